@@ -1,0 +1,40 @@
+"""Errors, split by who must act.
+
+::
+
+    CodexlabError
+    ├── CallerError      the request is wrong: change the command, a flag, a file  -> exit 125
+    ├── OperatorError    the machine or its set-up is wrong: mend it, run again    -> exit 125
+    ├── BusyError        somebody else holds it: wait, or ask them                 -> exit 75
+    └── InternalError    codexlab is wrong: please report it                       -> exit 125
+
+Every package derives its own errors from these. An error carries its facts as
+fields and composes its message once, in its constructor: what is wrong, where,
+what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+
+class CodexlabError(Exception):
+    """Anything codexlab reports in one line instead of a traceback."""
+
+    exit_status = 125
+
+
+class CallerError(CodexlabError):
+    """The request cannot be carried out as given; the caller must change it."""
+
+
+class OperatorError(CodexlabError):
+    """The machine, its permissions or its configuration must be mended."""
+
+
+class BusyError(CodexlabError):
+    """What was asked for is held by somebody else right now."""
+
+    exit_status = 75
+
+
+class InternalError(CodexlabError):
+    """An invariant of codexlab's own was broken."""

@@ -1,0 +1,40 @@
+"""Whole-file advisory locks (flock(2)).
+
+flock, never ``lockf``: codex, git's helpers and we use flock, and the two kinds
+do not exclude each other on Linux.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+
+def try_lock(fd: int, *, shared: bool = False) -> bool:
+    """Take the lock if it is free now. The lock belongs to the open file, not to us.
+
+    :returns: False when another open file description holds it.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def unlock(fd: int) -> None:
+    """Free the lock for *every* duplicate of this descriptor, in all processes.
+
+    Closing gives up only this duplicate; choose by what must stay protected.
+    """
+    fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def open_lock_file(name: str, *, dir_fd: int | None = None) -> int:
+    """Open or create a lock file, 0600, never through a symbolic link.
+
+    :returns: a descriptor that is closed on exec.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, 0o600, dir_fd=dir_fd)

@@ -1,0 +1,88 @@
+"""Name a process so that a reused pid is never mistaken for it.
+
+A pid alone names whoever has it today. A pid, the kernel's start time of the
+process and the id of the boot name one process for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """One process, for ever.
+
+    :param pid: its number, in the pid namespace of whoever wrote this down.
+    :param start_time: clock ticks since boot (field 22 of ``/proc/PID/stat``, proc(5)).
+    :param boot_id: ``/proc/sys/kernel/random/boot_id`` at the time.
+    """
+
+    pid: int
+    start_time: int
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStat:
+    """The fields of ``/proc/PID/stat`` that supervision rests on (proc(5))."""
+
+    pid: int
+    state: str
+    parent: int
+    group: int
+    session: int
+    cpu_ticks: int
+    start_time: int
+
+
+@cache
+def boot_id() -> str:
+    """Return the id of this boot of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def parse_stat(text: str) -> ProcessStat:
+    """Parse one ``/proc/PID/stat`` line.
+
+    The command name may itself hold spaces and parentheses, so fields are
+    counted from the *last* closing parenthesis.
+    """
+    pid, rest = text.split(" ", 1)
+    fields = rest[rest.rindex(")") + 2 :].split()
+    return ProcessStat(
+        pid=int(pid),
+        state=fields[0],
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        cpu_ticks=int(fields[11]) + int(fields[12]),
+        start_time=int(fields[19]),
+    )
+
+
+def read_stat(pid: int) -> ProcessStat | None:
+    """Return what the kernel says of ``pid``, or None when no such process exists."""
+    try:
+        return parse_stat(Path(f"/proc/{pid}/stat").read_text(errors="replace"))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def identify(pid: int) -> ProcessIdentity | None:
+    """Return the identity of the process that has ``pid`` now, or None."""
+    stat = read_stat(pid)
+    return None if stat is None else ProcessIdentity(pid, stat.start_time, boot_id())
+
+
+def is_running(identity: ProcessIdentity) -> bool:
+    """Tell whether that very process still runs. A zombie no longer does."""
+    stat = read_stat(identity.pid)
+    return (
+        identity.boot_id == boot_id()
+        and stat is not None
+        and stat.start_time == identity.start_time
+        and stat.state not in "ZX"
+    )

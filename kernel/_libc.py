@@ -1,0 +1,64 @@
+"""The system calls Python does not wrap."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, *paths: str) -> None:
+    if result == -1:
+        errno = ctypes.get_errno()
+        raise OSError(errno, os.strerror(errno), *paths[:1])
+
+
+def set_child_subreaper(enabled: bool = True) -> None:
+    """Make this process the one that adopts its orphaned descendants (prctl(2)).
+
+    The flag is not inherited by fork.
+    """
+    _check(_libc().prctl(_PR_SET_CHILD_SUBREAPER, int(enabled), 0, 0, 0))
+
+
+def is_child_subreaper() -> bool:
+    """Tell whether this process adopts its orphaned descendants."""
+    flag = ctypes.c_int()
+    _check(_libc().prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0))
+    return bool(flag.value)
+
+
+def set_parent_death_signal(signum: int) -> None:
+    """Ask for ``signum`` when the *thread* that forked this process ends (prctl(2)).
+
+    The caller compares ``getppid()`` afterwards: a parent that died before the
+    call sends nothing. A set-user-ID exec clears the setting.
+    """
+    _check(_libc().prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0))
+
+
+def rename_noreplace(
+    source: str, target: str, *, source_fd: int = _AT_FDCWD, target_fd: int = _AT_FDCWD
+) -> None:
+    """Rename, never replacing anything (renameat2(2) with RENAME_NOREPLACE).
+
+    :raises FileExistsError: ``target`` exists.
+    :raises OSError: EINVAL where the filesystem does not know the flag.
+    """
+    _check(
+        _libc().renameat2(
+            source_fd, os.fsencode(source), target_fd, os.fsencode(target), _RENAME_NOREPLACE
+        ),
+        target,
+    )
