@@ -1,1 +1,41 @@
-"""."""
+"""Transcripts of agents: find, read, lease, compress, materialize, verify.
+
+A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
+``.jsonl.zst``, or both while changing. Below this page::
+
+    _names    what a file name says            _reader   lines, tails, damaged frames
+    _store    which rollouts a home holds      _meta     the record that names a thread
+    _lookup   one rollout by id, prefix, path
+
+Names are imported on first use, so that a launch pays only for what it asks for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
+
+__all__ = [
+    "RolloutForm",
+    "RolloutName",
+    "is_thread_id",
+    "parse_rollout_name",
+]
+
+_MODULES = {
+    "_names": ("RolloutForm", "RolloutName", "is_thread_id", "parse_rollout_name"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value

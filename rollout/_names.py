@@ -1,0 +1,93 @@
+"""Rollout file names, as codex writes them.
+
+``rollout-YYYY-MM-DDTHH-MM-SS-<thread>[_<rollout>].jsonl[.zst]``, at most 111
+bytes. The time is local time. ``_<rollout>`` appears when a thread was reverted:
+the thread then goes on in a new file (codex 0.169). Everything else in a store's
+directories, temporary files above all, is not a rollout and never parses as one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+COMPRESSED_SUFFIX = ".zst"
+
+_HEX = "[0-9a-fA-F]"
+_UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+_NAME = re.compile(
+    rf"rollout-([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}})"
+    rf"-({_UUID})(?:_({_UUID}))?\.jsonl(\.zst)?"
+)
+_ID = re.compile(_UUID)
+
+
+class RolloutForm(StrEnum):
+    """How the bytes of a rollout lie on disk."""
+
+    PLAIN = "plain"
+    COMPRESSED = "compressed"
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutName:
+    """What a rollout's file name says.
+
+    :param plain_name: the file name without ``.zst``; it names the rollout in both forms.
+    :param timestamp: ``YYYY-MM-DDTHH-MM-SS`` as written, in the writer's local time;
+        sorts as text.
+    :param thread_id: lower-case UUID.
+    :param rollout_id: lower-case UUID of the revert, or None for a thread's first file.
+    :param form: the form that this very name stands for.
+    """
+
+    plain_name: str
+    timestamp: str
+    thread_id: str
+    rollout_id: str | None
+    form: RolloutForm
+
+    @property
+    def compressed_name(self) -> str:
+        """The file name of the compressed form."""
+        return self.plain_name + COMPRESSED_SUFFIX
+
+    @property
+    def started(self) -> datetime:
+        """The time in the name, naive, in the writer's local time."""
+        return _parse_timestamp(self.timestamp)
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """A key that sorts rollouts by age; ties of one second have an order too."""
+        return (self.timestamp, self.rollout_id or "", self.thread_id)
+
+
+def parse_rollout_name(filename: str) -> RolloutName | None:
+    """Read a file name, without directory; None when it is not a rollout's."""
+    match = _NAME.fullmatch(filename)
+    if match is None:
+        return None
+    timestamp, thread, rollout, suffix = match.groups()
+    try:
+        _parse_timestamp(timestamp)
+    except ValueError:
+        return None
+    return RolloutName(
+        plain_name=filename if suffix is None else filename[: -len(COMPRESSED_SUFFIX)],
+        timestamp=timestamp,
+        thread_id=thread.lower(),
+        rollout_id=None if rollout is None else rollout.lower(),
+        form=RolloutForm.PLAIN if suffix is None else RolloutForm.COMPRESSED,
+    )
+
+
+def is_thread_id(text: str) -> bool:
+    """Tell whether ``text`` is a whole, hyphenated UUID."""
+    return _ID.fullmatch(text) is not None
+
+
+def _parse_timestamp(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text[:13]}:{text[14:16]}:{text[17:]}")
