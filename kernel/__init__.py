@@ -1,8 +1,27 @@
-"""The few kernel facts everything rests on; standard library only."""
+"""The few kernel facts everything rests on; standard library only.
 
+``_identity`` and ``_processes`` name and find processes; ``_cgroup`` and
+``_containment`` hold a run together and end it; ``_spawn`` and ``_guardian``
+are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
+``_file_lease`` and ``_durable`` guard files.
+"""
+
+from ._cgroup import create_leaf, own_cgroup, remove_leaf
+from ._channel import Channel, Message, open_channel_pair
+from ._containment import (
+    RUN_ID_VARIABLE,
+    Scope,
+    discard_leaf,
+    end,
+    kill_members,
+    members,
+    signal_members,
+    wait_empty,
+)
 from ._durable import fsync_directory, replace_file, write_all
 from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
 from ._flock import open_lock_file, try_lock, unlock
+from ._guardian import run_guarded
 from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
 from ._libc import (
     is_child_subreaper,
@@ -10,27 +29,48 @@ from ._libc import (
     set_child_subreaper,
     set_parent_death_signal,
 )
+from ._processes import descendants, open_pidfd, send_signal, tagged, wait_any_exit
 
 __all__ = [
+    "RUN_ID_VARIABLE",
     "BusyError",
     "CallerError",
+    "Channel",
     "CodexlabError",
     "InternalError",
+    "Message",
     "OperatorError",
     "ProcessIdentity",
     "ProcessStat",
+    "Scope",
     "boot_id",
+    "create_leaf",
+    "descendants",
+    "discard_leaf",
+    "end",
     "fsync_directory",
     "identify",
     "is_child_subreaper",
     "is_running",
+    "kill_members",
+    "members",
+    "open_channel_pair",
     "open_lock_file",
+    "open_pidfd",
+    "own_cgroup",
     "read_stat",
+    "remove_leaf",
     "rename_noreplace",
     "replace_file",
+    "run_guarded",
+    "send_signal",
     "set_child_subreaper",
     "set_parent_death_signal",
+    "signal_members",
+    "tagged",
     "try_lock",
     "unlock",
+    "wait_any_exit",
+    "wait_empty",
     "write_all",
 ]

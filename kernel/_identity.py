@@ -35,6 +35,7 @@ class ProcessStat:
     group: int
     session: int
     cpu_ticks: int
+    threads: int
     start_time: int
 
 
@@ -59,6 +60,7 @@ def parse_stat(text: str) -> ProcessStat:
         group=int(fields[2]),
         session=int(fields[3]),
         cpu_ticks=int(fields[11]) + int(fields[12]),
+        threads=int(fields[17]),
         start_time=int(fields[19]),
     )
 

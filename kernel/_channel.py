@@ -1,0 +1,83 @@
+"""Whole messages, with descriptors, between two processes of one run.
+
+Both ends are the same program of the same interpreter, one forked from the
+other, so messages are ``marshal`` data: it is built in, which keeps the
+guardian small, and it carries any file name Python can hold.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+Message = dict[str, Any]
+
+_INLINE_LIMIT = 32 * 1024
+_INLINE, _IN_MEMORY_FILE = b"i", b"m"
+_MAX_DESCRIPTORS = 16
+
+
+class Channel:
+    """One end of a sequenced-packet socket (unix(7)): a send is a message, or nothing is."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def fileno(self) -> int:
+        """Return the descriptor to poll for a message."""
+        return self._sock.fileno()
+
+    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Send one message; the peer receives duplicates of the descriptors.
+
+        A large one (an environment may hold 2 MB) travels as a file in memory,
+        because a packet is bounded by the socket's buffer.
+
+        :raises BrokenPipeError, ConnectionResetError: the peer is gone.
+        """
+        data = marshal.dumps(message)
+        if len(data) <= _INLINE_LIMIT:
+            socket.send_fds(self._sock, [_INLINE + data], list(descriptors))
+            return
+        memory = os.memfd_create("codexlab-message")
+        try:
+            with os.fdopen(os.dup(memory), "wb") as file:
+                file.write(data)
+            socket.send_fds(self._sock, [_IN_MEMORY_FILE], [*descriptors, memory])
+        finally:
+            os.close(memory)
+
+    def receive(self) -> tuple[Message, list[int]] | None:
+        """Wait for one message.
+
+        :returns: the message and its descriptors (closed on exec), or None when
+            the peer has closed its end or died.
+        """
+        try:
+            data, descriptors, _, _ = socket.recv_fds(
+                self._sock, _INLINE_LIMIT + 64, _MAX_DESCRIPTORS
+            )
+        except ConnectionResetError:
+            return None
+        for fd in descriptors:
+            os.set_inheritable(fd, False)
+        if not data:
+            return None
+        if data[:1] == _INLINE:
+            return marshal.loads(data[1:]), descriptors
+        with os.fdopen(descriptors.pop(), "rb") as file:
+            file.seek(0)
+            return marshal.loads(file.read()), descriptors
+
+    def close(self) -> None:
+        """Close this end; the peer reads end of file."""
+        self._sock.close()
+
+
+def open_channel_pair() -> tuple[Channel, Channel]:
+    """Return two connected ends, neither inherited through exec."""
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return Channel(one), Channel(other)

@@ -1,0 +1,134 @@
+"""What the guardian needs to finish a run whose supervisor died, and how it does so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._containment import Scope, discard_leaf, end
+from ._durable import replace_file
+from ._flock import unlock
+from ._identity import ProcessIdentity
+
+LOST_GRACE = 3.0
+LOST_PATIENCE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """A run in the guardian's care.
+
+    :param run_id: the run's tag.
+    :param leaf: its cgroup, or None.
+    :param record: path of ``record.json``, which already holds the plan.
+    :param owner: path of ``owner.json``.
+    :param events: path of ``events.ndjson``.
+    :param temporary: the run's temp directory, removed once it is empty of processes.
+    :param locks: descriptors of the claim. Unlocked only after emptiness was read:
+        a lock that is merely closed when we exit tells the next claimer nothing,
+        so it reads the record and finds no proof.
+    """
+
+    run_id: str
+    leaf: str | None
+    record: str
+    owner: str
+    events: str
+    temporary: str
+    locks: tuple[int, ...] = ()
+
+
+def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ...]:
+    """End the run of a dead supervisor, write down what happened, release the claim.
+
+    Each step is tried even if the one before failed: a full disk must not leave
+    a process, nor an unwritable record a claim.
+
+    :returns: the processes left, read from the kernel.
+    """
+    swept, left = end(scope, grace=LOST_GRACE, patience=LOST_PATIENCE)
+    removed = not left and discard_leaf(scope)
+    contained = {
+        "mechanism": scope.mechanism,
+        "proven": not left,
+        "swept": swept,
+        "left": len(left),
+        "leaf_removed": removed,
+    }
+    with contextlib.suppress(OSError, ValueError):
+        _write_record(custody, contained)
+    with contextlib.suppress(OSError, ValueError):
+        _append_events(custody, contained)
+    if not left:
+        _release(custody)
+    return left
+
+
+def _write_record(custody: Custody, contained: dict[str, Any]) -> None:
+    ended = {
+        "reason": "supervisor-lost",
+        "exit_status": 125,
+        "agent_outcome": "failed",
+        "finished": _now(),
+        "contained": contained,
+    }
+    _patch_json(custody.record, ended)
+
+
+def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
+    import json
+
+    with open(custody.events, "rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 65536))
+        last = _last_event(file.read().splitlines())
+        rest = (
+            {"event": "contained", **contained},
+            {"event": "run.finished", "reason": "supervisor-lost", "exit_status": 125},
+        )
+        for number, body in enumerate(rest, start=1):
+            event = {
+                **{key: last[key] for key in ("v", "run_id", "issue", "attempt") if key in last},
+                "seq": last.get("seq", 0) + number,
+                "ts": _now(),
+                "mono": round(time.monotonic(), 6),
+                **body,
+            }
+            file.seek(0, os.SEEK_END)
+            file.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
+
+
+def _last_event(lines: Sequence[bytes]) -> dict[str, Any]:
+    import json
+
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError):
+            return dict(json.loads(line))
+    return {}
+
+
+def _release(custody: Custody) -> None:
+    import shutil
+
+    shutil.rmtree(custody.temporary, ignore_errors=True)
+    with contextlib.suppress(OSError, ValueError):
+        _patch_json(custody.owner, {"contained": True})
+    for fd in custody.locks:
+        unlock(fd)
+
+
+def _patch_json(path: str, changes: dict[str, Any]) -> None:
+    import json
+
+    with open(path, "rb") as file:
+        content = json.load(file)
+    replace_file(path, json.dumps({**content, **changes}, indent=2).encode() + b"\n")
+
+
+def _now() -> str:
+    seconds, fraction = divmod(time.time(), 1)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{fraction * 1000:03.0f}Z"

@@ -1,0 +1,242 @@
+"""The process the caller started: parent of the agent, adopter of its orphans.
+
+It forks the supervisor before anything heavy is imported and stays single
+threaded, so that parent-death signals, adoption and exit statuses are exact.
+
+Invariant: the guardian exits only after it has read from the kernel that the
+run is empty, or has written down how many processes were left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ._channel import Channel, Message, open_channel_pair
+from ._containment import Scope, members
+from ._custody import Custody, finish_lost_run
+from ._errors import InternalError
+from ._identity import read_stat
+from ._libc import set_child_subreaper
+from ._spawn import SpawnError, SpawnSpec, spawn
+
+FORWARDED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+# A terminal, timeout(1) and a kill of the group can each deliver one wish twice.
+SAME_WISH_SECONDS = 0.3
+# Python ignores these two; programs expect to find them at their default.
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+def run_guarded(supervise: Callable[[Channel], None]) -> int:
+    """Fork the supervisor, guard its run, and return the exit status to end with.
+
+    :param supervise: the supervisor's whole life, run in the fork. It ends by
+        sending ``{"op": "finish", "status": n}``; ending in any other way is a
+        lost supervisor, and the guardian then ends the run itself.
+    """
+    _open_standard_descriptors()
+    _keep_from_children()
+    ours, theirs = open_channel_pair()
+    # Before the fork, so that no signal finds the guardian unprepared.
+    guardian = Guardian(ours)
+    pid = os.fork()
+    if pid == 0:
+        guardian.abandon()
+        _run_supervisor(supervise, theirs)
+    theirs.close()
+    return guardian.guard(pid)
+
+
+def _open_standard_descriptors() -> None:
+    """Make 0, 1 and 2 exist: a descriptor opened later must not become our stdout."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def _keep_from_children() -> None:
+    """Close everything the caller left open on exec: the agent gets 0, 1 and 2 only."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):
+                os.set_inheritable(int(name), False)
+
+
+def _run_supervisor(supervise: Callable[[Channel], None], channel: Channel) -> None:
+    """Live as the supervisor in the forked child. Never returns."""
+    try:
+        # Its own group: what a terminal or kill(2) sends to ours reaches the guardian only.
+        os.setpgid(0, 0)
+        # Writing one line to a terminal from a background group must not stop it.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        supervise(channel)
+    except KeyboardInterrupt:
+        pass
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(125)
+
+
+class Guardian:
+    """The event loop of the guarding process: one poll, no thread, no timer when quiet."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._supervisor = 0
+        self._agent: int | None = None
+        self._custody: Custody | None = None
+        self._status: int | None = None
+        self._last_wish: dict[int, float] = {}
+        self._wakeup, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._wakeup_write)
+        # A signal that was ignored on entry stays so (nohup, a shell's background job).
+        wishes = [s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN]
+        self._taken = (signal.SIGCHLD, *wishes)
+        for signum in self._taken:
+            signal.signal(signum, _note)
+
+    def abandon(self) -> None:
+        """Give everything back in the forked supervisor, which is not the guardian."""
+        signal.set_wakeup_fd(-1)
+        for signum in self._taken:
+            signal.signal(signum, signal.SIG_DFL)
+        for fd in (self._wakeup, self._wakeup_write):
+            os.close(fd)
+        self._channel.close()
+
+    def guard(self, supervisor: int) -> int:
+        """Serve the supervisor until it is gone; return the exit status."""
+        self._supervisor = supervisor
+        set_child_subreaper()
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN)
+        poll.register(self._wakeup, select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in poll.poll()}
+            if self._wakeup in ready:
+                self._take_notice()
+            if self._channel.fileno() in ready and not self._serve():
+                return self._end()
+
+    def _take_notice(self) -> None:
+        for signum in os.read(self._wakeup, 4096):
+            if signum == signal.SIGCHLD:
+                self._reap()
+            elif signum in FORWARDED:
+                self._report_signal(signum)
+
+    def _reap(self) -> None:
+        """Collect every ended child: the agent's status exactly, orphans so that none stays."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._agent:
+                self._agent = None
+                self._tell(
+                    {
+                        "event": "exited",
+                        "pid": pid,
+                        "status": status,
+                        "user": usage.ru_utime,
+                        "system": usage.ru_stime,
+                        "max_rss_kib": usage.ru_maxrss,
+                    }
+                )
+
+    def _report_signal(self, signum: int) -> None:
+        now = time.monotonic()
+        if now - self._last_wish.get(signum, -1.0) < SAME_WISH_SECONDS:
+            return
+        self._last_wish[signum] = now
+        self._tell({"event": "signal", "signum": signum})
+
+    def _tell(self, message: Message) -> None:
+        # A supervisor that just died is noticed as end of file by the next poll.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._channel.send(message)
+
+    def _serve(self) -> bool:
+        received = self._channel.receive()
+        if received is None:
+            return False
+        message, descriptors = received
+        match message["op"]:
+            case "custody":
+                self._custody = Custody(**message["custody"], locks=tuple(descriptors))
+            case "spawn":
+                self._spawn(message["spec"], descriptors)
+            case "children":
+                self._reap()
+                self._tell({"event": "children", "pids": self._children()})
+            case "finish":
+                self._status = message["status"]
+            case unknown:
+                raise InternalError(f"the guardian does not know the operation {unknown!r}")
+        return True
+
+    def _spawn(self, spec: dict[str, Any], descriptors: list[int]) -> None:
+        try:
+            pid = spawn(SpawnSpec(**spec), descriptors[:3], (*_IGNORED_BY_PYTHON, *self._taken))
+        except SpawnError as error:
+            self._tell({"event": "spawn-failed", "step": error.step, "errno": error.errno})
+            return
+        finally:
+            for fd in descriptors:
+                os.close(fd)
+        self._agent = pid
+        stat = read_stat(pid)
+        self._tell(
+            {
+                "event": "spawned",
+                "pid": pid,
+                "start_time": stat.start_time if stat else 0,
+            }
+        )
+
+    def _children(self) -> list[int]:
+        return [p.pid for p in members(self._scope(leaf=None)) if p.pid != self._supervisor]
+
+    def _scope(self, leaf: str | None) -> Scope:
+        run_id = self._custody.run_id if self._custody else ""
+        return Scope(run_id, leaf, os.getpid(), frozenset({self._supervisor}))
+
+    def _end(self) -> int:
+        if self._status is not None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._supervisor, 0)
+            return self._status
+        if self._custody is not None:
+            self._finish_lost(self._custody)
+        return 125
+
+    def _finish_lost(self, custody: Custody) -> None:
+        left = finish_lost_run(custody, self._scope(custody.leaf))
+        rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
+        sys.stderr.write(
+            f"codexlab-run: the supervisor of run {custody.run_id} died{rest}; see {custody.record}\n"
+        )
+
+
+def _note(_signum: int, _frame: object) -> None:
+    """Let the wake-up descriptor carry the signal; nothing happens in the handler itself."""

@@ -1,0 +1,107 @@
+"""Start one program as the guardian's own child: fork, prepare, exec, or say which step failed."""
+
+from __future__ import annotations
+
+import fcntl
+import marshal
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ._cgroup import join_leaf
+from ._libc import set_parent_death_signal
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnSpec:
+    """One program to start.
+
+    :param path: the file to execute, already resolved.
+    :param argv: its arguments, the name it is called by first.
+    :param environment: its whole environment.
+    :param cwd: the directory to start in.
+    :param leaf: the cgroup to join before exec, or None.
+    """
+
+    path: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    cwd: str
+    leaf: str | None = None
+
+
+class SpawnError(Exception):
+    """A step between fork and exec failed; nothing runs.
+
+    :param step: ``cgroup``, ``stdio``, ``chdir`` or ``exec``.
+    :param errno: why.
+    """
+
+    def __init__(self, step: str, errno: int) -> None:
+        self.step = step
+        self.errno = errno
+        super().__init__(f"{step}: {os.strerror(errno)}")
+
+
+def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
+    """Start the program in a session of its own and return its pid once exec succeeded.
+
+    The child is killed when the *calling thread* ends, so only a process that
+    lives as long as the run, and forks on its main thread, may call this.
+
+    :param stdio: descriptors that become 0, 1 and 2.
+    :param restore: signals whose default disposition the program must find.
+    :raises SpawnError: with the failing step; the child is reaped.
+    """
+    report_read, report_write = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become(spec, stdio, restore, parent, report_write)
+    os.close(report_write)
+    with os.fdopen(report_read, "rb") as report:
+        failure = report.read()
+    if failure:
+        os.waitpid(pid, 0)
+        step, errno = marshal.loads(failure)
+        raise SpawnError(step, errno)
+    return pid
+
+
+def _become(
+    spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int], parent: int, report: int
+) -> None:
+    """Turn the forked child into the program. Never returns."""
+    step = "session"
+    try:
+        os.setsid()
+        step = "cgroup"
+        if spec.leaf is not None:
+            join_leaf(spec.leaf)
+        step = "death signal"
+        set_parent_death_signal(signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(125)
+        step = "stdio"
+        _install_stdio(stdio)
+        step = "chdir"
+        os.chdir(spec.cwd)
+        step = "signals"
+        for signum in restore:
+            signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        step = "exec"
+        os.execve(spec.path, spec.argv, spec.environment)
+    except BaseException as error:
+        errno = getattr(error, "errno", None) or 0
+        os.write(report, marshal.dumps((step, errno)))
+    finally:
+        os._exit(127)
+
+
+def _install_stdio(stdio: Sequence[int]) -> None:
+    # Duplicated above 2 first: one of them may itself be 0, 1 or 2.
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in stdio]
+    for target, fd in enumerate(high):
+        os.dup2(fd, target, inheritable=True)
