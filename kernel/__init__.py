@@ -20,6 +20,14 @@ from ._containment import (
 )
 from ._durable import fsync_directory, replace_file, write_all
 from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
+from ._file_lease import (
+    LeaseAnswer,
+    filesystem_type,
+    has_coherent_leases,
+    is_read_lease_unbroken,
+    release_read_lease,
+    take_read_lease,
+)
 from ._flock import open_lock_file, try_lock, unlock
 from ._guardian import run_guarded
 from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
@@ -38,6 +46,7 @@ __all__ = [
     "Channel",
     "CodexlabError",
     "InternalError",
+    "LeaseAnswer",
     "Message",
     "OperatorError",
     "ProcessIdentity",
@@ -48,9 +57,12 @@ __all__ = [
     "descendants",
     "discard_leaf",
     "end",
+    "filesystem_type",
     "fsync_directory",
+    "has_coherent_leases",
     "identify",
     "is_child_subreaper",
+    "is_read_lease_unbroken",
     "is_running",
     "kill_members",
     "members",
@@ -59,6 +71,7 @@ __all__ = [
     "open_pidfd",
     "own_cgroup",
     "read_stat",
+    "release_read_lease",
     "remove_leaf",
     "rename_noreplace",
     "replace_file",
@@ -68,6 +81,7 @@ __all__ = [
     "set_parent_death_signal",
     "signal_members",
     "tagged",
+    "take_read_lease",
     "try_lock",
     "unlock",
     "wait_any_exit",
