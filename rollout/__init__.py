@@ -16,17 +16,56 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._directory import LogicalRollout
+    from ._holders import Holder
     from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
+    from ._store import StoreScan, UnreadableDirectory, scan_store
+    from ._thread_lease import (
+        CoordinationBusyError,
+        LockDirectoryError,
+        ThreadBusyError,
+        ThreadLease,
+        ThreadLocks,
+    )
 
 __all__ = [
+    "CoordinationBusyError",
+    "Holder",
+    "LockDirectoryError",
+    "LogicalRollout",
     "RolloutForm",
     "RolloutName",
+    "StoreScan",
+    "ThreadBusyError",
+    "ThreadLease",
+    "ThreadLocks",
+    "UnreadableDirectory",
     "is_thread_id",
     "parse_rollout_name",
+    "scan_store",
 ]
 
 _MODULES = {
-    "_names": ("RolloutForm", "RolloutName", "is_thread_id", "parse_rollout_name"),
+    "_directory": ("LogicalRollout",),
+    "_holders": ("Holder",),
+    "_names": (
+        "RolloutForm",
+        "RolloutName",
+        "is_thread_id",
+        "parse_rollout_name",
+    ),
+    "_store": (
+        "StoreScan",
+        "UnreadableDirectory",
+        "scan_store",
+    ),
+    "_thread_lease": (
+        "CoordinationBusyError",
+        "LockDirectoryError",
+        "ThreadBusyError",
+        "ThreadLease",
+        "ThreadLocks",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
