@@ -1,0 +1,196 @@
+"""Fixtures for any test: places of its own, a model, a codex, and a leak check.
+
+Every test, whether it asks or not, gets its own HOME, XDG and temporary
+directories, and fails when it leaves a process, a cgroup or a runtime file
+behind. A process that several tests share belongs in a fixture of wider scope:
+those are set up before the check looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from support.codex import CHECKOUT, CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
+from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
+from support.model_server import ModelFactory, ModelServer, Script
+from support.repositories import GIT_ENVIRON, make_repository
+from support.unprivileged import Unprivileged, give, why_not
+
+_WARDEN = pytest.StashKey[Warden]()
+_FOREIGN = ("CODEX", "OPENAI_", "ANTHROPIC_", "CLAUDE", "GIT_", "XDG_", "STUB_KEY")
+_NOWHERE = "http://127.0.0.1:9/v1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Become the process that sees every leak of this worker's tests."""
+    warden = config.stash[_WARDEN] = Warden()
+    warden.enter()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Give back what :func:`pytest_configure` took."""
+    if _WARDEN in config.stash:
+        config.stash[_WARDEN].leave()
+
+
+@pytest.fixture(autouse=True)
+def leak_check(request: pytest.FixtureRequest, scratch: Path) -> Iterator[None]:
+    """Fail the test if it leaves a process, a cgroup or a runtime file behind."""
+    warden = request.config.stash[_WARDEN]
+    before = descendants()
+    yield
+    leaked = leaked_processes(before)
+    end_processes(set(leaked))
+    complaints = [f"process {process.pid}: {command}" for process, command in leaked.items()]
+    complaints += [f"cgroup {name}" for name in warden.leaked_cgroups()]
+    files = leaked_files(scratch / "run", scratch / "tmp", os.getuid())
+    complaints += [f"file {path}" for path in files]
+    if complaints:
+        pytest.fail("left behind: " + "; ".join(complaints), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory of the test's own, on a real filesystem and with a short path.
+
+    It does not lie below TMPDIR, where codex cannot set up its sandbox. The test
+    process itself is pointed at it: HOME, XDG, TMPDIR, and no name of any agent.
+    """
+    base = Path(os.environ.get("CODEXLAB_TEST_SCRATCH") or CHECKOUT / "build" / "test-scratch")
+    path = base / secrets.token_hex(4)
+    for name in ("home", "run", "tmp"):
+        (path / name).mkdir(parents=True, mode=0o700)
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        monkeypatch.delenv(name)
+    for name, value in _private_places(path).items():
+        monkeypatch.setenv(name, value)
+    yield path
+    remove_tree(path)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a tree even where a test took the rights away from its directories."""
+
+    def insist(function: Callable[[str], object], name: str, _error: object) -> None:
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(name), 0o700)
+            os.chmod(name, 0o700)
+        function(name)
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=insist)
+    else:
+        shutil.rmtree(path, onerror=insist)
+
+
+def _private_places(scratch: Path) -> dict[str, str]:
+    home = scratch / "home"
+    return {
+        "HOME": str(home),
+        "TMPDIR": str(scratch / "tmp"),
+        "XDG_RUNTIME_DIR": str(scratch / "run"),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_STATE_HOME": str(home / ".local/state"),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "XDG_DATA_HOME": str(home / ".local/share"),
+        **GIT_ENVIRON,
+    }
+
+
+@pytest.fixture
+def user_home(scratch: Path) -> Path:
+    """A HOME that is nobody's."""
+    return scratch / "home"
+
+
+@pytest.fixture
+def shared_home(user_home: Path) -> Path:
+    """The user's ``~/.codex`` with an offline configuration; :func:`model` points it right."""
+    home = user_home / ".codex"
+    write_codex_config(home, _NOWHERE)
+    return home
+
+
+@pytest.fixture
+def workspaces_root(scratch: Path) -> Path:
+    """A fresh place for codexlab's workspaces; it does not exist yet."""
+    return scratch / "ws"
+
+
+@pytest.fixture
+def clean_environ(scratch: Path, shared_home: Path, workspaces_root: Path) -> dict[str, str]:
+    """The whole environment for a subprocess: nothing of the developer's is in it."""
+    tools = [os.path.dirname(sys.executable), *_directories_of("git", "node", "setpriv")]
+    return {
+        "PATH": ":".join(dict.fromkeys([*tools, "/usr/local/bin", "/usr/bin", "/bin"])),
+        "LANG": "C.UTF-8",
+        "CODEX_HOME": str(shared_home),
+        "CODEXLAB_WORKSPACES_ROOT": str(workspaces_root),
+        "STUB_KEY": STUB_KEY,
+        **_private_places(scratch),
+    }
+
+
+def _directories_of(*names: str) -> list[str]:
+    found = [shutil.which(name) for name in names]
+    return [os.path.dirname(path) for path in found if path]
+
+
+@pytest.fixture
+def model(shared_home: Path) -> Iterator[ModelFactory]:
+    """Start a scripted model and point the shared home at it; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(script: Script) -> ModelServer:
+            server = stack.enter_context(ModelServer(script))
+            write_codex_config(shared_home, server.url)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def codex(request: pytest.FixtureRequest) -> Codex:
+    """A real codex: 0.169.0, or the version given by ``support.marks.both_codex``.
+
+    Where it is not installed the test is skipped with the reason; under CI it fails.
+    """
+    version = str(getattr(request, "param", CURRENT))
+    found = find_codex(version)
+    if found is None:
+        unavailable(f"codex {version} is not installed: run scripts/install-codex")
+    return found
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test, or fail it where everything must be there (``CI=true``)."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def source_repo(scratch: Path) -> Path:
+    """A main checkout with one commit and no remote."""
+    return make_repository(scratch / "sample")
+
+
+@pytest.fixture
+def as_nobody(scratch: Path, clean_environ: dict[str, str]) -> Unprivileged:
+    """Run programs as an unprivileged user whose home is in the test's scratch."""
+    if reason := why_not():
+        unavailable(reason)
+    for path in (scratch, scratch / "run", scratch / "tmp"):
+        give(path)
+    home = scratch / "nobody"
+    home.mkdir(mode=0o700)
+    places = {name: value for name, value in clean_environ.items() if name != "CODEX_HOME"}
+    return Unprivileged(give(home), places)

@@ -1,0 +1,10 @@
+"""Marks that several test files share."""
+
+from __future__ import annotations
+
+import pytest
+
+from .codex import CURRENT, OLD
+
+both_codex = pytest.mark.parametrize("codex", [CURRENT, OLD], indirect=True)
+"""Run the test once with each pinned codex; it takes the fixture ``codex``."""

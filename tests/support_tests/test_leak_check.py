@@ -1,0 +1,134 @@
+"""The leak check of tests/conftest.py catches what it is there for.
+
+Each case runs a pytest of its own over one small test file.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.codex import CHECKOUT
+
+_HEAD = "import os, pathlib, subprocess, sys\n"
+
+
+def run_nested(scratch: Path, body: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a pytest over one file, with the project's own fixtures, and return its report."""
+    directory = scratch / "nested"
+    directory.mkdir()
+    (directory / "test_nested.py").write_text(_HEAD + body)
+    (directory / "pytest.ini").write_text("[pytest]\n")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{CHECKOUT / 'tests'}",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "CODEXLAB_TEST_SCRATCH": str(scratch / "inner"),
+        **environ,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "-q", "."],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_test_that_cleans_up_passes(scratch: Path) -> None:
+    done = run_nested(scratch, "def test_tidy():\n    subprocess.run(['sleep', '0.01'])\n")
+    assert done.returncode == 0, done.stdout
+    assert list((scratch / "inner").iterdir()) == []
+
+
+def test_a_child_left_running_fails_its_test_and_is_killed(scratch: Path) -> None:
+    done = run_nested(
+        scratch,
+        "def test_leak():\n"
+        "    child = subprocess.Popen(['sleep', '61.25'], start_new_session=True)\n"
+        "    child.returncode = 0\n"
+        "    pathlib.Path(__file__).with_name('pid').write_text(str(child.pid))\n",
+    )
+    assert done.returncode == 1
+    assert "sleep 61.25" in done.stdout
+    pid = int((scratch / "nested" / "pid").read_text())
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_an_orphaned_grandchild_fails_its_test(scratch: Path) -> None:
+    done = run_nested(
+        scratch,
+        "def test_leak():\n    subprocess.run(['sh', '-c', 'setsid sleep 61.5 & exit 0'])\n",
+    )
+    assert done.returncode == 1
+    assert "sleep 61.5" in done.stdout
+
+
+def test_a_child_that_is_just_ending_is_no_leak(scratch: Path) -> None:
+    done = run_nested(
+        scratch, "def test_ending():\n    subprocess.run(['sh', '-c', 'sleep 0.2 & exit 0'])\n"
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_process_of_a_wider_fixture_is_no_leak(scratch: Path) -> None:
+    done = run_nested(
+        scratch,
+        "import pytest\n"
+        "@pytest.fixture(scope='module')\n"
+        "def shared():\n"
+        "    with subprocess.Popen(['sleep', '61.75']) as child:\n"
+        "        yield child\n"
+        "        child.kill()\n"
+        "def test_one(shared):\n    assert shared.poll() is None\n"
+        "def test_two(shared):\n    assert shared.poll() is None\n",
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_runtime_file_left_behind_fails_its_test(scratch: Path) -> None:
+    done = run_nested(
+        scratch,
+        "def test_leak():\n"
+        "    left = pathlib.Path(os.environ['XDG_RUNTIME_DIR']) / f'codexlab-{os.getuid()}' / 'ab'\n"
+        "    left.mkdir(parents=True)\n",
+    )
+    assert done.returncode == 1
+    assert "left behind: file" in done.stdout
+
+
+def test_a_cgroup_left_behind_fails_its_test(scratch: Path) -> None:
+    body = (
+        "from support.leaks import own_cgroup\n"
+        "def test_leak():\n"
+        "    group = own_cgroup()\n"
+        "    assert group.name == f'pytest-codexlab-{os.getpid()}'\n"
+        "    (group / 'codexlab-run').mkdir()\n"
+    )
+    done = run_nested(scratch, body)
+    if "AssertionError" in done.stdout or "AttributeError" in done.stdout:
+        pytest.skip("no cgroup may be made here")
+    assert done.returncode == 1
+    assert "cgroup codexlab-run" in done.stdout
+
+
+def test_a_missing_codex_skips_by_itself_and_fails_under_ci(scratch: Path) -> None:
+    body = (
+        "import pytest\n"
+        "@pytest.mark.parametrize('codex', ['0.0.1'], indirect=True)\n"
+        "def test_needs_it(codex):\n    pass\n"
+    )
+    done = run_nested(scratch, body, CI="false")
+    assert (done.returncode, "1 skipped" in done.stdout) == (0, True)
+    (scratch / "nested" / "test_nested.py").unlink()
+    (scratch / "nested" / "pytest.ini").unlink()
+    (scratch / "nested").rename(scratch / "first")
+    done = run_nested(scratch, body, CI="true")
+    assert done.returncode == 1
+    assert "scripts/install-codex" in done.stdout
