@@ -18,6 +18,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def leaked_processes(before: set[Process], grace: float = GRACE) -> dict[Process
     in all, spent waiting on pidfds.
     """
     deadline = time.monotonic() + grace
-    while remaining := descendants() - before:
+    while remaining := descendants() - before - _interpreters_own():
         for process in remaining:
             _reap(process.pid)
         remaining &= descendants()
@@ -95,6 +96,14 @@ def end_processes(processes: set[Process]) -> None:
                 signal.pidfd_send_signal(fd, signal.SIGKILL)
                 select.select([fd], [], [], 5.0)
             _reap(process.pid)
+
+
+def _interpreters_own() -> set[Process]:
+    """Return multiprocessing's resource tracker, one per process and started on demand."""
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    pid = getattr(getattr(module, "_resource_tracker", None), "_pid", None)
+    stat = _parent_and_start(pid) if isinstance(pid, int) else None
+    return {Process(pid, stat[1])} if isinstance(pid, int) and stat else set()
 
 
 def _has_children() -> bool:
