@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.codex import CHECKOUT, CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
 from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
 from support.model_server import ModelFactory, ModelServer, Script
+from support.real_codex import CHECKOUT, CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
 from support.repositories import GIT_ENVIRON, make_repository
 from support.unprivileged import Unprivileged, give, why_not
 

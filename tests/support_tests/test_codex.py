@@ -6,9 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
-from support.codex import Codex
 from support.marks import both_codex
 from support.model_server import ModelFactory, ModelServer, fail, run_command, say, write_file
+from support.real_codex import Codex
 from support.rollouts import rollout_of, said
 
 

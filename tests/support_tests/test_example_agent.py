@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.codex import CHECKOUT
 from support.model_wire import Json
+from support.real_codex import CHECKOUT
 from support.rollouts import read_rollout, rollout_of, rollouts, said
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.codex import CHECKOUT
+from support.real_codex import CHECKOUT
 
 _MAKES_A_PACKAGE = "#!/bin/sh\nmkdir -p node_modules && echo called >> ../../npm-calls\n"
 _FAILS = "#!/bin/sh\necho 'npm error code E404' >&2\necho 'npm error no such package' >&2\nexit 1\n"

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.codex import CHECKOUT
+from support.real_codex import CHECKOUT
 
 _HEAD = "import os, pathlib, subprocess, sys\n"
 

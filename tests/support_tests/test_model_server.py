@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from support.codex import CHECKOUT
 from support.model_server import (
     Gate,
     Json,
@@ -29,6 +28,7 @@ from support.model_server import (
     say,
     slow,
 )
+from support.real_codex import CHECKOUT
 
 
 def ask(server: ModelServer, prompt: str = "hello", **body: object) -> http.client.HTTPResponse:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from support.codex import write_codex_config
+from support.real_codex import write_codex_config
 from support.repositories import git
 from support.rollouts import make_rollout, read_rollout, rollout_of, said
 from support.unprivileged import Unprivileged
