@@ -1,1 +1,68 @@
-"""."""
+"""What the agent may see, and where its build output goes.
+
+::
+
+    _rules, _adapters     which names pass, which never do, and why
+    _build                parent environment + policy -> child environment + receipt (pure)
+    _assignments          --set NAME=VALUE and --env-file
+    _secret_names, _known_secrets, _mask
+                          what must not be written down, and a filter that sees to it
+    _artifact_root, _volume, _cargo, _host
+                          where cargo builds: root, key, host triple, variables (routing is pure)
+"""
+
+from ._adapters import codex_provider_names
+from ._artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot, open_artifact_root
+from ._assignments import parse_assignment, parse_env_file
+from ._build import build_environment, tool_shell_excludes
+from ._cargo import (
+    CARGO_SCOPES,
+    CargoRoute,
+    CargoScope,
+    ScopeError,
+    new_cargo_key,
+    parse_scope,
+    repository_name,
+    route_cargo,
+    safe_cargo_key,
+)
+from ._errors import AssignmentError, EnvFileError, ReservedNameError, SharedConfigError
+from ._host import host_triple
+from ._known_secrets import known_secrets
+from ._mask import MASK, Masker
+from ._policy import ChildEnvironment, EnvironmentPolicy, Verdict
+from ._secret_names import looks_secret
+from ._volume import volume_ids
+
+__all__ = [
+    "ARTIFACT_ROOT_VARIABLE",
+    "CARGO_SCOPES",
+    "MASK",
+    "ArtifactRoot",
+    "AssignmentError",
+    "CargoRoute",
+    "CargoScope",
+    "ChildEnvironment",
+    "EnvFileError",
+    "EnvironmentPolicy",
+    "Masker",
+    "ReservedNameError",
+    "ScopeError",
+    "SharedConfigError",
+    "Verdict",
+    "build_environment",
+    "codex_provider_names",
+    "host_triple",
+    "known_secrets",
+    "looks_secret",
+    "new_cargo_key",
+    "open_artifact_root",
+    "parse_assignment",
+    "parse_env_file",
+    "parse_scope",
+    "repository_name",
+    "route_cargo",
+    "safe_cargo_key",
+    "tool_shell_excludes",
+    "volume_ids",
+]

@@ -1,0 +1,129 @@
+"""What each kind of agent needs beyond the built-in names, and how codex names more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from ._errors import SharedConfigError
+from ._rules import NameGroup, NameIndex, index_groups
+
+_NAMING_KEYS = frozenset({"env_key", "env_http_headers", "bearer_token_env_var", "env_vars"})
+_ANY_NAMING_KEY = re.compile(rb"env_key|env_http_headers|bearer_token_env_var|env_vars")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """What one kind of agent needs.
+
+    :param keys: names that hold credentials of its provider; kept out of its tool shells
+        where the agent offers a way.
+    """
+
+    agent: str
+    groups: tuple[NameGroup, ...]
+    keys: tuple[str, ...]
+    index: NameIndex
+
+
+def _adapter(agent: str, keys: str, settings: str, reason: str) -> Adapter:
+    names = (*keys.split(), *settings.split())
+    groups = (NameGroup(f"adapter: {agent}", names, reason),) if names else ()
+    return Adapter(agent, groups, tuple(keys.split()), index_groups(groups))
+
+
+ADAPTERS = {
+    adapter.agent: adapter
+    for adapter in (
+        _adapter(
+            "codex",
+            "OPENAI_API_KEY CODEX_API_KEY",
+            "OPENAI_BASE_URL OPENAI_ORGANIZATION OPENAI_PROJECT RUST_LOG",
+            "codex reaches its own provider",
+        ),
+        _adapter(
+            "claude",
+            "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN",
+            "ANTHROPIC_BASE_URL ANTHROPIC_MODEL ANTHROPIC_SMALL_FAST_MODEL ANTHROPIC_DEFAULT_* "
+            "ANTHROPIC_CUSTOM_HEADERS CLAUDE_CONFIG_DIR CLAUDE_CODE_* BASH_DEFAULT_TIMEOUT_MS "
+            "BASH_MAX_TIMEOUT_MS BASH_MAX_OUTPUT_LENGTH MAX_THINKING_TOKENS MAX_MCP_OUTPUT_TOKENS "
+            "MCP_TIMEOUT MCP_TOOL_TIMEOUT DISABLE_TELEMETRY DISABLE_AUTOUPDATER "
+            "DISABLE_ERROR_REPORTING",
+            "claude reaches its own provider; its user's settings hold (session markers do not)",
+        ),
+        _adapter("generic", "", "", ""),
+    )
+}
+
+
+def adapter_for(agent: str) -> Adapter:
+    """Return the adapter of ``agent``; one without an adapter of its own gets the generic one."""
+    return ADAPTERS.get(agent, ADAPTERS["generic"])
+
+
+def codex_provider_names(shared_config: Path) -> frozenset[str]:
+    """Return the variables that codex's shared ``config.toml`` asks for by name.
+
+    :param shared_config: the file in the *shared* codex-home. Never pass one that the
+        repository or the agent can write: it could name any secret of the caller.
+    :returns: values of ``env_key``, ``env_http_headers``, ``bearer_token_env_var`` and
+        ``env_vars`` at any depth (codex 0.169); empty when there is no such file.
+    :raises SharedConfigError: the file is there and cannot be read as TOML.
+    """
+    try:
+        data = shared_config.read_bytes()
+    except FileNotFoundError:
+        return frozenset()
+    except OSError as error:
+        raise SharedConfigError(str(shared_config), error.strerror or "unreadable") from None
+    if not _ANY_NAMING_KEY.search(data):
+        return frozenset()
+    return frozenset(n for n in _named(_parse(data, shared_config)) if _VARIABLE.fullmatch(n))
+
+
+def _parse(data: bytes, path: Path) -> dict[str, object]:
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError:
+        raise SharedConfigError(str(path), "not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SharedConfigError(str(path), f"not TOML: {_place_only(str(error))}") from None
+
+
+def _place_only(message: str) -> str:
+    """Keep the kind and place of a TOML error; some kinds quote the text they stumbled on."""
+    place = re.search(r"\(at (line \d+, column \d+|end of document)\)", message)
+    return place.group(1) if place else "syntax error"
+
+
+def _named(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in cast("dict[str, object]", node).items():
+            yield from _names_in(value) if key in _NAMING_KEYS else _named(value)
+    elif isinstance(node, list):
+        for value in cast("list[object]", node):
+            yield from _named(value)
+
+
+def _names_in(value: object) -> Iterator[str]:
+    """Yield a name; a list of names or of tables with ``name``; or header = NAME pairs."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        table = cast("dict[str, object]", value)
+        yield from (item for item in table.values() if isinstance(item, str))
+    elif isinstance(value, list):
+        for element in cast("list[object]", value):
+            name = cast("dict[str, object]", element).get("name") if _is_table(element) else element
+            if isinstance(name, str):
+                yield name
+
+
+def _is_table(node: object) -> bool:
+    return isinstance(node, dict)
