@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 MASK = b"***"
+_HEAD = 4  # bytes of a needle looked for at once when a tail is judged
 
 Span = tuple[int, int]
 
@@ -33,7 +34,8 @@ class Masker:
     def __init__(self, secrets: Iterable[bytes]) -> None:
         forms = {form for secret in secrets if secret for form in _forms(secret)}
         self._needles = _longest_first(forms)
-        self._longest = max(map(len, self._needles), default=0)
+        heads = {needle[:size] for needle in self._needles for size in range(1, _HEAD)}
+        self._short_heads = tuple(heads)
         self._tail = b""
         self._hidden = 0  # leading bytes of the tail that a written mask already covers
 
@@ -76,11 +78,20 @@ class Masker:
         size = len(text)
         best = size
         for needle in self._needles:
-            for start in _occurrences(text, needle[:1], max(0, size - len(needle) + 1), best):
+            head = needle[:_HEAD]
+            start = text.find(head, max(0, size - len(needle) + 1))
+            while 0 <= start < best:
                 if needle.startswith(text[start:]):
                     best = start
                     break
-        return best
+                start = text.find(head, start + 1)
+        return min(best, size - self._short_tail(text)) if best > size - _HEAD else best
+
+    def _short_tail(self, text: bytes) -> int:
+        """Return how many of the last bytes, fewer than a head, begin a needle."""
+        if not text.endswith(self._short_heads):
+            return 0
+        return max(len(head) for head in self._short_heads if text.endswith(head))
 
     def _spans(self, text: bytes, hidden: int) -> list[Span]:
         """Return the stretches that needles cover, in order, overlapping ones as one."""
@@ -108,13 +119,6 @@ def _replace(text: bytes, spans: list[Span], hidden: int, end: int) -> Iterator[
             yield MASK
         position = stop
     yield text[position:end]
-
-
-def _occurrences(text: bytes, byte: bytes, start: int, end: int) -> Iterator[int]:
-    position = text.find(byte, start, end)
-    while position >= 0:
-        yield position
-        position = text.find(byte, position + 1, end)
 
 
 def _cover(text: bytes, needle: bytes) -> Iterator[Span]:
