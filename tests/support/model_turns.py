@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from .model_wire import Json, ModelRequest, command_call, message, text_delta
+from .model_wire import Json, ModelRequest, command_call, item_added, message, text_delta
 
 HOLD_LIMIT = 60.0
 """Seconds after which a held turn goes on although nobody opened its gate."""
@@ -107,8 +107,10 @@ def say(text: str) -> Turn:
 
     async def turn(exchange: Exchange) -> None:
         await exchange.begin()
-        for start in range(0, len(text), max(_DELTA, len(text) // 64)):
-            piece = text[start : start + max(_DELTA, len(text) // 64)]
+        await exchange.send(item_added(message("", number=exchange.number)))
+        size = max(_DELTA, len(text) // 64)
+        for start in range(0, len(text), size):
+            piece = text[start : start + size]
             await exchange.send(text_delta(piece, number=exchange.number))
         await exchange.finish(message(text, number=exchange.number))
 
@@ -185,7 +187,9 @@ def drop_connection(after_events: int = 1) -> Turn:
     async def turn(exchange: Exchange) -> None:
         if after_events:
             await exchange.begin()
-        for count in range(1, after_events):
+        if after_events > 1:
+            await exchange.send(item_added(message("", number=exchange.number)))
+        for count in range(2, after_events):
             await exchange.send(text_delta(f"piece {count} ", number=exchange.number))
         exchange.drop()
 

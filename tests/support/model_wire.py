@@ -148,6 +148,11 @@ def created(number: int) -> Json:
     return {"type": "response.created", "response": {"id": f"resp-{number}"}}
 
 
+def item_added(item: Json) -> Json:
+    """Build the event that announces an item; codex takes no pieces of one it does not know."""
+    return {"type": "response.output_item.added", "output_index": 0, "item": item}
+
+
 def text_delta(text: str, *, number: int) -> Json:
     """Build the event that carries one piece of a message still being said."""
     return {"type": "response.output_text.delta", "item_id": f"msg-{number}", "delta": text}

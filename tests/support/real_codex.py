@@ -29,6 +29,10 @@ check_for_update_on_startup = false
 [analytics]
 enabled = false
 
+[features]
+plugins = false
+unbounded_connection_retries = false
+
 [model_providers.stub]
 name = "stub"
 base_url = "{url}"
@@ -70,7 +74,9 @@ def find_codex(version: str = CURRENT) -> Codex | None:
 def write_codex_config(
     home: Path, server_url: str, extra_toml: str = "", *, retries: int = 0
 ) -> Path:
-    """Write the ``config.toml`` with which codex talks to a model server on loopback.
+    """Write the ``config.toml`` with which codex talks to a model server on loopback only.
+
+    Analytics, the update check and plugins would look up foreign hosts.
 
     :param home: the codex home; created when missing.
     :param server_url: base URL, ending in ``/v1``.
