@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ._volume import volume_ids
 
@@ -22,7 +23,7 @@ class ArtifactRoot:
         when it is used, and when none was asked for.
     """
 
-    path: str | None
+    path: Path | None
     fallback_reason: str | None = None
 
 
@@ -38,8 +39,8 @@ def open_artifact_root(
         a root that is missing because its volume is not mounted would otherwise come into
         being on the system disk.
 
-    What is true now may not be so in a moment; whoever creates below the root does it
-    through :func:`codexlab.env.make_below_root`, which looks again.
+    Not promised: that it is still so in a moment. Whoever creates directories below the
+    root uses ``codexlab.env.artifacts.make_below_root``, which never creates the root.
     """
     path = environment.get(ARTIFACT_ROOT_VARIABLE, "")
     if not path:
@@ -47,7 +48,7 @@ def open_artifact_root(
     volume = expected_volume or environment.get(VOLUME_VARIABLE) or None
     problem = _problem_of_text(path) or _problem_on_disk(path) or _problem_of_volume(path, volume)
     if problem is None:
-        return ArtifactRoot(path.rstrip("/") or "/")
+        return ArtifactRoot(Path(path))
     return ArtifactRoot(None, f"{ARTIFACT_ROOT_VARIABLE}={path!r}: {problem}")
 
 

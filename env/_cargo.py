@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from ..kernel import CallerError
@@ -14,6 +15,8 @@ CargoScope = Literal["shared", "worktree", "agent", "off"]
 CARGO_SCOPES: tuple[CargoScope, ...] = get_args(CargoScope)
 
 _TARGET_OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR")
+_SCOPE = "CODEX_LAB_CARGO_TARGET_SCOPE"
+_KEY = "CODEX_LAB_CARGO_TARGET_KEY"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
 _HASHED = re.compile(r".*\+[0-9a-f]{16}")
 _LONGEST = 100
@@ -39,7 +42,7 @@ class CargoRoute:
 
     variables: dict[str, str]
     removed: tuple[str, ...]
-    target_dir: str | None
+    target_dir: Path | None
 
 
 def parse_scope(text: str) -> CargoScope:
@@ -87,7 +90,7 @@ def safe_repo_name(text: str) -> str:
 
 
 def route_cargo(
-    key: str, scope: CargoScope, root: ArtifactRoot, repo_name: str, host: str
+    key: str, scope: str, root: ArtifactRoot, repo_name: str, host: str | None
 ) -> CargoRoute:
     """Decide cargo's variables. Pure; creates nothing.
 
@@ -96,25 +99,32 @@ def route_cargo(
     :param host: as :func:`host_triple` found it; not used without an artifact root.
     :returns: with scope ``off`` nothing set and nothing removed. Otherwise the overrides
         are removed, scope and key set, and with a usable root ``CARGO_BUILD_TARGET_DIR``
-        and the root variable too; without one, both are removed.
+        and the root variable too; without one, both are removed. The scope ``shared``
+        has no key.
+    :raises ScopeError: there is no such scope.
     """
-    if scope == "off":
+    checked = parse_scope(scope)
+    if checked == "off":
         return CargoRoute({}, (), None)
-    variables = {"CODEX_LAB_CARGO_TARGET_SCOPE": scope, "CODEX_LAB_CARGO_TARGET_KEY": key}
+    removed = list(_TARGET_OVERRIDES)
+    variables = {_SCOPE: scope, _KEY: key}
+    if checked == "shared":
+        del variables[_KEY]
+        removed.append(_KEY)
     if root.path is None:
-        removed = (*_TARGET_OVERRIDES, "CARGO_BUILD_TARGET_DIR", ARTIFACT_ROOT_VARIABLE)
-        return CargoRoute(variables, removed, None)
-    target = cargo_target_dir(root.path, scope, key, repo_name, host)
-    variables[ARTIFACT_ROOT_VARIABLE] = root.path
-    variables["CARGO_BUILD_TARGET_DIR"] = target
-    return CargoRoute(variables, _TARGET_OVERRIDES, target)
+        removed += ["CARGO_BUILD_TARGET_DIR", ARTIFACT_ROOT_VARIABLE]
+        return CargoRoute(variables, tuple(removed), None)
+    target = cargo_target_dir(root.path, checked, key, repo_name, host or "unknown-host")
+    variables[ARTIFACT_ROOT_VARIABLE] = str(root.path)
+    variables["CARGO_BUILD_TARGET_DIR"] = str(target)
+    return CargoRoute(variables, tuple(removed), target)
 
 
-def cargo_target_dir(root: str, scope: CargoScope, key: str, repo_name: str, host: str) -> str:
+def cargo_target_dir(root: Path, scope: CargoScope, key: str, repo_name: str, host: str) -> Path:
     """Return codex-lab's path for this scope; ``worktree`` and ``agent`` differ only in key."""
     middle = () if scope == "shared" else ("worktrees", key)
     repo, triple = safe_repo_name(repo_name), safe_repo_name(host)
-    return os.path.join(root, "local", repo, *middle, "cargo-target", triple)
+    return root.joinpath("local", repo, *middle, "cargo-target", triple)
 
 
 def repository_name(origin: str | None, directory: str) -> str:

@@ -12,7 +12,7 @@ _HOST_LINE = re.compile(rb"^host: ([A-Za-z0-9_+][A-Za-z0-9_.+-]*)$", re.MULTILIN
 _TIMEOUT = 10.0
 
 
-def host_triple(cache_dir: str, environment: Mapping[str, str]) -> str:
+def host_triple(cache_dir: str | os.PathLike[str], environment: Mapping[str, str]) -> str:
     """Return what ``rustc -vV`` calls its host, as codex-lab's scripts ask it.
 
     :param cache_dir: directory of ours for caches; made when missing. One that cannot be

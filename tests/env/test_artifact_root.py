@@ -22,8 +22,8 @@ def test_no_root_and_an_empty_one_are_quietly_none() -> None:
 
 
 def test_a_writable_directory_is_used(tmp_path: Path) -> None:
-    assert opened(tmp_path) == ArtifactRoot(str(tmp_path))
-    assert opened(f"{tmp_path}/") == ArtifactRoot(str(tmp_path))
+    assert opened(tmp_path) == ArtifactRoot(tmp_path)
+    assert opened(f"{tmp_path}/") == ArtifactRoot(tmp_path)
 
 
 def test_a_missing_root_is_reported_and_not_created(tmp_path: Path) -> None:
@@ -63,14 +63,14 @@ def test_a_link_to_a_directory_is_used_under_its_own_name(tmp_path: Path) -> Non
     (tmp_path / "real").mkdir()
     link = tmp_path / "link"
     link.symlink_to("real")
-    assert opened(link).path == str(link)
+    assert opened(link).path == link
 
 
 def test_the_expected_volume_is_compared_without_regard_to_case(tmp_path: Path) -> None:
     ids = volume_ids(str(tmp_path))
     assert ids
     for volume in ids:
-        assert opened(tmp_path, volume.upper()).path == str(tmp_path)
+        assert opened(tmp_path, volume.upper()).path == tmp_path
 
 
 def test_another_volume_is_refused_and_both_are_named(tmp_path: Path) -> None:

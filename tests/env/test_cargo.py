@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from codexlab.env import (
     safe_cargo_key,
 )
 
-ROOT = ArtifactRoot("/mnt/artifacts")
+ROOT = ArtifactRoot(Path("/mnt/artifacts"))
 HOST = "x86_64-unknown-linux-gnu"
 
 
@@ -101,7 +102,7 @@ def test_a_new_key_begins_with_the_issue() -> None:
 def test_the_agent_scope_is_routed_where_codex_labs_scripts_build() -> None:
     route = route_cargo("k-1", "agent", ROOT, "codex-lab", HOST)
     target = f"/mnt/artifacts/local/codex-lab/worktrees/k-1/cargo-target/{HOST}"
-    assert route.target_dir == target
+    assert route.target_dir == Path(target)
     assert route.variables == {
         "CODEX_LAB_CARGO_TARGET_SCOPE": "agent",
         "CODEX_LAB_CARGO_TARGET_KEY": "k-1",
@@ -113,7 +114,9 @@ def test_the_agent_scope_is_routed_where_codex_labs_scripts_build() -> None:
 
 def test_the_shared_scope_has_no_key_in_its_path() -> None:
     route = route_cargo("k-1", "shared", ROOT, "codex-lab", HOST)
-    assert route.target_dir == f"/mnt/artifacts/local/codex-lab/cargo-target/{HOST}"
+    assert route.target_dir == Path(f"/mnt/artifacts/local/codex-lab/cargo-target/{HOST}")
+    assert "CODEX_LAB_CARGO_TARGET_KEY" not in route.variables
+    assert "CODEX_LAB_CARGO_TARGET_KEY" in route.removed
 
 
 def test_without_a_root_cargo_is_left_to_the_workspace() -> None:
@@ -135,6 +138,8 @@ def test_an_unknown_scope_is_refused_by_name() -> None:
     assert parse_scope("agent") == "agent"
     with pytest.raises(ScopeError, match=r"'Agent'.*shared, worktree, agent, off"):
         parse_scope("Agent")
+    with pytest.raises(ScopeError):
+        route_cargo("k-1", "", ROOT, "codex-lab", HOST)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +168,8 @@ def test_repositories_without_an_origin_do_not_share_a_name(origin: str | None) 
 def test_an_origin_that_climbs_stays_below_the_root() -> None:
     route = route_cargo("k-1", "agent", ROOT, repository_name("x/..", "/"), HOST)
     assert route.target_dir is not None
-    assert os.path.normpath(route.target_dir) == route.target_dir
-    assert route.target_dir.startswith("/mnt/artifacts/local/workspace+")
+    assert os.path.normpath(route.target_dir) == str(route.target_dir)
+    assert str(route.target_dir).startswith("/mnt/artifacts/local/workspace+")
 
 
 ANY_TEXT = st.text(max_size=150) | st.text("aA-./+0", max_size=4)
@@ -174,7 +179,7 @@ SCOPES: st.SearchStrategy[CargoScope] = st.sampled_from(["worktree", "agent"])
 def routed(key: str, scope: CargoScope, repo: str) -> str:
     target = route_cargo(safe_cargo_key(key), scope, ROOT, repo, HOST).target_dir
     assert target is not None
-    return target
+    return str(target)
 
 
 @given(ANY_TEXT, ANY_TEXT, SCOPES, ANY_TEXT, ANY_TEXT)
