@@ -106,7 +106,7 @@ def route_cargo(
     checked = parse_scope(scope)
     if checked == "off":
         return CargoRoute({}, (), None)
-    removed = list(_TARGET_OVERRIDES)
+    removed: list[str] = list(_TARGET_OVERRIDES)
     variables = {_SCOPE: scope, _KEY: key}
     if checked == "shared":
         del variables[_KEY]
