@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from support.lab import Lab
 from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
 from support.model_server import ModelFactory, ModelServer, Script
 from support.real_codex import CHECKOUT, CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
@@ -168,6 +169,15 @@ def codex(request: pytest.FixtureRequest) -> Codex:
     if found is None:
         unavailable(f"codex {version} is not installed: run scripts/install-codex")
     return found
+
+
+@pytest.fixture
+def lab(source_repo: Path, clean_environ: dict[str, str], workspaces_root: Path) -> Lab:
+    """A caller of the installed ``codexlab-run`` who stands in the sample repository."""
+    program = Path(sys.executable).with_name("codexlab-run")
+    if not program.exists():
+        pytest.fail(f"codexlab is not installed beside {sys.executable}")
+    return Lab(program, clean_environ, source_repo, workspaces_root)
 
 
 def unavailable(reason: str) -> NoReturn:

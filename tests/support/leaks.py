@@ -49,6 +49,15 @@ class Process:
         except OSError:
             return "(gone)"
 
+    @property
+    def is_zombie(self) -> bool:
+        """Tell whether it has ended and only waits to be reaped, or is gone."""
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_text(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return text[text.rindex(")") + 2] in "ZX"
+
     def _name(self) -> str:
         return f"[{Path(f'/proc/{self.pid}/comm').read_text().strip()}]"
 

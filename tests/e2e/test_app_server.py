@@ -1,0 +1,55 @@
+"""A protocol on stdin and stdout passes through untouched."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from support.lab import Lab
+from support.marks import both_codex
+from support.model_server import ModelFactory
+from support.real_codex import Codex
+
+_CLIENT = {"name": "codexlab_tests", "title": None, "version": "1"}
+_HELLO = json.dumps({"id": 0, "method": "initialize", "params": {"clientInfo": _CLIENT}})
+
+
+@both_codex
+def test_the_initialize_handshake_of_app_server_is_byte_exact(
+    lab: Lab, model: ModelFactory, codex: Codex
+) -> None:
+    model([])
+    command = [str(codex.native), "app-server"]
+    flags = ["--issue", "123", "--stdin", "inherit"]
+    with lab.started(flags, command, stdin=subprocess.PIPE) as run:
+        answer = shake_hands(run.process)
+        status, rest, _ = run.finish()
+    assert status == 0
+    assert json.loads(answer)["id"] == 0
+    assert answer + rest == (lab.run_directory(lab.records[0]) / "stdout.log").read_bytes()
+    assert answer == direct_answer(lab, command)
+
+
+def direct_answer(lab: Lab, command: list[str]) -> bytes:
+    """Return what the same codex answers to the same home without codexlab between."""
+    environ = {**lab.environ, "CODEX_HOME": str(lab.workspace / "codex-home")}
+    with subprocess.Popen(
+        command,
+        cwd=lab.workspace / "workdir",
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        answer = shake_hands(process)
+        process.communicate(timeout=20)
+    return answer
+
+
+def shake_hands(process: subprocess.Popen[bytes]) -> bytes:
+    """Send initialize and return the line that answers it; notices may come before."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(_HELLO.encode() + b"\n")
+    process.stdin.flush()
+    return process.stdout.readline()

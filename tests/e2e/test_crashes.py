@@ -1,0 +1,68 @@
+"""Killing halves of codexlab in the middle of a tool call, then running the issue again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+import pytest
+from support.lab import Lab, Task, running, wait_until_gone
+from support.leaks import descendants
+from support.marks import both_codex
+from support.model_server import Gate, ModelFactory, ModelRequest, Turn, hold, run_command, say
+
+_TOOL = "setsid sleep 161.80 & sleep 161.81"
+
+
+@both_codex
+@pytest.mark.parametrize("victims", [["guardian"], ["supervisor"], ["supervisor", "guardian"]])
+def test_after_a_crash_the_next_launch_runs_alone(
+    lab: Lab, model: ModelFactory, task: Task, victims: list[str]
+) -> None:
+    gate = Gate()
+    alive_beside: list[str] = []
+
+    def script(request: ModelRequest) -> Turn:
+        if "again" in request.prompt:
+            alive_beside.extend(process.command for process in running("sleep 161.8"))
+            alive_beside.extend(process.command for process in running("crash task"))
+            return say("alone")
+        return hold(gate, say("no")) if request.tool_outputs else run_command(_TOOL, wait_ms=250)
+
+    model(script)
+    before = descendants()
+    with lab.started(["--issue", "123"], task("crash task")) as run:
+        gate.wait_reached()
+        assert len(running("sleep 161.8")) >= 2
+        kill(getattr(run, victim) for victim in victims)
+        run.process.wait(timeout=30)
+        if len(victims) == 1:
+            assert wait_until_gone(descendants() - before) == set()
+        done = lab.run(["--issue", "123"], task("try again"))
+    assert done.returncode == 0, done.stderr
+    assert alive_beside == []
+    assert running("sleep 161.8") == set()
+    assert lab.records[-1]["agent_outcome"] == "completed"
+    assert lab.records[0]["agent_outcome"] != "completed"
+
+
+def test_a_guardian_whose_supervisor_was_killed_finishes_the_record_with_125(
+    lab: Lab, model: ModelFactory, task: Task
+) -> None:
+    gate = Gate()
+    model([hold(gate, say("no"))])
+    with lab.started(["--issue", "123"], task("crash task")) as run:
+        gate.wait_reached()
+        kill([run.supervisor])
+        status, _, _ = run.finish()
+    assert status == 125
+    (record,) = lab.records
+    assert record["reason"] == "supervisor-lost"
+    assert record["contained"]["left"] == 0
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill these processes at once."""
+    for pid in list(pids):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,97 @@
+"""How a run ends when codex fails, is told to stop, or takes too long."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from support.lab import Lab, Task, running
+from support.marks import both_codex
+from support.model_server import Gate, ModelFactory, drop_connection, fail, hold, run_command, say
+from support.real_codex import Codex
+from support.rollouts import rollout_of
+
+
+@both_codex
+@pytest.mark.parametrize(
+    "turn", [fail(400), fail(500), drop_connection(2)], ids=["400", "500", "drop"]
+)
+def test_a_failing_codex_gives_its_own_status_and_is_not_called_completed(
+    lab: Lab, model: ModelFactory, task: Task, turn: object
+) -> None:
+    model(lambda _: turn)  # type: ignore[arg-type, return-value]
+    done = lab.run(["--issue", "123"], task("fail"))
+    assert done.returncode == 1, done.stderr
+    (record,) = lab.records
+    assert (record["reason"], record["exit_status"]) == ("exited", 1)
+    assert record["agent_outcome"] != "completed"
+    assert record["contained"]["left"] == 0
+
+
+@both_codex
+def test_codex_that_cannot_start_gives_its_own_status(lab: Lab, codex: Codex) -> None:
+    done = lab.run(["--issue", "123"], [codex.native, "exec", "--no-such-option"])
+    assert done.returncode == 2
+    assert "--no-such-option" in done.stderr
+    assert lab.records[0]["agent_outcome"] != "completed"
+
+
+@both_codex
+def test_sigterm_in_the_middle_of_a_turn_ends_with_143_and_a_thread_to_resume(
+    lab: Lab, model: ModelFactory, task: Task, shared_home: Path
+) -> None:
+    gate = Gate()
+    server = model([hold(gate, say("never heard")), say("back again")])
+    with lab.started(["--issue", "123"], task("long task")) as run:
+        gate.wait_reached()
+        run.signal(signal.SIGTERM)
+        status, _, _ = run.finish(timeout=20)
+    assert status == 143
+    (record,) = lab.records
+    assert record["agent_outcome"] != "completed"
+    assert record["contained"]["left"] == 0
+    assert rollout_of(shared_home, record["thread"]).exists()
+    done = lab.run(["--issue", "123"], task("{resume}", "go on"))
+    assert done.returncode == 0, done.stderr
+    assert server.requests[1].thread == record["thread"]
+    assert server.requests[1].prompts == ["long task", "go on"]
+
+
+@both_codex
+def test_sigterm_in_the_middle_of_a_tool_call_leaves_nothing_of_the_tool(
+    lab: Lab, model: ModelFactory, task: Task
+) -> None:
+    gate = Gate()
+    model([run_command("setsid sleep 314.15 & sleep 314.16", wait_ms=250), hold(gate, say("no"))])
+    with lab.started(["--issue", "123"], task("long tool")) as run:
+        gate.wait_reached()
+        assert len(running("sleep 314.1")) >= 2
+        run.signal(signal.SIGTERM)
+        status, _, _ = run.finish(timeout=30)
+    assert status == 143
+    assert running("sleep 314.1") == set()
+    assert lab.records[0]["contained"]["left"] == 0
+
+
+@both_codex
+def test_the_time_limit_ends_a_run_with_124(lab: Lab, model: ModelFactory, task: Task) -> None:
+    gate = Gate()
+    model([hold(gate, say("never heard"))])
+    done = lab.run(["--issue", "123", "--timeout", "2s"], task("too long"))
+    assert done.returncode == 124
+    (record,) = lab.records
+    assert record["reason"] == "timeout"
+    assert record["agent_outcome"] != "completed"
+    assert record["contained"]["left"] == 0
+
+
+@both_codex
+def test_what_codex_left_behind_is_swept_and_counted(
+    lab: Lab, model: ModelFactory, task: Task
+) -> None:
+    model([run_command("setsid sleep 271.82 >/dev/null 2>&1 & echo started"), say("done")])
+    done = lab.run(["--issue", "123"], task("leave something"))
+    assert done.returncode == 0, done.stderr
+    assert running("sleep 271.82") == set()
+    assert lab.records[0]["contained"]["left"] == 0

@@ -1,0 +1,58 @@
+"""Secrets of the caller reach neither the agent nor any file of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from support.lab import Lab, Task
+from support.marks import both_codex
+from support.model_server import Gate, ModelFactory, hold, run_command, say
+from support.real_codex import STUB_KEY
+
+PLANTED = "planted-secret-5f1c9e"
+NAMES = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DATABASE_URL", "MY_OWN_PASSWORD", "PLAIN_NAME")
+
+
+@both_codex
+def test_a_planted_secret_reaches_neither_agent_nor_tool_nor_file(
+    lab: Lab, model: ModelFactory, task: Task
+) -> None:
+    gate = Gate()
+    tool = "env; cat /proc/$PPID/environ /proc/self/environ | tr '\\0' '\\n'"
+    server = model([run_command(tool), hold(gate, say("done"))])
+    lab.environ.update(dict.fromkeys(NAMES, PLANTED))
+    with lab.started(["--issue", "123"], task("show the environment")) as run:
+        agent = run.wait_for_event("child.spawned")["pid"]
+        gate.wait_reached()
+        environ = Path(f"/proc/{agent}/environ").read_bytes()
+        gate.open()
+        status, stdout, stderr = run.finish()
+    assert status == 0
+    assert STUB_KEY.encode() in environ
+    assert PLANTED.encode() not in environ
+    assert PLANTED not in "".join(server.requests[1].tool_outputs)
+    assert PLANTED not in stdout.decode() + stderr
+    assert list(files_holding(lab.workspaces_root, PLANTED)) == []
+
+
+@both_codex
+def test_the_provider_key_reaches_neither_tool_nor_our_files(
+    lab: Lab, model: ModelFactory, task: Task
+) -> None:
+    server = model([run_command("env"), say(f"I found {STUB_KEY} somewhere")])
+    done = lab.run(["--issue", "123"], task("show the environment"))
+    assert done.returncode == 0, done.stderr
+    assert STUB_KEY not in "".join(server.requests[1].tool_outputs)
+    assert STUB_KEY in done.stdout
+    assert list(files_holding(lab.workspace / ".codexlab", STUB_KEY)) == []
+    assert "I found" in (lab.run_directory(lab.records[0]) / "stdout.log").read_text()
+
+
+def files_holding(root: Path, text: str) -> Iterator[Path]:
+    """Yield the regular files below ``root`` that contain ``text``."""
+    for directory, _, names in os.walk(root):
+        for path in (Path(directory, name) for name in names):
+            if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
+                yield path
