@@ -1,1 +1,99 @@
-"""."""
+"""The issue's directory: claim it, prepare or reuse it, heal it, collect it.
+
+A launch calls, in this order and from one thread::
+
+    paths = locate_workspace(root, key)
+    plan = choose_workdir(inspect_start(cwd), paths)    # reads only: --dry-run ends here
+    claim = claim_workspace(paths, key)                 # then end survivors of claim.previous
+    workdir = prepare_workdir(claim, plan)              # and those of workdir.previous
+    claim.write_owner(record)
+    heal_codex_home(paths, shared_home)
+    ...                                                 # hold all of claim.lock_fds meanwhile
+    claim.release()                                     # after emptiness was read; else .close()
+
+::
+
+    _paths          from a key to names and places, pure
+    _start          where a launch was started from, read from git's files
+    _project        a project's default name
+    _claim          the lock, owner.json, and directories of others
+    _plan           which directory the agent will work in
+    _workdir        make it, or take it up again
+    _home           heal a codex-home (_links, _stores, _config, _home_config, _state_seed)
+    _threads        the agent's threads; _runs the records of past runs
+    _git_state      what a run did
+    _dirs _tree _git _repository _state_dir   the edges: descriptors, git, locks
+"""
+
+from ._claim import Claim, claim_workspace
+from ._errors import (
+    BadKey,
+    BranchTaken,
+    ForeignWorkspace,
+    GitFailed,
+    HomeRefused,
+    PathRefused,
+    RepositoryBusy,
+    WorkdirRefused,
+    WorkspaceBusy,
+)
+from ._git_state import GitState, git_state
+from ._home import GitWrite, git_write_for, heal_codex_home
+from ._home_report import HealReport
+from ._owner import OwnerRecord, encode_owner, parse_owner
+from ._paths import WorkspaceKey, WorkspacePaths, directory_name, locate_workspace
+from ._plan import WorkdirPlan, choose_workdir
+from ._project import default_project, read_origin
+from ._runs import prune_runs
+from ._start import Start, inspect_start
+from ._threads import (
+    ThreadEntry,
+    ThreadLog,
+    forget_thread,
+    read_threads,
+    record_thread,
+    stored_cargo_key,
+)
+from ._workdir import Workdir, prepare_workdir
+
+__all__ = [
+    "BadKey",
+    "BranchTaken",
+    "Claim",
+    "ForeignWorkspace",
+    "GitFailed",
+    "GitState",
+    "GitWrite",
+    "HealReport",
+    "HomeRefused",
+    "OwnerRecord",
+    "PathRefused",
+    "RepositoryBusy",
+    "Start",
+    "ThreadEntry",
+    "ThreadLog",
+    "Workdir",
+    "WorkdirPlan",
+    "WorkdirRefused",
+    "WorkspaceBusy",
+    "WorkspaceKey",
+    "WorkspacePaths",
+    "choose_workdir",
+    "claim_workspace",
+    "default_project",
+    "directory_name",
+    "encode_owner",
+    "forget_thread",
+    "git_state",
+    "git_write_for",
+    "heal_codex_home",
+    "inspect_start",
+    "locate_workspace",
+    "parse_owner",
+    "prepare_workdir",
+    "prune_runs",
+    "read_origin",
+    "read_threads",
+    "record_thread",
+    "stored_cargo_key",
+]

@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codexlab.workspace import (
+    GitWrite,
+    HomeRefused,
+    PathRefused,
+    WorkspacePaths,
+    heal_codex_home,
+)
+
+Snapshot = Callable[[Path], object]
+pytestmark = pytest.mark.usefixtures("claim")
+
+
+def config(paths: WorkspacePaths) -> dict[str, object]:
+    return tomllib.loads((paths.codex_home / "config.toml").read_text())
+
+
+def test_a_fresh_home_gets_links_and_a_config(paths: WorkspacePaths, shared: Path) -> None:
+    report = heal_codex_home(paths, shared)
+    home = paths.codex_home
+    for name in ("auth.json", "sessions", "archived_sessions", "thread-writer-locks"):
+        assert (home / name).readlink() == shared / name
+    assert config(paths) == {
+        "model": "stub-model",
+        "sandbox_workspace_write": {"network_access": True},
+    }
+    assert "# mine" in (home / "config.toml").read_text()
+    assert "config.toml" in report.created
+    assert report.warnings == ()
+
+
+def test_a_healthy_home_changes_no_byte(
+    paths: WorkspacePaths, shared: Path, snapshot: Snapshot
+) -> None:
+    (shared / "AGENTS.md").write_text("rules")
+    (shared / "prompts").mkdir()
+    heal_codex_home(paths, shared, writable_roots=["/cache"], exclude_names=["KEY"])
+    before = snapshot(paths.root), snapshot(shared)
+    report = heal_codex_home(paths, shared, writable_roots=["/cache"], exclude_names=["KEY"])
+    assert report.healthy
+    assert (snapshot(paths.root), snapshot(shared)) == before
+
+
+def test_lost_links_and_a_lost_config_come_back(paths: WorkspacePaths, shared: Path) -> None:
+    heal_codex_home(paths, shared)
+    home = paths.codex_home
+    (home / "sessions").unlink()
+    (home / "auth.json").unlink()
+    (home / "auth.json").symlink_to("/nowhere")
+    (home / "config.toml").unlink()
+    report = heal_codex_home(paths, shared)
+    assert set(report.created) | set(report.fixed) == {"sessions", "auth.json", "config.toml"}
+    assert (home / "auth.json").readlink() == shared / "auth.json"
+    assert (home / "sessions").readlink() == shared / "sessions"
+    assert config(paths)["sandbox_workspace_write"] == {"network_access": True}
+
+
+def test_a_regular_auth_file_is_kept_aside(paths: WorkspacePaths, shared: Path) -> None:
+    paths.codex_home.mkdir()
+    (paths.codex_home / "auth.json").write_text("own")
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "auth.json.aside-1" in warning
+    assert (paths.codex_home / "auth.json.aside-1").read_text() == "own"
+    assert (paths.codex_home / "auth.json").readlink() == shared / "auth.json"
+
+
+def test_without_shared_credentials_own_ones_stay(paths: WorkspacePaths, shared: Path) -> None:
+    (shared / "auth.json").unlink()
+    paths.codex_home.mkdir()
+    (paths.codex_home / "auth.json").write_text("own")
+    heal_codex_home(paths, shared)
+    assert (paths.codex_home / "auth.json").read_text() == "own"
+
+
+def test_files_in_a_real_sessions_directory_move_and_conflicts_stay(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    ours, theirs = paths.codex_home / "sessions/2026/01", shared / "sessions/2026/01"
+    ours.mkdir(parents=True)
+    theirs.mkdir(parents=True)
+    for name in ("missing", "same", "differs", "packed"):
+        (ours / f"{name}.jsonl").write_text(name)
+    (theirs / "same.jsonl").write_text("same")
+    (theirs / "differs.jsonl").write_text("other")
+    (theirs / "packed.jsonl.zst").write_text("z")
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "2 files differ" in warning
+    assert (paths.codex_home / "sessions").readlink() == shared / "sessions"
+    assert (theirs / "missing.jsonl").read_text() == "missing"
+    assert (theirs / "differs.jsonl").read_text() == "other"
+    aside = paths.codex_home / "sessions.aside-1/2026/01"
+    assert sorted(path.name for path in aside.iterdir()) == ["differs.jsonl", "packed.jsonl"]
+
+
+def test_an_explicit_refusal_of_network_stays(paths: WorkspacePaths, shared: Path) -> None:
+    (shared / "config.toml").write_text("[sandbox_workspace_write]\nnetwork_access = false\n")
+    heal_codex_home(paths, shared)
+    assert config(paths)["sandbox_workspace_write"] == {"network_access": False}
+
+
+def test_a_refusal_given_here_survives_a_reseed(paths: WorkspacePaths, shared: Path) -> None:
+    heal_codex_home(paths, shared)
+    place = paths.codex_home / "config.toml"
+    place.write_text(place.read_text().replace("= true", "= false"))
+    (shared / "config.toml").write_text('model = "other"\n')
+    heal_codex_home(paths, shared)
+    assert config(paths) == {
+        "model": "other",
+        "sandbox_workspace_write": {"network_access": False},
+    }
+
+
+def test_managed_entries_join_the_users_and_leave_again(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    (shared / "config.toml").write_text(
+        '[sandbox_workspace_write]\nwritable_roots = ["/user", "/both"]\n'
+        '[shell_environment_policy]\nexclude = ["AWS_*"]\n'
+    )
+    heal_codex_home(paths, shared, writable_roots=["/both", "/ours"], exclude_names=["KEY"])
+    both = config(paths)
+    assert both["sandbox_workspace_write"] == {
+        "writable_roots": ["/user", "/both", "/ours"],
+        "network_access": True,
+    }
+    assert both["shell_environment_policy"] == {"exclude": ["AWS_*", "KEY"]}
+    heal_codex_home(paths, shared)
+    alone = config(paths)
+    assert alone["sandbox_workspace_write"] == {
+        "writable_roots": ["/user", "/both"],
+        "network_access": True,
+    }
+    assert alone["shell_environment_policy"] == {"exclude": ["AWS_*"]}
+
+
+def test_an_unedited_config_follows_the_shared_one(paths: WorkspacePaths, shared: Path) -> None:
+    heal_codex_home(paths, shared)
+    (shared / "config.toml").write_text('model = "newer"\n')
+    assert heal_codex_home(paths, shared).fixed == ("config.toml",)
+    assert config(paths)["model"] == "newer"
+
+
+def test_an_edited_config_is_kept_and_the_user_warned_once(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    heal_codex_home(paths, shared)
+    place = paths.codex_home / "config.toml"
+    edited = place.read_text() + '\n# by hand\n[tui]\ntheme = "dark"\n'
+    place.write_text(edited)
+    assert heal_codex_home(paths, shared).warnings == ()
+    (shared / "config.toml").write_text('model = "newer"\n')
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "heal --merge" in warning
+    assert heal_codex_home(paths, shared).warnings == ()
+    assert place.read_text() == edited
+
+
+def test_merging_takes_their_changes_and_keeps_ours_and_comments(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    (shared / "config.toml").write_text('model = "a"\neffort = "low"\nold = 1\n[tui]\nx = 1\n')
+    heal_codex_home(paths, shared)
+    place = paths.codex_home / "config.toml"
+    place.write_text(place.read_text().replace('"low"', '"high" # mine'))
+    (shared / "config.toml").write_text('model = "b"\neffort = "medium"\n[tui]\nx = 2\ny = 3\n')
+    report = heal_codex_home(paths, shared, merge=True)
+    assert config(paths) == {
+        "model": "b",
+        "effort": "high",
+        "tui": {"x": 2, "y": 3},
+        "sandbox_workspace_write": {"network_access": True},
+    }
+    assert "# mine" in place.read_text()
+    assert any("effort" in warning for warning in report.warnings)
+    assert heal_codex_home(paths, shared).healthy
+
+
+@pytest.mark.parametrize("text", ["model = ", "sandbox_workspace_write = 3", "\xff"])
+def test_an_unreadable_config_is_one_line_and_stays(
+    text: str, paths: WorkspacePaths, shared: Path
+) -> None:
+    heal_codex_home(paths, shared)
+    place = paths.codex_home / "config.toml"
+    place.write_text(text, "latin-1")
+    with pytest.raises(HomeRefused, match=r"config\.toml: .*mend it") as caught:
+        heal_codex_home(paths, shared)
+    assert "\n" not in str(caught.value)
+    assert place.read_text("latin-1") == text
+
+
+def test_instructions_prompts_rules_and_skills_resolve(paths: WorkspacePaths, shared: Path) -> None:
+    (shared / "AGENTS.md").write_text("shared")
+    (shared / "instructions.md").write_text("shared")
+    for name in ("prompts", "rules", "skills"):
+        (shared / name / "one").mkdir(parents=True)
+    home = paths.codex_home
+    (home / "skills/.system").mkdir(parents=True)
+    (home / "instructions.md").write_text("own")
+    heal_codex_home(paths, shared)
+    assert (home / "AGENTS.md").read_text() == "shared"
+    assert (home / "instructions.md").read_text() == "own"
+    assert (home / "prompts/one").is_dir()
+    assert (home / "skills/one").readlink() == shared / "skills/one"
+    (shared / "AGENTS.md").unlink()
+    heal_codex_home(paths, shared)
+    assert not os.path.lexists(home / "AGENTS.md")
+
+
+def test_relative_references_of_the_config_resolve(paths: WorkspacePaths, shared: Path) -> None:
+    (shared / "texts").mkdir()
+    (shared / "texts/base.md").write_text("base")
+    (shared / "config.toml").write_text(
+        'model_instructions_file = "texts/base.md"\n'
+        '[profiles.x]\nmodel_catalog_json = "../secret.json"\nother_file = "gone.md"\n'
+    )
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "gone.md" in warning
+    assert (paths.codex_home / "texts/base.md").read_text() == "base"
+    assert not (paths.root / "secret.json").exists()
+
+
+def test_a_fresh_home_gets_a_snapshot_of_the_threads_index(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    database = sqlite3.connect(shared / "state_5.sqlite")
+    database.execute("pragma journal_mode = wal")
+    database.execute("create table t (x)")
+    database.execute("insert into t values (7)")
+    database.commit()
+    heal_codex_home(paths, shared)
+    copy = sqlite3.connect(paths.codex_home / "state_5.sqlite")
+    assert copy.execute("select x from t").fetchall() == [(7,)]
+    copy.close()
+    database.close()
+
+
+def test_a_snapshot_is_made_of_a_database_nobody_has_open(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    database = sqlite3.connect(shared / "state_5.sqlite")
+    database.execute("pragma journal_mode = wal")
+    database.execute("create table t (x)")
+    database.close()
+    before = sorted(path.name for path in shared.iterdir())
+    report = heal_codex_home(paths, shared)
+    assert report.warnings == ()
+    assert (paths.codex_home / "state_5.sqlite").exists()
+    added = {"sessions", "archived_sessions", "thread-writer-locks"}
+    assert {path.name for path in shared.iterdir()} - added == set(before)
+
+
+def test_a_damaged_index_is_left_out_with_a_warning(paths: WorkspacePaths, shared: Path) -> None:
+    (shared / "state_5.sqlite").write_bytes(b"nonsense" * 1000)
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "no snapshot" in warning
+    assert [path for path in paths.codex_home.iterdir() if "state" in path.name] == []
+
+
+def test_own_sessions_are_directories_and_locks_stay_shared(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    heal_codex_home(paths, shared)
+    heal_codex_home(paths, shared, sessions="issue")
+    home = paths.codex_home
+    assert (home / "sessions").is_dir()
+    assert not (home / "sessions").is_symlink()
+    assert (home / "thread-writer-locks").readlink() == shared / "thread-writer-locks"
+
+
+def test_git_write_opens_what_a_commit_needs_and_no_more(
+    paths: WorkspacePaths, shared: Path, repo: Path
+) -> None:
+    git_write = GitWrite(repo / ".git/worktrees/x", repo / ".git")
+    heal_codex_home(paths, shared, git_write=git_write)
+    sandbox = config(paths)["sandbox_workspace_write"]
+    assert isinstance(sandbox, dict)
+    assert sandbox["writable_roots"] == [
+        str(repo / ".git" / name) for name in ("worktrees/x", "objects", "refs", "logs")
+    ]
+
+
+def test_a_missing_shared_home_is_made(paths: WorkspacePaths, tmp_path: Path) -> None:
+    heal_codex_home(paths, tmp_path / "new")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert (paths.codex_home / "sessions").is_dir()
+
+
+def test_a_shared_home_that_cannot_be_is_one_line(paths: WorkspacePaths, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "no/where", paths.codex_home):
+        with pytest.raises(HomeRefused) as caught:
+            heal_codex_home(paths, place)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["config.toml", "sessions", "auth.json", "skills"])
+def test_a_link_planted_in_the_home_is_never_written_through(
+    name: str, paths: WorkspacePaths, shared: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("precious")
+    paths.codex_home.mkdir()
+    target = outside if name in ("sessions", "skills") else outside / "file"
+    (paths.codex_home / name).symlink_to(target)
+    (shared / "skills/one").mkdir(parents=True)
+    heal_codex_home(paths, shared)
+    assert [path.name for path in outside.iterdir()] == ["file"]
+    assert (outside / "file").read_text() == "precious"
+
+
+def test_a_home_that_is_a_link_is_refused(
+    paths: WorkspacePaths, shared: Path, tmp_path: Path
+) -> None:
+    paths.codex_home.symlink_to(tmp_path)
+    with pytest.raises(PathRefused, match="codex-home: expected a directory"):
+        heal_codex_home(paths, shared)

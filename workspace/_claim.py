@@ -1,0 +1,271 @@
+"""One execution at a time: the claim on a workspace and on its directory.
+
+Invariant: whoever holds ``lock`` of the directory that *now* lies at the
+workspace's path is the only execution in it. A claimer that opened the file
+before somebody moved the workspace away finds another inode at the path after
+locking, and starts again. A free lock proves that no run *holds* the workspace,
+not that nothing of the last run survives: ``previous`` says where to look.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..kernel import OperatorError, open_lock_file, replace_file, try_lock, unlock
+from ._dirs import open_below, open_child, read_small, set_aside
+from ._errors import ForeignWorkspace, PathRefused, WorkspaceBusy, operator_errors
+from ._owner import DamagedRecord, OwnerRecord, encode_owner, parse_owner
+from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
+from ._provenance import Provenance, encode_provenance, parse_provenance
+from ._rediscover import rediscover
+from ._state_dir import state_directory
+
+_ATTEMPTS = 100
+
+
+@dataclass(slots=True)
+class _Held:
+    """One lock file and the record of who held it, both in one directory."""
+
+    lock_fd: int
+    directory_fd: int
+    record_name: str
+    previous: OwnerRecord | None
+
+    def write(self, record: OwnerRecord) -> None:
+        # Not durable on purpose: after a power cut no survivor can exist.
+        replace_file(
+            self.record_name, encode_owner(record), dir_fd=self.directory_fd, durable=False
+        )
+
+    def close(self, *, free: bool) -> None:
+        if free:
+            unlock(self.lock_fd)
+        os.close(self.lock_fd)
+        os.close(self.directory_fd)
+
+
+@dataclass(slots=True)
+class Claim:
+    """A held workspace. Not thread-safe; pass the descriptors on, not the object.
+
+    :param paths: the workspace's places.
+    :param key: its exact key.
+    :param state_dir: our state directory, where locks on foreign directories live.
+    :param notes: what was repaired on the way, one line each.
+    """
+
+    paths: WorkspacePaths
+    key: WorkspaceKey
+    state_dir: Path
+    notes: list[str]
+    _own: _Held
+    _places: dict[tuple[int, int], _Held] = field(default_factory=dict[tuple[int, int], _Held])
+    _owner: OwnerRecord | None = None
+    _open: bool = True
+
+    @property
+    def lock_fd(self) -> int:
+        """Return the descriptor of the workspace's lock."""
+        return self._own.lock_fd
+
+    @property
+    def lock_fds(self) -> tuple[int, ...]:
+        """Return every descriptor a guardian must hold too: workspace first, then directory."""
+        return (self._own.lock_fd, *(held.lock_fd for held in self._places.values()))
+
+    @property
+    def control_fd(self) -> int:
+        """Return the descriptor of the control directory."""
+        return self._own.directory_fd
+
+    @property
+    def previous(self) -> OwnerRecord | None:
+        """Return what the last run left; without ``contained`` it may have survivors."""
+        return self._own.previous
+
+    def write_owner(self, record: OwnerRecord) -> None:
+        """Write who runs here now, for the workspace and for its directory.
+
+        :raises OperatorError: the filesystem refuses.
+        """
+        self._owner = record
+        with operator_errors(self.paths.owner):
+            for held in (self._own, *self._places.values()):
+                held.write(record)
+
+    def claim_directory(self, path: Path) -> OwnerRecord | None:
+        """Extend the claim to a directory, named by its device and inode.
+
+        :returns: what the last run *in that directory* left, of whichever issue.
+        :raises WorkspaceBusy: another execution is in it.
+        """
+        status = os.stat(path)
+        identity = (status.st_dev, status.st_ino)
+        if identity not in self._places:
+            name = f"{identity[0]:x}-{identity[1]:x}"
+            where = self.state_dir / "workdirs"
+            directory_fd = open_below(where, create=True)
+            held = _lock(directory_fd, f"{name}.lock", f"{name}.json", where, path, self.notes)
+            self._places[identity] = held
+            if self._owner is not None:
+                held.write(self._owner)
+        return self._places[identity].previous
+
+    def read_provenance(self) -> Provenance:
+        """Return where workspace and workdir come from."""
+        data = read_small(self.paths.provenance.name, self.control_fd, self.paths.provenance)
+        return parse_provenance(data or b"")
+
+    def write_provenance(self, record: Provenance) -> None:
+        """Write it down durably: it is the journal of making the workdir."""
+        with operator_errors(self.paths.provenance):
+            replace_file(
+                self.paths.provenance.name, encode_provenance(record), dir_fd=self.control_fd
+            )
+
+    def release(self) -> None:
+        """Free the locks, for all duplicates in all processes, and close. Idempotent."""
+        self._end(free=True)
+
+    def close(self) -> None:
+        """Close our descriptors only; a duplicate elsewhere keeps the locks. Idempotent."""
+        self._end(free=False)
+
+    def _end(self, *, free: bool) -> None:
+        if not self._open:
+            return
+        self._open = False
+        for held in (*self._places.values(), self._own):
+            held.close(free=free)
+
+
+def claim_workspace(
+    paths: WorkspacePaths, key: WorkspaceKey, *, state_dir: Path | None = None
+) -> Claim:
+    """Claim a workspace, making its directories when they are missing.
+
+    Only empty directories and files below ``.codexlab`` are made.
+
+    :param state_dir: where locks on foreign directories live; default the XDG one.
+    :raises WorkspaceBusy: another execution holds it.
+    :raises ForeignWorkspace: the directory is another key's, or holds things we never put there.
+    :raises PathRefused: a link or file lies where a directory should be.
+    """
+    for _ in range(_ATTEMPTS):
+        notes: list[str] = []
+        control_fd = _open_control(paths)
+        held = _lock(control_fd, "lock", "owner.json", paths.control, paths.root, notes)
+        claim = Claim(paths, key, state_dir or state_directory(), notes, held)
+        try:
+            if _still_there(paths, held.lock_fd):
+                _verify(claim)
+                return claim
+        except BaseException:
+            claim.release()
+            raise
+        claim.release()
+    message = f"{paths.root}: moved away {_ATTEMPTS} times while being claimed; is a gc looping?"
+    raise OperatorError(message)
+
+
+def _open_control(paths: WorkspacePaths) -> int:
+    root_fd = open_below(paths.base, *paths.names, create=True)
+    try:
+        try:
+            return open_child(CONTROL, root_fd, paths.control)
+        except FileNotFoundError:
+            names = os.listdir(root_fd)
+        if names and CONTROL not in names:
+            reason = (
+                f"holds {sorted(names)[0]!r} but no {CONTROL}, so it is not a workspace of ours"
+            )
+            raise ForeignWorkspace(paths.root, reason)
+        return open_child(CONTROL, root_fd, paths.control, create=True)
+    finally:
+        os.close(root_fd)
+
+
+def _lock(
+    directory_fd: int, lock: str, record: str, where: Path, subject: Path, notes: list[str]
+) -> _Held:
+    """Lock ``lock`` in an open directory; the descriptor is owned by the result, or closed."""
+    try:
+        lock_fd = _open_lock(lock, directory_fd, where / lock)
+        try:
+            if not try_lock(lock_fd):
+                raise WorkspaceBusy(subject, _holder(record, directory_fd, where))
+            previous = _read_owner(record, directory_fd, where, notes)
+        except BaseException:
+            os.close(lock_fd)
+            raise
+    except BaseException:
+        os.close(directory_fd)
+        raise
+    return _Held(lock_fd, directory_fd, record, previous)
+
+
+def _open_lock(name: str, directory_fd: int, where: Path) -> int:
+    try:
+        return open_lock_file(name, dir_fd=directory_fd)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise PathRefused(where, "a lock file", "a link or directory") from None
+        with operator_errors(where):
+            raise
+
+
+def _holder(record: str, directory_fd: int, where: Path) -> OwnerRecord | None:
+    """Return who holds it; a record that says ``contained`` is the one before."""
+    try:
+        owner = parse_owner(read_small(record, directory_fd, where / record) or b"")
+    except DamagedRecord:
+        return None
+    return None if owner.contained else owner
+
+
+def _read_owner(
+    record: str, directory_fd: int, where: Path, notes: list[str]
+) -> OwnerRecord | None:
+    data = read_small(record, directory_fd, where / record)
+    if data is None:
+        return None
+    try:
+        return parse_owner(data)
+    except DamagedRecord:
+        # Written by rename, so only a power cut tears it: nothing survived that.
+        notes.append(f"{where / record}: damaged, kept as {set_aside(record, directory_fd)}")
+        return None
+
+
+def _still_there(paths: WorkspacePaths, lock_fd: int) -> bool:
+    ours = os.fstat(lock_fd)
+    try:
+        there = os.lstat(paths.lock)
+    except FileNotFoundError:
+        return False
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _verify(claim: Claim) -> None:
+    owner = os.fstat(claim.control_fd).st_uid
+    if owner != os.geteuid():
+        raise ForeignWorkspace(
+            claim.paths.root, f"belongs to user id {owner}, not to {os.geteuid()}"
+        )
+    name = claim.paths.provenance.name
+    data = read_small(name, claim.control_fd, claim.paths.provenance)
+    if data is not None:
+        try:
+            found = parse_provenance(data).key
+        except DamagedRecord:
+            aside = set_aside(name, claim.control_fd)
+            claim.notes.append(f"{claim.paths.provenance}: damaged, kept as {aside}, written anew")
+        else:
+            if found != claim.key:
+                raise ForeignWorkspace(claim.paths.root, f"is the workspace of {found}")
+            return
+    claim.write_provenance(rediscover(claim.paths, claim.key))

@@ -1,0 +1,253 @@
+"""``config.toml`` of a codex-home: pure decisions on texts.
+
+Three texts take part: the *shared* home's file, the *seed* (what the shared one said
+when ours was made), and *ours*. While ours equals its seed, managed keys aside, it
+follows the shared one; once edited it is the user's and keeps every other byte.
+"""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+Table = dict[str, Any]
+
+_SANDBOX, _NETWORK, _ROOTS = "sandbox_workspace_write", "network_access", "writable_roots"
+_SHELL, _EXCLUDE = "shell_environment_policy", "exclude"
+_REFERENCE_ENDINGS = ("_file", "_json", "_path")
+
+
+class WrongShape(ValueError):
+    """A managed key holds something it cannot hold."""
+
+    def __init__(self, key: str, expected: str) -> None:
+        super().__init__(f"{key}: expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """What we keep in the file.
+
+    :param roots: directories for ``sandbox_workspace_write.writable_roots``.
+    :param excluded: patterns for ``shell_environment_policy.exclude``.
+    """
+
+    roots: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDecision:
+    """What to do with our file.
+
+    :param text: what it must say from now on; equal to the old text when it is right.
+    :param seed: what to remember as its seed.
+    :param reseeded: it was made, or made again, from the shared file.
+    :param edited: somebody edited it; it no longer follows the shared one.
+    :param moved_on: it is edited and the shared file changed since.
+    :param added: the managed entries that are there because of us alone.
+    """
+
+    text: str
+    seed: str
+    reseeded: bool
+    edited: bool
+    moved_on: bool
+    added: Managed
+
+
+def decide_config(
+    ours: str | None, shared: str, seed: str | None, managed: Managed, before: Managed
+) -> ConfigDecision:
+    """Decide what our file must say.
+
+    :param ours: its text, or None when it is missing.
+    :param shared: the shared home's text; empty when there is none.
+    :param seed: what ours was made from, or None when that is not known.
+    :param before: what we put into it last time: withdrawn where no longer managed.
+    :raises ValueError: a text that had to be read is no TOML, or a managed key has a
+        type it cannot have.
+    """
+    if ours is None:
+        return _seeded(shared, shared, managed)
+    edited = seed is None or _plain(ours, before) != _plain(seed, Managed())
+    if not edited and seed != shared:
+        return _seeded(_carry_choice(shared, ours), shared, managed)
+    text = apply_managed(ours, managed, before)
+    added = _additions(ours, managed, before)
+    return ConfigDecision(text, seed or "", False, edited, edited and seed != shared, added)
+
+
+def _seeded(source: str, shared: str, managed: Managed) -> ConfigDecision:
+    text = apply_managed(source, managed, Managed())
+    added = _additions(source, managed, Managed())
+    return ConfigDecision(text, shared, True, False, False, added)
+
+
+def apply_managed(text: str, managed: Managed, before: Managed) -> str:
+    """Return ``text`` with the managed keys in it; comments and layout stay.
+
+    ``network_access`` is set only where it is missing: an explicit value stays.
+    """
+    values = tomllib.loads(text)
+    wanted = _expected(values, managed, before)
+    if wanted == values:
+        return text
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    for section in (_SANDBOX, _SHELL):
+        for key, value in wanted.get(section, {}).items():
+            if values.get(section, {}).get(key) != value:
+                _in_table(document, section)[key] = value
+    result = tomlkit.dumps(document)
+    if tomllib.loads(result) != wanted:
+        message = "the edited file does not say what it should"
+        raise ValueError(message)
+    return result
+
+
+def merge_config(ours: str, shared: str, seed: str) -> tuple[str, tuple[str, ...]]:
+    """Bring into ours what the shared file changed since the seed, key by key.
+
+    Where both sides changed a key ours wins. Comments of ours stay.
+
+    :returns: the new text, and the dotted names of keys where both sides differ.
+    """
+    import tomlkit
+
+    base, theirs, mine = map(tomllib.loads, (seed, shared, ours))
+    document = tomlkit.parse(ours)
+    conflicts: list[str] = []
+    _merge_table(cast("MutableMapping[str, Any]", document), mine, theirs, base, (), conflicts)
+    return tomlkit.dumps(document), tuple(conflicts)
+
+
+def references(shared: str) -> tuple[str, ...]:
+    """Return the relative paths that the configuration names, below its own directory."""
+    found = {
+        value
+        for key, value in _strings(tomllib.loads(shared))
+        if key.endswith(_REFERENCE_ENDINGS) and _is_inside(value)
+    }
+    return tuple(sorted(found))
+
+
+def _expected(values: Table, managed: Managed, before: Managed) -> Table:
+    wanted = copy.deepcopy(values)
+    sandbox = _table(wanted, _SANDBOX)
+    sandbox.setdefault(_NETWORK, True)
+    _union(sandbox, _ROOTS, managed.roots, before.roots)
+    shell = _table(wanted, _SHELL)
+    _union(shell, _EXCLUDE, managed.excluded, before.excluded)
+    if not shell and _SHELL not in values:
+        del wanted[_SHELL]
+    return wanted
+
+
+def _table(values: Table, name: str) -> Table:
+    table = values.setdefault(name, {})
+    if not isinstance(table, dict):
+        raise WrongShape(name, "a table")
+    return cast("Table", table)
+
+
+def _list(table: Table, key: str) -> list[Any]:
+    value = table.get(key, [])
+    if not isinstance(value, list):
+        raise WrongShape(key, "a list")
+    return cast("list[Any]", value)
+
+
+def _union(table: Table, key: str, ours: Sequence[str], before: Sequence[str]) -> None:
+    users = [value for value in _list(table, key) if value not in before]
+    merged = users + [value for value in ours if value not in users]
+    if merged or key in table:
+        table[key] = merged
+
+
+def _additions(text: str, managed: Managed, before: Managed) -> Managed:
+    values = tomllib.loads(text)
+    roots = [root for root in _list(_table(values, _SANDBOX), _ROOTS) if root not in before.roots]
+    shell = _list(_table(values, _SHELL), _EXCLUDE)
+    excluded = [pattern for pattern in shell if pattern not in before.excluded]
+    return Managed(
+        tuple(root for root in managed.roots if root not in roots),
+        tuple(pattern for pattern in managed.excluded if pattern not in excluded),
+    )
+
+
+def _plain(text: str, before: Managed) -> Table:
+    """Return what a file says, managed keys aside."""
+    values = tomllib.loads(text)
+    sandbox, shell = _table(values, _SANDBOX), _table(values, _SHELL)
+    sandbox.pop(_NETWORK, None)
+    for table, key, ours in ((sandbox, _ROOTS, before.roots), (shell, _EXCLUDE, before.excluded)):
+        table[key] = [value for value in _list(table, key) if value not in ours]
+        if not table[key]:
+            del table[key]
+    return {
+        name: value for name, value in values.items() if name not in (_SANDBOX, _SHELL) or value
+    }
+
+
+def _carry_choice(shared: str, ours: str) -> str:
+    """Keep an explicit refusal of network access through a re-seed."""
+    refused = _table(tomllib.loads(ours), _SANDBOX).get(_NETWORK) is False
+    if not refused or _NETWORK in _table(tomllib.loads(shared), _SANDBOX):
+        return shared
+    import tomlkit
+
+    document = tomlkit.parse(shared)
+    _in_table(document, _SANDBOX)[_NETWORK] = False
+    return tomlkit.dumps(document)
+
+
+def _in_table(document: MutableMapping[str, Any], name: str) -> MutableMapping[str, Any]:
+    import tomlkit
+
+    if name not in document:
+        document[name] = tomlkit.table()
+    return cast("MutableMapping[str, Any]", document[name])
+
+
+def _merge_table(
+    document: MutableMapping[str, Any],
+    mine: Table,
+    theirs: Table,
+    base: Table,
+    where: tuple[str, ...],
+    conflicts: list[str],
+) -> None:
+    for key in [*theirs, *(key for key in base if key not in theirs)]:
+        new, old, own = theirs.get(key), base.get(key), mine.get(key)
+        if isinstance(new, dict) and isinstance(own, dict) and key in document:
+            below = cast("Table", old if isinstance(old, dict) else {})
+            inner = cast("MutableMapping[str, Any]", document[key])
+            both = cast("Table", own), cast("Table", new)
+            _merge_table(inner, *both, below, (*where, key), conflicts)
+        elif new == old or own == new:
+            continue
+        elif own != old:
+            conflicts.append(".".join((*where, key)))
+        elif key not in theirs:
+            del document[key]
+        else:
+            document[key] = new
+
+
+def _strings(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        for item in cast("list[Any]", value) if isinstance(value, list) else [value]:
+            if isinstance(item, str):
+                yield key, item
+            elif isinstance(item, dict):
+                yield from _strings(cast("Table", item))
+
+
+def _is_inside(value: str) -> bool:
+    parts = value.split("/")
+    return bool(value) and not value.startswith(("/", "~")) and ".." not in parts

@@ -1,0 +1,146 @@
+"""Heal a codex-home: every launch, idempotent, content left untouched.
+
+Invariant: in a healthy home this only reads. What it adds are links into the shared
+home, the managed keys, and for a fresh home a snapshot of the index. What is in the
+way is renamed beside itself, never deleted or overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._config import Managed
+from ._dirs import directory, lstat_at, open_below
+from ._errors import HomeRefused, operator_errors
+from ._home_config import ConfigPlace, heal_config, merge_shared_config
+from ._home_report import HealNotes, HealReport
+from ._links import offer, point_at
+from ._paths import CONTROL, WorkspacePaths
+from ._state_seed import seed_state
+from ._stores import SessionMode, heal_stores
+from ._workdir import Workdir
+
+_OFFERED = ("AGENTS.md", "instructions.md", "prompts", "rules", "skills")
+
+
+@dataclass(frozen=True, slots=True)
+class GitWrite:
+    """Lets codex's sandboxed tools commit in a linked worktree.
+
+    Never the repository's ``hooks`` or ``config``: those run programs outside the sandbox.
+    """
+
+    git_dir: Path
+    common_dir: Path
+
+    def roots(self) -> tuple[Path, ...]:
+        """Return the directories git writes into when it commits."""
+        shared = (self.common_dir / name for name in ("objects", "refs", "logs"))
+        return (self.git_dir, *(path for path in shared if path.is_dir()))
+
+
+def git_write_for(workdir: Workdir) -> GitWrite | None:
+    """Return what ``--git-write`` opens for a workdir; None outside a linked worktree.
+
+    Elsewhere the git directory holds ``hooks`` and ``config`` itself.
+    """
+    git_dir, common_dir = workdir.git_dir, workdir.common_dir
+    if git_dir is None or common_dir is None or git_dir == common_dir:
+        return None
+    return GitWrite(git_dir, common_dir)
+
+
+def heal_codex_home(
+    paths: WorkspacePaths,
+    shared_home: Path,
+    *,
+    writable_roots: Sequence[Path | str] = (),
+    exclude_names: Sequence[str] = (),
+    sessions: SessionMode = "shared",
+    git_write: GitWrite | None = None,
+    merge: bool = False,
+) -> HealReport:
+    """Make the issue's codex-home right; the workspace must be claimed.
+
+    :param shared_home: the caller's own codex home; made, 0700, when it is missing.
+    :param writable_roots: directories that codex's sandbox may write beside the workdir.
+    :param exclude_names: variables that codex must not hand to its tools.
+    :param sessions: ``shared`` links the stores to the shared home's, ``issue`` keeps own ones.
+    :param merge: also bring the shared configuration's changes into an edited one.
+    :raises HomeRefused: the shared home or a configuration cannot be used.
+    :raises PathRefused: something else lies where a file of ours should be.
+    """
+    notes = HealNotes()
+    shared = _usable(shared_home, paths)
+    extra = git_write.roots() if git_write is not None else ()
+    roots = dict.fromkeys(str(root) for root in (*writable_roots, *extra))
+    managed = Managed(tuple(roots), tuple(dict.fromkeys(exclude_names)))
+    with (
+        directory(paths.base, *paths.names, "codex-home", create=True) as home_fd,
+        directory(paths.base, *paths.names, CONTROL, create=True) as control_fd,
+        operator_errors(paths.codex_home),
+    ):
+        place = ConfigPlace(home_fd, control_fd, paths.codex_home, shared)
+        _heal_auth(home_fd, shared, notes)
+        heal_stores(home_fd, shared, sessions, notes)
+        if sessions == "shared":
+            seed_state(home_fd, paths.codex_home, shared, notes)
+        if merge:
+            merge_shared_config(place, managed, notes)
+        references = heal_config(place, managed, notes)
+        for name in _OFFERED:
+            offer(name, home_fd, shared / name, notes)
+        for reference in references:
+            _resolve(reference, paths.codex_home, shared, notes)
+    return notes.freeze()
+
+
+def _usable(shared_home: Path, paths: WorkspacePaths) -> Path:
+    shared = Path(os.path.realpath(shared_home))
+    if shared == Path(os.path.realpath(paths.codex_home)):
+        raise HomeRefused(
+            shared, "is this issue's own codex-home; set CODEX_HOME to the shared one"
+        )
+    try:
+        os.mkdir(shared, 0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        reason = f"the shared codex home cannot be made ({error.strerror})"
+        raise HomeRefused(shared_home, reason) from None
+    if not shared.is_dir():
+        raise HomeRefused(shared_home, "expected a directory, the shared codex home")
+    if not os.access(shared, os.R_OK | os.X_OK):
+        raise HomeRefused(
+            shared_home, "the shared codex home cannot be read; check its permissions"
+        )
+    return shared
+
+
+def _heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
+    """Link the credentials; without shared ones whatever is here stays."""
+    target = Path(os.path.realpath(shared / "auth.json"))
+    if target.exists():
+        point_at("auth.json", home_fd, target, notes)
+    elif lstat_at("auth.json", home_fd) is not None:
+        notes.kept.append("auth.json")
+
+
+def _resolve(reference: str, home: Path, shared: Path, notes: HealNotes) -> None:
+    """Let a file that the configuration names by relative path be found here."""
+    target = shared / reference
+    if not target.is_file():
+        if not (home / reference).exists():
+            notes.warnings.append(f"config.toml names {reference}, which is not in {shared}")
+        return
+    *parents, name = [part for part in reference.split("/") if part not in ("", ".")]
+    if (home / reference).exists():
+        return
+    parent_fd = open_below(home, *parents, create=True)
+    try:
+        offer(name, parent_fd, target, notes)
+    finally:
+        os.close(parent_fd)

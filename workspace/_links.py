@@ -1,0 +1,68 @@
+"""Links into the shared home, made and mended by rename."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from ._dirs import lstat_at, set_aside
+from ._home_report import HealNotes
+
+
+def point_at(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
+    """Make ``name`` a link to ``target``; whatever else lies there is kept aside.
+
+    A wrong or broken link is replaced in one step. A healthy one is only read.
+    """
+    found = lstat_at(name, dir_fd)
+    if found is None:
+        os.symlink(target, name, dir_fd=dir_fd)
+        notes.created.append(name)
+        return
+    if not stat.S_ISLNK(found.st_mode):
+        notes.warnings.append(f"{name}: was not a link, kept as {set_aside(name, dir_fd)}")
+        os.symlink(target, name, dir_fd=dir_fd)
+        notes.fixed.append(name)
+    elif os.readlink(name, dir_fd=dir_fd) != str(target):
+        replace_link(name, dir_fd, target)
+        notes.fixed.append(name)
+
+
+def replace_link(name: str, dir_fd: int, target: Path) -> None:
+    """Replace a link by another, with no moment without one."""
+    temporary = f".{name}.{secrets.token_hex(4)}.link"
+    os.symlink(target, temporary, dir_fd=dir_fd)
+    os.rename(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+
+
+def offer(name: str, dir_fd: int, shared: Path, notes: HealNotes) -> None:
+    """Let a file or directory of the shared home be seen here, unless one of our own is.
+
+    Of two directories the shared one's entries that are missing here are linked one by
+    one. A link of ours whose target is gone is dropped.
+    """
+    found = lstat_at(name, dir_fd)
+    if found is None:
+        if os.path.exists(shared):
+            os.symlink(shared, name, dir_fd=dir_fd)
+            notes.created.append(name)
+    elif stat.S_ISLNK(found.st_mode):
+        if os.readlink(name, dir_fd=dir_fd) == str(shared) and not os.path.exists(shared):
+            os.unlink(name, dir_fd=dir_fd)
+            notes.fixed.append(name)
+    elif stat.S_ISDIR(found.st_mode) and os.path.isdir(shared):
+        _offer_entries(name, dir_fd, shared, notes)
+
+
+def _offer_entries(name: str, dir_fd: int, shared: Path, notes: HealNotes) -> None:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, dir_fd=dir_fd)
+    try:
+        for entry in sorted(set(os.listdir(shared)) - set(os.listdir(fd))):
+            if not entry.startswith("."):
+                os.symlink(shared / entry, entry, dir_fd=fd)
+                notes.created.append(f"{name}/{entry}")
+    finally:
+        os.close(fd)

@@ -1,0 +1,95 @@
+"""From a key to directory names: pure, readable, injective."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._errors import BadKey
+
+_SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_UNSAFE_RUN = re.compile(r"[^A-Za-z0-9_-]+")
+_SLUG_LENGTH = 40
+
+CONTROL = ".codexlab"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceKey:
+    """What names a workspace: each (project, issue, agent) owns exactly one."""
+
+    project: str
+    issue: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspacePaths:
+    """Where everything of one workspace lies. Nothing here needs to exist."""
+
+    root: Path
+    control: Path
+    lock: Path
+    owner: Path
+    provenance: Path
+    threads: Path
+    runs: Path
+    workdir: Path
+    codex_home: Path
+    context: Path
+
+    @property
+    def base(self) -> Path:
+        """Return the workspaces root, three levels up."""
+        return self.root.parents[2]
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """Return the directory names of project, issue and agent."""
+        project, issue, agent = self.root.parts[-3:]
+        return project, issue, agent
+
+
+def directory_name(value: str) -> str:
+    """Return a name usable as directory and as component of a branch.
+
+    Two values never share a name, not even on a filesystem that folds case: a
+    lower-case safe value stays as it is and holds no ``+``; every other becomes
+    ``<slug>+<12 hex of its SHA-256>``.
+    """
+    if _SAFE.fullmatch(value) and ".." not in value and not value.endswith((".", ".lock")):
+        return value
+    digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    slug = _UNSAFE_RUN.sub("-", value).strip("-_")[:_SLUG_LENGTH] or "id"
+    return f"{slug}+{digest}"
+
+
+def locate_workspace(workspaces_root: Path, key: WorkspaceKey) -> WorkspacePaths:
+    """Return the places of a workspace, without looking at the disk.
+
+    :raises BadKey: a part of the key is empty.
+    """
+    parts = {"project": key.project, "issue": key.issue, "agent": key.agent}
+    for what, value in parts.items():
+        if not value.strip():
+            raise BadKey(what, value)
+    return paths_at(workspaces_root.joinpath(*map(directory_name, parts.values())))
+
+
+def paths_at(root: Path) -> WorkspacePaths:
+    """Return the places of the workspace whose directory is ``root``."""
+    control = root / CONTROL
+    return WorkspacePaths(
+        root=root,
+        control=control,
+        lock=control / "lock",
+        owner=control / "owner.json",
+        provenance=control / "workspace.json",
+        threads=control / "threads.json",
+        runs=control / "runs",
+        workdir=root / "workdir",
+        codex_home=root / "codex-home",
+        context=root / "context",
+    )

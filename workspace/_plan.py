@@ -1,0 +1,210 @@
+"""Decide which directory the agent works in. Reads only; ``--dry-run`` shows the result."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._dirs import directory, read_small
+from ._errors import WorkdirRefused
+from ._git import ask_git, run_git
+from ._owner import DamagedRecord
+from ._paths import CONTROL, WorkspacePaths
+from ._provenance import Provenance, WorkdirKind, parse_provenance
+from ._start import Start, inspect_start
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s:]+:", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkdirPlan:
+    """What preparing the workdir will do.
+
+    :param kind: ``linked`` supervise the worktree started in; ``worktree`` our own on
+        a branch; ``plain`` a directory of ours, ``git init``ed; ``given`` somebody else's.
+    :param path: the workdir.
+    :param repo: common git directory of the repository, where there is one.
+    :param base: commit id a new branch starts from.
+    :param branch: ``codexlab/<issue>/<agent>`` for our own worktree.
+    :param created: the directory does not exist yet and will be made.
+    :param notes: what the user should know, one line each.
+    """
+
+    kind: WorkdirKind
+    path: Path
+    repo: Path | None = None
+    base: str | None = None
+    branch: str | None = None
+    created: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def choose_workdir(
+    start: Start,
+    paths: WorkspacePaths,
+    *,
+    base: str | None = None,
+    no_repo: bool = False,
+    repo: str | None = None,
+    workdir: Path | None = None,
+) -> WorkdirPlan:
+    """Choose the workdir for a launch from ``start`` with these flags.
+
+    What the workspace already has is continued: flags that contradict it are
+    refused, and ``base`` then only yields a note.
+
+    :param repo: ``--repo``: path of a local repository.
+    :raises WorkdirRefused: flags contradict each other or the workspace.
+    :raises GitFailed: git cannot answer.
+    """
+    _exclude(base=base, no_repo=no_repo, repo=repo, workdir=workdir)
+    if workdir is not None:
+        return _given(workdir)
+    stored = _stored(paths)
+    if no_repo:
+        return _own_plain(paths, stored)
+    if repo is not None:
+        return _own_worktree(_local_repository(repo), paths, stored, base, chosen=True)
+    if start.top is not None and start.top == Path(os.path.realpath(paths.workdir)):
+        return _reuse(paths, stored, base)
+    if start.kind == "linked":
+        return _in_place(start, base)
+    if start.kind == "outside":
+        return _reuse(paths, stored, base) if stored else _own_plain(paths, stored)
+    return _own_worktree(start, paths, stored, base)
+
+
+def _exclude(**flags: object) -> None:
+    given = [name for name in ("workdir", "no_repo", "repo", "base") if flags[name]]
+    pair = set(given)
+    if len(given) < 2 or pair == {"repo", "base"}:
+        return
+    spelled = " and ".join("--" + name.replace("_", "-") for name in given)
+    raise WorkdirRefused(spelled, "exclude each other")
+
+
+def _given(workdir: Path) -> WorkdirPlan:
+    found = inspect_start(workdir)
+    return WorkdirPlan("given", found.cwd, found.common_dir)
+
+
+def _in_place(start: Start, base: str | None) -> WorkdirPlan:
+    assert start.top is not None
+    if base is not None:
+        reason = "has no meaning inside a linked worktree, which is supervised in place"
+        raise WorkdirRefused("--base", reason)
+    return WorkdirPlan("linked", start.top, start.common_dir, None, start.branch)
+
+
+def _own_plain(paths: WorkspacePaths, stored: Provenance | None) -> WorkdirPlan:
+    if stored is not None and stored.own_kind == "worktree":
+        reason = f"this issue already works in a worktree of {stored.repo}; choose another issue"
+        raise WorkdirRefused("--no-repo", reason)
+    return WorkdirPlan("plain", paths.workdir, created=not os.path.lexists(paths.workdir))
+
+
+def _reuse(paths: WorkspacePaths, stored: Provenance | None, base: str | None) -> WorkdirPlan:
+    if stored is None or stored.own_kind is None:
+        raise WorkdirRefused(paths.workdir, "its workspace.json does not know it")
+    if stored.own_kind == "plain":
+        return _own_plain(paths, stored)
+    repository = inspect_start(Path(stored.repo or ""))
+    return _own_worktree(repository, paths, stored, base)
+
+
+def _own_worktree(
+    source: Start,
+    paths: WorkspacePaths,
+    stored: Provenance | None,
+    base: str | None,
+    *,
+    chosen: bool = False,
+) -> WorkdirPlan:
+    common = source.common_dir
+    assert common is not None
+    if stored is not None and stored.own_kind is not None:
+        _same_repository(common, stored, paths)
+        if os.path.lexists(paths.workdir):
+            notes = _base_note(common, stored, base)
+            return WorkdirPlan(
+                "worktree", paths.workdir, common, stored.base, stored.branch, notes=notes
+            )
+    _, issue, agent = paths.names
+    oid = _resolve_base(source, base)
+    notes = () if base or chosen else _left_behind(source)
+    branch = f"codexlab/{issue}/{agent}"
+    return WorkdirPlan("worktree", paths.workdir, common, oid, branch, created=True, notes=notes)
+
+
+def _same_repository(common: Path, stored: Provenance, paths: WorkspacePaths) -> None:
+    if stored.own_kind == "plain":
+        reason = "this issue already works in a plain directory; use --no-repo or another issue"
+        raise WorkdirRefused(paths.workdir, reason)
+    if stored.repo != str(common):
+        reason = f"is a worktree of {stored.repo}, not of {common}; choose another issue or project"
+        raise WorkdirRefused(paths.workdir, reason)
+
+
+def _resolve_base(source: Start, base: str | None) -> str:
+    place = source.top or source.common_dir
+    assert place is not None
+    if base is None:
+        if source.head is None:
+            reason = "has no commit yet, so no worktree can be made; commit first or use --no-repo"
+            raise WorkdirRefused(place, reason)
+        return source.head
+    answer = ask_git(
+        place, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}"
+    )
+    if answer.status != 0:
+        raise WorkdirRefused(f"--base {base}", f"names no commit in {place}")
+    return answer.stdout.decode().strip()
+
+
+def _base_note(common: Path, stored: Provenance, base: str | None) -> tuple[str, ...]:
+    if base is None:
+        return ()
+    source = Start(common, "bare", None, common, common)
+    if _resolve_base(source, base) == stored.base:
+        return ()
+    return (f"--base {base} ignored: the worktree exists and is never moved",)
+
+
+def _left_behind(source: Start) -> tuple[str, ...]:
+    if source.top is None:
+        return ()
+    checks: list[tuple[Callable[[], bool], str]] = [
+        (lambda: _is_dirty(source.top), f"uncommitted changes in {source.top} stay behind"),
+        (
+            lambda: os.path.lexists(f"{source.top}/.gitmodules"),
+            "submodules are not checked out in the new worktree",
+        ),
+    ]
+    return tuple(note for check, note in checks if check())
+
+
+def _is_dirty(top: Path | None) -> bool:
+    return bool(run_git(top, "status", "--porcelain", "-z", "--untracked-files=normal"))
+
+
+def _local_repository(repo: str) -> Start:
+    if _URL.match(repo):
+        raise WorkdirRefused(f"--repo {repo}", "expected the path of a local repository")
+    found = inspect_start(Path(repo))
+    if found.common_dir is None:
+        raise WorkdirRefused(f"--repo {repo}", "is no git repository")
+    return found
+
+
+def _stored(paths: WorkspacePaths) -> Provenance | None:
+    """Return the record of a workspace that has a workdir of its own, or None."""
+    try:
+        with directory(paths.base, *paths.names, CONTROL) as control_fd:
+            data = read_small(paths.provenance.name, control_fd, paths.provenance)
+        record = parse_provenance(data or b"")
+    except (FileNotFoundError, DamagedRecord):
+        return None
+    return record if record.own_kind is not None else None

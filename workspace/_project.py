@@ -1,0 +1,81 @@
+"""A project's default name: the repository's, made unique by where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from ._start import Start
+
+_SECTION = re.compile(r"\s*\[\s*([^\]\s\"]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]")
+_URL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^@/]*@)?(?P<host>[^/:]*)(?::\d+)?(?P<path>.*)", re.I
+)
+_SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>.*)")
+_UNSAFE = re.compile(r"[^a-z0-9_-]+")
+
+
+def default_project(start: Start) -> str:
+    """Return ``<repo name>-<8 hex>``, or ``default`` outside git.
+
+    The digits come from the normalised origin, so all clones of one repository
+    share a project; without an origin, from the common git directory.
+    """
+    if start.common_dir is None:
+        return "default"
+    origin = read_origin(start.common_dir)
+    identity = normalise_origin(origin, start.common_dir) if origin else str(start.common_dir)
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{_repository_name(identity)}-{digest}"
+
+
+def normalise_origin(url: str, common_dir: Path) -> str:
+    """Return what two spellings of one repository have in common.
+
+    Scheme, user, port, ``.git`` and trailing slashes go; ``git@host:a/b`` equals
+    ``https://host/a/b``. A local path is made absolute, from the repository's place.
+    """
+    if match := _URL.fullmatch(url):
+        if match["scheme"].lower() != "file":
+            return _join(match["host"], match["path"])
+        return _strip(os.path.realpath(match["path"]))
+    if (match := _SCP.fullmatch(url)) and not url.startswith((".", "/")):
+        return _join(match["host"], match["path"])
+    base = common_dir.parent if common_dir.name == ".git" else common_dir
+    return _strip(os.path.realpath(base / url))
+
+
+def read_origin(common_dir: Path) -> str | None:
+    """Return ``remote.origin.url`` of the repository's own configuration, or None.
+
+    Included files and ``insteadOf`` are not looked at: the name only has to be stable.
+    """
+    try:
+        text = (common_dir / "config").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    section = None
+    for line in text.splitlines():
+        if match := _SECTION.match(line):
+            section = (match[1].lower(), match[2])
+        elif section == ("remote", "origin"):
+            name, _, value = line.partition("=")
+            if name.strip().lower() == "url" and value.strip():
+                return value.strip().strip('"')
+    return None
+
+
+def _repository_name(identity: str) -> str:
+    parts = [part for part in identity.split("/") if part not in ("", ".git")]
+    name = _UNSAFE.sub("-", parts[-1].removesuffix(".git").lower()) if parts else ""
+    return name.strip("-_")[:40] or "repo"
+
+
+def _join(host: str, path: str) -> str:
+    return f"{host.lower()}/{_strip(path).lstrip('/')}"
+
+
+def _strip(path: str) -> str:
+    return path.rstrip("/").removesuffix(".git").rstrip("/")

@@ -1,0 +1,89 @@
+"""Where a workspace and its workdir come from: ``workspace.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal, cast
+
+from ._owner import DamagedRecord, parse_object
+from ._paths import WorkspaceKey
+
+WorkdirKind = Literal["linked", "worktree", "plain", "given"]
+State = Literal["new", "preparing", "ready"]
+
+_TEXTS = ("kind", "repo", "base", "branch", "tip", "workdir", "created")
+_KINDS = ("linked", "worktree", "plain", "given", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The exact key, how our own workdir was made, and which directory was used last.
+
+    :param state: ``preparing`` from before the first step of making our own workdir
+        until after the last; no agent has ever run in one that is not ``ready``.
+    :param repo: common git directory our own worktree belongs to.
+    :param base: commit id its branch was started from.
+    :param branch: the branch this workspace made; None for a plain directory.
+    :param tip: commit id that branch is at while ``preparing``.
+    :param kind: how the directory used last was come by; None while there is none.
+    :param workdir: the directory used last.
+    :param inode: (device, inode) of that directory.
+    """
+
+    key: WorkspaceKey
+    state: State = "new"
+    kind: WorkdirKind | None = None
+    repo: str | None = None
+    base: str | None = None
+    branch: str | None = None
+    tip: str | None = None
+    workdir: str | None = None
+    inode: tuple[int, int] | None = None
+    created: str | None = None
+
+    @property
+    def own_kind(self) -> WorkdirKind | None:
+        """Return what our own workdir is, or None while it is not ready."""
+        if self.state != "ready":
+            return None
+        return "worktree" if self.branch is not None else "plain"
+
+
+def encode_provenance(record: Provenance) -> bytes:
+    """Encode a record as readable JSON."""
+    values = asdict(record)
+    key = values.pop("key")
+    return json.dumps({"v": 1, **key, **values}, indent=1).encode() + b"\n"
+
+
+def parse_provenance(data: bytes) -> Provenance:
+    """Parse what `encode_provenance` wrote; unknown keys are ignored.
+
+    :raises DamagedRecord: the bytes are no such record.
+    """
+    values = parse_object(data)
+    key = [values.get(name) for name in ("project", "issue", "agent")]
+    texts = {name: values.get(name) for name in _TEXTS}
+    if not all(isinstance(part, str) for part in key):
+        raise DamagedRecord("key")
+    if not all(text is None or isinstance(text, str) for text in texts.values()):
+        raise DamagedRecord("text")
+    if values.get("state") not in ("new", "preparing", "ready") or texts["kind"] not in _KINDS:
+        raise DamagedRecord("state or kind")
+    return Provenance(
+        WorkspaceKey(*cast("list[str]", key)),
+        state=cast("State", values["state"]),
+        inode=_inode(values.get("inode")),
+        **cast("dict[str, str]", texts),  # type: ignore[arg-type]  # kind was checked above
+    )
+
+
+def _inode(value: object) -> tuple[int, int] | None:
+    if not isinstance(value, list):
+        return None
+    numbers = cast("list[object]", value)
+    if len(numbers) != 2 or not all(isinstance(number, int) for number in numbers):
+        return None
+    device, inode = cast("list[int]", numbers)
+    return device, inode

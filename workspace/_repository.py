@@ -1,0 +1,58 @@
+"""Worktrees of one repository are made and removed one after another, in all processes.
+
+git picks the name of a worktree's administrative directory, and edits shared
+references, without one lock around it all. Ours lies in our own state directory,
+named by the repository's device and inode: nothing is written into the repository.
+Every git we start under it inherits the descriptor, so the lock lasts as long as
+git works even when we are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from ..kernel import open_lock_file, try_lock
+from ._dirs import open_below
+from ._errors import RepositoryBusy, operator_errors
+
+PATIENCE = 600.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
+
+
+@contextlib.contextmanager
+def repository_lock(
+    common_dir: Path, state_dir: Path, *, patience: float = PATIENCE
+) -> Generator[int, None, None]:
+    """Hold a repository's lock for a block and yield its descriptor.
+
+    :param patience: seconds to wait for it.
+    :raises RepositoryBusy: it was not to be had in that time.
+    """
+    status = os.stat(common_dir)
+    directory_fd = open_below(state_dir / "repositories", create=True)
+    try:
+        name = f"{status.st_dev:x}-{status.st_ino:x}.lock"
+        with operator_errors(state_dir / "repositories" / name):
+            fd = open_lock_file(name, dir_fd=directory_fd)
+    finally:
+        os.close(directory_fd)
+    try:
+        _wait(fd, common_dir, patience)
+        yield fd
+    finally:
+        # Closed, not unlocked: a git of ours that still runs keeps it.
+        os.close(fd)
+
+
+def _wait(fd: int, common_dir: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    pause = _FIRST_PAUSE
+    while not try_lock(fd):
+        if time.monotonic() > deadline:
+            raise RepositoryBusy(common_dir, patience)
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)

@@ -1,0 +1,37 @@
+"""Records of past runs: the last ones are kept."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ._dirs import directory
+from ._errors import operator_errors
+from ._paths import CONTROL, WorkspacePaths
+from ._tree import remove_tree
+
+
+def prune_runs(paths: WorkspacePaths, keep: int = 50) -> int:
+    """Delete all but the newest ``keep`` directories below ``runs``. The claim must be held.
+
+    :returns: how many were deleted.
+    """
+    try:
+        with (
+            directory(paths.base, *paths.names, CONTROL, "runs") as runs_fd,
+            operator_errors(paths.runs),
+        ):
+            names = os.listdir(runs_fd)
+            if len(names) <= keep:
+                return 0
+            old = sorted(_directories(names, runs_fd), reverse=True)[keep:]
+            for _, name in old:
+                remove_tree(name, runs_fd)
+            return len(old)
+    except FileNotFoundError:
+        return 0
+
+
+def _directories(names: list[str], runs_fd: int) -> list[tuple[int, str]]:
+    found = [(os.stat(name, dir_fd=runs_fd, follow_symlinks=False), name) for name in names]
+    return [(status.st_mtime_ns, name) for status, name in found if stat.S_ISDIR(status.st_mode)]

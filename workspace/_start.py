@@ -1,0 +1,156 @@
+"""Where a launch was started from, read from the files of git without running git.
+
+The formats are those of gitrepository-layout(5): a ``.git`` directory, or a
+``gitdir: PATH`` file leading to one; a linked worktree's has a ``commondir``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ._errors import WorkdirRefused
+from ._git import ask_git
+
+StartKind = Literal["main", "linked", "outside", "bare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The place a launch was started from.
+
+    :param cwd: physical path of the directory.
+    :param kind: main checkout, linked worktree, bare repository, or outside git.
+    :param top: top level of the checkout; None outside git and in a bare repository.
+    :param git_dir: this checkout's own git directory.
+    :param common_dir: the git directory shared by all checkouts of the repository.
+    :param head: commit id of HEAD; None before the first commit.
+    :param branch: short name of the branch HEAD is on; None when detached.
+    """
+
+    cwd: Path
+    kind: StartKind
+    top: Path | None = None
+    git_dir: Path | None = None
+    common_dir: Path | None = None
+    head: str | None = None
+    branch: str | None = None
+
+
+def inspect_start(cwd: Path) -> Start:
+    """Tell where ``cwd`` lies. Reads a few small files and writes nothing.
+
+    Like git itself, the search upwards ends at a filesystem boundary.
+
+    :raises WorkdirRefused: ``cwd`` is no directory, or a ``.git`` file is damaged.
+    """
+    here = Path(os.path.realpath(cwd))
+    try:
+        device = os.stat(here).st_dev
+    except OSError as error:
+        raise WorkdirRefused(cwd, error.strerror or str(error)) from None
+    if not here.is_dir():
+        raise WorkdirRefused(cwd, "expected a directory")
+    for place in (here, *here.parents):
+        if os.stat(place).st_dev != device:
+            break
+        git_dir = _git_dir_at(place)
+        if git_dir is not None:
+            return _checkout(here, place, git_dir)
+        if _is_git_dir(place):
+            head, branch = read_head(place, place)
+            return Start(here, "bare", None, place, place, head, branch)
+    return Start(here, "outside")
+
+
+def read_head(git_dir: Path, common_dir: Path) -> tuple[str | None, str | None]:
+    """Return (commit id, branch) of HEAD; either may be None."""
+    text = _read(git_dir / "HEAD") or ""
+    if not text.startswith("ref:"):
+        return text or None, None
+    ref = text[4:].strip()
+    branch = ref.removeprefix("refs/heads/")
+    if branch == ".invalid":
+        return _ask_head(common_dir if git_dir == common_dir else git_dir)
+    return resolve_ref(common_dir, ref), branch
+
+
+def resolve_ref(common_dir: Path, ref: str) -> str | None:
+    """Return the commit id of a full reference name, or None when there is none."""
+    if (common_dir / "reftable").is_dir():
+        answer = ask_git(common_dir, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+        return answer.stdout.decode().strip() or None
+    for _ in range(5):
+        text = _read(common_dir / ref)
+        if text is None:
+            return _packed(common_dir, ref)
+        if not text.startswith("ref:"):
+            return text
+        ref = text[4:].strip()
+    return None
+
+
+def _checkout(here: Path, top: Path, git_dir: Path) -> Start:
+    pointer = _read(git_dir / "commondir")
+    common = git_dir if pointer is None else Path(os.path.realpath(git_dir / pointer))
+    head, branch = read_head(git_dir, common)
+    kind: StartKind = "main" if pointer is None else "linked"
+    return Start(here, kind, top, git_dir, common, head, branch)
+
+
+def _git_dir_at(place: Path) -> Path | None:
+    marker = place / ".git"
+    try:
+        mode = os.stat(marker).st_mode
+    except OSError:
+        return None
+    if stat.S_ISDIR(mode):
+        return Path(os.path.realpath(marker)) if _is_git_dir(marker) else None
+    text = _read(marker) or ""
+    if not text.startswith("gitdir:"):
+        raise WorkdirRefused(marker, "expected 'gitdir: PATH'; the file is damaged")
+    target = Path(os.path.realpath(place / text[7:].strip()))
+    if not (target / "HEAD").exists():
+        raise WorkdirRefused(
+            marker,
+            f"leads to {target}, which is no git directory; if the repository was moved,"
+            " run 'git worktree repair' in it",
+        )
+    return target
+
+
+def _is_git_dir(place: Path) -> bool:
+    return (
+        os.path.lexists(place / "HEAD")
+        and os.path.isdir(place / "objects")
+        and os.path.isdir(place / "refs")
+    )
+
+
+def _packed(common_dir: Path, ref: str) -> str | None:
+    try:
+        data = (common_dir / "packed-refs").read_bytes()
+    except OSError:
+        return None
+    end = (b"\n" + data).find(b" " + os.fsencode(ref) + b"\n")
+    if end < 0:
+        return None
+    start = data.rfind(b"\n", 0, end) + 1
+    return data[start : end - 1].decode("ascii", "replace")
+
+
+def _ask_head(git_dir: Path) -> tuple[str | None, str | None]:
+    place = f"--git-dir={git_dir}"
+    oid = ask_git(None, place, "rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
+    name = ask_git(None, place, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode()
+    return oid or None, name.strip() or None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes()[:65536].decode("utf-8", "surrogateescape").strip()
+    except OSError:
+        return None

@@ -1,0 +1,83 @@
+"""Give a fresh codex-home a snapshot of the shared home's index of threads.
+
+Without it the first codex in a new home reads the whole shared history. The
+database itself is never shared: codex would record rollouts by the path through the
+issue's home, which dangles once that home is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ._home_report import HealNotes
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_STATE = re.compile(r"state_\d+\.sqlite")
+_LEFTOVER = re.compile(r"\.state-[0-9a-f]+\.tmp(-wal|-shm|-journal)?")
+_PATIENCE = 5.0
+
+
+def seed_state(home_fd: int, home: Path, shared: Path, notes: HealNotes) -> None:
+    """Copy every ``state_N.sqlite`` of the shared home, unless there is one here already.
+
+    SQLite's online backup: consistent while codex writes. A database that cannot be
+    copied is left out with a warning: codex then builds its own.
+    """
+    names = os.listdir(home_fd)
+    if any(map(_STATE.fullmatch, names)):
+        return
+    found = sorted(filter(_STATE.fullmatch, os.listdir(shared)))
+    if not found:
+        return
+    for name in filter(_LEFTOVER.fullmatch, names):
+        os.unlink(name, dir_fd=home_fd)
+    for name in found:
+        _snapshot(name, home_fd, home, shared, notes)
+
+
+def _snapshot(name: str, home_fd: int, home: Path, shared: Path, notes: HealNotes) -> None:
+    import sqlite3
+
+    temporary = f".state-{secrets.token_hex(6)}.tmp"
+    try:
+        _backup(shared / name, home / temporary)
+        os.rename(temporary, name, src_dir_fd=home_fd, dst_dir_fd=home_fd)
+        notes.created.append(name)
+    except (sqlite3.Error, TimeoutError, OSError) as error:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary + suffix, dir_fd=home_fd)
+        notes.warnings.append(f"{name}: no snapshot of the shared one ({error})")
+
+
+def _backup(source: Path, target: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+
+    def bounded(_status: int, _remaining: int, _total: int) -> None:
+        if time.monotonic() > deadline:
+            message = f"busy for {_PATIENCE:.0f} s"
+            raise TimeoutError(message)
+
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    with (
+        contextlib.closing(_connect(source)) as reader,
+        contextlib.closing(_connect(target)) as writer,
+    ):
+        reader.execute("pragma query_only = 1")
+        reader.backup(writer, pages=4096, progress=bounded, sleep=0.05)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    import sqlite3
+
+    # Not mode=ro: such a connection leaves empty -wal and -shm files behind (SQLite 3.40).
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=1.0)

@@ -1,0 +1,120 @@
+"""The agent's threads seen in a workspace, and its cargo key: ``threads.json``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import cast
+
+from ..kernel import replace_file
+from ._dirs import directory, read_small, set_aside
+from ._errors import operator_errors
+from ._owner import DamagedRecord, parse_object
+from ._paths import CONTROL, WorkspacePaths
+
+_NAME = "threads.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadEntry:
+    """One thread.
+
+    :param id: the agent's own id of it.
+    :param cwd: directory it belongs to: codex and claude resume it only there for certain.
+    :param agent: whose it is.
+    :param seen: ISO 8601 time it was recorded last.
+    """
+
+    id: str
+    cwd: str
+    agent: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLog:
+    """Threads newest last, and the key that keeps builds of this issue warm."""
+
+    threads: tuple[ThreadEntry, ...] = ()
+    cargo_key: str | None = None
+
+    def latest(self, agent: str, cwd: Path | None = None) -> ThreadEntry | None:
+        """Return the newest thread of an agent, in one directory when that is given."""
+        for entry in reversed(self.threads):
+            if entry.agent == agent and (cwd is None or entry.cwd == str(cwd)):
+                return entry
+        return None
+
+
+def read_threads(paths: WorkspacePaths) -> ThreadLog:
+    """Return what is recorded; nothing when there is no record or it is damaged."""
+    try:
+        with directory(paths.base, *paths.names, CONTROL) as control_fd:
+            return _parse(read_small(_NAME, control_fd, paths.threads))
+    except (FileNotFoundError, DamagedRecord):
+        return ThreadLog()
+
+
+def record_thread(paths: WorkspacePaths, thread_id: str, cwd: Path, agent: str) -> ThreadLog:
+    """Make a thread the newest one. The claim must be held.
+
+    Called once its rollout exists, so that nobody is sent to a thread that is not there.
+    """
+    log = read_threads(paths)
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    others = tuple(entry for entry in log.threads if (entry.id, entry.agent) != (thread_id, agent))
+    log = replace(log, threads=(*others, ThreadEntry(thread_id, str(cwd), agent, now)))
+    _write(paths, log)
+    return log
+
+
+def forget_thread(paths: WorkspacePaths, thread_id: str) -> None:
+    """Drop a thread whose rollout vanished. The claim must be held."""
+    log = read_threads(paths)
+    left = tuple(entry for entry in log.threads if entry.id != thread_id)
+    if left != log.threads:
+        _write(paths, replace(log, threads=left))
+
+
+def stored_cargo_key(paths: WorkspacePaths, make: Callable[[], str]) -> str:
+    """Return the workspace's cargo key, made once. The claim must be held."""
+    log = read_threads(paths)
+    if log.cargo_key is not None:
+        return log.cargo_key
+    key = make()
+    _write(paths, replace(log, cargo_key=key))
+    return key
+
+
+def _write(paths: WorkspacePaths, log: ThreadLog) -> None:
+    data = json.dumps({"v": 1, **asdict(log)}, indent=1).encode() + b"\n"
+    with directory(paths.base, *paths.names, CONTROL, create=True) as control_fd:
+        try:
+            _parse(read_small(_NAME, control_fd, paths.threads))
+        except DamagedRecord:
+            set_aside(_NAME, control_fd)
+        with operator_errors(paths.threads):
+            replace_file(_NAME, data, dir_fd=control_fd)
+
+
+def _parse(data: bytes | None) -> ThreadLog:
+    if data is None:
+        return ThreadLog()
+    values = parse_object(data)
+    entries, key = values.get("threads"), values.get("cargo_key")
+    if not isinstance(entries, list) or not (key is None or isinstance(key, str)):
+        raise DamagedRecord(_NAME)
+    return ThreadLog(tuple(map(_entry, cast("list[object]", entries))), key)
+
+
+def _entry(value: object) -> ThreadEntry:
+    if not isinstance(value, dict):
+        raise DamagedRecord("thread")
+    values = cast("dict[str, object]", value)
+    texts = [values.get(field.name) for field in fields(ThreadEntry)]
+    if not all(isinstance(text, str) for text in texts):
+        raise DamagedRecord("thread")
+    return ThreadEntry(*cast("list[str]", texts))

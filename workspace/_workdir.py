@@ -1,0 +1,253 @@
+"""Make, or take up again, the directory the agent works in.
+
+Invariant: ``workspace.json`` says ``preparing`` from before the first step until
+after the last, and no agent runs before ``ready``. So a half-made workdir found
+under the claim holds nothing but what git wrote, and is undone and made again;
+one that is ``ready`` is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..kernel import OperatorError
+from ._claim import Claim
+from ._dirs import directory, kind_of, lstat_at, operator_errors
+from ._errors import BranchTaken, GitFailed, PathRefused, WorkdirRefused
+from ._git import ask_git, run_git
+from ._owner import OwnerRecord
+from ._plan import WorkdirPlan
+from ._provenance import Provenance, WorkdirKind
+from ._repository import repository_lock
+from ._start import inspect_start, resolve_ref
+from ._tree import remove_tree
+
+_CHECKOUT_TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Workdir:
+    """A directory that is ready for the agent, and locked.
+
+    :param head: commit id of its HEAD, or None before the first commit.
+    :param branch: branch it is on, or None when detached.
+    :param created: it was made by this call.
+    :param git_dir: its own git directory.
+    :param common_dir: the repository's git directory.
+    :param previous: what the last run *in this directory* left, of whichever issue;
+        without ``contained`` it may have survivors, to be ended before the agent starts.
+    """
+
+    path: Path
+    kind: WorkdirKind
+    head: str | None
+    branch: str | None
+    created: bool
+    base: str | None = None
+    git_dir: Path | None = None
+    common_dir: Path | None = None
+    previous: OwnerRecord | None = None
+
+
+def prepare_workdir(claim: Claim, plan: WorkdirPlan) -> Workdir:
+    """Carry out a plan under the claim, and extend the claim to the directory.
+
+    A directory that is already there is taken as it is: no branch is moved, no
+    content touched. What the last launch left half-made is undone first.
+
+    :raises WorkspaceBusy: another issue's run is in that directory.
+    :raises BranchTaken: a branch is in the way.
+    :raises WorkdirRefused: the workspace changed since the plan was made.
+    :raises GitFailed: git failed; nothing half-made is left.
+    """
+    if plan.kind in ("linked", "given"):
+        return _adopt(claim, plan, created=False)
+    stored = claim.read_provenance()
+    present = _present(claim)
+    if stored.own_kind is not None and present:
+        _check_unchanged(stored, plan)
+        return _adopt(claim, plan, created=False)
+    if plan.kind == "worktree":
+        _make_worktree(claim, plan, stored)
+    else:
+        _make_plain(claim, stored)
+    return _adopt(claim, plan, created=True)
+
+
+def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool) -> Workdir:
+    found = inspect_start(plan.path)
+    if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
+        raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
+    previous = claim.claim_directory(plan.path)
+    _note_use(claim, plan)
+    stored = claim.read_provenance()
+    return Workdir(
+        path=plan.path,
+        kind=plan.kind,
+        head=found.head,
+        branch=found.branch,
+        created=created,
+        base=stored.base if plan.kind == "worktree" else found.head,
+        git_dir=found.git_dir,
+        common_dir=found.common_dir,
+        previous=previous,
+    )
+
+
+def _note_use(claim: Claim, plan: WorkdirPlan) -> None:
+    stored = claim.read_provenance()
+    status = os.stat(plan.path)
+    used = replace(
+        stored, kind=plan.kind, workdir=str(plan.path), inode=(status.st_dev, status.st_ino)
+    )
+    if used != stored:
+        claim.write_provenance(used)
+
+
+def _present(claim: Claim) -> bool:
+    path = claim.paths.workdir
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISDIR(mode):
+        raise PathRefused(path, "a directory", kind_of(str(path)))
+    return True
+
+
+def _check_unchanged(stored: Provenance, plan: WorkdirPlan) -> None:
+    if stored.own_kind != plan.kind or (plan.repo is not None and stored.repo != str(plan.repo)):
+        reason = f"is {stored.own_kind} of {stored.repo}, made while this launch was being planned"
+        raise WorkdirRefused(plan.path, reason)
+
+
+def _make_plain(claim: Claim, stored: Provenance) -> None:
+    preparing = replace(stored, state="preparing", repo=None, branch=None, base=None)
+    with directory(claim.paths.base, *claim.paths.names) as root_fd:
+        _undo(root_fd, claim, stored)
+        claim.write_provenance(preparing)
+        with operator_errors(claim.paths.workdir):
+            os.mkdir("workdir", 0o700, dir_fd=root_fd)
+        try:
+            run_git(claim.paths.workdir, "init", "--quiet", pass_fds=(claim.lock_fd,))
+        except GitFailed:
+            _undo(root_fd, claim, preparing)
+            raise
+    claim.write_provenance(replace(preparing, state="ready"))
+
+
+def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
+    assert plan.repo is not None
+    assert plan.branch is not None
+    with (
+        repository_lock(plan.repo, claim.state_dir) as lock_fd,
+        directory(claim.paths.base, *claim.paths.names) as root_fd,
+    ):
+        _undo(root_fd, claim, stored)
+        _forget_registration(plan.repo, claim)
+        tip = _check_branch(plan.repo, plan, stored)
+        preparing = replace(
+            stored,
+            state="preparing",
+            repo=str(plan.repo),
+            base=stored.base if tip else plan.base,
+            branch=plan.branch,
+            tip=tip or plan.base,
+        )
+        claim.write_provenance(preparing)
+        try:
+            _add_worktree(claim, plan, exists=tip is not None, fds=(claim.lock_fd, lock_fd))
+        except GitFailed:
+            _take_back(claim, plan, root_fd, preparing, stored)
+            raise
+        claim.write_provenance(replace(preparing, state="ready"))
+
+
+def _add_worktree(claim: Claim, plan: WorkdirPlan, *, exists: bool, fds: tuple[int, ...]) -> None:
+    # Locked with our name from its first moment: no prune takes it while the
+    # workspaces root is not mounted, and a half-made entry can be told as ours.
+    arguments = ["worktree", "add", "--quiet", "--lock", "--reason", _reason(claim)]
+    if exists:
+        arguments += ["--", str(plan.path), str(plan.branch)]
+    else:
+        # Tracking would make a later plain `git push` write to the base branch.
+        arguments += ["--no-track", "-b", str(plan.branch), "--", str(plan.path), str(plan.base)]
+    assert plan.repo is not None
+    run_git(plan.repo, *arguments, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds)
+
+
+def _reason(claim: Claim) -> str:
+    return f"codexlab workspace {os.path.realpath(claim.paths.root)}"
+
+
+def _check_branch(repo: Path, plan: WorkdirPlan, stored: Provenance) -> str | None:
+    """Return where our branch is, None when it is to be made; refuse what is in the way."""
+    branch = str(plan.branch)
+    parts = branch.split("/")
+    for count in range(1, len(parts)):
+        parent = "/".join(parts[:count])
+        if resolve_ref(repo, f"refs/heads/{parent}") is not None:
+            raise BranchTaken(repo, branch, f"a branch named {parent} exists")
+    found = resolve_ref(repo, f"refs/heads/{branch}")
+    if found is None:
+        return None
+    ours = stored.branch == branch and stored.repo == str(repo)
+    if ours and (stored.state == "ready" or found == stored.tip):
+        return found
+    raise BranchTaken(repo, branch, f"exists (at {found[:12]})")
+
+
+def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
+    """Remove what a killed launch left half-made; refuse anything else in the way."""
+    found = lstat_at("workdir", root_fd)
+    if found is None:
+        return
+    if stored.state != "preparing":
+        reason = "exists, but this workspace did not make it; move it away"
+        raise WorkdirRefused(claim.paths.workdir, reason)
+    with operator_errors(claim.paths.workdir):
+        remove_tree("workdir", root_fd)
+
+
+def _forget_registration(repo: Path, claim: Claim) -> None:
+    """Drop the repository's entry for our workdir when the workdir itself is gone.
+
+    Ours is told by its ``gitdir``, or by the lock's reason where git was killed
+    before writing that. Never ``git worktree prune``: it takes others' entries too.
+    """
+    marker = f"{os.path.realpath(claim.paths.root)}/workdir/.git"
+    try:
+        with directory(repo, "worktrees") as entries_fd:
+            for name in os.listdir(entries_fd):
+                place = repo / "worktrees" / name
+                pointer = _text(place / "gitdir")
+                if pointer == marker or (not pointer and _text(place / "locked") == _reason(claim)):
+                    with operator_errors(place):
+                        remove_tree(name, entries_fd)
+    except FileNotFoundError:
+        return
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "surrogateescape").strip()
+    except OSError:
+        return ""
+
+
+def _take_back(
+    claim: Claim, plan: WorkdirPlan, root_fd: int, preparing: Provenance, stored: Provenance
+) -> None:
+    assert plan.repo is not None
+    _undo(root_fd, claim, preparing)
+    _forget_registration(plan.repo, claim)
+    if preparing.tip == plan.base:
+        # Only while it still is where we made it, compared by git in one step.
+        ask_git(plan.repo, "update-ref", "-d", f"refs/heads/{plan.branch}", str(plan.base))
+    # On a full disk the journal stays at "preparing", which the next launch undoes too.
+    with contextlib.suppress(OperatorError):
+        claim.write_provenance(stored)
