@@ -28,7 +28,7 @@ from ._file_lease import (
     release_read_lease,
     take_read_lease,
 )
-from ._flock import open_lock_file, try_lock, unlock
+from ._flock import flock_holders, open_lock_file, try_lock, unlock
 from ._guardian import run_guarded
 from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
 from ._libc import (
@@ -58,6 +58,7 @@ __all__ = [
     "discard_leaf",
     "end",
     "filesystem_type",
+    "flock_holders",
     "fsync_directory",
     "has_coherent_leases",
     "identify",

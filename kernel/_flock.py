@@ -38,3 +38,19 @@ def open_lock_file(name: str, *, dir_fd: int | None = None) -> int:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(name, flags, 0o600, dir_fd=dir_fd)
+
+
+def flock_holders(path: str | os.PathLike[str]) -> list[int]:
+    """Return the pids that ``/proc/locks`` names as holding a flock on the file.
+
+    Reads only. A lock whose file description was passed on is shown under the
+    pid that took it, which may have ended since.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return []
+    wanted = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    with open("/proc/locks") as file:
+        rows = [line.split() for line in file]
+    return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5] == wanted]

@@ -1,0 +1,109 @@
+"""The two files that can hold settings, and where in them something stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..kernel import CallerError
+
+PROJECT_FILE = ".codexlab.toml"
+# The project file may have been written by an agent: it can make a run shorter
+# or start elsewhere, never let anything more in.
+PROJECT_KEYS = frozenset({"base", "timeout", "cargo_scope"})
+
+
+class ConfigError(CallerError):
+    """A configuration file says something it cannot."""
+
+    def __init__(self, path: Path, line: int | None, key: str | None, problem: str) -> None:
+        self.path = path
+        self.line = line
+        self.key = key
+        place = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{place}: {f'{key}: ' if key else ''}{problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """One configuration file, read: its settings and its text."""
+
+    path: Path
+    settings: Mapping[str, Any]
+    text: str = ""
+
+    def line_of(self, key: str) -> int | None:
+        """Return the line a key is set on, counted from 1."""
+        pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*(=|\.)|\s*\[{re.escape(key)}\b")
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if pattern.match(line):
+                return number
+        return None
+
+
+def read_config(path: Path, known: frozenset[str], allowed: frozenset[str]) -> ConfigFile:
+    """Read one file; a missing one holds nothing.
+
+    :param known: every key there is.
+    :param allowed: the keys this file may set.
+    :raises ConfigError: it cannot be read, is no TOML, or sets what it may not.
+    """
+    try:
+        text = path.read_bytes().decode()
+        settings = tomllib.loads(text)
+    except FileNotFoundError:
+        return ConfigFile(path, {})
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        problem = re.sub(r" \(at .*\)$", "", str(error))
+        raise ConfigError(
+            path, int(line[1]) if line else None, None, f"not TOML: {problem}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", None) or "not UTF-8"
+        raise ConfigError(path, None, None, f"cannot be read: {problem}") from None
+    config = ConfigFile(path, settings, text)
+    for key in settings:
+        _check_key(config, key, known, allowed)
+    return config
+
+
+def _check_key(
+    config: ConfigFile, key: str, known: frozenset[str], allowed: frozenset[str]
+) -> None:
+    if key not in known:
+        listed = ", ".join(sorted(allowed))
+        raise ConfigError(
+            config.path, config.line_of(key), key, f"no such setting; expected one of {listed}"
+        )
+    if key not in allowed:
+        raise ConfigError(
+            config.path,
+            config.line_of(key),
+            key,
+            f"a project file may set only {', '.join(sorted(allowed))};"
+            " set this in the user config or by a flag",
+        )
+
+
+def find_project_file(cwd: Path) -> Path:
+    """Return the project file that counts in ``cwd``: at the top of its checkout, else here."""
+    for directory in (cwd, *cwd.parents):
+        if os.path.lexists(directory / ".git"):
+            return directory / PROJECT_FILE
+    return cwd / PROJECT_FILE
+
+
+def user_config_path(environ: Mapping[str, str]) -> Path:
+    """Return the user's own config file."""
+    named = environ.get("CODEXLAB_CONFIG")
+    if named:
+        return Path(named)
+    from platformdirs import user_config_path as config_home
+
+    return config_home("codexlab") / "config.toml"

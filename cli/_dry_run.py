@@ -1,0 +1,48 @@
+"""Print a plan for a person, or as one JSON object."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import Any, cast
+
+from ..supervisor import describe_plan, plan_run
+from ._launch_options import Invocation
+
+
+def print_plan(invocation: Invocation) -> None:
+    """Print what the launch would do; nothing is touched.
+
+    :raises CodexlabError: what the launch itself would fail with.
+    """
+    plan = describe_plan(plan_run(invocation.request))
+    if invocation.as_json:
+        sys.stdout.write(json.dumps(plan, indent=2) + "\n")
+        return
+    width = max(map(len, plan))
+    for name, value in plan.items():
+        label = name.replace("_", " ").ljust(width)
+        for line in _lines(name, value):
+            sys.stdout.write(f"{label}  {line}\n")
+            label = " " * width
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    if name == "argv":
+        return [shlex.join(value)]
+    if isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
+        return [f"{key}: {_inline(part)}" for key, part in parts.items()]
+    if isinstance(value, list):
+        return [_inline(part) for part in cast("list[Any]", value)] or ["-"]
+    return [_inline(value)]
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
+        return ", ".join(f"{key} {_inline(part)}" for key, part in parts.items())
+    if isinstance(value, list):
+        return " ".join(map(str, cast("list[Any]", value))) or "-"
+    return "-" if value is None else str(value)

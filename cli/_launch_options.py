@@ -1,0 +1,202 @@
+"""The flags of ``codexlab-run``, and the request they and the settings make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..env import parse_assignment, parse_env_file
+from ..kernel import CallerError
+from ..supervisor import LaunchRequest
+from ._settings import PREFIX, LaunchSettings, read_settings
+
+PROGRAM = "codexlab-run"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of ``codexlab-run``: the request, and whether only to explain it."""
+
+    request: LaunchRequest
+    dry_run: bool
+    as_json: bool
+
+
+class UsageError(CallerError):
+    """The command line cannot be understood."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem.rstrip('.')}; see {PROGRAM} --help")
+
+
+def _flag(*names: str, help: str, **extra: Any) -> Any:  # noqa: A002
+    """Declare one flag; the variable that sets it too is shown in the help."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = PREFIX + long.lstrip("-").replace("-", "_").upper()
+    return click.option(*names, help=f"{help}  [{variable}]", default=None, **extra)
+
+
+@click.command(
+    PROGRAM,
+    context_settings={"allow_interspersed_args": False, "max_content_width": 100},
+    options_metavar="[OPTIONS]",
+    epilog="Exit status: the command's own; 124 time limit; 125 codexlab failed; 126 not executable;"
+    " 127 not found; 128+n died by signal n; 75 workspace busy.",
+)
+@click.version_option(package_name="codexlab", prog_name=PROGRAM)
+@_flag("--issue", metavar="TEXT", help="The task; one workspace belongs to it. Required.")
+@_flag("--project", metavar="TEXT", help="Default: by the repository's origin.")
+@_flag("--agent", metavar="NAME", help="codex, claude or generic. Default: by the command's name.")
+@_flag("--workspaces-root", metavar="DIR", help="Default: ~/codexlab/workspaces.")
+@_flag("--repo", metavar="PATH|URL", help="Repository to work on. Default: the one started in.")
+@_flag("--no-repo", is_flag=True, help="Work in a plain directory of the workspace.")
+@_flag("--workdir", metavar="DIR", help="Supervise in a directory somebody else owns.")
+@_flag("--base", metavar="REV", help="What a new branch starts from. Default: HEAD.")
+@_flag("-t", "--timeout", metavar="DURATION", help="End the run after this long; exit 124.")
+@_flag(
+    "-k", "--grace", metavar="DURATION", help="From the first signal to TERM for all. Default: 10s."
+)
+@_flag(
+    "--wait",
+    metavar="DURATION",
+    is_flag=False,
+    flag_value="forever",
+    help="Wait for a busy workspace, for ever or this long (--wait=5m).",
+)
+@_flag("--stdin", metavar="auto|inherit|null|FILE", help="What the agent reads. Default: auto.")
+@_flag("--events", metavar="FD|PATH", help="Write the run's events there too, as NDJSON.")
+@_flag("--thread", metavar="KEY", help="Cargo target key for this run. Default: the workspace's.")
+@_flag("--cargo-scope", metavar="SCOPE", help="agent, worktree, shared or off. Default: agent.")
+@_flag("--require-artifacts", is_flag=True, help="Fail when the artifact root cannot be used.")
+@_flag("--containment", metavar="KIND", help="auto, cgroup or subreaper. Default: auto.")
+@_flag(
+    "--git-write", is_flag=True, help="Let codex's sandbox write the worktree's git directories."
+)
+@_flag("--sessions", metavar="shared|issue", help="Where transcripts go. Default: shared.")
+@_flag("--log-max-size", metavar="SIZE", help="Rotate a log at this size. Default: 64M.")
+@click.option(
+    "--pass",
+    "pass_names",
+    metavar="NAME",
+    multiple=True,
+    help="Let a variable (or glob) of your environment through.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set a variable for the agent.",
+)
+@click.option("--env-file", metavar="FILE", multiple=True, help="Set variables from a file.")
+@_flag("-v", "--verbose", is_flag=True, help="Say where the agent works and how it ended.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: one JSON object.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def options(**values: Any) -> dict[str, Any]:
+    r"""Run one agent: clean environment, its own workspace, proof that nothing is left.
+
+    \b
+    codexlab-run --issue 123 -- codex exec -s workspace-write "Fix the parser"
+    codexlab-run --issue 123 -- codex exec {resume} "Now add a test"
+
+    An argument that is exactly {resume} becomes the agent's resume arguments.
+    """
+    return values
+
+
+def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocation | int:
+    """Turn argv and settings into one request.
+
+    :returns: an exit status instead where only help or version was asked for.
+    :raises CallerError: in one line, what is wrong.
+    """
+    try:
+        values = options.main(list(argv), prog_name=PROGRAM, standalone_mode=False)
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None
+    if isinstance(values, int):
+        return values
+    return _invocation(values, environ)
+
+
+def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocation:
+    dry_run, as_json = values.pop("dry_run"), values.pop("as_json")
+    command = tuple(values.pop("command"))
+    extra = {
+        "pass_names": values.pop("pass_names"),
+        "set_values": tuple(parse_assignment(text) for text in values.pop("assignments")),
+        "file_values": tuple(
+            pair for path in values.pop("env_file") for pair in parse_env_file(path)
+        ),
+    }
+    cwd = _current_directory()
+    flags = {name: value for name, value in values.items() if value is not None}
+    settings = read_settings(flags, environ, cwd)
+    if as_json and not dry_run:
+        raise UsageError("--json goes with --dry-run")
+    if not command:
+        raise UsageError("no command: expected codexlab-run --issue 123 -- COMMAND")
+    if not command[0]:
+        raise UsageError("the command's name is empty")
+    if not settings.issue:
+        raise UsageError("no issue: expected --issue TEXT, the task this run belongs to")
+    return Invocation(_request(settings, command, environ, cwd, extra), dry_run, as_json)
+
+
+def _current_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the current directory was removed; change to one that exists") from None
+
+
+def _request(
+    settings: LaunchSettings,
+    command: tuple[str, ...],
+    environ: Mapping[str, str],
+    cwd: Path,
+    extra: Mapping[str, Any],
+) -> LaunchRequest:
+    same = (
+        "issue",
+        "project",
+        "agent",
+        "repo",
+        "no_repo",
+        "base",
+        "timeout",
+        "grace",
+        "wait",
+        "stdin",
+        "events",
+        "thread",
+        "cargo_scope",
+        "require_artifacts",
+        "containment",
+        "git_write",
+        "sessions",
+        "verbose",
+    )
+    return LaunchRequest(
+        **{name: getattr(settings, name) for name in same},
+        **extra,
+        command=command,
+        environ=dict(environ),
+        cwd=cwd,
+        workspaces_root=_absolute(settings.workspaces_root, cwd),
+        shared_home=_absolute(Path(environ.get("CODEX_HOME") or "~/.codex"), cwd),
+        workdir=None if settings.workdir is None else _absolute(settings.workdir, cwd),
+        user_pass=settings.pass_env,
+        user_set=settings.set_env,
+        log_max_bytes=settings.log_max_size,
+    )
+
+
+def _absolute(path: Path, cwd: Path) -> Path:
+    return Path(os.path.abspath(cwd / os.path.expanduser(path)))

@@ -1,0 +1,36 @@
+"""Durations and sizes as people write them: ``10s 5m 2h 1500ms``, ``512M 2G``."""
+
+from __future__ import annotations
+
+import re
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+)([KMGT])?i?B?", re.IGNORECASE)
+_BYTES = {None: 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def parse_duration(text: object) -> float:
+    """Return seconds; a bare number counts as seconds.
+
+    :raises ValueError: saying what was expected.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool) and 0 <= text < 1e10:
+        return float(text)
+    match = _DURATION.fullmatch(str(text))
+    if match is None:
+        raise ValueError("expected a duration such as 10s, 5m, 2h or 1500ms")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_size(text: object) -> int:
+    """Return bytes; a bare number counts as bytes.
+
+    :raises ValueError: saying what was expected.
+    """
+    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+        return text
+    match = _SIZE.fullmatch(str(text))
+    if match is None:
+        raise ValueError("expected a size such as 512M or 2G")
+    return int(match[1]) * _BYTES[match[2].upper() if match[2] else None]

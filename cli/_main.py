@@ -1,0 +1,71 @@
+"""``codexlab``: look after what launches leave."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from ..kernel import CodexlabError
+
+PROGRAM = "codexlab"
+_GROUPS = {
+    "artifacts": (
+        "_artifacts",
+        "Build output on the artifact volume: where it goes, what it takes.",
+    ),
+    "env": ("_env", "What an agent gets to see of your environment, and why."),
+    "rollout": ("_rollout", "Transcripts: list, show, search, compress, verify."),
+    "workspace": ("_workspace", "Workspaces: who holds them, their state, collecting old ones."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Loads a command's module when it is called, not when another one is."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(_GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _GROUPS:
+            return None
+        module = import_module(f".{_GROUPS[cmd_name][0]}", __package__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(_GROUPS.items())])
+
+
+@click.group(PROGRAM, cls=_LazyGroup, epilog="To launch an agent: codexlab-run --help")
+@click.version_option(package_name="codexlab", prog_name=PROGRAM)
+def group() -> None:
+    """Look after what codexlab-run leaves: workspaces, build output, transcripts."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command and exit with its status; an error is one line on stderr and 125."""
+    try:
+        result: Any = group.main(argv, prog_name=PROGRAM, standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        _fail(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help", 125)
+    except CodexlabError as error:
+        _fail(str(error), error.exit_status)
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain again while flushing.
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _fail(line: str, status: int) -> NoReturn:
+    sys.stderr.write(f"{PROGRAM}: {line}\n")
+    sys.exit(status)

@@ -1,0 +1,88 @@
+"""The supervisor's process: read the request beside importing the engine, then launch.
+
+Reading settings and importing the event loop each take about 0.1 s and need
+nothing of each other, so a short-lived child reads the settings meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from importlib import import_module
+
+from ..kernel import Channel, CodexlabError
+
+
+def supervise(channel: Channel) -> None:
+    """Be the supervisor of one run; tell the guardian what to exit with."""
+    reader, fd = _start_reading()
+    status = _launch(fd, channel, reader)
+    if status is not None:
+        channel.send({"op": "finish", "status": status})
+
+
+def _start_reading() -> tuple[int, int]:
+    """Fork the child that reads argv and settings; return its pid and where it answers."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(write)
+        return pid, read
+    os.close(read)
+    status = 125
+    try:
+        status = _read_and_answer(write)
+    except CodexlabError as error:
+        say(str(error))
+        status = error.exit_status
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _read_and_answer(answer: int) -> int:
+    from ._launch_options import read_invocation
+
+    invocation = read_invocation(sys.argv[1:], os.environ)
+    if isinstance(invocation, int):
+        return invocation
+    if invocation.dry_run:
+        from ._dry_run import print_plan
+
+        print_plan(invocation)
+        return 0
+    with os.fdopen(answer, "wb") as file:
+        pickle.dump(invocation.request, file)
+    return 0
+
+
+def _launch(fd: int, channel: Channel, reader: int) -> int | None:
+    """Launch what was read.
+
+    :returns: an exit status where there is nothing to launch; None where the
+        launch itself has told the guardian.
+    """
+    import anyio
+
+    from ..supervisor import launch
+
+    # Loaded now, while the settings are being read.
+    import_module("trio")
+
+    with os.fdopen(fd, "rb") as file:
+        data = file.read()
+    _, wait_status = os.waitpid(reader, 0)
+    if not data:
+        return os.waitstatus_to_exitcode(wait_status) & 0xFF
+    anyio.run(launch, pickle.loads(data), channel, say, backend="trio")
+    return None
+
+
+def say(line: str) -> None:
+    """Print one line for a person, on stderr."""
+    sys.stderr.write(f"codexlab-run: {line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,153 @@
+"""What differs between agents: how one resumes, takes its prompt, and says that it is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+RESUME = "{resume}"
+KNOWN_AGENTS = ("codex", "claude")
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_CODEX_BANNER = re.compile(rb"^session id: (" + _UUID.encode() + rb")\s*$")
+
+
+def detect_agent(command: Sequence[str]) -> str:
+    """Return codex, claude or generic, by the name the command is called by."""
+    name = os.path.basename(command[0]).removesuffix(".js")
+    return name if name in KNOWN_AGENTS else "generic"
+
+
+def expand_resume(command: Sequence[str], agent: str, thread: str | None) -> tuple[str, ...]:
+    """Replace each argument that is exactly ``{resume}``; touch nothing else."""
+    expanded: list[str] = []
+    for argument in command:
+        expanded.extend(_resume_arguments(agent, thread) if argument == RESUME else [argument])
+    return tuple(expanded)
+
+
+def _resume_arguments(agent: str, thread: str | None) -> tuple[str, ...]:
+    if thread is None:
+        return ()
+    return {"codex": ("resume", thread), "claude": ("--resume", thread)}.get(agent, ())
+
+
+def reads_prompt_from_stdin(command: Sequence[str], agent: str) -> bool:
+    """Tell whether the agent would read its prompt from a pipe on stdin.
+
+    codex does when its prompt is ``-`` or missing; to find out whether one is
+    missing, options and their values are skipped as ``codex exec --help`` lists
+    them (0.135 to 0.169). A generic command is expected to read what it is given.
+    """
+    if agent == "generic":
+        return True
+    if "-" in command[1:]:
+        return True
+    if agent == "claude":
+        return any(word in command for word in ("-p", "--print"))
+    return not _codex_operands(command)
+
+
+_CODEX_VALUED = frozenset(
+    [
+        "-c",
+        "--config",
+        "--enable",
+        "--disable",
+        "-i",
+        "--image",
+        "-m",
+        "--model",
+        "--local-provider",
+        "-p",
+        "--profile",
+        "-s",
+        "--sandbox",
+        "-C",
+        "--cd",
+        "--add-dir",
+        "--output-schema",
+        "--color",
+        "-o",
+        "--output-last-message",
+    ]
+)
+
+
+def _codex_operands(command: Sequence[str]) -> list[str]:
+    """Return the operands of ``codex exec`` that can be a prompt."""
+    words = list(command[1:])
+    while words and words[0] not in ("exec", "e"):
+        words.pop(0)
+    operands: list[str] = []
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "--":
+            operands.extend(rest)
+        elif word in _CODEX_VALUED:
+            next(rest, None)
+        elif not word.startswith("-"):
+            operands.append(word)
+    if operands[:1] == ["resume"]:
+        skipped = 1 if "--last" in words else 2
+        return operands[skipped:]
+    return operands
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNews:
+    """What one line of output told: a thread, or the agent's last word so far."""
+
+    thread: str | None = None
+    last_word: str | None = None
+
+
+_NOTHING = StreamNews()
+
+
+def speaks_json(command: Sequence[str], agent: str) -> bool:
+    """Tell whether the command asks the agent for its JSON event stream on stdout."""
+    if agent == "codex":
+        return "--json" in command or "--experimental-json" in command
+    return agent == "claude" and "stream-json" in " ".join(command)
+
+
+def read_stdout_line(agent: str, line: bytes) -> StreamNews:
+    """Read one line of an agent's JSON event stream; anything else tells nothing."""
+    if not line.startswith(b"{"):
+        return _NOTHING
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return _NOTHING
+    return _read_event(agent, cast("dict[str, object]", event) if isinstance(event, dict) else {})
+
+
+def _read_event(agent: str, event: Mapping[str, object]) -> StreamNews:
+    kind = event.get("type")
+    if agent == "claude":
+        word = None
+        if kind == "result":
+            word = "failed" if event.get("is_error") else "completed"
+        return StreamNews(_text(event.get("session_id")), word)
+    words = {"turn.completed": "completed", "turn.failed": "failed", "turn.started": "none"}
+    thread = _text(event.get("thread_id")) if kind == "thread.started" else None
+    return StreamNews(thread, words.get(str(kind)))
+
+
+def read_stderr_line(agent: str, line: bytes) -> StreamNews:
+    """Read codex's banner, which names the session when no JSON was asked for.
+
+    A hint only: a tool's output could say the same, so whoever uses it checks
+    that the rollout exists and was made in this workdir.
+    """
+    match = _CODEX_BANNER.match(line) if agent == "codex" else None
+    return StreamNews(match[1].decode()) if match else _NOTHING
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

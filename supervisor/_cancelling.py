@@ -1,0 +1,46 @@
+"""Work done before the agent exists ends at once when the end is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from ._errors import Cancelled, GuardianLost
+from ._lifecycle import ENDING_SIGNALS
+from ._link import GuardianLink
+
+_T = TypeVar("_T")
+
+
+async def unless_cancelled(link: GuardianLink, work: Callable[[], Awaitable[_T]]) -> _T:
+    """Do some work before the agent exists; a signal that asks for the end stops it.
+
+    :raises Cancelled: by a signal; work in a thread is waited for, not abandoned.
+    :raises GuardianLost: the guardian died.
+    """
+    received: list[int] = []
+
+    async def hear(scope: anyio.CancelScope) -> None:
+        async for news in link.news:
+            if news["event"] == "signal" and news["signum"] not in ENDING_SIGNALS:
+                continue
+            received.append(news.get("signum", 0))
+            scope.cancel()
+
+    result: list[_T] = []
+    failed: list[Exception] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hear, tasks.cancel_scope)
+        # Kept aside, so that it leaves here as itself and not as a group.
+        try:
+            result.append(await work())
+        except Exception as error:
+            failed.append(error)
+        tasks.cancel_scope.cancel()
+    if failed:
+        raise failed[0]
+    if received:
+        raise Cancelled(received[0]) if received[0] else GuardianLost
+    return result[0]

@@ -1,0 +1,88 @@
+"""A launch explained and not carried out: the whole of ``--dry-run``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..env import new_cargo_key
+from ..kernel import flock_holders
+from ..workspace import read_threads
+from ._agents import RESUME, expand_resume
+from ._command import needs_workdir, resolve_command
+from ._environment import build_run_environment, decide_routing
+from ._ladder import Ladder
+from ._plan import Plan
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return what a launch would do; values of variables are left out.
+
+    Reads only, the lock's state from ``/proc/locks`` included: a trial lock could
+    make a real launch find the workspace busy.
+    """
+    threads = read_threads(plan.paths)
+    latest = threads.latest(plan.agent)
+    thread = latest.id if latest and RESUME in plan.request.command else None
+    routing = decide_routing(plan, threads.cargo_key or new_cargo_key(plan.key.issue))
+    environment = build_run_environment(
+        plan, routing, plan.workdir.path, thread, "(made at launch)"
+    )
+    argv = expand_resume(plan.request.command, plan.agent, thread)
+    return {
+        "argv": list(argv),
+        "executable": _executable(plan, environment.values.get("PATH", os.defpath)),
+        "agent": plan.agent,
+        "project": plan.key.project,
+        "issue": plan.key.issue,
+        "workspace": os.fspath(plan.paths.root),
+        "workdir": {
+            "path": os.fspath(plan.workdir.path),
+            "kind": plan.workdir.kind,
+            "created": plan.workdir.created,
+            "branch": plan.workdir.branch,
+            "base": plan.workdir.base,
+        },
+        "codex_home": os.fspath(plan.paths.codex_home),
+        "shared_home": os.fspath(plan.request.shared_home),
+        "thread": thread,
+        "cargo": {
+            "scope": plan.request.cargo_scope,
+            "key": threads.cargo_key,
+            "target": routing.cargo.target_dir and os.fspath(routing.cargo.target_dir),
+            "fallback": routing.artifacts.fallback_reason,
+        },
+        "environment": {
+            action: list(environment.names(action)) for action in ("kept", "set", "dropped")
+        },
+        "limits": {"timeout": plan.request.timeout, "grace": plan.request.grace},
+        "lock": {"path": os.fspath(plan.paths.lock), "held_by": flock_holders(plan.paths.lock)},
+        "ladder": _describe_ladder(plan.ladder),
+        "notes": list(plan.workdir.notes),
+    }
+
+
+def _executable(plan: Plan, search_path: str) -> str:
+    name = plan.request.command[0]
+    if needs_workdir(name) and plan.workdir.created:
+        return f"{name} (looked for once the workdir exists)"
+    return resolve_command(name, search_path, plan.workdir.path)
+
+
+def _describe_ladder(ladder: Ladder) -> list[dict[str, Any]]:
+    return [
+        {
+            "to": rung.target.value,
+            "signal": "the one received, else SIGTERM"
+            if rung.signum is None
+            else _name(rung.signum),
+            "then_wait": rung.wait,
+        }
+        for rung in ladder
+    ]
+
+
+def _name(signum: int) -> str:
+    import signal
+
+    return signal.Signals(signum).name

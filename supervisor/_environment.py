@@ -1,0 +1,103 @@
+"""The agent's whole environment: what is let through, and what we set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..env import (
+    ArtifactRoot,
+    CargoRoute,
+    ChildEnvironment,
+    EnvironmentPolicy,
+    build_environment,
+    codex_provider_names,
+    host_triple,
+    open_artifact_root,
+    parse_scope,
+    repository_name,
+    route_cargo,
+    safe_cargo_key,
+)
+from ..kernel import RUN_ID_VARIABLE
+from ..workspace import read_origin
+from ._errors import ArtifactsRequired
+from ._plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What the agent may see, and where high-churn build output goes."""
+
+    policy: EnvironmentPolicy
+    artifacts: ArtifactRoot
+    cargo: CargoRoute
+
+
+def decide_routing(plan: Plan, cargo_key: str) -> Routing:
+    """Read the shared config and the artifact root; decide policy and routes.
+
+    :param cargo_key: the workspace's own; ``--thread`` wins over it.
+    :raises ArtifactsRequired: the root cannot be used, and ``--require-artifacts`` was given.
+    """
+    request = plan.request
+    artifacts = open_artifact_root(request.environ)
+    if artifacts.path is None and request.require_artifacts:
+        raise ArtifactsRequired(artifacts.fallback_reason)
+    policy = EnvironmentPolicy(
+        agent=plan.agent,
+        provider_names=codex_provider_names(request.shared_home / "config.toml"),
+        user_pass=request.user_pass,
+        user_set=request.user_set,
+        pass_names=request.pass_names,
+        file_values=request.file_values,
+        set_values=request.set_values,
+    )
+    key = safe_cargo_key(request.thread) if request.thread else cargo_key
+    return Routing(policy, artifacts, _route_cargo(plan, artifacts, key))
+
+
+def _route_cargo(plan: Plan, artifacts: ArtifactRoot, key: str) -> CargoRoute:
+    start, environ = plan.start, plan.request.environ
+    host, repository = "", plan.key.project
+    if artifacts.path is not None:
+        from platformdirs import user_cache_path
+
+        host = host_triple(user_cache_path("codexlab"), environ)
+        if start.common_dir is not None:
+            top = os.fspath(start.top or start.common_dir)
+            repository = repository_name(read_origin(start.common_dir), top)
+    return route_cargo(key, parse_scope(plan.request.cargo_scope), artifacts, repository, host)
+
+
+def build_run_environment(
+    plan: Plan, routing: Routing, workdir: Path, thread: str | None, temporary: str
+) -> ChildEnvironment:
+    """Build the agent's whole environment.
+
+    :param thread: the thread to be resumed, or None.
+    :param temporary: the run's temp directory.
+    """
+    required = {**_run_variables(plan, workdir, thread, temporary), **routing.cargo.variables}
+    return build_environment(plan.request.environ, routing.policy, required, routing.cargo.removed)
+
+
+def _run_variables(
+    plan: Plan, workdir: Path, thread: str | None, temporary: str
+) -> Mapping[str, str]:
+    variables = {
+        RUN_ID_VARIABLE: plan.run_id,
+        "CODEXLAB_RUN_ISSUE": plan.key.issue,
+        "CODEXLAB_RUN_PROJECT": plan.key.project,
+        "CODEXLAB_RUN_WORKDIR": os.fspath(workdir),
+        "CODEX_HOME": os.fspath(plan.paths.codex_home),
+        "PWD": os.fspath(workdir),
+        **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary),
+    }
+    if thread is not None:
+        variables["CODEXLAB_RUN_THREAD"] = thread
+    if plan.paths.context.is_dir():
+        variables["CODEXLAB_RUN_CONTEXT"] = os.fspath(plan.paths.context)
+    return variables

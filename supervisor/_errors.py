@@ -1,0 +1,93 @@
+"""Errors of a launch, by who must act.
+
+::
+
+    CallerError
+    ├── CommandNotFound       -> 127
+    ├── CommandNotExecutable  -> 126
+    └── Cancelled             -> 128+n, a signal came before the agent was started
+    OperatorError
+    ├── PlaceUnusable         -> 125
+    ├── ArtifactsRequired     -> 125
+    └── SurvivorsLeft         -> 125
+    Exception
+    └── GuardianLost          the other half of this run died; ends it, never shown
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ..kernel import CallerError, OperatorError
+from ._exit import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
+
+
+class GuardianLost(Exception):
+    """The guardian died while the supervisor lives."""
+
+
+class CommandNotFound(CallerError):
+    """There is no such command."""
+
+    exit_status = EXIT_NOT_FOUND
+
+    def __init__(self, command: str, where: str) -> None:
+        self.command = command
+        self.where = where
+        super().__init__(f"command not found: {command!r} ({where}); check the name and PATH")
+
+
+class CommandNotExecutable(CallerError):
+    """The command exists and cannot be executed."""
+
+    exit_status = EXIT_NOT_EXECUTABLE
+
+    def __init__(self, command: str, errno: int) -> None:
+        self.command = command
+        self.errno = errno
+        super().__init__(
+            f"command not executable: {command!r}: {os.strerror(errno)};"
+            " expected a program or a script with a '#!' line and its execute bit set"
+        )
+
+
+class Cancelled(CallerError):
+    """A signal asked for the end before the agent was started."""
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+        self.exit_status = 128 + signum
+        name = signal.Signals(signum).name
+        super().__init__(f"cancelled by {name} before the agent was started; nothing was run")
+
+
+class PlaceUnusable(OperatorError):
+    """A directory or file of ours cannot be used."""
+
+    def __init__(self, what: str, path: str, problem: str, remedy: str) -> None:
+        self.what = what
+        self.path = path
+        super().__init__(f"{what} {path}: {problem}; {remedy}")
+
+
+class SurvivorsLeft(OperatorError):
+    """Processes of an earlier run of this workspace cannot be ended."""
+
+    def __init__(self, run_id: str, pids: tuple[int, ...]) -> None:
+        self.run_id = run_id
+        self.pids = pids
+        listed = ", ".join(map(str, pids))
+        super().__init__(
+            f"processes of the earlier run {run_id} cannot be ended (pids {listed});"
+            " end them before this issue is worked on again"
+        )
+
+
+class ArtifactsRequired(OperatorError):
+    """The artifact root cannot be used and the caller will not do without."""
+
+    def __init__(self, reason: str | None) -> None:
+        self.reason = reason
+        problem = reason or "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT is not set"
+        super().__init__(f"{problem}; mend it, or launch without --require-artifacts")

@@ -1,0 +1,92 @@
+"""The run's events: one line of JSON each, one write each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from datetime import UTC, datetime
+
+from ._errors import PlaceUnusable
+from ._output import reopen_nonblocking
+
+VERSION = 1
+HEARTBEAT_SECONDS = 15.0
+
+
+def now_text() -> str:
+    """Return this instant in UTC, milliseconds, as ``2026-01-31T12:00:00.000Z``."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def open_events_target(target: str) -> int:
+    """Open what ``--events`` names: a descriptor number, or a path to append to.
+
+    :returns: a descriptor of ours, closed on exec.
+    :raises PlaceUnusable: it is not open for writing, or cannot be opened.
+    """
+    try:
+        if target.isdecimal():
+            return reopen_nonblocking(int(target)) or os.dup(int(target))
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        return os.open(target, flags, 0o600)
+    except OSError as error:
+        raise PlaceUnusable(
+            "--events",
+            target,
+            error.strerror or "unusable",
+            "expected the number of an open descriptor or a writable path",
+        ) from None
+
+
+class EventLog:
+    """Writes events to the run's own file and to whoever asked for them.
+
+    A reader that stalls or goes away never blocks the run: what it would not
+    take is counted in ``dropped`` and stays in the run's own file.
+    """
+
+    def __init__(self, run_id: str, issue: str) -> None:
+        self._head = {
+            "v": VERSION,
+            "seq": 0,
+            "ts": "",
+            "mono": 0.0,
+            "run_id": run_id,
+            "issue": issue,
+        }
+        self._fds: list[int] = []
+        self._early: list[bytes] = []
+        self.attempt = 1
+        self.dropped = 0
+
+    def add_target(self, fd: int) -> None:
+        """Write to this descriptor too, from now on, and what was emitted before."""
+        self._fds.append(fd)
+        for line in self._early:
+            self._write(fd, line)
+
+    def emit(self, event: str, **fields: object) -> None:
+        """Write one event."""
+        self._head["seq"] = int(str(self._head["seq"])) + 1
+        self._head["ts"] = now_text()
+        self._head["mono"] = round(time.monotonic(), 6)
+        body = {**self._head, "attempt": self.attempt, "event": event, **fields}
+        line = json.dumps(body, separators=(",", ":"), default=str).encode() + b"\n"
+        if len(self._early) < 64:
+            self._early.append(line)
+        for fd in self._fds:
+            self._write(fd, line)
+
+    def _write(self, fd: int, line: bytes) -> None:
+        try:
+            os.write(fd, line)
+        except OSError:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Close every target."""
+        while self._fds:
+            with contextlib.suppress(OSError):
+                os.close(self._fds.pop())

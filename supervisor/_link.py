@@ -1,0 +1,74 @@
+"""The supervisor's side of the channel to the guardian."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
+
+from ..kernel import Channel, InternalError, Message
+from ._errors import GuardianLost
+
+_REPLIES = frozenset({"spawned", "spawn-failed", "children"})
+
+
+class GuardianLink:
+    """Ask the guardian, and hear from it.
+
+    Replies come back from :meth:`ask`; what happens by itself (``signal``,
+    ``exited``, and ``lost`` when the guardian died) is read from ``news``.
+    :meth:`listen` must run beside, from the start to the end of the launch.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._tell_news, self.news = anyio.create_memory_object_stream[Message](math.inf)
+        self._tell_reply, self._replies = anyio.create_memory_object_stream[Message](math.inf)
+        self.lost = False
+
+    async def listen(self) -> None:
+        """Take in messages until the guardian is gone."""
+        while not self.lost:
+            await anyio.wait_readable(self._channel.fileno())
+            received = self._channel.receive()
+            if received is None:
+                self.lost = True
+                self._tell_news.send_nowait({"event": "lost"})
+                self._tell_reply.close()
+            elif received[0]["event"] in _REPLIES:
+                self._tell_reply.send_nowait(received[0])
+            else:
+                self._tell_news.send_nowait(received[0])
+
+    async def ask(self, message: Message, descriptors: Sequence[int] = ()) -> Message:
+        """Send a request and wait for its reply.
+
+        :raises GuardianLost: the guardian died before it answered.
+        """
+        self.tell(message, descriptors)
+        try:
+            return await self._replies.receive()
+        except anyio.EndOfStream:
+            raise GuardianLost from None
+
+    def tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        """Send something that needs no reply.
+
+        :raises GuardianLost: the guardian is gone.
+        """
+        try:
+            self._channel.send(message, descriptors)
+        except (BrokenPipeError, ConnectionResetError):
+            raise GuardianLost from None
+        except TypeError as error:
+            raise InternalError(f"a message to the guardian cannot be encoded: {error}") from error
+
+    def close(self) -> None:
+        """Close the streams; the channel itself stays open until the process ends."""
+        for stream in (self._tell_news, self.news, self._tell_reply, self._replies):
+            stream.close()
+
+
+NewsStream = MemoryObjectReceiveStream[Message]

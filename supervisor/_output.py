@@ -1,0 +1,76 @@
+"""Write to a stream of the caller's without ever blocking the event loop, or changing it.
+
+Setting O_NONBLOCK on an inherited descriptor would change it for everybody who
+shares the open file (the caller's shell, its other children), so a pipe or a
+terminal is opened anew through ``/proc/self/fd``, which makes an open file of
+our own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+import anyio
+import anyio.to_thread
+
+
+def reopen_nonblocking(fd: int) -> int | None:
+    """Return a non-blocking descriptor of the same pipe or terminal, for writing.
+
+    :returns: None where it is neither, or belongs to another user.
+    """
+    if not (stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd)):
+        return None
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        return os.open(f"/proc/self/fd/{fd}", flags)
+    except OSError:
+        return None
+
+
+class Output:
+    """One stream of the caller's. After it has gone away, writes are dropped."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket: socket.socket | None = None
+        self._threaded = False
+        self.closed = False
+        self._fd = self._adopt(fd)
+
+    def _adopt(self, fd: int) -> int:
+        reopened = reopen_nonblocking(fd)
+        if reopened is not None:
+            return reopened
+        own = os.dup(fd)
+        if stat.S_ISSOCK(os.fstat(fd).st_mode):
+            self._socket = socket.socket(fileno=own)
+        # Another user's pipe or terminal: wait for it in a thread instead.
+        self._threaded = stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd)
+        return own
+
+    async def write(self, data: bytes) -> None:
+        """Write every byte, waiting as long as the reader takes."""
+        view = memoryview(data)
+        while view and not self.closed:
+            try:
+                view = view[await self._write_some(view) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._fd)
+            except OSError:
+                self.closed = True
+
+    async def _write_some(self, view: memoryview) -> int:
+        if self._socket is not None:
+            return self._socket.send(view, socket.MSG_DONTWAIT)
+        if self._threaded:
+            return await anyio.to_thread.run_sync(os.write, self._fd, view, abandon_on_cancel=True)
+        return os.write(self._fd, view)
+
+    def close(self) -> None:
+        """Give up our own descriptor; the caller's stays open."""
+        if self._socket is not None:
+            self._socket.close()
+        else:
+            os.close(self._fd)

@@ -1,0 +1,122 @@
+"""Everything the agent needs to find, made ready under the claim."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..env import ChildEnvironment, new_cargo_key, tool_shell_excludes
+from ..kernel import boot_id, identify
+from ..workspace import (
+    Claim,
+    HealReport,
+    OwnerRecord,
+    Workdir,
+    forget_thread,
+    git_write_for,
+    heal_codex_home,
+    prepare_workdir,
+    prune_runs,
+    read_threads,
+    stored_cargo_key,
+)
+from ._agents import RESUME, expand_resume
+from ._environment import Routing, build_run_environment, decide_routing
+from ._events import now_text
+from ._plan import Plan
+from ._temporary import create_temporary
+
+KEPT_RUNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A workspace made ready for one run.
+
+    :param argv: the agent's argv, ``{resume}`` expanded.
+    :param thread: the thread it resumes, or None.
+    """
+
+    workdir: Workdir
+    home: HealReport
+    routing: Routing
+    environment: ChildEnvironment
+    argv: tuple[str, ...]
+    thread: str | None
+    temporary: str
+
+
+def own_workspace(plan: Plan, leaf: str | None, guardian: int) -> OwnerRecord:
+    """Return what is written down about this run before anything of it is started."""
+    identity = identify(guardian)
+    return OwnerRecord(
+        run_id=plan.run_id,
+        pid=guardian,
+        start_time=identity.start_time if identity else 0,
+        boot_id=boot_id(),
+        host=socket.gethostname(),
+        uid=os.getuid(),
+        cgroup=leaf,
+        mechanism="cgroup" if leaf else "subreaper",
+        contained=False,
+        started=now_text(),
+    )
+
+
+def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Place:
+    """Prepare or reuse and heal the workspace, and build the environment.
+
+    :param tell: takes one line for the person at the terminal.
+    """
+    workdir = prepare_workdir(claim, plan.workdir)
+    key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
+    routing = decide_routing(plan, key)
+    home = heal_codex_home(
+        plan.paths,
+        plan.request.shared_home,
+        writable_roots=_writable_roots(routing),
+        exclude_names=tool_shell_excludes(routing.policy),
+        sessions=plan.request.sessions,
+        git_write=git_write_for(workdir) if plan.request.git_write else None,
+    )
+    for warning in home.warnings:
+        tell(warning)
+    thread = _resumable_thread(plan, workdir.path, tell)
+    temporary = create_temporary(plan.request.environ)
+    environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
+    plan.run_directory.mkdir(mode=0o700, parents=True)
+    prune_runs(plan.paths, KEPT_RUNS)
+    argv = expand_resume(plan.request.command, plan.agent, thread)
+    return Place(workdir, home, routing, environment, argv, thread, temporary)
+
+
+def _writable_roots(routing: Routing) -> tuple[Path, ...]:
+    """Return the routed cargo target, made now: codex's sandbox opens only what exists."""
+    target = routing.cargo.target_dir
+    if target is None:
+        return ()
+    target.mkdir(parents=True, exist_ok=True)
+    return (target,)
+
+
+def _resumable_thread(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str | None:
+    """Return the newest thread of this workspace that can be resumed, if one is asked for.
+
+    codex resumes a thread from any directory (0.169); claude only where it was made.
+    """
+    if RESUME not in plan.request.command or plan.agent == "generic":
+        return None
+    if plan.agent == "claude":
+        entry = read_threads(plan.paths).latest("claude", workdir)
+        return None if entry is None else entry.id
+    from ..rollout import find_thread
+
+    while (entry := read_threads(plan.paths).latest("codex")) is not None:
+        if find_thread(plan.paths.codex_home, entry.id) is not None:
+            return entry.id
+        tell(f"thread {entry.id} has no rollout any more and cannot be resumed")
+        forget_thread(plan.paths, entry.id)
+    return None

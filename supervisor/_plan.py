@@ -1,0 +1,89 @@
+"""Decide everything that can be decided without touching anything."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..workspace import (
+    Start,
+    WorkdirPlan,
+    WorkspaceKey,
+    WorkspacePaths,
+    choose_workdir,
+    default_project,
+    inspect_start,
+    locate_workspace,
+)
+from ._agents import detect_agent
+from ._errors import PlaceUnusable
+from ._ladder import Ladder, build_ladder
+from ._request import LaunchRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a launch is going to do.
+
+    :param run_id: sortable by start, and random enough to be a tag.
+    :param agent: codex, claude or generic.
+    :param workdir: where the agent works, and how that place comes to be.
+    """
+
+    request: LaunchRequest
+    run_id: str
+    agent: str
+    key: WorkspaceKey
+    paths: WorkspacePaths
+    start: Start
+    workdir: WorkdirPlan
+    ladder: Ladder
+
+    @property
+    def run_directory(self) -> Path:
+        """Return the directory of this run's record, events and logs."""
+        return self.paths.runs / self.run_id
+
+
+def plan_run(request: LaunchRequest) -> Plan:
+    """Read where we stand and decide; nothing is created, locked or written.
+
+    :raises CallerError: the request contradicts itself or what is there.
+    :raises OperatorError: the shared home cannot be read.
+    """
+    agent = request.agent or detect_agent(request.command)
+    start = inspect_start(request.cwd if request.workdir is None else request.workdir)
+    project = request.project or ("default" if request.no_repo else default_project(start))
+    key = WorkspaceKey(project, request.issue, agent)
+    paths = locate_workspace(request.workspaces_root, key)
+    workdir = choose_workdir(
+        start,
+        paths,
+        base=request.base,
+        no_repo=request.no_repo,
+        repo=request.repo,
+        workdir=request.workdir,
+    )
+    _check_shared_home(request.shared_home)
+    return Plan(
+        request, new_run_id(), agent, key, paths, start, workdir, build_ladder(request.grace)
+    )
+
+
+def new_run_id() -> str:
+    """Return an id like ``20260131T120000Z-1a2b3c4d``."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _check_shared_home(home: Path) -> None:
+    if not os.path.lexists(home):
+        return
+    if not os.path.isdir(home):
+        raise PlaceUnusable("shared codex home", str(home), "is not a directory", "set CODEX_HOME")
+    if not os.access(home, os.R_OK | os.X_OK):
+        raise PlaceUnusable(
+            "shared codex home", str(home), "cannot be read by this user", "set CODEX_HOME"
+        )

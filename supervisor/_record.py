@@ -1,0 +1,95 @@
+"""The run's record: what was planned, what happened, what is left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from ..kernel import replace_file
+from ..workspace import GitState
+from ._events import now_text
+from ._exit import ExitReport
+from ._plan import Plan
+
+
+class RunRecord:
+    """``record.json``: written before the agent starts and again when all is known.
+
+    Between the two it says ``"reason": null``; whoever finds it so, and the run
+    gone, knows that nobody finished it.
+    """
+
+    def __init__(self, plan: Plan, mask: Any) -> None:
+        self.path = plan.run_directory / "record.json"
+        self._mask = mask
+        self._content: dict[str, Any] = _planned(plan)
+
+    def update(self, **fields: Any) -> None:
+        """Add facts; nothing is written yet."""
+        self._content.update(fields)
+
+    def warn(self, warning: str) -> None:
+        """Add one warning."""
+        self._content["warnings"].append(warning)
+
+    def write(self, *, durable: bool) -> None:
+        """Write the record as it is known now.
+
+        :raises OSError: the disk is full or gone; the version before is intact.
+        """
+        text = self._mask.mask_text(json.dumps(self._content, indent=2, default=str))
+        replace_file(os.fspath(self.path), text.encode() + b"\n", durable=durable)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return what the record says now."""
+        return dict(self._content)
+
+
+def _planned(plan: Plan) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "run_id": plan.run_id,
+        "issue": plan.key.issue,
+        "project": plan.key.project,
+        "agent": plan.agent,
+        "command": list(plan.request.command),
+        "workspace": os.fspath(plan.paths.root),
+        "codex_home": os.fspath(plan.paths.codex_home),
+        "attempt": 1,
+        "started": now_text(),
+        "finished": None,
+        "reason": None,
+        "exit_status": None,
+        "agent_outcome": None,
+        "thread": None,
+        "contained": None,
+        "warnings": list(plan.request.warnings),
+    }
+
+
+def describe_exit(report: ExitReport) -> dict[str, Any]:
+    """Return an ExitReport as the record's fields."""
+    return {
+        "exit_status": report.status,
+        "reason": report.reason,
+        "exit_code": report.code,
+        "signal": report.signal,
+    }
+
+
+def describe_git(state: GitState | None) -> dict[str, Any] | None:
+    """Return the state of the workdir as the record's fields."""
+    return None if state is None else asdict(state)
+
+
+def read_record(run_directory: Path) -> dict[str, Any] | None:
+    """Return a run's record, or None when it is missing or torn."""
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads((run_directory / "record.json").read_bytes())
+        return cast("dict[str, Any]", content) if isinstance(content, dict) else None
+    return None

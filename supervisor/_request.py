@@ -1,0 +1,70 @@
+"""What a caller asks for: one frozen value, read once; nothing later looks at settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from ._ladder import DEFAULT_GRACE
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """One run of one agent.
+
+    :param issue: the caller's name of the task; any text.
+    :param command: the agent's argv, byte for byte, except that an argument which
+        is exactly ``{resume}`` stands for the agent's resume arguments.
+    :param environ: the caller's environment, from which the agent's is built.
+    :param cwd: the directory the caller stands in.
+    :param workspaces_root: where workspaces live; absolute.
+    :param shared_home: the user's own codex home.
+    :param agent: codex, claude or generic; None: decided by the command's name.
+    :param project: None: decided by the repository.
+    :param base: what a new branch starts from.
+    :param no_repo: work in a plain directory even when started in a repository.
+    :param repo: path or URL of the repository to work on instead of ``cwd``'s.
+    :param workdir: a directory somebody else owns, to be supervised in place.
+    :param timeout: seconds for the whole run, or None.
+    :param grace: seconds between the first signal and TERM to everything.
+    :param wait: seconds to wait for a busy workspace; 0 not at all, None for ever.
+    :param stdin: ``auto``, ``inherit``, ``null`` or a path.
+    :param events: descriptor number or path that receives the events too.
+    :param thread: the cargo target key for this run, or None for the stored one.
+    :param git_write: let the agent's sandbox write the worktree's git directories.
+    :param log_max_bytes: size at which a log is rotated; the one before is kept.
+    """
+
+    issue: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str]
+    cwd: Path
+    workspaces_root: Path
+    shared_home: Path
+    agent: str | None = None
+    project: str | None = None
+    base: str | None = None
+    no_repo: bool = False
+    repo: str | None = None
+    workdir: Path | None = None
+    timeout: float | None = None
+    grace: float = DEFAULT_GRACE
+    wait: float | None = 0.0
+    stdin: str = "auto"
+    events: str | None = None
+    thread: str | None = None
+    cargo_scope: str = "agent"
+    require_artifacts: bool = False
+    containment: str = "auto"
+    git_write: bool = False
+    sessions: Literal["shared", "issue"] = "shared"
+    user_pass: tuple[str, ...] = ()
+    user_set: tuple[tuple[str, str], ...] = ()
+    pass_names: tuple[str, ...] = ()
+    set_values: tuple[tuple[str, str], ...] = ()
+    file_values: tuple[tuple[str, str], ...] = ()
+    log_max_bytes: int = 64 * 1024 * 1024
+    verbose: bool = False
+    warnings: tuple[str, ...] = field(default=())

@@ -1,0 +1,98 @@
+"""Learn which thread the agent works on, and write it down once its rollout exists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from ..kernel import Scope, members
+
+# Soon after the start, then ever more seldom: a quiet run must not be woken.
+_DELAYS = (0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+
+
+class SessionWatcher:
+    """Collects candidates for the thread; confirms one by its rollout on disk.
+
+    Candidates come from the agent's event stream, from codex's banner, or from
+    a rollout that a process of this run holds open.
+
+    :param home: the agent's codex home.
+    :param workdir: where a thread of this run works.
+    :param record: called once with the confirmed thread.
+    """
+
+    def __init__(self, home: Path, workdir: Path, record: Callable[[str], None]) -> None:
+        self._home = home
+        self._workdir = workdir
+        self._record = record
+        self._candidate: str | None = None
+        self._told = anyio.Event()
+        self.thread: str | None = None
+
+    def suggest(self, thread: str) -> None:
+        """Take the first candidate."""
+        if self._candidate is None:
+            self._candidate = thread
+            self._told.set()
+
+    async def watch(self, scope: Callable[[], Scope], *, look_at_files: bool) -> None:
+        """Confirm a candidate as soon as its rollout exists; look for one if asked to."""
+        for delay in _delays():
+            with anyio.move_on_after(delay):
+                await self._told.wait()
+                await anyio.sleep(delay)
+            if self._candidate is None and look_at_files:
+                found = await anyio.to_thread.run_sync(self._open_rollout, scope())
+                if found is not None:
+                    self.suggest(found)
+            if await anyio.to_thread.run_sync(self.confirm):
+                return
+
+    def confirm(self) -> bool:
+        """Record the candidate if its rollout exists and was made in our workdir."""
+        if self.thread is None and self._candidate is not None and self._has_rollout():
+            self.thread = self._candidate
+            self._record(self.thread)
+        return self.thread is not None
+
+    def _has_rollout(self) -> bool:
+        from ..rollout import find_thread
+
+        rollout = find_thread(self._home, self._candidate or "")
+        return rollout is not None and self._works_here(Path(rollout.current_path))
+
+    def _works_here(self, path: Path) -> bool:
+        from ..rollout import read_session_meta
+
+        try:
+            meta = read_session_meta(path)
+        except (OSError, ValueError):
+            return False
+        cwd = Path(os.path.realpath(meta.cwd))
+        return cwd == self._workdir or self._workdir in cwd.parents
+
+    def _open_rollout(self, scope: Scope) -> str | None:
+        from ..rollout import parse_rollout_name
+
+        for process in members(scope):
+            directory = f"/proc/{process.pid}/fd"
+            try:
+                links = [os.readlink(os.path.join(directory, fd)) for fd in os.listdir(directory)]
+            except OSError:
+                continue
+            for link in links:
+                name = parse_rollout_name(os.path.basename(link))
+                if name is not None and self._works_here(Path(link)):
+                    return name.thread_id
+        return None
+
+
+def _delays() -> Iterator[float]:
+    yield from _DELAYS
+    while True:
+        yield _DELAYS[-1]

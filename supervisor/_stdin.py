@@ -1,0 +1,54 @@
+"""What the agent reads: nothing, unless it was asked for or clearly meant."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+
+from ._agents import reads_prompt_from_stdin
+from ._errors import PlaceUnusable
+
+PIPE_DROPPED = "stdin is a pipe and was not passed on; the agent got its prompt as an argument (--stdin inherit passes it)"
+
+
+def open_stdin(choice: str, command: Sequence[str], agent: str) -> tuple[int, str | None]:
+    """Open the agent's stdin.
+
+    :param choice: ``inherit``, ``null``, a path, or ``auto``: a regular file is
+        passed on, a pipe or socket only when the agent reads its prompt there,
+        anything else becomes /dev/null. An inherited stdin that nobody ever
+        closes once made agents wait for ever.
+    :returns: a descriptor of ours, and one line to tell if a pipe was dropped.
+    :raises PlaceUnusable: the file cannot be read.
+    """
+    if choice == "inherit":
+        return os.dup(0), None
+    if choice == "null":
+        return _open_null(), None
+    if choice != "auto":
+        return _open_file(choice), None
+    mode = os.fstat(0).st_mode
+    if stat.S_ISREG(mode):
+        return os.dup(0), None
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return _open_null(), None
+    if reads_prompt_from_stdin(command, agent):
+        return os.dup(0), None
+    return _open_null(), PIPE_DROPPED
+
+
+def _open_null() -> int:
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _open_file(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise PlaceUnusable(
+            "--stdin",
+            path,
+            error.strerror or "unreadable",
+            "expected auto, inherit, null or a readable file",
+        ) from None

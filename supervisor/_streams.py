@@ -1,0 +1,83 @@
+"""The agent's stdin, stdout and stderr, and the copies we keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import anyio
+
+from ..env import Masker
+from ._agents import StreamNews, read_stderr_line, read_stdout_line, speaks_json
+from ._log import LogFile
+from ._output import Output
+from ._plan import Plan
+from ._relay import LineReader, Relay, open_pipe
+from ._stdin import open_stdin
+
+# Told apart from a slow reader only by time: after a run that *we* ended, nobody waits longer.
+DELIVERY_LIMIT = 5.0
+
+
+class Streams:
+    """Three descriptors for the agent, and the relays behind two of them.
+
+    :param hear: takes what the agent's own stream tells.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        argv: tuple[str, ...],
+        secrets: tuple[bytes, ...],
+        hear: Callable[[StreamNews], None],
+    ) -> None:
+        self._stdin, self.remark = open_stdin(plan.request.stdin, argv, plan.agent)
+        self._agent_ends = [self._stdin]
+        self.relays: list[Relay] = []
+        self.logs: list[LogFile] = []
+        readers = _line_readers(plan.agent, argv, hear)
+        for number, (name, reader) in enumerate(zip(("stdout", "stderr"), readers, strict=True), 1):
+            read, write = open_pipe()
+            path = os.fspath(plan.run_directory / f"{name}.log")
+            log = LogFile(path, Masker(secrets), plan.request.log_max_bytes)
+            self._agent_ends.append(write)
+            self.logs.append(log)
+            self.relays.append(Relay(read, Output(number), log, reader))
+
+    @property
+    def agent_ends(self) -> tuple[int, ...]:
+        """Return the descriptors that become the agent's 0, 1 and 2."""
+        return tuple(self._agent_ends)
+
+    def close_agent_ends(self) -> None:
+        """Give up our duplicates, so that end of file means every writer is gone."""
+        while self._agent_ends:
+            os.close(self._agent_ends.pop())
+
+    async def deliver(self, hurry: anyio.CancelScope) -> None:
+        """Relay until both streams have ended, or ``hurry`` is cancelled."""
+        with hurry:
+            async with anyio.create_task_group() as tasks:
+                for relay in self.relays:
+                    tasks.start_soon(relay.run)
+
+    def close(self) -> None:
+        """Finish the logs and give up every descriptor."""
+        self.close_agent_ends()
+        for relay in self.relays:
+            relay.close()
+
+    def faults(self) -> list[str]:
+        """Return what went wrong with the logs, one line each."""
+        return [f"log given up: {log.fault}" for log in self.logs if log.fault]
+
+
+def _line_readers(
+    agent: str, argv: tuple[str, ...], hear: Callable[[StreamNews], None]
+) -> tuple[LineReader | None, LineReader | None]:
+    if speaks_json(argv, agent):
+        return (lambda line: hear(read_stdout_line(agent, line))), None
+    if agent == "codex":
+        return None, lambda line: hear(read_stderr_line(agent, line))
+    return None, None

@@ -1,0 +1,161 @@
+"""Watch one agent: sibling tasks only report, the lifecycle table alone decides."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from ..kernel import (
+    ProcessIdentity,
+    Scope,
+    kill_members,
+    members,
+    send_signal,
+    signal_members,
+    wait_empty,
+)
+from ._events import HEARTBEAT_SECONDS, EventLog
+from ._ladder import Ladder, Target
+from ._lifecycle import (
+    ChildExited,
+    CountMembers,
+    Effect,
+    EndRequested,
+    Event,
+    MembersCounted,
+    Phase,
+    RungOver,
+    Send,
+    SignalReceived,
+    StartTimer,
+    State,
+    step,
+)
+from ._link import NewsStream
+
+_LOOK_AGAIN = 1.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the agent and the children it waited for used (getrusage(2))."""
+
+    user_seconds: float
+    system_seconds: float
+    max_rss_kib: int
+
+
+class Watch:
+    """One agent, from its start until it and everything it started is gone, or given up.
+
+    After :meth:`run` returned, ``state`` says how it ended and ``wait_status``
+    what the agent itself ended with (None: it outlived every rung). With
+    ``guardian_lost`` the caller ends the run by cgroup or tag.
+    """
+
+    def __init__(
+        self, agent: ProcessIdentity, scope: Scope, ladder: Ladder, news: NewsStream, log: EventLog
+    ) -> None:
+        self._agent = agent
+        self._scope = scope
+        self._ladder = ladder
+        self._news = news
+        self._log = log
+        self._tell, self._events = anyio.create_memory_object_stream[Event](math.inf)
+        self.state = State()
+        self.wait_status: int | None = None
+        self.usage: Usage | None = None
+        self.guardian_lost = False
+
+    async def run(self, time_limit: float | None) -> None:
+        """Watch until the run is over, or the guardian is lost.
+
+        :param time_limit: seconds until we end it, or None.
+        """
+        async with anyio.create_task_group() as tasks, self._tell, self._events:
+            tasks.start_soon(self._hear, tasks.cancel_scope)
+            tasks.start_soon(self._beat)
+            if time_limit is not None:
+                tasks.start_soon(self._end_after, time_limit, "timeout")
+            while self.state.phase is not Phase.DONE:
+                self.state, effects = step(self.state, await self._events.receive(), self._ladder)
+                for effect in effects:
+                    await self._perform(effect, tasks)
+            tasks.cancel_scope.cancel()
+
+    def request_end(self, reason: str) -> None:
+        """Ask for the end of the run, as a limit does."""
+        self._tell.send_nowait(EndRequested(reason))
+
+    async def _hear(self, watching: anyio.CancelScope) -> None:
+        async for news in self._news:
+            match news["event"]:
+                case "signal":
+                    self._tell.send_nowait(SignalReceived(news["signum"]))
+                case "exited":
+                    self._take_exit(news)
+                case _:
+                    self.guardian_lost = True
+                    watching.cancel()
+
+    def _take_exit(self, news: dict[str, Any]) -> None:
+        self.wait_status = news["status"]
+        self.usage = Usage(news["user"], news["system"], news["max_rss_kib"])
+        self._log.emit("child.exited", pid=self._agent.pid, wait_status=self.wait_status)
+        self._tell.send_nowait(ChildExited())
+
+    async def _beat(self) -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_SECONDS)
+            self._log.emit("heartbeat", phase=self.state.phase.value)
+
+    async def _end_after(self, seconds: float, reason: str) -> None:
+        await anyio.sleep(seconds)
+        self.request_end(reason)
+
+    async def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
+        match effect:
+            case Send(target, signum):
+                await anyio.to_thread.run_sync(self._send, target, signum)
+                self._log.emit(
+                    "signal.sent", target=target.value, signal=signal.Signals(signum).name
+                )
+            case StartTimer(rung, seconds):
+                tasks.start_soon(self._report_after, seconds, RungOver(rung))
+            case CountMembers():
+                tasks.start_soon(self._count)
+
+    def _send(self, target: Target, signum: int) -> None:
+        if target is Target.LEADER:
+            send_signal(self._agent, signum)
+        elif signum == signal.SIGKILL:
+            kill_members(self._scope)
+        else:
+            signal_members(self._scope, signum)
+
+    async def _report_after(self, seconds: float, event: Event) -> None:
+        await anyio.sleep(seconds)
+        self._tell.send_nowait(event)
+
+    async def _count(self) -> None:
+        """Report how many members are left, and again once none is."""
+        found = await _in_thread(members, self._scope)
+        self._tell.send_nowait(MembersCounted(len(found)))
+        while found:
+            killing = self.state.rung == len(self._ladder) - 1
+            found = await _in_thread(
+                lambda: wait_empty(self._scope, _LOOK_AGAIN, killing=killing)  # noqa: B023
+            )
+        self._tell.send_nowait(MembersCounted(0))
+
+
+async def _in_thread(function: Callable[..., _T], *arguments: object) -> _T:
+    return await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
