@@ -52,7 +52,7 @@ def leak_check(request: pytest.FixtureRequest, scratch: Path) -> Iterator[None]:
     end_processes(set(leaked))
     complaints = [f"process {process.pid}: {command}" for process, command in leaked.items()]
     complaints += [f"cgroup {name}" for name in warden.leaked_cgroups()]
-    files = leaked_files(scratch / "run", scratch / "tmp", os.getuid())
+    files = leaked_files(scratch / "run", scratch / "tmp")
     complaints += [f"file {path}" for path in files]
     if complaints:
         pytest.fail("left behind: " + "; ".join(complaints), pytrace=False)

@@ -206,18 +206,17 @@ def own_cgroup() -> Path | None:
     return None
 
 
-def leaked_files(runtime: Path, temp: Path, uid: int) -> list[str]:
+def leaked_files(runtime: Path, temp: Path) -> list[str]:
     """Return what is left in a test's runtime directory, and of ours in its temp directory.
 
     The empty per-user directory ``codexlab-<uid>`` may stay: it belongs to the
     user, not to a run.
     """
-    ours = [*_entries(runtime), *temp.glob("codexlab*")] if runtime.is_dir() else []
-    kept = {runtime / f"codexlab-{uid}", temp / f"codexlab-{uid}"}
-    left = [path for path in ours if path not in kept]
-    for directory in kept:
-        left.extend(_entries(directory))
-    return sorted(str(path) for path in left)
+    left: list[Path] = []
+    for path in [*_entries(runtime), *temp.glob("codexlab*")]:
+        is_users = path.name.removeprefix("codexlab-").isdigit() and path.is_dir()
+        left.extend(_entries(path) if is_users else [path])
+    return sorted(map(str, left))
 
 
 def _entries(directory: Path) -> list[Path]:

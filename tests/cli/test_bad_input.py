@@ -1,0 +1,208 @@
+"""Bad input: one clear line on stderr, the right status, nothing half-made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.lab import Lab
+from support.repositories import git
+from support.unprivileged import Unprivileged
+
+_OK = ["true"]
+
+
+def check(lab: Lab, flags: list[str], command: list[str], status: int, *words: str) -> None:
+    """Run it and expect one line that holds ``words``, and nothing on disk."""
+    done = lab.run(flags, command)
+    assert done.returncode == status, done.stderr
+    expect_one_line(done.stderr, *words)
+    assert done.stdout == ""
+    expect_nothing_made(lab)
+
+
+def expect_one_line(stderr: str, *words: str) -> None:
+    assert stderr.startswith("codexlab-run: ")
+    assert stderr.count("\n") == 1, stderr
+    assert "Traceback" not in stderr
+    missing = [word for word in words if word not in stderr]
+    assert not missing, f"{missing} not in: {stderr}"
+
+
+def expect_nothing_made(lab: Lab) -> None:
+    assert not lab.workspaces_root.exists()
+    assert git(lab.cwd, "branch", "--list", "codexlab/*") == ""
+    assert git(lab.cwd, "worktree", "list").count("\n") == 0
+
+
+_FLAGS: dict[str, tuple[list[str], list[str], list[str]]] = {
+    "no issue": ([], _OK, ["--issue"]),
+    "an empty issue": (["--issue", ""], _OK, ["--issue"]),
+    "no command": (["--issue", "1"], [], ["command"]),
+    "only two dashes": (["--issue", "1", "--"], [], ["command"]),
+    "an empty command name": (["--issue", "1"], ["", "x"], ["command"]),
+    "an unknown flag": (["--issue", "1", "--no-such-flag"], _OK, ["--no-such-flag"]),
+    "a flag without its value": (["--issue"], [], ["--issue"]),
+    "a bad duration": (["--issue", "1", "--timeout", "soon"], _OK, ["--timeout", "soon", "10s"]),
+    "a negative duration": (["--issue", "1", "--timeout", "-3s"], _OK, ["--timeout", "-3s"]),
+    "a bad agent": (["--issue", "1", "--agent", "nobody"], _OK, ["--agent", "nobody", "codex"]),
+    "a bad scope": (["--issue", "1", "--cargo-scope", "x"], _OK, ["--cargo-scope", "agent"]),
+    "a bad size": (["--issue", "1", "--log-max-size", "big"], _OK, ["--log-max-size", "big"]),
+    "a bad base": (["--issue", "1", "--base", "no-such-rev"], _OK, ["no-such-rev"]),
+    "a missing env file": (["--issue", "1", "--env-file", "none.env"], _OK, ["none.env"]),
+    "an assignment without =": (["--issue", "1", "--set", "NAME"], _OK, ["NAME"]),
+    "a missing stdin file": (["--issue", "1", "--stdin", "no-such-file"], _OK, ["no-such-file"]),
+    "a closed events descriptor": (["--issue", "1", "--events", "97"], _OK, ["--events", "97"]),
+    "a missing workdir": (["--issue", "1", "--workdir", "no-such-dir"], _OK, ["no-such-dir"]),
+    "a missing repository": (["--issue", "1", "--repo", "no-such-repo"], _OK, ["no-such-repo"]),
+}
+
+
+@pytest.mark.parametrize("case", _FLAGS.values(), ids=_FLAGS.keys())
+def test_a_wrong_command_line_is_one_line_and_125(
+    lab: Lab, case: tuple[list[str], list[str], list[str]]
+) -> None:
+    flags, command, words = case
+    check(lab, flags, command, 125, *words)
+
+
+_USER_CONFIG = {
+    "wrong key": ('tiemout = "5s"\n', ["config.toml:1", "tiemout", "timeout"]),
+    "wrong type": ("# limits\ntimeout = [1]\n", ["config.toml:2", "timeout"]),
+    "wrong value": ('cargo_scope = "x"\n', ["config.toml:1", "cargo_scope", "agent"]),
+    "bad syntax": ('timeout = "5s\n', ["config.toml:1", "TOML"]),
+}
+
+
+@pytest.mark.parametrize("case", _USER_CONFIG.values(), ids=_USER_CONFIG.keys())
+def test_a_wrong_user_config_is_named_with_file_line_and_key(
+    lab: Lab, case: tuple[str, list[str]]
+) -> None:
+    text, words = case
+    directory = Path(lab.environ["XDG_CONFIG_HOME"], "codexlab")
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text(text)
+    check(lab, ["--issue", "1"], _OK, 125, *words)
+
+
+def test_an_unreadable_kind_of_config_is_named(lab: Lab) -> None:
+    Path(lab.environ["XDG_CONFIG_HOME"], "codexlab", "config.toml").mkdir(parents=True)
+    check(lab, ["--issue", "1"], _OK, 125, "config.toml")
+
+
+@pytest.mark.parametrize("key", ["workspaces_root", "pass_env", "workdir", "git_write"])
+def test_a_key_the_project_file_may_not_set_is_refused(lab: Lab, key: str) -> None:
+    (lab.cwd / ".codexlab.toml").write_text(f'{key} = "x"\n')
+    check(lab, ["--issue", "1"], _OK, 125, ".codexlab.toml:1", key, "base")
+
+
+def test_a_wrong_variable_is_named(lab: Lab) -> None:
+    lab.environ["CODEXLAB_TIMEOUT"] = "soon"
+    check(lab, ["--issue", "1"], _OK, 125, "CODEXLAB_TIMEOUT", "soon")
+
+
+def test_a_command_that_is_not_there_is_127(lab: Lab) -> None:
+    done = lab.run(["--issue", "1"], ["no-such-command-here"])
+    assert done.returncode == 127
+    expect_one_line(done.stderr, "no-such-command-here", "PATH")
+    expect_a_usable_workspace(lab)
+
+
+def test_a_path_that_is_not_there_is_127(lab: Lab) -> None:
+    done = lab.run(["--issue", "1"], ["./no/such/program"])
+    assert done.returncode == 127
+    expect_one_line(done.stderr, "./no/such/program")
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_command_that_cannot_be_executed_is_126(lab: Lab, scratch: Path, kind: str) -> None:
+    path = scratch / "not-executable"
+    path.mkdir() if kind == "directory" else path.write_text("#!/bin/sh\n")
+    done = lab.run(["--issue", "1"], [str(path)])
+    assert done.returncode == 126
+    expect_one_line(done.stderr, "not-executable")
+    expect_a_usable_workspace(lab)
+
+
+def test_a_script_whose_interpreter_is_missing_is_127(lab: Lab, scratch: Path) -> None:
+    path = scratch / "script"
+    path.write_text("#!/no/such/interpreter\n")
+    path.chmod(0o755)
+    done = lab.run(["--issue", "1"], [str(path)])
+    assert done.returncode == 127
+    expect_one_line(done.stderr, "script")
+
+
+def test_a_file_without_a_first_line_is_126(lab: Lab, scratch: Path) -> None:
+    path = scratch / "script"
+    path.write_text("echo hello\n")
+    path.chmod(0o755)
+    done = lab.run(["--issue", "1"], [str(path)])
+    assert done.returncode == 126
+    expect_one_line(done.stderr, "script", "#!")
+
+
+def expect_a_usable_workspace(lab: Lab) -> None:
+    """What there is is whole: the next task on the issue simply runs."""
+    after = lab.run(["--issue", "1"], ["true"])
+    assert (after.returncode, after.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("place", ["root", "above"])
+def test_a_file_where_the_workspaces_root_should_be(lab: Lab, scratch: Path, place: str) -> None:
+    blocker = scratch / "blocker"
+    blocker.write_text("not a directory")
+    root = blocker if place == "root" else blocker / "below"
+    done = lab.run(["--issue", "1", "--workspaces-root", str(root)], ["true"])
+    assert done.returncode == 125
+    expect_one_line(done.stderr, "blocker")
+    assert blocker.read_text() == "not a directory"
+    expect_nothing_made(lab)
+
+
+def test_a_file_where_the_shared_home_should_be(lab: Lab, scratch: Path) -> None:
+    (scratch / "home-file").write_text("")
+    lab.environ["CODEX_HOME"] = str(scratch / "home-file")
+    check(lab, ["--issue", "1"], _OK, 125, "home-file")
+
+
+def test_the_current_directory_was_removed(lab: Lab, scratch: Path) -> None:
+    gone = scratch / "gone"
+    gone.mkdir()
+    script = 'rmdir "$PWD"; exec "$@"'
+    argv = lab.argv(["--issue", "1"], ["true"])
+    done = Lab(Path("/bin/sh"), lab.environ, gone, lab.workspaces_root).run(
+        ["-c", script, "sh", *argv]
+    )
+    assert done.returncode == 125
+    expect_one_line(done.stderr, "current directory")
+
+
+def run_as_nobody(as_nobody: Unprivileged, lab: Lab, **environ: str | Path) -> str:
+    """Run a launch as an unprivileged user in a plain directory and return its one line."""
+    places = {name: str(value) for name, value in environ.items()}
+    defaults = {
+        "CODEX_HOME": str(as_nobody.home / ".codex"),
+        "CODEXLAB_WORKSPACES_ROOT": str(as_nobody.home / "ws"),
+    }
+    xdg = {name: str(as_nobody.home / name) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+    command = lab.argv(["--issue", "1", "--no-repo"], ["true"])
+    done = as_nobody.run(command, environ={**defaults, **xdg, **places})
+    assert done.returncode == 125, done.stderr
+    assert not (as_nobody.home / "ws").exists() or not list((as_nobody.home / "ws").iterdir())
+    return done.stderr
+
+
+def test_an_unwritable_workspaces_root(lab: Lab, scratch: Path, as_nobody: Unprivileged) -> None:
+    root = scratch / "not-writable"
+    root.mkdir(mode=0o500)
+    stderr = run_as_nobody(as_nobody, lab, CODEXLAB_WORKSPACES_ROOT=root)
+    expect_one_line(stderr, "not-writable")
+    assert list(root.iterdir()) == []
+
+
+def test_an_unreadable_shared_home(lab: Lab, scratch: Path, as_nobody: Unprivileged) -> None:
+    home = scratch / "not-readable"
+    home.mkdir(mode=0o000)
+    stderr = run_as_nobody(as_nobody, lab, CODEX_HOME=home)
+    expect_one_line(stderr, "not-readable")
