@@ -10,6 +10,7 @@ the bundled example agent stands in. Exit status 0 when all went as described.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -45,6 +46,7 @@ from scripts.demo_screen import (  # noqa: E402
 DEMO = ROOT / "build" / "demo"
 HOME = DEMO / "home"
 WORKSPACES = DEMO / "workspaces"
+STDERR = DEMO / "stderr.log"
 ISSUE = "123"
 FIRST_PROMPT = "add() gives wrong results. Find out why and fix it."
 SECOND_PROMPT = "Is there anything left to do?"
@@ -81,7 +83,10 @@ class Run:
 
 def main() -> int:
     """Set the stage, run both tasks, and check that nothing is left."""
-    agent, repository = choose_agent(), set_the_stage()
+    parser = argparse.ArgumentParser(description="Show codexlab at work below build/demo/.")
+    parser.add_argument("--example", action="store_true", help="use the bundled example agent")
+    agent = choose_agent(example=parser.parse_args().example)
+    repository = set_the_stage()
     title("A sample repository, a model on loopback, and an agent")
     say(f"agent       {agent.name}")
     say(f"repository  {shown(repository)}  (add() subtracts)")
@@ -102,15 +107,16 @@ def main() -> int:
 # -- the stage -------------------------------------------------------------------------
 
 
-def choose_agent() -> Agent:
-    """Return codex where it is installed, else the bundled example."""
-    codex = find_codex()
+def choose_agent(*, example: bool) -> Agent:
+    """Return codex where it is installed and wanted, else the bundled example."""
+    codex = None if example else find_codex()
     if codex is not None:
         command = ("codex", "exec", "-s", "workspace-write", "--json")
         return Agent(f"codex {codex.version}", command, (), codex.native.parent)
-    example = ROOT / "examples" / "example_agent.py"
-    why = "examples/example_agent.py (codex is not installed; scripts/install-codex does that)"
-    return Agent(why, (str(example), "exec", "--json"), ("--agent", "codex"), None)
+    program = ROOT / "examples" / "example_agent.py"
+    reason = "as asked" if example else "codex is not installed: scripts/install-codex"
+    name = f"the bundled {program.relative_to(ROOT)}, no real codex ({reason})"
+    return Agent(name, (str(program), "exec", "--json"), ("--agent", "codex"), None)
 
 
 def set_the_stage() -> Path:
@@ -172,14 +178,18 @@ def run_task(agent: Agent, repository: Path, words: list[str]) -> Run:
     launcher = shutil.which("codexlab-run", path=os.path.dirname(sys.executable))
     if launcher is None:
         give_up("codexlab-run is not installed beside this python")
-    with subprocess.Popen(
-        [launcher, *argv[1:]],
-        cwd=repository,
-        env=environment(agent),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        STDERR.open("a") as stderr,
+        subprocess.Popen(
+            [launcher, *argv[1:]],
+            cwd=repository,
+            env=environment(agent),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             show_event(line)
@@ -193,6 +203,7 @@ def finished_run(status: int) -> Run:
     records = WORKSPACES.glob("*/*/*/.codexlab/runs/*/record.json")
     newest = max(records, key=lambda path: path.stat().st_mtime_ns, default=None)
     if newest is None or status != 0:
+        print(STDERR.read_text(), end="", file=sys.stderr)
         give_up(f"the task failed with exit status {status}")
     record = json.loads(newest.read_text())
     return Run(status, record, newest.parents[3] / "workdir")
