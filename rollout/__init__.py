@@ -18,7 +18,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._directory import LogicalRollout
     from ._holders import Holder
+    from ._lookup import (
+        AmbiguousThreadError,
+        NoSuchThreadError,
+        find_thread,
+        newest_by_thread,
+        resolve_rollout,
+        rollout_at,
+    )
+    from ._meta import (
+        DamagedHeadError,
+        EmptyRolloutError,
+        MetaNotFirstError,
+        MetaTooFarError,
+        SessionMeta,
+        SessionMetaError,
+        UnknownHistoryModeError,
+        read_session_meta,
+        session_meta_of,
+    )
     from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
+    from ._reader import Line, LineFault, iter_lines, iter_lines_reversed
+    from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
     from ._store import StoreScan, UnreadableDirectory, scan_store
     from ._thread_lease import (
         CoordinationBusyError,
@@ -29,30 +50,84 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AmbiguousThreadError",
     "CoordinationBusyError",
+    "DamagedHeadError",
+    "EmptyRolloutError",
     "Holder",
+    "Line",
+    "LineFault",
     "LockDirectoryError",
     "LogicalRollout",
+    "MetaNotFirstError",
+    "MetaTooFarError",
+    "NoSuchRolloutError",
+    "NoSuchThreadError",
+    "NotARolloutFileError",
     "RolloutForm",
     "RolloutName",
+    "RolloutSnapshot",
+    "SessionMeta",
+    "SessionMetaError",
     "StoreScan",
     "ThreadBusyError",
     "ThreadLease",
     "ThreadLocks",
+    "UnknownHistoryModeError",
     "UnreadableDirectory",
+    "find_thread",
     "is_thread_id",
+    "iter_lines",
+    "iter_lines_reversed",
+    "newest_by_thread",
+    "open_snapshot",
     "parse_rollout_name",
+    "read_session_meta",
+    "resolve_rollout",
+    "rollout_at",
     "scan_store",
+    "session_meta_of",
 ]
 
 _MODULES = {
     "_directory": ("LogicalRollout",),
     "_holders": ("Holder",),
+    "_lookup": (
+        "AmbiguousThreadError",
+        "NoSuchThreadError",
+        "find_thread",
+        "newest_by_thread",
+        "resolve_rollout",
+        "rollout_at",
+    ),
+    "_meta": (
+        "DamagedHeadError",
+        "EmptyRolloutError",
+        "MetaNotFirstError",
+        "MetaTooFarError",
+        "SessionMeta",
+        "SessionMetaError",
+        "UnknownHistoryModeError",
+        "read_session_meta",
+        "session_meta_of",
+    ),
     "_names": (
         "RolloutForm",
         "RolloutName",
         "is_thread_id",
         "parse_rollout_name",
+    ),
+    "_reader": (
+        "Line",
+        "LineFault",
+        "iter_lines",
+        "iter_lines_reversed",
+    ),
+    "_snapshot": (
+        "NoSuchRolloutError",
+        "NotARolloutFileError",
+        "RolloutSnapshot",
+        "open_snapshot",
     ),
     "_store": (
         "StoreScan",

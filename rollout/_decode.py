@@ -1,0 +1,64 @@
+"""Decode a compressed rollout in bounded memory, and notice every kind of damage.
+
+Concatenated and skippable frames are accepted, with and without checksum or size,
+with windows up to 2^27: the most codex and zstd's own default accept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import zstandard
+
+from ..kernel import OperatorError
+from ._frames import frame_damage
+
+MAX_WINDOW = 1 << 27
+_CHUNK = 1 << 20
+
+
+class DamagedFrameError(OperatorError):
+    """A compressed rollout does not decode.
+
+    :param path: the compressed file.
+    :param offset: how many plain bytes came out before.
+    :param reason: what is wrong, in zstd's words or ours.
+    """
+
+    def __init__(self, path: str, offset: int, reason: str) -> None:
+        self.path, self.offset, self.reason = path, offset, reason
+        super().__init__(
+            f"{path} is damaged after {offset} plain bytes: {reason};"
+            " nothing was changed, see `codexlab rollout verify`"
+        )
+
+
+def decode_chunks(fd: int, path: str) -> Iterator[bytes]:
+    """Yield the plain bytes of all frames in ``fd``, 1 MiB at a time.
+
+    :param path: for the error's sake.
+    :raises DamagedFrameError: a frame is cut short, corrupt, or no frame at all.
+        What was yielded before is what the undamaged part says.
+    """
+    produced = 0
+    try:
+        for chunk in _chunks(fd):
+            produced += len(chunk)
+            yield chunk
+    except zstandard.ZstdError as error:
+        raise DamagedFrameError(path, produced, str(error)) from error
+    damage = frame_damage(fd)
+    if damage is not None:
+        raise DamagedFrameError(path, produced, damage)
+
+
+def _chunks(fd: int) -> Iterator[bytes]:
+    decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    os.lseek(fd, 0, os.SEEK_SET)
+    with (
+        open(fd, "rb", buffering=0, closefd=False) as file,
+        decoder.stream_reader(file, read_across_frames=True, closefd=False) as reader,
+    ):
+        while chunk := reader.read(_CHUNK):
+            yield chunk

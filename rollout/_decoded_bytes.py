@@ -1,0 +1,91 @@
+"""Decode a compressed rollout in pieces, past every damaged frame.
+
+The strict decoder beside this one stops at the first damage; a reader wants what
+is behind it too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import zstandard
+
+from ._decode import MAX_WINDOW
+from ._frames import FRAME_MAGIC, frame_damage, frame_end
+from ._plain_bytes import FrameDamage
+from ._snapshot import RolloutSnapshot
+
+_SCAN = 1 << 20
+
+
+def decoded_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
+    """Yield what the frames of a compressed snapshot hold, and each damage in its place."""
+    if snapshot.size == 0:
+        yield FrameDamage(0, "the file is empty")
+    offset = 0
+    while offset < snapshot.size:
+        end = frame_end(snapshot.fd, offset)
+        reason = end if isinstance(end, str) else None
+        stop = snapshot.size if isinstance(end, str) else min(end, snapshot.size)
+        if isinstance(end, int) and end > snapshot.size:
+            reason = "the last frame is cut short"
+        try:
+            yield from _frame_chunks(snapshot.fd, offset, stop, chunk)
+        except zstandard.ZstdError as error:
+            reason = reason or str(error)
+        if reason is not None:
+            yield FrameDamage(offset, reason)
+        offset = stop if isinstance(end, int) else _next_frame(snapshot, offset + 1)
+
+
+def _frame_chunks(fd: int, start: int, stop: int, chunk: int) -> Iterator[bytes]:
+    """Decode one frame, which ends before ``stop``; skippable ones decode to nothing."""
+    decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    source = _Part(fd, start, stop)
+    with decoder.stream_reader(source, closefd=False) as reader:  # type: ignore[arg-type]
+        while data := reader.read(chunk):
+            yield data
+
+
+def head_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
+    """Yield plain bytes without looking ahead for damage; for who stops soon."""
+    decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    source = _Part(snapshot.fd, 0, snapshot.size)
+    try:
+        with decoder.stream_reader(source, read_across_frames=True, closefd=False) as reader:  # type: ignore[arg-type]
+            while data := reader.read(chunk):
+                yield data
+    except zstandard.ZstdError as error:
+        yield FrameDamage(0, str(error))
+        return
+    reason = frame_damage(snapshot.fd)
+    if reason is not None:
+        yield FrameDamage(0, reason)
+
+
+class _Part:
+    """A range of a descriptor, readable in order without moving the file's offset."""
+
+    def __init__(self, fd: int, start: int, stop: int) -> None:
+        self._fd, self._at, self._stop = fd, start, stop
+
+    def read(self, size: int) -> bytes:
+        data = os.pread(self._fd, min(size, self._stop - self._at), self._at)
+        self._at += len(data)
+        return data
+
+
+def _next_frame(snapshot: RolloutSnapshot, offset: int) -> int:
+    """Find the next place where a whole frame begins, or the end of the file."""
+    overlap = len(FRAME_MAGIC) - 1
+    while offset < snapshot.size:
+        block = os.pread(snapshot.fd, _SCAN + overlap, offset)
+        at = block.find(FRAME_MAGIC)
+        while at != -1:
+            end = frame_end(snapshot.fd, offset + at)
+            if isinstance(end, int) and end <= snapshot.size:
+                return offset + at
+            at = block.find(FRAME_MAGIC, at + 1)
+        offset += _SCAN
+    return snapshot.size

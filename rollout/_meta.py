@@ -1,0 +1,181 @@
+"""Read the record that says what a rollout is: its first ``session_meta``.
+
+Codex's rule (0.169): blank lines, lines that are no record and records of other
+kinds before it are passed over; a response item before it means that this is no
+thread's own file; a history mode that it does not know ends the reading. Later
+``session_meta`` records are copies from a fork's past or patches, never the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike, pread
+from typing import Any
+
+from ..kernel import OperatorError
+from ._names import RolloutForm, is_thread_id
+from ._plain_bytes import FrameDamage
+from ._records import is_object, parse_record, text_of
+from ._snapshot import RolloutSnapshot, open_snapshot
+
+MAX_HEAD_BYTES = 32 << 20
+_FIRST_READ = 32 << 10
+_HISTORY_MODES = (None, "legacy", "paginated")
+_TOO_LATE = ("response_item", "inter_agent_communication")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class SessionMetaError(OperatorError):
+    """A rollout does not say whose it is.
+
+    :param path: its plain path.
+    """
+
+    what = "has no readable session metadata"
+
+    def __init__(self, path: str, detail: str = "") -> None:
+        self.path, self.detail = path, detail
+        super().__init__(f"rollout {path} {self.what}{f': {detail}' if detail else ''}")
+
+
+class EmptyRolloutError(SessionMetaError):
+    """It ended before any record that could name it."""
+
+    what = "is empty"
+
+
+class MetaNotFirstError(SessionMetaError):
+    """A response item comes before the session metadata."""
+
+    what = "does not start with session metadata"
+
+
+class UnknownHistoryModeError(SessionMetaError):
+    """Its history is kept in a way that this program does not know."""
+
+    what = "has an unknown history_mode"
+
+
+class MetaTooFarError(SessionMetaError):
+    """No session metadata within the first 32 MiB."""
+
+    what = "has no session metadata near its beginning"
+
+
+class DamagedHeadError(SessionMetaError):
+    """The compressed data is damaged before the session metadata."""
+
+    what = "is damaged before its session metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMeta:
+    """What a rollout says of itself.
+
+    :param id: the thread, lower-case UUID.
+    :param cwd: where the agent worked, "" when not said.
+    :param timestamp: RFC 3339 in UTC as written, "" when not said.
+    :param cli_version: of the codex that began it, "" when not said.
+    :param source: ``cli``, ``exec``, ``vscode``, ``subagent``, …; "" when not said.
+    :param raw: the whole payload, with fields we do not know.
+    """
+
+    id: str
+    cwd: str
+    timestamp: str
+    cli_version: str
+    source: str
+    raw: dict[str, Any]
+
+
+def read_session_meta(path: str | PathLike[str]) -> SessionMeta:
+    """Read the session metadata of a rollout in either form, in bounded memory.
+
+    What comes behind the record is not looked at, valid or not.
+
+    :param path: plain or compressed path; whichever form exists is read.
+    :raises NoSuchRolloutError: neither form exists.
+    :raises EmptyRolloutError: nothing in it could have named it.
+    :raises MetaNotFirstError: a response item comes first.
+    :raises UnknownHistoryModeError: written for a newer codex.
+    :raises MetaTooFarError: not found within 32 MiB.
+    :raises DamagedHeadError: the compressed form does not decode that far.
+    """
+    with open_snapshot(path) as snapshot:
+        return session_meta_of(snapshot)
+
+
+def session_meta_of(snapshot: RolloutSnapshot) -> SessionMeta:
+    """Do what `read_session_meta` does, for a rollout that is open already."""
+    for line in _head_lines(snapshot):
+        meta = _judge(line, snapshot.path)
+        if meta is not None:
+            return meta
+    raise EmptyRolloutError(snapshot.path)
+
+
+def parse_session_meta(payload: dict[str, Any]) -> SessionMeta | None:
+    """Read the payload of a ``session_meta`` record; None when it names no thread."""
+    thread = payload.get("id")
+    if not isinstance(thread, str) or not is_thread_id(thread):
+        return None
+    source = payload.get("source")
+    return SessionMeta(
+        id=thread.lower(),
+        cwd=text_of(payload.get("cwd")),
+        timestamp=text_of(payload.get("timestamp")),
+        cli_version=text_of(payload.get("cli_version")),
+        # Sub-agents and custom sources are written as {"subagent": …}.
+        source=next(iter(source), "") if is_object(source) else text_of(source),
+        raw=payload,
+    )
+
+
+def _judge(line: bytes, path: str) -> SessionMeta | None:
+    """Apply codex's rule to one line: the record, None to go on, or an error."""
+    record = parse_record(line)
+    if record is None:
+        return None
+    kind, payload = record.get("type"), record.get("payload")
+    if kind in _TOO_LATE:
+        raise MetaNotFirstError(path)
+    if kind != "session_meta" or not is_object(payload):
+        return None
+    mode = payload.get("history_mode")
+    if mode not in _HISTORY_MODES:
+        raise UnknownHistoryModeError(path, repr(mode)[:80])
+    return parse_session_meta(payload)
+
+
+def _head_lines(snapshot: RolloutSnapshot) -> Iterator[bytes]:
+    """Yield lines, the unterminated last one too, up to the limit."""
+    pending: list[bytes] = []
+    read = 0
+    for piece in _head_chunks(snapshot):
+        if isinstance(piece, FrameDamage):
+            yield b"".join(pending)
+            raise DamagedHeadError(snapshot.path, piece.reason)
+        first, *rest = (piece if read else piece.removeprefix(_BYTE_ORDER_MARK)).split(b"\n")
+        read += len(piece)
+        pending.append(first)
+        for part in rest:
+            yield b"".join(pending)
+            pending = [part]
+        if read > MAX_HEAD_BYTES:
+            raise MetaTooFarError(snapshot.path)
+    yield b"".join(pending)
+
+
+def _head_chunks(snapshot: RolloutSnapshot) -> Iterator[bytes | FrameDamage]:
+    """Read little first: most rollouts name themselves within a few KiB."""
+    if snapshot.form is RolloutForm.COMPRESSED:
+        from ._decoded_bytes import head_chunks  # zstandard: only where it is needed
+
+        yield from head_chunks(snapshot, _FIRST_READ)
+        return
+    offset, size = 0, _FIRST_READ
+    while data := pread(snapshot.fd, size, offset):
+        yield data
+        offset += len(data)
+        size = min(size * 4, 1 << 20)

@@ -1,0 +1,113 @@
+"""Open a rollout in whichever form it has, and keep that very file.
+
+A descriptor survives every change of form: what was opened stays readable,
+whether it is retired, replaced or removed meanwhile. What a writer appends after
+the opening is not part of the snapshot.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from ..kernel import CallerError
+from ._names import COMPRESSED_SUFFIX, RolloutForm
+
+# Looking up both names is not one step: while forms change, both look-ups can
+# miss. codex tries four times over 150 ms.
+_IMMEDIATE_TRIES = 8
+_PATIENT_TRIES = 4
+_PAUSE_SECONDS = 0.05
+
+
+class NoSuchRolloutError(CallerError):
+    """Neither form of a rollout exists.
+
+    :param path: its plain path.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"no rollout at {path}, nor at {path}{COMPRESSED_SUFFIX}; check the path")
+
+
+class NotARolloutFileError(CallerError):
+    """A path given as a rollout names something that is not a regular file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} is not a regular file; a rollout was expected")
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutSnapshot:
+    """One open file of a rollout; a context manager that closes it.
+
+    :param path: the plain path, the rollout's name.
+    :param physical: the path that was opened.
+    :param form: what the bytes of ``fd`` are.
+    :param size: bytes of the file when it was opened; plain reads end there.
+    :param mtime_ns: its modification time then; codex's ``updated_at``.
+    :param fd: descriptor open for reading; its file offset is nobody's.
+    """
+
+    path: str
+    physical: str
+    form: RolloutForm
+    size: int
+    mtime_ns: int
+    fd: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self.fd)
+
+
+def plain_path_of(path: str | os.PathLike[str]) -> str:
+    """Return the plain path of a rollout given by either of its paths."""
+    return os.fspath(path).removesuffix(COMPRESSED_SUFFIX)
+
+
+def open_snapshot(path: str | os.PathLike[str]) -> RolloutSnapshot:
+    """Open a rollout; plain wins, and a change of form meanwhile is survived.
+
+    :param path: its plain or its compressed path.
+    :raises NoSuchRolloutError: neither form exists, also after 150 ms.
+    :raises NotARolloutFileError: a directory, a fifo or the like.
+    :raises OSError: it exists and cannot be opened.
+    """
+    plain = plain_path_of(path)
+    for attempt in range(_IMMEDIATE_TRIES + _PATIENT_TRIES):
+        # Somebody who changes forms makes the new one before dropping the old:
+        # waiting is for the reader whom a move to the archive overtook.
+        if attempt >= _IMMEDIATE_TRIES and os.path.isdir(os.path.dirname(plain) or "."):
+            time.sleep(_PAUSE_SECONDS)
+        for physical, form in (
+            (plain, RolloutForm.PLAIN),
+            (plain + COMPRESSED_SUFFIX, RolloutForm.COMPRESSED),
+        ):
+            try:
+                return _open(plain, physical, form)
+            except FileNotFoundError:
+                continue
+    raise NoSuchRolloutError(plain)
+
+
+def _open(plain: str, physical: str, form: RolloutForm) -> RolloutSnapshot:
+    # Non-blocking, so that a fifo in the file's place does not stop us for ever.
+    fd = os.open(physical, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    stat = os.fstat(fd)
+    if stat.st_mode & 0o170000 != 0o100000:
+        os.close(fd)
+        raise NotARolloutFileError(physical)
+    return RolloutSnapshot(plain, physical, form, stat.st_size, stat.st_mtime_ns, fd)
