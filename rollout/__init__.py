@@ -16,6 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._append import NotALineError, append
+    from ._calls import Calls
+    from ._compress import CompressOptions, compress
+    from ._decode import DamagedFrameError
     from ._directory import LogicalRollout
     from ._holders import Holder
     from ._lookup import (
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
         resolve_rollout,
         rollout_at,
     )
+    from ._materialize import DisagreementError, NoSuchRolloutError, materialize
     from ._meta import (
         DamagedHeadError,
         EmptyRolloutError,
@@ -38,7 +43,12 @@ if TYPE_CHECKING:
         session_meta_of,
     )
     from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
+    from ._pair import settle_pair
+    from ._places import NotARolloutError, Places, Subject, find_places
     from ._reader import Line, LineFault, iter_lines, iter_lines_reversed
+    from ._recover import recover
+    from ._result import Outcome, Result
+    from ._settle import SettleOptions, settle
     from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
     from ._store import StoreScan, UnreadableDirectory, scan_store
     from ._thread_lease import (
@@ -51,8 +61,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousThreadError",
+    "Calls",
+    "CompressOptions",
     "CoordinationBusyError",
+    "DamagedFrameError",
     "DamagedHeadError",
+    "DisagreementError",
     "EmptyRolloutError",
     "Holder",
     "Line",
@@ -63,33 +77,57 @@ __all__ = [
     "MetaTooFarError",
     "NoSuchRolloutError",
     "NoSuchThreadError",
+    "NotALineError",
+    "NotARolloutError",
     "NotARolloutFileError",
+    "Outcome",
+    "Places",
+    "Result",
     "RolloutForm",
     "RolloutName",
     "RolloutSnapshot",
     "SessionMeta",
     "SessionMetaError",
+    "SettleOptions",
     "StoreScan",
+    "Subject",
     "ThreadBusyError",
     "ThreadLease",
     "ThreadLocks",
     "UnknownHistoryModeError",
     "UnreadableDirectory",
+    "append",
+    "compress",
+    "find_places",
     "find_thread",
     "is_thread_id",
     "iter_lines",
     "iter_lines_reversed",
+    "materialize",
     "newest_by_thread",
     "open_snapshot",
     "parse_rollout_name",
     "read_session_meta",
+    "recover",
     "resolve_rollout",
     "rollout_at",
     "scan_store",
     "session_meta_of",
+    "settle",
+    "settle_pair",
 ]
 
 _MODULES = {
+    "_append": (
+        "NotALineError",
+        "append",
+    ),
+    "_calls": ("Calls",),
+    "_compress": (
+        "CompressOptions",
+        "compress",
+    ),
+    "_decode": ("DamagedFrameError",),
     "_directory": ("LogicalRollout",),
     "_holders": ("Holder",),
     "_lookup": (
@@ -99,6 +137,11 @@ _MODULES = {
         "newest_by_thread",
         "resolve_rollout",
         "rollout_at",
+    ),
+    "_materialize": (
+        "DisagreementError",
+        "NoSuchRolloutError",
+        "materialize",
     ),
     "_meta": (
         "DamagedHeadError",
@@ -117,11 +160,27 @@ _MODULES = {
         "is_thread_id",
         "parse_rollout_name",
     ),
+    "_pair": ("settle_pair",),
+    "_places": (
+        "NotARolloutError",
+        "Places",
+        "Subject",
+        "find_places",
+    ),
     "_reader": (
         "Line",
         "LineFault",
         "iter_lines",
         "iter_lines_reversed",
+    ),
+    "_recover": ("recover",),
+    "_result": (
+        "Outcome",
+        "Result",
+    ),
+    "_settle": (
+        "SettleOptions",
+        "settle",
     ),
     "_snapshot": (
         "NoSuchRolloutError",

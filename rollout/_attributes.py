@@ -1,0 +1,21 @@
+"""Carry owner, mode and extended attributes from one form to the other."""
+
+from __future__ import annotations
+
+import os
+import stat as stat_module
+
+
+def copy_attributes(source: int, target: int) -> None:
+    """Make ``target`` belong to whom, and be readable by whom, ``source`` is.
+
+    :raises OSError: we may not give it to that owner.
+    """
+    stat, created = os.fstat(source), os.fstat(target)
+    if (created.st_uid, created.st_gid) != (stat.st_uid, stat.st_gid):
+        os.fchown(target, stat.st_uid, stat.st_gid)
+    for name in os.listxattr(source):
+        if name.startswith("user.") or name == "system.posix_acl_access":
+            os.setxattr(target, name, os.getxattr(source, name))
+    # Last: chown clears, and an access list changes, what the mode says.
+    os.fchmod(target, stat_module.S_IMODE(stat.st_mode))

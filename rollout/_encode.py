@@ -1,0 +1,186 @@
+"""Encode a plain rollout into one frame, and prove that it decodes to the same bytes.
+
+The frame has a content checksum, its size, and a window as large as the file up to
+2^27, the most a default decoder takes: pictures that a thread repeats lie tens of
+megabytes apart (a level 3 frame with the default window of 2 MiB keeps each copy).
+
+What was written is read back from the file, decoded, and compared byte for byte
+with a second read of the source: a bit that flipped in either buffer is seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import IO, TYPE_CHECKING, cast
+
+import zstandard
+
+from ..kernel import write_all
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+LEVEL = 3
+MAX_WINDOW_LOG = 27
+SMALL = 1 << 20
+
+_CHUNK = 1 << 20
+# Level 3 alone looks back 2 MiB; below that size long-distance matching only costs.
+_LONG_DISTANCE = 1 << 21
+_local = threading.local()
+
+
+class EncodingError(Exception):
+    """The frame could not be made or does not say what the source says."""
+
+
+def encode(source: int, target: int, size: int) -> None:
+    """Write ``size`` bytes of ``source`` as one verified frame to ``target``.
+
+    :param source: readable descriptor; read from its start by offset.
+    :param target: readable and writable descriptor of an empty file.
+    :param size: bytes to encode, as fstat said just before.
+    :raises EncodingError: the source is shorter, or the frame decodes to something else.
+    :raises OSError: reading or writing failed.
+    """
+    if size <= SMALL:
+        _encode_small(source, target, size)
+    else:
+        _encode_large(source, target, size)
+
+
+def window_log(size: int) -> int:
+    """Return the smallest window that spans ``size`` bytes, at most 2^27."""
+    return min(MAX_WINDOW_LOG, max(10, (size - 1).bit_length()))
+
+
+def _encode_small(source: int, target: int, size: int) -> None:
+    data = os.pread(source, size, 0)
+    if len(data) != size:
+        raise EncodingError("the file is shorter than it was")
+    write_all(target, _small_compressor().compress(data))
+    frame = os.pread(target, os.fstat(target).st_size, 0)
+    if _small_decompressor().decompress(frame, max_output_size=size) != data:
+        raise EncodingError("the frame decodes to something else")
+
+
+def _small_compressor() -> zstandard.ZstdCompressor:
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+    return _local.compressor
+
+
+def _small_decompressor() -> zstandard.ZstdDecompressor:
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    return _local.decompressor
+
+
+def _encode_large(source: int, target: int, size: int) -> None:
+    verifier = _Verifier(source, target, size)
+    encoder = zstandard.ZstdCompressor(compression_params=_parameters(size)).compressobj(size=size)
+    try:
+        for chunk in _read(source, size):
+            verifier.advance(_write(target, encoder.compress(chunk)))
+        verifier.advance(_write(target, encoder.flush()))
+    except zstandard.ZstdError as error:
+        raise EncodingError("the file is shorter than it was") from error
+    finally:
+        same = verifier.finish()
+    if not same:
+        raise EncodingError("the frame decodes to something else")
+
+
+def _parameters(size: int) -> zstandard.ZstdCompressionParameters:
+    log = window_log(size)
+    return zstandard.ZstdCompressionParameters.from_level(  # pyright: ignore[reportUnknownMemberType]
+        LEVEL,
+        source_size=size,
+        window_log=log,
+        enable_ldm=size > _LONG_DISTANCE,
+        write_checksum=1,
+        write_content_size=1,
+    )
+
+
+def _read(source: int, size: int) -> Iterator[bytes]:
+    offset = 0
+    while offset < size and (chunk := os.pread(source, min(_CHUNK, size - offset), offset)):
+        offset += len(chunk)
+        yield chunk
+
+
+def _write(target: int, data: bytes) -> int:
+    write_all(target, data)
+    return len(data)
+
+
+class _Written(io.RawIOBase):
+    """Read a file that is still being written, waiting for its writer."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lengths: SimpleQueue[int | None] = SimpleQueue()
+        self._offset = 0
+        self._end: int | None = 0
+
+    def advance(self, length: int | None) -> None:
+        """Say that the file is longer by ``length`` bytes; None ends it."""
+        self._lengths.put(length)
+
+    def readable(self) -> bool:
+        """Tell that reading is what this is for."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read what is there, or wait for more; 0 at the end."""
+        while self._end is not None and self._offset >= self._end:
+            length = self._lengths.get()
+            self._end = None if length is None else self._end + length
+        count = os.preadv(self._fd, [buffer], self._offset)
+        self._offset += count
+        return count
+
+
+class _Verifier:
+    """Decode, on a second thread, what was written so far and compare it with the source."""
+
+    def __init__(self, source: int, target: int, size: int) -> None:
+        self._source, self._size = source, size
+        self._written = _Written(target)
+        self._same = False
+        self._thread = threading.Thread(target=self._run, name="rollout-verify")
+        self._thread.start()
+
+    def advance(self, length: int) -> None:
+        """Say that the target holds ``length`` bytes more."""
+        self._written.advance(length)
+
+    def finish(self) -> bool:
+        """Wait for the end; tell whether all bytes, and no more, were the source's."""
+        self._written.advance(None)
+        self._thread.join()
+        return self._same
+
+    def _run(self) -> None:
+        decoder = zstandard.ZstdDecompressor(max_window_size=1 << MAX_WINDOW_LOG)
+        # What was not written when the encoder failed is simply missing here.
+        with contextlib.suppress(zstandard.ZstdError, OSError):
+            self._same = self._compare(decoder.stream_reader(cast("IO[bytes]", self._written)))
+
+    def _compare(self, decoded: zstandard.ZstdDecompressionReader) -> bool:
+        # bytearrays compare by memcmp; memoryviews do so element by element.
+        ours, theirs = bytearray(_CHUNK), bytearray(_CHUNK)
+        offset = 0
+        while count := decoded.readinto(ours):  # pyright: ignore[reportUnknownMemberType]
+            if os.preadv(self._source, [memoryview(theirs)[:count]], offset) != count:
+                return False
+            if (ours != theirs) if count == _CHUNK else (ours[:count] != theirs[:count]):
+                return False
+            offset += count
+        return offset == self._size

@@ -1,0 +1,221 @@
+"""What is kept for a grace, where it came from, and why: written before it moves.
+
+Beside the resolved ``sessions`` lies ``.codexlab-retired``. A *group* there is one
+file ``<token>.jsonl``, a line per kept file, durable before the first rename; the
+kept files are called ``<token>.<n>``. On a filesystem of its own a rollout is kept
+in its own directory as ``.<token>.<n>``, too short for codex's fuzzy search to find
+a thread id in it.
+
+**Invariant.** A kept file has a line in a group's file, always: the line is made
+durable before the file comes and removed after it went. A line without a kept file
+says that nothing was moved, or that all is settled. While the group's file is
+locked, its maker or a settler is at work; nobody else touches what it names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, cast
+
+from ..kernel import boot_id, fsync_directory, try_lock, write_all
+from ._places import Places, Subject
+
+UNFINISHED_SUFFIX = ".new"
+_SUFFIX = ".jsonl"
+_VERSION = 1
+
+
+class Kind(StrEnum):
+    """Why a file is kept."""
+
+    RETIRED = "retired"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a group.
+
+    :param name: ``<token>.<n>``, the kept file.
+    :param root: the root the rollout lay in, ``sessions`` or ``archived_sessions``.
+    :param relative: its plain path below that root.
+    :param size: bytes it had when it was taken away; what comes later is growth.
+    :param device: device of the file, and with ``inode`` its identity.
+    :param leased: a kernel lease said that nobody wrote; without one the grace is longer.
+    :param boot: boot id, and ``at`` the seconds since that boot, of this line.
+    :param append_at: where in the plain file its lines began to be appended, if that
+        was begun: after a crash only what is missing from there on is appended.
+    """
+
+    kind: Kind
+    name: str
+    root: str
+    relative: str
+    thread: str
+    size: int
+    device: int
+    inode: int
+    leased: bool
+    boot: str
+    at: float
+    append_at: int | None = None
+
+    def age(self) -> float:
+        """Return seconds since the line was written; infinite after a reboot.
+
+        Counted on the clock that nobody sets. No descriptor outlives a reboot.
+        """
+        same_boot = self.boot == boot_id()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.at if same_boot else float("inf")
+
+    def candidates(self, places: Places) -> tuple[str, str]:
+        """Where the kept file may lie: with the groups, or in its own directory."""
+        directory = os.path.dirname(os.path.join(places.root(self.root), self.relative))
+        return os.path.join(places.kept, self.name), os.path.join(directory, f".{self.name}")
+
+    def find(self, places: Places) -> str | None:
+        """Return where the kept file lies, or None when it is gone."""
+        return next(filter(os.path.lexists, self.candidates(places)), None)
+
+
+def make_entry(
+    kind: Kind, number: int, subject: Subject, stat: os.stat_result, *, leased: bool
+) -> Entry:
+    """Describe a file that is about to be taken away; its group gives the token."""
+    return Entry(
+        kind=kind,
+        name=str(number),
+        root=subject.root,
+        relative=subject.relative,
+        thread=subject.thread,
+        size=stat.st_size,
+        device=stat.st_dev,
+        inode=stat.st_ino,
+        leased=leased,
+        boot=boot_id(),
+        at=time.clock_gettime(time.CLOCK_BOOTTIME),
+    )
+
+
+class Group:
+    """One group's file, open and locked. Made by :func:`begin` or :func:`open_groups`."""
+
+    def __init__(self, path: str, fd: int, entries: Sequence[Entry]) -> None:
+        self.path = path
+        self.entries = tuple(entries)
+        self._fd = fd
+
+    def note_append(self, entry: Entry, offset: int) -> Entry:
+        """Make durable that the entry's lines are about to be appended at ``offset``."""
+        noted = replace(entry, append_at=offset)
+        write_all(self._fd, encode_entry(noted))
+        os.fsync(self._fd)
+        return noted
+
+    def close(self, places: Places) -> None:
+        """Unlock; a group of which nothing is kept any more goes away."""
+        if not any(entry.find(places) for entry in self.entries):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
+        os.close(self._fd)
+
+
+def begin(places: Places, entries: Sequence[Entry]) -> Group:
+    """Write a new group, durably, and hold its lock.
+
+    :param entries: as :func:`make_entry` gives them, numbered within the group.
+    """
+    os.makedirs(places.kept, mode=0o700, exist_ok=True)
+    token = secrets.token_hex(4)
+    path = os.path.join(places.kept, token)
+    # Locked before it has the name that settlers look for.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    fd = os.open(path + UNFINISHED_SUFFIX, flags, 0o600)
+    named = [replace(entry, name=f"{token}.{entry.name}") for entry in entries]
+    try:
+        try_lock(fd)
+        write_all(fd, b"".join(map(encode_entry, named)))
+        os.fsync(fd)
+        os.rename(path + UNFINISHED_SUFFIX, path + _SUFFIX)
+        fsync_directory(places.kept)
+    except BaseException:
+        for suffix in (UNFINISHED_SUFFIX, _SUFFIX):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path + suffix)
+        os.close(fd)
+        raise
+    return Group(path + _SUFFIX, fd, named)
+
+
+def open_groups(places: Places) -> Iterator[Group]:
+    """Open and lock, one by one, every group that nobody works on.
+
+    The caller closes each before it asks for the next.
+    """
+    for path in group_paths(places):
+        group = _try_open(path)
+        if group is not None:
+            yield group
+
+
+def group_paths(places: Places) -> list[str]:
+    """Return the paths of all groups, locked or not."""
+    try:
+        names = os.listdir(places.kept)
+    except FileNotFoundError:
+        return []
+    return [os.path.join(places.kept, name) for name in sorted(names) if name.endswith(_SUFFIX)]
+
+
+def read_entries(path: str) -> list[Entry]:
+    """Read a group without locking it; the latest line of each kept file counts."""
+    try:
+        with open(path, "rb") as file:
+            return parse_entries(file.read())
+    except FileNotFoundError:
+        return []
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Return the line of an entry."""
+    return json.dumps({"v": _VERSION, **asdict(entry)}).encode() + b"\n"
+
+
+def parse_entries(data: bytes) -> list[Entry]:
+    """Read lines; unknown fields are ignored, a torn last line was never acted on."""
+    latest: dict[str, Entry] = {}
+    for line in data.split(b"\n"):
+        entry = _parse_line(line)
+        if entry is not None:
+            latest[entry.name] = entry
+    return list(latest.values())
+
+
+def _parse_line(line: bytes) -> Entry | None:
+    try:
+        fields = cast("dict[str, Any]", json.loads(line))
+        known: dict[str, Any] = {name: fields[name] for name in Entry.__slots__}
+        known["kind"] = Kind(fields["kind"])
+        return Entry(**known)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _try_open(path: str) -> Group | None:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    # The lock of a name that went away meanwhile protects nothing.
+    if not try_lock(fd) or os.fstat(fd).st_nlink == 0:
+        os.close(fd)
+        return None
+    with open(fd, "rb", closefd=False) as file:
+        return Group(path, fd, parse_entries(file.read()))

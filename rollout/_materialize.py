@@ -1,0 +1,134 @@
+"""Give a rollout its plain form again, under its thread's writer lease.
+
+**Invariant.** The compressed form goes only after the plain one, proven to hold all
+of it, has its name durably. A crash before leaves the compressed form alone, a crash
+between leaves both, equal; a temporary file is swept.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from ..kernel import CallerError, InternalError, OperatorError, try_lock, write_all
+from ._attributes import copy_attributes
+from ._calls import Calls
+from ._decide import Forms, Relation
+from ._decode import decode_chunks
+from ._observe import Fingerprint, fingerprint, forms_of, look
+from ._places import Subject
+from ._thread_lease import ThreadLease
+
+MATERIALIZE_PREFIX = "rollout-materialize-codexlab-"
+_ATTEMPTS = 8
+
+
+class NoSuchRolloutError(CallerError):
+    """Neither form of a rollout exists."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: neither the plain nor the compressed form exists")
+
+
+class DisagreementError(OperatorError):
+    """Both forms exist and neither holds all of the other."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} and its .zst disagree; every byte was kept,"
+            " see `codexlab rollout verify --repair`"
+        )
+
+
+def materialize(subject: Subject, lease: ThreadLease, calls: Calls | None = None) -> bool:
+    """Make the plain form the only one.
+
+    :param lease: the writer lease of the rollout's thread, held by the caller.
+    :returns: False when it was so already.
+    :raises NoSuchRolloutError: neither form exists.
+    :raises DisagreementError: both exist and the plain one does not hold all.
+    :raises DamagedFrameError: the compressed form does not decode; it is untouched.
+    :raises OSError: the disk is full, a permission is missing.
+    """
+    if lease.thread != subject.thread:
+        raise InternalError("a rollout was to be materialized under another thread's lease")
+    calls = calls or Calls()
+    changed = False
+    for _ in range(_ATTEMPTS):
+        match forms_of(subject):
+            case Forms.NONE:
+                raise NoSuchRolloutError(subject.plain)
+            case Forms.PLAIN:
+                return changed
+            case Forms.BOTH:
+                _drop_compressed(subject, calls)
+            case Forms.COMPRESSED:
+                _restore(subject, calls)
+        changed = True
+    raise DisagreementError(subject.plain)
+
+
+def _drop_compressed(subject: Subject, calls: Calls) -> None:
+    sight = look(subject.plain, subject.compressed, 0, calls)
+    if sight is None:
+        return
+    if sight.relation not in {Relation.SAME, Relation.BEYOND}:
+        raise DisagreementError(subject.plain)
+    _withdraw(subject, sight.file, sight.other, calls)
+
+
+def _withdraw(
+    subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, calls: Calls
+) -> None:
+    """Unlink the compressed form while the names lead to the files that were compared."""
+    now = fingerprint(subject.plain)
+    if now is None or plain is None or now[:2] != plain[:2]:
+        return
+    if compressed is not None and fingerprint(subject.compressed) == compressed:
+        calls.withdraw(subject.compressed)
+
+
+def _restore(subject: Subject, calls: Calls) -> None:
+    try:
+        source = os.open(subject.compressed, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    temporary = os.path.join(subject.directory, f"{MATERIALIZE_PREFIX}{secrets.token_hex(4)}.tmp")
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        target = os.open(temporary, flags, 0o600)
+        try:
+            try_lock(target)
+            _decode_into(source, target, subject.compressed, calls)
+            _install(subject, temporary, fingerprint(target), fingerprint(source), calls)
+        finally:
+            calls.discard(temporary)
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+def _decode_into(source: int, target: int, path: str, calls: Calls) -> None:
+    for chunk in decode_chunks(source, path):
+        write_all(target, chunk)
+    copy_attributes(source, target)
+    calls.sync_file(target)
+    # Only now: a temporary file with an old mtime is swept away by codex.
+    calls.set_times(target, os.fstat(source))
+
+
+def _install(
+    subject: Subject,
+    temporary: str,
+    plain: Fingerprint | None,
+    compressed: Fingerprint | None,
+    calls: Calls,
+) -> None:
+    try:
+        calls.restore(temporary, subject.plain)
+    except (FileExistsError, FileNotFoundError):
+        return  # a plain form came, or ours was swept away: look again
+    calls.sync_directory(subject.directory)
+    _withdraw(subject, plain, compressed, calls)

@@ -1,0 +1,98 @@
+"""Look at a rollout as it lies now: which forms, which files, who can write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ..kernel import LeaseAnswer
+from ._calls import Calls
+from ._compare import Comparison, compare
+from ._decide import Forms, Relation, relate
+from ._decode import DamagedFrameError
+from ._places import Places, Subject
+from ._store import scan_store
+
+Fingerprint = tuple[int, int, int]
+"""Device, inode and size: what tells one version of an append-only file from another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A file whose content was compared, and with what.
+
+    :param file: fingerprint of the first file before it was read.
+    :param other: fingerprint of the second.
+    :param comparison: None when the second does not decode.
+    :param written: somebody could write to the first file just before.
+    """
+
+    file: Fingerprint
+    other: Fingerprint
+    relation: Relation
+    comparison: Comparison | None
+    written: bool
+
+
+def fingerprint(path: str | int) -> Fingerprint | None:
+    """Return a file's fingerprint, or None when it is gone. A link is not followed."""
+    try:
+        stat = os.fstat(path) if isinstance(path, int) else os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return (stat.st_dev, stat.st_ino, stat.st_size)
+
+
+def forms_of(subject: Subject) -> Forms:
+    """Return which forms exist. Plain is looked at again: it may have come meanwhile."""
+    plain = os.path.lexists(subject.plain)
+    compressed = os.path.lexists(subject.compressed)
+    plain = plain or os.path.lexists(subject.plain)
+    if plain:
+        return Forms.BOTH if compressed else Forms.PLAIN
+    return Forms.COMPRESSED if compressed else Forms.NONE
+
+
+def locate(places: Places, subject: Subject) -> tuple[Subject, Forms]:
+    """Find a rollout where it was, or where codex or anybody else has moved it."""
+    for place in (subject, places.other_place(subject)):
+        if place is not None and (forms := forms_of(place)) is not Forms.NONE:
+            return place, forms
+    leaf = os.path.basename(subject.plain)
+    for found in scan_store(places.home).rollouts:
+        if found.name.plain_name == leaf:
+            place = places.subject(found.path)
+            return place, forms_of(place)
+    return subject, Forms.NONE
+
+
+def can_be_written(path: str, calls: Calls) -> bool:
+    """Tell whether anybody can write to the file now; by its lease where there is one."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        answer = calls.take_lease(fd)
+        calls.release_lease(fd)
+    finally:
+        os.close(fd)
+    if answer is LeaseAnswer.UNAVAILABLE:
+        return calls.has_writers(path)
+    return answer is LeaseAnswer.BUSY
+
+
+def look(path: str, other: str, base: int, calls: Calls) -> Sight | None:
+    """Compare a file with another form; None when one of them is gone meanwhile.
+
+    :param base: how many bytes both once began with.
+    """
+    before, beside = fingerprint(path), fingerprint(other)
+    if before is None or beside is None:
+        return None
+    written = False
+    try:
+        written = can_be_written(path, calls)
+        comparison = compare(path, other)
+    except FileNotFoundError:
+        return None
+    except DamagedFrameError:
+        return Sight(before, beside, Relation.UNREADABLE, None, written)
+    return Sight(before, beside, relate(comparison, base), comparison, written)

@@ -1,0 +1,114 @@
+"""Settle a rollout of which both forms exist: what a crash, or a lost writer, left.
+
+**Invariant.** A form is taken away only while the other one, just compared and still
+the same file, holds all of its bytes; and never by unlinking a plain file.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..kernel import LeaseAnswer
+from ._calls import Calls, rename_away
+from ._decide import Action, decide_pair
+from ._manifest import Kind, begin, make_entry
+from ._materialize import materialize
+from ._observe import Sight, fingerprint, look
+from ._places import Places, Subject
+from ._publish import Prepared, publish
+from ._result import Outcome, Result
+from ._salvage import salvage
+
+
+def settle_pair(places: Places, subject: Subject, calls: Calls | None = None) -> Result:
+    """Leave one form of a rollout that has two.
+
+    :returns: what became of it; both forms stay where they disagree in a way that no
+        step of ours leaves, or while somebody is at work on them.
+    :raises CoordinationBusyError: coordination could not be had.
+    :raises ThreadBusyError: the thread has a writer where one must not be.
+    :raises OSError: a file cannot be read or renamed.
+    """
+    calls = calls or Calls()
+    sight = look(subject.plain, subject.compressed, 0, calls)
+    if sight is None:
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    match planned_for(sight):
+        case Action.FINISH:
+            return _finish(places, subject, sight, calls)
+        case Action.WITHDRAW:
+            return _withdraw(places, subject, sight, calls)
+        case Action.SET_ASIDE:
+            return _set_aside(places, subject, sight, calls)
+        case Action.WAIT:
+            return Result(subject, Outcome.WAITING, "some process writes the plain form")
+        case _:
+            reason = f"the plain form is {sight.relation} to the compressed one; both are kept"
+            return Result(subject, Outcome.REPORTED, reason)
+
+
+def planned_for(sight: Sight) -> Action:
+    """Return the decision about a pair that was looked at."""
+    return decide_pair(sight.relation, written=sight.written, empty=sight.file[2] == 0)
+
+
+def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+    """Retire the plain file exactly as compressing does after publishing."""
+    try:
+        fd = os.open(subject.plain, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    frame = (sight.other[0], sight.other[1])
+    prepared = Prepared(subject, fd, os.fstat(fd), None, frame, sight.other[2])
+    try:
+        prepared.leased = calls.take_lease(fd) is LeaseAnswer.GRANTED
+        calls.release_lease(fd)
+        if fingerprint(fd) != sight.file:
+            return prepared.result(Outcome.CHANGED, "it was written to meanwhile")
+        entry = make_entry(Kind.RETIRED, 0, subject, prepared.stat, leased=prepared.leased)
+        group = begin(places, [entry])
+        try:
+            batch = [(prepared, group.entries[0])]
+            return publish(places, batch, calls, strict=False)[0]
+        finally:
+            group.close(places)
+    finally:
+        prepared.close()
+
+
+def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+    with calls.coordination(places.locks) as coordination:
+        if coordination.is_writer_active(subject.thread):
+            return Result(subject, Outcome.WAITING, "the thread has an active writer")
+        plain = fingerprint(subject.plain)
+        if plain is None or plain[:2] != sight.file[:2] or plain[2] < sight.file[2]:
+            return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+        if fingerprint(subject.compressed) == sight.other:
+            calls.withdraw(subject.compressed)
+    return Result(subject, Outcome.SETTLED, "the plain form holds all", sight.other[2], plain[2])
+
+
+def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+    """Take the name from a shadow, restore the history under it, append its lines."""
+    stat = os.lstat(subject.plain)
+    group = begin(places, [make_entry(Kind.SHADOW, 0, subject, stat, leased=True)])
+    try:
+        entry = group.entries[0]
+        with calls.coordination(places.locks) as coordination:
+            if coordination.is_writer_active(subject.thread):
+                return Result(subject, Outcome.WAITING, "the thread has an active writer")
+            now = fingerprint(subject.plain)
+            if now is None or now[:2] != sight.file[:2]:
+                return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+            kept = rename_away(calls.set_aside, subject.plain, entry.candidates(places))
+        with places.locks.lease(subject.thread) as lease:
+            materialize(subject, lease, calls)
+            # At once, so that what its writer adds to the plain form comes after.
+            added = salvage(group, entry, kept, subject, calls)
+    finally:
+        group.close(places)
+    if added is None:
+        return Result(subject, Outcome.WAITING, "a file that hid the history is still written to")
+    return Result(
+        subject, Outcome.SALVAGED, "a file that hid the history was joined to it", 0, added
+    )

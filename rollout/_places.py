@@ -1,0 +1,124 @@
+"""Where a store's files, locks and kept files lie, links resolved.
+
+Several homes may share one store: their ``sessions`` are links to one directory.
+What is kept for a grace therefore lies beside the *resolved* directory, so that
+all of them find it; never below it, where codex looks for thread ids in names.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ..kernel import CallerError
+from ._names import COMPRESSED_SUFFIX, RolloutName, parse_rollout_name
+from ._store import ARCHIVED_SESSIONS, SESSIONS
+from ._thread_lease import ThreadLocks
+
+KEPT_DIRECTORY = ".codexlab-retired"
+
+
+class NotARolloutError(CallerError):
+    """A path does not name a rollout of this home."""
+
+    def __init__(self, path: str, home: str) -> None:
+        self.path, self.home = path, home
+        super().__init__(
+            f"{path} is not a rollout of {home}: expected sessions/YYYY/MM/DD/rollout-*.jsonl"
+            " or archived_sessions/rollout-*.jsonl"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One logical rollout to be worked on.
+
+    :param root: ``sessions`` or ``archived_sessions``.
+    :param relative: the plain path below that root.
+    :param plain: the plain path, links resolved.
+    """
+
+    root: str
+    relative: str
+    plain: str
+    thread: str
+
+    @property
+    def compressed(self) -> str:
+        """Where the compressed form lies, or would."""
+        return self.plain + COMPRESSED_SUFFIX
+
+    @property
+    def directory(self) -> str:
+        """The directory of both forms."""
+        return os.path.dirname(self.plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The places of one codex home.
+
+    :param home: as given.
+    :param sessions: the active root, links resolved.
+    :param archived: the archived root, links resolved.
+    """
+
+    home: str
+    sessions: str
+    archived: str
+
+    @property
+    def kept(self) -> str:
+        """The directory of what is kept for a grace, and of the manifests."""
+        return os.path.join(os.path.dirname(self.sessions), KEPT_DIRECTORY)
+
+    @property
+    def locks(self) -> ThreadLocks:
+        """Codex's locks of this home; makes the directory when it is missing."""
+        return ThreadLocks(self.home)
+
+    def root(self, name: str) -> str:
+        """Return the resolved root called ``sessions`` or ``archived_sessions``."""
+        return self.archived if name == ARCHIVED_SESSIONS else self.sessions
+
+    def subject(self, path: str) -> Subject:
+        """Name the logical rollout that ``path``, of either form, belongs to.
+
+        :raises NotARolloutError: it lies in neither root, or its name is no rollout's.
+        """
+        directory, leaf = os.path.split(os.path.abspath(path))
+        name = parse_rollout_name(leaf)
+        directory = os.path.realpath(directory)
+        for root, base in ((SESSIONS, self.sessions), (ARCHIVED_SESSIONS, self.archived)):
+            if name is not None and os.path.commonpath([directory, base]) == base:
+                plain = os.path.join(directory, name.plain_name)
+                return Subject(root, os.path.relpath(plain, base), plain, name.thread_id)
+        raise NotARolloutError(path, self.home)
+
+    def recorded(self, root: str, relative: str, thread: str) -> Subject:
+        """Rebuild a subject from what a manifest says of it."""
+        return Subject(root, relative, os.path.join(self.root(root), relative), thread)
+
+    def other_place(self, subject: Subject) -> Subject | None:
+        """Where codex's ``archive`` or ``unarchive`` would have moved the rollout."""
+        leaf = os.path.basename(subject.plain)
+        name = parse_rollout_name(leaf)
+        if name is None:
+            return None
+        if subject.root == ARCHIVED_SESSIONS:
+            return self.recorded(SESSIONS, os.path.join(_day(name), leaf), subject.thread)
+        return self.recorded(ARCHIVED_SESSIONS, leaf, subject.thread)
+
+
+def find_places(home: str | os.PathLike[str]) -> Places:
+    """Resolve the places of a codex home; nothing is created."""
+    base = os.path.abspath(home)
+    return Places(
+        base,
+        os.path.realpath(os.path.join(base, SESSIONS)),
+        os.path.realpath(os.path.join(base, ARCHIVED_SESSIONS)),
+    )
+
+
+def _day(name: RolloutName) -> str:
+    return os.path.join(*name.timestamp[:10].split("-"))

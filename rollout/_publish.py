@@ -1,0 +1,264 @@
+"""Let a verified frame take a plain file's place: the critical section.
+
+**Invariant.** At every instant, and after a crash at any, the thread's name leads to
+every line written to it: to the plain file, to a frame proven to decode to it, or to
+both. Nothing is unlinked here but a frame of our own whose plain file has its name
+again.
+
+In this order, under codex's coordination lock (no codex of this home starts or ends
+a writer meanwhile), with a group's lines already durable:
+
+1. the thread has no writer;
+2. the kernel grants a read lease on the plain file: nobody can write to it, and who
+   opens it for writing from now on waits;
+3. the file is, by name, inode, size and times, what was encoded;
+4. the frame gets its name, never replacing one; the directory is made durable;
+5. the plain name goes: the file is renamed to its kept name;
+6. the kept name leads to the leased inode at its size, the lease is unbroken, and
+   after its release it can be had once more with the size unchanged: a writer that
+   had looked the name up before 5 shows in one of these. If not: *put back*.
+7. Where put back finds another plain file in its place, all three stay, for settle.
+
+A writer that looked the name up before 5 and opens it only after 6 writes to the
+kept file. That is seen when it is settled, a grace later, and its lines are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..kernel import LeaseAnswer
+from ._calls import Calls, rename_away
+from ._manifest import Entry
+from ._places import Places, Subject
+from ._result import Outcome, Result
+from ._thread_lease import Coordination, CoordinationBusyError
+
+Identity = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A plain file and the frame that is to take its place.
+
+    :param plain_fd: the plain file, read-only, without duplicates.
+    :param stat: what fstat said before it was read.
+    :param temporary: the frame's temporary path and descriptor; None when the frame
+        has its name already: then it is never withdrawn.
+    :param frame: device and inode of the frame.
+    :param leased: whether the kernel grants leases here.
+    """
+
+    subject: Subject
+    plain_fd: int
+    stat: os.stat_result
+    temporary: tuple[str, int] | None
+    frame: Identity
+    frame_size: int
+    leased: bool = True
+
+    def close(self) -> None:
+        """Close what is open; a lease ends with it."""
+        os.close(self.plain_fd)
+        if self.temporary is not None:
+            os.close(self.temporary[1])
+
+    def result(self, outcome: Outcome, reason: str = "") -> Result:
+        """Say what became of it."""
+        return Result(self.subject, outcome, reason, self.stat.st_size, self.frame_size)
+
+
+def publish(
+    places: Places, batch: Sequence[tuple[Prepared, Entry]], calls: Calls, *, strict: bool
+) -> list[Result]:
+    """Take a few prepared files through the critical section together.
+
+    :param batch: each file with its line in a group that is open, locked and durable.
+        Few: codex waits meanwhile.
+    :param strict: refuse where the kernel grants no leases.
+    :returns: one result for each file, in order.
+    """
+    results: dict[str, Result] = {}
+    try:
+        with calls.coordination(places.locks) as coordination:
+            try:
+                _take_places(places, batch, results, coordination, calls, strict)
+            finally:
+                for prepared, _ in batch:
+                    calls.release_lease(prepared.plain_fd)
+    except CoordinationBusyError as error:
+        return [prepared.result(Outcome.BUSY, str(error)) for prepared, _ in batch]
+    return [results[prepared.subject.plain] for prepared, _ in batch]
+
+
+def _take_places(
+    places: Places,
+    batch: Sequence[tuple[Prepared, Entry]],
+    results: dict[str, Result],
+    coordination: Coordination,
+    calls: Calls,
+    strict: bool,
+) -> None:
+    def enter(prepared: Prepared) -> Result | None:
+        return _admit(prepared, coordination, calls, strict) or _publish_name(prepared, calls)
+
+    published: list[tuple[Prepared, Entry]] = []
+    for prepared, entry in batch:
+        refusal = _attempt(prepared, enter)
+        if refusal is None:
+            published.append((prepared, entry))
+        else:
+            results[prepared.subject.plain] = refusal
+    unsynced = _sync_directories(published, calls)
+    for prepared, entry in published:
+        results[prepared.subject.plain] = (
+            _undo_unsynced(prepared, unsynced, calls)
+            or _attempt(prepared, lambda p, e=entry: _retire(p, e.candidates(places), calls))
+            or prepared.result(Outcome.COMPRESSED)
+        )
+
+
+def _attempt(prepared: Prepared, step: Callable[[Prepared], Result | None]) -> Result | None:
+    """Turn an error of one file into its result, so that the others go on."""
+    try:
+        return step(prepared)
+    except OSError as error:
+        return prepared.result(Outcome.FAILED, str(error))
+
+
+def _admit(
+    prepared: Prepared, coordination: Coordination, calls: Calls, strict: bool
+) -> Result | None:
+    """Steps 1 to 3; None means go on."""
+    if coordination.is_writer_active(prepared.subject.thread):
+        return prepared.result(Outcome.BUSY, "the thread has an active writer")
+    answer = calls.take_lease(prepared.plain_fd)
+    prepared.leased = answer is LeaseAnswer.GRANTED
+    if answer is LeaseAnswer.BUSY:
+        return prepared.result(Outcome.BUSY, "some process has it open for writing")
+    if answer is LeaseAnswer.UNAVAILABLE and strict:
+        return prepared.result(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
+    if answer is LeaseAnswer.UNAVAILABLE and calls.has_writers(prepared.subject.plain):
+        return prepared.result(Outcome.BUSY, "some process has it open for writing")
+    if not _is_unchanged(prepared):
+        return prepared.result(Outcome.CHANGED, "it changed while it was encoded")
+    return None
+
+
+def _is_unchanged(prepared: Prepared) -> bool:
+    try:
+        named = os.lstat(prepared.subject.plain)
+    except FileNotFoundError:
+        return False
+    wanted = _fingerprint(prepared.stat)
+    return _fingerprint(os.fstat(prepared.plain_fd)) == wanted == _fingerprint(named)
+
+
+def _fingerprint(stat: os.stat_result) -> tuple[int, ...]:
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def _publish_name(prepared: Prepared, calls: Calls) -> Result | None:
+    """Step 4, but for the directory."""
+    if prepared.temporary is None:
+        return None
+    path, fd = prepared.temporary
+    # Only now: a temporary file with an old mtime is swept away by codex.
+    calls.set_times(fd, prepared.stat)
+    try:
+        calls.publish(path, prepared.subject.compressed)
+    except FileExistsError:
+        return prepared.result(Outcome.CHANGED, "another compressed form appeared")
+    except FileNotFoundError:
+        return prepared.result(Outcome.CHANGED, "the temporary file was swept away")
+    return None
+
+
+def _sync_directories(published: Sequence[tuple[Prepared, Entry]], calls: Calls) -> dict[str, str]:
+    """Make the new names durable; return the directories where that failed, and why."""
+    failed: dict[str, str] = {}
+    for directory in {prepared.subject.directory for prepared, _ in published}:
+        try:
+            calls.sync_directory(directory)
+        except OSError as error:
+            failed[directory] = str(error)
+    return failed
+
+
+def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str], calls: Calls) -> Result | None:
+    """Keep the plain name where a power cut could still take the frame's away."""
+    reason = unsynced.get(prepared.subject.directory)
+    if reason is None:
+        return None
+    _withdraw(prepared, calls)
+    return prepared.result(Outcome.FAILED, reason)
+
+
+def _retire(prepared: Prepared, candidates: tuple[str, str], calls: Calls) -> Result | None:
+    """Steps 5 to 7; None means that the frame has taken the plain file's place."""
+    try:
+        kept = rename_away(calls.retire, prepared.subject.plain, candidates)
+    except FileNotFoundError:
+        # Moved or deleted by its owner: our frame must not keep it alive.
+        _withdraw(prepared, calls)
+        return prepared.result(Outcome.CHANGED, "its owner moved or deleted it")
+    except OSError:
+        _withdraw(prepared, calls)
+        raise
+    if _is_certain(prepared, kept, calls):
+        return None
+    return _put_back(prepared, kept, calls)
+
+
+def _is_certain(prepared: Prepared, kept: str, calls: Calls) -> bool:
+    """Step 6: look again, from the name and from the file."""
+    fd = prepared.plain_fd
+    if not _is_as_leased(prepared, kept):
+        return False
+    if not prepared.leased:
+        return not calls.has_writers(kept) and _is_as_leased(prepared, kept)
+    if not calls.is_lease_unbroken(fd):
+        return False
+    calls.release_lease(fd)
+    again = calls.take_lease_again(fd)
+    # A writer that came and went between the two leases has left its bytes.
+    return again is LeaseAnswer.GRANTED and _is_as_leased(prepared, kept)
+
+
+def _is_as_leased(prepared: Prepared, kept: str) -> bool:
+    stat = os.lstat(kept)
+    wanted = prepared.stat
+    return (stat.st_dev, stat.st_ino, stat.st_size) == (
+        wanted.st_dev,
+        wanted.st_ino,
+        wanted.st_size,
+    )
+
+
+def _put_back(prepared: Prepared, kept: str, calls: Calls) -> Result:
+    """Step 7: first the plain name, then the frame's, so that one always leads there."""
+    if not _is_frame_there(prepared):
+        return prepared.result(Outcome.WAITING, "its owner deleted or restored it meanwhile")
+    try:
+        calls.put_back(kept, prepared.subject.plain)
+    except FileExistsError:
+        return prepared.result(Outcome.WAITING, "another plain file appeared; settle decides")
+    _withdraw(prepared, calls)
+    return prepared.result(Outcome.BUSY, "a writer came; it was put back")
+
+
+def _withdraw(prepared: Prepared, calls: Calls) -> None:
+    """Take our own frame away. One that was there before us may hold more than we know."""
+    if prepared.temporary is not None and _is_frame_there(prepared):
+        calls.withdraw(prepared.subject.compressed)
+
+
+def _is_frame_there(prepared: Prepared) -> bool:
+    """Tell whether the compressed name leads to *our* frame."""
+    try:
+        stat = os.lstat(prepared.subject.compressed)
+    except FileNotFoundError:
+        return False
+    return (stat.st_dev, stat.st_ino) == prepared.frame

@@ -1,0 +1,82 @@
+"""Finish or undo whatever a crash at any step left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from ..kernel import BusyError, CodexlabError, try_lock
+from ._calls import Calls
+from ._compress import TEMPORARY_PREFIX
+from ._manifest import UNFINISHED_SUFFIX
+from ._materialize import MATERIALIZE_PREFIX
+from ._pair import settle_pair
+from ._places import Places, Subject
+from ._result import Outcome, Result
+from ._settle import SettleOptions, settle
+from ._store import StoreScan, scan_store
+
+
+def recover(
+    places: Places,
+    options: SettleOptions = SettleOptions(),  # noqa: B008 -- frozen
+    calls: Calls | None = None,
+    scan: StoreScan | None = None,
+) -> Iterator[Result]:
+    """Settle pairs, then kept files; remove temporary files whose maker is gone.
+
+    Whatever cannot be settled now is reported and stays.
+
+    :param scan: the store as it was found just before; by default it is looked at now.
+    """
+    calls = calls or Calls()
+    rollouts = (scan or scan_store(places.home)).rollouts
+    if not options.dry_run:
+        for directory in {found.directory for found in rollouts} | {places.kept}:
+            discard_ownerless(directory, calls)
+    for found in rollouts:
+        if found.plain and found.compressed:
+            yield _settle_pair(places, places.subject(found.path), options, calls)
+    yield from settle(places, options, calls)
+
+
+def discard_ownerless(directory: str, calls: Calls) -> int:
+    """Remove our temporary files in a directory that no living process has locked."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return 0
+    ours = [os.path.join(directory, name) for name in names if is_temporary(name)]
+    return sum(_discard_unlocked(path, calls) for path in ours)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file name is one of our temporary names, never codex's."""
+    if name.startswith((TEMPORARY_PREFIX, MATERIALIZE_PREFIX)):
+        return name.endswith(".tmp")
+    return name.endswith(UNFINISHED_SUFFIX) and len(name) == 8 + len(UNFINISHED_SUFFIX)
+
+
+def _discard_unlocked(path: str, calls: Calls) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        if not try_lock(fd):
+            return False
+        calls.discard(path)
+        return True
+    finally:
+        os.close(fd)
+
+
+def _settle_pair(places: Places, subject: Subject, options: SettleOptions, calls: Calls) -> Result:
+    if options.dry_run:
+        return Result(subject, Outcome.WOULD, "would settle two forms")
+    try:
+        return settle_pair(places, subject, calls)
+    except BusyError as error:
+        return Result(subject, Outcome.WAITING, str(error))
+    except (OSError, CodexlabError) as error:
+        return Result(subject, Outcome.FAILED, str(error))
