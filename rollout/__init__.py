@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         resolve_rollout,
         rollout_at,
     )
-    from ._materialize import DisagreementError, NoSuchRolloutError, materialize
+    from ._materialize import DisagreementError, materialize
     from ._meta import (
         DamagedHeadError,
         EmptyRolloutError,
@@ -140,7 +140,6 @@ _MODULES = {
     ),
     "_materialize": (
         "DisagreementError",
-        "NoSuchRolloutError",
         "materialize",
     ),
     "_meta": (

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from ..kernel import CallerError
 from ._calls import Calls
-from ._materialize import NoSuchRolloutError, materialize
+from ._materialize import materialize
 from ._places import Places, Subject
+from ._snapshot import NoSuchRolloutError
 
 _ATTEMPTS = 8
 

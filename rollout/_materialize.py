@@ -10,25 +10,18 @@ from __future__ import annotations
 import os
 import secrets
 
-from ..kernel import CallerError, InternalError, OperatorError, try_lock, write_all
+from ..kernel import InternalError, OperatorError, try_lock, write_all
 from ._attributes import copy_attributes
 from ._calls import Calls
 from ._decide import Forms, Relation
 from ._decode import decode_chunks
 from ._observe import Fingerprint, fingerprint, forms_of, look
 from ._places import Subject
+from ._snapshot import NoSuchRolloutError
 from ._thread_lease import ThreadLease
 
 MATERIALIZE_PREFIX = "rollout-materialize-codexlab-"
 _ATTEMPTS = 8
-
-
-class NoSuchRolloutError(CallerError):
-    """Neither form of a rollout exists."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        super().__init__(f"{path}: neither the plain nor the compressed form exists")
 
 
 class DisagreementError(OperatorError):
