@@ -14,7 +14,7 @@
 from ._adapters import codex_provider_names
 from ._artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot, open_artifact_root
 from ._assignments import parse_assignment, parse_env_file
-from ._build import build_environment, tool_shell_excludes
+from ._build import RULES, build_environment, tool_shell_excludes
 from ._cargo import (
     CARGO_SCOPES,
     CargoRoute,
@@ -38,6 +38,7 @@ __all__ = [
     "ARTIFACT_ROOT_VARIABLE",
     "CARGO_SCOPES",
     "MASK",
+    "RULES",
     "ArtifactRoot",
     "AssignmentError",
     "CargoRoute",

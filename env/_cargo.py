@@ -15,6 +15,9 @@ CargoScope = Literal["shared", "worktree", "agent", "off"]
 CARGO_SCOPES: tuple[CargoScope, ...] = get_args(CargoScope)
 
 _TARGET_OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR")
+OWN_NAME = ".codexlab"
+"""Name beside the repositories below the root under which codexlab keeps its own books."""
+
 _SCOPE = "CODEX_LAB_CARGO_TARGET_SCOPE"
 _KEY = "CODEX_LAB_CARGO_TARGET_KEY"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
@@ -85,7 +88,7 @@ def safe_repo_name(text: str) -> str:
     last segment of the origin as it is.
     """
     plain = 0 < len(text) <= _LONGEST and not _UNSAFE.search(text)
-    usable = plain and text not in (".", "..") and not _HASHED.fullmatch(text)
+    usable = plain and text not in (".", "..", OWN_NAME) and not _HASHED.fullmatch(text)
     return text if usable else _hashed(text)
 
 

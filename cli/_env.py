@@ -1,0 +1,130 @@
+"""``codexlab env``: what an agent would see of this environment, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+
+import click
+
+from ..env import (
+    RULES,
+    ChildEnvironment,
+    EnvironmentPolicy,
+    build_environment,
+    codex_provider_names,
+    open_artifact_root,
+    route_cargo,
+    tool_shell_excludes,
+)
+from ..env.artifacts import render_exports, shell_of
+from ..supervisor import LaunchRequest, plan_run
+from ._launch_options import read_invocation
+
+_PER_RUN = (
+    "CODEXLAB_RUN_ID",
+    "CODEXLAB_RUN_ISSUE",
+    "CODEXLAB_RUN_PROJECT",
+    "CODEXLAB_RUN_WORKDIR",
+    "CODEX_HOME",
+    "PWD",
+    "TMPDIR",
+    "TMP",
+    "TEMP",
+)
+
+_launch_arguments = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+_as_launch = {"ignore_unknown_options": True, "allow_interspersed_args": True}
+
+
+@click.group()
+def env() -> None:
+    """Show what an agent gets to see of this environment, and why."""
+
+
+@env.command(context_settings=_as_launch)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@_launch_arguments
+def explain(arguments: Sequence[str], as_json: bool) -> None:
+    """Print every name, kept, dropped or set, and the rule; never a value.
+
+    Takes the flags of codexlab-run and an optional -- COMMAND, and decides as that
+    launch would: codexlab env explain --pass 'ACME_*' -- codex exec
+    """
+    policy, child = _decide(_request(arguments))
+    if as_json:
+        click.echo(json.dumps(_document(policy, child)))
+        return
+    width = max((len(verdict.name) for verdict in child.receipt), default=0)
+    for verdict in child.receipt:
+        click.echo(f"{verdict.action:<7}  {verdict.name:<{width}}  {verdict.rule}")
+    excluded = tool_shell_excludes(policy)
+    if excluded and policy.agent == "codex":
+        click.echo(f"kept out of codex's own tool shells: {' '.join(excluded)}", err=True)
+
+
+@env.command("print", context_settings=_as_launch)
+@click.option("--shell", metavar="bash|zsh|fish", help="Default: as $SHELL says.")
+@click.option("-0", "--null", "null", is_flag=True, help="NAME=VALUE with NUL ends, for env -i.")
+@_launch_arguments
+def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -> None:
+    """Print the environment itself, values included, for use in a shell.
+
+    What only a run has (its id, workdir, codex-home, temp directory and cargo key) is
+    left out. Takes the flags of codexlab-run and an optional -- COMMAND.
+    """
+    _, child = _decide(_request(arguments))
+    values = {
+        verdict.name: child.values[verdict.name]
+        for verdict in child.receipt
+        if verdict.action != "dropped" and verdict.rule != "codexlab"
+    }
+    if null:
+        stream = click.get_binary_stream("stdout")
+        stream.write(b"".join(os.fsencode(f"{n}={v}") + b"\0" for n, v in sorted(values.items())))
+        return
+    text = render_exports(shell or shell_of(os.environ.get("SHELL", "")), values, ())
+    click.get_binary_stream("stdout").write(os.fsencode(text))
+
+
+def _request(arguments: Sequence[str]) -> LaunchRequest:
+    """Read flags and settings as a launch does, with an issue and a command made up if need be."""
+    argv = ["--issue", "none", *arguments]
+    if "--" not in argv:
+        argv += ["--", "generic"]
+    invocation = read_invocation(argv, os.environ)
+    if isinstance(invocation, int):
+        raise click.exceptions.Exit(invocation)
+    return invocation.request
+
+
+def _decide(request: LaunchRequest) -> tuple[EnvironmentPolicy, ChildEnvironment]:
+    policy = EnvironmentPolicy(
+        agent=plan_run(request).agent,
+        provider_names=codex_provider_names(request.shared_home / "config.toml"),
+        user_pass=request.user_pass,
+        user_set=request.user_set,
+        pass_names=request.pass_names,
+        file_values=request.file_values,
+        set_values=request.set_values,
+    )
+    root = open_artifact_root(request.environ)
+    if root.fallback_reason:
+        click.echo(f"codexlab: {root.fallback_reason}", err=True)
+    cargo = route_cargo("decided-at-launch", request.cargo_scope, root, "decided-at-launch", None)
+    required = {**dict.fromkeys(_PER_RUN, ""), **cargo.variables}
+    return policy, build_environment(request.environ, policy, required, cargo.removed)
+
+
+def _document(policy: EnvironmentPolicy, child: ChildEnvironment) -> dict[str, object]:
+    return {
+        "v": 1,
+        "agent": policy.agent,
+        "receipt": [
+            {"name": verdict.name, "action": verdict.action, "rule": verdict.rule}
+            for verdict in child.receipt
+        ],
+        "tool_shell_excludes": list(tool_shell_excludes(policy)),
+        "rules": RULES,
+    }

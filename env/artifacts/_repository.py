@@ -1,0 +1,81 @@
+"""The repository a directory belongs to, as far as routing needs to know it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._cargo import repository_name
+
+_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What routing needs to know of a repository.
+
+    :param top: the working tree a person stands in; may be a linked worktree.
+    :param main: the main checkout, or the bare repository, that it belongs to.
+    :param git_dir: where this working tree's own git files are.
+    :param name: what codex-lab calls it.
+    :param branch: None when no branch is checked out.
+    """
+
+    top: Path
+    main: Path
+    git_dir: Path
+    name: str
+    branch: str | None
+
+
+def find_repository(directory: Path) -> Repository | None:
+    """Return the repository around ``directory``, or None outside any (or without git)."""
+    answer = ask_git(
+        directory, "rev-parse", "--path-format=absolute",
+        "--show-toplevel", "--git-common-dir", "--absolute-git-dir",
+    )  # fmt: skip
+    if answer is None:
+        return None
+    top, common, git_dir = map(Path, answer.split("\n"))
+    main = common.parent if common.name == ".git" else common
+    origin = ask_git(directory, "config", "--get", "remote.origin.url")
+    branch = ask_git(directory, "symbolic-ref", "--short", "--quiet", "HEAD")
+    return Repository(top, main, git_dir, repository_name(origin, str(main)), branch)
+
+
+def worktree_key(repository: Repository) -> str:
+    """Return codex-lab's default key of a worktree, so that both build in one place.
+
+    It is ``<branch or directory name, sanitised>-<12 hex of SHA-256 of the path>``, and
+    changes with the branch: codex-lab's rule, not ours.
+    """
+    label = repository.branch or repository.top.name
+    slug = re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._+-]", "-", label)).strip("-")
+    slug = slug if slug not in ("", ".", "..") else "workspace"
+    digest = hashlib.sha256(os.fsencode(repository.top)).hexdigest()[:12]
+    return f"{slug}-{digest}"
+
+
+def ask_git(directory: Path, *arguments: str) -> str | None:
+    """Return what git prints, without its last line end, or None when it says no.
+
+    Variables that redirect git are taken away: it shall speak of ``directory``.
+    """
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("GIT_")}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(directory), *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (FileNotFoundError, NotADirectoryError, subprocess.TimeoutExpired):
+        return None
+    return os.fsdecode(done.stdout).removesuffix("\n") if done.returncode == 0 else None

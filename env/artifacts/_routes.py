@@ -1,0 +1,91 @@
+"""Which variable sends which output where: for a person's shell, or for a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._artifact_root import ArtifactRoot
+from .._cargo import CargoScope, route_cargo
+from ._layout import Layout
+
+SCCACHE_WRAPPER = "RUSTC_WRAPPER"
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """Variables for a shell, and the directories they point at.
+
+    :param directories: below the root, to be made before anything is sent there.
+    :param warnings: one line each.
+    """
+
+    variables: dict[str, str]
+    removed: tuple[str, ...]
+    directories: tuple[Path, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def route_caches(layout: Layout) -> dict[str, str]:
+    """Return the variables of the package managers' caches and of the exec harness.
+
+    pnpm reads ``pnpm_config_store_dir`` since version 10 and
+    ``npm_config_store_dir`` before; npm reads ``npm_config_cache``, in either case.
+    """
+    store = str(layout.package_cache("pnpm-store"))
+    return {
+        "pnpm_config_store_dir": store,
+        "npm_config_store_dir": store,
+        "NPM_CONFIG_CACHE": str(layout.package_cache("npm-cache")),
+        "CODEX_EXEC_HARNESS_CARGO_TARGET_DIR": str(layout.harness_target),
+        "CODEX_EXEC_HARNESS_OUTPUT_ROOT": str(layout.harness_output),
+        "CODEX_EXEC_HARNESS_REPORT_JSON": str(layout.harness_report),
+    }
+
+
+def route_temporary(layout: Layout) -> Path:
+    """Return the temp directory for this user's shells; runs have one each instead."""
+    return layout.package_cache("tmp") / f"u{os.getuid()}"
+
+
+def shell_exports(
+    layout: Layout, scope: CargoScope, key: str, *, sccache: str | None, want_sccache: bool = False
+) -> Exports:
+    """Decide what ``codexlab artifacts env`` exports. Pure.
+
+    :param sccache: the program, when it is installed.
+    :param want_sccache: route rustc through it; without the program, a warning.
+    """
+    cargo = route_cargo(key, scope, ArtifactRoot(layout.root), layout.repo, layout.host)
+    temporary = route_temporary(layout)
+    variables = {
+        **cargo.variables,
+        **route_caches(layout),
+        **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(temporary)),
+    }
+    directories = [
+        temporary,
+        layout.package_cache("pnpm-store"),
+        layout.package_cache("npm-cache"),
+        layout.harness_output,
+    ]
+    directories += [cargo.target_dir] if cargo.target_dir else []
+    warnings: tuple[str, ...] = ()
+    if want_sccache and sccache:
+        variables |= {
+            SCCACHE_WRAPPER: sccache,
+            "SCCACHE_DIR": str(layout.package_cache("sccache")),
+        }
+        directories.append(layout.package_cache("sccache"))
+    elif want_sccache:
+        warnings = ("sccache was asked for and is not installed; rustc is used directly",)
+    return Exports(variables, cargo.removed, tuple(directories), warnings)
+
+
+def find_sccache(environment: Mapping[str, str]) -> str | None:
+    """Return the path of sccache, when it is installed."""
+    import shutil
+
+    return shutil.which("sccache", path=environment.get("PATH", ""))

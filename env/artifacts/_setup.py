@@ -1,0 +1,166 @@
+"""What ``codexlab artifacts setup`` would write, and writing it.
+
+Nothing tracked by git, nothing global: one ignored ``user.bazelrc`` in the working tree,
+a line in the repository's own ``info/exclude`` where no ignore rule covers it yet, and
+directories below the artifact root.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...kernel import rename_noreplace, replace_file
+from .._cargo import safe_cargo_key
+from ._bazel import bazel_lines, merge_bazelrc
+from ._below import make_below_root
+from ._errors import SetupRefused
+from ._layout import Layout, below
+from ._repository import Repository, ask_git, worktree_key
+
+RC = "user.bazelrc"
+
+
+@dataclass(frozen=True, slots=True)
+class SetupPlan:
+    """What setup would do.
+
+    :param directories: to be made below the root, those that are missing.
+    :param rc_text: the new content of ``user.bazelrc``, or None when it stays as it is.
+    :param exclude: the ``info/exclude`` that needs a line, or None.
+    :param notes: one line each, for the person.
+    """
+
+    layout: Layout
+    repository: Repository
+    directories: tuple[Path, ...]
+    rc: Path
+    rc_text: str | None
+    exclude: Path | None
+    notes: tuple[str, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(self.directories or self.rc_text is not None or self.exclude)
+
+
+def plan_setup(layout: Layout, repository: Repository) -> SetupPlan:
+    """Look at what is there and decide. Writes nothing.
+
+    :raises SetupRefused: ``user.bazelrc`` is tracked, a link, or not ours to rewrite.
+    """
+    rc = repository.top / RC
+    existing = _read_rc(rc)
+    if ask_git(repository.top, "ls-files", "--error-unmatch", "--", RC) is not None:
+        raise SetupRefused(str(rc), "git tracks this file, and machine paths must not be committed")
+    merged = merge_bazelrc(
+        existing, bazel_lines(layout, safe_cargo_key(worktree_key(repository))), str(rc)
+    )
+    ignored = ask_git(repository.top, "check-ignore", "--quiet", "--", RC) is not None
+    return SetupPlan(
+        layout,
+        repository,
+        tuple(path for path in _wanted(layout) if not path.is_dir()),
+        rc,
+        merged if merged != existing else None,
+        None if ignored else _exclude_file(repository),
+        _notes(repository),
+    )
+
+
+def apply_setup(plan: SetupPlan) -> Path | None:
+    """Carry the plan out: the ignore line first, so that git never sees the file.
+
+    :returns: the backup of the previous ``user.bazelrc``, when there was one to keep.
+    :raises SetupRefused: the file changed since it was looked at, or cannot be written.
+    """
+    for path in plan.directories:
+        make_below_root(plan.layout.root, below(plan.layout.root, path))
+    if plan.exclude is not None:
+        _add_line(plan.exclude, f"/{RC}")
+    if plan.rc_text is None:
+        return None
+    try:
+        backup = _back_up(plan.rc)
+        replace_file(str(plan.rc), plan.rc_text.encode("utf-8", "surrogateescape"), mode=0o644)
+    except OSError as error:
+        raise SetupRefused(str(plan.rc), error.strerror or "cannot be written") from None
+    return backup
+
+
+def _wanted(layout: Layout) -> tuple[Path, ...]:
+    caches = [layout.package_cache(name) for name in ("pnpm-store", "npm-cache", "tmp")]
+    bazel = ("disk-cache", "repository-cache", "repo-contents-cache", "output-base")
+    return (*caches, *(layout.bazel(name) for name in bazel), layout.harness_output)
+
+
+def _read_rc(rc: Path) -> str:
+    try:
+        mode = os.lstat(rc).st_mode
+        if not stat.S_ISREG(mode):
+            raise SetupRefused(str(rc), "not a regular file")
+        return rc.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise SetupRefused(str(rc), error.strerror or "unreadable") from None
+
+
+def _exclude_file(repository: Repository) -> Path:
+    """Return the ``info/exclude`` git reads here; linked worktrees share the main one's."""
+    path = ask_git(
+        repository.top, "rev-parse", "--path-format=absolute", "--git-path", "info/exclude"
+    )
+    if path is None:
+        raise SetupRefused(str(repository.top), "git does not say where its info/exclude is")
+    return Path(path)
+
+
+def _add_line(path: Path, line: str) -> None:
+    """Append to the file, keeping what is there."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("ab+") as file:
+            file.seek(0)
+            content = file.read()
+            if line.encode() in content.splitlines():
+                return
+            gap = b"" if not content or content.endswith(b"\n") else b"\n"
+            file.write(gap + line.encode() + b"\n")
+    except OSError as error:
+        raise SetupRefused(str(path), error.strerror or "cannot be written") from None
+
+
+def _back_up(rc: Path) -> Path | None:
+    """Keep a copy beside our books, not in the tree: a backup there would show in git."""
+    if not os.path.lexists(rc):
+        return None
+    directory = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+    keep = directory / "codexlab" / "backups"
+    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = f"{rc.name}.{time.strftime('%Y%m%dT%H%M%S')}"
+    temporary = keep / f".{name}.{os.getpid()}"
+    replace_file(str(temporary), rc.read_bytes())
+    for number in range(1000):
+        backup = keep / (name if not number else f"{name}.{number}")
+        try:
+            rename_noreplace(str(temporary), str(backup))
+        except FileExistsError:
+            continue
+        return backup
+    raise SetupRefused(str(keep), "too many backups of one second")
+
+
+def _notes(repository: Repository) -> tuple[str, ...]:
+    """Warn when nothing reads the file: Bazel does only where the .bazelrc imports it."""
+    rc = repository.top / ".bazelrc"
+    if not rc.is_file():
+        return (f"no .bazelrc in {repository.top}: this is no Bazel workspace, or not yet one",)
+    text = rc.read_text(errors="replace")
+    if RC not in text:
+        return (f".bazelrc does not read it; add: try-import %workspace%/{RC}",)
+    return ()
