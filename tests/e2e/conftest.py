@@ -11,7 +11,7 @@ from support.real_codex import Codex
 def task(codex: Codex) -> Task:
     """Build the command of one task: ``codex exec -s workspace-write --json WORDS``."""
 
-    def build(*words: str) -> list[str]:
-        return [str(codex.native), "exec", "-s", "workspace-write", "--json", *words]
+    def build(*words: str, sandbox: str = "workspace-write") -> list[str]:
+        return [str(codex.native), "exec", "-s", sandbox, "--json", *words]
 
     return build

@@ -12,14 +12,18 @@ from support.leaks import descendants
 from support.marks import both_codex
 from support.model_server import Gate, ModelFactory, ModelRequest, Turn, hold, run_command, say
 
+# bubblewrap would take its processes with it; without it they survive their codex.
+_NO_SANDBOX = "danger-full-access"
 _TOOL = "setsid sleep 161.80 & sleep 161.81"
 
 
 @both_codex
+@pytest.mark.parametrize("containment", ["auto", "subreaper"])
 @pytest.mark.parametrize("victims", [["guardian"], ["supervisor"], ["supervisor", "guardian"]])
 def test_after_a_crash_the_next_launch_runs_alone(
-    lab: Lab, model: ModelFactory, task: Task, victims: list[str]
+    lab: Lab, model: ModelFactory, task: Task, victims: list[str], containment: str
 ) -> None:
+    flags = ["--issue", "123", "--containment", containment]
     gate = Gate()
     alive_beside: list[str] = []
 
@@ -32,14 +36,16 @@ def test_after_a_crash_the_next_launch_runs_alone(
 
     model(script)
     before = descendants()
-    with lab.started(["--issue", "123"], task("crash task")) as run:
+    with lab.started(flags, task("crash task", sandbox=_NO_SANDBOX)) as run:
         gate.wait_reached()
         assert len(running("sleep 161.8")) >= 2
         kill(getattr(run, victim) for victim in victims)
         run.process.wait(timeout=30)
         if len(victims) == 1:
             assert wait_until_gone(descendants() - before) == set()
-        done = lab.run(["--issue", "123"], task("try again"))
+        else:
+            assert running("sleep 161.8") != set()  # or there would be nothing to end
+        done = lab.run(flags, task("try again"))
     assert done.returncode == 0, done.stderr
     assert alive_beside == []
     assert running("sleep 161.8") == set()
