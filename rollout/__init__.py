@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from ._compress import CompressOptions, compress
     from ._decode import DamagedFrameError
     from ._directory import LogicalRollout
+    from ._entries import CONVERSATION, Entry, Role, entry_of
+    from ._heads import RolloutHead, head_of, read_head
     from ._holders import Holder
+    from ._listing import (
+        BadCursorError,
+        Filters,
+        ListEntry,
+        ListPage,
+        Order,
+        list_rollouts,
+        select_rollouts,
+    )
     from ._lookup import (
         AmbiguousThreadError,
         NoSuchThreadError,
@@ -46,6 +57,7 @@ if TYPE_CHECKING:
     from ._pair import settle_pair
     from ._places import NotARolloutError, Places, Subject, find_places
     from ._reader import Line, LineFault, iter_lines, iter_lines_reversed
+    from ._records import parse_record
     from ._recover import recover
     from ._result import Outcome, Result
     from ._settle import SettleOptions, settle
@@ -58,9 +70,12 @@ if TYPE_CHECKING:
         ThreadLease,
         ThreadLocks,
     )
+    from ._titles import first_prompt, thread_names
 
 __all__ = [
+    "CONVERSATION",
     "AmbiguousThreadError",
+    "BadCursorError",
     "Calls",
     "CompressOptions",
     "CoordinationBusyError",
@@ -68,9 +83,13 @@ __all__ = [
     "DamagedHeadError",
     "DisagreementError",
     "EmptyRolloutError",
+    "Entry",
+    "Filters",
     "Holder",
     "Line",
     "LineFault",
+    "ListEntry",
+    "ListPage",
     "LockDirectoryError",
     "LogicalRollout",
     "MetaNotFirstError",
@@ -80,10 +99,13 @@ __all__ = [
     "NotALineError",
     "NotARolloutError",
     "NotARolloutFileError",
+    "Order",
     "Outcome",
     "Places",
     "Result",
+    "Role",
     "RolloutForm",
+    "RolloutHead",
     "RolloutName",
     "RolloutSnapshot",
     "SessionMeta",
@@ -98,23 +120,31 @@ __all__ = [
     "UnreadableDirectory",
     "append",
     "compress",
+    "entry_of",
     "find_places",
     "find_thread",
+    "first_prompt",
+    "head_of",
     "is_thread_id",
     "iter_lines",
     "iter_lines_reversed",
+    "list_rollouts",
     "materialize",
     "newest_by_thread",
     "open_snapshot",
+    "parse_record",
     "parse_rollout_name",
+    "read_head",
     "read_session_meta",
     "recover",
     "resolve_rollout",
     "rollout_at",
     "scan_store",
+    "select_rollouts",
     "session_meta_of",
     "settle",
     "settle_pair",
+    "thread_names",
 ]
 
 _MODULES = {
@@ -129,7 +159,27 @@ _MODULES = {
     ),
     "_decode": ("DamagedFrameError",),
     "_directory": ("LogicalRollout",),
+    "_entries": (
+        "CONVERSATION",
+        "Entry",
+        "Role",
+        "entry_of",
+    ),
+    "_heads": (
+        "RolloutHead",
+        "head_of",
+        "read_head",
+    ),
     "_holders": ("Holder",),
+    "_listing": (
+        "BadCursorError",
+        "Filters",
+        "ListEntry",
+        "ListPage",
+        "Order",
+        "list_rollouts",
+        "select_rollouts",
+    ),
     "_lookup": (
         "AmbiguousThreadError",
         "NoSuchThreadError",
@@ -172,6 +222,7 @@ _MODULES = {
         "iter_lines",
         "iter_lines_reversed",
     ),
+    "_records": ("parse_record",),
     "_recover": ("recover",),
     "_result": (
         "Outcome",
@@ -198,6 +249,10 @@ _MODULES = {
         "ThreadBusyError",
         "ThreadLease",
         "ThreadLocks",
+    ),
+    "_titles": (
+        "first_prompt",
+        "thread_names",
     ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -30,13 +30,15 @@ class SessionMetaError(OperatorError):
     """A rollout does not say whose it is.
 
     :param path: its plain path.
+    :param reason: what is wrong with it, to follow its name in a sentence.
     """
 
     what = "has no readable session metadata"
 
     def __init__(self, path: str, detail: str = "") -> None:
-        self.path, self.detail = path, detail
-        super().__init__(f"rollout {path} {self.what}{f': {detail}' if detail else ''}")
+        self.path = path
+        self.reason = f"{self.what}: {detail}" if detail else self.what
+        super().__init__(f"rollout {path} {self.reason}")
 
 
 class EmptyRolloutError(SessionMetaError):

@@ -1,0 +1,64 @@
+"""Which issue a thread belongs to, by what the workspaces recorded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..rollout import parse_record
+from ..workspace import WorkspaceKey, locate_workspace, read_threads
+
+_RECORD_LIMIT = 64 << 10
+
+
+def workspaces_root() -> Path:
+    """Return where workspaces lie: ``CODEXLAB_WORKSPACES_ROOT``, else the default."""
+    root = os.environ.get("CODEXLAB_WORKSPACES_ROOT")
+    return Path(root) if root else Path("~/codexlab/workspaces").expanduser()
+
+
+def threads_by_issue() -> dict[str, str]:
+    """Return the issue of every thread that some workspace recorded.
+
+    Workspaces that are damaged or not ours to read know no threads.
+    """
+    root = workspaces_root()
+    issues: dict[str, str] = {}
+    for key in _keys(root):
+        log = read_threads(locate_workspace(root, key))
+        issues |= {entry.id.lower(): key.issue for entry in log.threads}
+    return issues
+
+
+def _keys(root: Path) -> Iterator[WorkspaceKey]:
+    """Read the exact keys; directory names are only slugs of them."""
+    sample = locate_workspace(root, WorkspaceKey("p", "i", "a"))
+    inner = sample.provenance.relative_to(sample.root)
+    for project in _directories(root):
+        for issue in _directories(project):
+            for agent in _directories(issue):
+                record = parse_record(_read(os.path.join(agent, inner)))
+                names = [(record or {}).get(part) for part in ("project", "issue", "agent")]
+                texts = [name for name in names if isinstance(name, str) and name.strip()]
+                if len(texts) == len(names):
+                    yield WorkspaceKey(*texts)
+
+
+def _directories(path: str | Path) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(e.path for e in entries if e.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+
+
+def _read(path: str) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, _RECORD_LIMIT)
+    finally:
+        os.close(fd)

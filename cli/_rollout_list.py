@@ -1,0 +1,160 @@
+"""``codexlab rollout list``: what transcripts there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from typing import Any
+
+import click
+
+from ..rollout import (
+    ListEntry,
+    ListPage,
+    Order,
+    first_prompt,
+    list_rollouts,
+    open_snapshot,
+    thread_names,
+)
+from ._issue_threads import threads_by_issue
+from ._rollout_options import (
+    filter_options,
+    filters_from,
+    home_option,
+    json_option,
+)
+from ._terminal import fit, one_line, size_text, terminal_width
+
+_PAGE = 50
+
+
+@click.command("list")
+@home_option
+@filter_options
+@click.option("--order", type=click.Choice([order.value for order in Order]), default="created")
+@click.option("--limit", type=click.IntRange(1), default=_PAGE, show_default=True)
+@click.option("--all", "everything", is_flag=True, help="No limit.")
+@click.option("--after", "cursor", metavar="CURSOR", help="The `next` of the page before.")
+@json_option
+def list_command(
+    home: str,
+    order: str,
+    limit: int,
+    everything: bool,
+    cursor: str | None,
+    as_json: bool,
+    **choice: Any,
+) -> None:
+    """List rollouts, newest first, in both forms, active and archived."""
+    page = list_rollouts(
+        home,
+        filters_from(**choice),
+        order=Order(order),
+        limit=None if everything else limit,
+        cursor=cursor,
+    )
+    names, issues = thread_names(home), threads_by_issue()
+    if as_json:
+        _write_json(page, names, issues)
+    else:
+        _write_table(page, names, issues)
+
+
+def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:
+    import orjson
+
+    out = sys.stdout.buffer
+    out.write(b'{"rollouts":[')
+    for index, entry in enumerate(page.entries):
+        out.write((b",\n" if index else b"\n") + orjson.dumps(document(entry, names, issues)))
+    tail = {
+        "next": page.next,
+        "unreadable": [{"path": bad.path, "reason": bad.reason} for bad in page.unreadable],
+    }
+    out.write(b"\n]," + orjson.dumps(tail)[1:] + b"\n")
+    out.flush()
+
+
+def document(entry: ListEntry, names: dict[str, str], issues: dict[str, str]) -> dict[str, Any]:
+    """Describe one rollout for ``--json``; bytes of paths that are no text are replaced."""
+    rollout, head, meta = entry.rollout, entry.head, entry.head.meta
+    return {
+        "thread": rollout.thread_id,
+        "path": _text(rollout.path),
+        "form": head.form,
+        "both_forms": rollout.plain and rollout.compressed,
+        "archived": rollout.archived,
+        "started": rollout.name.started.isoformat(),
+        "updated": _moment(head.mtime_ns),
+        "size": head.size,
+        "revert": rollout.name.rollout_id,
+        "name": names.get(rollout.thread_id),
+        "issue": issues.get(rollout.thread_id),
+        "cwd": meta.cwd if meta else None,
+        "source": meta.source if meta else None,
+        "cli_version": meta.cli_version if meta else None,
+        "model_provider": meta.raw.get("model_provider") if meta else None,
+        "problem": head.problem or None,
+    }
+
+
+def _text(path: str) -> str:
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _moment(mtime_ns: int) -> str:
+    return dt.datetime.fromtimestamp(mtime_ns // 1_000_000 / 1000, dt.UTC).isoformat(
+        timespec="milliseconds"
+    )
+
+
+def _write_table(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:
+    rows = [_row(entry, names, issues) for entry in page.entries]
+    if rows:
+        _write_rows([("STARTED", "THREAD", "SIZE", "FORM", "ISSUE", "DIRECTORY", "TITLE"), *rows])
+    for bad in page.unreadable:
+        click.echo(f"codexlab: left out {bad.path}: {bad.reason}", err=True)
+    if page.next is not None:
+        click.echo(f"more: --after '{page.next}'", err=True)
+    elif not rows:
+        click.echo("no rollouts", err=True)
+
+
+def _row(entry: ListEntry, names: dict[str, str], issues: dict[str, str]) -> tuple[str, ...]:
+    rollout, head = entry.rollout, entry.head
+    form = "both" if rollout.plain and rollout.compressed else str(head.form or "gone")
+    return (
+        rollout.name.started.isoformat(" ", "minutes"),
+        rollout.thread_id,
+        size_text(head.size),
+        form + (" (archived)" if rollout.archived else ""),
+        one_line(issues.get(rollout.thread_id, "-"), 24),
+        one_line(head.meta.cwd, 60) if head.meta else "-",
+        one_line(names.get(rollout.thread_id) or _title(entry)),
+    )
+
+
+def _title(entry: ListEntry) -> str:
+    if entry.head.problem:
+        return f"({entry.head.problem})"
+    try:
+        with open_snapshot(entry.rollout.path) as snapshot:
+            return first_prompt(snapshot)
+    except OSError as error:
+        return f"({error.strerror})"
+
+
+def _write_rows(rows: list[tuple[str, ...]]) -> None:
+    """Align all columns but the last, which a terminal cuts."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    width = terminal_width()
+    for row in rows:
+        fixed = "  ".join(
+            text.rjust(w) if column == 2 else fit(text, w)
+            for column, (text, w) in enumerate(zip(row[:-1], widths, strict=True))
+        )
+        room = None if width is None else max(12, width - len(fixed) - 2)
+        last = row[-1] if room is None else fit(row[-1], room).rstrip()
+        click.echo(f"{fixed}  {last}".rstrip())

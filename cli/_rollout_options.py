@@ -1,0 +1,113 @@
+"""What the rollout commands share: which home, which rollouts, how errors read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..kernel import CallerError
+from ..rollout import Filters, RolloutForm
+from ._issue_threads import threads_by_issue
+from ._literals import parse_duration
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class NoSuchHomeError(CallerError):
+    """The codex home that was asked for is no directory.
+
+    :param home: its path.
+    """
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        super().__init__(
+            f"codex home {home} is not a directory; give --codex-home or set CODEX_HOME"
+        )
+
+
+def home_option(command: _Command) -> _Command:
+    """Add ``--codex-home``."""
+    return click.option(
+        "--codex-home",
+        "home",
+        metavar="DIR",
+        callback=_home,
+        help="The home whose rollouts are meant.  [default: $CODEX_HOME, else ~/.codex]",
+    )(command)
+
+
+def _home(ctx: click.Context, param: click.Parameter, given: str | None) -> str:
+    del ctx, param
+    home = given or os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
+    if not os.path.isdir(home):
+        raise NoSuchHomeError(home)
+    return home
+
+
+def json_option(command: _Command) -> _Command:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")(command)
+
+
+def filter_options(command: _Command) -> _Command:
+    """Add the options that choose rollouts; `filters_from` reads them."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+_FILTERS = (
+    click.option("--since", metavar="DATE|AGE", help="Begun then or later: 2026-01-31, or 7d."),
+    click.option("--until", metavar="DATE|AGE", help="Begun before that."),
+    click.option("--cwd", metavar="DIR", help="The agent worked there or below."),
+    click.option("--issue", metavar="ISSUE", help="Threads of this issue's workspaces."),
+    click.option("--active", "place", flag_value="active", help="Only active ones."),
+    click.option("--archived", "place", flag_value="archived", help="Only archived ones."),
+    click.option("--form", type=click.Choice([form.value for form in RolloutForm])),
+)
+
+
+def filters_from(
+    since: str | None,
+    until: str | None,
+    cwd: str | None,
+    issue: str | None,
+    place: str | None,
+    form: str | None,
+) -> Filters:
+    """Read the options of `filter_options`.
+
+    :raises click.BadParameter: a date is none.
+    """
+    return Filters(
+        since=None if since is None else _moment(since, "--since"),
+        until=None if until is None else _moment(until, "--until"),
+        cwd=None if cwd is None else os.path.abspath(cwd),
+        threads=None if issue is None else _threads_of(issue),
+        archived=None if place is None else place == "archived",
+        form=None if form is None else RolloutForm(form),
+    )
+
+
+def _threads_of(issue: str) -> frozenset[str]:
+    return frozenset(thread for thread, of in threads_by_issue().items() if of == issue)
+
+
+def _moment(text: str, option: str) -> str:
+    """Write a date, a time or an age the way rollout names do, in local time."""
+    try:
+        if text[:4].isdecimal() and "-" in text:
+            moment = dt.datetime.fromisoformat(text)
+            moment = moment.astimezone() if moment.tzinfo else moment
+        else:
+            # The names carry local time without a zone, so we compare in it.
+            moment = dt.datetime.now().astimezone() - dt.timedelta(seconds=parse_duration(text))
+    except (ValueError, OverflowError):
+        message = f"{text!r}: expected a date such as 2026-01-31, a time, or an age such as 7d"
+        raise click.BadParameter(message, param_hint=option) from None
+    return moment.strftime("%Y-%m-%dT%H-%M-%S")

@@ -1,0 +1,217 @@
+"""Say what one record of a rollout contributes to a conversation.
+
+codex writes most things twice, once for the model (``response_item``) and once for
+its own screen (``event_msg``); the first is the conversation. Records of kinds we
+do not know are entries too, with every text they hold.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ._records import is_list, is_object, parse_record, text_of
+
+
+class Role(StrEnum):
+    """Who speaks in an entry."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    REASONING = "reasoning"
+    TOOL = "tool"
+    INSTRUCTIONS = "instructions"
+    """What the harness put in front: developer messages, environment, AGENTS.md."""
+    COMPACTED = "compacted"
+    """The summary that replaced older history."""
+    META = "meta"
+    EVENT = "event"
+    OTHER = "other"
+    """Kinds of records that this program does not know."""
+
+
+CONVERSATION = frozenset(
+    {Role.USER, Role.ASSISTANT, Role.REASONING, Role.TOOL, Role.COMPACTED, Role.OTHER}
+)
+"""The roles that make up what was said and done, each thing once."""
+
+_META_KINDS = frozenset(
+    {
+        "session_meta",
+        "turn_context",
+        "world_state",
+        "token_usage_record",
+        "retained_context",
+        "security_risk_score",
+        "inter_agent_communication_metadata",
+    }
+)
+# What codex puts into the first messages of a thread under the user's role.
+_INJECTED = (
+    "<environment_context>",
+    "<user_instructions>",
+    "<permissions instructions>",
+    "<skills_instructions>",
+    "<turn_aborted>",
+    "# AGENTS.md instructions",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing said or done.
+
+    :param role: who speaks.
+    :param kind: the record's own type, the payload's for response items.
+    :param timestamp: RFC 3339 in UTC as written, "" when not said.
+    :param text: what a person would read; control characters are still in it.
+    :param name: of the tool called, else "".
+    :param call_id: joins a tool's call and its output, else "".
+    """
+
+    role: Role
+    kind: str
+    timestamp: str
+    text: str
+    name: str = ""
+    call_id: str = ""
+
+    @property
+    def is_tool_output(self) -> bool:
+        """It is what a tool gave back, not the call."""
+        return self.role is Role.TOOL and self.kind.endswith("_output")
+
+
+def entry_of(record: dict[str, Any]) -> Entry:
+    """Read one record; any shape gives an entry."""
+    kind, stamp = text_of(record.get("type")), text_of(record.get("timestamp"))
+    payload = record.get("payload")
+    if kind == "response_item" and is_object(payload):
+        return _item(payload, stamp)
+    if kind == "compacted" and is_object(payload):
+        return Entry(Role.COMPACTED, kind, stamp, text_of(payload.get("message")))
+    if kind == "event_msg" and is_object(payload):
+        return Entry(Role.EVENT, text_of(payload.get("type")), stamp, all_text(payload))
+    role = Role.META if kind in _META_KINDS else Role.OTHER
+    return Entry(role, kind, stamp, all_text(payload if payload is not None else record))
+
+
+def _item(payload: dict[str, Any], stamp: str) -> Entry:
+    kind = text_of(payload.get("type"))
+    if kind == "message":
+        return _message(payload, stamp)
+    if kind == "reasoning":
+        texts = [_content(payload.get("summary")), _content(payload.get("content"))]
+        return Entry(Role.REASONING, kind, stamp, "\n".join(filter(None, texts)))
+    call_id = text_of(payload.get("call_id"))
+    reader = _TOOLS.get(kind)
+    if reader is not None:
+        return Entry(Role.TOOL, kind, stamp, reader(payload), _tool_name(payload), call_id)
+    return Entry(Role.OTHER, kind, stamp, all_text(payload), call_id=call_id)
+
+
+def _message(payload: dict[str, Any], stamp: str) -> Entry:
+    speaker, text = text_of(payload.get("role")), _content(payload.get("content"))
+    if speaker == "assistant":
+        role = Role.ASSISTANT
+    elif speaker == "user" and not text.lstrip().startswith(_INJECTED):
+        role = Role.USER
+    else:
+        role = Role.INSTRUCTIONS
+    return Entry(role, "message", stamp, text)
+
+
+def _content(value: Any) -> str:
+    """Join the parts of a message; a picture is named by its size."""
+    if not is_list(value):
+        return text_of(value)
+    return "\n".join(filter(None, map(_part, value)))
+
+
+def _part(part: Any) -> str:
+    if not is_object(part):
+        return text_of(part)
+    address = text_of(part.get("image_url"))
+    if address:
+        kind = address[: address.find(";")] if address.startswith("data:") else address[:200]
+        return f"[image {kind.removeprefix('data:')}, {len(address)} bytes]"
+    return text_of(part.get("text"))
+
+
+def _tool_name(payload: dict[str, Any]) -> str:
+    return text_of(payload.get("name")) or text_of(payload.get("type")).removesuffix("_call")
+
+
+def _arguments(payload: dict[str, Any]) -> str:
+    """Arguments are JSON within JSON; a command line is what a person looks for."""
+    written = payload.get("arguments", payload.get("input"))
+    arguments = parse_record(text_of(written).encode()) if isinstance(written, str) else written
+    if not is_object(arguments):
+        return text_of(written)
+    command = arguments.get("cmd", arguments.get("command", arguments.get("input")))
+    rest = {k: v for k, v in arguments.items() if k not in ("cmd", "command", "input")}
+    return "\n".join(filter(None, [_command(command), *(f"{k}: {_value(rest[k])}" for k in rest)]))
+
+
+def _command(command: Any) -> str:
+    if is_list(command):
+        return shlex.join(str(word) for word in command)
+    return "" if command is None else _value(command)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    import orjson
+
+    return orjson.dumps(value).decode()
+
+
+def _output(payload: dict[str, Any]) -> str:
+    output = payload.get("output")
+    if isinstance(output, str) and output.startswith('{"output"'):
+        # codex before 0.40 wrapped the text of its shell tool once more.
+        wrapped = parse_record(output.encode())
+        output = output if wrapped is None else wrapped.get("output")
+    if is_object(output):
+        return _content(output.get("content")) or all_text(output)
+    return _content(output)
+
+
+def _action(payload: dict[str, Any]) -> str:
+    action = payload.get("action")
+    if is_object(action) and "command" in action:
+        return _command(action["command"])
+    return all_text(action)
+
+
+_TOOLS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "function_call": _arguments,
+    "function_call_output": _output,
+    "custom_tool_call": _arguments,
+    "custom_tool_call_output": _output,
+    "local_shell_call": _action,
+    "local_shell_call_output": _output,
+    "web_search_call": _action,
+    "tool_search_call": _arguments,
+    "mcp_tool_call_output": _output,
+}
+
+
+def all_text(value: Any) -> str:
+    """Join every string in a JSON value, in order, keys left out."""
+    return "\n".join(_strings(value))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif is_object(value):
+        for member in value.values():
+            yield from _strings(member)
+    elif is_list(value):
+        for member in value:
+            yield from _strings(member)

@@ -1,0 +1,185 @@
+"""List rollouts in an order with no ties, page by page.
+
+Pages are cut by key, not by count: a cursor names the last rollout shown, and the
+next page holds what comes behind that name. Rollouts made or removed between two
+pages neither repeat nor hide others, also within one second. Ordered by change,
+a rollout that changed meanwhile moves to the front and may be shown twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..kernel import CallerError
+from ._directory import LogicalRollout
+from ._heads import RolloutHead, read_head
+from ._names import RolloutForm, parse_rollout_name
+from ._store import UnreadableDirectory, scan_store
+
+_ARCHIVED = "@archived"
+_Key = tuple[int, str, str, str, bool]
+
+
+class Order(StrEnum):
+    """What a listing is ordered by, newest first."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+
+
+class BadCursorError(CallerError):
+    """A cursor that no listing in this order gave.
+
+    :param cursor: what was given.
+    """
+
+    def __init__(self, cursor: str) -> None:
+        self.cursor = cursor
+        super().__init__(
+            f"{cursor!r} is no cursor: expected the `next` of a page listed in the same order"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which rollouts are wanted; None wants all.
+
+    :param since: first name timestamp wanted, ``YYYY-MM-DD[THH-MM-SS]``, local time.
+    :param until: the first no longer wanted.
+    :param cwd: directory at or below which the agent worked.
+    :param threads: ids of the threads wanted, as when an issue's are known.
+    :param archived: only archived ones, or only active ones.
+    :param form: only plain ones, or only those that exist compressed alone.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    cwd: str | None = None
+    threads: frozenset[str] | None = None
+    archived: bool | None = None
+    form: RolloutForm | None = None
+
+    def fit_name(self, rollout: LogicalRollout) -> bool:
+        """Decide by what the directory says; nothing is opened."""
+        stamp = rollout.name.timestamp
+        return (
+            (self.since is None or stamp >= self.since)
+            and (self.until is None or stamp < self.until)
+            and (self.threads is None or rollout.thread_id in self.threads)
+            and (self.form is None or (self.form is RolloutForm.PLAIN) == rollout.plain)
+        )
+
+    def fit_head(self, head: RolloutHead) -> bool:
+        """Decide by what the rollout says of itself."""
+        if self.cwd is None:
+            return True
+        return head.meta is not None and lies_in(head.meta.cwd, self.cwd)
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One rollout of a page, and its head."""
+
+    rollout: LogicalRollout
+    head: RolloutHead
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Some rollouts, newest first.
+
+    :param entries: at most as many as asked for.
+    :param next: cursor of the next page, None when this is the last.
+    :param unreadable: directories that could not be read and are missing here.
+    """
+
+    entries: list[ListEntry]
+    next: str | None
+    unreadable: list[UnreadableDirectory]
+
+
+def list_rollouts(
+    home: str | os.PathLike[str],
+    filters: Filters | None = None,
+    *,
+    order: Order = Order.CREATED,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> ListPage:
+    """List the rollouts of a home, newest first, in either form.
+
+    :param limit: most entries of a page; None for all.
+    :param cursor: the ``next`` of the page before.
+    :raises BadCursorError: the cursor is none, or of another order.
+    """
+    wanted = filters or Filters()
+    found, unreadable = select_rollouts(home, wanted)
+    key = _created_key if order is Order.CREATED else _updated_key
+    behind = None if cursor is None else _parse_cursor(cursor, order)
+    keyed = sorted(((key(rollout), rollout) for rollout in found), key=_first, reverse=True)
+    if behind is not None:
+        keyed = [pair for pair in keyed if pair[0] < behind]
+    entries: list[ListEntry] = []
+    for _, rollout in keyed:
+        head = read_head(rollout.path)
+        if wanted.fit_head(head):
+            if len(entries) == limit:
+                return ListPage(entries, _cursor_of(entries[-1], key), unreadable)
+            entries.append(ListEntry(rollout, head))
+    return ListPage(entries, None, unreadable)
+
+
+def select_rollouts(
+    home: str | os.PathLike[str], filters: Filters
+) -> tuple[list[LogicalRollout], list[UnreadableDirectory]]:
+    """Find the rollouts whose names fit; the second part of a filter needs their heads."""
+    scan = scan_store(
+        home, active=filters.archived is not True, archived=filters.archived is not False
+    )
+    return [found for found in scan.rollouts if filters.fit_name(found)], scan.unreadable
+
+
+def lies_in(directory: str, above: str) -> bool:
+    """Tell whether a directory is another or lies below it, by their names alone."""
+    return directory == above or directory.startswith(above.rstrip("/") + "/")
+
+
+def _first(pair: tuple[_Key, LogicalRollout]) -> _Key:
+    return pair[0]
+
+
+def _created_key(rollout: LogicalRollout) -> _Key:
+    return (0, *rollout.name.order, not rollout.archived)
+
+
+def _updated_key(rollout: LogicalRollout) -> _Key:
+    return (_mtime(rollout), *rollout.name.order, not rollout.archived)
+
+
+def _mtime(rollout: LogicalRollout) -> int:
+    for path in (rollout.path, rollout.compressed_path, rollout.path):
+        try:
+            return os.stat(path).st_mtime_ns
+        except OSError:
+            continue
+    return 0
+
+
+def _cursor_of(entry: ListEntry, key: Callable[[LogicalRollout], _Key]) -> str:
+    changed, *_ = key(entry.rollout)
+    place = _ARCHIVED if entry.rollout.archived else ""
+    name = entry.rollout.name.plain_name + place
+    return f"{changed}:{name}" if key is _updated_key else name
+
+
+def _parse_cursor(cursor: str, order: Order) -> _Key:
+    changed, _, rest = cursor.rpartition(":")
+    name = parse_rollout_name(rest.removesuffix(_ARCHIVED))
+    if name is None or (order is Order.UPDATED) != (changed.isdecimal() and changed.isascii()):
+        raise BadCursorError(cursor)
+    if changed and order is Order.CREATED:
+        raise BadCursorError(cursor)
+    return (int(changed or 0), *name.order, not rest.endswith(_ARCHIVED))
