@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..kernel import OperatorError, open_lock_file, replace_file, try_lock, unlock
-from ._dirs import open_below, open_child, read_small, set_aside
+from ._dirs import open_below, open_child, read_small, set_aside, sweep_temporaries
 from ._errors import ForeignWorkspace, PathRefused, WorkspaceBusy, operator_errors
 from ._owner import DamagedRecord, OwnerRecord, encode_owner, parse_owner
 from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
@@ -162,6 +162,7 @@ def claim_workspace(
         claim = Claim(paths, key, state_dir or state_directory(), notes, held)
         try:
             if _still_there(paths, held.lock_fd):
+                sweep_temporaries(claim.control_fd)
                 _verify(claim)
                 return claim
         except BaseException:

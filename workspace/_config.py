@@ -8,7 +8,6 @@ follows the shared one; once edited it is the user's and keeps every other byte.
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -92,7 +91,7 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
 
     ``network_access`` is set only where it is missing: an explicit value stays.
     """
-    values = tomllib.loads(text)
+    values = _loads(text)
     wanted = _expected(values, managed, before)
     if wanted == values:
         return text
@@ -104,7 +103,7 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
             if values.get(section, {}).get(key) != value:
                 _in_table(document, section)[key] = value
     result = tomlkit.dumps(document)
-    if tomllib.loads(result) != wanted:
+    if _loads(result) != wanted:
         message = "the edited file does not say what it should"
         raise ValueError(message)
     return result
@@ -119,7 +118,7 @@ def merge_config(ours: str, shared: str, seed: str) -> tuple[str, tuple[str, ...
     """
     import tomlkit
 
-    base, theirs, mine = map(tomllib.loads, (seed, shared, ours))
+    base, theirs, mine = map(_loads, (seed, shared, ours))
     document = tomlkit.parse(ours)
     conflicts: list[str] = []
     _merge_table(cast("MutableMapping[str, Any]", document), mine, theirs, base, (), conflicts)
@@ -130,10 +129,17 @@ def references(shared: str) -> tuple[str, ...]:
     """Return the relative paths that the configuration names, below its own directory."""
     found = {
         value
-        for key, value in _strings(tomllib.loads(shared))
+        for key, value in _strings(_loads(shared))
         if key.endswith(_REFERENCE_ENDINGS) and _is_inside(value)
     }
     return tuple(sorted(found))
+
+
+def _loads(text: str) -> Table:
+    # Imported here: a launch in a healthy home parses nothing.
+    import tomllib
+
+    return tomllib.loads(text)
 
 
 def _expected(values: Table, managed: Managed, before: Managed) -> Table:
@@ -170,7 +176,7 @@ def _union(table: Table, key: str, ours: Sequence[str], before: Sequence[str]) -
 
 
 def _additions(text: str, managed: Managed, before: Managed) -> Managed:
-    values = tomllib.loads(text)
+    values = _loads(text)
     roots = [root for root in _list(_table(values, _SANDBOX), _ROOTS) if root not in before.roots]
     shell = _list(_table(values, _SHELL), _EXCLUDE)
     excluded = [pattern for pattern in shell if pattern not in before.excluded]
@@ -182,7 +188,7 @@ def _additions(text: str, managed: Managed, before: Managed) -> Managed:
 
 def _plain(text: str, before: Managed) -> Table:
     """Return what a file says, managed keys aside."""
-    values = tomllib.loads(text)
+    values = _loads(text)
     sandbox, shell = _table(values, _SANDBOX), _table(values, _SHELL)
     sandbox.pop(_NETWORK, None)
     for table, key, ours in ((sandbox, _ROOTS, before.roots), (shell, _EXCLUDE, before.excluded)):
@@ -196,8 +202,8 @@ def _plain(text: str, before: Managed) -> Table:
 
 def _carry_choice(shared: str, ours: str) -> str:
     """Keep an explicit refusal of network access through a re-seed."""
-    refused = _table(tomllib.loads(ours), _SANDBOX).get(_NETWORK) is False
-    if not refused or _NETWORK in _table(tomllib.loads(shared), _SANDBOX):
+    refused = _table(_loads(ours), _SANDBOX).get(_NETWORK) is False
+    if not refused or _NETWORK in _table(_loads(shared), _SANDBOX):
         return shared
     import tomlkit
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 from collections.abc import Generator
 from pathlib import Path
@@ -18,6 +19,10 @@ from ._errors import PathRefused, operator_errors
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_TEMPORARY = re.compile(
+    r"\.(workspace\.json|owner\.json|threads\.json|home\.json|config\.seed\.toml|config\.toml)"
+    r"\.[0-9a-f]{12}\.tmp|\.[a-z_.-]+\.[0-9a-f]{12}\.link|\.state-[0-9a-f]{12}\.tmp(-[a-z]+)?"
+)
 _LIMIT = 16 * 1024 * 1024
 
 
@@ -95,6 +100,13 @@ def set_aside(name: str, dir_fd: int) -> str:
             number += 1
         else:
             return target
+
+
+def sweep_temporaries(dir_fd: int) -> None:
+    """Remove what killed launches left in a directory of ours; the claim must be held."""
+    for name in filter(_TEMPORARY.fullmatch, os.listdir(dir_fd)):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=dir_fd)
 
 
 def lstat_at(name: str, dir_fd: int) -> os.stat_result | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._config import Managed
-from ._dirs import directory, lstat_at, open_below
+from ._dirs import directory, lstat_at, open_below, sweep_temporaries
 from ._errors import HomeRefused, operator_errors
 from ._home_config import ConfigPlace, heal_config, merge_shared_config
 from ._home_report import HealNotes, HealReport
@@ -84,6 +84,7 @@ def heal_codex_home(
         operator_errors(paths.codex_home),
     ):
         place = ConfigPlace(home_fd, control_fd, paths.codex_home, shared)
+        sweep_temporaries(home_fd)
         _heal_auth(home_fd, shared, notes)
         heal_stores(home_fd, shared, sessions, notes)
         if sessions == "shared":

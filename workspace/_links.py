@@ -32,7 +32,7 @@ def point_at(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
 
 def replace_link(name: str, dir_fd: int, target: Path) -> None:
     """Replace a link by another, with no moment without one."""
-    temporary = f".{name}.{secrets.token_hex(4)}.link"
+    temporary = f".{name}.{secrets.token_hex(6)}.link"
     os.symlink(target, temporary, dir_fd=dir_fd)
     os.rename(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
 

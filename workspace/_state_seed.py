@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import sqlite3
 
 _STATE = re.compile(r"state_\d+\.sqlite")
-_LEFTOVER = re.compile(r"\.state-[0-9a-f]+\.tmp(-wal|-shm|-journal)?")
 _PATIENCE = 5.0
 
 
@@ -38,8 +37,6 @@ def seed_state(home_fd: int, home: Path, shared: Path, notes: HealNotes) -> None
     found = sorted(filter(_STATE.fullmatch, os.listdir(shared)))
     if not found:
         return
-    for name in filter(_LEFTOVER.fullmatch, names):
-        os.unlink(name, dir_fd=home_fd)
     for name in found:
         _snapshot(name, home_fd, home, shared, notes)
 

@@ -148,8 +148,8 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         directory(claim.paths.base, *claim.paths.names) as root_fd,
     ):
         _undo(root_fd, claim, stored)
-        _forget_registration(plan.repo, claim)
-        tip = _check_branch(plan.repo, plan, stored)
+        known = _forget_registration(plan.repo, claim)
+        tip = _check_branch(plan.repo, plan, stored, known)
         preparing = replace(
             stored,
             state="preparing",
@@ -184,8 +184,12 @@ def _reason(claim: Claim) -> str:
     return f"codexlab workspace {os.path.realpath(claim.paths.root)}"
 
 
-def _check_branch(repo: Path, plan: WorkdirPlan, stored: Provenance) -> str | None:
-    """Return where our branch is, None when it is to be made; refuse what is in the way."""
+def _check_branch(repo: Path, plan: WorkdirPlan, stored: Provenance, known: set[str]) -> str | None:
+    """Return where our branch is, None when it is to be made; refuse what is in the way.
+
+    :param known: branches that entries of our own path were on: ours, even where the
+        whole workspace was deleted by hand.
+    """
     branch = str(plan.branch)
     parts = branch.split("/")
     for count in range(1, len(parts)):
@@ -193,12 +197,20 @@ def _check_branch(repo: Path, plan: WorkdirPlan, stored: Provenance) -> str | No
         if resolve_ref(repo, f"refs/heads/{parent}") is not None:
             raise BranchTaken(repo, branch, f"a branch named {parent} exists")
     found = resolve_ref(repo, f"refs/heads/{branch}")
+    ours = stored.branch == branch and stored.repo == str(repo)
+    if ours and stored.state == "preparing":
+        _drop_ref_lock(repo, branch)
     if found is None:
         return None
-    ours = stored.branch == branch and stored.repo == str(repo)
-    if ours and (stored.state == "ready" or found == stored.tip):
+    if branch in known or (ours and (stored.state == "ready" or found == stored.tip)):
         return found
     raise BranchTaken(repo, branch, f"exists (at {found[:12]})")
+
+
+def _drop_ref_lock(repo: Path, branch: str) -> None:
+    """Remove what a git of ours leaves that is killed while making our own branch."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(repo / f"refs/heads/{branch}.lock")
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
@@ -213,12 +225,15 @@ def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
         remove_tree("workdir", root_fd)
 
 
-def _forget_registration(repo: Path, claim: Claim) -> None:
-    """Drop the repository's entry for our workdir when the workdir itself is gone.
+def _forget_registration(repo: Path, claim: Claim) -> set[str]:
+    """Drop the repository's entries for our workdir, which itself is gone.
 
     Ours is told by its ``gitdir``, or by the lock's reason where git was killed
     before writing that. Never ``git worktree prune``: it takes others' entries too.
+
+    :returns: the branches those entries were on.
     """
+    branches: set[str] = set()
     marker = f"{os.path.realpath(claim.paths.root)}/workdir/.git"
     try:
         with directory(repo, "worktrees") as entries_fd:
@@ -226,10 +241,12 @@ def _forget_registration(repo: Path, claim: Claim) -> None:
                 place = repo / "worktrees" / name
                 pointer = _text(place / "gitdir")
                 if pointer == marker or (not pointer and _text(place / "locked") == _reason(claim)):
+                    branches.add(_text(place / "HEAD").removeprefix("ref: refs/heads/"))
                     with operator_errors(place):
                         remove_tree(name, entries_fd)
     except FileNotFoundError:
-        return
+        pass
+    return branches
 
 
 def _text(path: Path) -> str:
@@ -245,6 +262,7 @@ def _take_back(
     assert plan.repo is not None
     _undo(root_fd, claim, preparing)
     _forget_registration(plan.repo, claim)
+    _drop_ref_lock(plan.repo, str(plan.branch))
     if preparing.tip == plan.base:
         # Only while it still is where we made it, compared by git in one step.
         ask_git(plan.repo, "update-ref", "-d", f"refs/heads/{plan.branch}", str(plan.base))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from codexlab.kernel import try_lock
 from codexlab.workspace import (
     Claim,
     ForeignWorkspace,
@@ -155,18 +156,15 @@ def test_torn_metadata_is_kept_aside_and_written_anew(
 def test_a_workspace_moved_away_while_being_claimed_is_not_entered(
     paths: WorkspacePaths, key: WorkspaceKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from codexlab.workspace import _claim
-
     claim_workspace(paths, key).release()
     moved: list[Path] = []
-    real = _claim.try_lock
 
     def lock_after_gc(fd: int) -> bool:
         if not moved:
             moved.append(paths.root.rename(paths.root.with_name("moved")))
-        return real(fd)
+        return try_lock(fd)
 
-    monkeypatch.setattr(_claim, "try_lock", lock_after_gc)
+    monkeypatch.setattr("codexlab.workspace._claim.try_lock", lock_after_gc)
     claim = claim_workspace(paths, key)
     assert os.fstat(claim.lock_fd).st_ino == paths.lock.stat().st_ino
     claim.release()

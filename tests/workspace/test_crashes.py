@@ -1,0 +1,246 @@
+"""kill -9 at every step of preparing and healing, the steps found by tracing.
+
+By default every fifth step is tried; ``CODEXLAB_EVERY_STEP=1`` tries them all (two minutes).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from codexlab.workspace import (
+    WorkspaceKey,
+    WorkspacePaths,
+    choose_workdir,
+    claim_workspace,
+    heal_codex_home,
+    inspect_start,
+    locate_workspace,
+    prepare_workdir,
+)
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+STRIDE = 1 if os.environ.get("CODEXLAB_EVERY_STEP") else 5
+KEY = WorkspaceKey("shop", "123", "codex")
+CHANGING = (
+    "mkdir,mkdirat,rename,renameat,renameat2,symlinkat,link,linkat,unlink,unlinkat,rmdir,"
+    "write,pwrite64,fsync,fdatasync,ftruncate,fchmod,flock,vfork,clone"
+)
+LAUNCH = """
+import os, sys
+from pathlib import Path
+import codexlab.workspace as w
+base, start = Path(sys.argv[1]), Path(sys.argv[2])
+key = w.WorkspaceKey("shop", "123", "codex")
+paths = w.locate_workspace(base / "workspaces", key)
+plan = w.choose_workdir(w.inspect_start(start), paths)
+import tomllib, tomlkit, sqlite3
+os.path.exists("/the/launch/begins/here")
+claim = w.claim_workspace(paths, key)
+w.prepare_workdir(claim, plan)
+(paths.codex_home / "sessions").mkdir(parents=True)
+for name in ("one", "two"):
+    (paths.codex_home / f"sessions/{name}.jsonl").write_text(name)
+w.heal_codex_home(paths, base / "home", writable_roots=["/cache"])
+claim.release()
+"""
+GIT = """#!/bin/sh
+case "$*" in
+*"worktree add"*) exec strace -f -qq -o "$TRACE" -e "$INJECT" {git} "$@" ;;
+*) exec {git} "$@" ;;
+esac
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Everything one launch touches, in a directory of its own."""
+
+    base: Path
+
+    @property
+    def repo(self) -> Path:
+        return self.base / "repo"
+
+    @property
+    def home(self) -> Path:
+        return self.base / "home"
+
+    @property
+    def paths(self) -> WorkspacePaths:
+        return locate_workspace(self.base / "workspaces", KEY)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[[], Place]:
+    template = make_repo("template", commits=2)
+
+    def make() -> Place:
+        place = Place(tmp_path / "place")
+        shutil.rmtree(place.base, ignore_errors=True)
+        shutil.copytree(template, place.repo)
+        place.home.mkdir()
+        (place.home / "auth.json").write_text("{}")
+        (place.home / "AGENTS.md").write_text("x")
+        (place.home / "config.toml").write_text('model = "m"\n')
+        database = sqlite3.connect(place.home / "state_5.sqlite")
+        database.execute("create table t (x)")
+        database.close()
+        return place
+
+    return make
+
+
+def launch(place: Place, *before: str, **environ: str) -> int:
+    command = [*before, sys.executable, "-c", LAUNCH, str(place.base), str(place.repo)]
+    done = subprocess.run(
+        command, env={**os.environ, **environ}, capture_output=True, check=False, timeout=60
+    )
+    return done.returncode
+
+
+def steps(trace: Path) -> Iterator[tuple[str, int]]:
+    """Yield (system call, how often it was made by then) after the launch's beginning."""
+    seen: Counter[str] = Counter()
+    begun = False
+    lines = trace.read_text(errors="replace").splitlines()
+    ours = lines[0].split()[0]
+    for line in lines:
+        begun = begun or "/the/launch/begins/here" in line
+        if match := re.match(rf"{ours} +(\w+)\(", line):
+            seen[match[1]] += 1
+            if begun and match[1] in CHANGING.split(","):
+                yield match[1], seen[match[1]]
+
+
+def wait_until_dead_processes_let_go(paths: WorkspacePaths) -> None:
+    """An orphan of a killed git drops its lock a moment after its parent is gone."""
+    with contextlib.suppress(FileNotFoundError), open(paths.lock) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def check(place: Place, git: Callable[..., str], where: object) -> None:
+    """Launch again and look at everything."""
+    paths = place.paths
+    rollouts = {path.name for path in paths.codex_home.glob("sessions/*.jsonl")}
+    rollouts |= {path.name for path in place.home.glob("sessions/*.jsonl")}
+    wait_until_dead_processes_let_go(paths)
+    claim = claim_workspace(paths, KEY)
+    workdir = prepare_workdir(claim, choose_workdir(inspect_start(place.repo), paths))
+    heal_codex_home(paths, place.home, writable_roots=["/cache"])
+    assert heal_codex_home(paths, place.home, writable_roots=["/cache"]).healthy, where
+    claim.release()
+    assert git(workdir.path, "status", "--porcelain") == "", where
+    git(workdir.path, "commit", "-q", "--allow-empty", "-m", "the branch can be written")
+    assert git(place.repo, "worktree", "list").count("codexlab/123/codex") == 1, where
+    found = sorted(path.name for path in workdir.path.iterdir())
+    assert found == [".git", "file0.txt", "file1.txt"], where
+    config = tomllib.loads((paths.codex_home / "config.toml").read_text())
+    assert config["sandbox_workspace_write"]["writable_roots"] == ["/cache"], where
+    assert (paths.codex_home / "sessions").readlink() == place.home / "sessions", where
+    for rollout in (place.home / "sessions").iterdir():
+        assert rollout.read_text() in ("", rollout.stem), where
+    assert {path.name for path in (place.home / "sessions").iterdir()} >= rollouts, where
+    leftovers = [
+        path
+        for top in (paths.root, place.home)
+        for path in top.rglob("*")
+        if path.name.endswith((".tmp", ".link")) or ".aside" in path.name
+    ]
+    assert leftovers == [], where
+
+
+def test_killed_at_every_step_of_ours_the_next_launch_is_whole(
+    fresh: Callable[[], Place], tmp_path: Path, git: Callable[..., str]
+) -> None:
+    trace = tmp_path / "trace"
+    place = fresh()
+    strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", str(trace), "-e")
+    assert launch(place, *strace, f"trace={CHANGING},stat,newfstatat") == 0
+    points = list(steps(trace))
+    assert len(points) > 50
+    killed = 0
+    for call, count in points[::STRIDE]:
+        place = fresh()
+        inject = f"inject={call}:signal=KILL:when={count}"
+        killed += launch(place, *strace, inject) == -9
+        check(place, git, (call, count))
+    assert killed > len(points) // STRIDE * 0.9
+
+
+@pytest.mark.parametrize("survivor", ["launch", "nobody"])
+def test_git_killed_at_every_step_of_adding_a_worktree_leaves_nothing_half_made(
+    survivor: str,
+    fresh: Callable[[], Place],
+    tmp_path: Path,
+    git: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With ``nobody`` the launch dies in the same moment as git."""
+    wrapper, trace = tmp_path / "bin/git", tmp_path / "trace"
+    wrapper.parent.mkdir()
+    wrapper.write_text(GIT.format(git=shutil.which("git")))
+    wrapper.chmod(0o755)
+    place = fresh()
+    path = f"{wrapper.parent}:{os.environ['PATH']}"
+
+    def run(inject: str) -> int:
+        return launch(place, PATH=path, TRACE=str(trace), INJECT=inject)
+
+    assert run(f"trace={CHANGING},openat") == 0
+    points = sorted(set(git_steps(trace)))
+    assert len(points) > 20
+    for call, count in points[::STRIDE]:
+        place = fresh()
+        if survivor == "launch":
+            run(f"inject={call}:signal=KILL:when={count}")
+        else:
+            kill_all_at(place, f"inject={call}:signal=STOP:when={count}", path, trace)
+        check(place, git, (call, count))
+
+
+def git_steps(trace: Path) -> Iterator[tuple[str, int]]:
+    """Yield (system call, count) for each process of a trace: strace counts per process."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for line in trace.read_text(errors="replace").splitlines():
+        if match := re.match(r"(\d+) +(\w+)\(", line):
+            seen[match[1], match[2]] += 1
+            if match[2] != "openat" or "O_CREAT" in line:
+                yield match[2], seen[match[1], match[2]]
+
+
+def kill_all_at(place: Place, inject: str, path: str, trace: Path) -> None:
+    """Stop the first git process that comes to a step, then kill the whole launch."""
+    trace.unlink()
+    os.mkfifo(trace)
+    command = [sys.executable, "-c", LAUNCH, str(place.base), str(place.repo)]
+    environ = {**os.environ, "PATH": path, "TRACE": str(trace), "INJECT": inject}
+    process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
+    pids: set[int] = set()
+    with open(trace) as lines:
+        for line in lines:
+            pids.add(int(line.split()[0]))
+            if "stopped by SIGSTOP" in line:
+                break
+        for pid in (process.pid, *pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        lines.read()  # strace has closed its end, so all it traced are gone
+    trace.unlink()
+    trace.touch()
