@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 
 import click
@@ -81,11 +82,11 @@ def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -
         if verdict.action != "dropped" and verdict.rule != "codexlab"
     }
     if null:
-        stream = click.get_binary_stream("stdout")
-        stream.write(b"".join(os.fsencode(f"{n}={v}") + b"\0" for n, v in sorted(values.items())))
+        lines = (os.fsencode(f"{name}={value}") + b"\0" for name, value in sorted(values.items()))
+        sys.stdout.buffer.write(b"".join(lines))
         return
     text = render_exports(shell or shell_of(os.environ.get("SHELL", "")), values, ())
-    click.get_binary_stream("stdout").write(os.fsencode(text))
+    sys.stdout.buffer.write(os.fsencode(text))
 
 
 def _request(arguments: Sequence[str]) -> LaunchRequest:
