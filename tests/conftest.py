@@ -21,7 +21,7 @@ import pytest
 from support.lab import Lab
 from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
 from support.model_server import ModelFactory, ModelServer, Script
-from support.real_codex import CHECKOUT, CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
+from support.real_codex import CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
 from support.repositories import GIT_ENVIRON, make_repository
 from support.unprivileged import Unprivileged, give, why_not
 
@@ -40,6 +40,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Give back what :func:`pytest_configure` took."""
     if _WARDEN in config.stash:
         config.stash[_WARDEN].leave()
+    if not hasattr(config, "workerinput"):  # the last to go, also under xdist
+        with contextlib.suppress(OSError):
+            _scratch_base().rmdir()
 
 
 @pytest.fixture(autouse=True)
@@ -62,11 +65,11 @@ def leak_check(request: pytest.FixtureRequest, scratch: Path) -> Iterator[None]:
 def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory of the test's own, on a real filesystem and with a short path.
 
-    It does not lie below TMPDIR, where codex cannot set up its sandbox. The test
-    process itself is pointed at it: HOME, XDG, TMPDIR, and no name of any agent.
+    It lies outside every checkout, and not below TMPDIR, where codex cannot set up
+    its sandbox. The test process itself is pointed at it: HOME, XDG, TMPDIR, and
+    no name of any agent.
     """
-    base = Path(os.environ.get("CODEXLAB_TEST_SCRATCH") or CHECKOUT / "build" / "test-scratch")
-    path = base / secrets.token_hex(4)
+    path = _scratch_base() / secrets.token_hex(4)
     for name in ("home", "run", "tmp"):
         (path / name).mkdir(parents=True, mode=0o700)
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
@@ -75,6 +78,10 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv(name, value)
     yield path
     remove_tree(path)
+
+
+def _scratch_base() -> Path:
+    return Path(os.environ.get("CODEXLAB_TEST_SCRATCH") or f"/var/tmp/codexlab-{os.getuid()}")
 
 
 def remove_tree(path: Path) -> None:

@@ -35,6 +35,7 @@ def direct_answer(lab: Lab, command: list[str]) -> bytes:
     environ = {**lab.environ, "CODEX_HOME": str(lab.workspace / "codex-home")}
     with subprocess.Popen(
         command,
+        bufsize=0,
         cwd=lab.workspace / "workdir",
         env=environ,
         stdin=subprocess.PIPE,

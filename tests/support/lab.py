@@ -66,6 +66,7 @@ class Lab:
             try:
                 process = subprocess.Popen(
                     self.argv(["--events", str(write_end), *flags], command),
+                    bufsize=0,  # so that reading a line takes nothing from communicate()
                     cwd=self.cwd,
                     env=self.environ,
                     stdin=stdin,

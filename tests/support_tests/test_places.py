@@ -24,6 +24,10 @@ def test_the_scratch_does_not_lie_below_the_temporary_directory(scratch: Path) -
     assert not scratch.is_relative_to(tempfile.gettempdir())
 
 
+def test_the_scratch_lies_outside_every_checkout(scratch: Path) -> None:
+    assert not [path for path in scratch.parents if (path / ".git").exists()]
+
+
 def test_a_socket_path_fits_below_the_runtime_directory(scratch: Path) -> None:
     longest = scratch / "run" / f"codexlab-{os.getuid()}" / "01234567" / "socket"
     assert len(os.fsencode(longest)) <= 107
