@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from ..env import parse_assignment, parse_env_file
 from ..kernel import CallerError
 from ..supervisor import LaunchRequest
 from ._settings import PREFIX, LaunchSettings, read_settings
@@ -128,13 +127,7 @@ def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocati
 def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocation:
     dry_run, as_json = values.pop("dry_run"), values.pop("as_json")
     command = tuple(values.pop("command"))
-    extra = {
-        "pass_names": values.pop("pass_names"),
-        "set_values": tuple(parse_assignment(text) for text in values.pop("assignments")),
-        "file_values": tuple(
-            pair for path in values.pop("env_file") for pair in parse_env_file(path)
-        ),
-    }
+    extra = _environment_flags(values)
     cwd = _current_directory()
     flags = {name: value for name, value in values.items() if value is not None}
     settings = read_settings(flags, environ, cwd)
@@ -147,6 +140,20 @@ def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocatio
     if not settings.issue:
         raise UsageError("no issue: expected --issue TEXT, the task this run belongs to")
     return Invocation(_request(settings, command, environ, cwd, extra), dry_run, as_json)
+
+
+def _environment_flags(values: dict[str, Any]) -> dict[str, Any]:
+    names, assignments = values.pop("pass_names"), values.pop("assignments")
+    files = values.pop("env_file")
+    if not assignments and not files:
+        return {"pass_names": names}
+    from ..env import parse_assignment, parse_env_file
+
+    return {
+        "pass_names": names,
+        "set_values": tuple(parse_assignment(text) for text in assignments),
+        "file_values": tuple(pair for path in files for pair in parse_env_file(path)),
+    }
 
 
 def _current_directory() -> Path:

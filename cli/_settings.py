@@ -15,7 +15,6 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from ..env import parse_assignment
 from ..kernel import CallerError
 from ._config_files import (
     PROJECT_KEYS,
@@ -54,6 +53,8 @@ def _split_names(value: object) -> object:
 
 def _split_pairs(value: object) -> object:
     if isinstance(value, str):
+        from ..env import parse_assignment
+
         return tuple(
             parse_assignment(pair, f"{PREFIX}SET_ENV") for pair in value.split(",") if pair
         )

@@ -45,9 +45,12 @@ def _start_reading() -> tuple[int, int]:
 
 
 def _read_and_answer(answer: int) -> int:
+    environ = dict(os.environ)
+    # Looking for plugins reads the metadata of every installed distribution.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     from ._launch_options import read_invocation
 
-    invocation = read_invocation(sys.argv[1:], os.environ)
+    invocation = read_invocation(sys.argv[1:], environ)
     if isinstance(invocation, int):
         return invocation
     if invocation.dry_run:

@@ -18,6 +18,7 @@ from ._containment import (
     signal_members,
     wait_empty,
 )
+from ._custody import Custody, finish_lost_run
 from ._durable import fsync_directory, replace_file, write_all
 from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
 from ._file_lease import (
@@ -31,6 +32,7 @@ from ._file_lease import (
 from ._flock import flock_holders, open_lock_file, try_lock, unlock
 from ._guardian import run_guarded
 from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
+from ._lazy import import_on_use
 from ._libc import (
     is_child_subreaper,
     rename_noreplace,
@@ -45,6 +47,7 @@ __all__ = [
     "CallerError",
     "Channel",
     "CodexlabError",
+    "Custody",
     "InternalError",
     "LeaseAnswer",
     "Message",
@@ -58,10 +61,12 @@ __all__ = [
     "discard_leaf",
     "end",
     "filesystem_type",
+    "finish_lost_run",
     "flock_holders",
     "fsync_directory",
     "has_coherent_leases",
     "identify",
+    "import_on_use",
     "is_child_subreaper",
     "is_read_lease_unbroken",
     "is_running",

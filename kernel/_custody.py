@@ -69,14 +69,15 @@ def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ..
 
 
 def _write_record(custody: Custody, contained: dict[str, Any]) -> None:
-    ended = {
-        "reason": "supervisor-lost",
-        "exit_status": 125,
-        "agent_outcome": "failed",
-        "finished": _now(),
-        "contained": contained,
-    }
-    _patch_json(custody.record, ended)
+    content = _read_json(custody.record)
+    if content.get("reason") is None:
+        content |= {
+            "reason": "supervisor-lost",
+            "exit_status": 125,
+            "agent_outcome": "failed",
+            "finished": _now(),
+        }
+    _write_json(custody.record, {**content, "contained": contained})
 
 
 def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
@@ -116,17 +117,22 @@ def _release(custody: Custody) -> None:
 
     shutil.rmtree(custody.temporary, ignore_errors=True)
     with contextlib.suppress(OSError, ValueError):
-        _patch_json(custody.owner, {"contained": True})
+        _write_json(custody.owner, {**_read_json(custody.owner), "contained": True})
     for fd in custody.locks:
         unlock(fd)
 
 
-def _patch_json(path: str, changes: dict[str, Any]) -> None:
+def _read_json(path: str) -> dict[str, Any]:
     import json
 
     with open(path, "rb") as file:
-        content = json.load(file)
-    replace_file(path, json.dumps({**content, **changes}, indent=2).encode() + b"\n")
+        return dict(json.load(file))
+
+
+def _write_json(path: str, content: dict[str, Any]) -> None:
+    import json
+
+    replace_file(path, json.dumps(content, indent=2).encode() + b"\n")
 
 
 def _now() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 
 
 def fsync_directory(path: str | int) -> None:
@@ -39,7 +38,7 @@ def replace_file(
     A symbolic link at ``name`` is replaced, not followed.
     """
     directory, leaf = os.path.split(name)
-    temporary = os.path.join(directory, f".{leaf}.{secrets.token_hex(6)}.tmp")
+    temporary = os.path.join(directory, f".{leaf}.{os.urandom(6).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(temporary, flags, mode, dir_fd=dir_fd)
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ctypes
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -15,10 +18,14 @@ _RENAME_NOREPLACE = 1
 
 @cache
 def _libc() -> ctypes.CDLL:
+    import ctypes
+
     return ctypes.CDLL(None, use_errno=True)
 
 
 def _check(result: int, *paths: str) -> None:
+    import ctypes
+
     if result == -1:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno), *paths[:1])
@@ -34,6 +41,8 @@ def set_child_subreaper(enabled: bool = True) -> None:
 
 def is_child_subreaper() -> bool:
     """Tell whether this process adopts its orphaned descendants."""
+    import ctypes
+
     flag = ctypes.c_int()
     _check(_libc().prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0))
     return bool(flag.value)

@@ -5,11 +5,18 @@ the table that alone decides; ``_ladder`` how a run is ended; ``_exit`` what tha
 means for the exit status.
 """
 
-from ._describe import describe_plan
-from ._exit import EXIT_FAILED, ExitReport
-from ._launch import launch
-from ._plan import Plan, plan_run
-from ._request import LaunchRequest
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..kernel import import_on_use
+
+if TYPE_CHECKING:
+    from ._describe import describe_plan
+    from ._exit import EXIT_FAILED, ExitReport
+    from ._launch import launch
+    from ._plan import Plan, plan_run
+    from ._request import LaunchRequest
 
 __all__ = [
     "EXIT_FAILED",
@@ -20,3 +27,14 @@ __all__ = [
     "launch",
     "plan_run",
 ]
+
+__getattr__ = import_on_use(
+    __name__,
+    {
+        "_describe": ("describe_plan",),
+        "_exit": ("EXIT_FAILED", "ExitReport"),
+        "_launch": ("launch",),
+        "_plan": ("Plan", "plan_run"),
+        "_request": ("LaunchRequest",),
+    },
+)

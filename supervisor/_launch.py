@@ -21,6 +21,7 @@ from ._link import GuardianLink
 from ._plan import Plan, plan_run
 from ._request import LaunchRequest
 from ._run import run_agent
+from ._stdin import check_stdin
 
 Tell = Callable[[str], None]
 
@@ -51,7 +52,7 @@ async def _launch(request: LaunchRequest, link: GuardianLink, tell: Tell) -> int
         plan = await unless_cancelled(link, lambda: anyio.to_thread.run_sync(plan_run, request))
         events = _open_events(plan)
         events.emit("run.planned", command=list(request.command), workspace=str(plan.paths.root))
-        _check_command_early(plan)
+        _check_early(plan)
         claim = await unless_cancelled(
             link, lambda: claim_with_patience(plan.paths, plan.key, request.wait)
         )
@@ -89,8 +90,9 @@ def _open_events(plan: Plan) -> EventLog:
     return events
 
 
-def _check_command_early(plan: Plan) -> None:
-    """Find a missing command before anything is made for it."""
+def _check_early(plan: Plan) -> None:
+    """Find a missing command or stdin before anything is made for them."""
+    check_stdin(plan.request.stdin)
     name = plan.request.command[0]
     if not needs_workdir(name):
         resolve_command(name, plan.request.environ.get("PATH", os.defpath), plan.paths.workdir)

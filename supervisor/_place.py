@@ -27,7 +27,7 @@ from ._agents import RESUME, expand_resume
 from ._environment import Routing, build_run_environment, decide_routing
 from ._events import now_text
 from ._plan import Plan
-from ._temporary import create_temporary
+from ._temporary import choose_temporary
 
 KEPT_RUNS = 50
 
@@ -85,7 +85,7 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     for warning in home.warnings:
         tell(warning)
     thread = _resumable_thread(plan, workdir.path, tell)
-    temporary = create_temporary(plan.request.environ)
+    temporary = choose_temporary(plan.request.environ)
     environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
     plan.run_directory.mkdir(mode=0o700, parents=True)
     prune_runs(plan.paths, KEPT_RUNS)

@@ -39,7 +39,7 @@ from ._record import RunRecord, describe_exit, describe_git
 from ._session import SessionWatcher
 from ._streams import DELIVERY_LIMIT, Streams
 from ._survivors import GRACE, PATIENCE, end_survivors
-from ._temporary import remove_temporary
+from ._temporary import create_temporary, remove_temporary
 from ._watch import Watch
 
 Tell = Callable[[str], None]
@@ -108,7 +108,7 @@ class _AgentRun:
         self._open_record()
 
     def _take_possession(self) -> None:
-        swept = end_survivors(self._claim.previous)
+        swept = end_survivors(self._claim.previous, self._plan.paths)
         if swept and self._claim.previous:
             self._tell(f"ended {swept} processes left by run {self._claim.previous.run_id}")
         self._leaf, self._no_leaf = open_leaf(self._plan.run_id, self._plan.request.containment)
@@ -138,6 +138,7 @@ class _AgentRun:
             argv=list(place.argv),
             workdir=asdict(place.workdir),
             resumed=place.thread,
+            temporary=place.temporary,
             containment={
                 "mechanism": self._owner.mechanism,
                 "leaf": self._leaf,
@@ -185,6 +186,7 @@ class _AgentRun:
         """Start the agent inside its containment."""
         self._record.write(durable=False)
         self._give_custody(self._place.temporary)
+        create_temporary(self._place.temporary)
         reply = await self._ask_spawn()
         if reply["event"] == "spawn-failed" and reply["step"] == "cgroup" and self._leaf:
             problem = os.strerror(reply["errno"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from ..kernel import Scope, members
+from ..kernel import CodexlabError, Scope, members
 
 # Soon after the start, then ever more seldom: a quiet run must not be woken.
 _DELAYS = (0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -71,7 +71,8 @@ class SessionWatcher:
 
         try:
             meta = read_session_meta(path)
-        except (OSError, ValueError):
+        except (OSError, CodexlabError):
+            # Still empty, or not a rollout after all: nothing to learn here yet.
             return False
         cwd = Path(os.path.realpath(meta.cwd))
         return cwd == self._workdir or self._workdir in cwd.parents

@@ -38,6 +38,15 @@ def open_stdin(choice: str, command: Sequence[str], agent: str) -> tuple[int, st
     return _open_null(), PIPE_DROPPED
 
 
+def check_stdin(choice: str) -> None:
+    """Find an unreadable file before anything is made for the run.
+
+    :raises PlaceUnusable: the file cannot be read.
+    """
+    if choice not in ("auto", "inherit", "null"):
+        os.close(_open_file(choice))
+
+
 def _open_null() -> int:
     return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 

@@ -2,39 +2,75 @@
 
 A free lock proves nothing about descendants: agents close inherited
 descriptors. So whoever obtains the lock reads the previous owner's record, and
-where that run was not proven ``contained``, looks for its cgroup and its tag.
+where that run was not proven ``contained``, ends its cgroup and its tag, and
+finishes its record.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-from ..kernel import Scope, discard_leaf, end
-from ..workspace import OwnerRecord
+from ..kernel import Custody, Scope, boot_id, discard_leaf, end, finish_lost_run, members
+from ..workspace import OwnerRecord, WorkspacePaths
 from ._errors import SurvivorsLeft
+from ._record import read_record
 
 GRACE = 3.0
 PATIENCE = 10.0
 
 
-def end_survivors(previous: OwnerRecord | None) -> int:
-    """End the processes of a run that is provably dead; we hold its lock.
+def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = None) -> int:
+    """End the processes of a run that is provably dead, because we hold its lock.
 
-    :returns: how many there were.
+    :param paths: the workspace, when the run was one of it; its record is then
+        finished and its temp directory removed.
+    :returns: how many processes there were.
     :raises SurvivorsLeft: some cannot be ended; nothing may start beside them.
     """
     if previous is None or previous.contained:
         return 0
-    leaf = previous.cgroup
-    scope = Scope(previous.run_id, leaf if leaf and _is_leaf_of(leaf, previous.run_id) else None)
-    found, left = end(scope, grace=GRACE, patience=PATIENCE)
+    scope = Scope(previous.run_id, _leaf_of(previous))
+    found = len(members(scope))
+    if paths is not None:
+        left = finish_lost_run(_custody_of(previous, paths, scope), scope)
+    else:
+        _, left = end(scope, grace=GRACE, patience=PATIENCE)
     if left:
         raise SurvivorsLeft(previous.run_id, tuple(process.pid for process in left))
     discard_leaf(scope)
     return found
 
 
-def _is_leaf_of(leaf: str, run_id: str) -> bool:
-    # The record is a file: only a group that carries the run's own name is ended.
-    return Path(leaf).name == f"codexlab-{run_id}" and os.path.isdir(leaf)
+def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> Custody:
+    directory = paths.runs / previous.run_id
+    temporary = str((read_record(directory) or {}).get("temporary"))
+    return Custody(
+        run_id=previous.run_id,
+        leaf=scope.leaf,
+        record=os.fspath(directory / "record.json"),
+        owner=os.fspath(paths.owner),
+        events=os.fspath(directory / "events.ndjson"),
+        temporary=temporary if _is_temporary(temporary) else "",
+    )
+
+
+def _leaf_of(previous: OwnerRecord) -> str | None:
+    """Return the run's cgroup, if it is there and carries the run's own name.
+
+    The record is a file, and group names of an earlier boot mean nothing now.
+    """
+    leaf = previous.cgroup
+    if (
+        leaf is None
+        or previous.boot_id != boot_id()
+        or Path(leaf).name != f"codexlab-{previous.run_id}"
+    ):
+        return None
+    return leaf if os.path.isdir(leaf) else None
+
+
+def _is_temporary(path: str) -> bool:
+    name = re.fullmatch(rf"/.*/codexlab-{os.getuid()}/[0-9a-f]{{8}}", path)
+    return name is not None and not os.path.islink(path)
