@@ -114,7 +114,7 @@ def environment(
     text = store.render_exports(chosen, exports.variables, exports.removed)
     if not no_mkdir:
         for directory in exports.directories:
-            store.make_below_root(layout.root, store.below(layout.root, directory))
+            store.make_below_root(standing.root, store.below(layout.root, directory))
     if as_json:
         text = _dump({"set": exports.variables, "unset": sorted(exports.removed)})
     click.echo(text, nl=False)
@@ -172,7 +172,7 @@ def setup(root: str | None, as_json: bool, applies: bool) -> None:
     standing = _stand(root)
     if standing.repository is None:
         raise NoRepository(Path.cwd())
-    plan = store.plan_setup(standing.layout, standing.repository)
+    plan = store.plan_setup(standing.root, standing.layout, standing.repository)
     backup = store.apply_setup(plan) if applies else None
     if as_json:
         click.echo(_dump(_setup_document(plan, applied=applies, backup=backup)), nl=False)
@@ -224,7 +224,10 @@ def clean(
     if standing.root.fallback_reason:
         click.echo(f"codexlab: {standing.root.fallback_reason}; left alone", err=True)
     findings = store.plan_clean(
-        standing.root.path, standing.repository, options, store.Deadline(seconds)
+        standing.root if standing.root.path else None,
+        standing.repository,
+        options,
+        store.Deadline(seconds),
     )
     if applies:
         receipts = _receipts_file()

@@ -21,10 +21,14 @@ class ArtifactRoot:
     :param path: the usable root, absolute, or None.
     :param fallback_reason: why a root that was asked for is not used; to be shown. None
         when it is used, and when none was asked for.
+    :param identity: device and inode of the directory that was looked at. Whatever is done
+        below the root later is done only if that directory is still there: an unmounted
+        volume would leave its mount point, on the system disk, in the root's place.
     """
 
     path: Path | None
     fallback_reason: str | None = None
+    identity: tuple[int, int] | None = None
 
 
 def open_artifact_root(
@@ -39,8 +43,8 @@ def open_artifact_root(
         a root that is missing because its volume is not mounted would otherwise come into
         being on the system disk.
 
-    Not promised: that it is still so in a moment. Whoever creates directories below the
-    root uses ``codexlab.env.artifacts.make_below_root``, which never creates the root.
+    Not promised: that it is still so in a moment. ``codexlab.env.artifacts`` takes this
+    value and works below the root only while the same directory is there.
     """
     path = environment.get(ARTIFACT_ROOT_VARIABLE, "")
     if not path:
@@ -48,7 +52,8 @@ def open_artifact_root(
     volume = expected_volume or environment.get(VOLUME_VARIABLE) or None
     problem = _problem_of_text(path) or _problem_on_disk(path) or _problem_of_volume(path, volume)
     if problem is None:
-        return ArtifactRoot(Path(path))
+        found = os.stat(path)
+        return ArtifactRoot(Path(path), identity=(found.st_dev, found.st_ino))
     return ArtifactRoot(None, f"{ARTIFACT_ROOT_VARIABLE}={path!r}: {problem}")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from .._cargo import OWN_NAME, safe_repo_name
+from ._below import Root, path_of
 from ._layout import TEMPORARY
 from ._repository import Repository
 
@@ -30,14 +31,14 @@ class Candidate:
     """
 
     category: Category
-    base: Path
+    base: Root
     names: tuple[str, ...]
     leased: bool = False
 
     @property
     def path(self) -> Path:
         """Return the whole path."""
-        return self.base.joinpath(*self.names)
+        return path_of(self.base).joinpath(*self.names)
 
 
 _IN_TREE: tuple[tuple[str, ...], ...] = (
@@ -49,7 +50,7 @@ _IN_TREE: tuple[tuple[str, ...], ...] = (
 
 
 def find_candidates(
-    root: Path | None, repository: Repository | None, *, every_repository: bool
+    root: Root | None, repository: Repository | None, *, every_repository: bool
 ) -> list[Candidate]:
     """List what is there, links left out. Reads directories, changes nothing.
 
@@ -66,16 +67,16 @@ def find_candidates(
 
 
 def _repositories(
-    root: Path, repository: Repository | None, *, every_repository: bool
+    root: Root, repository: Repository | None, *, every_repository: bool
 ) -> Iterable[str]:
     if repository is not None and not every_repository:
         return (safe_repo_name(repository.name),)
-    return [name for name in _directories(root / "local") if name != OWN_NAME]
+    return [name for name in _directories(path_of(root) / "local") if name != OWN_NAME]
 
 
-def _of_repository(root: Path, repo: str) -> Iterator[Candidate]:
+def _of_repository(root: Root, repo: str) -> Iterator[Candidate]:
     below_repo = ("local", repo)
-    base = root.joinpath(*below_repo)
+    base = path_of(root).joinpath(*below_repo)
     for host in _directories(base / "cargo-target"):
         yield Candidate("cargo", root, (*below_repo, "cargo-target", host), leased=True)
     for key in _directories(base / "worktrees"):
@@ -89,9 +90,9 @@ def _of_repository(root: Path, repo: str) -> Iterator[Candidate]:
         yield Candidate("exec-harness", root, (*below_repo, "exec-harness", "output"))
 
 
-def _temporary(root: Path) -> Iterator[Candidate]:
+def _temporary(root: Root) -> Iterator[Candidate]:
     names = TEMPORARY
-    for name in _directories(root.joinpath(*names)):
+    for name in _directories(path_of(root).joinpath(*names)):
         yield Candidate("temp", root, (*names, name))
 
 

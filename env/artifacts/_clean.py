@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ._below import Root, path_of
 from ._candidates import Candidate, Category, find_candidates
-from ._errors import PathRefused, TargetBusy
+from ._errors import PathRefused, RootUnusable, TargetBusy
 from ._index import TargetOwner, forget_owner, read_owner
 from ._layout import BOOKS
 from ._leases import drop_lease_file, is_leased, lease_target
@@ -77,7 +78,7 @@ class CleanOptions:
 
 
 def plan_clean(
-    root: Path | None, repository: Repository | None, options: CleanOptions, deadline: Deadline
+    root: Root | None, repository: Repository | None, options: CleanOptions, deadline: Deadline
 ) -> list[Finding]:
     """Judge every candidate. Changes nothing.
 
@@ -117,10 +118,10 @@ def append_receipt(path: Path, receipt: dict[str, object]) -> None:
 
 
 def _leftovers(
-    root: Path | None, repository: Repository | None, deadline: Deadline
+    root: Root | None, repository: Repository | None, deadline: Deadline
 ) -> list[Finding]:
     found: list[Finding] = []
-    stores = [(root, QUARANTINE)] if root else []
+    stores: list[tuple[Root, tuple[str, ...]]] = [(root, QUARANTINE)] if root else []
     stores += [(repository.git_dir, _IN_TREE_QUARANTINE)] if repository else []
     for store, names in stores:
         for name in quarantined(store, names):
@@ -204,7 +205,7 @@ def _remove(finding: Finding, options: CleanOptions) -> Finding:
         return _changed(finding, "in use", "leased by a run")
     except FileNotFoundError:
         return _changed(finding, "removed", "somebody else removed it")
-    except (PathRefused, OSError) as error:
+    except (PathRefused, RootUnusable, OSError) as error:
         return _changed(finding, "refused", str(error))
     finally:
         if lease is not None:
@@ -231,15 +232,15 @@ def _take_away(finding: Finding) -> Finding:
     return _changed(finding, "removed", finding.reason)
 
 
-def _quarantine_of(candidate: Candidate) -> tuple[Path, tuple[str, ...]]:
+def _quarantine_of(candidate: Candidate) -> tuple[Root, tuple[str, ...]]:
     """Return a place on the same filesystem: below the root, or in git's own directory."""
     if candidate.category != "worktree":
         return candidate.base, QUARANTINE
     from ._repository import find_repository
 
-    repository = find_repository(candidate.base)
+    repository = find_repository(path_of(candidate.base))
     if repository is None:
-        raise PathRefused(str(candidate.base), "no longer a git working tree")
+        raise PathRefused(str(candidate.path), "no longer in a git working tree")
     return repository.git_dir, _IN_TREE_QUARANTINE
 
 
@@ -247,7 +248,7 @@ def _finish_leftover(finding: Finding) -> Finding:
     candidate = finding.candidate
     try:
         empty_quarantine(candidate.base, candidate.names[:-1], only=candidate.names[-1])
-    except (PathRefused, OSError) as error:
+    except (PathRefused, RootUnusable, OSError) as error:
         return _changed(finding, "refused", str(error))
     return _changed(finding, "removed", finding.reason)
 

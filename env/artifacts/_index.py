@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from ...kernel import replace_file
-from ._below import opened_below
+from ._below import Root, opened_below, path_of
 from ._layout import BOOKS, below
 from ._leases import lease_name
 
@@ -45,7 +45,7 @@ class TargetOwner:
 
 
 def new_owner(
-    root: Path,
+    root: Root,
     target: Path,
     *,
     key: str,
@@ -56,22 +56,22 @@ def new_owner(
     thread: str | None = None,
 ) -> TargetOwner:
     """Make the entry for a run that is about to build in ``target``, used now."""
-    place = "/".join(below(root, target))
+    place = "/".join(below(path_of(root), target))
     return TargetOwner(place, key, project, issue, repo, str(workdir), time.time(), thread)
 
 
-def record_owner(root: Path, owner: TargetOwner) -> None:
+def record_owner(root: Root, owner: TargetOwner) -> None:
     """Write or refresh the entry of a target. The caller holds its lease.
 
     :raises PathRefused: the books below the root are not what they must be.
     """
-    name = f"{lease_name(root, root / owner.target)}.json"
+    name = f"{lease_name(root, path_of(root) / owner.target)}.json"
     data = json.dumps({"v": _VERSION, **asdict(owner)}).encode() + b"\n"
     with opened_below(root, INDEX, create=True) as index:
         replace_file(name, data, dir_fd=index, durable=False)
 
 
-def read_owner(root: Path, target: Path) -> TargetOwner | None:
+def read_owner(root: Root, target: Path) -> TargetOwner | None:
     """Return who a target belongs to, or None when no readable entry says it."""
     name = f"{lease_name(root, target)}.json"
     try:
@@ -82,10 +82,10 @@ def read_owner(root: Path, target: Path) -> TargetOwner | None:
         return None
     with os.fdopen(fd, "rb") as file:
         owner = parse_owner(file.read(_LIMIT + 1))
-    return owner if owner and owner.target == "/".join(below(root, target)) else None
+    return owner if owner and owner.target == "/".join(below(path_of(root), target)) else None
 
 
-def forget_owner(root: Path, target: Path) -> None:
+def forget_owner(root: Root, target: Path) -> None:
     """Drop the entry of a target that was removed. The caller holds its lease exclusively."""
     name = f"{lease_name(root, target)}.json"
     try:

@@ -23,7 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ...kernel import open_lock_file, try_lock
-from ._below import opened_below
+from ._below import Root, opened_below, path_of
 from ._errors import PathRefused, TargetBusy
 from ._layout import BOOKS, below
 
@@ -32,13 +32,13 @@ _ATTEMPTS = 8
 _PAUSE = 0.01  # seconds; outlasts another's :func:`is_leased`, which asks by trying
 
 
-def lease_name(root: Path, target: Path) -> str:
+def lease_name(root: Root, target: Path) -> str:
     """Return the name of a target's lease and index entry: a hash of its place below the root."""
-    place = "/".join(below(root, target))
+    place = "/".join(below(path_of(root), target))
     return sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def lease_target(root: Path, target: Path, *, exclusive: bool = False) -> int:
+def lease_target(root: Root, target: Path, *, exclusive: bool = False) -> int:
     """Take the lease on a target, or fail within a tenth of a second.
 
     :param target: below the root; need not exist.
@@ -60,7 +60,7 @@ def lease_target(root: Path, target: Path, *, exclusive: bool = False) -> int:
     raise TargetBusy(str(target), "a run builds there, or a cleanup removes it")
 
 
-def is_leased(root: Path, target: Path) -> bool:
+def is_leased(root: Root, target: Path) -> bool:
     """Tell whether anybody holds the lease right now; asked by trying, nothing is created."""
     name = f"{lease_name(root, target)}.lock"
     try:
@@ -74,12 +74,12 @@ def is_leased(root: Path, target: Path) -> bool:
         os.close(fd)
 
 
-def _open(name: str, leases: int, root: Path) -> int:
+def _open(name: str, leases: int, root: Root) -> int:
     try:
         return open_lock_file(name, dir_fd=leases)
     except OSError as error:
         problem = "a link" if error.errno == errno.ELOOP else (error.strerror or "unusable")
-        raise PathRefused(str(root.joinpath(*LEASES, name)), problem) from None
+        raise PathRefused(str(path_of(root).joinpath(*LEASES, name)), problem) from None
 
 
 def _has_the_name(fd: int, name: str, leases: int) -> bool:
@@ -91,7 +91,7 @@ def _has_the_name(fd: int, name: str, leases: int) -> bool:
     return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
 
 
-def drop_lease_file(root: Path, target: Path) -> None:
+def drop_lease_file(root: Root, target: Path) -> None:
     """Unlink the lease file of a target that was removed. The caller holds it exclusively."""
     with opened_below(root, LEASES) as leases:
         os.unlink(f"{lease_name(root, target)}.lock", dir_fd=leases)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ._below import make_below_root
+from ._below import Root, make_below_root, path_of
 from ._index import new_owner, record_owner
 from ._layout import below
 from ._leases import lease_target
 
 
 def prepare_target(
-    root: Path,
+    root: Root,
     target: Path,
     *,
     key: str,
@@ -34,7 +34,7 @@ def prepare_target(
     """
     lease = lease_target(root, target)
     try:
-        make_below_root(root, below(root, target))
+        make_below_root(root, below(path_of(root), target))
         owner = new_owner(
             root,
             target,

@@ -12,20 +12,19 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...kernel import rename_noreplace
-from ._below import DIRECTORY, opened_below
+from ._below import DIRECTORY, Root, opened_below, path_of
 from ._errors import PathRefused
 
 
-def quarantine(base: Path, names: Sequence[str], store: Path, store_names: Sequence[str]) -> str:
+def quarantine(base: Root, names: Sequence[str], store: Root, store_names: Sequence[str]) -> str:
     """Move ``base/names`` into the quarantine ``store/store_names``; return its name there.
 
     :raises FileNotFoundError: it is no longer there.
     :raises PathRefused: something on the way is a link, a mount, or on another filesystem.
     """
-    where = str(base.joinpath(*names))
+    where = str(path_of(base).joinpath(*names))
     with (
         opened_below(base, names[:-1]) as parent,
         opened_below(store, store_names, create=True) as keep,
@@ -41,14 +40,14 @@ def quarantine(base: Path, names: Sequence[str], store: Path, store_names: Seque
         return name
 
 
-def empty_quarantine(store: Path, store_names: Sequence[str], only: str | None = None) -> list[str]:
+def empty_quarantine(store: Root, store_names: Sequence[str], only: str | None = None) -> list[str]:
     """Delete what lies in the quarantine; return the names that are gone.
 
     :param only: one name; else everything, as after a crash.
     :raises PathRefused: this Python cannot delete trees without following planted links.
     """
     if not shutil.rmtree.avoids_symlink_attacks:
-        raise PathRefused(str(store), "trees cannot be deleted safely on this platform")
+        raise PathRefused(str(path_of(store)), "trees cannot be deleted safely on this platform")
     try:
         with opened_below(store, store_names) as keep:
             names = os.listdir(keep) if only is None else [only]
@@ -57,7 +56,7 @@ def empty_quarantine(store: Path, store_names: Sequence[str], only: str | None =
         return []
 
 
-def quarantined(store: Path, store_names: Sequence[str]) -> list[str]:
+def quarantined(store: Root, store_names: Sequence[str]) -> list[str]:
     """Return what an interrupted cleanup left in the quarantine."""
     try:
         with opened_below(store, store_names) as keep:
@@ -66,7 +65,7 @@ def quarantined(store: Path, store_names: Sequence[str]) -> list[str]:
         return []
 
 
-def remove_empty_parents(base: Path, names: Sequence[str], keep: int) -> None:
+def remove_empty_parents(base: Root, names: Sequence[str], keep: int) -> None:
     """Remove the parents of a removed leaf while they are empty, but not the first ``keep``."""
     for depth in range(len(names) - 1, keep, -1):
         try:

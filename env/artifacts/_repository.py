@@ -34,13 +34,14 @@ class Repository:
 
 def find_repository(directory: Path) -> Repository | None:
     """Return the repository around ``directory``, or None outside any (or without git)."""
-    answer = ask_git(
-        directory, "rev-parse", "--path-format=absolute",
-        "--show-toplevel", "--git-common-dir", "--absolute-git-dir",
-    )  # fmt: skip
-    if answer is None:
-        return None
-    top, common, git_dir = map(Path, answer.split("\n"))
+    places: list[Path] = []
+    for question in ("--show-toplevel", "--git-common-dir", "--git-dir"):
+        # One at a time: a path may hold a line end, and rev-parse has no -z.
+        answer = ask_git(directory, "rev-parse", "--path-format=absolute", question)
+        if answer is None:
+            return None
+        places.append(Path(answer))
+    top, common, git_dir = places
     main = common.parent if common.name == ".git" else common
     origin = ask_git(directory, "config", "--get", "remote.origin.url")
     branch = ask_git(directory, "symbolic-ref", "--short", "--quiet", "HEAD")

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...kernel import rename_noreplace, replace_file
+from .._artifact_root import ArtifactRoot
 from .._cargo import safe_cargo_key
 from ._bazel import bazel_lines, merge_bazelrc
-from ._below import make_below_root
+from ._below import make_below_root, path_of
 from ._errors import SetupRefused
 from ._layout import Layout, below
 from ._repository import Repository, ask_git, worktree_key
@@ -34,7 +35,7 @@ class SetupPlan:
     :param notes: one line each, for the person.
     """
 
-    layout: Layout
+    root: ArtifactRoot
     repository: Repository
     directories: tuple[Path, ...]
     rc: Path
@@ -48,7 +49,7 @@ class SetupPlan:
         return bool(self.directories or self.rc_text is not None or self.exclude)
 
 
-def plan_setup(layout: Layout, repository: Repository) -> SetupPlan:
+def plan_setup(root: ArtifactRoot, layout: Layout, repository: Repository) -> SetupPlan:
     """Look at what is there and decide. Writes nothing.
 
     :raises SetupRefused: ``user.bazelrc`` is tracked, a link, or not ours to rewrite.
@@ -62,7 +63,7 @@ def plan_setup(layout: Layout, repository: Repository) -> SetupPlan:
     )
     ignored = ask_git(repository.top, "check-ignore", "--quiet", "--", RC) is not None
     return SetupPlan(
-        layout,
+        root,
         repository,
         tuple(path for path in _wanted(layout) if not path.is_dir()),
         rc,
@@ -79,7 +80,7 @@ def apply_setup(plan: SetupPlan) -> Path | None:
     :raises SetupRefused: the file changed since it was looked at, or cannot be written.
     """
     for path in plan.directories:
-        make_below_root(plan.layout.root, below(plan.layout.root, path))
+        make_below_root(plan.root, below(path_of(plan.root), path))
     if plan.exclude is not None:
         _add_line(plan.exclude, f"/{RC}")
     if plan.rc_text is None:

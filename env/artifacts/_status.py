@@ -73,7 +73,7 @@ def collect_status(
     report = _Report(environment, Deadline(seconds))
     layout = _layout(root, repository, host)
     report.cargo(layout, repository)
-    report.targets(root.path, repository)
+    report.targets(root, repository)
     report.harness(layout, repository)
     report.caches(layout, repository)
     report.runners(root.path)
@@ -120,9 +120,9 @@ class _Report:
             why = "in the working tree: cargo's default without a root"
             self._measured("cargo", "/".join(candidate.names), candidate.path, "none", why)
 
-    def targets(self, root: Path | None, repository: Repository | None) -> None:
+    def targets(self, root: ArtifactRoot, repository: Repository | None) -> None:
         """Every key's target, with its owner and whether anybody builds there."""
-        if root is None:
+        if root.path is None:
             return
         for candidate in find_candidates(root, None, every_repository=True):
             if candidate.category != "cargo" or "worktrees" not in candidate.names:
@@ -238,7 +238,7 @@ def _owner_text(project: str, issue: str, thread: str | None) -> str:
     return f"{project}#{issue}" + (f" ({thread})" if thread else "")
 
 
-def _liveness(root: Path, target: Path, workdir: str | None) -> str:
+def _liveness(root: ArtifactRoot, target: Path, workdir: str | None) -> str:
     if is_leased(root, target):
         return "leased"
     if cargo_builds_in(target):

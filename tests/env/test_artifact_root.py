@@ -22,8 +22,8 @@ def test_no_root_and_an_empty_one_are_quietly_none() -> None:
 
 
 def test_a_writable_directory_is_used(tmp_path: Path) -> None:
-    assert opened(tmp_path) == ArtifactRoot(tmp_path)
-    assert opened(f"{tmp_path}/") == ArtifactRoot(tmp_path)
+    assert opened(tmp_path).path == tmp_path
+    assert opened(f"{tmp_path}/").path == tmp_path
 
 
 def test_a_missing_root_is_reported_and_not_created(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from codexlab.env import ARTIFACT_ROOT_VARIABLE, open_artifact_root
 from codexlab.env.artifacts import PathRefused, RootUnusable, make_below_root
 
 
@@ -84,3 +86,15 @@ def test_a_parent_that_a_cleanup_removes_meanwhile_is_made_again(
     make_below_root(root, ("a", "b", "c"))
     assert len(removed) == 3
     assert (root / "a" / "b" / "c").is_dir()
+
+
+def test_a_volume_that_is_gone_when_it_is_used_leaves_nothing_on_the_system_disk(
+    mount_volume: Callable[..., Path],
+) -> None:
+    volume = mount_volume()
+    root = open_artifact_root({ARTIFACT_ROOT_VARIABLE: str(volume)})
+    make_below_root(root, ("a",))
+    subprocess.run(["umount", str(volume)], check=True)
+    with pytest.raises(RootUnusable, match="no longer the directory"):
+        make_below_root(root, ("a",))
+    assert list(volume.iterdir()) == []

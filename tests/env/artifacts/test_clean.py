@@ -1,0 +1,367 @@
+"""Cleaning: only what is rebuildable, old and unused, and never through a link."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codexlab.env import ARTIFACT_ROOT_VARIABLE, open_artifact_root
+from codexlab.env.artifacts import (
+    CleanOptions,
+    Deadline,
+    Finding,
+    append_receipt,
+    apply_clean,
+    find_repository,
+    lease_target,
+    plan_clean,
+    prepare_target,
+)
+
+OLD = 30 * 86400
+EVERYTHING = CleanOptions(older_than=0, every_repository=True)
+
+
+def age(path: Path, seconds: float = OLD) -> None:
+    """Let a whole tree look unused for so long."""
+    moment = time.time() - seconds
+    for place in [*path.rglob("*"), path]:
+        os.utime(place, (moment, moment), follow_symlinks=False)
+
+
+def make_target(root: Path, key: str = "k-1", repo: str = "app", old: float = OLD) -> Path:
+    target = root / "local" / repo / "worktrees" / key / "cargo-target" / "host"
+    (target / "debug" / "deps").mkdir(parents=True)
+    (target / "debug" / "deps" / "libx.rlib").write_bytes(bytes(10_000))
+    age(target, old)
+    return target
+
+
+def plan(root: Path, options: CleanOptions, checkout: Path | None = None) -> list[Finding]:
+    repository = find_repository(checkout) if checkout else None
+    return plan_clean(root, repository, options, Deadline(30))
+
+
+def verdicts(findings: list[Finding]) -> dict[str, str]:
+    return {str(finding.candidate.path): finding.verdict for finding in findings}
+
+
+def clean(root: Path, options: CleanOptions, checkout: Path | None = None) -> dict[str, str]:
+    return verdicts(apply_clean(plan(root, options, checkout), options, lambda _: None))
+
+
+def snapshot(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*")}
+
+
+def test_a_plan_removes_nothing(root: Path) -> None:
+    target = make_target(root)
+    before = snapshot(root)
+    assert verdicts(plan(root, CleanOptions())) == {str(target): "remove"}
+    assert snapshot(root) == before
+
+
+def test_what_is_old_goes_with_its_empty_parents_and_what_is_young_stays(root: Path) -> None:
+    old, young = make_target(root, "old"), make_target(root, "young", old=60)
+    assert clean(root, CleanOptions()) == {str(old): "removed", str(young): "keep"}
+    assert not (root / "local/app/worktrees/old").exists()
+    assert young.is_dir()
+    assert not list((root / "local/.codexlab/quarantine").iterdir())
+
+
+def test_every_key_is_listed_with_its_owner_age_and_size(root: Path, scratch: Path) -> None:
+    target = make_target(root)
+    os.close(
+        prepare_target(
+            root, target, key="k-1", project="p", issue="7", repo="app", workdir=scratch, thread="t"
+        )
+    )
+    (finding,) = plan(root, CleanOptions())
+    receipt = finding.receipt()
+    assert (receipt["project"], receipt["issue"], receipt["key"], receipt["thread"]) == (
+        "p", "7", "k-1", "t",
+    )  # fmt: skip
+    assert finding.verdict == "keep"
+    assert finding.size.allocated is not None
+    assert finding.size.allocated >= 10_000
+    assert finding.age is not None
+    assert finding.age < 60
+
+
+def test_a_leased_target_stays_even_when_everything_may_go(root: Path) -> None:
+    target = make_target(root)
+    lease = lease_target(root, target)
+    assert clean(root, EVERYTHING) == {str(target): "in use"}
+    assert target.is_dir()
+    os.close(lease)
+    assert clean(root, EVERYTHING) == {str(target): "removed"}
+
+
+def test_a_lease_taken_after_the_plan_is_respected(root: Path) -> None:
+    target = make_target(root)
+    findings = plan(root, EVERYTHING)
+    lease = lease_target(root, target)
+    assert verdicts(apply_clean(findings, EVERYTHING, lambda _: None)) == {str(target): "in use"}
+    assert target.is_dir()
+    os.close(lease)
+
+
+def test_a_use_after_the_plan_is_noticed(root: Path, scratch: Path) -> None:
+    target = make_target(root)
+    findings = plan(root, CleanOptions())
+    os.close(
+        prepare_target(root, target, key="k", project="p", issue="7", repo="app", workdir=scratch)
+    )
+    age(target)
+    after = apply_clean(findings, CleanOptions(), lambda _: None)
+    assert verdicts(after) == {str(target): "in use"}
+    assert target.is_dir()
+
+
+def test_a_target_in_which_cargo_builds_without_a_lease_stays(root: Path) -> None:
+    target = make_target(root)
+    script = (
+        "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.flock(f,2); print(flush=True); input()"
+    )
+    lock = target / "debug" / ".cargo-lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as builder:
+        assert builder.stdout is not None
+        assert builder.stdin is not None
+        builder.stdout.readline()
+        assert clean(root, EVERYTHING) == {str(target): "in use"}
+        builder.stdin.close()
+    assert clean(root, EVERYTHING) == {str(target): "removed"}
+
+
+def test_an_age_that_was_not_found_out_in_time_keeps(root: Path) -> None:
+    target = make_target(root)
+    findings = plan_clean(root, None, CleanOptions(), Deadline(0))
+    assert verdicts(findings) == {str(target): "keep"}
+    assert "in time" in findings[0].reason
+
+
+def test_a_time_in_the_future_keeps(root: Path) -> None:
+    target = make_target(root, old=-3600)
+    assert clean(root, CleanOptions()) == {str(target): "keep"}
+
+
+@pytest.mark.parametrize("category", ["cargo", "exec-harness", "temp", "worktree"])
+def test_each_keep_flag_keeps_exactly_its_category(
+    root: Path, source_repo: Path, category: str
+) -> None:
+    places = {
+        "cargo": make_target(root, repo="sample-" + "0" * 12),
+        "exec-harness": root / "local/app/exec-harness/output",
+        "temp": root / "local/codex-lab/tmp/u0",
+        "worktree": source_repo / ".tmp/codex-exec-harness",
+    }
+    for place in places.values():
+        place.mkdir(parents=True, exist_ok=True)
+    keep = CleanOptions(0, frozenset([category]), every_repository=True)  # type: ignore[list-item]
+    clean(root, keep, source_repo)
+    assert {name for name, place in places.items() if place.exists()} == {category}
+
+
+def test_package_caches_bazel_and_runners_are_never_candidates(root: Path) -> None:
+    kept = ["pnpm-store", "npm-cache", "sccache", "bazel/disk-cache", "bazel/output-base/x"]
+    places = [root / "local/codex-lab" / name for name in kept]
+    places += [root / "github-actions" / name for name in ("runners/a", "cache", "tmp")]
+    places.append(root / "local/stray")
+    for place in places:
+        place.mkdir(parents=True)
+    assert clean(root, EVERYTHING) == {}
+    assert all(place.is_dir() for place in places)
+
+
+def test_only_this_repository_is_cleaned_unless_all_is_asked_for(
+    root: Path, source_repo: Path
+) -> None:
+    repository = find_repository(source_repo)
+    assert repository is not None
+    mine, other = make_target(root, repo=repository.name), make_target(root, repo="other")
+    assert clean(root, CleanOptions(0), source_repo) == {str(mine): "removed"}
+    assert other.is_dir()
+    assert clean(root, EVERYTHING, source_repo) == {str(other): "removed"}
+
+
+def test_build_output_in_the_checkout_goes_only_when_cargo_made_it(
+    root: Path, source_repo: Path
+) -> None:
+    target, foreign = source_repo / "target", source_repo / "codex-rs/target"
+    for place in (target, foreign):
+        (place / "debug").mkdir(parents=True)
+    (target / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
+    assert clean(root, EVERYTHING, source_repo) == {str(target): "removed"}
+    assert foreign.is_dir()
+    assert not (source_repo / ".git/codexlab-quarantine").exists() or not list(
+        (source_repo / ".git/codexlab-quarantine").iterdir()
+    )
+
+
+LINKED = [
+    "local",
+    "local/app",
+    "local/app/worktrees",
+    "local/app/worktrees/k-1",
+    "local/app/worktrees/k-1/cargo-target",
+    "local/app/worktrees/k-1/cargo-target/host",
+]
+
+
+@pytest.mark.parametrize("place", LINKED)
+def test_a_link_anywhere_on_the_way_keeps_what_it_points_to(
+    root: Path, scratch: Path, place: str
+) -> None:
+    make_target(root)
+    outside = scratch / "outside"
+    shutil.move(root / place, outside)
+    (root / place).symlink_to(outside)
+    before = snapshot(outside)
+    clean(root, EVERYTHING)
+    assert snapshot(outside) == before
+
+
+@pytest.mark.parametrize("place", LINKED)
+def test_a_link_put_in_the_way_after_the_plan_is_refused(
+    root: Path, scratch: Path, place: str
+) -> None:
+    target = make_target(root)
+    findings = plan(root, EVERYTHING)
+    outside = scratch / "outside"
+    shutil.move(root / place, outside)
+    (root / place).symlink_to(outside)
+    before = snapshot(outside)
+    after = verdicts(apply_clean(findings, EVERYTHING, lambda _: None))
+    assert after[str(target)] in ("refused", "in use")
+    assert snapshot(outside) - {".codexlab"} >= before
+
+
+def test_links_inside_a_target_are_removed_not_followed(root: Path, scratch: Path) -> None:
+    target = make_target(root)
+    outside = scratch / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"1")
+    (target / "debug" / "link").symlink_to(outside)
+    assert clean(root, EVERYTHING) == {str(target): "removed"}
+    assert (outside / "kept").is_file()
+
+
+CRASHING = """
+import os, shutil, sys
+from pathlib import Path
+from codexlab.env.artifacts import CleanOptions, Deadline, apply_clean, plan_clean
+from codexlab.env.artifacts import _clean, _quarantine
+def die(*args, **kwargs):
+    os.kill(os.getpid(), 9)
+step, root = sys.argv[1], Path(sys.argv[2])
+module, name = {
+    "lease": (_clean, "cargo_builds_in"), "rename": (_quarantine, "rename_noreplace"),
+    "moved": (_clean, "forget_owner"), "forgot": (_clean, "drop_lease_file"),
+    "unleased": (_clean, "remove_empty_parents"), "delete": (_quarantine, "_delete"),
+}[step]
+options = CleanOptions(older_than=0, every_repository=True)
+findings = plan_clean(root, None, options, Deadline(30))
+setattr(module, name, die)
+apply_clean(findings, options, lambda receipt: None)
+"""
+
+
+@pytest.mark.parametrize("step", ["lease", "rename", "moved", "forgot", "unleased", "delete"])
+def test_a_kill_at_any_step_leaves_all_or_nothing_and_the_next_cleanup_finishes(
+    root: Path, step: str
+) -> None:
+    target = make_target(root)
+    whole = snapshot(target)
+    done = subprocess.run([sys.executable, "-c", CRASHING, step, str(root)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    if target.exists():
+        assert snapshot(target) == whole
+    assert target.exists() == (step in ("lease", "rename"))
+    after = clean(root, EVERYTHING)
+    assert set(after.values()) == {"removed"}
+    assert not target.exists()
+    assert list((root / "local/.codexlab/quarantine").iterdir()) == []
+    assert plan(root, EVERYTHING) == []
+
+
+def test_two_cleanups_at_once_remove_each_target_once(root: Path) -> None:
+    targets = [make_target(root, f"k-{number}") for number in range(12)]
+    script = CRASHING.split("step, root")[0] + (
+        "root = Path(sys.argv[1]); options = CleanOptions(0, every_repository=True)\n"
+        "print([f.verdict for f in apply_clean("
+        "plan_clean(root, None, options, Deadline(30)), options, lambda r: None)])\n"
+    )
+    command = [sys.executable, "-c", script, str(root)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in running:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+        assert "refused" not in output
+    assert not any(target.exists() for target in targets)
+
+
+def test_a_volume_that_goes_away_during_a_run_is_refused_not_recreated(
+    mount_volume: Callable[..., Path],
+) -> None:
+    volume = mount_volume()
+    target = make_target(volume)
+    root = open_artifact_root({ARTIFACT_ROOT_VARIABLE: str(volume)})
+    findings = plan_clean(root, None, EVERYTHING, Deadline(30))
+    assert verdicts(findings) == {str(target): "remove"}
+    subprocess.run(["umount", str(volume)], check=True)
+    assert verdicts(apply_clean(findings, EVERYTHING, lambda _: None)) == {str(target): "refused"}
+    assert list(volume.iterdir()) == []
+
+
+def test_a_full_volume_can_still_be_cleaned(mount_volume: Callable[..., Path]) -> None:
+    volume = mount_volume()
+    target = make_target(volume)
+    (target / "filler").write_bytes(b"")
+    with pytest.raises(OSError, match="No space left"):
+        (target / "filler").write_bytes(bytes(64 << 20))
+    assert clean(volume, EVERYTHING) == {str(target): "removed"}
+    assert os.statvfs(volume).f_bavail > 0
+
+
+def test_receipts_are_lines_of_json_in_a_private_file(root: Path, scratch: Path) -> None:
+    make_target(root)
+    receipts = scratch / "state" / "receipts.ndjson"
+    apply_clean(
+        plan(root, EVERYTHING), EVERYTHING, lambda receipt: append_receipt(receipts, receipt)
+    )
+    (line,) = map(json.loads, receipts.read_text().splitlines())
+    assert line["verdict"] == "removed"
+    assert line["category"] == "cargo"
+    assert line["bytes"] >= 10_000
+    assert receipts.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_unprivileged_user_cannot_be_led_astray(root: Path, as_nobody: object) -> None:
+    from support.unprivileged import Unprivileged, give
+
+    assert isinstance(as_nobody, Unprivileged)
+    target = make_target(root)
+    for place in [root, *root.rglob("*")]:
+        give(place)
+    script = CRASHING.split("step, root")[0] + (
+        "root = Path(sys.argv[1]); options = CleanOptions(0, every_repository=True)\n"
+        "print([f.verdict for f in apply_clean("
+        "plan_clean(root, None, options, Deadline(30)), options, lambda r: None)])\n"
+    )
+    os.chmod(target.parent, 0o500)
+    done = as_nobody.run([sys.executable, "-c", script, str(root)])
+    assert done.stdout == "['refused']\n", done.stderr
+    os.chmod(target.parent, 0o700)
+    done = as_nobody.run([sys.executable, "-c", script, str(root)])
+    assert done.stdout == "['removed']\n", done.stderr
