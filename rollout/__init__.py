@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from ._append import NotALineError, append
     from ._calls import Calls
     from ._compress import CompressOptions, compress
+    from ._conversation import ConversationLine, read_conversation
     from ._decode import DamagedFrameError
     from ._directory import LogicalRollout
     from ._entries import CONVERSATION, Entry, Role, entry_of
+    from ._excerpts import Excerpt
     from ._heads import RolloutHead, head_of, read_head
     from ._holders import Holder
     from ._listing import (
@@ -56,13 +58,17 @@ if TYPE_CHECKING:
     from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
     from ._pair import settle_pair
     from ._places import NotARolloutError, Places, Subject, find_places
+    from ._query import BadPatternError, Query, make_query
     from ._reader import Line, LineFault, iter_lines, iter_lines_reversed
     from ._records import parse_record
     from ._recover import recover
     from ._result import Outcome, Result
+    from ._search import SearchedRollout, SearchHit, search_rollouts
     from ._settle import SettleOptions, settle
     from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
     from ._store import StoreScan, UnreadableDirectory, scan_store
+    from ._sweep import SweepOptions, sweep
+    from ._sweeper import SweeperBusyError
     from ._thread_lease import (
         CoordinationBusyError,
         LockDirectoryError,
@@ -71,20 +77,34 @@ if TYPE_CHECKING:
         ThreadLocks,
     )
     from ._titles import first_prompt, thread_names
+    from ._verify import (
+        Finding,
+        Problem,
+        move_damaged,
+        repair,
+        verify_kept,
+        verify_places,
+        verify_rollout,
+        verify_temporaries,
+    )
 
 __all__ = [
     "CONVERSATION",
     "AmbiguousThreadError",
     "BadCursorError",
+    "BadPatternError",
     "Calls",
     "CompressOptions",
+    "ConversationLine",
     "CoordinationBusyError",
     "DamagedFrameError",
     "DamagedHeadError",
     "DisagreementError",
     "EmptyRolloutError",
     "Entry",
+    "Excerpt",
     "Filters",
+    "Finding",
     "Holder",
     "Line",
     "LineFault",
@@ -102,17 +122,23 @@ __all__ = [
     "Order",
     "Outcome",
     "Places",
+    "Problem",
+    "Query",
     "Result",
     "Role",
     "RolloutForm",
     "RolloutHead",
     "RolloutName",
     "RolloutSnapshot",
+    "SearchHit",
+    "SearchedRollout",
     "SessionMeta",
     "SessionMetaError",
     "SettleOptions",
     "StoreScan",
     "Subject",
+    "SweepOptions",
+    "SweeperBusyError",
     "ThreadBusyError",
     "ThreadLease",
     "ThreadLocks",
@@ -129,22 +155,32 @@ __all__ = [
     "iter_lines",
     "iter_lines_reversed",
     "list_rollouts",
+    "make_query",
     "materialize",
+    "move_damaged",
     "newest_by_thread",
     "open_snapshot",
     "parse_record",
     "parse_rollout_name",
+    "read_conversation",
     "read_head",
     "read_session_meta",
     "recover",
+    "repair",
     "resolve_rollout",
     "rollout_at",
     "scan_store",
+    "search_rollouts",
     "select_rollouts",
     "session_meta_of",
     "settle",
     "settle_pair",
+    "sweep",
     "thread_names",
+    "verify_kept",
+    "verify_places",
+    "verify_rollout",
+    "verify_temporaries",
 ]
 
 _MODULES = {
@@ -157,6 +193,10 @@ _MODULES = {
         "CompressOptions",
         "compress",
     ),
+    "_conversation": (
+        "ConversationLine",
+        "read_conversation",
+    ),
     "_decode": ("DamagedFrameError",),
     "_directory": ("LogicalRollout",),
     "_entries": (
@@ -165,6 +205,7 @@ _MODULES = {
         "Role",
         "entry_of",
     ),
+    "_excerpts": ("Excerpt",),
     "_heads": (
         "RolloutHead",
         "head_of",
@@ -216,6 +257,11 @@ _MODULES = {
         "Subject",
         "find_places",
     ),
+    "_query": (
+        "BadPatternError",
+        "Query",
+        "make_query",
+    ),
     "_reader": (
         "Line",
         "LineFault",
@@ -227,6 +273,11 @@ _MODULES = {
     "_result": (
         "Outcome",
         "Result",
+    ),
+    "_search": (
+        "SearchHit",
+        "SearchedRollout",
+        "search_rollouts",
     ),
     "_settle": (
         "SettleOptions",
@@ -243,6 +294,11 @@ _MODULES = {
         "UnreadableDirectory",
         "scan_store",
     ),
+    "_sweep": (
+        "SweepOptions",
+        "sweep",
+    ),
+    "_sweeper": ("SweeperBusyError",),
     "_thread_lease": (
         "CoordinationBusyError",
         "LockDirectoryError",
@@ -253,6 +309,16 @@ _MODULES = {
     "_titles": (
         "first_prompt",
         "thread_names",
+    ),
+    "_verify": (
+        "Finding",
+        "Problem",
+        "move_damaged",
+        "repair",
+        "verify_kept",
+        "verify_places",
+        "verify_rollout",
+        "verify_temporaries",
     ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

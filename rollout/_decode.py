@@ -53,6 +53,11 @@ def decode_chunks(fd: int, path: str) -> Iterator[bytes]:
         raise DamagedFrameError(path, produced, damage)
 
 
+def has_checksum(fd: int) -> bool:
+    """Tell whether the first frame carries a checksum of its content."""
+    return bool(zstandard.get_frame_parameters(os.pread(fd, 18, 0)).has_checksum)
+
+
 def _chunks(fd: int) -> Iterator[bytes]:
     decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
     os.lseek(fd, 0, os.SEEK_SET)

@@ -1,0 +1,95 @@
+"""Show what became of rollouts: lines for people, NDJSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from ..rollout import Outcome, Result
+from ._terminal import one_line, size_text
+
+_GOOD = frozenset({Outcome.COMPRESSED, Outcome.RESTORED, Outcome.SETTLED, Outcome.SALVAGED})
+_LATER = frozenset({Outcome.BUSY, Outcome.CHANGED})
+
+
+def show_results(results: Iterable[Result], *, as_json: bool, quiet: bool = False) -> int:
+    """Print each result as it comes, then a summary.
+
+    :param quiet: leave out what went well; the summary counts it.
+    :returns: the exit status: 125 when one failed, 75 when one was busy, else 0.
+    """
+    counts: Counter[Outcome] = Counter()
+    before = after = 0
+    for result in results:
+        counts[result.outcome] += 1
+        if result.outcome in {Outcome.COMPRESSED, Outcome.WOULD}:
+            before, after = before + result.before, after + result.after
+        if as_json:
+            write_json(document(result))
+        elif not (quiet and result.outcome in _GOOD):
+            click.echo(_line(result))
+    _show_summary(counts, before, after, as_json=as_json)
+    if counts[Outcome.FAILED]:
+        return 125
+    return 75 if any(counts[outcome] for outcome in _LATER) else 0
+
+
+def document(result: Result) -> dict[str, Any]:
+    """Describe one result for ``--json``."""
+    return {
+        "thread": result.subject.thread,
+        "path": result.subject.plain.encode(errors="surrogateescape").decode(errors="replace"),
+        "outcome": result.outcome,
+        "reason": result.reason or None,
+        "before": result.before,
+        "after": result.after,
+    }
+
+
+def write_json(value: dict[str, Any]) -> None:
+    """Write one NDJSON line."""
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _line(result: Result) -> str:
+    sizes = ""
+    if result.outcome is Outcome.COMPRESSED:
+        sizes = f"  {size_text(result.before)} -> {size_text(result.after)}"
+    reason = f"  ({one_line(result.reason)})" if result.reason else ""
+    return f"{result.outcome:<10}  {result.subject.thread}{sizes}{reason}"
+
+
+def _show_summary(counts: Counter[Outcome], before: int, after: int, *, as_json: bool) -> None:
+    if as_json:
+        outcomes = {str(outcome): count for outcome, count in counts.items()}
+        write_json({"summary": {**outcomes, "bytes_before": before, "bytes_after": after}})
+        return
+    parts = [f"{count} {outcome}" for outcome, count in sorted(counts.items())]
+    sizes = f"; {size_text(before)} -> {size_text(after)}" if counts[Outcome.COMPRESSED] else ""
+    click.echo(", ".join(parts) + sizes if parts else "nothing to do", err=True)
+
+
+def with_progress(results: Iterable[Result]) -> Iterator[Result]:
+    """Show on a terminal's stderr how far a sweep is."""
+    if not sys.stderr.isatty():
+        yield from results
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("looking for cold rollouts")
+        saved = 0
+        for done, result in enumerate(results, 1):
+            saved += result.before - result.after if result.outcome is Outcome.COMPRESSED else 0
+            text = f"{done} looked at, {size_text(saved)} less"
+            progress.update(task, description=text)
+            yield result

@@ -1,0 +1,281 @@
+"""``codexlab rollout compress|restore|verify|sweep``: what changes, or judges, a store."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import click
+
+from ..kernel import BusyError, CodexlabError
+from ..rollout import (
+    CompressOptions,
+    Finding,
+    Outcome,
+    Places,
+    Problem,
+    Result,
+    Subject,
+    SweepOptions,
+    compress,
+    find_places,
+    materialize,
+    move_damaged,
+    repair,
+    resolve_rollout,
+    scan_store,
+    sweep,
+    verify_kept,
+    verify_places,
+    verify_rollout,
+    verify_temporaries,
+)
+from ._literals import parse_duration, parse_size
+from ._rollout_options import home_option, json_option
+from ._rollout_results import show_results, with_progress, write_json
+from ._terminal import one_line
+
+# ioprio_set(2) has no wrapper; its number is the architecture's.
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
+_IDLE_CLASS = 3 << 13
+
+
+class _Duration(click.ParamType[float]):
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class _Size(click.ParamType[int]):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+_rollouts = click.argument("rollouts", nargs=-1, metavar="THREAD|PATH...")
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
+_strict = click.option(
+    "--strict", is_flag=True, help="Leave files alone where the kernel grants no file leases."
+)
+
+
+@click.command("compress")
+@home_option
+@click.argument("rollouts", nargs=-1, required=True, metavar="THREAD|PATH...")
+@_strict
+@_dry_run
+@json_option
+def compress_command(
+    home: str, rollouts: tuple[str, ...], strict: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Compress these rollouts now, however young, unless somebody can write to them.
+
+    The plain files are kept for a grace; the next sweep frees their space.
+    """
+    places = find_places(home)
+    options = CompressOptions(strict=strict, dry_run=dry_run)
+    status = show_results(compress(places, _subjects(places, rollouts), options), as_json=as_json)
+    if not (as_json or dry_run):
+        click.echo("the plain files are kept for 60 s; `codexlab rollout sweep` settles", err=True)
+    sys.exit(status)
+
+
+@click.command("restore")
+@home_option
+@click.argument("rollouts", nargs=-1, required=True, metavar="THREAD|PATH...")
+@_dry_run
+@json_option
+def restore_command(home: str, rollouts: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Give these rollouts their plain form again."""
+    places = find_places(home)
+    results = (_restore(places, subject, dry_run) for subject in _subjects(places, rollouts))
+    sys.exit(show_results(results, as_json=as_json))
+
+
+def _restore(places: Places, subject: Subject, dry_run: bool) -> Result:
+    if dry_run:
+        compressed = os.path.lexists(subject.compressed)
+        return Result(subject, Outcome.WOULD if compressed else Outcome.SKIPPED, "would restore")
+    try:
+        with places.locks.lease(subject.thread) as lease:
+            changed = materialize(subject, lease)
+    except BusyError as error:
+        return Result(subject, Outcome.BUSY, str(error))
+    except (CodexlabError, OSError) as error:
+        return Result(subject, Outcome.FAILED, str(error))
+    reason = "" if changed else "it is plain already"
+    return Result(subject, Outcome.RESTORED if changed else Outcome.SKIPPED, reason)
+
+
+@click.command("verify")
+@home_option
+@_rollouts
+@click.option("--repair", "mend", is_flag=True, help="Finish what a crash left; keep the rest.")
+@json_option
+def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bool) -> None:
+    """Check these rollouts, or the whole store: frames, lines, ordinals, both forms.
+
+    Exits with 1 when something needs attention. Nothing is changed without --repair.
+    """
+    places = find_places(home)
+    if mend:
+        _mend(places, _subjects(places, rollouts), as_json=as_json)
+    bad = 0
+    for finding in _findings(places, rollouts):
+        bad += not finding.is_harmless
+        _show_finding(finding, as_json=as_json)
+    if not as_json:
+        click.echo(f"{bad} to look at" if bad else "all is well", err=True)
+    sys.exit(1 if bad else 0)
+
+
+def _mend(places: Places, subjects: Iterable[Subject], *, as_json: bool) -> None:
+    for path, outcome, reason in repair(places):
+        _show_repair(path, outcome, reason, as_json=as_json)
+    for subject in subjects:
+        findings = verify_rollout(subject) if os.path.lexists(subject.compressed) else ()
+        if any(found.problem is Problem.DAMAGED_FRAME for found in findings):
+            target = move_damaged(places, subject)
+            done = "kept" if target is None else "moved"
+            reason = f"the damaged frame is at {target or subject.compressed}"
+            _show_repair(subject.plain, done, reason, as_json=as_json)
+
+
+def _show_repair(path: str, outcome: str, reason: str, *, as_json: bool) -> None:
+    if as_json:
+        write_json({"path": path, "repair": outcome, "reason": reason or None})
+    else:
+        click.echo(f"{outcome}: {one_line(path)}" + (f" ({one_line(reason)})" if reason else ""))
+
+
+def _findings(places: Places, rollouts: tuple[str, ...]) -> Iterator[Finding]:
+    for subject in _subjects(places, rollouts):
+        yield from verify_rollout(subject)
+    if not rollouts:
+        subjects = list(_all_subjects(places))
+        yield from verify_places(subjects)
+        yield from verify_temporaries({subject.directory for subject in subjects})
+        yield from verify_kept(places)
+
+
+def _show_finding(finding: Finding, *, as_json: bool) -> None:
+    if as_json:
+        write_json(
+            {
+                "path": finding.path,
+                "line": finding.line,
+                "problem": finding.problem,
+                "detail": finding.detail or None,
+                "harmless": finding.is_harmless,
+            }
+        )
+        return
+    where = f":{finding.line}" if finding.line else ""
+    detail = f": {one_line(finding.detail)}" if finding.detail else ""
+    note = " (harmless)" if finding.is_harmless else ""
+    click.echo(f"{one_line(finding.path)}{where}: {finding.problem}{detail}{note}")
+
+
+@click.command("sweep")
+@home_option
+@click.option("--cold-age", type=_Duration(), default="7d", show_default=True)
+@click.option("--max-bytes", type=_Size(), help="Compress at most so many plain bytes.")
+@click.option("--max-files", type=click.IntRange(1))
+@click.option("--max-time", type=_Duration(), help="Begin no more files after that.")
+@click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True)
+@click.option("--grace", type=_Duration(), default="60s", show_default=True)
+@click.option("--no-wait", is_flag=True, help="Leave the last kept files to the next sweep.")
+@_strict
+@_dry_run
+@json_option
+def sweep_command(
+    home: str,
+    cold_age: float,
+    max_bytes: int | None,
+    max_files: int | None,
+    max_time: float | None,
+    workers: int,
+    grace: float,
+    no_wait: bool,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Compress what is cold, finish what a crash left, free what is settled.
+
+    Ends at a file boundary on SIGTERM or Ctrl-C. One sweep per store; codex's own
+    maintenance is waited out by the next one.
+    """
+    options = SweepOptions(
+        cold_age=cold_age,
+        max_bytes=max_bytes,
+        max_files=max_files,
+        max_seconds=max_time,
+        workers=workers,
+        strict=strict,
+        dry_run=dry_run,
+        grace=grace,
+        wait=not no_wait,
+        should_stop=_stop_on_signals(),
+    )
+    _lower_priority()
+    results = sweep(find_places(home), options)
+    shown = results if as_json else with_progress(results)
+    status = show_results(shown, as_json=as_json, quiet=not dry_run)
+    # A busy file is what a sweep is prepared for.
+    sys.exit(125 if status == 125 else 0)
+
+
+def _stop_on_signals() -> Callable[[], bool]:
+    received: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda caught, _frame: received.append(caught))
+    return lambda: bool(received)
+
+
+def _lower_priority() -> None:
+    """Let agents and people go first; this process is ours alone."""
+    os.nice(10)
+    number = _IOPRIO_SET.get(platform.machine())
+    if number is not None:
+        # Without effect where the scheduler knows no classes; nothing depends on it.
+        ctypes.CDLL(None).syscall(number, 1, 0, _IDLE_CLASS)
+
+
+def _subjects(places: Places, given: tuple[str, ...]) -> Iterator[Subject]:
+    """Resolve what was named, or take every rollout of the store."""
+    if not given:
+        yield from _all_subjects(places)
+    for name in given:
+        yield places.subject(resolve_rollout(places.home, name).path)
+
+
+def _all_subjects(places: Places) -> Iterator[Subject]:
+    for found in scan_store(places.home).rollouts:
+        # Gone or moved since it was found: it is somebody else's business.
+        with contextlib.suppress(FileNotFoundError):
+            yield places.subject(found.path)
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    compress_command,
+    restore_command,
+    verify_command,
+    sweep_command,
+)

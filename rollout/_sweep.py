@@ -1,0 +1,159 @@
+"""Sweep a store: finish what was left, compress what is cold, settle what is due.
+
+What is done is its own record: a file with a compressed form is no candidate any
+more, so a sweep that was stopped, or ran out of its budget, goes on where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ._calls import Calls
+from ._compress import CompressOptions, compress
+from ._directory import LogicalRollout
+from ._manifest import group_paths, read_entries
+from ._places import Places, Subject
+from ._recover import recover
+from ._result import Outcome, Result
+from ._settle import GRACE, SettleOptions, seconds_left, settle
+from ._store import scan_store
+from ._sweeper import only_sweeper
+
+COLD_AGE = 7 * 86400.0
+QUIET = 3600.0
+LOW_SPACE = 2 << 30
+_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOptions:
+    """How far a sweep goes.
+
+    :param cold_age: seconds since the last write; younger files stay plain.
+    :param max_bytes: plain bytes to compress at most; None for no limit.
+    :param max_files: files to compress at most.
+    :param max_seconds: begin no more files after so many seconds.
+    :param workers: threads that encode.
+    :param strict: leave files alone where the kernel grants no leases.
+    :param dry_run: say what would be done, and change nothing.
+    :param grace: seconds for which a plain file is kept after it was replaced.
+    :param wait: stay until what this sweep replaced is settled.
+    :param low_space: with fewer free bytes than this, kept files are settled at once.
+    :param should_stop: asked between chunks of files and while waiting.
+    """
+
+    cold_age: float = COLD_AGE
+    max_bytes: int | None = None
+    max_files: int | None = None
+    max_seconds: float | None = None
+    workers: int = 1
+    strict: bool = False
+    dry_run: bool = False
+    grace: float = GRACE
+    wait: bool = True
+    low_space: int = LOW_SPACE
+    should_stop: Callable[[], bool] = lambda: False
+
+
+def sweep(
+    places: Places,
+    options: SweepOptions = SweepOptions(),
+    calls: Calls | None = None,
+) -> Iterator[Result]:
+    """Sweep the store of a home, archived rollouts first, old ones before new ones.
+
+    :returns: a result for all that was found unfinished, each candidate, and all that
+        was settled; files that are not cold are passed over in silence.
+    :raises SweeperBusyError: another sweep, ours or codex's, is at work.
+    """
+    calls = calls or Calls()
+    if options.dry_run:
+        yield from _sweep(places, options, calls)
+        return
+    with only_sweeper(places):
+        yield from _sweep(places, options, calls)
+        yield from _settle_rest(places, options, calls)
+
+
+def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Result]:
+    began = time.monotonic()
+
+    def should_stop() -> bool:
+        late = options.max_seconds is not None
+        late = late and time.monotonic() - began >= (options.max_seconds or 0.0)
+        return late or options.should_stop()
+
+    scan = scan_store(places.home)
+    settle_options = SettleOptions(options.grace, options.dry_run)
+    yield from recover(places, settle_options, calls, scan)
+    compress_options = CompressOptions(
+        strict=options.strict,
+        workers=options.workers,
+        dry_run=options.dry_run,
+        min_age=options.cold_age,
+        min_quiet=min(QUIET, options.cold_age),
+        should_stop=should_stop,
+    )
+    subjects = _candidates(places, scan.rollouts, options)
+    for result in compress(places, subjects, compress_options, calls):
+        yield result
+        if result.outcome is Outcome.COMPRESSED and _is_space_low(places, options):
+            yield from settle(places, SettleOptions(grace=0), calls)
+
+
+def _candidates(
+    places: Places, rollouts: list[LogicalRollout], options: SweepOptions
+) -> Iterator[Subject]:
+    """Yield cold plain files within the budgets of bytes and files."""
+    files, size = 0, 0
+    oldest = time.time() - options.cold_age
+    for found in sorted(rollouts, key=lambda each: (not each.archived, each.name.order)):
+        stat = None if found.compressed or not found.plain else _lstat(found.path)
+        if stat is None or stat.st_mtime > oldest:
+            continue
+        files, size = files + 1, size + stat.st_size
+        if options.max_files is not None and files > options.max_files:
+            return
+        if options.max_bytes is not None and size > options.max_bytes:
+            return
+        yield places.subject(found.path)
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
+
+
+def _is_space_low(places: Places, options: SweepOptions) -> bool:
+    free = os.statvfs(places.sessions)
+    return free.f_bavail * free.f_frsize < options.low_space
+
+
+def _settle_rest(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Result]:
+    """Wait for the grace of what was kept, unless told not to, and settle what is due."""
+    while options.wait and (left := _longest_wait(places, options)) > 0:
+        if options.should_stop():
+            return
+        time.sleep(min(left, _PAUSE))
+    for result in settle(places, SettleOptions(options.grace), calls):
+        if result.outcome is not Outcome.WAITING or options.wait:
+            yield result
+
+
+def _longest_wait(places: Places, options: SweepOptions) -> float:
+    """Return the seconds until everything kept is due; a longer grace is not waited for."""
+    waits = [0.0]
+    for path in group_paths(places):
+        for entry in read_entries(path):
+            kept = entry.find(places)
+            # Between the two looks somebody else may settle it.
+            with contextlib.suppress(FileNotFoundError):
+                left = seconds_left(entry, kept, options.grace) if kept is not None else 0.0
+                waits.append(left if left <= options.grace else 0.0)
+    return max(waits)

@@ -1,0 +1,233 @@
+"""Check rollouts to the last byte: frames, lines, ordinals, and what both forms say.
+
+Nothing is changed without ``repair``; with it, what replaces something is put in
+place first, and what was replaced is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ._calls import Calls
+from ._decide import Relation
+from ._decode import has_checksum
+from ._frames import frame_damage
+from ._manifest import group_paths, read_entries
+from ._names import COMPRESSED_SUFFIX
+from ._observe import look
+from ._places import Places, Subject
+from ._reader import LineFault, iter_lines
+from ._records import parse_record
+from ._recover import is_temporary, recover
+from ._result import Outcome, Result
+from ._settle import SettleOptions, settle
+from ._snapshot import NoSuchRolloutError, open_snapshot
+
+
+class Problem(StrEnum):
+    """What can be wrong."""
+
+    DAMAGED_FRAME = "damaged frame"
+    NO_CHECKSUM = "frame without checksum"
+    BAD_LINE = "line is no record"
+    INVALID_UTF8 = "invalid UTF-8"
+    BYTE_ORDER_MARK = "byte order mark hides the thread from codex"
+    TORN_TAIL = "torn last line"
+    ORDINALS = "ordinals out of order"
+    TWO_FORMS = "two forms"
+    TWO_PLACES = "active and archived"
+    KEPT = "kept file"
+    DUE = "kept file for the next sweep"
+    UNLISTED = "kept file without an entry"
+    TEMPORARY = "temporary file"
+    UNREADABLE = "cannot be read"
+
+
+# Said, but nothing is lost and nothing needs doing: codex's own frames have no
+# checksum; a writer that is at work, or was killed, leaves a torn line; what is kept
+# for a grace is the next sweep's business.
+HARMLESS = frozenset({Problem.NO_CHECKSUM, Problem.TORN_TAIL, Problem.DUE})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    :param path: the file.
+    :param detail: where and how, in words.
+    :param line: number of the line it was found in, where there is one.
+    """
+
+    path: str
+    problem: Problem
+    detail: str = ""
+    line: int | None = None
+
+    @property
+    def is_harmless(self) -> bool:
+        """Tell whether nothing needs doing about it."""
+        return self.problem in HARMLESS
+
+
+def verify_rollout(subject: Subject, calls: Calls | None = None) -> Iterator[Finding]:
+    """Check one rollout in whichever forms it has.
+
+    Memory does not grow with the file; one bad line does not hide the next.
+    """
+    calls = calls or Calls()
+    if os.path.lexists(subject.compressed):
+        yield from _verify_frame(subject.compressed)
+        if os.path.lexists(subject.plain):
+            yield from _verify_pair(subject, calls)
+    try:
+        yield from _verify_lines(subject)
+    except (OSError, NoSuchRolloutError) as error:
+        yield Finding(subject.plain, Problem.UNREADABLE, str(error))
+
+
+def verify_kept(places: Places) -> Iterator[Finding]:
+    """Check what is kept beside the store: entries, their files, and strays."""
+    yield from map(_kept_finding, settle(places, SettleOptions(dry_run=True)))
+    yield from _strays(places.kept, set(_listed(places)))
+
+
+def _kept_finding(result: Result) -> Finding:
+    due = result.outcome in {Outcome.WAITING, Outcome.WOULD}
+    problem = Problem.DUE if due else Problem.KEPT
+    return Finding(result.subject.plain, problem, result.reason)
+
+
+def _listed(places: Places) -> Iterator[str]:
+    """Yield the groups and the kept files that they name."""
+    for path in group_paths(places):
+        yield path
+        for entry in read_entries(path):
+            yield from entry.candidates(places)
+
+
+def repair(places: Places, calls: Calls | None = None) -> Iterator[tuple[str, Outcome, str]]:
+    """Finish what a crash left, and let plain forms stand where their frame is damaged.
+
+    :returns: what was done: path, outcome, reason. A damaged frame is moved beside the
+        store under its own name, never unlinked; where it is the only form it stays.
+    """
+    calls = calls or Calls()
+    for result in recover(places, SettleOptions(), calls):
+        yield result.subject.plain, result.outcome, result.reason
+
+
+def move_damaged(places: Places, subject: Subject, calls: Calls | None = None) -> str | None:
+    """Move a damaged frame out of the way of its plain form.
+
+    :returns: where it is now, or None when the plain form does not exist.
+    """
+    if not os.path.lexists(subject.plain):
+        return None
+    os.makedirs(places.kept, mode=0o700, exist_ok=True)
+    stat = os.lstat(subject.compressed)
+    target = os.path.join(places.kept, f"damaged-{stat.st_ino}{COMPRESSED_SUFFIX}")
+    (calls or Calls()).set_aside(subject.compressed, target)
+    return target
+
+
+def _verify_frame(path: str) -> Iterator[Finding]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield Finding(path, Problem.UNREADABLE, str(error))
+        return
+    try:
+        damage = frame_damage(fd)
+        if damage is not None:
+            yield Finding(path, Problem.DAMAGED_FRAME, damage)
+        elif not has_checksum(fd):
+            yield Finding(path, Problem.NO_CHECKSUM, "codex's own frames have none")
+    finally:
+        os.close(fd)
+
+
+def _verify_pair(subject: Subject, calls: Calls) -> Iterator[Finding]:
+    sight = look(subject.plain, subject.compressed, 0, calls)
+    if sight is None:
+        return
+    if sight.relation is Relation.UNREADABLE:
+        yield Finding(subject.compressed, Problem.DAMAGED_FRAME, "the plain form is whole")
+    else:
+        detail = f"the plain form is {sight.relation} to the compressed one"
+        yield Finding(subject.plain, Problem.TWO_FORMS, detail)
+
+
+def _verify_lines(subject: Subject) -> Iterator[Finding]:
+    ordinals = _Ordinals()
+    with open_snapshot(subject.plain) as snapshot:
+        path = snapshot.physical
+        for line in iter_lines(snapshot):
+            yield from _line_faults(path, line.number, line.fault, line.detail)
+            if line.fault & (LineFault.TOO_LONG | LineFault.DAMAGED) or not line.data.strip():
+                continue
+            record = parse_record(line.data)
+            if record is not None:
+                yield from ordinals.check(path, line.number, record)
+            elif not line.fault & (LineFault.UNTERMINATED | LineFault.INVALID_UTF8):
+                yield Finding(path, Problem.BAD_LINE, "it is no JSON object", line.number)
+
+
+def _line_faults(path: str, number: int, fault: LineFault, detail: str) -> Iterator[Finding]:
+    for flag, problem in (
+        (LineFault.BYTE_ORDER_MARK, Problem.BYTE_ORDER_MARK),
+        (LineFault.INVALID_UTF8, Problem.INVALID_UTF8),
+        (LineFault.DAMAGED, Problem.DAMAGED_FRAME),
+        (LineFault.UNTERMINATED, Problem.TORN_TAIL),
+    ):
+        if fault & flag:
+            yield Finding(path, problem, detail, number)
+
+
+class _Ordinals:
+    """Ordinals rise; gaps are codex's own, a repeated or falling one is not."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def check(self, path: str, number: int, record: dict[str, Any]) -> Iterator[Finding]:
+        ordinal = record.get("ordinal")
+        if not isinstance(ordinal, int):
+            return
+        if self._last is not None and ordinal <= self._last:
+            detail = f"{ordinal} after {self._last}"
+            yield Finding(path, Problem.ORDINALS, detail, number)
+        self._last = ordinal
+
+
+def verify_places(subjects: Iterable[Subject]) -> Iterator[Finding]:
+    """Find rollouts that lie in both roots: what an interrupted or partial move left."""
+    seen: dict[str, Subject] = {}
+    for subject in subjects:
+        first = seen.setdefault(os.path.basename(subject.plain), subject)
+        if first is not subject:
+            yield Finding(subject.plain, Problem.TWO_PLACES, f"also {first.plain}")
+
+
+def verify_temporaries(directories: Iterable[str]) -> Iterator[Finding]:
+    """Find our temporary files; one whose maker is at work is no harm."""
+    for directory in sorted(set(directories)):
+        for name in sorted(filter(is_temporary, os.listdir(directory))):
+            yield Finding(os.path.join(directory, name), Problem.TEMPORARY)
+
+
+def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return
+    for name in names:
+        path = os.path.join(directory, name)
+        if path not in listed and name != "sweep.lock":
+            problem = Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED
+            yield Finding(path, problem)
