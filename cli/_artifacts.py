@@ -107,6 +107,7 @@ def environment(
         _resolve_key(standing, scope, key),
         sccache=program,
         want_sccache=sccache,
+        pnpm=store.pnpm_major(os.environ),
     )
     for warning in exports.warnings:
         click.echo(f"codexlab: {warning}", err=True)

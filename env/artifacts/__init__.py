@@ -39,7 +39,7 @@ from ._layout import Layout, below
 from ._leases import is_leased, lease_target
 from ._prepare import prepare_target
 from ._repository import Repository, find_repository, worktree_key
-from ._routes import Exports, find_sccache, route_caches, shell_exports
+from ._routes import Exports, find_sccache, pnpm_major, route_caches, shell_exports
 from ._setup import SetupPlan, apply_setup, plan_setup
 from ._sizes import Deadline, Measure, measure_tree
 from ._status import Row, Status, collect_status
@@ -83,6 +83,7 @@ __all__ = [
     "new_owner",
     "plan_clean",
     "plan_setup",
+    "pnpm_major",
     "prepare_target",
     "read_floors",
     "read_owner",

@@ -28,16 +28,18 @@ class Exports:
     warnings: tuple[str, ...] = ()
 
 
-def route_caches(layout: Layout) -> dict[str, str]:
+def route_caches(layout: Layout, pnpm: int | None = None) -> dict[str, str]:
     """Return the variables of the package managers' caches and of the exec harness.
 
-    pnpm reads ``pnpm_config_store_dir`` since version 10 and
-    ``npm_config_store_dir`` before; npm reads ``npm_config_cache``, in either case.
+    :param pnpm: the major version that is installed, as :func:`pnpm_major` found it. Up to
+        10 pnpm reads ``npm_config_store_dir`` alone, from 11 on ``pnpm_config_store_dir``
+        alone; the former makes npm 11 warn at every call, so it is set only where needed.
     """
     store = str(layout.package_cache("pnpm-store"))
+    old = {"npm_config_store_dir": store} if pnpm is not None and pnpm < 11 else {}
     return {
+        **old,
         "pnpm_config_store_dir": store,
-        "npm_config_store_dir": store,
         "NPM_CONFIG_CACHE": str(layout.package_cache("npm-cache")),
         "CODEX_EXEC_HARNESS_CARGO_TARGET_DIR": str(layout.harness_target),
         "CODEX_EXEC_HARNESS_OUTPUT_ROOT": str(layout.harness_output),
@@ -51,18 +53,25 @@ def route_temporary(layout: Layout) -> Path:
 
 
 def shell_exports(
-    layout: Layout, scope: CargoScope, key: str, *, sccache: str | None, want_sccache: bool = False
+    layout: Layout,
+    scope: CargoScope,
+    key: str,
+    *,
+    sccache: str | None,
+    want_sccache: bool = False,
+    pnpm: int | None = None,
 ) -> Exports:
     """Decide what ``codexlab artifacts env`` exports. Pure.
 
     :param sccache: the program, when it is installed.
+    :param pnpm: as for :func:`route_caches`.
     :param want_sccache: route rustc through it; without the program, a warning.
     """
     cargo = route_cargo(key, scope, ArtifactRoot(layout.root), layout.repo, layout.host)
     temporary = route_temporary(layout)
     variables = {
         **cargo.variables,
-        **route_caches(layout),
+        **route_caches(layout, pnpm),
         **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(temporary)),
     }
     directories = [
@@ -89,3 +98,24 @@ def find_sccache(environment: Mapping[str, str]) -> str | None:
     import shutil
 
     return shutil.which("sccache", path=environment.get("PATH", ""))
+
+
+def pnpm_major(environment: Mapping[str, str]) -> int | None:
+    """Return the major version of the installed pnpm, without running it.
+
+    :returns: None when there is no pnpm, or only a shim that fetches one when called.
+    """
+    import json
+    import shutil
+
+    program = shutil.which("pnpm", path=environment.get("PATH", ""))
+    if program is None:
+        return None
+    for directory in Path(os.path.realpath(program)).parents[:3]:
+        try:
+            manifest = json.loads((directory / "package.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if manifest.get("name") == "pnpm":
+            return int(manifest["version"].split(".")[0])
+    return None
