@@ -142,7 +142,10 @@ def _part(part: Any) -> str:
 
 
 def _tool_name(payload: dict[str, Any]) -> str:
-    return text_of(payload.get("name")) or text_of(payload.get("type")).removesuffix("_call")
+    kind = text_of(payload.get("type"))
+    if kind.endswith("_output"):
+        return ""
+    return text_of(payload.get("name")) or kind.removesuffix("_call")
 
 
 def _arguments(payload: dict[str, Any]) -> str:

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
+
+from codexlab.workspace import WorkspaceKey, locate_workspace
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eabc"
+
+
+@pytest.fixture
+def home(scratch: Path) -> Path:
+    path = scratch / "codex"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def run(home: Path, clean_environ: dict[str, str]) -> Run:
+    def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        command = [_PROGRAM, "rollout", *arguments]
+        environ = clean_environ | {"CODEX_HOME": str(home)}
+        return subprocess.run(
+            command, env=environ, capture_output=True, text=True, check=False, **options
+        )
+
+    return call
+
+
+def _make(home: Path, number: int, *records: dict[str, Any], **where: Any) -> Path:
+    compressed = bool(where.pop("compressed", False))
+    path = rollout_path(home, thread_id(number), **where)
+    write(path, lines(meta(thread_id(number)), *records), compressed=compressed)
+    return path
+
+
+def _tool(kind: str, **fields: Any) -> dict[str, Any]:
+    payload = {"type": kind, "call_id": "call-1", **fields}
+    return {"timestamp": "2025-01-03T12:00:02.000Z", "type": "response_item", "payload": payload}
+
+
+def test_list_shows_both_forms_with_titles_and_pages_through_json(home: Path, run: Run) -> None:
+    for number in range(5):
+        _make(home, number, message("user", f"task {number}"), compressed=number % 2 == 0)
+    table = run("list")
+    assert table.returncode == 0
+    assert [row.split()[2] for row in table.stdout.splitlines()[1:]] == [
+        thread_id(number) for number in (4, 3, 2, 1, 0)
+    ]
+    assert table.stdout.count("compressed") == 3
+    assert "task 4" in table.stdout
+    seen: list[str] = []
+    more: list[str] = []
+    while True:
+        page = json.loads(run("list", "--json", "--limit", "2", *more).stdout)
+        seen += [rollout["thread"] for rollout in page["rollouts"]]
+        if page["next"] is None:
+            break
+        more = ["--after", page["next"]]
+    assert seen == [thread_id(number) for number in (4, 3, 2, 1, 0)]
+
+
+def test_list_by_issue_knows_the_threads_of_its_workspaces(
+    home: Path, run: Run, workspaces_root: Path
+) -> None:
+    _make(home, 1)
+    _make(home, 2)
+    control = _control_of(workspaces_root, "acme", "ISSUE 7", "codex")
+    control.mkdir(parents=True)
+    key = {"v": 1, "project": "acme", "issue": "ISSUE 7", "agent": "codex"}
+    (control / "workspace.json").write_text(json.dumps(key))
+    entry = {"id": thread_id(2), "cwd": "/src/app", "agent": "codex", "seen": "2025-01-03"}
+    (control / "threads.json").write_text(json.dumps({"threads": [entry], "cargo_key": None}))
+    listed = json.loads(run("list", "--json", "--issue", "ISSUE 7").stdout)["rollouts"]
+    assert [(rollout["thread"], rollout["issue"]) for rollout in listed] == [
+        (thread_id(2), "ISSUE 7")
+    ]
+    assert json.loads(run("list", "--json", "--issue", "8").stdout)["rollouts"] == []
+
+
+def _control_of(root: Path, project: str, issue: str, agent: str) -> Path:
+    return locate_workspace(root, WorkspaceKey(project, issue, agent)).control
+
+
+def test_show_is_readable_folded_and_unfolded(home: Path, run: Run) -> None:
+    count = "\n".join(str(number) for number in range(100))
+    _make(
+        home,
+        1,
+        message("user", "<environment_context>hidden</environment_context>"),
+        message("user", "count please"),
+        _tool("function_call", name="exec_command", arguments='{"cmd":"seq 0 99"}'),
+        _tool("function_call_output", output=count),
+        message("assistant", "counted"),
+        compressed=True,
+    )
+    folded = run("show", thread_id(1)[:16])
+    assert folded.returncode == 0
+    assert "hidden" not in folded.stdout
+    assert "▸ exec_command  seq 0 99" in folded.stdout
+    assert "94 lines" in folded.stdout
+    assert folded.stdout.index("count please") < folded.stdout.index("counted")
+    full = run("show", thread_id(1), "--full").stdout
+    assert all(f"│ {number}\n" in full for number in range(100))
+    assert "hidden" in run("show", thread_id(1), "--everything").stdout
+    documents = [json.loads(row) for row in run("show", thread_id(1), "--json").stdout.splitlines()]
+    assert [document["role"] for document in documents] == ["user", "tool", "tool", "assistant"]
+    assert documents[2]["text"] == count
+
+
+def test_show_says_which_lines_are_damaged_and_goes_on(home: Path, run: Run) -> None:
+    path = _make(home, 1, message("user", "before"))
+    with path.open("ab") as file:
+        file.write(b"{torn\n" + lines(message("user", "bad Z")).replace(b"Z", b"\xff"))
+        file.write(lines(message("assistant", "after")) + b'{"cut')
+    shown = run("show", str(path)).stdout
+    assert "[line 3: not a JSON object]" in shown
+    assert "[line 4: not valid UTF-8]" in shown
+    assert "bad \ufffd" in shown
+    assert "after" in shown
+    assert "[line 6: torn]" in shown
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["search", "abc", "-C2"], ["show", "019c1a2b"]])
+def test_escape_sequences_in_content_reach_no_terminal(
+    home: Path, run: Run, arguments: list[str], clean_environ: dict[str, str]
+) -> None:
+    path = rollout_path(home, thread_id(1))
+    evil = meta(thread_id(1), cwd="/src/" + _EVIL)
+    call = _tool("function_call", name=_EVIL, arguments=json.dumps({"cmd": _EVIL, _EVIL: _EVIL}))
+    events = message("user", _EVIL), message("user", f"{_EVIL}\nabc {_EVIL}\n{_EVIL}")
+    write(path, lines(evil, *events, call) + b"\x1b[2J{\n")
+    index = {"id": thread_id(1), "thread_name": _EVIL}
+    (home / "session_index.jsonl").write_bytes(lines(index))
+    piped = run(*arguments)
+    environ = clean_environ | {"CODEX_HOME": str(home), "TERM": "xterm-256color", "PAGER": "cat"}
+    on_terminal = _on_terminal([_PROGRAM, "rollout", *arguments], environ)
+    assert "abc" in on_terminal
+    for output in (piped.stdout, on_terminal):
+        for forbidden in ("\x1b]", "\x1b[2J", "\x9b", "\x07", "\u202e"):
+            assert forbidden not in output
+    assert "\x1b" not in piped.stdout
+
+
+def _on_terminal(command: list[str], environ: dict[str, str]) -> str:
+    """Run with a pseudo-terminal as stdout; return what reached it."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command, env=environ, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.STDOUT
+    ):
+        os.close(theirs)
+        output = b""
+        while True:
+            try:
+                data = os.read(ours, 65536)
+            except OSError:  # EIO: nobody has the terminal any more
+                break
+            output += data
+    os.close(ours)
+    return output.decode()
+
+
+def test_search_prints_context_and_thread_in_order(home: Path, run: Run) -> None:
+    _make(home, 1, message("user", "one\ntwo needle\nthree"), compressed=True)
+    _make(home, 2, message("assistant", "a needle"), at="2025-02-01T00-00-00")
+    found = run("search", "needle", "-C1")
+    assert found.returncode == 0
+    assert found.stdout.index(thread_id(2)) < found.stdout.index(thread_id(1))
+    assert "one\n    two needle\n    three" in found.stdout
+    assert run("search", "needle", "-l").stdout.split() == [thread_id(2), thread_id(1)]
+    assert run("search", "needle", "--role", "user", "-l").stdout.split() == [thread_id(1)]
+    assert run("search", "needle", "--limit", "1", "-l").stdout.split() == [thread_id(2)]
+    documents = [json.loads(row) for row in run("search", "needle", "--json").stdout.splitlines()]
+    assert [(document["thread"], document["line"]) for document in documents] == [
+        (thread_id(2), 2),
+        (thread_id(1), 2),
+    ]
+    assert run("search", "absent").returncode == 1
+
+
+def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run) -> None:
+    filler = message("assistant", "filler " * 600_000)
+    for number in range(20):
+        _make(home, number, filler, message("user", f"needle {number}"), compressed=number % 2 == 0)
+    one, two = (run("search", "needle", "-l", "--no-rg", "-j", count) for count in ("1", "2"))
+    assert one.stdout.split() == [thread_id(number) for number in reversed(range(20))]
+    assert two.stdout == one.stdout
+    assert two.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["show", "no-such-thread"], "no rollout of 'no-such-thread'"),
+        (["show", "/nowhere/at/all"], "no rollout of '/nowhere/at/all'"),
+        (["show", "019c1a2b"], "beginning of 2 thread ids"),
+        (["list", "--since", "yesterday-ish"], "2026-01-31"),
+        (["list", "--limit", "0"], "--limit"),
+        (["list", "--after", "x"], "is no cursor"),
+        (["list", "--codex-home", "/nowhere"], "/nowhere is not a directory"),
+        (["search", "(", "-e"], "no regular expression"),
+        (["search", ""], "it is empty"),
+        (["search", "x", "--role", "boss"], "--role"),
+    ],
+)
+def test_bad_input_is_one_line_and_125(
+    home: Path, run: Run, arguments: list[str], word: str
+) -> None:
+    _make(home, 1)
+    _make(home, 2)
+    result = run(*arguments)
+    assert result.returncode == 125
+    assert result.stderr.count("\n") == 1
+    assert word in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_unreadable_rollout_is_told_and_hides_no_other(home: Path, run: Run) -> None:
+    _make(home, 1, message("user", "needle"))
+    rollout_path(home, thread_id(2)).write_bytes(b"")
+    broken = rollout_path(home, thread_id(3))
+    broken.with_name(broken.name + ".zst").write_bytes(b"no frame, but a needle")
+    listed = run("list")
+    assert listed.returncode == 0
+    assert "(is empty)" in listed.stdout
+    assert "damaged" in listed.stdout
+    found = run("search", "needle", "-l")
+    assert found.stdout.split() == [thread_id(1)]
+    assert "damaged" in found.stderr
