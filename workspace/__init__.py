@@ -22,10 +22,13 @@ A launch calls, in this order and from one thread::
     _home           heal a codex-home (_links, _stores, _config, _home_config, _state_seed)
     _threads        the agent's threads; _runs the records of past runs
     _git_state      what a run did
+    _survey         what workspaces there are; _usage what they take
+    _verdict        which may go (_findings: what would be lost); _collect removes them
     _dirs _tree _git _repository _state_dir   the edges: descriptors, git, locks
 """
 
 from ._claim import Claim, claim_workspace
+from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
 from ._errors import (
     BadKey,
     BranchTaken,
@@ -37,8 +40,9 @@ from ._errors import (
     WorkdirRefused,
     WorkspaceBusy,
 )
+from ._findings import findings
 from ._git_state import GitState, git_state
-from ._home import GitWrite, git_write_for, heal_codex_home
+from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
 from ._home_report import HealReport
 from ._owner import OwnerRecord, encode_owner, parse_owner
 from ._paths import WorkspaceKey, WorkspacePaths, directory_name, locate_workspace
@@ -46,6 +50,7 @@ from ._plan import WorkdirPlan, choose_workdir
 from ._project import default_project, read_origin
 from ._runs import prune_runs
 from ._start import Start, inspect_start
+from ._survey import Survey, survey_workspace, survey_workspaces
 from ._threads import (
     ThreadEntry,
     ThreadLog,
@@ -54,6 +59,8 @@ from ._threads import (
     record_thread,
     stored_cargo_key,
 )
+from ._usage import Usage, disk_usage
+from ._verdict import GcPolicy, Verdict, is_pressed, judge, plan_collection
 from ._workdir import Workdir, prepare_workdir
 
 __all__ = [
@@ -61,6 +68,7 @@ __all__ = [
     "BranchTaken",
     "Claim",
     "ForeignWorkspace",
+    "GcPolicy",
     "GitFailed",
     "GitState",
     "GitWrite",
@@ -68,10 +76,15 @@ __all__ = [
     "HomeRefused",
     "OwnerRecord",
     "PathRefused",
+    "Removal",
+    "RemovalRefused",
     "RepositoryBusy",
     "Start",
+    "Survey",
     "ThreadEntry",
     "ThreadLog",
+    "Usage",
+    "Verdict",
     "Workdir",
     "WorkdirPlan",
     "WorkdirRefused",
@@ -82,18 +95,28 @@ __all__ = [
     "claim_workspace",
     "default_project",
     "directory_name",
+    "disk_usage",
+    "empty_trash",
     "encode_owner",
+    "findings",
     "forget_thread",
     "git_state",
     "git_write_for",
     "heal_codex_home",
     "inspect_start",
+    "is_pressed",
+    "judge",
     "locate_workspace",
+    "mend_codex_home",
     "parse_owner",
+    "plan_collection",
     "prepare_workdir",
     "prune_runs",
     "read_origin",
     "read_threads",
     "record_thread",
+    "remove_workspace",
     "stored_cargo_key",
+    "survey_workspace",
+    "survey_workspaces",
 ]

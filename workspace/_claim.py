@@ -157,7 +157,10 @@ def claim_workspace(
     """
     for _ in range(_ATTEMPTS):
         notes: list[str] = []
-        control_fd = _open_control(paths)
+        try:
+            control_fd = _open_control(paths)
+        except FileNotFoundError:
+            continue  # a removal took an empty parent away between two steps
         held = _lock(control_fd, "lock", "owner.json", paths.control, paths.root, notes)
         claim = Claim(paths, key, state_dir or state_directory(), notes, held)
         try:

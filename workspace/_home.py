@@ -15,7 +15,7 @@ from pathlib import Path
 from ._config import Managed
 from ._dirs import directory, lstat_at, open_below, sweep_temporaries
 from ._errors import HomeRefused, operator_errors
-from ._home_config import ConfigPlace, heal_config, merge_shared_config
+from ._home_config import ConfigPlace, heal_config, merge_shared_config, recorded_managed
 from ._home_report import HealNotes, HealReport
 from ._links import offer, point_at
 from ._paths import CONTROL, WorkspacePaths
@@ -61,7 +61,6 @@ def heal_codex_home(
     exclude_names: Sequence[str] = (),
     sessions: SessionMode = "shared",
     git_write: GitWrite | None = None,
-    merge: bool = False,
 ) -> HealReport:
     """Make the issue's codex-home right; the workspace must be claimed.
 
@@ -69,29 +68,53 @@ def heal_codex_home(
     :param writable_roots: directories that codex's sandbox may write beside the workdir.
     :param exclude_names: variables that codex must not hand to its tools.
     :param sessions: ``shared`` links the stores to the shared home's, ``issue`` keeps own ones.
-    :param merge: also bring the shared configuration's changes into an edited one.
     :raises HomeRefused: the shared home or a configuration cannot be used.
     :raises PathRefused: something else lies where a file of ours should be.
     """
-    notes = HealNotes()
-    shared = _usable(shared_home, paths)
     extra = git_write.roots() if git_write is not None else ()
     roots = dict.fromkeys(str(root) for root in (*writable_roots, *extra))
     managed = Managed(tuple(roots), tuple(dict.fromkeys(exclude_names)))
+    return _heal(paths, shared_home, managed, sessions, merge=False)
+
+
+def mend_codex_home(paths: WorkspacePaths, shared_home: Path, *, merge: bool = False) -> HealReport:
+    """Heal by hand, between launches: managed keys and mode of the stores stay as they are.
+
+    The workspace must be claimed.
+
+    :param merge: also bring the shared configuration's changes into an edited one.
+    """
+    own = (paths.codex_home / "sessions").is_dir() and not (
+        paths.codex_home / "sessions"
+    ).is_symlink()
+    return _heal(paths, shared_home, None, "issue" if own else "shared", merge=merge)
+
+
+def _heal(
+    paths: WorkspacePaths,
+    shared_home: Path,
+    managed: Managed | None,
+    sessions: SessionMode,
+    *,
+    merge: bool,
+) -> HealReport:
+    notes = HealNotes()
+    shared = _usable(shared_home, paths)
     with (
         directory(paths.base, *paths.names, "codex-home", create=True) as home_fd,
         directory(paths.base, *paths.names, CONTROL, create=True) as control_fd,
         operator_errors(paths.codex_home),
     ):
         place = ConfigPlace(home_fd, control_fd, paths.codex_home, shared)
+        wanted = recorded_managed(place) if managed is None else managed
         sweep_temporaries(home_fd)
         _heal_auth(home_fd, shared, notes)
         heal_stores(home_fd, shared, sessions, notes)
         if sessions == "shared":
             seed_state(home_fd, paths.codex_home, shared, notes)
         if merge:
-            merge_shared_config(place, managed, notes)
-        references = heal_config(place, managed, notes)
+            merge_shared_config(place, wanted, notes)
+        references = heal_config(place, wanted, notes)
         for name in _OFFERED:
             offer(name, home_fd, shared / name, notes)
         for reference in references:

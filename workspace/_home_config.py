@@ -18,10 +18,11 @@ from typing import cast
 
 from ..kernel import replace_file
 from ._config import Managed, decide_config, merge_config, references
-from ._dirs import lstat_at, read_small, set_aside
+from ._dirs import directory, lstat_at, read_small, set_aside
 from ._errors import HomeRefused
 from ._home_report import HealNotes
 from ._owner import DamagedRecord, parse_object
+from ._paths import CONTROL, WorkspacePaths
 
 CONFIG, _SEED, _RECORD = "config.toml", "config.seed.toml", "home.json"
 _LIMIT = 16 * 1024 * 1024
@@ -35,6 +36,7 @@ class _Seen:
     shared: str = ""
     managed: str = ""
     warned: str = ""
+    home: str = ""
     roots: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
@@ -63,9 +65,13 @@ def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple
     :raises HomeRefused: a configuration cannot be read or is no TOML.
     """
     ours, shared = _ours(place, notes), _shared(place)
-    seen = _read_seen(place)
+    seen = _read_seen(place.control_fd, place.home)
     now = replace(
-        seen, ours=_hash(ours), shared=_hash(shared), managed=_hash(repr(managed).encode())
+        seen,
+        ours=_hash(ours),
+        shared=_hash(shared),
+        managed=_hash(repr(managed).encode()),
+        home=str(place.shared),
     )
     if ours is not None and now == seen:
         return seen.references
@@ -83,6 +89,22 @@ def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple
     if record != seen:
         replace_file(_RECORD, json.dumps(asdict(record)).encode(), dir_fd=place.control_fd)
     return found
+
+
+def recorded_managed(place: ConfigPlace) -> Managed:
+    """Return what the last launch put into the file."""
+    seen = _read_seen(place.control_fd, place.home)
+    return Managed(seen.roots, seen.excluded)
+
+
+def recorded_shared_home(paths: WorkspacePaths) -> Path | None:
+    """Return the shared home of the last launch, or None when there was none."""
+    try:
+        with directory(paths.base, *paths.names, CONTROL) as control_fd:
+            home = _read_seen(control_fd, paths.codex_home).home
+    except FileNotFoundError:
+        return None
+    return Path(home) if home else None
 
 
 def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> None:
@@ -182,20 +204,20 @@ def _hash(data: bytes | None) -> str:
     return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
-def _read_seen(place: ConfigPlace) -> _Seen:
-    data = read_small(_RECORD, place.control_fd, place.home / _RECORD)
+def _read_seen(control_fd: int, home: Path) -> _Seen:
+    data = read_small(_RECORD, control_fd, home / _RECORD)
     try:
         values = parse_object(data or b"")
     except DamagedRecord:
         # It only saves work: without it everything is compared anew.
         return _Seen()
-    ours, shared, managed, warned = (
-        str(values.get(name, "")) for name in ("ours", "shared", "managed", "warned")
+    ours, shared, managed, warned, shared_home = (
+        str(values.get(name, "")) for name in ("ours", "shared", "managed", "warned", "home")
     )
     roots, excluded, named = (
         _strings(values.get(name)) for name in ("roots", "excluded", "references")
     )
-    return _Seen(ours, shared, managed, warned, roots, excluded, named)
+    return _Seen(ours, shared, managed, warned, shared_home, roots, excluded, named)
 
 
 def _strings(value: object) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ._paths import WorkspaceKey
 WorkdirKind = Literal["linked", "worktree", "plain", "given"]
 State = Literal["new", "preparing", "ready"]
 
-_TEXTS = ("kind", "repo", "base", "branch", "tip", "workdir", "created")
+_TEXTS = ("kind", "repo", "base", "branch", "tip", "workdir", "removed_from", "created")
 _KINDS = ("linked", "worktree", "plain", "given", None)
 
 
@@ -29,6 +29,7 @@ class Provenance:
     :param kind: how the directory used last was come by; None while there is none.
     :param workdir: the directory used last.
     :param inode: (device, inode) of that directory.
+    :param removed_from: where the workspace was, once it is being removed.
     """
 
     key: WorkspaceKey
@@ -40,6 +41,7 @@ class Provenance:
     tip: str | None = None
     workdir: str | None = None
     inode: tuple[int, int] | None = None
+    removed_from: str | None = None
     created: str | None = None
 
     @property

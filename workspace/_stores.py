@@ -68,16 +68,22 @@ def _own(name: str, home_fd: int, notes: HealNotes) -> None:
     os.mkdir(name, 0o700, dir_fd=home_fd)
 
 
+def give_back(name: str, home_fd: int, shared: Path) -> int:
+    """Move the files of a store of the issue's own to the shared one; conflicts stay here.
+
+    :returns: how many were moved.
+    """
+    found = lstat_at(name, home_fd)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        return 0
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(shared / name, 0o700)
+    moved, _ = _merge_store(name, home_fd, Path(os.path.realpath(shared / name)))
+    return moved
+
+
 def _give_away(name: str, home_fd: int, target: Path, notes: HealNotes) -> None:
-    source_fd = open_child(name, home_fd, Path(name))
-    try:
-        target_fd = open_below(target)
-        try:
-            moved, left = _merge(source_fd, target_fd, name)
-        finally:
-            os.close(target_fd)
-    finally:
-        os.close(source_fd)
+    moved, left = _merge_store(name, home_fd, target)
     if moved:
         notes.fixed.append(f"{name} ({moved} files moved to the shared store)")
     if left:
@@ -85,6 +91,18 @@ def _give_away(name: str, home_fd: int, target: Path, notes: HealNotes) -> None:
         notes.warnings.append(f"{name}: {left} files differ from the shared ones, kept in {aside}")
     else:
         os.rmdir(name, dir_fd=home_fd)
+
+
+def _merge_store(name: str, home_fd: int, target: Path) -> tuple[int, int]:
+    source_fd = open_child(name, home_fd, Path(name))
+    try:
+        target_fd = open_below(target)
+        try:
+            return _merge(source_fd, target_fd, name)
+        finally:
+            os.close(target_fd)
+    finally:
+        os.close(source_fd)
 
 
 def _merge(source_fd: int, target_fd: int, where: str) -> tuple[int, int]:

@@ -10,7 +10,9 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove_tree(name: str, dir_fd: int) -> None:
-    """Delete ``name`` below an open directory, whatever it is. Missing is fine.
+    """Delete ``name`` below an open directory, whatever it is.
+
+    What is missing, also because somebody else deletes the same tree, is fine.
 
     A directory without permissions (a Go module cache is read-only) is opened up first.
     Never leaves the filesystem ``dir_fd`` is on.
@@ -31,7 +33,10 @@ def _remove(name: str, dir_fd: int, device: int) -> None:
         return
     if status.st_dev != device:
         raise OSError(18, "is a mount point", name)
-    fd = _open(name, dir_fd, status.st_mode)
+    try:
+        fd = _open(name, dir_fd, status.st_mode)
+    except FileNotFoundError:
+        return
     try:
         for child in os.listdir(fd):
             _remove(child, fd, device)

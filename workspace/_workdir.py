@@ -22,6 +22,7 @@ from ._git import ask_git, run_git
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan
 from ._provenance import Provenance, WorkdirKind
+from ._registration import drop_registration, lock_reason
 from ._repository import repository_lock
 from ._start import inspect_start, resolve_ref
 from ._tree import remove_tree
@@ -148,7 +149,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         directory(claim.paths.base, *claim.paths.names) as root_fd,
     ):
         _undo(root_fd, claim, stored)
-        known = _forget_registration(plan.repo, claim)
+        known = drop_registration(plan.repo, plan.path)
         tip = _check_branch(plan.repo, plan, stored, known)
         preparing = replace(
             stored,
@@ -160,17 +161,17 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         )
         claim.write_provenance(preparing)
         try:
-            _add_worktree(claim, plan, exists=tip is not None, fds=(claim.lock_fd, lock_fd))
+            _add_worktree(plan, exists=tip is not None, fds=(claim.lock_fd, lock_fd))
         except GitFailed:
             _take_back(claim, plan, root_fd, preparing, stored)
             raise
         claim.write_provenance(replace(preparing, state="ready"))
 
 
-def _add_worktree(claim: Claim, plan: WorkdirPlan, *, exists: bool, fds: tuple[int, ...]) -> None:
+def _add_worktree(plan: WorkdirPlan, *, exists: bool, fds: tuple[int, ...]) -> None:
     # Locked with our name from its first moment: no prune takes it while the
     # workspaces root is not mounted, and a half-made entry can be told as ours.
-    arguments = ["worktree", "add", "--quiet", "--lock", "--reason", _reason(claim)]
+    arguments = ["worktree", "add", "--quiet", "--lock", "--reason", lock_reason(plan.path)]
     if exists:
         arguments += ["--", str(plan.path), str(plan.branch)]
     else:
@@ -178,10 +179,6 @@ def _add_worktree(claim: Claim, plan: WorkdirPlan, *, exists: bool, fds: tuple[i
         arguments += ["--no-track", "-b", str(plan.branch), "--", str(plan.path), str(plan.base)]
     assert plan.repo is not None
     run_git(plan.repo, *arguments, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds)
-
-
-def _reason(claim: Claim) -> str:
-    return f"codexlab workspace {os.path.realpath(claim.paths.root)}"
 
 
 def _check_branch(repo: Path, plan: WorkdirPlan, stored: Provenance, known: set[str]) -> str | None:
@@ -225,43 +222,12 @@ def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
         remove_tree("workdir", root_fd)
 
 
-def _forget_registration(repo: Path, claim: Claim) -> set[str]:
-    """Drop the repository's entries for our workdir, which itself is gone.
-
-    Ours is told by its ``gitdir``, or by the lock's reason where git was killed
-    before writing that. Never ``git worktree prune``: it takes others' entries too.
-
-    :returns: the branches those entries were on.
-    """
-    branches: set[str] = set()
-    marker = f"{os.path.realpath(claim.paths.root)}/workdir/.git"
-    try:
-        with directory(repo, "worktrees") as entries_fd:
-            for name in os.listdir(entries_fd):
-                place = repo / "worktrees" / name
-                pointer = _text(place / "gitdir")
-                if pointer == marker or (not pointer and _text(place / "locked") == _reason(claim)):
-                    branches.add(_text(place / "HEAD").removeprefix("ref: refs/heads/"))
-                    with operator_errors(place):
-                        remove_tree(name, entries_fd)
-    except FileNotFoundError:
-        pass
-    return branches
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "surrogateescape").strip()
-    except OSError:
-        return ""
-
-
 def _take_back(
     claim: Claim, plan: WorkdirPlan, root_fd: int, preparing: Provenance, stored: Provenance
 ) -> None:
     assert plan.repo is not None
     _undo(root_fd, claim, preparing)
-    _forget_registration(plan.repo, claim)
+    drop_registration(plan.repo, plan.path)
     _drop_ref_lock(plan.repo, str(plan.branch))
     if preparing.tip == plan.base:
         # Only while it still is where we made it, compared by git in one step.

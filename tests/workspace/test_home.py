@@ -14,6 +14,7 @@ from codexlab.workspace import (
     PathRefused,
     WorkspacePaths,
     heal_codex_home,
+    mend_codex_home,
 )
 
 Snapshot = Callable[[Path], object]
@@ -172,7 +173,7 @@ def test_merging_takes_their_changes_and_keeps_ours_and_comments(
     place = paths.codex_home / "config.toml"
     place.write_text(place.read_text().replace('"low"', '"high" # mine'))
     (shared / "config.toml").write_text('model = "b"\neffort = "medium"\n[tui]\nx = 2\ny = 3\n')
-    report = heal_codex_home(paths, shared, merge=True)
+    report = mend_codex_home(paths, shared, merge=True)
     assert config(paths) == {
         "model": "b",
         "effort": "high",

@@ -1,0 +1,257 @@
+"""``codexlab workspace``: who holds which, their state, healing and collecting them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..kernel import CodexlabError
+from ..workspace import (
+    RemovalRefused,
+    Survey,
+    Verdict,
+    WorkspaceBusy,
+    claim_workspace,
+    empty_trash,
+    findings,
+    is_pressed,
+    judge,
+    mend_codex_home,
+    plan_collection,
+    remove_workspace,
+    survey_workspaces,
+)
+from ._workspace_select import (
+    duration,
+    find_root,
+    gc_policy,
+    select,
+    select_one,
+    shared_home,
+    size,
+)
+from ._workspace_view import (
+    LIST_HEADER,
+    describe,
+    list_row,
+    write_json,
+    write_lines,
+    write_table,
+)
+
+Command = Callable[..., Any]
+
+_root = click.option("--root", metavar="DIR", help="The workspaces root.")
+_json = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+
+
+def _chosen(command: Command) -> Command:
+    """Add what chooses one workspace."""
+    for option in (
+        _root,
+        click.option("--agent", metavar="NAME", help="Of this agent only."),
+        click.option("--project", metavar="NAME", help="Of this project only."),
+        click.argument("issue"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def workspace() -> None:
+    """Workspaces: one per issue, reused by every later task."""
+
+
+@workspace.command("list")
+@_root
+@click.option("--project", metavar="NAME", help="Of this project only.")
+@click.option("--full", is_flag=True, help="With sizes, git state and threads (JSON only).")
+@_json
+def list_command(root: str | None, project: str | None, full: bool, as_json: bool) -> None:
+    """List workspaces: who holds them, when they were used, how the last run ended."""
+    if full and not as_json:
+        raise click.UsageError("--full needs --json")
+    surveys = [
+        survey
+        for survey in survey_workspaces(find_root(root))
+        if project in (None, survey.key.project)
+    ]
+    if as_json:
+        write_json([describe(survey, deep=full) for survey in surveys])
+    elif surveys:
+        write_table(LIST_HEADER, map(list_row, surveys))
+    else:
+        click.echo("no workspaces", err=True)
+
+
+@workspace.command()
+@_chosen
+@_json
+def show(
+    issue: str, project: str | None, agent: str | None, root: str | None, as_json: bool
+) -> None:
+    """Show everything about the workspaces of an issue."""
+    found = [_shown(survey) for survey in select(issue, project, agent, find_root(root))]
+    if as_json:
+        write_json(found)
+        return
+    for number, values in enumerate(found):
+        if number:
+            click.echo()
+        write_lines(values)
+
+
+@workspace.command()
+@_chosen
+@click.option("--home", "place", flag_value="codex_home", help="Its codex-home.")
+@click.option("--context", "place", flag_value="context", help="Its context directory.")
+@click.option("--top", "place", flag_value="root", help="The workspace itself.")
+def path(
+    issue: str, project: str | None, agent: str | None, root: str | None, place: str | None
+) -> None:
+    """Print where an issue's work lies: cd "$(codexlab workspace path 123)"."""
+    survey = select_one(issue, project, agent, find_root(root))
+    if place is not None:
+        click.echo(getattr(survey.paths, place))
+        return
+    used = survey.provenance.workdir if survey.provenance else None
+    click.echo(used or survey.paths.workdir)
+
+
+@workspace.command()
+@_chosen
+@click.option("--merge", is_flag=True, help="Bring the shared config.toml's changes in, by key.")
+@_json
+def heal(
+    issue: str,
+    project: str | None,
+    agent: str | None,
+    root: str | None,
+    merge: bool,
+    as_json: bool,
+) -> None:
+    """Mend an issue's codex-home now, as the next launch would."""
+    survey = select_one(issue, project, agent, find_root(root))
+    claim = claim_workspace(survey.paths, survey.key)
+    try:
+        report = mend_codex_home(survey.paths, shared_home(), merge=merge)
+    finally:
+        claim.release()
+    if as_json:
+        write_json({name: list(getattr(report, name)) for name in report.__slots__})
+        return
+    for verb in ("created", "fixed", "kept"):
+        for name in getattr(report, verb):
+            click.echo(f"{verb:<8} {name}")
+    for warning in (*claim.notes, *report.warnings):
+        click.echo(f"codexlab: {warning}", err=True)
+    if report.healthy:
+        click.echo("healthy")
+
+
+@workspace.command()
+@_root
+@click.option("--apply", is_flag=True, help="Delete; without it only say what would be.")
+@click.option("--force", is_flag=True, help="Also what has uncommitted or unpushed work.")
+@click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")
+@click.option("--min-free", metavar="SIZE", callback=size, help="Collect more below this.")
+@_json
+def gc(
+    root: str | None,
+    apply: bool,
+    force: bool,
+    idle: float | None,
+    min_free: int | None,
+    as_json: bool,
+) -> None:
+    """Say which workspaces may go and why, and with --apply delete those."""
+    place, policy = find_root(root), gc_policy(idle, min_free)
+    if apply:
+        empty_trash(place)
+    verdicts = plan_collection(place, policy, time.time(), force=force)
+    rows: list[tuple[Verdict, str]] = []
+    for verdict in verdicts:
+        pressed = verdict.action == "pressed" and (not apply or is_pressed(place, policy))
+        goes = verdict.action == "collect" or pressed
+        if not goes:
+            rows.append((verdict, "keep"))
+        elif not apply:
+            rows.append((verdict, "would go"))
+        else:
+            rows.append((verdict, _collect(verdict, force=force)))
+    _write_gc(rows, as_json=as_json)
+    if not apply and any(done == "would go" for _, done in rows):
+        click.echo("dry run: nothing was deleted; --apply deletes", err=True)
+
+
+@workspace.command()
+@_chosen
+@click.option("--force", is_flag=True, help="Also with uncommitted or unpushed work in it.")
+def remove(
+    issue: str, project: str | None, agent: str | None, root: str | None, force: bool
+) -> None:
+    """Delete one workspace now. A branch with work on it stays in its repository."""
+    survey = select_one(issue, project, agent, find_root(root))
+    done = remove_workspace(survey.paths, survey.key, force=force)
+    click.echo(f"removed {done.root}")
+    if done.branch is not None:
+        click.echo(f"and branch {done.branch}, all of whose commits are elsewhere")
+    if done.moved:
+        click.echo(f"{done.moved} transcripts moved to the shared codex home first")
+
+
+def _collect(verdict: Verdict, *, force: bool) -> str:
+    survey = verdict.survey
+    try:
+        remove_workspace(survey.paths, survey.key, force=force, unused_since=survey.used)
+    except (RemovalRefused, WorkspaceBusy, CodexlabError) as error:
+        return f"kept: {error}"
+    return "deleted"
+
+
+def _write_gc(rows: list[tuple[Verdict, str]], *, as_json: bool) -> None:
+    if as_json:
+        write_json([_gc_document(verdict, done) for verdict, done in rows])
+        return
+    if not rows:
+        click.echo("no workspaces", err=True)
+        return
+    write_table(
+        ("PROJECT", "ISSUE", "AGENT", "", "WHY"),
+        (
+            (*_names(verdict.survey), done, "; but ".join((verdict.reason, *verdict.findings)))
+            for verdict, done in rows
+        ),
+    )
+
+
+def _gc_document(verdict: Verdict, done: str) -> dict[str, object]:
+    project, issue, agent = _names(verdict.survey)
+    return {
+        "project": project,
+        "issue": issue,
+        "agent": agent,
+        "path": str(verdict.survey.paths.root),
+        "action": done,
+        "reason": verdict.reason,
+        "findings": list(verdict.findings),
+    }
+
+
+def _names(survey: Survey) -> tuple[str, str, str]:
+    key = survey.key
+    return key.project, key.issue, key.agent
+
+
+def _shown(survey: Survey) -> dict[str, Any]:
+    policy = gc_policy(None, None)
+    pressed = is_pressed(survey.paths.base, policy)
+    verdict = judge(survey, policy, time.time(), pressed=pressed)
+    return {
+        **describe(survey, deep=True),
+        "only_here": list(findings(survey.paths, survey.provenance)),
+        "gc": f"{verdict.action}: {verdict.reason}",
+    }

@@ -1,0 +1,138 @@
+"""Where workspaces lie, and which of them a command means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from ..kernel import CallerError
+from ..workspace import GcPolicy, Survey, survey_workspaces
+from ._config_files import ConfigError, ConfigFile, read_config, user_config_path
+from ._literals import parse_duration, parse_size
+
+_T = TypeVar("_T")
+_GC_KEYS: Mapping[str, Callable[[object], float]] = {
+    "idle": parse_duration,
+    "empty": parse_duration,
+    "min_free": parse_size,
+    "pressed_idle": parse_duration,
+}
+
+
+class NoSuchWorkspace(CallerError):
+    """Nothing there, or too much, goes by that name."""
+
+    def __init__(self, issue: str, root: Path, found: list[Survey]) -> None:
+        self.issue, self.root, self.found = issue, root, found
+        if found:
+            names = ", ".join(f"{each.key.project}/{each.key.agent}" for each in found)
+            reason = f"several workspaces ({names}); choose with --project and --agent"
+        else:
+            reason = f"no workspace below {root}; see codexlab workspace list"
+        super().__init__(f"issue {issue}: {reason}")
+
+
+def user_config() -> ConfigFile:
+    """Return the user's configuration.
+
+    :raises ConfigError: it says something it cannot.
+    """
+    from ._settings import KNOWN_KEYS
+
+    return read_config(user_config_path(os.environ), KNOWN_KEYS, KNOWN_KEYS)
+
+
+def find_root(given: str | None) -> Path:
+    """Return the workspaces root: flag, variable, user config, default."""
+    chosen = given or os.environ.get("CODEXLAB_WORKSPACES_ROOT")
+    if not chosen:
+        chosen = str(user_config().settings.get("workspaces_root") or "~/codexlab/workspaces")
+    return Path(os.path.abspath(Path(chosen).expanduser()))
+
+
+def gc_policy(idle: float | None, min_free: int | None) -> GcPolicy:
+    """Return the policy of the user's ``[gc]`` table, flags on top.
+
+    :raises ConfigError: the table has a wrong key or value.
+    """
+    config = user_config()
+    table = config.settings.get("gc", {})
+    if not isinstance(table, dict):
+        raise ConfigError(config.path, config.line_of("gc"), "gc", "expected a table")
+    values: dict[str, Any] = {
+        key: _gc_value(config, key, each) for key, each in cast("Any", table).items()
+    }
+    if idle is not None:
+        values["idle"] = idle
+    if min_free is not None:
+        values["min_free"] = min_free
+    return GcPolicy(**values)
+
+
+def select(issue: str, project: str | None, agent: str | None, root: Path) -> list[Survey]:
+    """Return the workspaces of an issue.
+
+    :raises NoSuchWorkspace: there is none.
+    """
+    found = [
+        survey
+        for survey in survey_workspaces(root)
+        if survey.key.issue == issue
+        and project in (None, survey.key.project)
+        and agent in (None, survey.key.agent)
+    ]
+    if not found:
+        raise NoSuchWorkspace(issue, root, [])
+    return found
+
+
+def select_one(issue: str, project: str | None, agent: str | None, root: Path) -> Survey:
+    """Return the one workspace of an issue.
+
+    :raises NoSuchWorkspace: there is none, or more than one.
+    """
+    found = select(issue, project, agent, root)
+    if len(found) > 1:
+        raise NoSuchWorkspace(issue, root, found)
+    return found[0]
+
+
+def shared_home() -> Path:
+    """Return the caller's own codex home."""
+    return Path(os.path.abspath(Path(os.environ.get("CODEX_HOME") or "~/.codex").expanduser()))
+
+
+def duration(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """Parse a duration flag."""
+    del context, parameter
+    return _parsed(parse_duration, text)
+
+
+def size(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """Parse a size flag."""
+    del context, parameter
+    return _parsed(parse_size, text)
+
+
+def _parsed(parse: Callable[[object], _T], text: str | None) -> _T | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        message = f"{error}, not {text!r}"
+        raise click.BadParameter(message) from None
+
+
+def _gc_value(config: ConfigFile, key: str, value: object) -> float:
+    if key not in _GC_KEYS:
+        problem = f"no such setting of [gc]; expected one of {', '.join(sorted(_GC_KEYS))}"
+        raise ConfigError(config.path, config.line_of(key), key, problem)
+    try:
+        return _GC_KEYS[key](value)
+    except ValueError as error:
+        raise ConfigError(
+            config.path, config.line_of(key), key, f"{error}, not {value!r}"
+        ) from None

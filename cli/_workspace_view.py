@@ -1,0 +1,126 @@
+"""Show workspaces: as a table, as lines, as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ..kernel import CodexlabError
+from ..workspace import Survey, disk_usage, git_state, read_threads
+from ._terminal import neutral, one_line, size_text, terminal_width
+
+
+def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
+    """Return a workspace as one JSON object.
+
+    :param deep: with sizes, git state and threads, which take a while.
+    """
+    provenance, owner, record = survey.provenance, survey.owner, survey.record
+    found: dict[str, Any] = {
+        **asdict(survey.key),
+        "path": str(survey.paths.root),
+        "state": _state(survey),
+        "used": dt.datetime.fromtimestamp(survey.used, dt.UTC).isoformat(timespec="seconds"),
+        "holder": asdict(owner) if survey.busy and owner is not None else None,
+        "kind": provenance.kind if provenance else None,
+        "workdir": provenance.workdir if provenance else None,
+        "repo": provenance.repo if provenance else None,
+        "branch": provenance.branch if provenance else None,
+        "last_run": owner.run_id if owner else None,
+        "last_reason": record.get("reason"),
+        "last_exit": record.get("exit_status"),
+        "last_outcome": record.get("agent_outcome"),
+        "contained": owner.contained if owner else None,
+    }
+    return found | (_deep(survey) if deep else {})
+
+
+def write_json(value: object) -> None:
+    """Write one JSON value and a newline."""
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+
+
+def write_lines(values: Mapping[str, Any]) -> None:
+    """Write one aligned line per value."""
+    width = max(map(len, values))
+    for name, value in values.items():
+        text = "-" if value is None else value if isinstance(value, str) else json.dumps(value)
+        click.echo(f"{name.replace('_', ' '):<{width}}  {neutral(text)}")
+
+
+def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Write aligned columns; on a terminal they fit its width."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    Console(width=terminal_width() or 1000, highlight=False).print(table)
+
+
+def list_row(survey: Survey) -> tuple[str, ...]:
+    """Return a workspace's line in the list."""
+    key, record = survey.key, survey.record
+    last = record.get("reason")
+    if last == "exited":
+        last = f"exited {record.get('exit_status')}"
+    kind = survey.provenance.kind if survey.provenance else None
+    used = dt.datetime.fromtimestamp(survey.used).astimezone()
+    return (
+        key.project,
+        key.issue,
+        key.agent,
+        _state(survey),
+        used.isoformat(" ", "minutes")[:16],
+        kind or "-",
+        str(last or "-"),
+    )
+
+
+LIST_HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "USED", "WORKDIR", "LAST RUN")
+
+
+def _state(survey: Survey) -> str:
+    if survey.busy:
+        return "busy"
+    return "free" if survey.provenance is not None else "damaged"
+
+
+def _deep(survey: Survey) -> dict[str, Any]:
+    paths = survey.paths
+    parts = {"workdir": paths.workdir, "codex-home": paths.codex_home, "records": paths.control}
+    sizes = {name: disk_usage(path) for name, path in parts.items()}
+    log = read_threads(paths)
+    return {
+        "git": _git(survey),
+        "sizes": {
+            name: ("" if usage.complete else "at least ") + size_text(usage.size)
+            for name, usage in sizes.items()
+        },
+        "size": sum(usage.size for usage in sizes.values()),
+        "threads": [asdict(entry) for entry in log.threads],
+        "cargo_key": log.cargo_key,
+    }
+
+
+def _git(survey: Survey) -> object:
+    provenance = survey.provenance
+    if provenance is None or provenance.workdir is None:
+        return None
+    from pathlib import Path
+
+    try:
+        state = git_state(Path(provenance.workdir), provenance.base)
+    except CodexlabError as error:
+        return str(error)
+    return asdict(state) if state is not None else None

@@ -1,0 +1,234 @@
+"""Remove a workspace: under its own lock, moved aside first, never what exists nowhere else.
+
+Invariant: a name below the workspaces root is a whole workspace or nothing. What is
+being deleted lies in ``.trash`` beside the projects, with its metadata last to go, so
+that whoever comes after a crash knows what it was and finishes. A directory that was
+given, or supervised in place, is outside and never touched. A branch is deleted only
+while other references hold all its commits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..kernel import CodexlabError, rename_noreplace, try_lock
+from ._claim import Claim, claim_workspace
+from ._dirs import directory, open_below, read_small
+from ._errors import ForeignWorkspace, operator_errors
+from ._findings import TRANSCRIPTS, findings, unproven
+from ._git import ask_git
+from ._home_config import recorded_shared_home
+from ._owner import DamagedRecord
+from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
+from ._provenance import Provenance, parse_provenance
+from ._registration import drop_registration
+from ._repository import repository_lock
+from ._start import read_head, resolve_ref
+from ._state_dir import state_directory
+from ._stores import STORES, give_back
+from ._survey import survey_workspace
+from ._tree import remove_tree
+
+TRASH = ".trash"
+
+
+class RemovalRefused(ForeignWorkspace):
+    """Something in the workspace exists nowhere else; nothing was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was done.
+
+    :param branch: the branch that was deleted too, or None when it stays.
+    :param moved: transcripts that were moved to the shared store first.
+    """
+
+    root: Path
+    branch: str | None
+    moved: int
+
+
+def remove_workspace(
+    paths: WorkspacePaths,
+    key: WorkspaceKey,
+    *,
+    force: bool = False,
+    unused_since: float | None = None,
+    state_dir: Path | None = None,
+) -> Removal:
+    """Delete a workspace and everything in it.
+
+    Transcripts kept in it are moved to the shared store first, whatever ``force`` says.
+
+    :param force: also what has findings, such as uncommitted changes.
+    :param unused_since: refuse when it was used after this time (seconds since the epoch).
+    :raises WorkspaceBusy: a run holds it.
+    :raises RemovalRefused: it has findings, or may have survivors.
+    """
+    if not paths.lock.exists():
+        raise RemovalRefused(paths.root, "is no workspace")
+    claim = claim_workspace(paths, key, state_dir=state_dir)
+    try:
+        _check_unused(paths, unused_since)
+        survivors = unproven(claim.previous)
+        if survivors is not None:
+            raise RemovalRefused(paths.root, survivors)
+        _check(claim, force, movable=True)
+        moved = _save_transcripts(paths)
+        _check(claim, force, movable=False)
+        branch = _remove(claim)
+    finally:
+        claim.release()
+    return Removal(paths.root, branch, moved)
+
+
+def empty_trash(workspaces_root: Path, *, state_dir: Path | None = None) -> int:
+    """Finish what earlier removals left when they were killed.
+
+    :returns: how many were finished; those another process is at are left to it.
+    """
+    finished = 0
+    try:
+        with directory(workspaces_root, TRASH) as trash_fd:
+            for name in os.listdir(trash_fd):
+                place = workspaces_root / TRASH / name
+                with _trash_lock(place) as free:
+                    if free:
+                        _finish(trash_fd, name, place, state_dir or state_directory())
+                        finished += 1
+    except FileNotFoundError:
+        pass
+    return finished
+
+
+def _check_unused(paths: WorkspacePaths, since: float | None) -> None:
+    survey = survey_workspace(paths)
+    if since is not None and survey is not None and survey.used > since:
+        raise RemovalRefused(paths.root, "has been used since this was decided")
+
+
+def _check(claim: Claim, force: bool, *, movable: bool) -> None:
+    """Refuse what has findings; ``movable`` transcripts can still be saved."""
+    found = findings(claim.paths, claim.read_provenance())
+    reasons = [line for line in found if not (movable and line.startswith(TRANSCRIPTS))]
+    if reasons and not force:
+        raise RemovalRefused(claim.paths.root, "; ".join(reasons))
+
+
+def _remove(claim: Claim) -> str | None:
+    paths = claim.paths
+    provenance = replace(claim.read_provenance(), removed_from=str(paths.root))
+    claim.write_provenance(provenance)
+    name = secrets.token_hex(8)
+    trash_fd = open_below(paths.base, TRASH, create=True)
+    try:
+        with _repository(provenance, claim.state_dir), operator_errors(paths.root):
+            with directory(paths.base, *paths.names[:2]) as issue_fd:
+                rename_noreplace(paths.names[2], name, source_fd=issue_fd, target_fd=trash_fd)
+            branch = _unregister(provenance)
+        _delete(trash_fd, name, paths.base / TRASH / name)
+    finally:
+        os.close(trash_fd)
+    _drop_empty_parents(paths)
+    return branch
+
+
+def _finish(trash_fd: int, name: str, place: Path, state_dir: Path) -> None:
+    provenance = _read_provenance(place)
+    if provenance is not None:
+        with _repository(provenance, state_dir):
+            _unregister(provenance)
+    _delete(trash_fd, name, place)
+
+
+def _delete(trash_fd: int, name: str, place: Path) -> None:
+    with operator_errors(place):
+        with contextlib.suppress(FileNotFoundError), directory(place) as root_fd:
+            for child in os.listdir(root_fd):
+                if child != CONTROL:
+                    remove_tree(child, root_fd)
+        remove_tree(name, trash_fd)
+
+
+def _unregister(provenance: Provenance) -> str | None:
+    """Drop the worktree's entry, and its branch where that loses no commit."""
+    if provenance.repo is None or provenance.removed_from is None:
+        return None
+    repo, workdir = Path(provenance.repo), Path(provenance.removed_from) / "workdir"
+    if not repo.is_dir() or os.path.lexists(workdir):
+        return None  # a new workspace of that name has taken the entry over
+    drop_registration(repo, workdir)
+    branch = provenance.branch
+    tip = resolve_ref(repo, f"refs/heads/{branch}") if branch is not None else None
+    if branch is None or tip is None or not _is_kept_elsewhere(repo, branch, tip):
+        return None
+    answer = ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", tip)
+    return branch if answer.status == 0 else None
+
+
+def _is_kept_elsewhere(repo: Path, branch: str, tip: str) -> bool:
+    if read_head(repo, repo)[1] == branch:
+        return False
+    others = [f"--exclude={branch}", "--branches", "--remotes", "--tags"]
+    answer = ask_git(repo, "rev-list", "--count", tip, "--not", *others)
+    return answer.status == 0 and int(answer.stdout) == 0
+
+
+def _save_transcripts(paths: WorkspacePaths) -> int:
+    """Move transcripts of the issue's own to the shared home it was healed from last."""
+    shared = recorded_shared_home(paths)
+    if shared is None or not shared.is_dir():
+        return 0
+    try:
+        with (
+            directory(paths.base, *paths.names, "codex-home") as home_fd,
+            operator_errors(paths.codex_home),
+        ):
+            return sum(give_back(name, home_fd, shared) for name in STORES)
+    except FileNotFoundError:
+        return 0
+
+
+@contextlib.contextmanager
+def _repository(provenance: Provenance, state_dir: Path) -> Generator[None, None, None]:
+    if provenance.repo is None or not os.path.isdir(provenance.repo):
+        yield
+        return
+    with repository_lock(Path(provenance.repo), state_dir):
+        yield
+
+
+def _read_provenance(place: Path) -> Provenance | None:
+    try:
+        with directory(place, CONTROL) as control_fd:
+            return parse_provenance(read_small("workspace.json", control_fd, place) or b"")
+    except (DamagedRecord, CodexlabError, FileNotFoundError):
+        return None
+
+
+@contextlib.contextmanager
+def _trash_lock(place: Path) -> Generator[bool, None, None]:
+    """Hold the lock that the removal holds too; what lost its lock file is nobody's."""
+    try:
+        fd = os.open(place / CONTROL / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield True
+        return
+    try:
+        yield try_lock(fd)
+    finally:
+        os.close(fd)
+
+
+def _drop_empty_parents(paths: WorkspacePaths) -> None:
+    for place in (paths.root.parent, paths.root.parent.parent):
+        try:
+            os.rmdir(place)
+        except OSError:
+            return

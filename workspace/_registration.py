@@ -1,0 +1,47 @@
+"""A repository's own entry for a worktree: ``worktrees/<name>`` in its git directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ._dirs import directory
+from ._errors import operator_errors
+from ._tree import remove_tree
+
+
+def drop_registration(repo: Path, workdir: Path) -> set[str]:
+    """Drop the entries for a workdir of ours that itself is gone.
+
+    Ours is told by its ``gitdir``, or by the lock's reason where git was killed
+    before writing that. Never ``git worktree prune``: it takes others' entries too.
+    The repository's lock must be held.
+
+    :returns: the branches those entries were on.
+    """
+    branches: set[str] = set()
+    marker = f"{os.path.realpath(workdir.parent)}/{workdir.name}/.git"
+    try:
+        with directory(repo, "worktrees") as entries_fd:
+            for name in os.listdir(entries_fd):
+                place = repo / "worktrees" / name
+                pointer, reason = _text(place / "gitdir"), _text(place / "locked")
+                if pointer == marker or (not pointer and reason == lock_reason(workdir)):
+                    branches.add(_text(place / "HEAD").removeprefix("ref: refs/heads/"))
+                    with operator_errors(place):
+                        remove_tree(name, entries_fd)
+    except FileNotFoundError:
+        pass
+    return branches
+
+
+def lock_reason(workdir: Path) -> str:
+    """Return the reason our worktrees are locked with, which names them from the start."""
+    return f"codexlab workspace {os.path.realpath(workdir.parent)}"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "surrogateescape").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,109 @@
+"""Which workspaces may go: pure decisions on what a survey saw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ._findings import TRANSCRIPTS, findings, unproven
+from ._survey import Survey, survey_workspaces
+
+DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class GcPolicy:
+    """When a workspace may go; all ages in seconds since it was last used.
+
+    :param idle: any workspace.
+    :param empty: one that never had a workdir.
+    :param min_free: bytes that should be free on the filesystem; None for no such wish.
+    :param pressed_idle: any workspace, least recently used first, while less is free.
+    """
+
+    idle: float = 14 * DAY
+    empty: float = DAY
+    min_free: int | None = None
+    pressed_idle: float = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What gc would do with one workspace.
+
+    :param action: ``keep`` it; ``collect`` it; it is ``due`` but has findings, so that
+        only force would; collect it if the disk is still ``pressed`` when its turn comes.
+    :param reason: one line.
+    :param findings: what exists nowhere else.
+    """
+
+    survey: Survey
+    action: Literal["keep", "collect", "due", "pressed"]
+    reason: str
+    findings: tuple[str, ...] = ()
+
+
+def plan_collection(
+    workspaces_root: Path, policy: GcPolicy, now: float, *, force: bool = False
+) -> list[Verdict]:
+    """Decide for every workspace below a root; reads only. Least recently used first."""
+    surveys = sorted(survey_workspaces(workspaces_root), key=lambda survey: survey.used)
+    pressed = is_pressed(workspaces_root, policy)
+    return list(_verdicts(surveys, policy, now, pressed=pressed, force=force))
+
+
+def is_pressed(workspaces_root: Path, policy: GcPolicy) -> bool:
+    """Tell whether less is free than the policy wishes."""
+    if policy.min_free is None:
+        return False
+    try:
+        status = os.statvfs(workspaces_root)
+    except FileNotFoundError:
+        return False
+    return status.f_bavail * status.f_frsize < policy.min_free
+
+
+def judge(survey: Survey, policy: GcPolicy, now: float, *, pressed: bool) -> Verdict:
+    """Decide by age and state alone."""
+    age = now - survey.used
+    if survey.busy:
+        who = f"run {survey.owner.run_id}" if survey.owner else "a run"
+        return Verdict(survey, "keep", f"held by {who}")
+    provenance = survey.provenance
+    if provenance is not None and provenance.kind is None and age >= policy.empty:
+        return Verdict(survey, "collect", f"never had a workdir, {span(age)} old")
+    if age >= policy.idle:
+        return Verdict(survey, "collect", f"unused for {span(age)}")
+    if pressed and age >= policy.pressed_idle:
+        return Verdict(survey, "pressed", f"the disk is short, unused for {span(age)}")
+    return Verdict(survey, "keep", f"used {span(age)} ago")
+
+
+def span(seconds: float) -> str:
+    """Return an age as people say it."""
+    for unit, size in (("d", DAY), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _verdicts(
+    surveys: Iterable[Survey], policy: GcPolicy, now: float, *, pressed: bool, force: bool
+) -> Iterable[Verdict]:
+    for survey in surveys:
+        verdict = judge(survey, policy, now, pressed=pressed)
+        if verdict.action == "keep":
+            yield verdict
+            continue
+        survivors = unproven(survey.owner)
+        if survivors is not None:
+            yield Verdict(survey, "keep", survivors)
+            continue
+        found = findings(survey.paths, survey.provenance)
+        # Transcripts of its own are moved to the shared store first.
+        blocking = [line for line in found if not line.startswith(TRANSCRIPTS)]
+        action = "due" if blocking and not force else verdict.action
+        yield Verdict(survey, action, verdict.reason, found)
