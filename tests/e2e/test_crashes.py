@@ -50,7 +50,10 @@ def test_after_a_crash_the_next_launch_runs_alone(
     assert alive_beside == []
     assert running("sleep 161.8") == set()
     assert lab.records[-1]["agent_outcome"] == "completed"
-    assert lab.records[0]["agent_outcome"] != "completed"
+    lost = lab.records[0]
+    assert (lost["reason"], lost["exit_status"]) == ("supervisor-lost", 125)
+    assert lost["agent_outcome"] != "completed"
+    assert lost["contained"]["left"] == 0
 
 
 def test_a_guardian_whose_supervisor_was_killed_finishes_the_record_with_125(

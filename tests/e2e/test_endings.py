@@ -25,7 +25,7 @@ def test_a_failing_codex_gives_its_own_status_and_is_not_called_completed(
     assert done.returncode == 1, done.stderr
     (record,) = lab.records
     assert (record["reason"], record["exit_status"]) == ("exited", 1)
-    assert record["agent_outcome"] != "completed"
+    assert record["agent_outcome"] == "failed"
     assert record["contained"]["left"] == 0
 
 
@@ -34,7 +34,7 @@ def test_codex_that_cannot_start_gives_its_own_status(lab: Lab, codex: Codex) ->
     done = lab.run(["--issue", "123"], [codex.native, "exec", "--no-such-option"])
     assert done.returncode == 2
     assert "--no-such-option" in done.stderr
-    assert lab.records[0]["agent_outcome"] != "completed"
+    assert lab.records[0]["agent_outcome"] == "failed"
 
 
 @both_codex
@@ -49,7 +49,7 @@ def test_sigterm_in_the_middle_of_a_turn_ends_with_143_and_a_thread_to_resume(
         status, _, _ = run.finish(timeout=20)
     assert status == 143
     (record,) = lab.records
-    assert record["agent_outcome"] != "completed"
+    assert record["agent_outcome"] == "failed"
     assert record["contained"]["left"] == 0
     assert rollout_of(shared_home, record["thread"]).exists()
     done = lab.run(["--issue", "123"], task("{resume}", "go on"))
@@ -82,7 +82,7 @@ def test_the_time_limit_ends_a_run_with_124(lab: Lab, model: ModelFactory, task:
     assert done.returncode == 124
     (record,) = lab.records
     assert record["reason"] == "timeout"
-    assert record["agent_outcome"] != "completed"
+    assert record["agent_outcome"] == "failed"
     assert record["contained"]["left"] == 0
 
 
