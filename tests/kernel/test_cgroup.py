@@ -1,0 +1,92 @@
+"""cgroup v2: where it is, and that a leaf holds, kills and tells."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codexlab.kernel import create_leaf, own_cgroup, remove_leaf
+from codexlab.kernel._cgroup import is_populated, kill_leaf, leaf_pids, wait_unpopulated
+
+HYBRID = (
+    "30 24 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
+    "31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+)
+CONTAINER = "900 800 0:30 /docker/abc /odd\\040place rw - cgroup2 cgroup rw\n"
+
+
+@pytest.mark.parametrize(
+    ("mounts", "membership", "expected"),
+    [
+        (HYBRID, "4:memory:/x\n0::/\n", "/sys/fs/cgroup/unified"),
+        (HYBRID, "0::/user.slice/a.scope\n", "/sys/fs/cgroup/unified/user.slice/a.scope"),
+        (CONTAINER, "0::/docker/abc/run\n", "/odd place/run"),
+        (CONTAINER, "0::/elsewhere\n", None),
+        (HYBRID, "4:memory:/x\n", None),
+        ("30 24 0:26 / /sys/fs/cgroup ro - cgroup cgroup ro\n", "0::/\n", None),
+    ],
+)
+def test_our_group_is_found_wherever_v2_is_mounted(
+    mounts: str, membership: str, expected: str | None
+) -> None:
+    assert own_cgroup(mounts, membership) == (None if expected is None else Path(expected))
+
+
+@pytest.fixture
+def leaf() -> Iterator[Path]:
+    parent = own_cgroup()
+    if parent is None or not os.access(parent, os.W_OK):
+        pytest.skip("no writable cgroup v2 here")
+    path = create_leaf(parent, f"test-{uuid.uuid4().hex[:8]}")
+    yield path
+    kill_leaf(path)
+    wait_unpopulated(path, 10)
+    assert remove_leaf(path)
+
+
+def join(leaf: Path, script: str) -> subprocess.Popen[bytes]:
+    command = f"echo 0 > {leaf}/cgroup.procs; echo in; {script}"
+    process = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"in\n"
+    return process
+
+
+def test_a_leaf_kills_what_left_its_session_and_says_when_it_is_empty(leaf: Path) -> None:
+    with join(leaf, "setsid sleep 60 & wait") as process:
+        assert is_populated(leaf)
+        assert process.pid in leaf_pids(leaf)
+        assert not wait_unpopulated(leaf, 0)
+        assert kill_leaf(leaf)
+        assert process.wait(10) == -signal.SIGKILL
+        assert wait_unpopulated(leaf, 10)
+    assert not is_populated(leaf)
+
+
+def test_groups_that_members_made_are_counted_killed_and_removed(leaf: Path) -> None:
+    script = f"mkdir -p {leaf}/a/b; echo 0 > {leaf}/a/b/cgroup.procs; echo deep; sleep 60"
+    with join(leaf, script) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"deep\n"
+        assert process.pid in leaf_pids(leaf)
+        assert not remove_leaf(leaf)
+        kill_leaf(leaf)
+        process.wait(10)
+    assert wait_unpopulated(leaf, 10)
+    assert remove_leaf(leaf)
+    leaf.mkdir()
+
+
+def test_a_leaf_that_is_gone_is_empty(leaf: Path) -> None:
+    gone = leaf / "gone"
+    assert not is_populated(gone)
+    assert wait_unpopulated(gone, 0)
+    assert leaf_pids(gone) == set()
+    assert kill_leaf(gone)
+    assert remove_leaf(gone)

@@ -1,0 +1,233 @@
+"""The guardian: exact statuses, adopted orphans, wishes reported once, and an end without a supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from support.guarded import run_guarded_script, start_guarded
+
+from codexlab.kernel import ProcessIdentity, identify, is_running, wait_any_exit
+
+
+@pytest.mark.parametrize("code", [0, 1, 7, 124, 125, 126, 127, 255])
+def test_it_ends_with_the_status_the_supervisor_gave(
+    clean_environ: Mapping[str, str], code: int
+) -> None:
+    body = f'channel.send({{"op": "finish", "status": {code}}})'
+    assert run_guarded_script(body, clean_environ)[0] == code
+
+
+def test_the_agents_wait_status_and_usage_are_reported(clean_environ: Mapping[str, str]) -> None:
+    body = """
+    sh(channel, "exit 7")
+    gone = news(channel, "exited")
+    print(os.WEXITSTATUS(gone["status"]), gone["max_rss_kib"] > 0)
+    channel.send({"op": "finish", "status": 0})
+    """
+    assert run_guarded_script(body, clean_environ)[1] == "7 True\n"
+
+
+def test_orphans_are_adopted_counted_and_never_left_as_zombies(
+    clean_environ: Mapping[str, str],
+) -> None:
+    body = """
+    sh(channel, "setsid sleep 60 & setsid sh -c 'exit 3' & exit 0")
+    news(channel, "exited")
+    def children(wanted):
+        while True:
+            channel.send({"op": "children"})
+            left = news(channel, "children")["pids"]
+            if len(left) == wanted:
+                return left
+    print(open(f"/proc/{children(1)[0]}/comm").read().strip())
+    os.kill(children(1)[0], signal.SIGKILL)
+    children(0)
+    print(open(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read().split() == [str(os.getpid())])
+    channel.send({"op": "finish", "status": 0})
+    """
+    status, out, err = run_guarded_script(body, clean_environ)
+    assert (status, out) == (0, "sleep\nTrue\n"), err
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2"])
+def test_a_signal_from_outside_is_reported_and_an_equal_one_at_once_after_is_not(
+    clean_environ: Mapping[str, str], name: str
+) -> None:
+    body = """
+    print("ready", flush=True)
+    first = news(channel, "signal")["signum"]
+    channel.send({"op": "children"})
+    following = channel.receive()[0]["event"]
+    print(signal.Signals(first).name, following)
+    channel.send({"op": "finish", "status": 0})
+    """
+    with start_guarded(body, clean_environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        signum = getattr(signal, f"SIG{name}")
+        os.kill(process.pid, signum)
+        os.kill(process.pid, signum)
+        assert process.stdout.read() == f"SIG{name} children\n"
+
+
+def test_signals_reach_the_guardian_only_not_its_supervisor(
+    clean_environ: Mapping[str, str],
+) -> None:
+    body = """
+    print(os.getpgid(0) != os.getpgid(os.getppid()), flush=True)
+    news(channel, "signal")
+    channel.send({"op": "finish", "status": 9})
+    """
+    with start_guarded(body, clean_environ, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(30) == 9
+
+
+def test_a_signal_ignored_on_entry_stays_ignored(clean_environ: Mapping[str, str]) -> None:
+    body = """
+    os.kill(os.getppid(), signal.SIGHUP)
+    os.kill(os.getppid(), signal.SIGTERM)
+    print(signal.Signals(news(channel, "signal")["signum"]).name)
+    channel.send({"op": "finish", "status": 0})
+    """
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run_guarded_script(body, clean_environ)[1] == "SIGTERM\n"
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_agent_finds_default_signals_an_empty_mask_and_three_descriptors(
+    clean_environ: Mapping[str, str],
+) -> None:
+    body = """
+    sh(channel, "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status; ls /proc/self/fd | wc -l")
+    news(channel, "exited")
+    channel.send({"op": "finish", "status": 0})
+    """
+    out = run_guarded_script(body, clean_environ)[1].split()
+    assert {int(out[i], 16) for i in (1, 3)} == {0}
+    # 0, 1, 2 and the one ls itself opens.
+    assert out[-1] == "4"
+
+
+@pytest.mark.parametrize(
+    ("spec", "step"),
+    [
+        ('path="/no/such"', "exec 2"),
+        ('path="/etc/passwd"', "exec 13"),
+        ('path="/"', "exec 13"),
+        ('cwd="/no/such"', "chdir 2"),
+        ('leaf="/no/such"', "cgroup 2"),
+    ],
+)
+def test_a_step_that_fails_before_exec_is_named(
+    clean_environ: Mapping[str, str], spec: str, step: str
+) -> None:
+    body = f"""
+    failed = sh(channel, "true", {spec})
+    print(failed["event"], failed["step"], failed["errno"])
+    channel.send({{"op": "finish", "status": 0}})
+    """
+    assert run_guarded_script(body, clean_environ)[1] == f"spawn-failed {step}\n"
+
+
+def test_an_agent_dies_with_its_guardian(clean_environ: Mapping[str, str]) -> None:
+    body = """
+    print(sh(channel, "exec sleep 60")["pid"], flush=True)
+    assert channel.receive() is None
+    """
+    with start_guarded(body, clean_environ) as process:
+        assert process.stdout is not None
+        agent = identify(int(process.stdout.readline()))
+        assert agent is not None
+        process.kill()
+        wait_any_exit([agent], 30)
+        process.stdout.read()
+    assert not is_running(agent)
+
+
+def test_a_supervisor_that_dies_without_a_run_is_status_125(
+    clean_environ: Mapping[str, str],
+) -> None:
+    assert run_guarded_script("os.kill(os.getpid(), signal.SIGKILL)", clean_environ)[0] == 125
+
+
+LOST = """
+import fcntl
+lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+channel.send({{"op": "custody", "custody": {{
+    "run_id": "testrun", "leaf": None, "record": "{place}/record.json",
+    "owner": "{place}/owner.json", "events": "{place}/events.ndjson",
+    "temporary": "{place}/temporary"}}}}, [lock])
+agent = sh(channel, "trap '' TERM; setsid sleep 60 & echo started >&2; wait; sleep 60")["pid"]
+print(agent, flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def lost_place(scratch: Path) -> Path:
+    (scratch / "temporary").mkdir()
+    (scratch / "record.json").write_text(json.dumps({"v": 1, "reason": None, "kept": "yes"}))
+    (scratch / "owner.json").write_text(json.dumps({"contained": False}))
+    (scratch / "events.ndjson").write_text('{"v":1,"seq":4,"run_id":"testrun","event":"x"}\n')
+    return scratch
+
+
+def test_a_lost_supervisor_leaves_no_process_and_a_finished_record(
+    clean_environ: Mapping[str, str], lost_place: Path
+) -> None:
+    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        agent = identify(int(process.stdout.readline()))
+        process.stderr.readline()
+        os.kill(_supervisor_of(process.pid, agent), signal.SIGKILL)
+        assert process.wait(30) == 125
+        said = process.stderr.read()
+    assert agent is not None
+    assert not is_running(agent)
+    assert "the supervisor of run testrun died; nothing it started is left" in said
+    record = json.loads((lost_place / "record.json").read_text())
+    assert (record["reason"], record["kept"]) == ("supervisor-lost", "yes")
+    assert record["contained"] == {
+        "mechanism": "subreaper", "proven": True, "swept": 2, "left": 0, "leaf_removed": True,
+    }  # fmt: skip
+    assert json.loads((lost_place / "owner.json").read_text())["contained"] is True
+    assert not (lost_place / "temporary").exists()
+    events = [json.loads(line) for line in (lost_place / "events.ndjson").read_text().splitlines()]
+    assert [(event["seq"], event["event"]) for event in events] == [
+        (4, "x"), (5, "contained"), (6, "run.finished"),
+    ]  # fmt: skip
+
+
+def test_a_record_that_cannot_be_written_does_not_keep_the_processes_alive(
+    clean_environ: Mapping[str, str], lost_place: Path
+) -> None:
+    (lost_place / "record.json").unlink()
+    (lost_place / "events.ndjson").unlink()
+    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        agent = identify(int(process.stdout.readline()))
+        process.stderr.readline()
+        os.kill(_supervisor_of(process.pid, agent), signal.SIGKILL)
+        assert process.wait(30) == 125
+        process.stderr.read()
+    assert agent is not None
+    assert not is_running(agent)
+
+
+def _supervisor_of(guardian: int, agent: ProcessIdentity | None) -> int:
+    children = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()
+    (supervisor,) = (int(pid) for pid in children if agent is None or int(pid) != agent.pid)
+    return supervisor

@@ -1,0 +1,124 @@
+"""Processes are named so that none is mistaken for another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from codexlab.kernel import (
+    ProcessIdentity,
+    descendants,
+    identify,
+    is_running,
+    open_pidfd,
+    read_stat,
+    send_signal,
+    tagged,
+    wait_any_exit,
+)
+from codexlab.kernel._identity import parse_stat
+from codexlab.kernel._processes import is_live
+
+
+def this() -> ProcessIdentity:
+    found = identify(os.getpid())
+    assert found is not None
+    return found
+
+
+def test_a_command_name_with_spaces_and_parentheses_does_not_shift_the_fields() -> None:
+    line = "12 (a ) R (b) S 1 2 3 " + " ".join(str(n) for n in range(7, 40))
+    stat = parse_stat(line)
+    assert (stat.pid, stat.state, stat.parent, stat.group, stat.session) == (12, "S", 1, 2, 3)
+
+
+def test_a_process_is_itself_and_no_other_start_or_boot() -> None:
+    assert is_running(this())
+    assert not is_running(replace(this(), start_time=1))
+    assert not is_running(replace(this(), boot_id="another"))
+
+
+def test_a_reused_pid_is_neither_opened_nor_signalled() -> None:
+    stale = replace(this(), start_time=this().start_time - 1)
+    assert open_pidfd(stale) is None
+    assert not send_signal(stale, signal.SIGKILL)
+
+
+def test_a_zombie_no_longer_runs() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    identity = identify(pid)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert identity is not None
+    assert not is_running(identity)
+    os.waitpid(pid, 0)
+    assert read_stat(pid) is None
+
+
+def test_a_process_whose_first_thread_ended_is_still_alive() -> None:
+    script = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "print('up', flush=True)\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        stat = read_stat(process.pid)
+        while stat is not None and stat.state != "Z":
+            stat = read_stat(process.pid)
+        assert stat is not None
+        assert is_live(stat)
+        process.kill()
+
+
+def test_descendants_are_found_across_sessions_and_spared_subtrees_are_not() -> None:
+    script = "setsid sleep 60 & echo $!; wait"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        sleeper = int(shell.stdout.readline())
+        found = {process.pid for process in descendants(os.getpid())}
+        assert {shell.pid, sleeper} <= found
+        assert not {shell.pid, sleeper} & {p.pid for p in descendants(os.getpid(), {shell.pid})}
+        os.kill(sleeper, signal.SIGKILL)
+
+
+def test_the_tag_finds_exactly_the_processes_that_carry_it() -> None:
+    environ = {"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "tag-7"}
+    with subprocess.Popen(["sleep", "60"], env=environ) as process:
+        assert [found.pid for found in tagged("CODEXLAB_RUN_ID", "tag-7")] == [process.pid]
+        assert tagged("CODEXLAB_RUN_ID", "tag-") == ()
+        assert tagged("RUN_ID", "tag-7") == ()
+        process.kill()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start another user's process")
+def test_another_users_process_with_the_tag_is_never_returned(
+    as_nobody: Callable[..., list[str]],
+) -> None:
+    environ = {"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "tag-8"}
+    command = ["setpriv", "--reuid", "65534", "--clear-groups", "sleep", "60"]
+    with subprocess.Popen(command, env=environ) as process:
+        while (os.stat(f"/proc/{process.pid}").st_uid) != 65534:
+            pass
+        assert tagged("CODEXLAB_RUN_ID", "tag-8") == ()
+        process.kill()
+
+
+def test_waiting_ends_with_the_first_exit_without_polling() -> None:
+    with subprocess.Popen(["sleep", "60"]) as one, subprocess.Popen(["sleep", "60"]) as two:
+        processes = [found for pid in (one.pid, two.pid) if (found := identify(pid))]
+        threading.Timer(0.05, two.kill).start()
+        wait_any_exit(processes, 30)
+        assert two.wait(10) == -signal.SIGKILL
+        assert one.poll() is None
+        one.kill()

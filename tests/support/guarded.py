@@ -1,0 +1,56 @@
+"""Run a few lines as the supervisor of a real guardian, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+
+_FRAME = """
+import os, signal, sys
+from codexlab.kernel import run_guarded
+
+def sh(channel, script, leaf=None, **spec):
+    null = os.open(os.devnull, os.O_RDWR)
+    channel.send({{"op": "spawn", "spec": {{
+        "path": "/bin/sh", "argv": ("sh", "-c", script), "cwd": "/", "leaf": leaf,
+        "environment": {{"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "testrun"}}, **spec}}}},
+        [null, 1, 2])
+    return channel.receive()[0]
+
+def news(channel, event):
+    while True:
+        received = channel.receive()
+        assert received is not None, event
+        if received[0]["event"] == event:
+            return received[0]
+
+def supervise(channel):
+{body}
+
+sys.exit(run_guarded(supervise))
+"""
+
+
+def start_guarded(
+    body: str, environ: Mapping[str, str], *, start_new_session: bool = False
+) -> subprocess.Popen[str]:
+    """Start a guardian whose supervisor runs ``body``, with ``channel``, ``sh`` and ``news``."""
+    script = _FRAME.format(body=textwrap.indent(textwrap.dedent(body), "    "))
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=dict(environ),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=start_new_session,
+    )
+
+
+def run_guarded_script(body: str, environ: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run it to its end; return status, stdout and stderr."""
+    with start_guarded(body, environ) as process:
+        out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
