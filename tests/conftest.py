@@ -81,7 +81,7 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _scratch_base() -> Path:
-    return Path(os.environ.get("CODEXLAB_TEST_SCRATCH") or f"/var/tmp/codexlab-{os.getuid()}")
+    return Path(os.environ.get("CODEXLAB_TEST_SCRATCH") or f"/var/tmp/codexlab-tests-{os.getuid()}")
 
 
 def remove_tree(path: Path) -> None:
