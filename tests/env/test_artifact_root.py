@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,19 @@ def test_an_unwritable_root_is_refused(tmp_path: Path) -> None:
         reason = opened(tmp_path).fallback_reason or ""
         os._exit(0 if "not writable" in reason or "Permission denied" in reason else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_each_mount_has_an_id_of_its_own(mount_volume: Callable[..., Path]) -> None:
+    one, other = mount_volume("one"), mount_volume("other")
+    expected = volume_ids(str(one))[0]
+    assert opened(one, expected).path == one
+    reason = opened(other, expected).fallback_reason
+    assert reason is not None
+    assert "another volume" in reason
+
+
+def test_a_volume_that_is_not_mounted_is_another_volume(mount_volume: Callable[..., Path]) -> None:
+    volume = mount_volume()
+    expected = volume_ids(str(volume))[0]
+    subprocess.run(["umount", str(volume)], check=True)
+    assert opened(volume, expected).path is None

@@ -365,3 +365,47 @@ def test_an_unprivileged_user_cannot_be_led_astray(root: Path, as_nobody: object
     os.chmod(target.parent, 0o700)
     done = as_nobody.run([sys.executable, "-c", script, str(root)])
     assert done.stdout == "['removed']\n", done.stderr
+
+
+def test_places_that_variables_name_outside_the_root_are_never_candidates(
+    root: Path, scratch: Path, source_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = scratch / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"1")
+    for name in ("CARGO_TARGET_DIR", "CODEX_EXEC_HARNESS_OUTPUT_ROOT"):
+        for path in (outside, root / "local" / ".." / ".." / "outside"):
+            monkeypatch.setenv(name, str(path))
+            assert clean(root, EVERYTHING, source_repo) == {}
+    assert (outside / "kept").is_file()
+
+
+def test_the_target_of_a_workdir_that_is_gone_goes_when_it_is_old(
+    root: Path, scratch: Path
+) -> None:
+    target, workdir = make_target(root), scratch / "workdir"
+    workdir.mkdir()
+    os.close(
+        prepare_target(root, target, key="k", project="p", issue="7", repo="app", workdir=workdir)
+    )
+    workdir.rmdir()
+    assert clean(root, CleanOptions()) == {str(target): "keep"}
+    age(target)
+    (entry,) = (root / "local/.codexlab/index").iterdir()
+    document = json.loads(entry.read_bytes())
+    entry.write_text(json.dumps({**document, "last_used": time.time() - OLD}))
+    assert clean(root, CleanOptions()) == {str(target): "removed"}
+    assert not entry.exists()
+
+
+def test_a_directory_made_anew_at_the_same_place_is_not_the_one_that_was_judged(
+    root: Path,
+) -> None:
+    target = make_target(root)
+    findings = plan(root, CleanOptions())
+    shutil.rmtree(target)
+    make_target(root, old=0)
+    assert verdicts(apply_clean(findings, CleanOptions(), lambda _: None)) == {
+        str(target): "in use"
+    }
+    assert target.is_dir()

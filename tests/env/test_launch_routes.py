@@ -1,0 +1,138 @@
+"""Routes at launch: a required root, a fallback that is seen, forced and dropped variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.lab import Lab
+
+from codexlab.env import ARTIFACT_ROOT_VARIABLE
+
+ROUTING = (
+    "CARGO_TARGET_DIR",
+    "CODEX_LAB_CARGO_TARGET_DIR",
+    "CODEX_LAB_CARGO_TARGET_SCOPE",
+    "CODEX_LAB_CARGO_TARGET_KEY",
+)
+
+
+def printed(output: str) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in output.split("\0") if "=" in entry)
+
+
+def test_of_four_inherited_routing_variables_two_are_dropped_and_two_forced(lab: Lab) -> None:
+    lab.environ.update(dict.fromkeys(ROUTING, "/inherited"))
+    flags = ["--issue", "7", "--thread", "0199c0de-7e57-7abc-8def-0123456789ab"]
+    done = lab.run(flags, ["env", "-0"])
+    assert done.returncode == 0, done.stderr
+    entries = {name: value for name, value in printed(done.stdout).items() if name in ROUTING}
+    assert entries == {
+        "CODEX_LAB_CARGO_TARGET_SCOPE": "agent",
+        "CODEX_LAB_CARGO_TARGET_KEY": "0199c0de-7e57-7abc-8def-0123456789ab",
+    }
+
+
+def test_routing_variables_from_a_file_are_dropped_and_forced_alike(
+    lab: Lab, scratch: Path
+) -> None:
+    file = scratch / "vars.env"
+    file.write_text("".join(f"{name}=/from-file\n" for name in ROUTING))
+    done = lab.run(["--issue", "7", "--env-file", file], ["env", "-0"])
+    assert done.returncode == 0, done.stderr
+    assert "/from-file" not in done.stdout
+    assert printed(done.stdout)["CODEX_LAB_CARGO_TARGET_SCOPE"] == "agent"
+
+
+def test_one_key_per_issue_kept_for_later_tasks(lab: Lab) -> None:
+    keys = [
+        printed(lab.run(["--issue", issue], ["env", "-0"]).stdout)["CODEX_LAB_CARGO_TARGET_KEY"]
+        for issue in ("7", "7", "8")
+    ]
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[0].startswith("7-")
+
+
+def test_with_a_required_root_that_is_missing_the_command_never_starts(
+    lab: Lab, scratch: Path
+) -> None:
+    missing, marker = scratch / "unmounted", scratch / "started"
+    lab.environ[ARTIFACT_ROOT_VARIABLE] = str(missing)
+    done = lab.run(["--issue", "7", "--require-artifacts"], ["touch", marker])
+    assert done.returncode == 125
+    assert str(missing) in done.stderr
+    assert not marker.exists()
+    assert not missing.exists()
+
+
+def test_a_missing_root_is_a_visible_fallback(lab: Lab, scratch: Path) -> None:
+    missing = scratch / "unmounted"
+    lab.environ[ARTIFACT_ROOT_VARIABLE] = str(missing)
+    done = lab.run(["--issue", "7"], ["env", "-0"])
+    assert done.returncode == 0
+    assert str(missing) in done.stderr
+    assert not {"CARGO_BUILD_TARGET_DIR", ARTIFACT_ROOT_VARIABLE} & printed(done.stdout).keys()
+    assert str(missing) in json.dumps(lab.records[0])
+    assert not missing.exists()
+
+
+def test_the_wrong_volume_at_the_right_place_is_a_visible_fallback(
+    lab: Lab, mount_volume: Callable[..., Path]
+) -> None:
+    volume = mount_volume()
+    lab.environ[ARTIFACT_ROOT_VARIABLE] = str(volume)
+    lab.environ["CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID"] = (
+        "0c1d2e3f-0000-4000-8000-0123456789ab"
+    )
+    done = lab.run(["--issue", "7"], ["env", "-0"])
+    assert done.returncode == 0
+    assert "another volume" in done.stderr
+    assert "CARGO_BUILD_TARGET_DIR" not in printed(done.stdout)
+    assert list(volume.iterdir()) == []
+
+
+def test_a_signal_before_the_command_starts_keeps_it_from_starting(lab: Lab, scratch: Path) -> None:
+    gate, marker = scratch / "gate", scratch / "started"
+    os.mkfifo(gate)
+    stub = scratch / "stub"
+    stub.mkdir()
+    (stub / "git").write_text(f'#!/bin/sh\ncat {gate}\nexec /usr/bin/git "$@"\n')
+    (stub / "git").chmod(0o755)
+    environ = {**lab.environ, "PATH": f"{stub}:{lab.environ['PATH']}"}
+    process = subprocess.Popen(
+        lab.argv(["--issue", "7"], ["touch", marker]), cwd=lab.cwd, env=environ,
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        with gate.open("w"):  # opens when git reads it: the launch is being prepared
+            process.send_signal(signal.SIGTERM)
+        while process.poll() is None:
+            writer = os.open(gate, os.O_RDWR | os.O_NONBLOCK)
+            try:
+                process.wait(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                continue
+            finally:
+                os.close(writer)
+        assert process.returncode == 128 + signal.SIGTERM
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("scope", ["shared", "worktree", "off"])
+def test_other_scopes_at_launch(lab: Lab, root: Path, scope: str) -> None:
+    lab.environ[ARTIFACT_ROOT_VARIABLE] = str(root)
+    lab.environ["CARGO_TARGET_DIR"] = "/inherited"
+    done = lab.run(["--issue", "7", "--cargo-scope", scope], ["env", "-0"])
+    assert done.returncode == 0, done.stderr
+    entries = printed(done.stdout)
+    if scope == "off":
+        assert not {"CARGO_BUILD_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_SCOPE"} & entries.keys()
+    else:
+        assert entries["CODEX_LAB_CARGO_TARGET_SCOPE"] == scope
+        assert ("/worktrees/" in entries["CARGO_BUILD_TARGET_DIR"]) == (scope == "worktree")
+    assert "CARGO_TARGET_DIR" not in entries
