@@ -114,7 +114,7 @@ def _restore(places: Places, subject: Subject, dry_run: bool) -> Result:
         return Result(subject, Outcome.WOULD if compressed else Outcome.SKIPPED, "would restore")
     try:
         with places.locks.lease(subject.thread) as lease:
-            changed = materialize(subject, lease)
+            changed = materialize(places, subject, lease)
     except BusyError as error:
         return Result(subject, Outcome.BUSY, str(error))
     except (CodexlabError, OSError) as error:

@@ -46,7 +46,7 @@ def append(
     data = b"".join(map(_as_line, records))
     with places.locks.lease(subject.thread) as lease:
         for _ in range(_ATTEMPTS):
-            materialize(subject, lease, calls)
+            materialize(places, subject, lease, calls)
             # A compressor of a home that is not linked to this one may be quicker.
             with contextlib.suppress(FileNotFoundError):
                 append_to_plain(subject.plain, data, calls)

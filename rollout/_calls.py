@@ -22,6 +22,7 @@ from ..kernel import (
     write_all,
 )
 from ._holders import writers_of
+from ._sweeper import only_changer
 from ._thread_lease import Coordination, ThreadLocks
 
 
@@ -33,6 +34,12 @@ class Calls:
         """Hold codex's coordination lock: no codex of this home starts a writer."""
         with locks.coordination() as held:
             yield held
+
+    @contextlib.contextmanager
+    def store(self, kept: str) -> Generator[None]:
+        """Hold the store's own lock: none of us, of whatever home, changes it meanwhile."""
+        with only_changer(kept):
+            yield
 
     def take_lease(self, fd: int) -> LeaseAnswer:
         """Ask the kernel whether anybody can write to the file now."""

@@ -16,7 +16,7 @@ from ._calls import Calls
 from ._decide import Forms, Relation
 from ._decode import decode_chunks
 from ._observe import Fingerprint, fingerprint, forms_of, look
-from ._places import Subject
+from ._places import Places, Subject
 from ._snapshot import NoSuchRolloutError
 from ._thread_lease import ThreadLease
 
@@ -35,7 +35,9 @@ class DisagreementError(OperatorError):
         )
 
 
-def materialize(subject: Subject, lease: ThreadLease, calls: Calls | None = None) -> bool:
+def materialize(
+    places: Places, subject: Subject, lease: ThreadLease, calls: Calls | None = None
+) -> bool:
     """Make the plain form the only one.
 
     :param lease: the writer lease of the rollout's thread, held by the caller.
@@ -56,20 +58,21 @@ def materialize(subject: Subject, lease: ThreadLease, calls: Calls | None = None
             case Forms.PLAIN:
                 return changed
             case Forms.BOTH:
-                _drop_compressed(subject, calls)
+                _drop_compressed(places, subject, calls)
             case Forms.COMPRESSED:
-                _restore(subject, calls)
+                _restore(places, subject, calls)
         changed = True
     raise DisagreementError(subject.plain)
 
 
-def _drop_compressed(subject: Subject, calls: Calls) -> None:
+def _drop_compressed(places: Places, subject: Subject, calls: Calls) -> None:
     sight = look(subject.plain, subject.compressed, 0, calls)
     if sight is None:
         return
     if sight.relation not in {Relation.SAME, Relation.BEYOND}:
         raise DisagreementError(subject.plain)
-    _withdraw(subject, sight.file, sight.other, calls)
+    with calls.store(places.kept):
+        _withdraw(subject, sight.file, sight.other, calls)
 
 
 def _withdraw(
@@ -83,7 +86,7 @@ def _withdraw(
         calls.withdraw(subject.compressed)
 
 
-def _restore(subject: Subject, calls: Calls) -> None:
+def _restore(places: Places, subject: Subject, calls: Calls) -> None:
     try:
         source = os.open(subject.compressed, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -95,7 +98,8 @@ def _restore(subject: Subject, calls: Calls) -> None:
         try:
             try_lock(target)
             _decode_into(source, target, subject.compressed, calls)
-            _install(subject, temporary, fingerprint(target), fingerprint(source), calls)
+            with calls.store(places.kept):
+                _install(subject, temporary, fingerprint(target), fingerprint(source), calls)
         finally:
             calls.discard(temporary)
             os.close(target)

@@ -2,11 +2,18 @@
 
 **Invariant.** A form is taken away only while the other one, just compared and still
 the same file, holds all of its bytes; and never by unlinking a plain file.
+
+A pair is also what a codex at work makes for a moment: it compresses (publishes, then
+unlinks plain) or materializes (links plain, then unlinks the frame). One of this home
+is kept out by its locks. One of a home that is not linked to this one is not: were
+we to take the other form away in that moment, both would be gone. So a pair must have
+been at rest for a while; a shadow need not, for nobody makes one on purpose.
 """
 
 from __future__ import annotations
 
 import os
+import time
 
 from ..kernel import LeaseAnswer
 from ._calls import Calls, rename_away
@@ -19,9 +26,15 @@ from ._publish import Prepared, publish
 from ._result import Outcome, Result
 from ._salvage import salvage
 
+PAIR_REST = 10.0
 
-def settle_pair(places: Places, subject: Subject, calls: Calls | None = None) -> Result:
+
+def settle_pair(
+    places: Places, subject: Subject, calls: Calls | None = None, *, rest: float = PAIR_REST
+) -> Result:
     """Leave one form of a rollout that has two.
+
+    :param rest: seconds for which neither form must have changed, see above.
 
     :returns: what became of it; both forms stay where they disagree in a way that no
         step of ours leaves, or while somebody is at work on them.
@@ -33,7 +46,10 @@ def settle_pair(places: Places, subject: Subject, calls: Calls | None = None) ->
     sight = look(subject.plain, subject.compressed, 0, calls)
     if sight is None:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-    match planned_for(sight):
+    action = planned_for(sight)
+    if action in {Action.FINISH, Action.WITHDRAW} and _rested(subject) < rest:
+        return Result(subject, Outcome.WAITING, "both forms are too new to be a leftover")
+    match action:
         case Action.FINISH:
             return _finish(places, subject, sight, calls)
         case Action.WITHDRAW:
@@ -50,6 +66,15 @@ def settle_pair(places: Places, subject: Subject, calls: Calls | None = None) ->
 def planned_for(sight: Sight) -> Action:
     """Return the decision about a pair that was looked at."""
     return decide_pair(sight.relation, written=sight.written, empty=sight.file[2] == 0)
+
+
+def _rested(subject: Subject) -> float:
+    """Return for how many seconds nothing changed; a clock set back counts as none."""
+    try:
+        changed = max(os.lstat(path).st_ctime for path in (subject.plain, subject.compressed))
+    except FileNotFoundError:
+        return 0.0
+    return max(0.0, time.time() - changed)
 
 
 def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
@@ -77,7 +102,7 @@ def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Res
 
 
 def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
-    with calls.coordination(places.locks) as coordination:
+    with calls.coordination(places.locks) as coordination, calls.store(places.kept):
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         plain = fingerprint(subject.plain)
@@ -94,7 +119,7 @@ def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> 
     group = begin(places, [make_entry(Kind.SHADOW, 0, subject, stat, leased=True)])
     try:
         entry = group.entries[0]
-        with calls.coordination(places.locks) as coordination:
+        with calls.coordination(places.locks) as coordination, calls.store(places.kept):
             if coordination.is_writer_active(subject.thread):
                 return Result(subject, Outcome.WAITING, "the thread has an active writer")
             now = fingerprint(subject.plain)
@@ -102,7 +127,7 @@ def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> 
                 return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
             kept = rename_away(calls.set_aside, subject.plain, entry.candidates(places))
         with places.locks.lease(subject.thread) as lease:
-            materialize(subject, lease, calls)
+            materialize(places, subject, lease, calls)
             # At once, so that what its writer adds to the plain form comes after.
             added = salvage(group, entry, kept, subject, calls)
     finally:

@@ -6,7 +6,8 @@ both. Nothing is unlinked here but a frame of our own whose plain file has its n
 again.
 
 In this order, under codex's coordination lock (no codex of this home starts or ends
-a writer meanwhile), with a group's lines already durable:
+a writer meanwhile) and the store's own (none of us changes it through another home),
+with a group's lines already durable:
 
 1. the thread has no writer;
 2. the kernel grants a read lease on the plain file: nobody can write to it, and who
@@ -29,12 +30,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..kernel import LeaseAnswer
+from ..kernel import BusyError, LeaseAnswer
 from ._calls import Calls, rename_away
 from ._manifest import Entry
 from ._places import Places, Subject
 from ._result import Outcome, Result
-from ._thread_lease import Coordination, CoordinationBusyError
+from ._thread_lease import Coordination
 
 Identity = tuple[int, int]
 
@@ -82,13 +83,13 @@ def publish(
     """
     results: dict[str, Result] = {}
     try:
-        with calls.coordination(places.locks) as coordination:
+        with calls.coordination(places.locks) as coordination, calls.store(places.kept):
             try:
                 _take_places(places, batch, results, coordination, calls, strict)
             finally:
                 for prepared, _ in batch:
                     calls.release_lease(prepared.plain_fd)
-    except CoordinationBusyError as error:
+    except BusyError as error:
         return [prepared.result(Outcome.BUSY, str(error)) for prepared, _ in batch]
     return [results[prepared.subject.plain] for prepared, _ in batch]
 
@@ -144,6 +145,8 @@ def _admit(
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if not _is_unchanged(prepared):
         return prepared.result(Outcome.CHANGED, "it changed while it was encoded")
+    if prepared.temporary is None and not _is_frame_there(prepared):
+        return prepared.result(Outcome.CHANGED, "its compressed form went away")
     return None
 
 

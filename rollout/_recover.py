@@ -9,7 +9,7 @@ from ..kernel import BusyError, CodexlabError, try_lock
 from ._calls import Calls
 from ._compress import TEMPORARY_PREFIX
 from ._manifest import UNFINISHED_SUFFIX
-from ._materialize import MATERIALIZE_PREFIX
+from ._materialize import MATERIALIZE_PREFIX, DisagreementError
 from ._pair import settle_pair
 from ._places import Places, Subject
 from ._result import Outcome, Result
@@ -75,8 +75,8 @@ def _settle_pair(places: Places, subject: Subject, options: SettleOptions, calls
     if options.dry_run:
         return Result(subject, Outcome.WOULD, "would settle two forms")
     try:
-        return settle_pair(places, subject, calls)
-    except BusyError as error:
+        return settle_pair(places, subject, calls, rest=options.rest)
+    except (BusyError, DisagreementError) as error:  # a shadow came meanwhile: look again later
         return Result(subject, Outcome.WAITING, str(error))
     except (OSError, CodexlabError) as error:
         return Result(subject, Outcome.FAILED, str(error))

@@ -20,9 +20,9 @@ from ..kernel import BusyError, CodexlabError, LeaseAnswer
 from ._calls import Calls
 from ._decide import Action, Forms, Relation, decide_kept
 from ._manifest import Entry, Group, Kind, open_groups
-from ._materialize import materialize
+from ._materialize import DisagreementError, materialize
 from ._observe import Sight, can_be_written, fingerprint, forms_of, locate, look
-from ._pair import settle_pair
+from ._pair import PAIR_REST, settle_pair
 from ._places import Places, Subject
 from ._result import Outcome, Result
 from ._salvage import salvage
@@ -38,10 +38,13 @@ class SettleOptions:
     """When kept files are due.
 
     :param grace: seconds since a file was taken away; 0 when space is low.
+    :param rest: seconds for which neither of two forms must have changed. A codex of
+        a home that is not linked to this one may be about to remove one of them.
     :param dry_run: say what would be done, and change nothing.
     """
 
     grace: float = GRACE
+    rest: float = PAIR_REST
     dry_run: bool = False
 
 
@@ -110,12 +113,13 @@ def _settle_entry(
             return Result(subject, Outcome.WAITING, "its grace is not over", entry.size)
         subject, forms = locate(places, subject)
         if forms is Forms.BOTH and not options.dry_run:
-            settle_pair(places, subject, calls)
+            settle_pair(places, subject, calls, rest=options.rest)
             subject, forms = locate(places, subject)
         case = _Case(places, group, entry, kept, subject, forms, calls)
         return _settle_case(case, options)
     except (OSError, CodexlabError) as error:
-        outcome = Outcome.WAITING if isinstance(error, BusyError) else Outcome.FAILED
+        later = isinstance(error, BusyError | DisagreementError)
+        outcome = Outcome.WAITING if later else Outcome.FAILED
         return Result(subject, outcome, str(error), entry.size)
 
 
@@ -209,7 +213,8 @@ def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
 def _put_back(case: _Case, sight: Sight) -> Result:
     """Give the file its name again, then withdraw the frame that holds less."""
     subject, calls = case.subject, case.calls
-    with calls.coordination(case.places.locks) as coordination:
+    places = case.places
+    with calls.coordination(places.locks) as coordination, calls.store(places.kept):
         if coordination.is_writer_active(subject.thread):
             return case.result(Outcome.WAITING, "the thread has an active writer")
         if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, sight):
@@ -231,7 +236,7 @@ def _is_same_frame(subject: Subject, sight: Sight) -> bool:
 def _append(case: _Case) -> Result:
     """Append the kept file's own lines under the thread's writer lease, then drop it."""
     with case.places.locks.lease(case.subject.thread) as lease:
-        materialize(case.subject, lease, case.calls)
+        materialize(case.places, case.subject, lease, case.calls)
         added = salvage(case.group, case.entry, case.kept, case.subject, case.calls)
     if added is None:
         return _waits(case)

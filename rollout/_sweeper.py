@@ -1,9 +1,16 @@
-"""One sweeper per store, ours or codex's."""
+"""Locks of a whole store, for all homes that share it: one sweeper, one change at a time.
+
+codex's locks belong to a home. Two homes whose ``sessions`` link to one directory but
+whose locks do not would let two of *us* work on one rollout; these locks lie beside
+the store itself. codex does not know them: against a codex of such a home stand the
+file lease and the rest that a pair of forms must have had.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Generator
 
 from ..kernel import BusyError, open_lock_file, try_lock
@@ -14,6 +21,10 @@ from ._places import Places
 MAINTENANCE = os.path.join(".tmp", "rollout-maintenance.lock")
 # Homes that share a store have different maintenance locks; this one lies beside it.
 _OURS = "sweep.lock"
+_CHANGE = "store.lock"
+LOCK_FILES = frozenset({_OURS, _CHANGE})
+_TIMEOUT = 10.0
+_PAUSE = 0.001
 
 
 class SweeperBusyError(BusyError):
@@ -42,6 +53,30 @@ def only_sweeper(places: Places) -> Generator[None]:
         _held(os.path.join(places.kept, _OURS)),
     ):
         yield
+
+
+@contextlib.contextmanager
+def only_changer(kept: str) -> Generator[None]:
+    """Be the only one of us who takes names of this store away or gives them.
+
+    Held for milliseconds, last in the order of locks before a file lease; its holder
+    waits for nothing, so waiting for it while holding the others cannot deadlock.
+
+    :param kept: the store's directory of kept files.
+    :raises SweeperBusyError: it stayed held for 10 s.
+    """
+    os.makedirs(kept, mode=0o700, exist_ok=True)
+    path = os.path.join(kept, _CHANGE)
+    fd = open_lock_file(path)
+    try:
+        deadline = time.monotonic() + _TIMEOUT
+        while not try_lock(fd):
+            if time.monotonic() >= deadline:
+                raise SweeperBusyError(path, lock_holders(path))
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(fd)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from ._recover import is_temporary, recover
 from ._result import Outcome, Result
 from ._settle import SettleOptions, settle
 from ._snapshot import NoSuchRolloutError, open_snapshot
+from ._sweeper import LOCK_FILES
 
 
 class Problem(StrEnum):
@@ -228,6 +229,6 @@ def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:
         return
     for name in names:
         path = os.path.join(directory, name)
-        if path not in listed and name != "sweep.lock":
+        if path not in listed and name not in LOCK_FILES:
             problem = Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED
             yield Finding(path, problem)

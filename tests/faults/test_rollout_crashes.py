@@ -33,7 +33,7 @@ from codexlab.rollout import (
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(9)))
 LATE, NEW = b'{"by":"a late writer"}\n', b'{"by":"the next writer"}\n'
-NOW = SettleOptions(grace=0)
+NOW = SettleOptions(grace=0, rest=0)
 
 
 class KilledBefore(Calls):
@@ -68,7 +68,9 @@ class Crash:
 
     @property
     def kept(self) -> Path:
-        return next(path for path in Path(self.places.kept).iterdir() if path.suffix != ".jsonl")
+        return next(
+            path for path in Path(self.places.kept).iterdir() if path.suffix[1:].isdecimal()
+        )
 
     def compressed(self) -> None:
         files.write(self.plain, BASE)
@@ -176,7 +178,7 @@ def _recover(store: Crash, calls: Calls) -> None:
 
 def _materialize(store: Crash, calls: Calls) -> None:
     with store.places.locks.lease(THREAD) as lease:
-        materialize(store.subject, lease, calls)
+        materialize(store.places, store.subject, lease, calls)
 
 
 def _add(path: Path, line: bytes) -> None:

@@ -8,13 +8,19 @@ break the invariant.
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support import rollout_files as files
+from support.rollout_faults import (
+    ReplacingPutBack,
+    UnlinkInsteadOfRetire,
+    WithoutCoordination,
+    WithoutLease,
+    WithoutSecondProbe,
+)
 from support.rollout_writers import (
     APPEND,
     CREATE,
@@ -26,18 +32,17 @@ from support.rollout_writers import (
     logical,
 )
 
-from codexlab.kernel import LeaseAnswer, is_read_lease_unbroken
+from codexlab.kernel import is_read_lease_unbroken
 from codexlab.rollout import (
+    Calls,
     Places,
     Result,
     SettleOptions,
     Subject,
-    ThreadLocks,
     compress,
     find_places,
     settle,
 )
-from codexlab.rollout._thread_lease import Coordination
 
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(20)))
@@ -47,20 +52,20 @@ FIRST, SECOND = b'{"by":"first"}\n', b'{"by":"second"}\n'
 class Store:
     """One store with one rollout, and a writer or two."""
 
-    def __init__(self, home: Path, calls: type[Hooked]) -> None:
+    def __init__(self, home: Path, fault: type[Calls] = Calls) -> None:
         self.home = home
         self.plain = files.write(files.rollout_path(home, THREAD), BASE)
         os.utime(self.plain, (1_700_000_000, 1_700_000_000))
         self.places: Places = find_places(home)
         self.subject: Subject = self.places.subject(str(self.plain))
-        self._calls = calls
+        self._fault = fault
 
     def compress(self, **hooks: Hook) -> Result:
         _wait_one_tick(self.plain)
         return next(compress(self.places, [self.subject], calls=self.calls(**hooks)))
 
     def calls(self, **hooks: Hook) -> Hooked:
-        return self._calls(hooks)
+        return type("Faulty", (Hooked, self._fault), {})(hooks)
 
     def expect(self, *lines: bytes) -> None:
         """The invariant, now."""
@@ -86,38 +91,6 @@ def _wait_one_tick(path: Path) -> None:
             return
 
 
-class WithoutLease(Hooked):
-    def take_lease(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
-        return LeaseAnswer.GRANTED
-
-    def take_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
-        return LeaseAnswer.GRANTED
-
-    def is_lease_unbroken(self, fd: int) -> bool:  # noqa: ARG002
-        return True
-
-
-class WithoutSecondProbe(Hooked):
-    def take_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
-        return LeaseAnswer.GRANTED
-
-
-class ReplacingPutBack(Hooked):
-    def put_back(self, kept: str, plain: str) -> None:
-        os.rename(kept, plain)
-
-
-class UnlinkInsteadOfRetire(Hooked):
-    def retire(self, plain: str, kept: str) -> None:  # noqa: ARG002
-        os.unlink(plain)
-
-
-class WithoutCoordination(Hooked):
-    @contextlib.contextmanager
-    def coordination(self, locks: ThreadLocks) -> Generator[Coordination]:
-        yield Coordination(locks.directory)
-
-
 @pytest.fixture
 def puppet() -> Iterator[Puppet]:
     with Puppet() as one:
@@ -134,7 +107,7 @@ def idle_but_loaded(store: Store, writer: Puppet, _other: Puppet) -> None:
     """A thread that is loaded, old codex or unlinked home, writes after a long pause."""
     writer.do("open", "r", store.plain, os.O_RDWR | os.O_APPEND)
     store.compress()
-    list(settle(store.places, SettleOptions(grace=0), store.calls()))
+    list(settle(store.places, SettleOptions(grace=0, rest=0), store.calls()))
     writer.do("write", "r", FIRST.decode())
     store.expect(FIRST)
     writer.do("close", "r")
@@ -214,7 +187,7 @@ def cooperating_writer_comes(store: Store, writer: Puppet, _other: Puppet) -> No
 
 
 Scenario = Callable[[Store, Puppet, Puppet], None]
-SCENARIOS: dict[Scenario, type[Hooked]] = {
+SCENARIOS: dict[Scenario, type[Calls]] = {
     idle_but_loaded: WithoutLease,
     opened_between_two_probes: WithoutSecondProbe,
     name_taken_before_put_back: ReplacingPutBack,
@@ -227,7 +200,7 @@ SCENARIOS: dict[Scenario, type[Hooked]] = {
 def test_no_line_is_lost_or_doubled(
     scenario: Scenario, tmp_path: Path, puppet: Puppet, other: Puppet
 ) -> None:
-    scenario(Store(tmp_path, Hooked), puppet, other)
+    scenario(Store(tmp_path), puppet, other)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

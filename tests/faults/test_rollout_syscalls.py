@@ -34,9 +34,9 @@ subject = places.subject(plain)
 print("begin", flush=True)
 if what == "compress":
     list(compress(places, [subject]))
-    list(settle(places, SettleOptions(grace=0)))
+    list(settle(places, SettleOptions(grace=0, rest=0)))
 elif what == "settle":
-    list(settle(places, SettleOptions(grace=0)))
+    list(settle(places, SettleOptions(grace=0, rest=0)))
 elif what == "append":
     append(places, subject, [b'{"by":"the next writer"}'])
 """
@@ -59,7 +59,7 @@ def _store(home: Path, what: str) -> Path:
     places = find_places(home)
     assert next(compress(places, [places.subject(str(plain))])).outcome == "compressed"
     if what == "settle":
-        kept = next(path for path in Path(places.kept).iterdir() if path.suffix != ".jsonl")
+        kept = next(path for path in Path(places.kept).iterdir() if path.suffix[1:].isdecimal())
         append(places, places.subject(str(plain)), [NEW.rstrip()])
         with kept.open("ab") as file:
             file.write(LATE)

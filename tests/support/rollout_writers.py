@@ -32,7 +32,8 @@ def do(what, name, *given):
     elif what == "lease":
         leases[name] = ThreadLocks(given[0]).lease(given[1])
     elif what == "materialize":
-        materialize(find_places(given[0]).subject(given[1]), leases[name])
+        places = find_places(given[0])
+        materialize(places, places.subject(given[1]), leases[name])
     elif what == "release":
         leases.pop(name).release()
     return 0
@@ -156,12 +157,13 @@ def logical(subject: Subject) -> bytes:
 def come_to_rest(places: Places, rounds: int = 4) -> None:
     """Recover and settle, without grace, until nothing is left to do."""
     for _ in range(rounds):
-        if not list(recover(places, SettleOptions(grace=0))):
+        if not list(recover(places, SettleOptions(grace=0, rest=0))):
             return
 
 
 def left_over(places: Places) -> list[str]:
     """Return every file of ours that a store at rest must not have."""
-    kept = os.listdir(places.kept) if os.path.isdir(places.kept) else []
+    names = os.listdir(places.kept) if os.path.isdir(places.kept) else []
+    kept = [name for name in names if not name.endswith(".lock")]
     found = [str(path) for path in Path(places.sessions).rglob("*") if path.is_file()]
     return kept + [path for path in found if not path.endswith((".jsonl", ".jsonl.zst"))]
