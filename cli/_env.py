@@ -17,6 +17,7 @@ from ..env import (
     codex_provider_names,
     open_artifact_root,
     route_cargo,
+    rule_table,
     tool_shell_excludes,
 )
 from ..env.artifacts import render_exports, shell_of
@@ -63,6 +64,12 @@ def explain(arguments: Sequence[str], as_json: bool) -> None:
     excluded = tool_shell_excludes(policy)
     if excluded and policy.agent == "codex":
         click.echo(f"kept out of codex's own tool shells: {' '.join(excluded)}", err=True)
+
+
+@env.command()
+def rules() -> None:
+    """Print every rule and every name it knows, as Markdown."""
+    click.echo(rule_table(), nl=False)
 
 
 @env.command("print", context_settings=_as_launch)

@@ -4,6 +4,7 @@
 
     _rules, _adapters     which names pass, which never do, and why
     _build                parent environment + policy -> child environment + receipt (pure)
+    _documentation        the rules as a table
     _assignments          --set NAME=VALUE and --env-file
     _secret_names, _known_secrets, _mask
                           what must not be written down, and a filter that sees to it
@@ -26,6 +27,7 @@ from ._cargo import (
     route_cargo,
     safe_cargo_key,
 )
+from ._documentation import rule_table
 from ._errors import AssignmentError, EnvFileError, ReservedNameError, SharedConfigError
 from ._host import host_triple
 from ._known_secrets import known_secrets
@@ -63,6 +65,7 @@ __all__ = [
     "parse_scope",
     "repository_name",
     "route_cargo",
+    "rule_table",
     "safe_cargo_key",
     "tool_shell_excludes",
     "volume_ids",
