@@ -32,7 +32,6 @@ SMALL = 1 << 20
 _CHUNK = 1 << 20
 # Level 3 alone looks back 2 MiB; below that size long-distance matching only costs.
 _LONG_DISTANCE = 1 << 21
-_local = threading.local()
 
 
 class EncodingError(Exception):
@@ -63,22 +62,21 @@ def _encode_small(source: int, target: int, size: int) -> None:
     data = os.pread(source, size, 0)
     if len(data) != size:
         raise EncodingError("the file is shorter than it was")
-    write_all(target, _small_compressor().compress(data))
+    write_all(target, _small.compressor.compress(data))
     frame = os.pread(target, os.fstat(target).st_size, 0)
-    if _small_decompressor().decompress(frame, max_output_size=size) != data:
+    if _small.decompressor.decompress(frame, max_output_size=size) != data:
         raise EncodingError("the frame decodes to something else")
 
 
-def _small_compressor() -> zstandard.ZstdCompressor:
-    if not hasattr(_local, "compressor"):
-        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-    return _local.compressor
+class _Small(threading.local):
+    """One compressor and one decompressor per thread: making them costs more than using."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+        self.decompressor = zstandard.ZstdDecompressor()
 
 
-def _small_decompressor() -> zstandard.ZstdDecompressor:
-    if not hasattr(_local, "decompressor"):
-        _local.decompressor = zstandard.ZstdDecompressor()
-    return _local.decompressor
+_small = _Small()
 
 
 def _encode_large(source: int, target: int, size: int) -> None:

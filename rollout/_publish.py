@@ -29,6 +29,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..kernel import BusyError, LeaseAnswer
 from ._calls import Calls, rename_away
@@ -116,7 +117,9 @@ def _take_places(
     for prepared, entry in published:
         results[prepared.subject.plain] = (
             _undo_unsynced(prepared, unsynced, calls)
-            or _attempt(prepared, lambda p, e=entry: _retire(p, e.candidates(places), calls))
+            or _attempt(
+                prepared, partial(_retire, candidates=entry.candidates(places), calls=calls)
+            )
             or prepared.result(Outcome.COMPRESSED)
         )
 

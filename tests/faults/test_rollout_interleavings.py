@@ -65,7 +65,8 @@ class Store:
         return next(compress(self.places, [self.subject], calls=self.calls(**hooks)))
 
     def calls(self, **hooks: Hook) -> Hooked:
-        return type("Faulty", (Hooked, self._fault), {})(hooks)
+        faulty: type[Hooked] = type("Faulty", (Hooked, self._fault), {})
+        return faulty(hooks)
 
     def expect(self, *lines: bytes) -> None:
         """The invariant, now."""

@@ -193,7 +193,7 @@ def _make_store(home: Path, count: int) -> list[Subject]:
 def _start(
     kind: str, number: int, seed: int, home: Path, own: Path, stop: Path, subjects: list[Subject]
 ) -> subprocess.Popen[str]:
-    given = [kind, str(number), str(seed * 100 + number), home, own, stop]
+    given: list[str | Path] = [kind, str(number), str(seed * 100 + number), home, own, stop]
     paths = [subject.plain for subject in subjects]
     return subprocess.Popen(
         [sys.executable, "-c", _WRITER, *given, *paths], stdout=subprocess.PIPE, text=True

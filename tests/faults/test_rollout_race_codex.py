@@ -1,0 +1,124 @@
+"""Real codex, new and old, resumes a thread again and again while we change its form.
+
+Invariant: what a codex that exited 0 said is in the logical rollout, once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.marks import both_codex
+from support.model_server import ModelFactory, ModelServer, say
+from support.real_codex import Codex
+from support.rollout_race import Slow
+from support.rollout_writers import come_to_rest, left_over, logical
+from support.rollouts import rollout_of
+
+from codexlab.kernel import CodexlabError
+from codexlab.rollout import SettleOptions, Subject, compress, find_places, materialize, recover
+
+ROUNDS = int(os.environ.get("CODEXLAB_RACE_RESUMES", "12"))
+
+
+class Compressor(threading.Thread):
+    """Compresses, settles and now and then restores one rollout until it is stopped."""
+
+    def __init__(self, home: Path, subject: Subject, pause: float) -> None:
+        super().__init__()
+        self._pause = pause
+        self._places, self._subject = find_places(home), subject
+        self._enough = threading.Event()
+        self.compressed = 0
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._work(random.Random(1))
+        except BaseException as error:  # a thread's own failure must fail the test
+            self.failure = error
+
+    def _work(self, dice: random.Random) -> None:
+        calls = Slow(dice)
+        while not self._enough.wait(dice.random() * self._pause):
+            for result in compress(self._places, [self._subject], calls=calls):
+                self.compressed += result.outcome == "compressed"
+            if dice.random() < 0.5:
+                list(recover(self._places, SettleOptions(grace=0), calls))
+
+    def stop(self) -> None:
+        self._enough.set()
+        self.join()
+        assert self.failure is None
+
+
+@pytest.fixture
+def server(model: ModelFactory) -> ModelServer:
+    return model(lambda request: say(f"answer to {request.prompt}"))
+
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(codex: Codex, clean_environ: dict[str, str], tmp_path: Path, server: ModelServer) -> Run:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [codex.native, "exec", "--skip-git-repo-check", "--json", *words],
+            env=clean_environ,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@both_codex
+def test_what_codex_said_is_there_once_whatever_we_did_meanwhile(
+    run: Run, codex: Codex, shared_home: Path
+) -> None:
+    begun = run("question zero")
+    thread = json.loads(begun.stdout.splitlines()[0])["thread_id"]
+    places = find_places(shared_home)
+    subject = places.subject(str(rollout_of(shared_home, thread)))
+    # Old codex cannot read a frame: leave it time to open what was restored for it.
+    compressor = Compressor(shared_home, subject, 0.01 if codex.version != "0.135.0" else 1.0)
+    compressor.start()
+    try:
+        told = [f"question {n}" for n in range(ROUNDS) if _ask(run, codex, subject, n)]
+    finally:
+        compressor.stop()
+    come_to_rest(places)
+    records = [json.loads(line) for line in logical(subject).splitlines()]
+    answers = [
+        record["payload"]["content"][0]["text"]
+        for record in records
+        if record["type"] == "response_item" and record["payload"].get("role") == "assistant"
+    ]
+    assert [answers.count(f"answer to {question}") for question in told] == [1] * len(told)
+    assert len(told) >= ROUNDS // 3
+    assert compressor.compressed >= 3
+    assert left_over(places) == []
+
+
+def _ask(run: Run, codex: Codex, subject: Subject, number: int) -> bool:
+    """Resume the thread; old codex needs its plain form, and may find it gone again."""
+    thread = subject.thread
+    if codex.version == "0.135.0":
+        places = find_places(Path(subject.plain).parents[4])
+        try:
+            with places.locks.lease(thread) as lease:
+                materialize(places, subject, lease)
+        except CodexlabError:
+            return False
+    return run("resume", thread, f"question {number}").returncode == 0
