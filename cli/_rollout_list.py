@@ -95,7 +95,7 @@ def document(entry: ListEntry, names: dict[str, str], issues: dict[str, str]) ->
         "cwd": meta.cwd if meta else None,
         "source": meta.source if meta else None,
         "cli_version": meta.cli_version if meta else None,
-        "model_provider": meta.raw.get("model_provider") if meta else None,
+        "model_provider": meta.model_provider if meta else None,
         "problem": head.problem or None,
     }
 

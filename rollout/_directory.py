@@ -166,11 +166,12 @@ def _probe(fd: int, plain_name: str) -> str | None:
 
 
 def _group(directory: str, names: dict[str, RolloutName], archived: bool) -> list[LogicalRollout]:
-    rollouts: list[LogicalRollout] = []
-    for name in names.values():
-        if name.form is RolloutForm.PLAIN:
-            both = name.compressed_name in names
-            rollouts.append(LogicalRollout(directory, name, archived, True, both))
-        elif name.plain_name not in names:
-            rollouts.append(LogicalRollout(directory, name, archived, False, True))
-    return rollouts
+    packed = {n.plain_name for n in names.values() if n.form is RolloutForm.COMPRESSED}
+    return [
+        LogicalRollout(
+            directory, name, archived, name.form is RolloutForm.PLAIN, name.plain_name in packed
+        )
+        for physical, name in names.items()
+        # The compressed form is hidden while the plain one is there.
+        if physical == name.plain_name or name.plain_name not in names
+    ]

@@ -8,19 +8,21 @@ a rollout that changed meanwhile moves to the front and may be shown twice.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ..kernel import CallerError
 from ._directory import LogicalRollout
-from ._heads import RolloutHead, read_head
+from ._heads import HeadReader, RolloutHead
 from ._names import RolloutForm, parse_rollout_name
 from ._store import UnreadableDirectory, scan_store
 
 _ARCHIVED = "@archived"
-_Key = tuple[int, str, str, str, bool]
+_Key = tuple[int, str, bool]
 
 
 class Order(StrEnum):
@@ -115,21 +117,44 @@ def list_rollouts(
     :param cursor: the ``next`` of the page before.
     :raises BadCursorError: the cursor is none, or of another order.
     """
-    wanted = filters or Filters()
+    with _collector_paused():
+        return _list(home, filters or Filters(), order, limit, cursor)
+
+
+def _list(
+    home: str | os.PathLike[str],
+    wanted: Filters,
+    order: Order,
+    limit: int | None,
+    cursor: str | None,
+) -> ListPage:
     found, unreadable = select_rollouts(home, wanted)
     key = _created_key if order is Order.CREATED else _updated_key
-    behind = None if cursor is None else _parse_cursor(cursor, order)
-    keyed = sorted(((key(rollout), rollout) for rollout in found), key=_first, reverse=True)
-    if behind is not None:
-        keyed = [pair for pair in keyed if pair[0] < behind]
+    found.sort(key=key, reverse=True)
+    if cursor is not None:
+        behind = _parse_cursor(cursor, order)
+        found = [rollout for rollout in found if key(rollout) < behind]
     entries: list[ListEntry] = []
-    for _, rollout in keyed:
-        head = read_head(rollout.path)
-        if wanted.fit_head(head):
-            if len(entries) == limit:
-                return ListPage(entries, _cursor_of(entries[-1], key), unreadable)
-            entries.append(ListEntry(rollout, head))
+    with HeadReader() as heads:
+        for rollout in found:
+            head = heads.read(rollout)
+            if wanted.fit_head(head):
+                if len(entries) == limit:
+                    return ListPage(entries, _cursor_of(entries[-1], order), unreadable)
+                entries.append(ListEntry(rollout, head))
     return ListPage(entries, None, unreadable)
+
+
+@contextmanager
+def _collector_paused() -> Generator[None]:
+    """Spare the collector from going through ever more objects, none of them garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def select_rollouts(
@@ -147,16 +172,13 @@ def lies_in(directory: str, above: str) -> bool:
     return directory == above or directory.startswith(above.rstrip("/") + "/")
 
 
-def _first(pair: tuple[_Key, LogicalRollout]) -> _Key:
-    return pair[0]
-
-
 def _created_key(rollout: LogicalRollout) -> _Key:
-    return (0, *rollout.name.order, not rollout.archived)
+    # A name begins with its time; what follows decides within one second.
+    return (0, rollout.name.plain_name, not rollout.archived)
 
 
 def _updated_key(rollout: LogicalRollout) -> _Key:
-    return (_mtime(rollout), *rollout.name.order, not rollout.archived)
+    return (_mtime(rollout), rollout.name.plain_name, not rollout.archived)
 
 
 def _mtime(rollout: LogicalRollout) -> int:
@@ -168,18 +190,18 @@ def _mtime(rollout: LogicalRollout) -> int:
     return 0
 
 
-def _cursor_of(entry: ListEntry, key: Callable[[LogicalRollout], _Key]) -> str:
-    changed, *_ = key(entry.rollout)
+def _cursor_of(entry: ListEntry, order: Order) -> str:
     place = _ARCHIVED if entry.rollout.archived else ""
     name = entry.rollout.name.plain_name + place
-    return f"{changed}:{name}" if key is _updated_key else name
+    return name if order is Order.CREATED else f"{_mtime(entry.rollout)}:{name}"
 
 
 def _parse_cursor(cursor: str, order: Order) -> _Key:
-    changed, _, rest = cursor.rpartition(":")
+    changed, colon, rest = cursor.rpartition(":")
     name = parse_rollout_name(rest.removesuffix(_ARCHIVED))
-    if name is None or (order is Order.UPDATED) != (changed.isdecimal() and changed.isascii()):
+    dated = changed.isdecimal() and changed.isascii()
+    if name is None or name.form is not RolloutForm.PLAIN:
         raise BadCursorError(cursor)
-    if changed and order is Order.CREATED:
+    if (bool(colon), dated) != (order is Order.UPDATED, order is Order.UPDATED):
         raise BadCursorError(cursor)
-    return (int(changed or 0), *name.order, not rest.endswith(_ARCHIVED))
+    return (int(changed or 0), name.plain_name, not rest.endswith(_ARCHIVED))

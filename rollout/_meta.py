@@ -8,9 +8,10 @@ thread's own file; a history mode that it does not know ends the reading. Later
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, pread
+from types import MappingProxyType
 from typing import Any
 
 from ..kernel import OperatorError
@@ -21,7 +22,8 @@ from ._snapshot import RolloutSnapshot, open_snapshot
 
 MAX_HEAD_BYTES = 32 << 20
 _FIRST_READ = 32 << 10
-_HISTORY_MODES = (None, "legacy", "paginated")
+HISTORY_MODES = (None, "legacy", "paginated")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _TOO_LATE = ("response_item", "inter_agent_communication")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -80,7 +82,8 @@ class SessionMeta:
     :param timestamp: RFC 3339 in UTC as written, "" when not said.
     :param cli_version: of the codex that began it, "" when not said.
     :param source: ``cli``, ``exec``, ``vscode``, ``subagent``, …; "" when not said.
-    :param raw: the whole payload, with fields we do not know.
+    :param model_provider: as configured, "" when not said.
+    :param raw: the whole payload, with fields we do not know; empty in a listing.
     """
 
     id: str
@@ -88,7 +91,8 @@ class SessionMeta:
     timestamp: str
     cli_version: str
     source: str
-    raw: dict[str, Any]
+    model_provider: str
+    raw: Mapping[str, Any]
 
 
 def read_session_meta(path: str | PathLike[str]) -> SessionMeta:
@@ -117,20 +121,23 @@ def session_meta_of(snapshot: RolloutSnapshot) -> SessionMeta:
     raise EmptyRolloutError(snapshot.path)
 
 
-def parse_session_meta(payload: dict[str, Any]) -> SessionMeta | None:
+def parse_session_meta(payload: dict[str, Any], *, keep_raw: bool = True) -> SessionMeta | None:
     """Read the payload of a ``session_meta`` record; None when it names no thread."""
-    thread = payload.get("id")
+    get = payload.get
+    thread, source = get("id"), get("source")
     if not isinstance(thread, str) or not is_thread_id(thread):
         return None
-    source = payload.get("source")
-    return SessionMeta(
-        id=thread.lower(),
-        cwd=text_of(payload.get("cwd")),
-        timestamp=text_of(payload.get("timestamp")),
-        cli_version=text_of(payload.get("cli_version")),
+    if is_object(source):
         # Sub-agents and custom sources are written as {"subagent": …}.
-        source=next(iter(source), "") if is_object(source) else text_of(source),
-        raw=payload,
+        source = next(iter(source), "")
+    return SessionMeta(
+        thread.lower(),
+        text_of(get("cwd")),
+        text_of(get("timestamp")),
+        text_of(get("cli_version")),
+        text_of(source),
+        text_of(get("model_provider")),
+        payload if keep_raw else NOTHING,
     )
 
 
@@ -145,7 +152,7 @@ def _judge(line: bytes, path: str) -> SessionMeta | None:
     if kind != "session_meta" or not is_object(payload):
         return None
     mode = payload.get("history_mode")
-    if mode not in _HISTORY_MODES:
+    if mode not in HISTORY_MODES:
         raise UnknownHistoryModeError(path, repr(mode)[:80])
     return parse_session_meta(payload)
 

@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 COMPRESSED_SUFFIX = ".zst"
 
 _HEX = "[0-9a-fA-F]"
 _UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _NAME = re.compile(
-    rf"rollout-([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}})"
+    r"rollout-([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])-[0-5][0-9]-[0-5][0-9])"
     rf"-({_UUID})(?:_({_UUID}))?\.jsonl(\.zst)?"
 )
 _ID = re.compile(_UUID)
@@ -57,7 +58,8 @@ class RolloutName:
     @property
     def started(self) -> datetime:
         """The time in the name, naive, in the writer's local time."""
-        return _parse_timestamp(self.timestamp)
+        text = self.timestamp
+        return datetime.fromisoformat(f"{text[:13]}:{text[14:16]}:{text[17:]}")
 
     @property
     def order(self) -> tuple[str, str, str]:
@@ -71,9 +73,7 @@ def parse_rollout_name(filename: str) -> RolloutName | None:
     if match is None:
         return None
     timestamp, thread, rollout, suffix = match.groups()
-    try:
-        _parse_timestamp(timestamp)
-    except ValueError:
+    if not _is_date(timestamp[:10]):
         return None
     return RolloutName(
         plain_name=filename if suffix is None else filename[: -len(COMPRESSED_SUFFIX)],
@@ -89,5 +89,10 @@ def is_thread_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def _parse_timestamp(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text[:13]}:{text[14:16]}:{text[17:]}")
+@lru_cache(maxsize=4096)
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

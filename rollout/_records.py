@@ -6,18 +6,25 @@ look into one tolerates any type in any place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeGuard
 
 
 def parse_record(line: bytes) -> dict[str, Any] | None:
     """Parse a line; None when it is not one JSON object in valid UTF-8."""
-    import orjson
-
     try:
-        value: Any = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        value = _loads()(line)
+    except ValueError:
         return None
     return value if is_object(value) else None
+
+
+@cache
+def _loads() -> Callable[[bytes], Any]:
+    import orjson  # only when a record is read: finding rollouts needs none
+
+    return orjson.loads
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:

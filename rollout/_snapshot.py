@@ -21,6 +21,7 @@ from ._names import COMPRESSED_SUFFIX, RolloutForm
 _IMMEDIATE_TRIES = 8
 _PATIENT_TRIES = 4
 _PAUSE_SECONDS = 0.05
+_TYPE, _REGULAR = 0o170000, 0o100000
 
 
 class NoSuchRolloutError(CallerError):
@@ -107,7 +108,7 @@ def _open(plain: str, physical: str, form: RolloutForm) -> RolloutSnapshot:
     # Non-blocking, so that a fifo in the file's place does not stop us for ever.
     fd = os.open(physical, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     stat = os.fstat(fd)
-    if stat.st_mode & 0o170000 != 0o100000:
+    if stat.st_mode & _TYPE != _REGULAR:
         os.close(fd)
         raise NotARolloutFileError(physical)
     return RolloutSnapshot(plain, physical, form, stat.st_size, stat.st_mtime_ns, fd)

@@ -154,11 +154,11 @@ def _note_unreadable(tree: _Tree, directory: str, error: OSError) -> None:
 
 def _without_moved(rollouts: list[LogicalRollout]) -> list[LogicalRollout]:
     """Count once what was seen in two places because it was archived meanwhile."""
+    if len({rollout.name.plain_name for rollout in rollouts}) == len(rollouts):
+        return rollouts
     places: dict[str, list[LogicalRollout]] = {}
     for rollout in rollouts:
         places.setdefault(rollout.name.plain_name, []).append(rollout)
-    if len(places) == len(rollouts):
-        return rollouts
     return [found for group in places.values() for found in _distinct(group)]
 
 

@@ -125,7 +125,7 @@ def test_a_head_that_only_looks_like_metadata_is_read_in_full(tmp_path: Path) ->
     path = write(rollout_path(tmp_path, thread_id(1)), lines(record))
     head = read_head(path)
     assert head.meta is not None
-    assert head.meta.raw == record["payload"]
+    assert (head.meta.id, head.meta.cwd) == (thread_id(1), "/src/app")
     future = meta(thread_id(1), history_mode="future", base_instructions={"text": "x"})
     path.write_bytes(lines(future))
     assert read_head(path).problem == "has an unknown history_mode: 'future'"
