@@ -19,6 +19,7 @@ from ..env import (
     open_artifact_root,
     parse_scope,
     safe_cargo_key,
+    targets,
 )
 from ..env import artifacts as store
 from ..kernel import CallerError
@@ -36,17 +37,17 @@ class Standing:
     host: str
 
     @property
-    def layout(self) -> store.Layout:
+    def layout(self) -> targets.Layout:
         """Return the places below the root.
 
         :raises RootUnusable: there is none.
         """
         if self.root.path is None:
-            raise store.RootUnusable(
+            raise targets.RootUnusable(
                 self.root.fallback_reason or f"{ARTIFACT_ROOT_VARIABLE} is not set"
             )
         name = self.repository.name if self.repository else "codex-lab"
-        return store.Layout(self.root.path, name, self.host)
+        return targets.Layout(self.root.path, name, self.host)
 
 
 def _stand(root: str | None) -> Standing:
@@ -115,7 +116,7 @@ def environment(
     text = store.render_exports(chosen, exports.variables, exports.removed)
     if not no_mkdir:
         for directory in exports.directories:
-            store.make_below_root(standing.root, store.below(layout.root, directory))
+            targets.make_below_root(standing.root, targets.below(layout.root, directory))
     if as_json:
         text = _dump({"set": exports.variables, "unset": sorted(exports.removed)})
     click.echo(text, nl=False)

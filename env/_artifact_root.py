@@ -43,7 +43,7 @@ def open_artifact_root(
         a root that is missing because its volume is not mounted would otherwise come into
         being on the system disk.
 
-    Not promised: that it is still so in a moment. ``codexlab.env.artifacts`` takes this
+    Not promised: that it is still so in a moment. ``codexlab.env.targets`` takes this
     value and works below the root only while the same directory is there.
     """
     path = environment.get(ARTIFACT_ROOT_VARIABLE, "")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..targets._layout import Layout
 from ._errors import SetupRefused
-from ._layout import Layout
 
 BEGIN = "# BEGIN codexlab artifacts (generated; edits in this block are lost)"
 END = "# END codexlab artifacts"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from .._cargo import OWN_NAME, safe_repo_name
-from ._below import Root, path_of
-from ._layout import TEMPORARY
+from ..targets._below import Root, path_of
+from ..targets._layout import TEMPORARY
 from ._repository import Repository
 
 Category = Literal["cargo", "exec-harness", "temp", "worktree"]

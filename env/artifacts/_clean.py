@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ._below import Root, path_of
+from ..targets._below import Root, path_of
+from ..targets._errors import PathRefused, RootUnusable, TargetBusy
+from ..targets._index import TargetOwner, forget_owner, read_owner
+from ..targets._layout import BOOKS
+from ..targets._leases import drop_lease_file, is_leased, lease_target
 from ._candidates import Candidate, Category, find_candidates
-from ._errors import PathRefused, RootUnusable, TargetBusy
-from ._index import TargetOwner, forget_owner, read_owner
-from ._layout import BOOKS
-from ._leases import drop_lease_file, is_leased, lease_target
 from ._quarantine import empty_quarantine, quarantine, quarantined, remove_empty_parents
 from ._repository import Repository
 from ._sizes import Deadline, Measure, measure_tree

@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Sequence
 
 from ...kernel import rename_noreplace
-from ._below import DIRECTORY, Root, opened_below, path_of
-from ._errors import PathRefused
+from ..targets._below import DIRECTORY, Root, opened_below, path_of
+from ..targets._errors import PathRefused
 
 
 def quarantine(base: Root, names: Sequence[str], store: Root, store_names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .._artifact_root import ArtifactRoot
 from .._cargo import CargoScope, route_cargo
-from ._layout import Layout
+from ..targets._layout import Layout
 
 SCCACHE_WRAPPER = "RUSTC_WRAPPER"
 

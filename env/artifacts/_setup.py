@@ -16,10 +16,10 @@ from pathlib import Path
 from ...kernel import rename_noreplace, replace_file
 from .._artifact_root import ArtifactRoot
 from .._cargo import safe_cargo_key
+from ..targets._below import make_below_root, path_of
+from ..targets._layout import Layout, below
 from ._bazel import bazel_lines, merge_bazelrc
-from ._below import make_below_root, path_of
 from ._errors import SetupRefused
-from ._layout import Layout, below
 from ._repository import Repository, ask_git, worktree_key
 
 RC = "user.bazelrc"

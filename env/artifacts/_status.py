@@ -9,11 +9,11 @@ from pathlib import Path
 
 from .._artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot
 from .._volume import volume_ids
+from ..targets._index import read_owner
+from ..targets._layout import Layout
+from ..targets._leases import is_leased
 from ._candidates import find_candidates
 from ._clean import cargo_builds_in
-from ._index import read_owner
-from ._layout import Layout
-from ._leases import is_leased
 from ._repository import Repository, worktree_key
 from ._routes import SCCACHE_WRAPPER, find_sccache
 from ._setup import RC

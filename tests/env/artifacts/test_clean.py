@@ -22,10 +22,9 @@ from codexlab.env.artifacts import (
     append_receipt,
     apply_clean,
     find_repository,
-    lease_target,
     plan_clean,
-    prepare_target,
 )
+from codexlab.env.targets import lease_target, prepare_target
 
 OLD = 30 * 86400
 EVERYTHING = CleanOptions(older_than=0, every_repository=True)

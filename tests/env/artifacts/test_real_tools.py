@@ -22,16 +22,14 @@ from codexlab.env import (
 from codexlab.env.artifacts import (
     CleanOptions,
     Deadline,
-    Layout,
     apply_clean,
-    is_leased,
     plan_clean,
     pnpm_major,
-    prepare_target,
     render_exports,
     route_caches,
     shell_exports,
 )
+from codexlab.env.targets import Layout, is_leased, prepare_target
 
 
 def agent_environment(parent: Mapping[str, str], root: Path, key: str) -> dict[str, str]:

@@ -11,15 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codexlab.env import ArtifactRoot
-from codexlab.env.artifacts import (
-    Layout,
-    SetupPlan,
-    SetupRefused,
-    apply_setup,
-    find_repository,
-    plan_setup,
-)
+from codexlab.env.artifacts import SetupPlan, SetupRefused, apply_setup, find_repository, plan_setup
 from codexlab.env.artifacts._bazel import bazel_lines, merge_bazelrc
+from codexlab.env.targets import Layout
 
 
 def git(directory: Path, *arguments: str) -> str:

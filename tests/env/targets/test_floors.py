@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.artifacts import (
+from codexlab.env.targets import (
     FloorError,
     Floors,
     PathRefused,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.artifacts import (
+from codexlab.env.targets import (
     TargetBusy,
     is_leased,
     lease_target,
@@ -18,7 +18,7 @@ from codexlab.env.artifacts import (
     read_owner,
     record_owner,
 )
-from codexlab.env.artifacts._index import forget_owner, parse_owner
+from codexlab.env.targets._index import forget_owner, parse_owner
 
 
 @pytest.fixture

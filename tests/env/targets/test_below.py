@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from codexlab.env import ARTIFACT_ROOT_VARIABLE, open_artifact_root
-from codexlab.env.artifacts import PathRefused, RootUnusable, make_below_root
+from codexlab.env.targets import PathRefused, RootUnusable, make_below_root
 
 
 def test_what_is_missing_is_made_private_and_what_is_there_stays(root: Path) -> None:
