@@ -20,6 +20,7 @@ A launch calls, in this order and from one thread::
     _plan           which directory the agent will work in
     _workdir        make it, or take it up again
     _home           heal a codex-home (_links, _stores, _config, _home_config, _state_seed)
+    _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs
     _git_state      what a run did
     _survey         what workspaces there are; _usage what they take
@@ -29,6 +30,7 @@ A launch calls, in this order and from one thread::
 
 from ._claim import Claim, claim_workspace
 from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
+from ._context import ContextRefused, place_context
 from ._errors import (
     BadKey,
     BranchTaken,
@@ -67,6 +69,7 @@ __all__ = [
     "BadKey",
     "BranchTaken",
     "Claim",
+    "ContextRefused",
     "ForeignWorkspace",
     "GcPolicy",
     "GitFailed",
@@ -109,6 +112,7 @@ __all__ = [
     "locate_workspace",
     "mend_codex_home",
     "parse_owner",
+    "place_context",
     "plan_collection",
     "prepare_workdir",
     "prune_runs",

@@ -161,11 +161,11 @@ def _table(values: Table, name: str) -> Table:
     return cast("Table", table)
 
 
-def _list(table: Table, key: str) -> list[Any]:
+def _list(table: Table, key: str) -> list[object]:
     value = table.get(key, [])
     if not isinstance(value, list):
         raise WrongShape(key, "a list")
-    return cast("list[Any]", value)
+    return cast("list[object]", value)
 
 
 def _union(table: Table, key: str, ours: Sequence[str], before: Sequence[str]) -> None:
@@ -247,7 +247,7 @@ def _merge_table(
 
 def _strings(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in values.items():
-        for item in cast("list[Any]", value) if isinstance(value, list) else [value]:
+        for item in cast("list[object]", value) if isinstance(value, list) else [value]:
             if isinstance(item, str):
                 yield key, item
             elif isinstance(item, dict):

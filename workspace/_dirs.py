@@ -75,10 +75,13 @@ def read_small(name: str, dir_fd: int, where: Path) -> bytes | None:
             raise PathRefused(where, "a regular file", kind_of(name, dir_fd)) from None
         with operator_errors(where):
             raise
-    with os.fdopen(fd, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise PathRefused(where, "a regular file", kind_of(name, dir_fd))
-        data = file.read(_LIMIT + 1)
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            data = file.read(_LIMIT + 1)
+    finally:
+        os.close(fd)
     if len(data) > _LIMIT:
         raise PathRefused(where, f"at most {_LIMIT} bytes", "a larger file")
     return data

@@ -32,6 +32,7 @@ _OPTIONS = (
     *("-c", "maintenance.auto=false"),
 )
 _SETTINGS = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+_NOTHING: Mapping[str, str] = {}
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -70,13 +71,18 @@ def without_credentials(text: str) -> str:
 
 
 def ask_git(
-    where: Path | None, *arguments: str, timeout: float = 60.0, pass_fds: Sequence[int] = ()
+    where: Path | None,
+    *arguments: str,
+    timeout: float = 60.0,
+    pass_fds: Sequence[int] = (),
+    extra: Mapping[str, str] = _NOTHING,
 ) -> GitAnswer:
     """Run git and return its answer whatever its status.
 
     :param where: directory git starts in (``-C``).
     :param timeout: seconds until the whole group is killed.
     :param pass_fds: descriptors git keeps open, such as a lock that must outlive us.
+    :param extra: variables for this call.
     :raises GitFailed: git is missing or did not answer in time.
     """
     place = ("-C", str(where)) if where is not None else ()
@@ -86,9 +92,10 @@ def ask_git(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=git_environment(os.environ),
+            env={**git_environment(os.environ), **extra},
             pass_fds=pass_fds,
-            process_group=0,
+            # Without a terminal ssh cannot stop to ask for a password.
+            start_new_session=True,
         )
     except FileNotFoundError:
         raise GitFailed(_action(arguments), where, "git was not found on PATH") from None
@@ -106,13 +113,17 @@ def ask_git(
 
 
 def run_git(
-    where: Path | None, *arguments: str, timeout: float = 60.0, pass_fds: Sequence[int] = ()
+    where: Path | None,
+    *arguments: str,
+    timeout: float = 60.0,
+    pass_fds: Sequence[int] = (),
+    extra: Mapping[str, str] = _NOTHING,
 ) -> bytes:
     """Run git and return its stdout.
 
     :raises GitFailed: it ended with another status than 0.
     """
-    answer = ask_git(where, *arguments, timeout=timeout, pass_fds=pass_fds)
+    answer = ask_git(where, *arguments, timeout=timeout, pass_fds=pass_fds, extra=extra)
     if answer.status != 0:
         raise GitFailed(_action(arguments), where, answer.detail)
     return answer.stdout

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ._cache import cache_path, public_url
 from ._dirs import directory, read_small
 from ._errors import WorkdirRefused
 from ._git import ask_git, run_git
 from ._owner import DamagedRecord
 from ._paths import CONTROL, WorkspacePaths
+from ._project import is_url
 from ._provenance import Provenance, WorkdirKind, parse_provenance
 from ._start import Start, inspect_start
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s:]+:", re.I)
+from ._state_dir import cache_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class WorkdirPlan:
     :param branch: ``codexlab/<issue>/<agent>`` for our own worktree.
     :param created: the directory does not exist yet and will be made.
     :param notes: what the user should know, one line each.
+    :param url: where ``repo``, then a cache of ours, is fetched from first. May hold
+        credentials: never shown.
+    :param base_name: what to start from once it is fetched; None for the default branch.
     """
 
     kind: WorkdirKind
@@ -40,6 +43,8 @@ class WorkdirPlan:
     branch: str | None = None
     created: bool = False
     notes: tuple[str, ...] = ()
+    url: str | None = field(default=None, repr=False)
+    base_name: str | None = None
 
 
 def choose_workdir(
@@ -56,7 +61,7 @@ def choose_workdir(
     What the workspace already has is continued: flags that contradict it are
     refused, and ``base`` then only yields a note.
 
-    :param repo: ``--repo``: path of a local repository.
+    :param repo: ``--repo``: path of a local repository, or a URL.
     :raises WorkdirRefused: flags contradict each other or the workspace.
     :raises GitFailed: git cannot answer.
     """
@@ -66,6 +71,8 @@ def choose_workdir(
     stored = _stored(paths)
     if no_repo:
         return _own_plain(paths, stored)
+    if repo is not None and is_url(repo):
+        return _from_url(repo, paths, stored, base)
     if repo is not None:
         return _own_worktree(_local_repository(repo), paths, stored, base, chosen=True)
     if start.top is not None and start.top == Path(os.path.realpath(paths.workdir)):
@@ -127,16 +134,21 @@ def _own_worktree(
     assert common is not None
     if stored is not None and stored.own_kind is not None:
         _same_repository(common, stored, paths)
-        if os.path.lexists(paths.workdir):
-            notes = _base_note(common, stored, base)
-            return WorkdirPlan(
-                "worktree", paths.workdir, common, stored.base, stored.branch, notes=notes
-            )
-    _, issue, agent = paths.names
+        return _own_again(common, paths, stored, _base_note(common, stored, base))
     oid = _resolve_base(source, base)
     notes = () if base or chosen else _left_behind(source)
-    branch = f"codexlab/{issue}/{agent}"
-    return WorkdirPlan("worktree", paths.workdir, common, oid, branch, created=True, notes=notes)
+    return WorkdirPlan(
+        "worktree", paths.workdir, common, oid, _branch(paths), created=True, notes=notes
+    )
+
+
+def _own_again(
+    common: Path, paths: WorkspacePaths, stored: Provenance, notes: tuple[str, ...]
+) -> WorkdirPlan:
+    """Take up the worktree there is; where it was lost it comes back on its branch."""
+    lost = not os.path.lexists(paths.workdir)
+    base, branch = stored.base, stored.branch
+    return WorkdirPlan("worktree", paths.workdir, common, base, branch, created=lost, notes=notes)
 
 
 def _same_repository(common: Path, stored: Provenance, paths: WorkspacePaths) -> None:
@@ -190,9 +202,31 @@ def _is_dirty(top: Path | None) -> bool:
     return bool(run_git(top, "status", "--porcelain", "-z", "--untracked-files=normal"))
 
 
+def _from_url(
+    url: str, paths: WorkspacePaths, stored: Provenance | None, base: str | None
+) -> WorkdirPlan:
+    cache = cache_path(url, cache_directory())
+    if stored is not None and stored.own_kind is not None:
+        _same_repository(cache, stored, paths)
+        return _own_again(cache, paths, stored, ())
+    return WorkdirPlan(
+        kind="worktree",
+        path=paths.workdir,
+        repo=cache,
+        branch=_branch(paths),
+        created=True,
+        notes=(f"{public_url(url)} is fetched into {cache}",),
+        url=url,
+        base_name=base,
+    )
+
+
+def _branch(paths: WorkspacePaths) -> str:
+    _, issue, agent = paths.names
+    return f"codexlab/{issue}/{agent}"
+
+
 def _local_repository(repo: str) -> Start:
-    if _URL.match(repo):
-        raise WorkdirRefused(f"--repo {repo}", "expected the path of a local repository")
     found = inspect_start(Path(repo))
     if found.common_dir is None:
         raise WorkdirRefused(f"--repo {repo}", "is no git repository")

@@ -7,28 +7,41 @@ import os
 import re
 from pathlib import Path
 
-from ._start import Start
+from ._start import Start, inspect_start
 
 _SECTION = re.compile(r"\s*\[\s*([^\]\s\"]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]")
 _URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^@/]*@)?(?P<host>[^/:]*)(?::\d+)?(?P<path>.*)", re.I
 )
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>.*)")
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|[^/\s:]+@[^/\s:]+:", re.I)
 _UNSAFE = re.compile(r"[^a-z0-9_-]+")
 
 
-def default_project(start: Start) -> str:
+def default_project(start: Start, repo: str | None = None) -> str:
     """Return ``<repo name>-<8 hex>``, or ``default`` outside git.
 
     The digits come from the normalised origin, so all clones of one repository
     share a project; without an origin, from the common git directory.
+
+    :param repo: ``--repo``, a path or URL, which then counts instead of the start.
     """
-    if start.common_dir is None:
+    if repo is not None and not is_url(repo):
+        start = inspect_start(Path(repo))
+    if repo is not None and is_url(repo):
+        identity = normalise_origin(repo, Path("/"))
+    elif start.common_dir is None:
         return "default"
-    origin = read_origin(start.common_dir)
-    identity = normalise_origin(origin, start.common_dir) if origin else str(start.common_dir)
+    else:
+        origin = read_origin(start.common_dir)
+        identity = normalise_origin(origin, start.common_dir) if origin else str(start.common_dir)
     digest = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return f"{_repository_name(identity)}-{digest}"
+    return f"{repository_name(identity)}-{digest}"
+
+
+def is_url(repo: str) -> bool:
+    """Tell whether ``--repo`` names something elsewhere rather than a local path."""
+    return _REMOTE.match(repo) is not None
 
 
 def normalise_origin(url: str, common_dir: Path) -> str:
@@ -67,7 +80,8 @@ def read_origin(common_dir: Path) -> str | None:
     return None
 
 
-def _repository_name(identity: str) -> str:
+def repository_name(identity: str) -> str:
+    """Return a readable lower-case name for a normalised origin."""
     parts = [part for part in identity.split("/") if part not in ("", ".git")]
     name = _UNSAFE.sub("-", parts[-1].removesuffix(".git").lower()) if parts else ""
     return name.strip("-_")[:40] or "repo"

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..kernel import OperatorError
+from ._cache import make_cache, refresh_cache, resolve_remote
 from ._claim import Claim
-from ._dirs import directory, kind_of, lstat_at, operator_errors
-from ._errors import BranchTaken, GitFailed, PathRefused, WorkdirRefused
+from ._dirs import directory, kind_of, lstat_at
+from ._errors import BranchTaken, GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan
@@ -142,52 +143,62 @@ def _make_plain(claim: Claim, stored: Provenance) -> None:
 
 
 def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
-    assert plan.repo is not None
-    assert plan.branch is not None
+    repo, branch = plan.repo, plan.branch
+    assert repo is not None
+    assert branch is not None
+    if plan.url is not None:
+        make_cache(repo)
     with (
-        repository_lock(plan.repo, claim.state_dir) as lock_fd,
+        repository_lock(repo, claim.state_dir) as lock_fd,
         directory(claim.paths.base, *claim.paths.names) as root_fd,
     ):
         _undo(root_fd, claim, stored)
-        known = drop_registration(plan.repo, plan.path)
-        tip = _check_branch(plan.repo, plan, stored, known)
+        base = plan.base if plan.url is None else _fetched(repo, plan.url, plan.base_name, claim)
+        known = drop_registration(repo, plan.path)
+        tip = _check_branch(repo, branch, stored, known)
         preparing = replace(
             stored,
             state="preparing",
-            repo=str(plan.repo),
-            base=stored.base if tip else plan.base,
-            branch=plan.branch,
-            tip=tip or plan.base,
+            repo=str(repo),
+            base=stored.base if tip else base,
+            branch=branch,
+            tip=tip or base,
         )
         claim.write_provenance(preparing)
+        arguments = (branch,) if tip else ("-b", branch, str(base))
         try:
-            _add_worktree(plan, exists=tip is not None, fds=(claim.lock_fd, lock_fd))
+            _add_worktree(repo, plan.path, arguments, (claim.lock_fd, lock_fd))
         except GitFailed:
-            _take_back(claim, plan, root_fd, preparing, stored)
+            _undo(root_fd, claim, preparing)
+            _take_back(claim, repo, preparing, stored, made=tip is None)
             raise
         claim.write_provenance(replace(preparing, state="ready"))
 
 
-def _add_worktree(plan: WorkdirPlan, *, exists: bool, fds: tuple[int, ...]) -> None:
+def _fetched(cache: Path, url: str, base: str | None, claim: Claim) -> str:
+    stale = refresh_cache(cache, url)
+    if stale is not None:
+        claim.notes.append(stale)
+    return resolve_remote(cache, url, base)
+
+
+def _add_worktree(repo: Path, path: Path, arguments: tuple[str, ...], fds: tuple[int, ...]) -> None:
     # Locked with our name from its first moment: no prune takes it while the
     # workspaces root is not mounted, and a half-made entry can be told as ours.
-    arguments = ["worktree", "add", "--quiet", "--lock", "--reason", lock_reason(plan.path)]
-    if exists:
-        arguments += ["--", str(plan.path), str(plan.branch)]
-    else:
+    command = ["worktree", "add", "--quiet", "--lock", "--reason", lock_reason(path)]
+    if arguments[0] == "-b":
         # Tracking would make a later plain `git push` write to the base branch.
-        arguments += ["--no-track", "-b", str(plan.branch), "--", str(plan.path), str(plan.base)]
-    assert plan.repo is not None
-    run_git(plan.repo, *arguments, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds)
+        command += ["--no-track", *arguments[:2]]
+    command += ["--", str(path), arguments[-1]]
+    run_git(repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds)
 
 
-def _check_branch(repo: Path, plan: WorkdirPlan, stored: Provenance, known: set[str]) -> str | None:
+def _check_branch(repo: Path, branch: str, stored: Provenance, known: set[str]) -> str | None:
     """Return where our branch is, None when it is to be made; refuse what is in the way.
 
     :param known: branches that entries of our own path were on: ours, even where the
         whole workspace was deleted by hand.
     """
-    branch = str(plan.branch)
     parts = branch.split("/")
     for count in range(1, len(parts)):
         parent = "/".join(parts[:count])
@@ -223,15 +234,14 @@ def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
 
 
 def _take_back(
-    claim: Claim, plan: WorkdirPlan, root_fd: int, preparing: Provenance, stored: Provenance
+    claim: Claim, repo: Path, preparing: Provenance, stored: Provenance, *, made: bool
 ) -> None:
-    assert plan.repo is not None
-    _undo(root_fd, claim, preparing)
-    drop_registration(plan.repo, plan.path)
-    _drop_ref_lock(plan.repo, str(plan.branch))
-    if preparing.tip == plan.base:
+    drop_registration(repo, claim.paths.workdir)
+    branch = str(preparing.branch)
+    _drop_ref_lock(repo, branch)
+    if made:
         # Only while it still is where we made it, compared by git in one step.
-        ask_git(plan.repo, "update-ref", "-d", f"refs/heads/{plan.branch}", str(plan.base))
+        ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", str(preparing.tip))
     # On a full disk the journal stays at "preparing", which the next launch undoes too.
     with contextlib.suppress(OperatorError):
         claim.write_provenance(stored)

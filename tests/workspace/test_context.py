@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codexlab.workspace import ContextRefused, WorkspacePaths, place_context
+
+pytestmark = pytest.mark.usefixtures("claim")
+
+
+def test_it_holds_exactly_the_files_of_this_task(paths: WorkspacePaths, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.md", tmp_path / "two.md"
+    one.write_text("1")
+    two.write_text("2")
+    assert place_context(paths, [one, two]) == paths.context
+    two.write_text("changed")
+    place_context(paths, [two])
+    assert [path.name for path in paths.context.iterdir()] == ["two.md"]
+    assert (paths.context / "two.md").read_text() == "changed"
+    assert (paths.context / "two.md").stat().st_mode & 0o777 == 0o600
+    assert place_context(paths, []) is None
+    assert not paths.context.exists()
+
+
+def test_the_same_files_again_change_no_byte(
+    paths: WorkspacePaths, tmp_path: Path, snapshot: Callable[[Path], object]
+) -> None:
+    (tmp_path / "one.md").write_text("1")
+    place_context(paths, [tmp_path / "one.md"])
+    before = snapshot(paths.root)
+    place_context(paths, [tmp_path / "one.md"])
+    assert snapshot(paths.root) == before
+
+
+def test_what_cannot_be_handed_over_is_one_line_and_nothing_changes(
+    paths: WorkspacePaths, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "f").write_text("x")
+    (tmp_path / "a/f").write_text("y")
+    os.mkfifo(tmp_path / "pipe")
+    place_context(paths, [tmp_path / "f"])
+    for files in (
+        [tmp_path / "gone"],
+        [tmp_path / "a"],
+        [tmp_path / "pipe"],
+        [tmp_path / "f", tmp_path / "a/f"],
+    ):
+        with pytest.raises(ContextRefused, match=r"^--context "):
+            place_context(paths, files)
+    assert (paths.context / "f").read_text() == "x"
+
+
+def test_a_link_planted_there_is_replaced_not_followed(
+    paths: WorkspacePaths, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "f").write_text("x")
+    paths.context.symlink_to(outside)
+    place_context(paths, [tmp_path / "f"])
+    assert list(outside.iterdir()) == []
+    assert not paths.context.is_symlink()

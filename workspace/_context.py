@@ -1,0 +1,114 @@
+"""Files handed to the agent with ``--context``: those of this task and no others."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..kernel import CallerError, write_all
+from ._dirs import directory, lstat_at, open_child
+from ._errors import operator_errors
+from ._paths import WorkspacePaths
+from ._tree import remove_tree
+
+_LEFTOVER = ".context-"
+
+
+class ContextRefused(CallerError):
+    """A file cannot be handed over."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"--context {path}: {reason}")
+
+
+def place_context(paths: WorkspacePaths, files: Sequence[Path]) -> Path | None:
+    """Make ``context/`` hold copies of exactly these files; the claim must be held.
+
+    The directory appears whole or not at all. With the same content as before
+    nothing is written; without files the directory goes.
+
+    :returns: the directory, or None without files.
+    :raises ContextRefused: a file is missing, no regular file, or two share a name.
+    """
+    contents = _read(files)
+    with (
+        directory(paths.base, *paths.names) as root_fd,
+        operator_errors(paths.context),
+    ):
+        for name in os.listdir(root_fd):
+            if name.startswith(_LEFTOVER):
+                remove_tree(name, root_fd)
+        if not _holds(contents, root_fd, paths):
+            _replace(contents, root_fd)
+    return paths.context if contents else None
+
+
+def _read(files: Sequence[Path]) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    for path in files:
+        if path.name in contents:
+            raise ContextRefused(path, f"another file given is named {path.name} too")
+        contents[path.name] = _read_file(path)
+    return contents
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ContextRefused(path, error.strerror or str(error)) from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ContextRefused(path, "expected a regular file")
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(fd)
+
+
+def _holds(contents: Mapping[str, bytes], root_fd: int, paths: WorkspacePaths) -> bool:
+    found = lstat_at("context", root_fd)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        return found is None and not contents
+    context_fd = open_child("context", root_fd, paths.context)
+    try:
+        if set(os.listdir(context_fd)) != set(contents) or not contents:
+            return False
+        return all(_says(name, data, context_fd) for name, data in contents.items())
+    finally:
+        os.close(context_fd)
+
+
+def _says(name: str, data: bytes, context_fd: int) -> bool:
+    found = lstat_at(name, context_fd)
+    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != len(data):
+        return False
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=context_fd)
+    with os.fdopen(fd, "rb") as file:
+        return file.read() == data
+
+
+def _replace(contents: Mapping[str, bytes], root_fd: int) -> None:
+    fresh, old = (f"{_LEFTOVER}{secrets.token_hex(6)}" for _ in range(2))
+    if contents:
+        os.mkdir(fresh, 0o700, dir_fd=root_fd)
+        for name, data in contents.items():
+            _write(f"{fresh}/{name}", data, root_fd)
+    if lstat_at("context", root_fd) is not None:
+        os.rename("context", old, src_dir_fd=root_fd, dst_dir_fd=root_fd)
+    if contents:
+        os.rename(fresh, "context", src_dir_fd=root_fd, dst_dir_fd=root_fd)
+    remove_tree(old, root_fd)
+
+
+def _write(name: str, data: bytes, root_fd: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, 0o600, dir_fd=root_fd)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
