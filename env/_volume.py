@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import struct
 
 _FS_IOC_GETFSUUID = 0x80111500  # _IOR(0x15, 0, struct fsuuid2), linux/fs.h since 6.9
 _BY_UUID = "/dev/disk/by-uuid"
@@ -26,12 +25,12 @@ def volume_ids(path: str) -> tuple[str, ...]:
 def _kernel_uuid(path: str) -> str | None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        size, raw = struct.unpack("B16s", fcntl.ioctl(fd, _FS_IOC_GETFSUUID, bytes(17)))
+        answer = fcntl.ioctl(fd, _FS_IOC_GETFSUUID, bytes(17))
     except OSError:
         return None
     finally:
         os.close(fd)
-    digits = raw[:size].hex()
+    digits = answer[1 : 1 + answer[0]].hex()  # a length, then so many bytes
     if not digits.strip("0"):
         return None
     if len(digits) != 32:

@@ -11,22 +11,29 @@
 Places, leases and records are those of ``codexlab.env.targets``.
 """
 
-from ._candidates import CATEGORIES, Category
-from ._clean import (
-    DEFAULT_AGE,
-    CleanOptions,
-    Finding,
-    append_receipt,
-    apply_clean,
-    plan_clean,
-)
-from ._errors import SetupRefused
-from ._exports import SHELLS, ShellError, render_exports, shell_of
-from ._repository import Repository, find_repository, worktree_key
-from ._routes import Exports, find_sccache, pnpm_major, route_caches, shell_exports
-from ._setup import SetupPlan, apply_setup, plan_setup
-from ._sizes import Deadline, Measure, measure_tree
-from ._status import Row, Status, collect_status
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...kernel import import_on_use
+
+if TYPE_CHECKING:
+    from ._candidates import CATEGORIES, Category
+    from ._clean import (
+        DEFAULT_AGE,
+        CleanOptions,
+        Finding,
+        append_receipt,
+        apply_clean,
+        plan_clean,
+    )
+    from ._errors import SetupRefused
+    from ._exports import SHELLS, ShellError, render_exports, shell_of
+    from ._repository import Repository, find_repository, worktree_key
+    from ._routes import Exports, find_sccache, pnpm_major, route_caches, shell_exports
+    from ._setup import SetupPlan, apply_setup, plan_setup
+    from ._sizes import Deadline, Measure, measure_tree
+    from ._status import Row, Status, collect_status
 
 __all__ = [
     "CATEGORIES",
@@ -60,3 +67,55 @@ __all__ = [
     "shell_of",
     "worktree_key",
 ]
+
+__getattr__ = import_on_use(
+    __name__,
+    {
+        "_candidates": (
+            "CATEGORIES",
+            "Category",
+        ),
+        "_clean": (
+            "DEFAULT_AGE",
+            "CleanOptions",
+            "Finding",
+            "append_receipt",
+            "apply_clean",
+            "plan_clean",
+        ),
+        "_errors": ("SetupRefused",),
+        "_exports": (
+            "SHELLS",
+            "ShellError",
+            "render_exports",
+            "shell_of",
+        ),
+        "_repository": (
+            "Repository",
+            "find_repository",
+            "worktree_key",
+        ),
+        "_routes": (
+            "Exports",
+            "find_sccache",
+            "pnpm_major",
+            "route_caches",
+            "shell_exports",
+        ),
+        "_setup": (
+            "SetupPlan",
+            "apply_setup",
+            "plan_setup",
+        ),
+        "_sizes": (
+            "Deadline",
+            "Measure",
+            "measure_tree",
+        ),
+        "_status": (
+            "Row",
+            "Status",
+            "collect_status",
+        ),
+    },
+)

@@ -81,8 +81,8 @@ def _of_repository(root: Root, repo: str) -> Iterator[Candidate]:
         yield Candidate("cargo", root, (*below_repo, "cargo-target", host), leased=True)
     for key in _directories(base / "worktrees"):
         for host in _directories(base / "worktrees" / key / "cargo-target"):
-            names = (*below_repo, "worktrees", key, "cargo-target", host)
-            yield Candidate("cargo", root, names, leased=True)
+            place = (*below_repo, "worktrees", key, "cargo-target", host)
+            yield Candidate("cargo", root, place, leased=True)
     for host in _directories(base / "exec-harness" / "cargo-target"):
         names = (*below_repo, "exec-harness", "cargo-target", host)
         yield Candidate("exec-harness", root, names, leased=True)

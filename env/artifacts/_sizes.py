@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+State = Literal["complete", "partial", "missing", "refused", "unreadable"]
+
 
 @dataclass(frozen=True, slots=True)
 class Measure:
@@ -21,7 +23,7 @@ class Measure:
     :param newest: the latest modification time seen, in seconds since the epoch.
     """
 
-    state: Literal["complete", "partial", "missing", "refused", "unreadable"]
+    state: State
     allocated: int | None = None
     newest: float | None = None
 
@@ -64,8 +66,8 @@ class _Walk:
         pending = [str(path)] if stat.S_ISDIR(top.st_mode) else []
         while pending and not self._deadline.passed():
             pending += self._visit(pending.pop())
-        state = "partial" if pending else "unreadable" if self._unreadable else "complete"
-        return Measure(state, self._allocated, self._newest)
+        state: State = "unreadable" if self._unreadable else "complete"
+        return Measure("partial" if pending else state, self._allocated, self._newest)
 
     def _visit(self, directory: str) -> list[str]:
         """Add the entries of one directory; return the directories among them."""

@@ -128,9 +128,7 @@ def parse_bazelrc(text: str) -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-PATH_TEXT = st.text(
-    st.characters(exclude_characters="\0\n\r/", exclude_categories=("Cs",)), min_size=1
-)
+PATH_TEXT = st.text(st.characters(exclude_characters="\0\n\r/", codec="utf-8"), min_size=1)
 
 
 @given(PATH_TEXT.filter(lambda text: text not in (".", "..")), PATH_TEXT)
