@@ -9,17 +9,15 @@ from typing import Any
 import click
 
 from ..kernel import CodexlabError
-from ..workspace import (
+from ..workspace import WorkspaceBusy, claim_workspace, mend_codex_home
+from ..workspace.upkeep import (
     RemovalRefused,
     Survey,
     Verdict,
-    WorkspaceBusy,
-    claim_workspace,
     empty_trash,
     findings,
     is_pressed,
     judge,
-    mend_codex_home,
     plan_collection,
     remove_workspace,
     survey_workspaces,

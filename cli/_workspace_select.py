@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from ..kernel import CallerError
-from ..workspace import GcPolicy, Survey, survey_workspaces
+from ..workspace.upkeep import GcPolicy, Survey, survey_workspaces
 from ._config_files import ConfigError, ConfigFile, read_config, user_config_path
 from ._literals import parse_duration, parse_size
 

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from ..kernel import CodexlabError
-from ..workspace import Survey, disk_usage, git_state, read_threads
+from ..workspace import git_state, read_threads
+from ..workspace.upkeep import Survey, disk_usage
 from ._terminal import neutral, one_line, size_text, terminal_width
 
 

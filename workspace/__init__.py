@@ -23,13 +23,11 @@ A launch calls, in this order and from one thread::
     _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs
     _git_state      what a run did
-    _survey         what workspaces there are; _usage what they take
-    _verdict        which may go (_findings: what would be lost); _collect removes them
+    upkeep          a package of its own: survey, collect, remove
     _dirs _tree _git _repository _state_dir   the edges: descriptors, git, locks
 """
 
 from ._claim import Claim, claim_workspace
-from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
 from ._context import ContextRefused, place_context
 from ._errors import (
     BadKey,
@@ -42,7 +40,6 @@ from ._errors import (
     WorkdirRefused,
     WorkspaceBusy,
 )
-from ._findings import findings
 from ._git_state import GitState, git_state
 from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
 from ._home_report import HealReport
@@ -52,7 +49,6 @@ from ._plan import WorkdirPlan, choose_workdir
 from ._project import default_project, read_origin
 from ._runs import prune_runs
 from ._start import Start, inspect_start
-from ._survey import Survey, survey_workspace, survey_workspaces
 from ._threads import (
     ThreadEntry,
     ThreadLog,
@@ -61,8 +57,6 @@ from ._threads import (
     record_thread,
     stored_cargo_key,
 )
-from ._usage import Usage, disk_usage
-from ._verdict import GcPolicy, Verdict, is_pressed, judge, plan_collection
 from ._workdir import Workdir, prepare_workdir
 
 __all__ = [
@@ -71,7 +65,6 @@ __all__ = [
     "Claim",
     "ContextRefused",
     "ForeignWorkspace",
-    "GcPolicy",
     "GitFailed",
     "GitState",
     "GitWrite",
@@ -79,15 +72,10 @@ __all__ = [
     "HomeRefused",
     "OwnerRecord",
     "PathRefused",
-    "Removal",
-    "RemovalRefused",
     "RepositoryBusy",
     "Start",
-    "Survey",
     "ThreadEntry",
     "ThreadLog",
-    "Usage",
-    "Verdict",
     "Workdir",
     "WorkdirPlan",
     "WorkdirRefused",
@@ -98,29 +86,20 @@ __all__ = [
     "claim_workspace",
     "default_project",
     "directory_name",
-    "disk_usage",
-    "empty_trash",
     "encode_owner",
-    "findings",
     "forget_thread",
     "git_state",
     "git_write_for",
     "heal_codex_home",
     "inspect_start",
-    "is_pressed",
-    "judge",
     "locate_workspace",
     "mend_codex_home",
     "parse_owner",
     "place_context",
-    "plan_collection",
     "prepare_workdir",
     "prune_runs",
     "read_origin",
     "read_threads",
     "record_thread",
-    "remove_workspace",
     "stored_cargo_key",
-    "survey_workspace",
-    "survey_workspaces",
 ]

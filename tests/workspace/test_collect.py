@@ -12,21 +12,23 @@ import pytest
 from codexlab.kernel import boot_id
 from codexlab.workspace import (
     Claim,
-    GcPolicy,
     OwnerRecord,
-    RemovalRefused,
     Workdir,
     WorkspaceBusy,
     WorkspaceKey,
     WorkspacePaths,
     choose_workdir,
     claim_workspace,
-    empty_trash,
     heal_codex_home,
     inspect_start,
     locate_workspace,
-    plan_collection,
     prepare_workdir,
+)
+from codexlab.workspace.upkeep import (
+    GcPolicy,
+    RemovalRefused,
+    empty_trash,
+    plan_collection,
     remove_workspace,
     survey_workspaces,
 )
@@ -200,7 +202,7 @@ def test_what_a_killed_removal_left_is_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("codexlab.workspace._collect._unregister", die)
+        patch.setattr("codexlab.workspace.upkeep._collect._unregister", die)
         with pytest.raises(KeyboardInterrupt):
             remove_workspace(paths, KEY)
     assert len(git(repo, "worktree", "list").splitlines()) == 2
@@ -218,7 +220,7 @@ def test_a_new_workspace_of_the_same_name_is_not_hit_by_old_trash(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("codexlab.workspace._collect._unregister", die)
+        patch.setattr("codexlab.workspace.upkeep._collect._unregister", die)
         with pytest.raises(KeyboardInterrupt):
             remove_workspace(paths, KEY)
     workdir = worked(paths, repo).path

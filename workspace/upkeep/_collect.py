@@ -16,23 +16,23 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..kernel import CodexlabError, rename_noreplace, try_lock
-from ._claim import Claim, claim_workspace
-from ._dirs import directory, open_below, read_small
-from ._errors import ForeignWorkspace, operator_errors
+from ...kernel import CodexlabError, rename_noreplace, try_lock
+from .._claim import Claim, claim_workspace
+from .._dirs import directory, open_below, read_small
+from .._errors import ForeignWorkspace, operator_errors
+from .._git import ask_git
+from .._home_config import recorded_shared_home
+from .._owner import DamagedRecord
+from .._paths import CONTROL, WorkspaceKey, WorkspacePaths
+from .._provenance import Provenance, parse_provenance
+from .._registration import drop_registration
+from .._repository import repository_lock
+from .._start import read_head, resolve_ref
+from .._state_dir import state_directory
+from .._stores import STORES, give_back
+from .._tree import remove_tree
 from ._findings import TRANSCRIPTS, findings, unproven
-from ._git import ask_git
-from ._home_config import recorded_shared_home
-from ._owner import DamagedRecord
-from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
-from ._provenance import Provenance, parse_provenance
-from ._registration import drop_registration
-from ._repository import repository_lock
-from ._start import read_head, resolve_ref
-from ._state_dir import state_directory
-from ._stores import STORES, give_back
 from ._survey import survey_workspace
-from ._tree import remove_tree
 
 TRASH = ".trash"
 

@@ -7,15 +7,15 @@ import socket
 import stat
 from pathlib import Path
 
-from ..kernel import CodexlabError, boot_id
-from ._dirs import directory
-from ._git import ask_git
-from ._git_state import git_state
-from ._owner import OwnerRecord
-from ._paths import WorkspacePaths
-from ._provenance import Provenance
-from ._start import Start, inspect_start
-from ._stores import STORES
+from ...kernel import CodexlabError, boot_id
+from .._dirs import directory
+from .._git import ask_git
+from .._git_state import git_state
+from .._owner import OwnerRecord
+from .._paths import WorkspacePaths
+from .._provenance import Provenance
+from .._start import Start, inspect_start
+from .._stores import STORES
 
 TRANSCRIPTS = "transcripts of its own"
 _UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from .._owner import DamagedRecord, OwnerRecord, parse_owner
+from .._paths import CONTROL, WorkspaceKey, WorkspacePaths, paths_at
+from .._provenance import Provenance, parse_provenance
 from ._held_locks import held_locks, lock_name
-from ._owner import DamagedRecord, OwnerRecord, parse_owner
-from ._paths import CONTROL, WorkspaceKey, WorkspacePaths, paths_at
-from ._provenance import Provenance, parse_provenance
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _LIMIT = 1024 * 1024

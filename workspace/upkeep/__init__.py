@@ -1,0 +1,34 @@
+"""Look after workspaces between launches; apart, so that no launch loads it.
+
+::
+
+    _survey       what workspaces there are (_held_locks: who holds them, without trying)
+    _usage        what they take
+    _findings     what would be lost with one
+    _verdict      which may go, by age, state and free space
+    _collect      remove one; finish what a killed removal left
+"""
+
+from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
+from ._findings import findings
+from ._survey import Survey, survey_workspace, survey_workspaces
+from ._usage import Usage, disk_usage
+from ._verdict import GcPolicy, Verdict, is_pressed, judge, plan_collection
+
+__all__ = [
+    "GcPolicy",
+    "Removal",
+    "RemovalRefused",
+    "Survey",
+    "Usage",
+    "Verdict",
+    "disk_usage",
+    "empty_trash",
+    "findings",
+    "is_pressed",
+    "judge",
+    "plan_collection",
+    "remove_workspace",
+    "survey_workspace",
+    "survey_workspaces",
+]
