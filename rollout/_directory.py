@@ -134,9 +134,10 @@ def _read_names(fd: int, known: dict[str, RolloutName]) -> dict[str, RolloutName
     names: dict[str, RolloutName] = {}
     with os.scandir(fd) as entries:
         for entry in entries:
-            name = known.get(entry.name) or parse_rollout_name(entry.name)
+            physical = entry.name
+            name = known.get(physical) or parse_rollout_name(physical)
             if name is not None and entry.is_file(follow_symlinks=False):
-                names[entry.name] = name
+                names[physical] = name
     return names
 
 

@@ -9,9 +9,9 @@ part of a string and at the right depth: the facts before it are whole.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ._directory import LogicalRollout
 from ._meta import (
@@ -28,27 +28,57 @@ from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot
 
 _HEAD = 4096
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-_FACTS = ("id", "cwd", "timestamp", "cli_version", "source", "model_provider")
-_TEXT = {str}
 _INSTRUCTIONS = b',"base_instructions":'
 
 
-@dataclass(frozen=True, slots=True)
 class RolloutHead:
-    """What a listing says of one rollout.
+    """What a listing says of one rollout; what it says of itself is parsed when looked at.
 
-    :param meta: its session metadata without ``raw``; None when it cannot be read.
-    :param problem: why not, "" when it can.
     :param size: bytes on disk of the form that was read.
     :param mtime_ns: codex's ``updated_at``, in nanoseconds; 0 when it is gone.
     :param form: the form that was read; None when it is gone.
+    :param beginning: its first record cut before the instructions and closed again.
+    :param rollout: whose beginning that is.
     """
 
-    meta: SessionMeta | None
-    problem: str
-    size: int
-    mtime_ns: int
-    form: RolloutForm | None
+    __slots__ = ("_beginning", "_meta", "_problem", "_rollout", "form", "mtime_ns", "size")
+
+    def __init__(
+        self,
+        size: int,
+        mtime_ns: int,
+        form: RolloutForm | None,
+        *,
+        meta: SessionMeta | None = None,
+        problem: str = "",
+        beginning: bytes = b"",
+        rollout: LogicalRollout | None = None,
+    ) -> None:
+        self.size, self.mtime_ns, self.form = size, mtime_ns, form
+        self._meta, self._problem = meta, problem
+        self._beginning, self._rollout = beginning, rollout
+
+    @property
+    def meta(self) -> SessionMeta | None:
+        """Its session metadata without ``raw``; None when it cannot be read."""
+        self._parse()
+        return self._meta
+
+    @property
+    def problem(self) -> str:
+        """Why its metadata cannot be read, "" when it can."""
+        self._parse()
+        return self._problem
+
+    def _parse(self) -> None:
+        rollout, self._rollout = self._rollout, None
+        if rollout is None:
+            return
+        self._meta = _meta_in(self._beginning)
+        self._beginning = b""
+        if self._meta is None:
+            whole = read_head(rollout.path)
+            self._meta, self._problem = whole.meta, whole.problem
 
 
 def read_head(path: str | os.PathLike[str]) -> RolloutHead:
@@ -57,22 +87,19 @@ def read_head(path: str | os.PathLike[str]) -> RolloutHead:
         with open_snapshot(path) as snapshot:
             return head_of(snapshot)
     except (NoSuchRolloutError, NotARolloutFileError) as error:
-        return RolloutHead(None, str(error), 0, 0, None)
+        return RolloutHead(0, 0, None, problem=str(error))
     except OSError as error:
-        return RolloutHead(None, error.strerror or str(error), 0, 0, None)
+        return RolloutHead(0, 0, None, problem=error.strerror or str(error))
 
 
 def head_of(snapshot: RolloutSnapshot) -> RolloutHead:
     """Do what `read_head` does, for a rollout that is open already."""
     meta, problem = None, ""
-    if snapshot.form is RolloutForm.PLAIN:
-        meta = _quick_meta(os.pread(snapshot.fd, _HEAD, 0), "")
-    if meta is None:
-        try:
-            meta = replace(session_meta_of(snapshot), raw=NOTHING)
-        except SessionMetaError as error:
-            problem = error.reason
-    return RolloutHead(meta, problem, snapshot.size, snapshot.mtime_ns, snapshot.form)
+    try:
+        meta = replace(session_meta_of(snapshot), raw=NOTHING)
+    except SessionMetaError as error:
+        problem = error.reason
+    return RolloutHead(snapshot.size, snapshot.mtime_ns, snapshot.form, meta=meta, problem=problem)
 
 
 class HeadReader:
@@ -98,27 +125,31 @@ class HeadReader:
             os.close(self._fd)
 
     def read(self, rollout: LogicalRollout) -> RolloutHead:
-        """Do what `read_head` does."""
-        return (self._quick(rollout) if rollout.plain else None) or read_head(rollout.path)
-
-    def _quick(self, rollout: LogicalRollout) -> RolloutHead | None:
-        """Take the usual way; None when anything is unusual."""
+        """Do what `read_head` does; plain rollouts are parsed when looked at."""
+        if not rollout.plain:
+            return read_head(rollout.path)
         try:
             if rollout.directory != self._directory:
                 self._enter(rollout.directory)
             fd = os.open(rollout.name.plain_name, _FLAGS, dir_fd=self._fd)
         except OSError:
-            return None
+            return read_head(rollout.path)
         try:
-            meta = _quick_meta(os.pread(fd, _HEAD, 0), rollout.thread_id)
-            stat = os.fstat(fd)
-        except OSError:
-            return None
+            head, stat = os.pread(fd, _HEAD, 0), os.fstat(fd)
+        except OSError:  # a directory in the file's place
+            return read_head(rollout.path)
         finally:
             os.close(fd)
-        if meta is None:
-            return None
-        return RolloutHead(meta, "", stat.st_size, stat.st_mtime_ns, RolloutForm.PLAIN)
+        cut = head.find(_INSTRUCTIONS)
+        if cut == -1:
+            return read_head(rollout.path)
+        return RolloutHead(
+            stat.st_size,
+            stat.st_mtime_ns,
+            RolloutForm.PLAIN,
+            beginning=head[:cut] + b"}}",
+            rollout=rollout,
+        )
 
     def _enter(self, directory: str) -> None:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -127,17 +158,11 @@ class HeadReader:
         self._fd, self._directory = fd, directory
 
 
-def _quick_meta(head: bytes, thread: str) -> SessionMeta | None:
-    cut = head.find(_INSTRUCTIONS)
-    if cut == -1 or head.find(b"\n", 0, cut) != -1:
-        return None
-    record = parse_record(head[:cut] + b"}}")
+def _meta_in(beginning: bytes) -> SessionMeta | None:
+    record = None if b"\n" in beginning else parse_record(beginning)
     if record is None or record.get("type") != "session_meta":
         return None
     payload = record.get("payload")
     if not is_object(payload) or payload.get("history_mode") not in HISTORY_MODES:
         return None
-    facts: list[Any] = [payload.get(fact) for fact in _FACTS]
-    if facts[0] == thread and {*map(type, facts)} == _TEXT:
-        return SessionMeta(*facts, raw=NOTHING)
     return parse_session_meta(payload, keep_raw=False)

@@ -64,6 +64,11 @@ class Filters:
     archived: bool | None = None
     form: RolloutForm | None = None
 
+    @property
+    def look_at_names(self) -> bool:
+        """Tell whether there is anything that a name could fail."""
+        return (self.since, self.until, self.threads, self.form) != (None, None, None, None)
+
     def fit_name(self, rollout: LogicalRollout) -> bool:
         """Decide by what the directory says; nothing is opened."""
         stamp = rollout.name.timestamp
@@ -138,7 +143,7 @@ def _list(
     with HeadReader() as heads:
         for rollout in found:
             head = heads.read(rollout)
-            if wanted.fit_head(head):
+            if wanted.cwd is None or wanted.fit_head(head):
                 if len(entries) == limit:
                     return ListPage(entries, _cursor_of(entries[-1], order), unreadable)
                 entries.append(ListEntry(rollout, head))
@@ -164,6 +169,8 @@ def select_rollouts(
     scan = scan_store(
         home, active=filters.archived is not True, archived=filters.archived is not False
     )
+    if not filters.look_at_names:
+        return scan.rollouts, scan.unreadable
     return [found for found in scan.rollouts if filters.fit_name(found)], scan.unreadable
 
 
