@@ -1,0 +1,268 @@
+"""Which files are compressed, what the frame carries, and what is left alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from support import rollout_files as files
+from support.rollout_writers import come_to_rest, left_over, logical
+
+from codexlab.kernel import LeaseAnswer
+from codexlab.rollout import (
+    Calls,
+    CompressOptions,
+    Outcome,
+    Places,
+    Result,
+    SettleOptions,
+    Subject,
+    compress,
+    find_places,
+    settle,
+)
+from codexlab.rollout._encode import EncodingError, encode, window_log
+
+THREAD = files.thread_id(1)
+DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
+OLD = 1_700_000_000
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def places(home: Path) -> Places:
+    return find_places(home)
+
+
+@pytest.fixture
+def plain(home: Path) -> Path:
+    return old(files.write(files.rollout_path(home, THREAD), DATA))
+
+
+def old(path: Path) -> Path:
+    """Give a file an old mtime, and wait until its ctime is not of this tick."""
+    os.utime(path, (OLD, OLD))
+    probe = path.with_name("tick")
+    while True:
+        probe.touch()
+        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
+            probe.unlink()
+            return path
+
+
+def one(places: Places, path: Path, calls: Calls | None = None, **options: Any) -> Result:
+    given = CompressOptions(**options)
+    return next(compress(places, [places.subject(str(path))], given, calls))
+
+
+def packed(path: Path) -> Path:
+    return path.with_name(path.name + ".zst")
+
+
+class Unleased(Calls):
+    """A filesystem that grants no leases."""
+
+    def take_lease(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
+        return LeaseAnswer.UNAVAILABLE
+
+    take_lease_again = take_lease
+
+    def is_lease_unbroken(self, fd: int) -> bool:  # noqa: ARG002
+        return False
+
+
+def test_the_frame_has_size_checksum_and_a_window_of_the_file(places: Places, plain: Path) -> None:
+    result = one(places, plain)
+    assert (result.outcome, result.before) == (Outcome.COMPRESSED, len(DATA))
+    frame = packed(plain).read_bytes()
+    header = zstandard.get_frame_parameters(frame)
+    assert header.has_checksum
+    assert header.content_size == len(DATA)
+    assert result.after == len(frame)
+    assert logical(places.subject(str(plain))) == DATA
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o644])
+def test_mode_and_mtime_are_kept(places: Places, plain: Path, mode: int) -> None:
+    plain.chmod(mode)
+    old(plain)
+    assert one(places, plain).outcome is Outcome.COMPRESSED
+    made = packed(plain).stat()
+    assert stat.S_IMODE(made.st_mode) == mode
+    assert made.st_mtime == OLD
+
+
+def test_extended_attributes_of_the_user_are_kept(places: Places, plain: Path) -> None:
+    try:
+        os.setxattr(plain, "user.note", b"mine")
+    except OSError:
+        pytest.skip("this filesystem has no user attributes")
+    old(plain)
+    assert one(places, plain).outcome is Outcome.COMPRESSED
+    assert os.getxattr(packed(plain), "user.note") == b"mine"
+
+
+def test_a_large_file_is_one_frame_that_spans_it(places: Places, plain: Path) -> None:
+    picture = os.urandom(1 << 20).hex()
+    data = files.lines(files.meta(THREAD), *(files.message("user", picture) for _ in range(6)))
+    plain.write_bytes(data)
+    old(plain)
+    result = one(places, plain)
+    assert result.outcome is Outcome.COMPRESSED
+    assert zstandard.get_frame_parameters(packed(plain).read_bytes()).window_size >= len(data)
+    assert result.after < len(data) / 8
+    assert logical(places.subject(str(plain))) == data
+
+
+@pytest.mark.parametrize(
+    ("size", "log"), [(0, 10), (1024, 10), (1025, 11), (1 << 27, 27), (1 << 40, 27)]
+)
+def test_the_window_spans_the_file_up_to_what_codex_reads(size: int, log: int) -> None:
+    assert window_log(size) == log
+
+
+def test_a_source_that_became_shorter_is_no_frame(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"x" * 10)
+    with source.open("rb") as read, target.open("w+b") as write:
+        for size in (11, 2 << 20):
+            with pytest.raises(EncodingError):
+                encode(read.fileno(), write.fileno(), size)
+
+
+def skipped(places: Places, path: Path, **options: Any) -> str:
+    before = sorted(path.parent.iterdir())
+    result = one(places, path, **options)
+    assert result.outcome is Outcome.SKIPPED
+    assert sorted(path.parent.iterdir()) == before
+    return result.reason
+
+
+def test_what_is_not_cold_is_left_alone(places: Places, plain: Path) -> None:
+    assert skipped(places, plain, min_quiet=3600.0) == "it was changed just now"
+    os.utime(plain)
+    assert skipped(places, plain, min_age=60.0) == "it is not cold yet"
+    os.utime(plain, (time.time() + 3600, time.time() + 3600))
+    assert skipped(places, plain) == "its last write lies in the future"
+
+
+def test_links_pipes_and_files_that_name_no_thread_are_left_alone(
+    places: Places, plain: Path
+) -> None:
+    link = plain.with_name(plain.name.replace("0000-7000", "0001-7000"))
+    link.symlink_to(plain)
+    assert skipped(places, link) == "it is a symbolic link"
+    link.unlink()
+    os.mkfifo(link)
+    assert skipped(places, link) == "it is no regular file"
+    link.unlink()
+    assert skipped(places, link) == "there is no plain form"
+    plain.write_bytes(b"not a record\n")
+    old(plain)
+    assert skipped(places, plain) == "no record at its beginning names a thread"
+
+
+def test_an_existing_frame_is_never_touched(places: Places, plain: Path) -> None:
+    packed(plain).write_bytes(b"whatever")
+    assert skipped(places, plain) == "a compressed form exists"
+    assert packed(plain).read_bytes() == b"whatever"
+
+
+def test_a_dry_run_changes_nothing(places: Places, plain: Path, home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    assert one(places, plain, dry_run=True).outcome is Outcome.WOULD
+    assert sorted(home.rglob("*")) == before
+
+
+@pytest.fixture
+def writer(plain: Path) -> Iterator[subprocess.Popen[bytes]]:
+    hold = "import os, sys; os.open(sys.argv[1], os.O_WRONLY); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, plain], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield child
+        child.communicate()
+
+
+@pytest.mark.usefixtures("writer")
+def test_without_leases_open_descriptors_are_looked_at(places: Places, plain: Path) -> None:
+    assert one(places, plain).outcome is Outcome.BUSY
+    result = one(places, plain, Unleased())
+    assert (result.outcome, result.reason) == (
+        Outcome.BUSY,
+        "some process has it open for writing",
+    )
+    assert plain.read_bytes() == DATA
+    assert not packed(plain).exists()
+
+
+def test_without_leases_the_grace_is_longer_and_strict_refuses(places: Places, plain: Path) -> None:
+    assert one(places, plain, Unleased(), strict=True).outcome is Outcome.SKIPPED
+    assert one(places, plain, Unleased()).outcome is Outcome.COMPRESSED
+    calls = Unleased()
+    waiting = [result.outcome for result in settle(places, SettleOptions(grace=0.001), calls)]
+    assert waiting == [Outcome.WAITING]
+    settled = [result.outcome for result in settle(places, SettleOptions(grace=0), calls)]
+    assert settled == [Outcome.SETTLED]
+
+
+def test_across_filesystems_the_file_is_kept_in_place_under_a_short_name(
+    places: Places, plain: Path
+) -> None:
+    class OtherFilesystem(Calls):
+        def retire(self, plain: str, kept: str) -> None:
+            if kept.startswith(places.kept):
+                raise OSError(18, "Invalid cross-device link")
+            super().retire(plain, kept)
+
+    assert one(places, plain, OtherFilesystem()).outcome is Outcome.COMPRESSED
+    kept = [path for path in plain.parent.iterdir() if path != packed(plain)]
+    assert len(kept) == 1
+    assert len(kept[0].name) < 16
+    assert THREAD[:8] not in kept[0].name
+    come_to_rest(places)
+    assert left_over(places) == []
+    assert logical(places.subject(str(plain))) == DATA
+
+
+def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: Places, plain: Path) -> None:
+    class FullDisk(Calls):
+        def sync_directory(self, path: str) -> None:
+            raise OSError(28, "No space left on device", path)
+
+    result = one(places, plain, FullDisk())
+    assert result.outcome is Outcome.FAILED
+    assert "No space left" in result.reason
+    assert plain.read_bytes() == DATA
+    assert not packed(plain).exists()
+    assert left_over(places) == []
+
+
+def test_many_small_files_each_become_their_own_frame(home: Path, places: Places) -> None:
+    subjects: list[Subject] = []
+    for number in range(300):
+        thread = files.thread_id(number)
+        path = files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
+        subjects.append(places.subject(str(path)))
+    old(Path(subjects[-1].plain))
+    results = list(compress(places, subjects, CompressOptions(workers=2)))
+    assert [result.subject for result in results] == subjects
+    assert {result.outcome for result in results} == {Outcome.COMPRESSED}
+    come_to_rest(places)
+    assert left_over(places) == []
+    for number, subject in enumerate(subjects):
+        assert logical(subject) == files.lines(files.meta(files.thread_id(number)))
