@@ -16,7 +16,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from ._names import RolloutForm, RolloutName, parse_rollout_name
+from ._names import COMPRESSED, PLAIN, RolloutName, parse_rollout_name
 
 # File times advance with the kernel's tick, at most 10 ms long: a change within
 # the same tick as the last one leaves no trace in the directory's times.
@@ -167,11 +167,9 @@ def _probe(fd: int, plain_name: str) -> str | None:
 
 
 def _group(directory: str, names: dict[str, RolloutName], archived: bool) -> list[LogicalRollout]:
-    packed = {n.plain_name for n in names.values() if n.form is RolloutForm.COMPRESSED}
+    packed = {name.plain_name for name in names.values() if name.form is COMPRESSED}
     return [
-        LogicalRollout(
-            directory, name, archived, name.form is RolloutForm.PLAIN, name.plain_name in packed
-        )
+        LogicalRollout(directory, name, archived, name.form is PLAIN, name.plain_name in packed)
         for physical, name in names.items()
         # The compressed form is hidden while the plain one is there.
         if physical == name.plain_name or name.plain_name not in names

@@ -22,7 +22,7 @@ from ._meta import (
     parse_session_meta,
     session_meta_of,
 )
-from ._names import RolloutForm
+from ._names import PLAIN, RolloutForm
 from ._records import is_object, parse_record
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
 
@@ -146,7 +146,7 @@ class HeadReader:
         return RolloutHead(
             stat.st_size,
             stat.st_mtime_ns,
-            RolloutForm.PLAIN,
+            PLAIN,
             beginning=head[:cut] + b"}}",
             rollout=rollout,
         )

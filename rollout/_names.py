@@ -32,6 +32,10 @@ class RolloutForm(StrEnum):
     COMPRESSED = "compressed"
 
 
+# Looking a member up in its class costs Python 3.11 as much as parsing a name.
+PLAIN, COMPRESSED = RolloutForm.PLAIN, RolloutForm.COMPRESSED
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutName:
     """What a rollout's file name says.
@@ -76,11 +80,11 @@ def parse_rollout_name(filename: str) -> RolloutName | None:
     if not _is_date(timestamp[:10]):
         return None
     return RolloutName(
-        plain_name=filename if suffix is None else filename[: -len(COMPRESSED_SUFFIX)],
-        timestamp=timestamp,
-        thread_id=thread.lower(),
-        rollout_id=None if rollout is None else rollout.lower(),
-        form=RolloutForm.PLAIN if suffix is None else RolloutForm.COMPRESSED,
+        filename if suffix is None else filename[: -len(COMPRESSED_SUFFIX)],
+        timestamp,
+        thread.lower(),
+        None if rollout is None else rollout.lower(),
+        PLAIN if suffix is None else COMPRESSED,
     )
 
 
