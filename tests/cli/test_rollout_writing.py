@@ -1,0 +1,172 @@
+"""``codexlab rollout compress|restore|verify|sweep``, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import rollout_files as files
+from support.rollout_writers import logical
+
+from codexlab.rollout import find_places
+
+_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+THREAD, OTHER = files.thread_id(1), files.thread_id(2)
+DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
+OLD = 1_700_000_000
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def home(shared_home: Path) -> Path:
+    (shared_home / "config.toml").unlink()
+    return shared_home
+
+
+@pytest.fixture
+def plain(home: Path) -> Path:
+    path = files.write(files.rollout_path(home, THREAD), DATA)
+    os.utime(path, (OLD, OLD))
+    probe = home / "tick"
+    while True:
+        probe.touch()
+        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
+            return path
+
+
+@pytest.fixture
+def command(clean_environ: dict[str, str]) -> Command:
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [_PROGRAM, "rollout", *words],
+            env=clean_environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_thread_is_compressed_verified_and_restored(command: Command, plain: Path) -> None:
+    done = command("compress", THREAD)
+    assert (done.returncode, done.stdout.split()[:2]) == (0, ["compressed", THREAD])
+    assert "kept for 60 s" in done.stderr
+    assert not plain.exists()
+    verified = command("verify")
+    assert (verified.returncode, verified.stderr) == (0, "all is well\n")
+    assert command("restore", THREAD[:13]).returncode == 0
+    assert plain.read_bytes() == DATA
+    assert "it is plain already" in command("restore", plain).stdout
+
+
+def test_a_dry_run_changes_nothing_and_says_so_as_json(
+    command: Command, plain: Path, home: Path
+) -> None:
+    before = sorted(home.rglob("*"))
+    done = command("sweep", "--cold-age", "0s", "--dry-run", "--json")
+    result, summary = records(done.stdout)
+    assert (result["thread"], result["outcome"]) == (THREAD, "would")
+    assert summary["summary"]["would"] == 1
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_sweep_frees_what_it_compressed(command: Command, plain: Path, home: Path) -> None:
+    done = command("sweep", "--cold-age", "0s", "--grace", "0s", "--json")
+    assert [result.get("outcome") for result in records(done.stdout)] == [
+        "compressed",
+        "settled",
+        None,
+    ]
+    assert not plain.exists()
+    assert logical(find_places(home).subject(str(plain))) == DATA
+
+
+def test_a_thread_that_is_written_to_is_busy(command: Command, plain: Path, home: Path) -> None:
+    with plain.open("ab"):
+        done = command("compress", THREAD)
+        assert (done.returncode, done.stdout.split()[0]) == (75, "busy")
+    files.write(plain, DATA, compressed=True)
+    plain.unlink()
+    with find_places(home).locks.lease(THREAD):
+        done = command("restore", THREAD)
+        assert done.returncode == 75
+        assert f"pid {os.getpid()}" in done.stdout
+
+
+def test_verify_names_file_line_and_problem_and_exits_1(command: Command, plain: Path) -> None:
+    plain.write_bytes(DATA + b"no record\n\xff\xfe\n{}")
+    found = command("verify", "--json", THREAD)
+    assert found.returncode == 1
+    assert [(each["line"], each["problem"]) for each in records(found.stdout)] == [
+        (32, "line is no record"),
+        (33, "invalid UTF-8"),
+        (34, "torn last line"),
+    ]
+
+
+def test_repair_joins_what_hid_the_history_and_keeps_a_damaged_frame(
+    command: Command, plain: Path, home: Path
+) -> None:
+    files.write(plain, DATA, compressed=True)
+    plain.write_bytes(b'{"later":1}\n')
+    assert command("verify").returncode == 1
+    assert command("verify", "--repair").returncode == 0
+    assert plain.read_bytes() == DATA + b'{"later":1}\n'
+    frame = files.write(plain, DATA, compressed=True)
+    frame.write_bytes(frame.read_bytes()[:-3])
+    damaged = frame.read_bytes()
+    assert "damaged frame" in command("verify", THREAD).stdout
+    command("verify", "--repair", THREAD)
+    assert not frame.exists()
+    assert [path.read_bytes() for path in (home / ".codexlab-retired").glob("damaged-*")] == [
+        damaged
+    ]
+
+
+def test_a_sweep_that_is_told_to_end_ends_and_the_next_one_finishes(
+    clean_environ: dict[str, str], command: Command, plain: Path
+) -> None:
+    words = ["rollout", "sweep", "--cold-age", "0s", "--grace", "1h", "--json"]
+    with subprocess.Popen(
+        [_PROGRAM, *words],
+        env=clean_environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert json.loads(child.stdout.readline())["outcome"] == "compressed"
+        child.send_signal(signal.SIGTERM)
+        child.communicate()
+        assert child.returncode == 0
+    assert "settled" in command("sweep", "--grace", "0s").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sweep", "--cold-age", "soon"], "expected a duration"),
+        (["sweep", "--max-bytes", "much"], "expected a size"),
+        (["compress"], "Missing argument"),
+        (["compress", OTHER], "no rollout of"),
+    ],
+)
+def test_bad_input_is_one_line_and_125(
+    command: Command, home: Path, words: list[str], said: str
+) -> None:
+    done = command(*words)
+    assert done.returncode == 125
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(home.iterdir()) == []
