@@ -148,11 +148,12 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
 @_root
 @_json
 @click.option("--seconds", default=5.0, show_default=True, help="Time for measuring sizes.")
-def status(root: str | None, as_json: bool, seconds: float) -> None:
+@click.option("--remote", is_flag=True, help="Ask the remote compile host and GitHub too.")
+def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> None:
     """Report every category: path, size, route and why, owner and liveness."""
     standing = _stand(root)
     report = store.collect_status(
-        standing.root, standing.repository, standing.host, os.environ, seconds
+        standing.root, standing.repository, standing.host, os.environ, seconds, remote=remote
     )
     if as_json:
         click.echo(_dump(report.as_json()), nl=False)

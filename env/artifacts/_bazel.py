@@ -18,7 +18,16 @@ END = "# END codexlab artifacts"
 _BLOCK = re.compile(rf"^{re.escape(BEGIN)}\n.*?^{re.escape(END)}\n?", re.MULTILINE | re.DOTALL)
 
 
-def bazel_lines(layout: Layout, worktree: str) -> tuple[str, ...]:
+def knows_contents_cache(version: str | None) -> bool:
+    """Tell whether Bazel of this ``.bazelversion`` has ``--repo_contents_cache`` (8.3.0).
+
+    :param version: the file's text; None, or a name such as ``latest``, is taken as new.
+    """
+    match = re.match(r"\s*(\d+)\.(\d+)", version or "")
+    return match is None or (int(match[1]), int(match[2])) >= (8, 3)
+
+
+def bazel_lines(layout: Layout, worktree: str, *, contents_cache: bool = True) -> tuple[str, ...]:
     """Return the lines of the block.
 
     The caches are safe to share and stand under ``common``. The output bases are
@@ -26,6 +35,8 @@ def bazel_lines(layout: Layout, worktree: str) -> tuple[str, ...]:
     output base would take turns at killing each other's server: it is one per worktree.
 
     :param worktree: a path component that names the worktree.
+    :param contents_cache: whether this Bazel knows that option; one it does not know is an
+        error to it, even under ``common``.
     """
     bases = layout.bazel("output-base") / worktree
     options = (
@@ -35,7 +46,11 @@ def bazel_lines(layout: Layout, worktree: str) -> tuple[str, ...]:
         ("startup", "output_user_root", layout.bazel("output-user-root")),
         ("startup", "output_base", bases),
     )
-    return tuple(f"{command} --{name}={_quote(path)}" for command, name, path in options)
+    return tuple(
+        f"{command} --{name}={_quote(path)}"
+        for command, name, path in options
+        if contents_cache or name != "repo_contents_cache"
+    )
 
 
 def merge_bazelrc(existing: str, lines: tuple[str, ...], path: str) -> str:

@@ -18,7 +18,7 @@ from .._artifact_root import ArtifactRoot
 from .._cargo import safe_cargo_key
 from ..targets._below import make_below_root, path_of
 from ..targets._layout import Layout, below
-from ._bazel import bazel_lines, merge_bazelrc
+from ._bazel import bazel_lines, knows_contents_cache, merge_bazelrc
 from ._errors import SetupRefused
 from ._repository import Repository, ask_git, worktree_key
 
@@ -58,9 +58,12 @@ def plan_setup(root: ArtifactRoot, layout: Layout, repository: Repository) -> Se
     existing = _read_rc(rc)
     if ask_git(repository.top, "ls-files", "--error-unmatch", "--", RC) is not None:
         raise SetupRefused(str(rc), "git tracks this file, and machine paths must not be committed")
-    merged = merge_bazelrc(
-        existing, bazel_lines(layout, safe_cargo_key(worktree_key(repository))), str(rc)
+    lines = bazel_lines(
+        layout,
+        safe_cargo_key(worktree_key(repository)),
+        contents_cache=knows_contents_cache(_read_version(repository.top / ".bazelversion")),
     )
+    merged = merge_bazelrc(existing, lines, str(rc))
     ignored = ask_git(repository.top, "check-ignore", "--quiet", "--", RC) is not None
     return SetupPlan(
         root,
@@ -109,6 +112,13 @@ def _read_rc(rc: Path) -> str:
         return ""
     except OSError as error:
         raise SetupRefused(str(rc), error.strerror or "unreadable") from None
+
+
+def _read_version(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return None
 
 
 def _exclude_file(repository: Repository) -> Path:

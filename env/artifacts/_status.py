@@ -14,6 +14,7 @@ from ..targets._layout import Layout
 from ..targets._leases import is_leased
 from ._candidates import find_candidates
 from ._clean import cargo_builds_in
+from ._remote import HOST_VARIABLE, Answer, ask_compile_host, ask_runners, local_runners
 from ._repository import Repository, worktree_key
 from ._routes import SCCACHE_WRAPPER, find_sccache
 from ._setup import RC
@@ -65,10 +66,14 @@ def collect_status(
     host: str,
     environment: Mapping[str, str],
     seconds: float,
+    *,
+    remote: bool = False,
 ) -> Status:
     """Look at everything, for at most about this many seconds of measuring.
 
-    Nothing is created, and nothing is run but git.
+    :param remote: also ask the remote compile host and GitHub, some seconds each.
+
+    Nothing is created, and without ``remote`` nothing is run but git.
     """
     report = _Report(environment, Deadline(seconds))
     layout = _layout(root, repository, host)
@@ -77,6 +82,7 @@ def collect_status(
     report.harness(layout, repository)
     report.caches(layout, repository)
     report.runners(root.path)
+    report.remote(repository, ask=remote)
     stat = os.statvfs(root.path) if root.path else None
     return Status(
         str(root.path) if root.path else None,
@@ -171,17 +177,32 @@ class _Report:
         self._bazel(layout, repository)
 
     def runners(self, root: Path | None) -> None:
-        """Self-hosted runners by what lies on this disk, and the remote compile host by name."""
-        places = () if root is None else ("runners", "cache", "tmp")
-        for name in places:
-            path = Layout(root or Path("/"), "codex-lab", "any").runner(name)
-            self._measured(
-                "runner", name, path, "runner configuration", "never cleaned by codexlab"
-            )
-        host = self._environment.get("CODEX_LAB_REMOTE_COMPILE_HOST")
-        state = "configured" if host else "not configured"
-        variable = "CODEX_LAB_REMOTE_COMPILE_HOST"
-        self.rows.append(Row("remote", host or "-", None, state, None, variable, "not contacted"))
+        """Self-hosted runners, by what lies on this disk."""
+        if root is None:
+            return
+        layout = Layout(root, "codex-lab", "any")
+        for name in ("runners", "cache", "tmp"):
+            why = "never cleaned by codexlab"
+            self._measured("runner", name, layout.runner(name), "runner configuration", why)
+        for runner in local_runners(layout.runner("runners")):
+            self._answer("runner", runner, ".runner")
+
+    def remote(self, repository: Repository | None, *, ask: bool) -> None:
+        """The remote compile host, and the runners as GitHub knows them."""
+        host = self._environment.get(HOST_VARIABLE)
+        answer = ask_compile_host(self._environment) if ask else None
+        if answer is not None:
+            self._answer("remote", answer, HOST_VARIABLE)
+        else:
+            state = "configured" if host else "not configured"
+            why = "not asked; --remote asks" if host else "no remote compile host"
+            self.rows.append(Row("remote", host or "-", None, state, None, HOST_VARIABLE, why))
+        for runner in ask_runners(repository, self._environment) if ask else ():
+            self._answer("runner", runner, "GitHub")
+
+    def _answer(self, category: str, answer: Answer, route: str) -> None:
+        state = "answered" if answer.ok else "no answer"
+        self.rows.append(Row(category, answer.name, None, state, None, route, answer.text))
 
     def _cache(self, category: str, name: str, variable: str, layout: Layout | None) -> None:
         active = self._environment.get(variable)

@@ -142,6 +142,25 @@ def test_the_lines_are_bazels_grammar_whatever_the_path_holds(name: str, worktre
     assert all(len(words) == 2 for words in parsed)
 
 
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [
+        (None, True),
+        ("8.3.0\n", True),
+        ("10.0.1", True),
+        ("latest", True),
+        ("8.2.9", False),
+        ("7.4.1\n", False),
+    ],
+)
+def test_an_older_bazel_gets_no_option_it_does_not_know(
+    root: Path, source_repo: Path, version: str | None, known: bool
+) -> None:
+    if version is not None:
+        (source_repo / ".bazelversion").write_text(version)
+    assert ("--repo_contents_cache" in (plan(root, source_repo).rc_text or "")) == known
+
+
 def test_a_workspace_that_does_not_read_the_file_is_told_how(root: Path, source_repo: Path) -> None:
     (source_repo / ".bazelrc").write_text("common --color=no\n")
     assert any(
