@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..rollout import parse_record
-from ..workspace import WorkspaceKey, locate_workspace, read_threads
+
+if TYPE_CHECKING:
+    from ..workspace import WorkspaceKey
 
 _RECORD_LIMIT = 64 << 10
 
@@ -24,6 +27,11 @@ def threads_by_issue() -> dict[str, str]:
     Workspaces that are damaged or not ours to read know no threads.
     """
     root = workspaces_root()
+    if not root.is_dir():
+        return {}
+    # Much to import, and only needed where there are workspaces.
+    from ..workspace import locate_workspace, read_threads
+
     issues: dict[str, str] = {}
     for key in _keys(root):
         log = read_threads(locate_workspace(root, key))
@@ -33,6 +41,8 @@ def threads_by_issue() -> dict[str, str]:
 
 def _keys(root: Path) -> Iterator[WorkspaceKey]:
     """Read the exact keys; directory names are only slugs of them."""
+    from ..workspace import WorkspaceKey, locate_workspace
+
     sample = locate_workspace(root, WorkspaceKey("p", "i", "a"))
     inner = sample.provenance.relative_to(sample.root)
     for project in _directories(root):

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from ._rollout_list import list_command
-from ._rollout_search import search
-from ._rollout_show import show
-from ._rollout_write import COMMANDS as _WRITING
+_MODULES = {
+    "list": "_rollout_list",
+    "search": "_rollout_search",
+    "show": "_rollout_show",
+    "stats": "_rollout_stats",
+    "compress": "_rollout_write",
+    "restore": "_rollout_write",
+    "sweep": "_rollout_write",
+    "verify": "_rollout_write",
+}
 
-_READING: tuple[click.Command, ...] = (list_command, search, show)
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when that command is wanted; a search is timed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _MODULES:
+            return None
+        module = import_module(f".{_MODULES[cmd_name]}", __package__)
+        commands: tuple[click.Command, ...] = module.COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
 
 
-@click.group()
+@click.group(cls=_LazyGroup)
 def rollout() -> None:
     """Transcripts: list, show, search, compress, verify; plain and compressed alike."""
-
-
-for _command in (*_READING, *_WRITING):
-    rollout.add_command(_command)

@@ -158,3 +158,6 @@ def _write_rows(rows: list[tuple[str, ...]]) -> None:
         room = None if width is None else max(12, width - len(fixed) - 2)
         last = row[-1] if room is None else fit(row[-1], room).rstrip()
         click.echo(f"{fixed}  {last}".rstrip())
+
+
+COMMANDS = (list_command,)

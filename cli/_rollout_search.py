@@ -196,3 +196,6 @@ def _write_excerpt(excerpt: Excerpt) -> None:
     click.echo(f"    {neutral(excerpt.line[:start])}{marked}{neutral(excerpt.line[end:])}")
     for line in excerpt.after:
         click.secho(f"    {neutral(line)}", dim=True)
+
+
+COMMANDS = (search,)

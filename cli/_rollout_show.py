@@ -196,3 +196,6 @@ def _header(
     yield title, "bold"
     yield "  ".join(filter(None, facts)), "dim"
     yield neutral(snapshot.physical), "dim"
+
+
+COMMANDS = (show,)

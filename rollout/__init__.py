@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from ._search import SearchedRollout, SearchHit, search_rollouts
     from ._settle import SettleOptions, settle
     from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
+    from ._stats import StoreStats, Trial, Usage, choose_sample, measure, try_compression
     from ._store import StoreScan, UnreadableDirectory, scan_store
     from ._sweep import SweepOptions, sweep
     from ._sweeper import SweeperBusyError
@@ -136,15 +137,19 @@ __all__ = [
     "SessionMetaError",
     "SettleOptions",
     "StoreScan",
+    "StoreStats",
     "Subject",
     "SweepOptions",
     "SweeperBusyError",
     "ThreadBusyError",
     "ThreadLease",
     "ThreadLocks",
+    "Trial",
     "UnknownHistoryModeError",
     "UnreadableDirectory",
+    "Usage",
     "append",
+    "choose_sample",
     "compress",
     "entry_of",
     "find_places",
@@ -157,6 +162,7 @@ __all__ = [
     "list_rollouts",
     "make_query",
     "materialize",
+    "measure",
     "move_damaged",
     "newest_by_thread",
     "open_snapshot",
@@ -177,6 +183,7 @@ __all__ = [
     "settle_pair",
     "sweep",
     "thread_names",
+    "try_compression",
     "verify_kept",
     "verify_places",
     "verify_rollout",
@@ -288,6 +295,14 @@ _MODULES = {
         "NotARolloutFileError",
         "RolloutSnapshot",
         "open_snapshot",
+    ),
+    "_stats": (
+        "StoreStats",
+        "Trial",
+        "Usage",
+        "choose_sample",
+        "measure",
+        "try_compression",
     ),
     "_store": (
         "StoreScan",
