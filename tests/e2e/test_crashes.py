@@ -37,7 +37,7 @@ def test_after_a_crash_the_next_launch_runs_alone(
     model(script)
     before = descendants()
     with lab.started(flags, task("crash task", sandbox=_NO_SANDBOX)) as run:
-        gate.wait_reached()
+        run.wait_for_gate(gate)
         assert len(running("sleep 161.8")) >= 2
         kill(getattr(run, victim) for victim in victims)
         run.process.wait(timeout=30)
@@ -62,7 +62,7 @@ def test_a_guardian_whose_supervisor_was_killed_finishes_the_record_with_125(
     gate = Gate()
     model([hold(gate, say("no"))])
     with lab.started(["--issue", "123"], task("crash task")) as run:
-        gate.wait_reached()
+        run.wait_for_gate(gate)
         kill([run.supervisor])
         status, _, _ = run.finish()
     assert status == 125

@@ -44,7 +44,7 @@ def test_sigterm_in_the_middle_of_a_turn_ends_with_143_and_a_thread_to_resume(
     gate = Gate()
     server = model([hold(gate, say("never heard")), say("back again")])
     with lab.started(["--issue", "123"], task("long task")) as run:
-        gate.wait_reached()
+        run.wait_for_gate(gate)
         run.signal(signal.SIGTERM)
         status, _, _ = run.finish(timeout=20)
     assert status == 143
@@ -65,7 +65,7 @@ def test_sigterm_in_the_middle_of_a_tool_call_leaves_nothing_of_the_tool(
     gate = Gate()
     model([run_command("setsid sleep 314.15 & sleep 314.16", wait_ms=250), hold(gate, say("no"))])
     with lab.started(["--issue", "123"], task("long tool")) as run:
-        gate.wait_reached()
+        run.wait_for_gate(gate)
         assert len(running("sleep 314.1")) >= 2
         run.signal(signal.SIGTERM)
         status, _, _ = run.finish(timeout=30)

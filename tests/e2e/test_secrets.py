@@ -25,7 +25,7 @@ def test_a_planted_secret_reaches_neither_agent_nor_tool_nor_file(
     lab.environ.update(dict.fromkeys(NAMES, PLANTED))
     with lab.started(["--issue", "123"], task("show the environment")) as run:
         agent = run.wait_for_event("child.spawned")["pid"]
-        gate.wait_reached()
+        run.wait_for_gate(gate)
         environ = Path(f"/proc/{agent}/environ").read_bytes()
         gate.open()
         status, stdout, stderr = run.finish()

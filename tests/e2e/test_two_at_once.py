@@ -14,7 +14,7 @@ def test_the_second_gets_75_and_the_name_of_the_holder(
     gate = Gate()
     server = model([hold(gate, say("done"))])
     with lab.started(["--issue", "123"], task("first")) as first:
-        gate.wait_reached()
+        first.wait_for_gate(gate)
         run_id = first.wait_for_event("child.spawned")["run_id"]
         second = lab.run(["--issue", "123"], task("second"))
         assert second.returncode == 75

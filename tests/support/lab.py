@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from .leaks import Process, descendants, end_processes
+from .model_turns import Gate
 from .model_wire import Json
 
 Words = Sequence[str | Path]
@@ -79,6 +80,9 @@ class Lab:
             with process:
                 try:
                     yield Running(process, events.fileno())
+                except BaseException as error:
+                    error.add_note(_last_words(process))
+                    raise
                 finally:
                     if process.poll() is None:
                         process.kill()
@@ -150,6 +154,17 @@ class Running:
             self.events.extend(json.loads(line) for line in lines)
         return found
 
+    def wait_for_gate(self, gate: Gate, timeout: float = 30.0) -> None:
+        """Wait until a turn has come to ``gate``, no longer than the run lives.
+
+        :raises TimeoutError: none came in time, or the run has ended.
+        """
+        deadline = time.monotonic() + timeout
+        while not gate.is_reached(0.5):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                message = "the agent's turn did not reach its gate"
+                raise TimeoutError(message)
+
     def _event(self, name: str) -> Json | None:
         return next((event for event in self.events if event["event"] == name), None)
 
@@ -161,6 +176,15 @@ class Running:
         """Wait for the end and return status, stdout and stderr."""
         stdout, stderr = self.process.communicate(timeout=timeout)
         return self.process.returncode, stdout, stderr.decode()
+
+
+def _last_words(process: subprocess.Popen[bytes]) -> str:
+    process.kill()
+    if process.stderr is None or process.stderr.closed:
+        return f"exit status {process.wait()}"
+    os.set_blocking(process.stderr.fileno(), False)
+    said = process.stderr.read() or b""
+    return f"exit status {process.wait()}, stderr: {said.decode(errors='replace')}"
 
 
 def running(text: str) -> set[Process]:

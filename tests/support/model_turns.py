@@ -40,12 +40,16 @@ class Gate:
         for wake in waiters:
             wake()
 
+    def is_reached(self, timeout: float) -> bool:
+        """Tell whether a turn has come to the gate, after ``timeout`` seconds at the latest."""
+        return self._reached.wait(timeout)
+
     def wait_reached(self, timeout: float = 30.0) -> None:
         """Wait until a turn has come to the gate.
 
         :raises TimeoutError: none came within ``timeout`` seconds.
         """
-        if not self._reached.wait(timeout):
+        if not self.is_reached(timeout):
             message = f"no turn reached the gate within {timeout} s"
             raise TimeoutError(message)
 
