@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,3 +137,50 @@ def test_other_scopes_at_launch(lab: Lab, root: Path, scope: str) -> None:
         assert entries["CODEX_LAB_CARGO_TARGET_SCOPE"] == scope
         assert ("/worktrees/" in entries["CARGO_BUILD_TARGET_DIR"]) == (scope == "worktree")
     assert "CARGO_TARGET_DIR" not in entries
+
+
+def test_the_host_triple_is_asked_once_and_never_without_a_root(
+    lab: Lab, root: Path, scratch: Path
+) -> None:
+    stub, log = scratch / "stub", scratch / "asked"
+    stub.mkdir()
+    (stub / "rustc").write_text(f'#!/bin/sh\necho asked >> {log}\necho "host: test-triple"\n')
+    (stub / "rustc").chmod(0o755)
+    lab.environ["PATH"] = f"{stub}:{lab.environ['PATH']}"
+    assert lab.run(["--issue", "7"], ["true"]).returncode == 0
+    assert not log.exists()
+    lab.environ[ARTIFACT_ROOT_VARIABLE] = str(root)
+    targets = [
+        printed(lab.run(["--issue", "7"], ["env", "-0"]).stdout)["CARGO_BUILD_TARGET_DIR"]
+        for _ in range(2)
+    ]
+    assert targets[0] == targets[1]
+    assert targets[0].endswith("/cargo-target/test-triple")
+    assert log.read_text() == "asked\n"
+
+
+PASSABLE = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DATABASE_URL", "PLAIN", "plain", "X", "A.B",
+            "SSH_AUTH_SOCK", "npm_config_//r/:_authToken")  # fmt: skip
+NEVER = ("LD_CANARY", "PYTHONCANARY", "NODE_PATH", "BASH_FUNC_x%%", "GIT_CONFIG_VALUE_0", "CLAUDECODE",
+         "CODEXLAB_RUN_ID", "CODEX_LAB_TARGET_LEASE_FD", "MAKEFLAGS", "LC_CANARY")  # fmt: skip
+SHOW = (
+    "import sys; sys.stdout.write(open('/proc/self/environ', errors='replace').read()); sys.exit(3)"
+)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_no_value_of_a_dropped_name_is_anywhere_afterwards(lab: Lab, everything: bool) -> None:
+    names = PASSABLE + NEVER
+    values = {name: f"canary<{number:02}>{name[:3]}" for number, name in enumerate(names)}
+    lab.environ.update(values)
+    lab.environ["LC_CANARY"] = f"x=1\nAPI_TOKEN={values['LC_CANARY']}"
+    flags = ["--issue", "7", "-v", *(["--pass", "*"] if everything else [])]
+    done = lab.run(flags, [sys.executable, "-c", SHOW])
+    assert done.returncode == 3
+    shown = {name for name in names if values[name] in done.stdout}
+    assert shown == (set(PASSABLE) if everything else set())
+    written = [path for path in lab.workspaces_root.rglob("*") if path.is_file()]
+    assert written
+    for name in set(names) - shown | {"AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"}:
+        assert not [path for path in written if values[name].encode() in path.read_bytes()], name
+        assert values[name] not in done.stderr
