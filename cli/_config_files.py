@@ -15,7 +15,19 @@ from ..kernel import CallerError
 PROJECT_FILE = ".codexlab.toml"
 # The project file may have been written by an agent: it can make a run shorter
 # or start elsewhere, never let anything more in.
-PROJECT_KEYS = frozenset({"base", "timeout", "cargo_scope"})
+PROJECT_KEYS = frozenset(
+    {
+        "base",
+        "cargo_scope",
+        "cpu_max",
+        "idle_timeout",
+        "memory_max",
+        "pids_max",
+        "retries",
+        "retry_on",
+        "timeout",
+    }
+)
 
 
 class ConfigError(CallerError):

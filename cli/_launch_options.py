@@ -57,6 +57,12 @@ def _flag(*names: str, help: str, **extra: Any) -> Any:  # noqa: A002
 @_flag("--workdir", metavar="DIR", help="Supervise in a directory somebody else owns.")
 @_flag("--base", metavar="REV", help="What a new branch starts from. Default: HEAD.")
 @_flag("-t", "--timeout", metavar="DURATION", help="End the run after this long; exit 124.")
+@_flag("--idle-timeout", metavar="DURATION", help="End it after this long without output or CPU.")
+@_flag("--memory-max", metavar="SIZE", help="End it when it holds more memory than this.")
+@_flag("--pids-max", metavar="N", help="Let it have no more processes than this.")
+@_flag("--cpu-max", metavar="CORES", help="Let it use no more CPU than this, as in 1.5.")
+@_flag("--retries", metavar="N", help="Try again so often when it fails. Default: 0.")
+@_flag("--retry-on", metavar="CODES", help="Only after these statuses, as in 1,75. Default: any.")
 @_flag(
     "-k", "--grace", metavar="DURATION", help="From the first signal to TERM for all. Default: 10s."
 )
@@ -178,6 +184,12 @@ def _request(
         "no_repo",
         "base",
         "timeout",
+        "idle_timeout",
+        "memory_max",
+        "pids_max",
+        "cpu_max",
+        "retries",
+        "retry_on",
         "grace",
         "wait",
         "stdin",

@@ -47,6 +47,20 @@ def _parse_limit(value: object) -> float | None:
     return (parse_duration(value) or None) if value is not None else None
 
 
+def _parse_size_limit(value: object) -> int | None:
+    return (parse_size(value) or None) if value is not None else None
+
+
+def _split_codes(value: object) -> object:
+    if value == ():
+        return value
+    listed = value.split(",") if isinstance(value, str) else value
+    words = [str(code) for code in cast("list[object]", listed)] if isinstance(listed, list) else []
+    if not words or not all(word.isdecimal() and 0 < int(word) < 256 for word in words):
+        raise ValueError("expected exit statuses from 1 to 255, as in 1,75")
+    return tuple(map(int, words))
+
+
 def _split_names(value: object) -> object:
     return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
@@ -79,6 +93,12 @@ class LaunchSettings(BaseSettings):
     workdir: Path | None = None
     base: str | None = None
     timeout: Annotated[float | None, BeforeValidator(_parse_limit)] = None
+    idle_timeout: Annotated[float | None, BeforeValidator(_parse_limit)] = None
+    memory_max: Annotated[int | None, BeforeValidator(_parse_size_limit)] = None
+    pids_max: Annotated[int | None, Field(ge=1)] = None
+    cpu_max: Annotated[float | None, Field(gt=0)] = None
+    retries: Annotated[int, Field(ge=0)] = 0
+    retry_on: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split_codes)] = ()
     grace: Annotated[float, BeforeValidator(parse_duration)] = 10.0
     wait: Annotated[float | None, BeforeValidator(_parse_wait)] = 0.0
     stdin: str = "auto"

@@ -33,6 +33,7 @@ from ._flock import flock_holders, open_lock_file, try_lock, unlock
 from ._guardian import run_guarded
 from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
 from ._lazy import import_on_use
+from ._leaf_limits import limit_leaf, read_counter
 from ._libc import (
     is_child_subreaper,
     rename_noreplace,
@@ -71,11 +72,13 @@ __all__ = [
     "is_read_lease_unbroken",
     "is_running",
     "kill_members",
+    "limit_leaf",
     "members",
     "open_channel_pair",
     "open_lock_file",
     "open_pidfd",
     "own_cgroup",
+    "read_counter",
     "read_stat",
     "release_read_lease",
     "remove_leaf",

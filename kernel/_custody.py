@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ._containment import Scope, discard_leaf, end
@@ -40,6 +40,10 @@ class Custody:
     events: str
     temporary: str
     locks: tuple[int, ...] = ()
+
+    def message(self) -> dict[str, Any]:
+        """Return it without the descriptors, which travel beside the message."""
+        return {field.name: getattr(self, field.name) for field in fields(self)[:-1]}
 
 
 def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ...]:

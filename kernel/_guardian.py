@@ -33,6 +33,7 @@ FORWARDED = (
     signal.SIGTERM,
     signal.SIGUSR1,
     signal.SIGUSR2,
+    signal.SIGCONT,
 )
 # A terminal, timeout(1) and a kill of the group can each deliver one wish twice.
 SAME_WISH_SECONDS = 0.3
@@ -183,7 +184,7 @@ class Guardian:
         message, descriptors = received
         match message["op"]:
             case "custody":
-                self._custody = Custody(**message["custody"], locks=tuple(descriptors))
+                self._take_custody(Custody(**message["custody"], locks=tuple(descriptors)))
             case "spawn":
                 self._spawn(message["spec"], descriptors)
             case "children":
@@ -194,6 +195,11 @@ class Guardian:
             case unknown:
                 raise InternalError(f"the guardian does not know the operation {unknown!r}")
         return True
+
+    def _take_custody(self, custody: Custody) -> None:
+        for fd in self._custody.locks if self._custody else ():
+            os.close(fd)
+        self._custody = custody
 
     def _spawn(self, spec: dict[str, Any], descriptors: list[int]) -> None:
         try:

@@ -14,11 +14,12 @@ from ..workspace import Claim
 from ._cancelling import unless_cancelled
 from ._claiming import claim_with_patience
 from ._command import needs_workdir, resolve_command
-from ._errors import Cancelled, GuardianLost
+from ._errors import Cancelled, GuardianLost, PlaceUnusable
 from ._events import EventLog, open_events_target
 from ._exit import EXIT_FAILED
 from ._link import GuardianLink
 from ._plan import Plan, plan_run
+from ._possession import Possession
 from ._request import LaunchRequest
 from ._run import run_agent
 from ._stdin import check_stdin
@@ -70,17 +71,17 @@ async def _launch(request: LaunchRequest, link: GuardianLink, tell: Tell) -> int
 async def _under_claim(
     plan: Plan, claim: Claim, link: GuardianLink, events: EventLog, tell: Tell
 ) -> int:
-    """Run the agent; afterwards the claim is released only if the run is proven empty."""
-    proven = True
+    """Run the agent; afterwards the claim is freed only if the run is proven empty."""
+    possession = Possession(plan, claim, link, os.getppid())
     try:
-        finished = await run_agent(plan, claim, link, events, tell)
-        proven = finished.proven
-        return finished.status
+        return await run_agent(plan, possession, link, events, tell)
+    except OSError as error:
+        where = error.filename or plan.run_directory
+        raise PlaceUnusable(
+            "the workspace", str(where), error.strerror or "unusable", "make room or mend it"
+        ) from error
     finally:
-        if proven:
-            claim.release()
-        else:
-            claim.close()
+        possession.give_back()
 
 
 def _open_events(plan: Plan) -> EventLog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..env import ChildEnvironment, new_cargo_key, tool_shell_excludes
@@ -49,7 +49,7 @@ class Place:
     temporary: str
 
 
-def own_workspace(plan: Plan, leaf: str | None, guardian: int) -> OwnerRecord:
+def describe_owner(plan: Plan, leaf: str | None, guardian: int) -> OwnerRecord:
     """Return what is written down about this run before anything of it is started."""
     identity = identify(guardian)
     return OwnerRecord(
@@ -91,6 +91,15 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     prune_runs(plan.paths, KEPT_RUNS)
     argv = expand_resume(plan.request.command, plan.agent, thread)
     return Place(workdir, home, routing, environment, argv, thread, temporary)
+
+
+def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
+    """Return the same place for an attempt that resumes ``thread``."""
+    environment = build_run_environment(
+        plan, place.routing, place.workdir.path, thread, place.temporary
+    )
+    argv = expand_resume(plan.request.command, plan.agent, thread)
+    return replace(place, environment=environment, argv=argv, thread=thread)
 
 
 def _writable_roots(routing: Routing) -> tuple[Path, ...]:

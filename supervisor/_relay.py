@@ -43,6 +43,7 @@ class Relay:
         self._log = log
         self._lines = None if read_line is None else LineSplitter(read_line)
         self.bytes = 0
+        self.last_output = anyio.current_time()
 
     async def run(self) -> None:
         """Relay until every writer has closed the stream.
@@ -51,6 +52,7 @@ class Relay:
         """
         while data := await self._read():
             self.bytes += len(data)
+            self.last_output = anyio.current_time()
             self._log.write(data)
             if self._lines is not None:
                 self._lines.feed(data)
@@ -64,10 +66,9 @@ class Relay:
                 await anyio.wait_readable(self._source)
 
     def close(self) -> None:
-        """Finish the copy and give up our descriptors."""
+        """Read what is left as a last line, and give up our descriptors."""
         if self._lines is not None:
             self._lines.finish()
-        self._log.close()
         self._output.close()
         os.close(self._source)
 

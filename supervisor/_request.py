@@ -28,6 +28,12 @@ class LaunchRequest:
     :param repo: path or URL of the repository to work on instead of ``cwd``'s.
     :param workdir: a directory somebody else owns, to be supervised in place.
     :param timeout: seconds for the whole run, or None.
+    :param idle_timeout: seconds without output and under 1 % of a core, or None.
+    :param memory_max: bytes for the whole run, or None.
+    :param pids_max: processes at once, or None; needs the kernel's controller.
+    :param cpu_max: cores, or None; needs the kernel's controller.
+    :param retries: how many attempts may follow the first.
+    :param retry_on: exit statuses that are retried; empty: every failure.
     :param grace: seconds between the first signal and TERM to everything.
     :param wait: seconds to wait for a busy workspace; 0 not at all, None for ever.
     :param stdin: ``auto``, ``inherit``, ``null`` or a path.
@@ -50,6 +56,12 @@ class LaunchRequest:
     repo: str | None = None
     workdir: Path | None = None
     timeout: float | None = None
+    idle_timeout: float | None = None
+    memory_max: int | None = None
+    pids_max: int | None = None
+    cpu_max: float | None = None
+    retries: int = 0
+    retry_on: tuple[int, ...] = ()
     grace: float = DEFAULT_GRACE
     wait: float | None = 0.0
     stdin: str = "auto"

@@ -24,9 +24,13 @@ class SessionWatcher:
     :param home: the agent's codex home.
     :param workdir: where a thread of this run works.
     :param record: called once with the confirmed thread.
+    :param look_at_files: look for a rollout held open while no candidate is known.
     """
 
-    def __init__(self, home: Path, workdir: Path, record: Callable[[str], None]) -> None:
+    def __init__(
+        self, home: Path, workdir: Path, record: Callable[[str], None], *, look_at_files: bool
+    ) -> None:
+        self._look_at_files = look_at_files
         self._home = home
         self._workdir = workdir
         self._record = record
@@ -40,13 +44,13 @@ class SessionWatcher:
             self._candidate = thread
             self._told.set()
 
-    async def watch(self, scope: Callable[[], Scope], *, look_at_files: bool) -> None:
+    async def watch(self, scope: Callable[[], Scope]) -> None:
         """Confirm a candidate as soon as its rollout exists; look for one if asked to."""
         for delay in _delays():
             with anyio.move_on_after(delay):
                 await self._told.wait()
                 await anyio.sleep(delay)
-            if self._candidate is None and look_at_files:
+            if self._candidate is None and self._look_at_files:
                 found = await anyio.to_thread.run_sync(self._open_rollout, scope())
                 if found is not None:
                     self.suggest(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 
@@ -19,6 +20,25 @@ from ._stdin import open_stdin
 DELIVERY_LIMIT = 5.0
 
 
+class Logs:
+    """The copies of a run's output, one for each stream, over all its attempts."""
+
+    def __init__(self, directory: Path, secrets: tuple[bytes, ...], max_bytes: int) -> None:
+        self.files = tuple(
+            LogFile(os.fspath(directory / f"{name}.log"), Masker(secrets), max_bytes)
+            for name in ("stdout", "stderr")
+        )
+
+    def close(self) -> None:
+        """Write what the masks still hold back, and close."""
+        for log in self.files:
+            log.close()
+
+    def faults(self) -> list[str]:
+        """Return what went wrong, one line each."""
+        return [f"log given up: {log.fault}" for log in self.files if log.fault]
+
+
 class Streams:
     """Three descriptors for the agent, and the relays behind two of them.
 
@@ -26,24 +46,20 @@ class Streams:
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        argv: tuple[str, ...],
-        secrets: tuple[bytes, ...],
-        hear: Callable[[StreamNews], None],
+        self, plan: Plan, argv: tuple[str, ...], logs: Logs, hear: Callable[[StreamNews], None]
     ) -> None:
         self._stdin, self.remark = open_stdin(plan.request.stdin, argv, plan.agent)
         self._agent_ends = [self._stdin]
         self.relays: list[Relay] = []
-        self.logs: list[LogFile] = []
         readers = _line_readers(plan.agent, argv, hear)
-        for number, (name, reader) in enumerate(zip(("stdout", "stderr"), readers, strict=True), 1):
+        for number, (log, reader) in enumerate(zip(logs.files, readers, strict=True), 1):
             read, write = open_pipe()
-            path = os.fspath(plan.run_directory / f"{name}.log")
-            log = LogFile(path, Masker(secrets), plan.request.log_max_bytes)
             self._agent_ends.append(write)
-            self.logs.append(log)
             self.relays.append(Relay(read, Output(number), log, reader))
+
+    def last_output(self) -> float:
+        """Return when the agent last wrote anything, on the event loop's clock."""
+        return max(relay.last_output for relay in self.relays)
 
     @property
     def agent_ends(self) -> tuple[int, ...]:
@@ -63,14 +79,10 @@ class Streams:
                     tasks.start_soon(relay.run)
 
     def close(self) -> None:
-        """Finish the logs and give up every descriptor."""
+        """Give up every descriptor."""
         self.close_agent_ends()
         for relay in self.relays:
             relay.close()
-
-    def faults(self) -> list[str]:
-        """Return what went wrong with the logs, one line each."""
-        return [f"log given up: {log.fault}" for log in self.logs if log.fault]
 
 
 def _line_readers(

@@ -21,7 +21,7 @@ from ..kernel import (
     signal_members,
     wait_empty,
 )
-from ._events import HEARTBEAT_SECONDS, EventLog
+from ._events import EventLog
 from ._ladder import Ladder, Target
 from ._lifecycle import (
     ChildExited,
@@ -38,7 +38,9 @@ from ._lifecycle import (
     State,
     step,
 )
+from ._limits import Limits
 from ._link import NewsStream
+from ._meters import Meters
 
 _LOOK_AGAIN = 1.0
 _T = TypeVar("_T")
@@ -62,7 +64,13 @@ class Watch:
     """
 
     def __init__(
-        self, agent: ProcessIdentity, scope: Scope, ladder: Ladder, news: NewsStream, log: EventLog
+        self,
+        agent: ProcessIdentity,
+        scope: Scope,
+        ladder: Ladder,
+        news: NewsStream,
+        log: EventLog,
+        last_output: Callable[[], float],
     ) -> None:
         self._agent = agent
         self._scope = scope
@@ -74,22 +82,32 @@ class Watch:
         self.wait_status: int | None = None
         self.usage: Usage | None = None
         self.guardian_lost = False
+        self._meters = Meters(scope, last_output, self.request_end, log)
 
-    async def run(self, time_limit: float | None) -> None:
-        """Watch until the run is over, or the guardian is lost.
+    @property
+    def peak_memory(self) -> int | None:
+        """Return the most memory seen, in bytes, or None where it was not watched."""
+        return self._meters.peak_memory
 
-        :param time_limit: seconds until we end it, or None.
-        """
+    async def run(self, limits: Limits) -> None:
+        """Watch until the run is over, or the guardian is lost."""
         async with anyio.create_task_group() as tasks, self._tell, self._events:
             tasks.start_soon(self._hear, tasks.cancel_scope)
-            tasks.start_soon(self._beat)
-            if time_limit is not None:
-                tasks.start_soon(self._end_after, time_limit, "timeout")
+            self._start_meters(tasks, limits)
             while self.state.phase is not Phase.DONE:
                 self.state, effects = step(self.state, await self._events.receive(), self._ladder)
                 for effect in effects:
                     await self._perform(effect, tasks)
             tasks.cancel_scope.cancel()
+
+    def _start_meters(self, tasks: TaskGroup, limits: Limits) -> None:
+        tasks.start_soon(self._meters.beat)
+        if limits.seconds is not None:
+            tasks.start_soon(self._meters.end_after, limits.seconds)
+        if limits.idle is not None:
+            tasks.start_soon(self._meters.end_when_idle, limits.idle)
+        if limits.memory is not None:
+            tasks.start_soon(self._meters.end_over_memory, limits.memory)
 
     def request_end(self, reason: str) -> None:
         """Ask for the end of the run, as a limit does."""
@@ -99,6 +117,8 @@ class Watch:
         async for news in self._news:
             match news["event"]:
                 case "signal":
+                    if news["signum"] == signal.SIGCONT:
+                        self._meters.note_resumed()
                     self._tell.send_nowait(SignalReceived(news["signum"]))
                 case "exited":
                     self._take_exit(news)
@@ -111,15 +131,6 @@ class Watch:
         self.usage = Usage(news["user"], news["system"], news["max_rss_kib"])
         self._log.emit("child.exited", pid=self._agent.pid, wait_status=self.wait_status)
         self._tell.send_nowait(ChildExited())
-
-    async def _beat(self) -> None:
-        while True:
-            await anyio.sleep(HEARTBEAT_SECONDS)
-            self._log.emit("heartbeat", phase=self.state.phase.value)
-
-    async def _end_after(self, seconds: float, reason: str) -> None:
-        await anyio.sleep(seconds)
-        self.request_end(reason)
 
     async def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
         match effect:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -32,12 +32,13 @@ class Stage:
 
     def close(self) -> None:
         self.relay.close()
+        self.log.close()
         for fd in (self.reader, self._given):
             os.close(fd)
 
 
 @pytest.fixture
-def stage(scratch: Path) -> Iterator[Stage]:
+async def stage(scratch: Path) -> AsyncIterator[Stage]:
     stage = Stage(scratch / "out.log")
     yield stage
     stage.close()

@@ -1,0 +1,193 @@
+"""One attempt: spawn the agent, watch it and pass its output on, read the proof."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+
+from ..kernel import Message, OperatorError, ProcessIdentity, boot_id, end, members
+from ._agents import StreamNews
+from ._command import resolve_command
+from ._errors import CommandNotExecutable, CommandNotFound, GuardianLost
+from ._events import EventLog
+from ._exit import ExitReport, report_exit
+from ._lifecycle import ENDING_SIGNALS
+from ._limits import Limits, kernel_killed_for_memory, kernel_peak_memory
+from ._link import GuardianLink
+from ._place import Place
+from ._plan import Plan
+from ._possession import Possession
+from ._session import SessionWatcher
+from ._streams import DELIVERY_LIMIT, Logs, Streams
+from ._survivors import GRACE, PATIENCE
+from ._watch import Usage, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How one attempt ended.
+
+    :param last_word: the agent's own, from its stream: completed, failed or none.
+    :param swept: how many processes outlived the agent.
+    :param left: how many are left, read from the kernel after the last signal.
+    """
+
+    report: ExitReport
+    mechanism: str
+    last_word: str
+    swept: int
+    left: int
+    usage: Usage | None
+    peak_memory: int | None
+
+    def contained(self) -> dict[str, object]:
+        """Return the proof, as record and event show it."""
+        return {
+            "mechanism": self.mechanism,
+            "proven": self.left == 0,
+            "swept": self.swept,
+            "left": self.left,
+        }
+
+
+class Attempt:
+    """One agent process from spawn to proof."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        place: Place,
+        possession: Possession,
+        link: GuardianLink,
+        events: EventLog,
+        session: SessionWatcher,
+        logs: Logs,
+    ) -> None:
+        self._plan = plan
+        self._place = place
+        self._possession = possession
+        self._link = link
+        self._events = events
+        self._session = session
+        self.streams = Streams(plan, place.argv, logs, self._hear_agent)
+        self._last_word = "none"
+
+    async def spawn(self) -> ProcessIdentity:
+        """Start the agent inside its containment.
+
+        :raises CodexlabError: it cannot be; nothing of it runs.
+        """
+        try:
+            reply = await self._ask_spawn()
+            if reply.get("step") == "cgroup" and self._possession.leaf:
+                self._possession.fall_back(os.strerror(reply["errno"]))
+                reply = await self._ask_spawn()
+            if reply["event"] == "spawn-failed":
+                self._possession.proven = True
+                raise _spawn_error(reply, self._place.argv[0])
+        except BaseException:
+            self.streams.close()
+            raise
+        self.streams.close_agent_ends()
+        agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
+        mechanism = self._possession.scope().mechanism
+        self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
+        return agent
+
+    async def _ask_spawn(self) -> Message:
+        place = self._place
+        search_path = place.environment.values.get("PATH", os.defpath)
+        spec = {
+            "path": resolve_command(place.argv[0], search_path, place.workdir.path),
+            "argv": place.argv,
+            "environment": place.environment.values,
+            "cwd": os.fspath(place.workdir.path),
+            "leaf": self._possession.leaf,
+        }
+        # From here on something may be running, whatever we get to hear of it.
+        self._possession.proven = False
+        return await self._link.ask({"op": "spawn", "spec": spec}, self.streams.agent_ends)
+
+    async def watch(self, agent: ProcessIdentity, limits: Limits) -> AttemptEnd:
+        """Relay, watch and decide, until the attempt is over, delivered and proven."""
+        watch = Watch(
+            agent,
+            self._possession.scope(),
+            self._plan.ladder,
+            self._link.news,
+            self._events,
+            self.streams.last_output,
+        )
+        delivered, hurry = anyio.Event(), anyio.CancelScope()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._deliver, hurry, delivered)
+            tasks.start_soon(self._session.watch, self._possession.scope)
+            await watch.run(limits)
+            if watch.guardian_lost:
+                await self._end_without_guardian()
+            if watch.state.reason or watch.state.left or watch.guardian_lost:
+                hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
+            tasks.start_soon(self._hurry_on_signal, hurry)
+            await delivered.wait()
+            tasks.cancel_scope.cancel()
+        self.streams.close()
+        return await self._conclude(watch)
+
+    async def _deliver(self, hurry: anyio.CancelScope, delivered: anyio.Event) -> None:
+        await self.streams.deliver(hurry)
+        delivered.set()
+
+    async def _hurry_on_signal(self, hurry: anyio.CancelScope) -> None:
+        while not self._link.lost:
+            news = await self._link.news.receive()
+            if news["event"] != "signal" or news["signum"] in ENDING_SIGNALS:
+                hurry.cancel()
+
+    async def _end_without_guardian(self) -> None:
+        """End the run of a dead guardian: its cgroup at once, then whoever carries the tag."""
+        scope = self._possession.scope(guardian_lost=True)
+        await anyio.to_thread.run_sync(lambda: end(scope, grace=GRACE, patience=PATIENCE))
+
+    async def _conclude(self, watch: Watch) -> AttemptEnd:
+        left = await self._read_proof(guardian_lost=watch.guardian_lost)
+        self._possession.proven = left == 0
+        ended_for = "supervisor-lost" if watch.guardian_lost else watch.state.reason
+        if ended_for is None and kernel_killed_for_memory(self._possession.leaf):
+            ended_for = "memory"
+        return AttemptEnd(
+            report=report_exit(watch.wait_status, ended_for),
+            mechanism=self._possession.scope(guardian_lost=watch.guardian_lost).mechanism,
+            last_word=self._last_word,
+            swept=watch.state.swept or 0,
+            left=left,
+            usage=watch.usage,
+            peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
+        )
+
+    async def _read_proof(self, *, guardian_lost: bool) -> int:
+        """Return how many processes are left: members, and children of the guardian."""
+        scope = self._possession.scope(guardian_lost=guardian_lost)
+        left = {process.pid for process in await anyio.to_thread.run_sync(members, scope)}
+        if not guardian_lost:
+            with suppress(GuardianLost):
+                left.update((await self._link.ask({"op": "children"}))["pids"])
+        return len(left)
+
+    def _hear_agent(self, news: StreamNews) -> None:
+        if news.thread is not None:
+            self._session.suggest(news.thread)
+        self._last_word = news.last_word or self._last_word
+
+
+def _spawn_error(reply: Message, command: str) -> Exception:
+    step, code = reply["step"], reply["errno"]
+    if step == "exec" and code in (errno.ENOENT, errno.ENOTDIR):
+        return CommandNotFound(command, "it, or the interpreter its first line names")
+    if step == "exec":
+        return CommandNotExecutable(command, code)
+    return OperatorError(f"the agent could not be started: {step}: {os.strerror(code)}")

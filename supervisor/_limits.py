@@ -1,0 +1,121 @@
+"""What a run may use, and who enforces it: the kernel where it can, else we by watching."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from ..kernel import OperatorError, Scope, limit_leaf, members, read_counter
+from ._request import LaunchRequest
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class LimitRefused(OperatorError):
+    """This machine gives us no controller for a limit that cannot be watched."""
+
+    def __init__(self, flag: str, why: str) -> None:
+        self.flag = flag
+        super().__init__(
+            f"{flag}: {why}; expected a cgroup v2 group whose {flag.strip('-').split('-')[0]}"
+            " controller is delegated to us; run in such a group or leave the flag out"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits that *we* enforce on one attempt.
+
+    :param seconds: until the run is ended, or None.
+    :param idle: seconds without output and under 1 % of a core, or None.
+    :param memory: bytes of the whole run, or None when there is no limit or the
+        kernel enforces it.
+    """
+
+    seconds: float | None = None
+    idle: float | None = None
+    memory: int | None = None
+
+    def with_seconds(self, seconds: float | None) -> Limits:
+        """Return the same limits with another time."""
+        return replace(self, seconds=seconds)
+
+
+def set_limits(request: LaunchRequest, leaf: str | None, why_no_leaf: str | None) -> Limits:
+    """Let the kernel enforce what it can.
+
+    :returns: what is left for us to watch.
+    :raises LimitRefused: ``--pids-max`` or ``--cpu-max`` cannot be enforced here.
+    """
+    wanted = {
+        name: value
+        for name, value in {
+            "memory.max": request.memory_max,
+            "pids.max": request.pids_max,
+            "cpu.max": request.cpu_max and f"{round(request.cpu_max * 100_000)} 100000",
+        }.items()
+        if value
+    }
+    asked = {name: str(value) for name, value in wanted.items()}
+    refused = set(asked) if leaf is None else limit_leaf(leaf, asked)
+    for name, flag in (("pids.max", "--pids-max"), ("cpu.max", "--cpu-max")):
+        if name in refused:
+            raise LimitRefused(flag, why_no_leaf or "the controller is not there")
+    if leaf is not None and "memory.max" in asked and "memory.max" not in refused:
+        limit_leaf(leaf, {"memory.oom.group": "1"})
+    watched = request.memory_max if "memory.max" in refused else None
+    return Limits(request.timeout, request.idle_timeout, watched)
+
+
+def cpu_seconds(scope: Scope) -> float:
+    """Return the CPU time the run has used.
+
+    From the leaf's own account where there is one; else the sum over living
+    processes, which falls when one ends.
+    """
+    used = read_counter(scope.leaf, "cpu.stat", "usage_usec") if scope.leaf else None
+    if used is not None:
+        return used / 1e6
+    from ..kernel import read_stat
+
+    stats = (read_stat(process.pid) for process in members(scope))
+    return sum(stat.cpu_ticks for stat in stats if stat is not None) / _TICKS
+
+
+def memory_bytes(scope: Scope, limit: int) -> int:
+    """Return the memory the run holds, shared pages counted once when it matters.
+
+    Resident sizes are cheap and count shared pages in each process; only when
+    their sum passes the limit is the exact, slow figure read.
+    """
+    pids = [process.pid for process in members(scope)]
+    resident = sum(_resident(pid) for pid in pids)
+    return resident if resident <= limit else sum(_proportional(pid) for pid in pids)
+
+
+def _resident(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def _proportional(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            lines = (line.split() for line in file)
+            return next((int(line[1]) * 1024 for line in lines if line[0] == "Pss:"), 0)
+    except (OSError, IndexError):
+        return _resident(pid)
+
+
+def kernel_killed_for_memory(leaf: str | None) -> bool:
+    """Tell whether the kernel killed a member because the leaf reached ``memory.max``."""
+    return leaf is not None and bool(read_counter(leaf, "memory.events", "oom_kill"))
+
+
+def kernel_peak_memory(leaf: str | None) -> int | None:
+    """Return the leaf's highest memory use in bytes, where the kernel kept account."""
+    return None if leaf is None else read_counter(leaf, "memory.peak")

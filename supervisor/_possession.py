@@ -1,0 +1,120 @@
+"""The hold on a workspace: who runs here, in which group, and whether it is proven empty.
+
+Invariant: ``owner.json`` names the run and its group before anything is started,
+and says ``contained`` only after the kernel showed the run empty; the claim's
+locks are *freed* only then, and merely closed otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from ..kernel import Custody, OperatorError, Scope, discard_leaf
+from ..workspace import Claim, OwnerRecord
+from ._containment import give_up_leaf, open_leaf
+from ._link import GuardianLink
+from ._place import describe_owner
+from ._plan import Plan
+from ._survivors import end_survivors
+from ._temporary import remove_temporary
+
+Tell = Callable[[str], None]
+
+
+class Possession:
+    """One run's hold on its workspace.
+
+    :param guardian: pid of the process that adopts the run's orphans.
+    """
+
+    def __init__(self, plan: Plan, claim: Claim, link: GuardianLink, guardian: int) -> None:
+        self._plan = plan
+        self.claim = claim
+        self._link = link
+        self._guardian = guardian
+        self._owner: OwnerRecord | None = None
+        self._temporary = ""
+        self.leaf: str | None = None
+        self.why_no_leaf: str | None = None
+        # Nothing was started yet, so nothing can be left.
+        self.proven = True
+
+    def take(self, tell: Tell) -> None:
+        """End what the last run left, and write down that we run here now.
+
+        :raises SurvivorsLeft: some of it cannot be ended.
+        """
+        previous = self.claim.previous
+        swept = end_survivors(previous, self._plan.paths)
+        if swept and previous is not None:
+            tell(f"ended {swept} processes left by run {previous.run_id}")
+        self._enter_leaf()
+
+    def _enter_leaf(self) -> None:
+        self.leaf, self.why_no_leaf = open_leaf(self._plan.run_id, self._plan.request.containment)
+        self._write_owner(describe_owner(self._plan, self.leaf, self._guardian))
+
+    def _write_owner(self, owner: OwnerRecord) -> None:
+        self.claim.write_owner(owner)
+        self._owner = owner
+
+    def hand_over(self, temporary: str = "") -> None:
+        """Give the guardian what it needs to end this run without us.
+
+        :raises GuardianLost: it is gone.
+        """
+        self._temporary = temporary
+        directory = self._plan.run_directory
+        custody = Custody(
+            run_id=self._plan.run_id,
+            leaf=self.leaf,
+            record=os.fspath(directory / "record.json"),
+            owner=os.fspath(self._plan.paths.owner),
+            events=os.fspath(directory / "events.ndjson"),
+            temporary=temporary,
+        )
+        self._link.tell({"op": "custody", "custody": custody.message()}, self.claim.lock_fds)
+
+    def fall_back(self, problem: str) -> None:
+        """Do without the leaf, which nobody can join.
+
+        :raises PlaceUnusable: a cgroup was demanded.
+        """
+        if self.leaf is not None:
+            self.leaf, self.why_no_leaf = give_up_leaf(
+                self.leaf, self._plan.request.containment, problem
+            )
+        self._write_owner(describe_owner(self._plan, None, self._guardian))
+        self.hand_over(self._temporary)
+
+    def renew(self) -> None:
+        """Enter a fresh leaf for another attempt; the one before is proven empty."""
+        discard_leaf(Scope(self._plan.run_id, self.leaf))
+        self._enter_leaf()
+        self.hand_over(self._temporary)
+
+    def scope(self, *, guardian_lost: bool = False) -> Scope:
+        """Return what belongs to the run."""
+        if guardian_lost:
+            return Scope(self._plan.run_id, self.leaf)
+        return Scope(self._plan.run_id, self.leaf, self._guardian, frozenset({os.getpid()}))
+
+    def describe(self) -> dict[str, str | None]:
+        """Return the containment in force, as the record's field."""
+        return {"mechanism": self.scope().mechanism, "leaf": self.leaf, "why": self.why_no_leaf}
+
+    def give_back(self) -> None:
+        """Release what was proven empty; only close what was not."""
+        if not self.proven:
+            self.claim.close()
+            return
+        if self._temporary:
+            remove_temporary(self._temporary)
+        if self._owner is not None:
+            discard_leaf(Scope(self._plan.run_id, self.leaf))
+            with suppress(OperatorError):
+                self.claim.write_owner(replace(self._owner, contained=True))
+        self.claim.release()
