@@ -121,11 +121,15 @@ class Claim:
         return parse_provenance(data or b"")
 
     def write_provenance(self, record: Provenance) -> None:
-        """Write it down durably: it is the journal of making the workdir."""
+        """Write it down: it is the journal of making the workdir.
+
+        Not synchronised to disk. Filesystems log renames in order, so after a power
+        cut no step is there whose announcement is not; and synchronising here would
+        wait for every file of a large checkout to reach the disk.
+        """
+        name = self.paths.provenance.name
         with operator_errors(self.paths.provenance):
-            replace_file(
-                self.paths.provenance.name, encode_provenance(record), dir_fd=self.control_fd
-            )
+            replace_file(name, encode_provenance(record), dir_fd=self.control_fd, durable=False)
 
     def release(self) -> None:
         """Free the locks, for all duplicates in all processes, and close. Idempotent."""

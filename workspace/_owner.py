@@ -36,6 +36,16 @@ class OwnerRecord:
     started: str
 
 
+_OTHER: dict[str, type | tuple[type, ...]] = {
+    "pid": int,
+    "start_time": int,
+    "uid": int,
+    "contained": bool,
+    "cgroup": (str, type(None)),
+}
+_KINDS = {field.name: _OTHER.get(field.name, str) for field in fields(OwnerRecord)}
+
+
 class DamagedRecord(ValueError):
     """The bytes are no record: torn by a crash, or written by something else."""
 
@@ -53,17 +63,10 @@ def parse_owner(data: bytes) -> OwnerRecord:
     :raises DamagedRecord: a key is missing or has another type.
     """
     values = parse_object(data)
-    types: dict[str, tuple[type, ...]] = {
-        "pid": (int,),
-        "start_time": (int,),
-        "uid": (int,),
-        "contained": (bool,),
-        "cgroup": (str, type(None)),
-    }
-    for field in fields(OwnerRecord):
-        if not isinstance(values.get(field.name), types.get(field.name, (str,))):
-            raise DamagedRecord(field.name)
-    known = {field.name: values[field.name] for field in fields(OwnerRecord)}
+    for name, kind in _KINDS.items():
+        if not isinstance(values.get(name), kind):
+            raise DamagedRecord(name)
+    known = {name: values[name] for name in _KINDS}
     return OwnerRecord(**known)  # type: ignore[arg-type]  # every type was checked above
 
 

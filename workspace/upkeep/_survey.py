@@ -16,7 +16,7 @@ from .._provenance import Provenance, parse_provenance
 from ._held_locks import held_locks, lock_name
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_LIMIT = 1024 * 1024
+_FIRST, _LIMIT = 16 * 1024, 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,17 @@ class Survey:
     :param record: the last run's ``record.json``; empty when there is none.
     """
 
-    paths: WorkspacePaths
+    root: Path
     provenance: Provenance | None
     busy: bool
     owner: OwnerRecord | None
     used: float
     record: dict[str, Any]
+
+    @property
+    def paths(self) -> WorkspacePaths:
+        """Return the workspace's places."""
+        return paths_at(self.root)
 
     @property
     def key(self) -> WorkspaceKey:
@@ -51,29 +56,27 @@ def survey_workspaces(workspaces_root: Path) -> list[Survey]:
     Directories that are no workspaces are left out, unreadable ones too.
     """
     held = held_locks()
-    found = (survey_workspace(paths_at(Path(root)), held) for root in _roots(workspaces_root))
+    found = (_survey(root, held) for root in _roots(workspaces_root))
     return [survey for survey in found if survey is not None]
 
 
-def survey_workspace(
-    paths: WorkspacePaths, held: frozenset[tuple[int, int, int]] | None = None
-) -> Survey | None:
-    """Look at one workspace, or return None when there is none.
+def survey_workspace(paths: WorkspacePaths) -> Survey | None:
+    """Look at one workspace, or return None when there is none."""
+    return _survey(str(paths.root), held_locks())
 
-    :param held: what `held_locks` said, where many are looked at.
-    """
-    control = f"{paths.root}/{CONTROL}"
+
+def _survey(root: str, held: frozenset[tuple[int, int, int]]) -> Survey | None:
+    control = f"{root}/{CONTROL}"
     try:
         lock = os.lstat(f"{control}/lock")
     except OSError:
         return None
-    taken = held_locks() if held is None else held
     owner = _owner(f"{control}/owner.json")
     record = _record(f"{control}/runs/{owner.run_id}/record.json") if owner is not None else {}
     return Survey(
-        paths=paths,
+        root=Path(root),
         provenance=_provenance(f"{control}/workspace.json"),
-        busy=lock_name(lock) in taken,
+        busy=lock_name(lock) in held,
         owner=owner,
         used=_used(control, lock.st_mtime),
         record=record,
@@ -131,6 +134,7 @@ def _record(path: str) -> dict[str, Any]:
 def _read(path: str) -> bytes:
     fd = os.open(path, _FLAGS)
     try:
-        return os.read(fd, _LIMIT)
+        data = os.read(fd, _FIRST)
+        return data if len(data) < _FIRST else data + os.read(fd, _LIMIT)
     finally:
         os.close(fd)

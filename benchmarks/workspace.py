@@ -1,0 +1,189 @@
+"""Measure what workspaces cost a launch, against their peers, in one run.
+
+    python benchmarks/workspace.py [--scratch DIR] [--files 20000] [--workspaces 5000]
+
+Reuse and heal of a healthy workspace is timed in milliseconds of our own time; preparing
+a worktree against bare ``git worktree add`` on the same repository, in turn with it; the
+list of workspaces in seconds. Medians of several runs. Exit status 1 when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from codexlab.kernel import boot_id
+from codexlab.workspace import (
+    OwnerRecord,
+    WorkspaceKey,
+    WorkspacePaths,
+    choose_workdir,
+    claim_workspace,
+    default_project,
+    heal_codex_home,
+    inspect_start,
+    locate_workspace,
+    prepare_workdir,
+    prune_runs,
+    stored_cargo_key,
+)
+from codexlab.workspace.upkeep import survey_workspaces
+
+_RECORD = OwnerRecord("r-1", 1, 1, boot_id(), "here", os.getuid(), None, "none", True, "now")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured ratio or time and its goal."""
+
+    what: str
+    value: float
+    goal: float
+    detail: str
+
+    def __str__(self) -> str:
+        mark = "ok  " if self.value <= self.goal else "MISS"
+        return f"{mark} {self.what:<52} {self.value:8.2f}  goal {self.goal:5.1f}  {self.detail}"
+
+
+def git(where: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(where), *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def make_repository(place: Path, files: int) -> None:
+    """Write a repository of many small files."""
+    git(place.parent, "init", "--quiet", str(place))
+    for number in range(files):
+        path = place / f"d{number % 200:03}" / f"f{number}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{number}\n" * (number % 200))
+    git(place, "add", ".")
+    identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.invalid")
+    git(place, *identity, "commit", "--quiet", "-m", "files")
+
+
+def timed(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+def launch(root: Path, repo: Path, home: Path, issue: str = "1") -> None:
+    """Do what one launch does with a workspace, from start to release."""
+    key = WorkspaceKey("bench", issue, "codex")
+    paths = locate_workspace(root, key)
+    start = inspect_start(repo)
+    default_project(start)
+    claim = claim_workspace(paths, key)
+    prepare_workdir(claim, choose_workdir(start, paths))
+    claim.write_owner(_RECORD)
+    heal_codex_home(paths, home, writable_roots=["/cache"], exclude_names=["KEY"])
+    stored_cargo_key(paths, lambda: "key")
+    prune_runs(paths)
+    claim.release()
+
+
+def measure_reuse(scratch: Path, repo: Path) -> Figure:
+    root, home = scratch / "reuse", scratch / "home"
+    home.mkdir()
+    (home / "auth.json").write_text("{}")
+    (home / "config.toml").write_text('model = "m"\n')
+    launch(root, repo, home)
+    warm = [timed(lambda: launch(root, repo, home)) * 1e3 for _ in range(50)]
+    code = (
+        "import sys, time; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+        "from workspace import launch, timed;"
+        "print(timed(lambda: launch(*map(Path, sys.argv[2:]))) * 1e3)"
+    )
+    command = [sys.executable, "-P", "-c", code, os.path.dirname(__file__)]
+    places = [str(root), str(repo), str(home)]
+    cold = [float(subprocess.check_output([*command, *places])) for _ in range(9)]
+    detail = f"ms, in a process that never did it; {statistics.median(warm):.2f} once warm"
+    return Figure("reuse and heal of a healthy workspace", statistics.median(cold), 15.0, detail)
+
+
+def measure_prepare(scratch: Path, repo: Path, rounds: int) -> Figure:
+    ours: list[float] = []
+    bare: list[float] = []
+    for number in range(rounds):
+        issue = f"prepare-{number}"
+        key = WorkspaceKey("bench", issue, "codex")
+        paths = locate_workspace(scratch / "prepare", key)
+
+        def prepare(place: WorkspacePaths = paths, key: WorkspaceKey = key) -> None:
+            claim = claim_workspace(place, key)
+            prepare_workdir(claim, choose_workdir(inspect_start(repo), place))
+            claim.release()
+
+        plain = scratch / f"bare-{number}"
+
+        def add(plain: Path = plain, issue: str = issue) -> None:
+            git(repo, "worktree", "add", "--quiet", "-b", f"bare/{issue}", str(plain))
+
+        for action, times in (
+            ((prepare, ours), (add, bare)) if number % 2 else ((add, bare), (prepare, ours))
+        ):
+            times.append(timed(action))
+        shutil.rmtree(plain)
+        shutil.rmtree(paths.workdir)
+    ratio = statistics.median(one / other for one, other in zip(ours, bare, strict=True))
+    detail = f"x; {statistics.median(ours):.2f} s against {statistics.median(bare):.2f} s"
+    return Figure("worktree prepare against bare git worktree add", ratio, 1.3, detail)
+
+
+def measure_list(scratch: Path, count: int) -> Figure:
+    root = scratch / "many"
+    for number in range(count):
+        key = WorkspaceKey(f"project-{number % 20}", str(number), "codex")
+        paths = locate_workspace(root, key)
+        (paths.runs / "r-1").mkdir(parents=True)
+        paths.lock.touch()
+        paths.owner.write_text(
+            json.dumps({"v": 1, **{n: getattr(_RECORD, n) for n in _RECORD.__slots__}})
+        )
+        record = {"project": key.project, "issue": key.issue, "agent": key.agent}
+        paths.provenance.write_text(json.dumps({"v": 1, "state": "ready", **record}))
+        (paths.runs / "r-1/record.json").write_text('{"reason": "exited", "exit_status": 0}')
+    found = survey_workspaces(root)
+    assert len(found) == count
+    assert all(survey.record for survey in found)
+    seconds = statistics.median(timed(lambda: survey_workspaces(root)) for _ in range(5))
+    return Figure(f"workspace list over {count} workspaces", seconds, 1.0, "s")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure what workspaces cost.")
+    parser.add_argument("--scratch", type=Path, help="a directory on the filesystem to measure")
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--workspaces", type=int, default=5_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="codexlab-bench-", dir=options.scratch))
+    os.environ["XDG_STATE_HOME"] = str(scratch / "state")
+    try:
+        repo = scratch / "repo"
+        make_repository(repo, options.files)
+        figures = [
+            measure_reuse(scratch, repo),
+            measure_prepare(scratch, repo, options.rounds),
+            measure_list(scratch, options.workspaces),
+        ]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    for figure in figures:
+        print(figure)
+    return int(any(figure.value > figure.goal for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
