@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
+from ._bytes_search import contains
 from ._entries import Role
 from ._plain_bytes import FrameDamage, plain_chunks
 from ._query import Query
@@ -14,6 +16,8 @@ from ._snapshot import RolloutSnapshot
 # How codex begins every record; only for records that begin just so is the
 # type known without parsing them.
 _HEAD = re.compile(rb'\{"timestamp":"[^"\\]{0,40}",(?:"ordinal":[0-9]{1,20},)?"type":"(\w{1,60})"')
+TOO_LONG = "a line beyond 64 MiB was passed over"
+_CHUNK = 256 << 10
 _UNWANTED = {b"event_msg": Role.EVENT, b"session_meta": Role.META, b"turn_context": Role.META}
 
 Candidate = tuple[int, bytes]
@@ -37,10 +41,23 @@ def candidates(snapshot: RolloutSnapshot, query: Query, problems: Problems) -> I
 
     Damaged frames and lines beyond 64 MiB are noted and passed over.
     """
-    number = 1
-    for block in _line_blocks(snapshot, problems):
-        yield from _in_block(block, query, number)
-        number += block.count(b"\n")
+    number = 0
+    for index, block in enumerate(_line_blocks(snapshot, problems)):
+        if _may_match(block, query):
+            # Counting costs as much as searching: only once there is something to number.
+            number = number or 1 + _lines_in(snapshot, index)
+            yield from _in_block(block, query, number)
+        if number:
+            number += block.count(b"\n")
+
+
+def _lines_in(snapshot: RolloutSnapshot, blocks: int) -> int:
+    return sum(block.count(b"\n") for block in islice(_line_blocks(snapshot, Problems()), blocks))
+
+
+def _may_match(block: bytes, query: Query) -> bool:
+    haystack = block.lower() if query.fold and query.needle else block
+    return contains(haystack, query.needle)
 
 
 def is_unwanted(line: bytes, query: Query) -> bool:
@@ -54,7 +71,7 @@ def _line_blocks(snapshot: RolloutSnapshot, problems: Problems) -> Iterator[byte
     """Yield pieces of the rollout that end where a line ends."""
     pending: list[bytes] = []
     length = 0
-    for piece in plain_chunks(snapshot):
+    for piece in plain_chunks(snapshot, _CHUNK):
         if isinstance(piece, FrameDamage):
             problems.note(f"damaged: {piece.reason}")
             # The rest of the torn line is not to run into what follows.
@@ -66,7 +83,7 @@ def _line_blocks(snapshot: RolloutSnapshot, problems: Problems) -> Iterator[byte
             if length <= MAX_LINE_BYTES:
                 pending.append(piece)
             else:
-                problems.note("a line beyond 64 MiB was passed over")
+                problems.note(TOO_LONG)
                 pending.clear()
             continue
         pending.append(piece[:cut] if cut < len(piece) else piece)

@@ -9,18 +9,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ._candidates import Candidate, Problems, candidates, is_unwanted
+from ._candidates import TOO_LONG, Candidate, Problems, candidates, is_unwanted
 from ._directory import LogicalRollout
 from ._entries import Entry, Role, all_text, entry_of
 from ._excerpts import Excerpt, excerpts_of
 from ._heads import head_of
 from ._listing import Filters, select_rollouts
 from ._names import RolloutForm
+from ._plain_positions import plain_positions
 from ._query import Query
+from ._reader import MAX_LINE_BYTES
 from ._records import is_object, parse_record, text_of
 from ._ripgrep import Positions, ripgrep_positions
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
@@ -205,20 +207,26 @@ def _cwd(snapshot: RolloutSnapshot) -> str:
 def _candidates(
     snapshot: RolloutSnapshot, positions: Positions | None, query: Query, problems: Problems
 ) -> Iterator[Candidate]:
-    # Positions are of the plain form; if that is gone by now they mean nothing.
-    if positions is None or snapshot.form is not RolloutForm.PLAIN:
+    if snapshot.form is not RolloutForm.PLAIN or not query.needle:
+        # Positions that ripgrep found in a plain form now gone mean nothing here.
         return candidates(snapshot, query, problems)
-    return _at_positions(snapshot, positions, query)
+    found = plain_positions(snapshot, query) if positions is None else positions
+    return _at_positions(snapshot, found, query, problems)
 
 
 def _at_positions(
-    snapshot: RolloutSnapshot, positions: Positions, query: Query
+    snapshot: RolloutSnapshot,
+    positions: Iterable[tuple[int, int]],
+    query: Query,
+    problems: Problems,
 ) -> Iterator[Candidate]:
-    with open(snapshot.fd, "rb", buffering=1 << 16, closefd=False) as file:
+    with open(snapshot.fd, "rb", buffering=1 << 14, closefd=False) as file:
         for number, offset in positions:
             file.seek(offset)
-            line = file.readline().rstrip(b"\n")
-            if not is_unwanted(line, query):
+            line = file.readline(MAX_LINE_BYTES + 1).rstrip(b"\n")
+            if len(line) > MAX_LINE_BYTES:
+                problems.note(TOO_LONG)
+            elif not is_unwanted(line, query):
                 yield number, line
 
 

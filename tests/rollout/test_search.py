@@ -147,6 +147,25 @@ def test_damage_bad_lines_and_invalid_utf8_hide_nothing_else(
     assert bool(result.problems) == compressed
 
 
+@FORMS
+@pytest.mark.parametrize("shift", range(-8, 9, 4))
+def test_a_match_across_the_edge_of_a_piece_is_found_once(
+    tmp_path: Path, compressed: bool, shift: int
+) -> None:
+    first = lines(meta(thread_id(1)))
+    filler = (256 << 10) - len(first) - len(lines(message("user", "needle"))) // 2 + shift
+    data = first + b"\n" * filler + lines(message("user", "needle"), message("user", "needle"))
+    write(rollout_path(tmp_path, thread_id(1)), data, compressed=compressed)
+    assert _lines(_search(tmp_path, "needle")) == [filler + 2, filler + 3]
+
+
+def test_a_line_of_many_pieces_is_found_once_and_the_next_too(tmp_path: Path) -> None:
+    long = message("user", "needle" + "x" * 700_000 + "needle" + "y" * 300_000 + "needle")
+    _make(tmp_path, 1, long, message("user", "needle"))
+    first, second = (hit for result in _search(tmp_path, "needle") for hit in result.hits)
+    assert (first.line, first.matches, second.line, second.matches) == (2, 3, 3, 1)
+
+
 def test_an_unreadable_directory_is_told(tmp_path: Path) -> None:
     (tmp_path / "archived_sessions").touch()
     told: list[UnreadableDirectory] = []
