@@ -43,7 +43,7 @@ from scripts.demo_screen import (  # noqa: E402
     title,
 )
 
-DEMO = ROOT / "build" / "demo"
+DEMO = Path(os.environ.get("CODEXLAB_DEMO_DIRECTORY") or ROOT / "build" / "demo")
 HOME = DEMO / "home"
 WORKSPACES = DEMO / "workspaces"
 STDERR = DEMO / "stderr.log"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from support.model_wire import Json
@@ -14,7 +13,7 @@ from support.rollouts import read_rollout, rollout_of, rollouts, said
 
 def run(environ: dict[str, str], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, CHECKOUT / "examples" / "example_agent.py", *arguments],
+        [CHECKOUT / "examples" / "example_agent.py", *arguments],
         cwd=cwd,
         env=environ,
         stdin=subprocess.DEVNULL,

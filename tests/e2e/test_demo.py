@@ -1,0 +1,44 @@
+"""The demo a stranger runs first does what its lines say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.lab import Lab
+from support.real_codex import CHECKOUT, Codex
+
+
+def run_demo(scratch: Path, *flags: str) -> str:
+    done = subprocess.run(
+        [sys.executable, CHECKOUT / "scripts" / "demo.py", *flags],
+        env={**os.environ, "CODEXLAB_DEMO_DIRECTORY": str(scratch / "demo")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_it_shows_two_tasks_of_a_real_codex_and_that_nothing_is_left(
+    scratch: Path, codex: Codex, lab: Lab
+) -> None:
+    shown = run_demo(scratch)
+    assert f"agent       codex {codex.version}\n" in shown
+    assert "codexlab-run --issue 123 -- codex exec -s workspace-write" in shown
+    assert "+    return a + b" in shown
+    assert 'Earlier in this thread you asked: "add() gives wrong results.' in shown
+    assert shown.count("\nok  ") == 8
+    assert "\x1b[" not in shown
+
+
+def test_without_codex_it_uses_the_bundled_example_and_says_so(scratch: Path, lab: Lab) -> None:
+    shown = run_demo(scratch, "--example")
+    assert "bundled examples/example_agent.py, no real codex" in shown
+    assert shown.count("\nok  ") == 8
