@@ -1,0 +1,60 @@
+"""A failed attempt is tried again in fresh containment, and only when that is safe."""
+
+from __future__ import annotations
+
+import signal
+
+from support.lab import Lab, Task
+from support.model_server import ModelFactory, fail, say
+
+FAIL_ONCE = ["sh", "-c", "test -e failed && exit 0; touch failed; setsid sleep 60 & exit 7"]
+
+
+def test_an_attempt_that_failed_is_followed_by_one_that_succeeds(lab: Lab) -> None:
+    with lab.started(["--issue", "1", "--retries", "2"], FAIL_ONCE) as run:
+        retrying = run.wait_for_event("attempt.retrying")
+        run.wait_for_event("run.finished")
+        status, _, _ = run.finish()
+    assert status == 0
+    assert retrying["attempt"] == 1
+    (record,) = lab.records
+    assert [attempt["exit_status"] for attempt in record["attempts"]] == [7, 0]  # type: ignore[index, union-attr]
+    spawned = [event["attempt"] for event in run.events if event["event"] == "child.spawned"]
+    swept = [event["swept"] for event in run.events if event["event"] == "contained"]
+    assert (spawned, swept) == ([1, 2], [1, 0])
+
+
+def test_a_status_that_is_not_listed_is_not_retried(lab: Lab) -> None:
+    done = lab.run(["--issue", "1", "--retries", "3", "--retry-on", "1,75"], FAIL_ONCE)
+    assert done.returncode == 7
+
+
+def test_a_signal_between_two_attempts_ends_the_run(lab: Lab) -> None:
+    with lab.started(["--issue", "1", "--retries", "9"], ["false"]) as run:
+        run.wait_for_event("attempt.retrying")
+        run.process.send_signal(signal.SIGTERM)
+        status, _, _ = run.finish()
+    assert status == 143
+    assert lab.records[0]["reason"] == "cancelled"
+    assert lab.run(["--issue", "1"], ["true"]).returncode == 0
+
+
+def test_codex_resumes_its_thread_in_the_second_attempt(
+    lab: Lab, model: ModelFactory, task: Task
+) -> None:
+    model([fail(400, "no"), say("done now")])
+    done = lab.run(["--issue", "1", "--retries", "1"], task("{resume}", "go on"))
+    assert done.returncode == 0, done.stderr
+    (record,) = lab.records
+    assert len(record["attempts"]) == 2  # type: ignore[arg-type]
+    assert "resume" in record["argv"]  # type: ignore[operator]
+    assert record["agent_outcome"] == "completed"
+
+
+def test_without_resume_nothing_an_agent_began_is_done_twice(
+    lab: Lab, model: ModelFactory, task: Task
+) -> None:
+    model([fail(400, "no"), say("never asked")])
+    done = lab.run(["--issue", "1", "--retries", "3"], task("go on"))
+    assert done.returncode == 1
+    assert len(lab.records[0]["attempts"]) == 1  # type: ignore[arg-type]

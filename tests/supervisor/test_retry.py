@@ -1,0 +1,50 @@
+"""Which endings are tried again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codexlab.supervisor import LaunchRequest
+from codexlab.supervisor._attempt import AttemptEnd
+from codexlab.supervisor._exit import ExitReport
+from codexlab.supervisor._retry import is_retried
+
+HERE = Path("/")
+
+
+def ended(status: int = 1, reason: str = "exited", left: int = 0) -> AttemptEnd:
+    return AttemptEnd(ExitReport(status, reason, status), "cgroup", "none", 0, left, None, None)
+
+
+def request(*command: str, retry_on: tuple[int, ...] = ()) -> LaunchRequest:
+    return LaunchRequest("1", command, {}, HERE, HERE, HERE, retries=3, retry_on=retry_on)
+
+
+@pytest.mark.parametrize("reason", ["exited", "signaled", "idle", "memory"])
+def test_failures_are_retried(reason: str) -> None:
+    assert is_retried(ended(1, reason), request("x"), has_thread=False)
+
+
+@pytest.mark.parametrize("reason", ["timeout", "cancelled", "supervisor-lost"])
+def test_what_was_wanted_or_lost_is_not(reason: str) -> None:
+    assert not is_retried(ended(1, reason), request("x"), has_thread=False)
+
+
+def test_success_is_not_retried() -> None:
+    assert not is_retried(ended(0), request("x"), has_thread=False)
+
+
+def test_nothing_starts_beside_what_is_left() -> None:
+    assert not is_retried(ended(left=1), request("x"), has_thread=False)
+
+
+def test_a_started_thread_is_retried_only_by_resuming_it() -> None:
+    assert not is_retried(ended(), request("codex", "go"), has_thread=True)
+    assert is_retried(ended(), request("codex", "{resume}", "go"), has_thread=True)
+
+
+def test_only_listed_statuses_are_retried() -> None:
+    assert is_retried(ended(7), request("x", retry_on=(7,)), has_thread=False)
+    assert not is_retried(ended(8), request("x", retry_on=(7,)), has_thread=False)
