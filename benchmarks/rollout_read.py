@@ -1,6 +1,6 @@
 """Measure listing and searching of rollouts against their peers, in one run.
 
-    python benchmarks/rollout_read.py [--scratch DIR] [--rollouts 50000] [--megabytes 512]
+    python benchmarks/rollout_read.py [--scratch DIR] [--rollouts 50000] [--megabytes 2048]
 
 Peers: for listing, a walk with ``os.scandir`` that opens each file and reads 4 KiB;
 for searching, ``rg`` and ``rg -z`` where ripgrep is installed. Each figure is the
@@ -141,9 +141,9 @@ def many(home: Path, count: int) -> None:
 
 
 def conversations(home: Path, megabytes: int, small: int, *, compressed: bool) -> None:
-    """One long thread of that size, some of a tenth, and many small ones."""
+    """One long thread of that size, four of a quarter of it, and many small ones."""
     order = random.Random(7)
-    sizes = [megabytes << 19] + [megabytes << 16] * 4 + [3000] * small
+    sizes = [megabytes << 19] + [megabytes << 17] * 4 + [3000] * small
     for number, size in enumerate(sizes):
         path = _path(home, number)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +155,7 @@ def conversations(home: Path, megabytes: int, small: int, *, compressed: bool) -
         if number % 50 == 0:
             pieces.insert(len(pieces) // 2 + 1, _message(f"saw a {_NEEDLE} there"))
         data = b"".join(pieces)
+        del pieces
         if compressed:
             packer = zstandard.ZstdCompressor(level=3, write_checksum=True)
             path.with_name(path.name + ".zst").write_bytes(packer.compress(data))
@@ -229,14 +230,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, add_help=True)
     parser.add_argument("--scratch", type=Path, default=None)
     parser.add_argument("--rollouts", type=int, default=50_000)
-    parser.add_argument("--megabytes", type=int, default=512)
+    parser.add_argument("--megabytes", type=int, default=2048)
     parser.add_argument("--small", type=int, default=3_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.scratch, prefix="codexlab-bench-") as directory:
         scratch = Path(directory)
         rows = [listing(scratch, options.rollouts)]
         for compressed in (True, False):
-            rows += searching(scratch, options.megabytes, options.small, compressed=compressed)
+            size = options.megabytes // 4 if compressed else options.megabytes
+            rows += searching(scratch, size, options.small, compressed=compressed)
     for row in rows:
         print(row.show())
     return int(any(row.ours / row.peer > row.goal for row in rows))

@@ -94,7 +94,7 @@ def entry_of(record: dict[str, Any]) -> Entry:
     if kind == "compacted" and is_object(payload):
         return Entry(Role.COMPACTED, kind, stamp, text_of(payload.get("message")))
     if kind == "event_msg" and is_object(payload):
-        return Entry(Role.EVENT, text_of(payload.get("type")), stamp, all_text(payload))
+        return Entry(Role.EVENT, text_of(payload.get("type")), stamp, _texts(payload))
     role = Role.META if kind in _META_KINDS else Role.OTHER
     return Entry(role, kind, stamp, all_text(payload if payload is not None else record))
 
@@ -110,7 +110,7 @@ def _item(payload: dict[str, Any], stamp: str) -> Entry:
     reader = _TOOLS.get(kind)
     if reader is not None:
         return Entry(Role.TOOL, kind, stamp, reader(payload), _tool_name(payload), call_id)
-    return Entry(Role.OTHER, kind, stamp, all_text(payload), call_id=call_id)
+    return Entry(Role.OTHER, kind, stamp, _texts(payload), call_id=call_id)
 
 
 def _message(payload: dict[str, Any], stamp: str) -> Entry:
@@ -202,6 +202,10 @@ _TOOLS: dict[str, Callable[[dict[str, Any]], str]] = {
     "tool_search_call": _arguments,
     "mcp_tool_call_output": _output,
 }
+
+
+def _texts(payload: dict[str, Any]) -> str:
+    return all_text({key: value for key, value in payload.items() if key != "type"})
 
 
 def all_text(value: Any) -> str:
