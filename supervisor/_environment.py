@@ -34,6 +34,7 @@ class Routing:
     policy: EnvironmentPolicy
     artifacts: ArtifactRoot
     cargo: CargoRoute
+    key: str
 
 
 def decide_routing(plan: Plan, cargo_key: str) -> Routing:
@@ -56,7 +57,7 @@ def decide_routing(plan: Plan, cargo_key: str) -> Routing:
         set_values=request.set_values,
     )
     key = safe_cargo_key(request.thread) if request.thread else cargo_key
-    return Routing(policy, artifacts, _route_cargo(plan, artifacts, key))
+    return Routing(policy, artifacts, _route_cargo(plan, artifacts, key), key)
 
 
 def _route_cargo(plan: Plan, artifacts: ArtifactRoot, key: str) -> CargoRoute:

@@ -38,6 +38,7 @@ class Place:
 
     :param argv: the agent's argv, ``{resume}`` expanded.
     :param thread: the thread it resumes, or None.
+    :param lease: a descriptor that keeps the routed cargo target, or None.
     """
 
     workdir: Workdir
@@ -47,6 +48,7 @@ class Place:
     argv: tuple[str, ...]
     thread: str | None
     temporary: str
+    lease: int | None
 
 
 def describe_owner(plan: Plan, leaf: str | None, guardian: int) -> OwnerRecord:
@@ -74,10 +76,12 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     workdir = prepare_workdir(claim, plan.workdir)
     key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
     routing = decide_routing(plan, key)
+    lease = _lease_target(plan, routing, workdir.path)
+    target = routing.cargo.target_dir
     home = heal_codex_home(
         plan.paths,
         plan.request.shared_home,
-        writable_roots=_writable_roots(routing),
+        writable_roots=() if lease is None or target is None else (target,),
         exclude_names=tool_shell_excludes(routing.policy),
         sessions=plan.request.sessions,
         git_write=git_write_for(workdir) if plan.request.git_write else None,
@@ -90,7 +94,7 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     plan.run_directory.mkdir(mode=0o700, parents=True)
     prune_runs(plan.paths, KEPT_RUNS)
     argv = expand_resume(plan.request.command, plan.agent, thread)
-    return Place(workdir, home, routing, environment, argv, thread, temporary)
+    return Place(workdir, home, routing, environment, argv, thread, temporary, lease)
 
 
 def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
@@ -102,13 +106,29 @@ def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
     return replace(place, environment=environment, argv=argv, thread=thread)
 
 
-def _writable_roots(routing: Routing) -> tuple[Path, ...]:
-    """Return the routed cargo target, made now: codex's sandbox opens only what exists."""
-    target = routing.cargo.target_dir
-    if target is None:
-        return ()
-    target.mkdir(parents=True, exist_ok=True)
-    return (target,)
+def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
+    """Make the routed cargo target and lease it, so that no cleanup takes it meanwhile.
+
+    It is made now because codex's sandbox opens only what exists.
+
+    :returns: a descriptor that holds the lease, or None where nothing is routed.
+    :raises TooLittleSpace: less is free than the floors ask for.
+    """
+    from ..env.targets import check_floors, prepare_target, read_floors
+
+    artifacts, target = routing.artifacts, routing.cargo.target_dir
+    check_floors(read_floors(plan.request.environ), artifacts.path, target or workdir)
+    if target is None or artifacts.path is None:
+        return None
+    return prepare_target(
+        artifacts,
+        target,
+        key=routing.key,
+        project=plan.key.project,
+        issue=plan.key.issue,
+        repo=str(plan.start.common_dir or ""),
+        workdir=workdir,
+    )
 
 
 def _resumable_thread(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str | None:

@@ -37,6 +37,7 @@ class Possession:
         self._guardian = guardian
         self._owner: OwnerRecord | None = None
         self._temporary = ""
+        self._lease: int | None = None
         self.leaf: str | None = None
         self.why_no_leaf: str | None = None
         # Nothing was started yet, so nothing can be left.
@@ -61,12 +62,15 @@ class Possession:
         self.claim.write_owner(owner)
         self._owner = owner
 
-    def hand_over(self, temporary: str = "") -> None:
+    def hand_over(self, temporary: str = "", lease: int | None = None) -> None:
         """Give the guardian what it needs to end this run without us.
+
+        :param lease: what keeps the routed cargo target; ours from now on.
 
         :raises GuardianLost: it is gone.
         """
         self._temporary = temporary
+        self._lease = lease if lease is not None else self._lease
         directory = self._plan.run_directory
         custody = Custody(
             run_id=self._plan.run_id,
@@ -76,7 +80,10 @@ class Possession:
             events=os.fspath(directory / "events.ndjson"),
             temporary=temporary,
         )
-        self._link.tell({"op": "custody", "custody": custody.message()}, self.claim.lock_fds)
+        self._link.tell({"op": "custody", "custody": custody.message()}, self._held())
+
+    def _held(self) -> tuple[int, ...]:
+        return (*self.claim.lock_fds, *(() if self._lease is None else (self._lease,)))
 
     def fall_back(self, problem: str) -> None:
         """Do without the leaf, which nobody can join.
@@ -108,6 +115,8 @@ class Possession:
 
     def give_back(self) -> None:
         """Release what was proven empty; only close what was not."""
+        if self._lease is not None:
+            os.close(self._lease)
         if not self.proven:
             self.claim.close()
             return

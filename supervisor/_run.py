@@ -54,7 +54,7 @@ class AgentRun:
         self._open_record()
         self._announce()
         self._record.write(durable=False)
-        self._possession.hand_over(place.temporary)
+        self._possession.hand_over(place.temporary, place.lease)
         create_temporary(place.temporary)
 
     def _open_record(self) -> None:
