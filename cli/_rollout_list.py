@@ -12,6 +12,8 @@ import click
 from ..rollout import (
     ListEntry,
     ListPage,
+    NoSuchRolloutError,
+    NotARolloutFileError,
     Order,
     first_prompt,
     list_rollouts,
@@ -140,8 +142,10 @@ def _title(entry: ListEntry) -> str:
     if entry.head.problem:
         return f"({entry.head.problem})"
     try:
-        with open_snapshot(entry.rollout.path) as snapshot:
+        with open_snapshot(entry.rollout.path, patience=0) as snapshot:
             return first_prompt(snapshot)
+    except (NoSuchRolloutError, NotARolloutFileError):
+        return "(gone)"
     except OSError as error:
         return f"({error.strerror})"
 

@@ -84,7 +84,7 @@ class RolloutHead:
 def read_head(path: str | os.PathLike[str]) -> RolloutHead:
     """Read the head of a rollout in either form; what is wrong is part of the answer."""
     try:
-        with open_snapshot(path) as snapshot:
+        with open_snapshot(path, patience=0) as snapshot:
             return head_of(snapshot)
     except (NoSuchRolloutError, NotARolloutFileError) as error:
         return RolloutHead(0, 0, None, problem=str(error))

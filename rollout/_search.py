@@ -169,7 +169,7 @@ def _search_one(task: _Task, query: Query, filters: Filters) -> SearchedRollout 
     hits: list[SearchHit] = []
     cwd = ""
     try:
-        with open_snapshot(task.rollout.path) as snapshot:
+        with open_snapshot(task.rollout.path, patience=0) as snapshot:
             if _is_out(snapshot, query, filters):
                 return None
             for number, line in _candidates(snapshot, task.positions, query, problems):

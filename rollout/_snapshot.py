@@ -16,10 +16,8 @@ from typing import Self
 from ..kernel import CallerError
 from ._names import COMPRESSED_SUFFIX, RolloutForm
 
-# Looking up both names is not one step: while forms change, both look-ups can
-# miss. codex tries four times over 150 ms.
+# Looking up both names is not one step: while forms change, both look-ups can miss.
 _IMMEDIATE_TRIES = 8
-_PATIENT_TRIES = 4
 _PAUSE_SECONDS = 0.05
 _TYPE, _REGULAR = 0o170000, 0o100000
 
@@ -79,19 +77,20 @@ def plain_path_of(path: str | os.PathLike[str]) -> str:
     return os.fspath(path).removesuffix(COMPRESSED_SUFFIX)
 
 
-def open_snapshot(path: str | os.PathLike[str]) -> RolloutSnapshot:
+def open_snapshot(path: str | os.PathLike[str], *, patience: float = 0.15) -> RolloutSnapshot:
     """Open a rollout; plain wins, and a change of form meanwhile is survived.
 
     :param path: its plain or its compressed path.
-    :raises NoSuchRolloutError: neither form exists, also after 150 ms.
+    :param patience: seconds to wait for a rollout that is not there: some tools
+        remove the old file before they make the new one. 0 when many are opened.
+    :raises NoSuchRolloutError: neither form exists.
     :raises NotARolloutFileError: a directory, a fifo or the like.
     :raises OSError: it exists and cannot be opened.
     """
     plain = plain_path_of(path)
-    for attempt in range(_IMMEDIATE_TRIES + _PATIENT_TRIES):
-        # Somebody who changes forms makes the new one before dropping the old:
-        # waiting is for the reader whom a move to the archive overtook.
-        if attempt >= _IMMEDIATE_TRIES and os.path.isdir(os.path.dirname(plain) or "."):
+    pauses = round(patience / _PAUSE_SECONDS)
+    for attempt in range(_IMMEDIATE_TRIES + pauses):
+        if attempt >= _IMMEDIATE_TRIES:
             time.sleep(_PAUSE_SECONDS)
         for physical, form in (
             (plain, RolloutForm.PLAIN),

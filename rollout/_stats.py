@@ -157,7 +157,7 @@ def try_compression(
 
 
 def _compressed_size(rollout: LogicalRollout) -> tuple[int, int]:
-    with open_snapshot(rollout.path) as snapshot:
+    with open_snapshot(rollout.path, patience=0) as snapshot:
         if snapshot.form is not RolloutForm.PLAIN:
             raise NoSuchRolloutError(rollout.path)
         target = os.memfd_create("codexlab-trial", os.MFD_CLOEXEC)

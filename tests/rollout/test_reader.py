@@ -128,7 +128,7 @@ def test_a_view_can_end_at_any_plain_offset(tmp_path: Path) -> None:
 def test_the_snapshot_stays_while_the_form_changes_and_a_writer_appends(
     tmp_path: Path, compressed: bool
 ) -> None:
-    data = b"".join(b"line %d\n" % number for number in range(400_000))
+    data = b"".join(b"line %d\n" % number for number in range(120_000))
     path = _rollout(tmp_path, data, compressed)
     with open_snapshot(path) as snapshot:
         reading = iter_lines(snapshot)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +233,56 @@ def test_a_rollout_compressed_after_ripgrep_read_it_is_searched_anew(tmp_path: P
         tmp_path, f"mv '{packed}' '{path}.zst'; rm '{path}'; printf '%s\\0002:0:x\\n' '{path}'"
     )
     assert _lines(_search(tmp_path, "needle", ripgrep=rg)) == [2]
+
+
+_SWAPPER = """
+import os, random, select, sys
+order = random.Random(4)
+pairs = list(zip(sys.argv[1::2], sys.argv[2::2]))
+print("swapping", flush=True)
+while not select.select([0], [], [], 0)[0]:
+    plain, spare = order.choice(pairs)
+    os.link(spare, plain + ".zst")
+    os.unlink(plain)
+    os.link(spare[:-4], plain)
+    os.unlink(plain + ".zst")
+"""
+
+
+def test_nothing_is_missed_while_forms_change(tmp_path: Path) -> None:
+    home, spare = tmp_path / "home", tmp_path / "spare"
+    spare.mkdir()
+    arguments: list[str] = []
+    for number in range(30):
+        path = _make(home, number, message("user", f"needle {number}"))
+        (spare / str(number)).write_bytes(path.read_bytes())
+        (spare / f"{number}.zst").write_bytes(frame(path.read_bytes()))
+        arguments += [str(path), str(spare / f"{number}.zst")]
+    command = [sys.executable, "-c", _SWAPPER, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline()
+        found = [len(_search(home, "needle")) for _ in range(40)]
+        child.communicate(timeout=20)
+    assert child.returncode == 0
+    assert found == [30] * 40
+
+
+_SEARCH = """
+import sys
+from codexlab.rollout import make_query, search_rollouts
+found = sum(len(r.hits) for r in search_rollouts(sys.argv[1], make_query("needle")))
+print(found, open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+
+
+@FORMS
+def test_memory_does_not_grow_with_the_rollouts(tmp_path: Path, compressed: bool) -> None:
+    filler = lines(*(message("assistant", "z" * 9_000) for _ in range(1000)))
+    data = lines(meta(thread_id(1))) + filler * 10 + lines(message("user", "needle"))
+    write(rollout_path(tmp_path, thread_id(1)), data, compressed=compressed)
+    command = [sys.executable, "-c", _SEARCH, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    found, peak_kib = map(int, result.stdout.split())
+    assert found == 1
+    assert peak_kib < 60 * 1024 < len(data) // 1024
