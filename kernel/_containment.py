@@ -42,6 +42,15 @@ class Scope:
             return "cgroup"
         return "subreaper" if self.guardian is not None else "tag"
 
+    @property
+    def can_prove(self) -> bool:
+        """Tell whether an empty reading proves that nothing is left.
+
+        Only while the guardian lives: nobody leaves the tree of its descendants,
+        but a member can leave its cgroup and clear its environment.
+        """
+        return self.guardian is not None
+
 
 def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
     """Return the run's live processes, in one reading of the kernel."""

@@ -35,6 +35,8 @@ class AttemptEnd:
     :param last_word: the agent's own, from its stream: completed, failed or none.
     :param swept: how many processes outlived the agent.
     :param left: how many are left, read from the kernel after the last signal.
+    :param can_prove: False where a process could be left that nothing shows: without
+        its guardian a run is known by leaf and tag only, and both can be shed.
     """
 
     report: ExitReport
@@ -42,6 +44,7 @@ class AttemptEnd:
     last_word: str
     swept: int
     left: int
+    can_prove: bool
     usage: Usage | None
     peak_memory: int | None
 
@@ -49,7 +52,7 @@ class AttemptEnd:
         """Return the proof, as record and event show it."""
         return {
             "mechanism": self.mechanism,
-            "proven": self.left == 0,
+            "proven": self.left == 0 and self.can_prove,
             "swept": self.swept,
             "left": self.left,
         }
@@ -154,6 +157,7 @@ class Attempt:
         await anyio.to_thread.run_sync(lambda: end(scope, grace=GRACE, patience=PATIENCE))
 
     async def _conclude(self, watch: Watch) -> AttemptEnd:
+        scope = self._possession.scope(guardian_lost=watch.guardian_lost)
         left = await self._read_proof(guardian_lost=watch.guardian_lost)
         self._possession.proven = left == 0
         ended_for = "supervisor-lost" if watch.guardian_lost else watch.state.reason
@@ -161,7 +165,8 @@ class Attempt:
             ended_for = "memory"
         return AttemptEnd(
             report=report_exit(watch.wait_status, ended_for),
-            mechanism=self._possession.scope(guardian_lost=watch.guardian_lost).mechanism,
+            mechanism=scope.mechanism,
+            can_prove=scope.can_prove,
             last_word=self._last_word,
             swept=watch.state.swept or 0,
             left=left,

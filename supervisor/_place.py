@@ -91,7 +91,9 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     thread = _resumable_thread(plan, workdir.path, tell)
     temporary = choose_temporary(plan.request.environ)
     environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
-    plan.run_directory.mkdir(mode=0o700, parents=True)
+    # One at a time: parents made on the way would get the default mode.
+    plan.paths.runs.mkdir(mode=0o700, exist_ok=True)
+    plan.run_directory.mkdir(mode=0o700)
     prune_runs(plan.paths, KEPT_RUNS)
     argv = expand_resume(plan.request.command, plan.agent, thread)
     return Place(workdir, home, routing, environment, argv, thread, temporary, lease)
