@@ -8,6 +8,7 @@ leave out any one of them.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 from collections.abc import Callable, Generator
@@ -105,6 +106,12 @@ class Calls:
     def sync_file(self, fd: int) -> None:
         """Make a file's content durable."""
         os.fsync(fd)
+
+    def sync_filesystem(self, fd: int) -> None:
+        """Make everything on the filesystem of ``fd`` durable with one flush (syncfs(2))."""
+        if ctypes.CDLL(None, use_errno=True).syncfs(fd) == -1:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
 
     def sync_directory(self, path: str) -> None:
         """Make a directory's names durable."""

@@ -20,7 +20,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, cast
 
@@ -185,7 +185,8 @@ def read_entries(path: str) -> list[Entry]:
 
 def encode_entry(entry: Entry) -> bytes:
     """Return the line of an entry."""
-    return json.dumps({"v": _VERSION, **asdict(entry)}).encode() + b"\n"
+    fields = {name: getattr(entry, name) for name in Entry.__slots__}
+    return json.dumps({"v": _VERSION, **fields}).encode() + b"\n"
 
 
 def parse_entries(data: bytes) -> list[Entry]:

@@ -1,0 +1,273 @@
+"""Measure compressing rollouts against the ``zstd`` command, in one run.
+
+    python benchmarks/rollout_compress.py [--scratch DIR] [--small 5000] [--megabytes 1024]
+
+Ours encodes, verifies, makes durable, publishes and retires; the peer is
+``zstd -3 --long=27 --check -T2`` and then ``zstd -t``, each one call over all files,
+which is neither durable nor safe against writers. Figures are medians of several
+rounds, taken in turn on fresh copies. For the thread of repeated pictures the bytes
+are also compared with a frame as codex's own compressor makes it (level 3, default
+window). The corpus is written below the scratch directory, on a filesystem with file
+leases, and removed again. Exit status 1 when a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from codexlab.rollout import (
+    Calls,
+    CompressOptions,
+    Outcome,
+    ThreadLocks,
+    compress,
+    find_places,
+)
+from codexlab.rollout._thread_lease import Coordination
+
+ROUNDS = 3
+WORKERS = 2
+_WORDS = ["the", "error", "of", "function", "returns", "value", "from", "path", "build", "test"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value and its goal; smaller is better."""
+
+    what: str
+    value: float
+    goal: float
+    detail: str
+
+    def __str__(self) -> str:
+        mark = "ok  " if self.value <= self.goal else "MISS"
+        return f"{mark} {self.what:<48} {self.value:8.2f}  goal {self.goal:6.2f}  {self.detail}"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One run over a corpus."""
+
+    seconds: float
+    size: int
+    peak_mb: float = 0.0
+    holds_ms: tuple[float, ...] = ()
+
+
+class Timed(Calls):
+    """The system calls, with the time that codex's coordination lock is held."""
+
+    def __init__(self) -> None:
+        self.holds: list[float] = []
+
+    @contextlib.contextmanager
+    def coordination(self, locks: ThreadLocks) -> Generator[Coordination]:
+        with super().coordination(locks) as held:
+            began = time.perf_counter()
+            yield held
+            self.holds.append(1000 * (time.perf_counter() - began))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"))
+    parser.add_argument("--small", type=int, default=5000)
+    parser.add_argument("--megabytes", type=int, default=1024)
+    options = parser.parse_args()
+    if shutil.which("zstd") is None:
+        print("zstd is not installed: nothing to compare with", file=sys.stderr)
+        return 1
+    base = Path(tempfile.mkdtemp(prefix="codexlab-bench-", dir=options.scratch))
+    try:
+        figures = [
+            *measure_large(base / "large", options.megabytes),
+            *measure_small(base / "small", options.small),
+        ]
+    finally:
+        shutil.rmtree(base)
+    for figure in figures:
+        print(figure)
+    return any(figure.value > figure.goal for figure in figures)
+
+
+def measure_large(base: Path, megabytes: int) -> Iterator[Figure]:
+    corpus = base / "corpus"
+    make_large(corpus, megabytes << 20)
+    ours, theirs = rounds(base, corpus)
+    yield from ratios("large", ours, theirs, 1.0)
+    yield Figure("large: peak memory, MB", max(r.peak_mb for r in ours), 350, "")
+    codex = codex_size(corpus, ".pictures")
+    pictures = next(size for name, size in packed_sizes(base, corpus) if ".pictures" in name)
+    yield Figure("pictures: bytes against codex's own", pictures / codex, 0.05, f"{codex >> 20} MB")
+
+
+def measure_small(base: Path, count: int) -> Iterator[Figure]:
+    corpus = base / "corpus"
+    make_small(corpus, count)
+    ours, theirs = rounds(base, corpus)
+    yield from ratios(f"{count} small", ours, theirs, 2.0)
+    holds = [hold for each in ours for hold in each.holds_ms]
+    detail = f"most {max(holds):.1f}, {len(holds)} times"
+    yield Figure("coordination held, median ms", statistics.median(holds), 5.0, detail)
+
+
+def ratios(what: str, ours: list[Round], theirs: list[Round], goal: float) -> Iterator[Figure]:
+    mine = statistics.median(each.seconds for each in ours)
+    peer = statistics.median(each.seconds for each in theirs)
+    yield Figure(f"{what}: time against zstd", mine / peer, goal, f"{mine:.2f} s, {peer:.2f} s")
+    detail = f"{ours[0].size >> 10} KiB, {theirs[0].size >> 10} KiB"
+    yield Figure(f"{what}: bytes against zstd", ours[0].size / theirs[0].size, 1.0, detail)
+
+
+def rounds(base: Path, corpus: Path) -> tuple[list[Round], list[Round]]:
+    ours: list[Round] = []
+    theirs: list[Round] = []
+    for number in range(ROUNDS):
+        order = [(ours, run_ours), (theirs, run_zstd)]
+        for results, run in order if number % 2 else reversed(order):
+            results.append(on_copy(base, corpus, run))
+    return ours, theirs
+
+
+def on_copy(base: Path, corpus: Path, run: Callable[[Path], Round]) -> Round:
+    home = base / "home"
+    subprocess.run(["cp", "-a", corpus, home], check=True)
+    os.sync()
+    time.sleep(0.1)  # what changed within the kernel's last tick is refused
+    try:
+        return run(home)
+    finally:
+        shutil.rmtree(home)
+
+
+def run_ours(home: Path) -> Round:
+    """Compress in a process of its own, whose peak memory the kernel counts."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(send, json.dumps(_compress_all(home)).encode())
+        os._exit(0)
+    os.close(send)
+    with open(receive) as answer:
+        seconds, holds = json.load(answer)
+    _, status, usage = os.wait4(child, 0)
+    assert status == 0
+    return Round(seconds, size_of(home, ".zst"), usage.ru_maxrss / 1024, tuple(holds))
+
+
+def _compress_all(home: Path) -> tuple[float, list[float]]:
+    places = find_places(home)
+    paths = sorted(home.glob("sessions/*/*/*/rollout-*.jsonl"))
+    calls = Timed()
+    began = time.perf_counter()
+    subjects = (places.subject(str(path)) for path in paths)
+    for result in compress(places, subjects, CompressOptions(workers=WORKERS), calls):
+        assert result.outcome is Outcome.COMPRESSED, result
+    return time.perf_counter() - began, calls.holds[:1000]
+
+
+def run_zstd(home: Path) -> Round:
+    paths = sorted(map(str, home.glob("sessions/*/*/*/rollout-*.jsonl")))
+    began = time.perf_counter()
+    zstd("-3", "--long=27", "--check", "-T2", paths=paths)
+    zstd("-t", "--long=27", paths=[f"{path}.zst" for path in paths])
+    return Round(time.perf_counter() - began, size_of(home, ".zst"))
+
+
+def zstd(*options: str, paths: list[str]) -> None:
+    subprocess.run(["zstd", "-q", *options, *paths], check=True)
+
+
+def size_of(home: Path, suffix: str) -> int:
+    return sum(path.stat().st_size for path in home.rglob(f"*{suffix}"))
+
+
+def codex_size(corpus: Path, mark: str) -> int:
+    """Return the bytes of a frame as codex makes it, of the rollout that is marked."""
+    (path,) = (p for p in corpus.rglob("rollout-*.jsonl") if is_marked(p, mark))
+    done = subprocess.run(["zstd", "-q", "-3", "--no-check", "-c", path], stdout=subprocess.PIPE)
+    return len(done.stdout)
+
+
+def packed_sizes(base: Path, corpus: Path) -> list[tuple[str, int]]:
+    """Compress once more and return each rollout's mark and frame size."""
+    sizes: list[tuple[str, int]] = []
+
+    def run(home: Path) -> Round:
+        _compress_all(home)
+        for path in sorted(corpus.rglob("rollout-*.jsonl")):
+            frame = home / path.relative_to(corpus).with_name(path.name + ".zst")
+            mark = ".pictures" if is_marked(path, ".pictures") else ""
+            sizes.append((mark, frame.stat().st_size))
+        return Round(0, 0)
+
+    on_copy(base, corpus, run)
+    return sizes
+
+
+def is_marked(path: Path, mark: str) -> bool:
+    with path.open("rb") as file:
+        return mark.encode() in file.readline()
+
+
+def rollout(home: Path, number: int, mark: str = "") -> Path:
+    thread = uuid.UUID(int=(0x019C << 112) | (7 << 76) | (8 << 60) | number)
+    path = home / "sessions/2025/01/03" / f"rollout-2025-01-03T12-00-00-{thread}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    meta = {"id": str(thread), "cwd": f"/src/app{mark}", "cli_version": "0.169.0"}
+    path.write_bytes(record("session_meta", meta))
+    return path
+
+
+def record(kind: str, payload: Mapping[str, object]) -> bytes:
+    line = {"timestamp": "2025-01-03T12:00:00.000Z", "type": kind, "payload": payload}
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def make_small(home: Path, count: int) -> None:
+    dice = random.Random(1)
+    for number in range(count):
+        with rollout(home, number).open("ab") as file:
+            for _ in range(dice.randint(5, 60)):
+                file.write(record("response_item", {"type": "message", "text": words(dice, 40)}))
+
+
+def make_large(home: Path, size: int) -> None:
+    """One thread of pictures that return, three of command output."""
+    dice = random.Random(2)
+    pictures = [base64.b64encode(dice.randbytes(3 << 20)).decode() for _ in range(5)]
+    with rollout(home, 0, ".pictures").open("ab") as file:
+        while file.tell() < size:
+            text = {"text": words(dice, 300), "image_url": dice.choice(pictures)}
+            file.write(record("response_item", {"type": "message", **text}))
+    for number in range(1, 4):
+        with rollout(home, number).open("ab") as file:
+            while file.tell() < size // 10:
+                output: dict[str, object] = {
+                    "type": "function_call_output",
+                    "output": words(dice, 2000),
+                }
+                file.write(record("response_item", output))
+
+
+def words(dice: random.Random, count: int) -> str:
+    return " ".join(f"{word}{dice.randrange(50)}" for word in dice.choices(_WORDS, k=count))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
