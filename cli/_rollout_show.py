@@ -10,18 +10,22 @@ from typing import Any
 
 import click
 
+from ..kernel import CallerError
 from ..rollout import (
     CONVERSATION,
     ConversationLine,
+    Filters,
     LogicalRollout,
     Role,
     RolloutSnapshot,
+    list_rollouts,
     open_snapshot,
     read_conversation,
     read_head,
     resolve_rollout,
     thread_names,
 )
+from ._issue_threads import threads_by_issue, workspaces_root
 from ._rollout_options import home_option, json_option
 from ._terminal import neutral, one_line, size_text
 
@@ -36,21 +40,28 @@ _STYLES = {
 
 
 @click.command()
-@click.argument("thread")
+@click.argument("thread", required=False)
 @home_option
+@click.option("--issue", metavar="ISSUE", help="Instead of THREAD: this issue's newest.")
 @click.option("--full", is_flag=True, help="Do not fold what tools were given and gave.")
 @click.option("--everything", is_flag=True, help="Also instructions, metadata and events.")
 @click.option("--pager/--no-pager", default=None, help="[default: when stdout is a terminal]")
 @json_option
 def show(
-    thread: str, home: str, full: bool, everything: bool, pager: bool | None, as_json: bool
+    thread: str | None,
+    home: str,
+    issue: str | None,
+    full: bool,
+    everything: bool,
+    pager: bool | None,
+    as_json: bool,
 ) -> None:
     """Show the conversation of THREAD: an id, its beginning, or a path; either form.
 
     Control characters in it are shown, never obeyed. With --json, one object for
     each entry, unfolded.
     """
-    rollout = resolve_rollout(home, thread)
+    rollout = _chosen(home, thread, issue)
     roles = frozenset(Role) if everything else CONVERSATION
     with open_snapshot(rollout.path) as snapshot:
         lines = read_conversation(snapshot, roles)
@@ -58,6 +69,33 @@ def show(
             _write_json(lines)
         else:
             _write_text(snapshot, rollout, home, lines, full=full, pager=pager)
+
+
+def _chosen(home: str, thread: str | None, issue: str | None) -> LogicalRollout:
+    if (thread is None) == (issue is None):
+        raise click.UsageError("give a THREAD, or --issue")
+    if thread is not None:
+        return resolve_rollout(home, thread)
+    known = [name for name, of in threads_by_issue().items() if of == issue]
+    page = list_rollouts(home, Filters(threads=frozenset(known)), limit=1)
+    if not page.entries:
+        raise NoThreadOfIssueError(issue or "", home)
+    return page.entries[0].rollout
+
+
+class NoThreadOfIssueError(CallerError):
+    """No rollout of a home belongs to an issue.
+
+    :param issue: as asked for.
+    :param home: where it was looked for.
+    """
+
+    def __init__(self, issue: str, home: str) -> None:
+        self.issue, self.home = issue, home
+        super().__init__(
+            f"no rollout of issue {issue!r} in {home}: no workspace of it below"
+            f" {workspaces_root()} recorded a thread that is there"
+        )
 
 
 def _write_json(lines: Iterable[ConversationLine]) -> None:

@@ -100,7 +100,7 @@ def _numbers(usage: Usage) -> dict[str, int]:
 def _write_text(usage: StoreStats, tried: Trial, top: int) -> None:
     total = usage.total
     click.echo(
-        f"{total.rollouts} rollouts, {size_text(total.total_bytes)}:"
+        f"{_count(total.rollouts)}, {size_text(total.total_bytes)}:"
         f" {size_text(total.plain_bytes)} plain in {total.plain} files,"
         f" {size_text(total.compressed_bytes)} compressed; {size_text(total.disk_bytes)} on disk"
     )
@@ -129,8 +129,13 @@ def _write_part(title: str, parts: dict[str, Usage], names: list[str]) -> None:
     for name, label in zip(names, labels, strict=True):
         part = parts[name]
         bar = bar_text(part.total_bytes / most, _BAR)
-        number = f"{part.rollouts} rollout{'' if part.rollouts == 1 else 's'}"
-        click.echo(f"  {fit(label, width)}  {size_text(part.total_bytes):>8}  {bar}  {number}")
+        click.echo(
+            f"  {fit(label, width)}  {size_text(part.total_bytes):>8}  {bar}  {_count(part.rollouts)}"
+        )
+
+
+def _count(number: int) -> str:
+    return f"{number} rollout" if number == 1 else f"{number} rollouts"
 
 
 def bar_text(share: float, width: int) -> str:

@@ -87,6 +87,10 @@ def test_list_by_issue_knows_the_threads_of_its_workspaces(
         (thread_id(2), "ISSUE 7")
     ]
     assert json.loads(run("list", "--json", "--issue", "8").stdout)["rollouts"] == []
+    assert run("show", "--issue", "ISSUE 7").stdout.startswith(thread_id(2))
+    assert run("stats", "--issue", "ISSUE 7").stdout.startswith("1 rollout,")
+    nothing = run("show", "--issue", "8")
+    assert (nothing.returncode, nothing.stderr.count("\n")) == (125, 1)
 
 
 def _control_of(root: Path, project: str, issue: str, agent: str) -> Path:
@@ -202,6 +206,7 @@ def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run)
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
+        (["show"], "give a THREAD, or --issue"),
         (["show", "no-such-thread"], "no rollout of 'no-such-thread'"),
         (["show", "/nowhere/at/all"], "no rollout of '/nowhere/at/all'"),
         (["show", "019c1a2b"], "beginning of 2 thread ids"),
