@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -33,6 +34,12 @@ def drop_registration(repo: Path, workdir: Path) -> set[str]:
     except FileNotFoundError:
         pass
     return branches
+
+
+def drop_ref_lock(repo: Path, branch: str) -> None:
+    """Remove what a git of ours leaves that is killed at work on our own branch."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(repo / f"refs/heads/{branch}.lock")
 
 
 def lock_reason(workdir: Path) -> str:

@@ -20,10 +20,11 @@ from ._claim import Claim
 from ._dirs import directory, kind_of, lstat_at
 from ._errors import BranchTaken, GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
+from ._kept_branches import is_remembered
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan
 from ._provenance import Provenance, WorkdirKind
-from ._registration import drop_registration, lock_reason
+from ._registration import drop_ref_lock, drop_registration, lock_reason
 from ._repository import repository_lock
 from ._start import inspect_start, resolve_ref
 from ._tree import remove_tree
@@ -155,6 +156,8 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         _undo(root_fd, claim, stored)
         base = plan.base if plan.url is None else _fetched(repo, plan.url, plan.base_name, claim)
         known = drop_registration(repo, plan.path)
+        if is_remembered(repo, branch, claim.paths.root, claim.state_dir):
+            known.add(branch)
         tip = _check_branch(repo, branch, stored, known)
         preparing = replace(
             stored,
@@ -196,8 +199,8 @@ def _add_worktree(repo: Path, path: Path, arguments: tuple[str, ...], fds: tuple
 def _check_branch(repo: Path, branch: str, stored: Provenance, known: set[str]) -> str | None:
     """Return where our branch is, None when it is to be made; refuse what is in the way.
 
-    :param known: branches that entries of our own path were on: ours, even where the
-        whole workspace was deleted by hand.
+    :param known: branches that are ours although no record here says so: the whole
+        workspace was deleted by hand, or removed while its branch had to stay.
     """
     parts = branch.split("/")
     for count in range(1, len(parts)):
@@ -206,19 +209,13 @@ def _check_branch(repo: Path, branch: str, stored: Provenance, known: set[str]) 
             raise BranchTaken(repo, branch, f"a branch named {parent} exists")
     found = resolve_ref(repo, f"refs/heads/{branch}")
     ours = stored.branch == branch and stored.repo == str(repo)
-    if ours and stored.state == "preparing":
-        _drop_ref_lock(repo, branch)
+    if (ours and stored.state == "preparing") or branch in known:
+        drop_ref_lock(repo, branch)
     if found is None:
         return None
     if branch in known or (ours and (stored.state == "ready" or found == stored.tip)):
         return found
     raise BranchTaken(repo, branch, f"exists (at {found[:12]})")
-
-
-def _drop_ref_lock(repo: Path, branch: str) -> None:
-    """Remove what a git of ours leaves that is killed while making our own branch."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(repo / f"refs/heads/{branch}.lock")
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
@@ -238,7 +235,7 @@ def _take_back(
 ) -> None:
     drop_registration(repo, claim.paths.workdir)
     branch = str(preparing.branch)
-    _drop_ref_lock(repo, branch)
+    drop_ref_lock(repo, branch)
     if made:
         # Only while it still is where we made it, compared by git in one step.
         ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", str(preparing.tip))

@@ -101,6 +101,7 @@ def test_force_deletes_the_directory_and_keeps_the_branch_with_its_commits(
     done = remove_workspace(paths, KEY, force=True)
     assert done.branch is None
     assert git(repo, "show", "codexlab/123/codex:new.txt") == "x"
+    assert (worked(paths, repo).path / "new.txt").read_text() == "x"
 
 
 def test_pushed_commits_may_go(paths: WorkspacePaths, repo: Path, tmp_path: Path, git: Git) -> None:

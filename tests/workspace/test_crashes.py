@@ -32,6 +32,7 @@ from codexlab.workspace import (
     locate_workspace,
     prepare_workdir,
 )
+from codexlab.workspace.upkeep import empty_trash
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -57,6 +58,28 @@ w.prepare_workdir(claim, plan)
 for name in ("one", "two"):
     (paths.codex_home / f"sessions/{name}.jsonl").write_text(name)
 w.heal_codex_home(paths, base / "home", writable_roots=["/cache"])
+claim.release()
+"""
+REMOVE = """
+import os, sys
+from pathlib import Path
+import codexlab.workspace as w
+from codexlab.workspace.upkeep import remove_workspace
+key = w.WorkspaceKey("shop", "123", "codex")
+paths = w.locate_workspace(Path(sys.argv[1]) / "workspaces", key)
+os.path.exists("/the/launch/begins/here")
+remove_workspace(paths, key)
+"""
+MERGE = """
+import os, sys
+from pathlib import Path
+import codexlab.workspace as w
+base = Path(sys.argv[1])
+key = w.WorkspaceKey("shop", "123", "codex")
+paths = w.locate_workspace(base / "workspaces", key)
+os.path.exists("/the/launch/begins/here")
+claim = w.claim_workspace(paths, key)
+w.mend_codex_home(paths, base / "home", merge=True)
 claim.release()
 """
 GIT = """#!/bin/sh
@@ -106,8 +129,8 @@ def fresh(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[[], Place]
     return make
 
 
-def launch(place: Place, *before: str, **environ: str) -> int:
-    command = [*before, sys.executable, "-c", LAUNCH, str(place.base), str(place.repo)]
+def launch(place: Place, *before: str, code: str = LAUNCH, **environ: str) -> int:
+    command = [*before, sys.executable, "-c", code, str(place.base), str(place.repo)]
     done = subprocess.run(
         command, env={**os.environ, **environ}, capture_output=True, check=False, timeout=60
     )
@@ -181,6 +204,72 @@ def test_killed_at_every_step_of_ours_the_next_launch_is_whole(
         killed += launch(place, *strace, inject) == -9
         check(place, git, (call, count))
     assert killed > len(points) // STRIDE * 0.9
+
+
+def test_killed_at_every_step_of_a_removal_the_workspace_is_whole_or_gone(
+    fresh: Callable[[], Place], tmp_path: Path, git: Callable[..., str]
+) -> None:
+    trace = tmp_path / "trace"
+    place = fresh()
+    assert launch(place) == 0
+    strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", str(trace), "-e")
+    assert launch(place, *strace, f"trace={CHANGING},stat,newfstatat", code=REMOVE) == 0
+    points = list(steps(trace))
+    assert len(points) > 30
+    for call, count in points[::STRIDE]:
+        place = fresh()
+        launch(place)
+        inject = f"inject={call}:signal=KILL:when={count}"
+        launch(place, *strace, inject, code=REMOVE)
+        wait_until_dead_processes_let_go(place.paths)
+        where = (call, count)
+        assert (place.home / "sessions/one.jsonl").read_text() == "one", where
+        if place.paths.root.exists():
+            assert git(place.paths.workdir, "status", "--porcelain") == "", where
+            assert launch_again(place) == "worktree", where
+        empty_trash(place.paths.base)
+        trash = place.paths.base / ".trash"
+        assert not trash.exists() or list(trash.iterdir()) == [], where
+        registered = git(place.repo, "worktree", "list").count("codexlab/123/codex")
+        assert registered == place.paths.root.exists(), where
+        assert launch_again(place) == "worktree", where
+        assert git(place.repo, "worktree", "list").count("codexlab/123/codex") == 1, where
+
+
+def test_killed_at_every_step_of_a_merge_the_config_is_one_or_the_other(
+    fresh: Callable[[], Place], tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+
+    def edited() -> Place:
+        place = fresh()
+        assert launch(place) == 0
+        config = place.paths.codex_home / "config.toml"
+        config.write_text(config.read_text() + "[tui]\nx = 1 # mine\n")
+        (place.home / "config.toml").write_text('model = "newer"\n')
+        return place
+
+    place = edited()
+    strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", str(trace), "-e")
+    assert launch(place, *strace, f"trace={CHANGING},stat,newfstatat", code=MERGE) == 0
+    points = list(steps(trace))
+    assert len(points) > 10
+    for call, count in points[::STRIDE]:
+        place = edited()
+        launch(place, *strace, f"inject={call}:signal=KILL:when={count}", code=MERGE)
+        wait_until_dead_processes_let_go(place.paths)
+        assert launch(place, code=MERGE) == 0
+        text = (place.paths.codex_home / "config.toml").read_text()
+        assert "x = 1 # mine" in text, (call, count)
+        assert tomllib.loads(text)["model"] == "newer", (call, count)
+        assert tomllib.loads(text)["sandbox_workspace_write"]["network_access"] is True
+
+
+def launch_again(place: Place) -> str:
+    claim = claim_workspace(place.paths, KEY)
+    workdir = prepare_workdir(claim, choose_workdir(inspect_start(place.repo), place.paths))
+    claim.release()
+    return workdir.kind
 
 
 @pytest.mark.parametrize("survivor", ["launch", "nobody"])

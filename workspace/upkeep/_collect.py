@@ -22,10 +22,11 @@ from .._dirs import directory, open_below, read_small
 from .._errors import ForeignWorkspace, operator_errors
 from .._git import ask_git
 from .._home_config import recorded_shared_home
+from .._kept_branches import remember_branch
 from .._owner import DamagedRecord
 from .._paths import CONTROL, WorkspaceKey, WorkspacePaths
 from .._provenance import Provenance, parse_provenance
-from .._registration import drop_registration
+from .._registration import drop_ref_lock, drop_registration
 from .._repository import repository_lock
 from .._start import read_head, resolve_ref
 from .._state_dir import state_directory
@@ -131,7 +132,7 @@ def _remove(claim: Claim) -> str | None:
         with _repository(provenance, claim.state_dir), operator_errors(paths.root):
             with directory(paths.base, *paths.names[:2]) as issue_fd:
                 rename_noreplace(paths.names[2], name, source_fd=issue_fd, target_fd=trash_fd)
-            branch = _unregister(provenance)
+            branch = _unregister(provenance, claim.state_dir)
         _delete(trash_fd, name, paths.base / TRASH / name)
     finally:
         os.close(trash_fd)
@@ -143,7 +144,7 @@ def _finish(trash_fd: int, name: str, place: Path, state_dir: Path) -> None:
     provenance = _read_provenance(place)
     if provenance is not None:
         with _repository(provenance, state_dir):
-            _unregister(provenance)
+            _unregister(provenance, state_dir)
     _delete(trash_fd, name, place)
 
 
@@ -156,20 +157,32 @@ def _delete(trash_fd: int, name: str, place: Path) -> None:
         remove_tree(name, trash_fd)
 
 
-def _unregister(provenance: Provenance) -> str | None:
-    """Drop the worktree's entry, and its branch where that loses no commit."""
+def _unregister(provenance: Provenance, state_dir: Path) -> str | None:
+    """Drop the worktree's entry, and its branch where that loses no commit.
+
+    The branch goes first: an entry of ours without a branch is finished by whoever
+    comes next, a branch without an entry would look like somebody else's.
+    """
     if provenance.repo is None or provenance.removed_from is None:
         return None
-    repo, workdir = Path(provenance.repo), Path(provenance.removed_from) / "workdir"
-    if not repo.is_dir() or os.path.lexists(workdir):
+    repo, root = Path(provenance.repo), Path(provenance.removed_from)
+    if not repo.is_dir() or os.path.lexists(root / "workdir"):
         return None  # a new workspace of that name has taken the entry over
-    drop_registration(repo, workdir)
-    branch = provenance.branch
+    deleted = _drop_branch(repo, provenance.branch, root, state_dir)
+    drop_registration(repo, root / "workdir")
+    return deleted
+
+
+def _drop_branch(repo: Path, branch: str | None, root: Path, state_dir: Path) -> str | None:
     tip = resolve_ref(repo, f"refs/heads/{branch}") if branch is not None else None
-    if branch is None or tip is None or not _is_kept_elsewhere(repo, branch, tip):
+    if branch is None or tip is None:
         return None
-    answer = ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", tip)
-    return branch if answer.status == 0 else None
+    if _is_kept_elsewhere(repo, branch, tip):
+        drop_ref_lock(repo, branch)
+        if ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", tip).status == 0:
+            return branch
+    remember_branch(repo, branch, root, state_dir)
+    return None
 
 
 def _is_kept_elsewhere(repo: Path, branch: str, tip: str) -> bool:
