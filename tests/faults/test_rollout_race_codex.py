@@ -10,10 +10,12 @@ import os
 import random
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
+from support import rollout_files as files
 from support.marks import both_codex
 from support.model_server import ModelFactory, ModelServer, say
 from support.real_codex import Codex
@@ -22,7 +24,15 @@ from support.rollout_writers import come_to_rest, left_over, logical
 from support.rollouts import rollout_of
 
 from codexlab.kernel import CodexlabError
-from codexlab.rollout import SettleOptions, Subject, compress, find_places, materialize, recover
+from codexlab.rollout import (
+    Places,
+    SettleOptions,
+    Subject,
+    compress,
+    find_places,
+    materialize,
+    recover,
+)
 
 ROUNDS = int(os.environ.get("CODEXLAB_RACE_RESUMES", "12"))
 
@@ -122,3 +132,55 @@ def _ask(run: Run, codex: Codex, subject: Subject, number: int) -> bool:
         except CodexlabError:
             return False
     return run("resume", thread, f"question {number}").returncode == 0
+
+
+def test_codex_own_compressor_at_work_beside_ours_loses_nothing(
+    run: Run, shared_home: Path
+) -> None:
+    """Both encode the same cold rollouts at the same time; each may win some."""
+    config = shared_home / "config.toml"
+    switch = "[features]\nlocal_thread_store_compression = true"
+    config.write_text(config.read_text().replace("[features]", switch))
+    places = find_places(shared_home)
+    rollouts = {places.subject(str(path)): data for path, data in _cold_rollouts(shared_home, 60)}
+    winners: set[bool] = set()
+    for seed in range(3):
+        (shared_home / ".tmp" / "rollout-compression.lock").unlink(missing_ok=True)
+        ours = threading.Thread(
+            target=lambda: list(compress(places, rollouts, calls=Slow(random.Random(seed))))  # noqa: B023
+        )
+        ours.start()
+        assert run(f"question {seed}").returncode == 0
+        ours.join()
+        come_to_rest(places)
+        for subject, data in rollouts.items():
+            assert logical(subject) == data
+            winners.add(_has_checksum(subject))
+            _make_cold(places, subject)
+    assert left_over(places) == []
+    assert True in winners
+
+
+def _cold_rollouts(home: Path, count: int) -> Iterator[tuple[Path, bytes]]:
+    for number in range(count):
+        thread = files.thread_id(number)
+        text = os.urandom(64 << 10).hex()
+        data = files.lines(files.meta(thread), files.message("user", text))
+        path = files.write(files.rollout_path(home, thread), data)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        yield path, data
+
+
+def _has_checksum(subject: Subject) -> bool:
+    """Ours has one; codex's has none."""
+    try:
+        frame = Path(subject.compressed).read_bytes()
+    except FileNotFoundError:
+        return False
+    return bool(zstandard.get_frame_parameters(frame).has_checksum)
+
+
+def _make_cold(places: Places, subject: Subject) -> None:
+    with places.locks.lease(subject.thread) as lease:
+        materialize(places, subject, lease)
+    os.utime(subject.plain, (1_700_000_000, 1_700_000_000))
