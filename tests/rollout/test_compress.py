@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from codexlab.rollout import (
     Subject,
     compress,
     find_places,
+    materialize,
     settle,
 )
 from codexlab.rollout._encode import EncodingError, encode, window_log
@@ -266,3 +268,35 @@ def test_many_small_files_each_become_their_own_frame(home: Path, places: Places
     assert left_over(places) == []
     for number, subject in enumerate(subjects):
         assert logical(subject) == files.lines(files.meta(files.thread_id(number)))
+
+
+@pytest.fixture
+def other_filesystem(tmp_path: Path) -> Iterator[Path]:
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second filesystem to write to")
+    with tempfile.TemporaryDirectory(dir=memory, prefix="codexlab-test-") as directory:
+        yield Path(directory)
+
+
+def test_a_store_across_two_filesystems_compresses_settles_and_takes_late_lines_back(
+    home: Path, other_filesystem: Path
+) -> None:
+    home.mkdir()
+    (home / "archived_sessions").symlink_to(other_filesystem)
+    (home / "sessions").mkdir()
+    places = find_places(home)
+    path = old(files.write(files.rollout_path(home, THREAD, archived=True), DATA))
+    subject = places.subject(str(path))
+    for late in (b"", b'{"late":1}\n'):
+        assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
+        (kept,) = (entry for entry in other_filesystem.iterdir() if entry.name.startswith("."))
+        with kept.open("ab") as file:
+            file.write(late)
+        come_to_rest(places)
+        assert left_over(places) == []
+        assert logical(subject) == DATA + late
+        if not late:
+            with places.locks.lease(THREAD) as lease:
+                materialize(places, subject, lease)
+            old(path)

@@ -1,0 +1,118 @@
+"""Without root, without rights, without space: one file fails, and stays whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import rollout_files as files
+from support.rollout_writers import left_over, logical
+from support.unprivileged import Unprivileged, give
+
+from codexlab.rollout import Outcome, compress, find_places
+
+THREAD = files.thread_id(1)
+DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
+_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+SWEEP = ["rollout", "sweep", "--cold-age", "0s", "--grace", "0s", "--json"]
+
+
+@pytest.fixture
+def home(as_nobody: Unprivileged) -> Path:
+    home = as_nobody.home / ".codex"
+    home.mkdir(mode=0o700)
+    return give(home)
+
+
+@pytest.fixture
+def plain(home: Path) -> Path:
+    path = files.write(files.rollout_path(home, THREAD), DATA)
+    for part in (path, *path.parents):
+        if part == home:
+            break
+        give(part)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    wait_one_tick(path, home.parent / "tick")
+    return path
+
+
+def wait_one_tick(path: Path, probe: Path) -> None:
+    while True:
+        probe.touch()
+        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
+            return
+
+
+def sweep(who: Unprivileged) -> tuple[int, list[dict[str, Any]]]:
+    done = who.run([sys.executable, _PROGRAM, *SWEEP])
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_an_ordinary_user_compresses_and_settles_its_own(
+    as_nobody: Unprivileged, plain: Path, home: Path
+) -> None:
+    status, results = sweep(as_nobody)
+    assert status == 0
+    assert [result.get("outcome") for result in results] == ["compressed", "settled", None]
+    places = find_places(home)
+    assert logical(places.subject(str(plain))) == DATA
+    assert left_over(places) == []
+    frame = plain.with_name(plain.name + ".zst").stat()
+    assert (frame.st_uid, frame.st_mtime) == (home.stat().st_uid, 1_700_000_000)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_another_users_file_is_left_to_its_owner(as_nobody: Unprivileged, plain: Path) -> None:
+    os.chown(plain, 0, 0)
+    plain.chmod(0o644)
+    wait_one_tick(plain, plain.parents[5] / "tick")
+    status, results = sweep(as_nobody)
+    assert status == 0
+    assert results[0]["reason"] == "it belongs to another user"
+    assert plain.read_bytes() == DATA
+
+
+def test_a_directory_that_became_read_only_fails_its_files_alone(
+    as_nobody: Unprivileged, plain: Path
+) -> None:
+    plain.parent.chmod(0o555)
+    status, results = sweep(as_nobody)
+    assert status == 125
+    assert results[0]["outcome"] == "failed"
+    assert "Permission denied" in results[0]["reason"]
+    assert os.listdir(plain.parent) == [plain.name]
+
+
+@contextlib.contextmanager
+def little_space(most: int) -> Generator[None]:
+    """No file of this process may grow beyond so many bytes: a real error of write(2)."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_frame_that_cannot_be_written_fails_one_file_and_the_next_goes_on(
+    tmp_path: Path,
+) -> None:
+    places = find_places(tmp_path)
+    large, small = (files.rollout_path(tmp_path, files.thread_id(n)) for n in (1, 2))
+    noise = files.message("user", os.urandom(20_000).hex())
+    files.write(large, files.lines(files.meta(files.thread_id(1)), noise))
+    files.write(small, DATA)
+    wait_one_tick(small, tmp_path / "tick")
+    subjects = [places.subject(str(path)) for path in (large, small)]
+    with little_space(4096):
+        results = list(compress(places, subjects))
+    assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.COMPRESSED]
+    assert "File too large" in results[0].reason
+    assert sorted(os.listdir(large.parent)) == sorted([large.name, small.name + ".zst"])
