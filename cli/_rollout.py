@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 import click
@@ -37,3 +38,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup)
 def rollout() -> None:
     """Transcripts: list, show, search, compress, verify; plain and compressed alike."""
+    # What people and agents wrote need not fit the terminal's encoding.
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,9 +120,15 @@ def search_rollouts(
         return
     import multiprocessing
 
-    with multiprocessing.get_context("fork").Pool(min(processes, len(jobs))) as pool:
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(min(processes, len(jobs)), _leave_interrupts_to_parent) as pool:
         for results in pool.imap(_run, jobs):
             yield from results
+
+
+def _leave_interrupts_to_parent() -> None:
+    # A terminal interrupts the whole group; the parent then ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _tasks(found: list[LogicalRollout], query: Query, ripgrep: str | None) -> Iterator[_Task]:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +203,53 @@ def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run)
     assert one.stdout.split() == [thread_id(number) for number in reversed(range(20))]
     assert two.stdout == one.stdout
     assert two.stderr == ""
+
+
+def test_an_interrupt_ends_all_processes_quietly(home: Path, clean_environ: dict[str, str]) -> None:
+    # A line without end keeps a worker busy until it is interrupted.
+    for number in range(2):
+        path = _make(home, number)
+        with path.open("ab") as file:
+            file.truncate(1 << 40)
+    command = [_PROGRAM, "rollout", "search", "needle", "--no-rg", "-j", "2"]
+    environ = clean_environ | {"CODEX_HOME": str(home)}
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
+    ) as child:
+        _wait_for_children(child.pid, 2)
+        os.killpg(child.pid, signal.SIGINT)
+        output, errors = child.communicate(timeout=30)
+    assert (child.returncode, output, errors.strip()) == (130, b"", b"")
+
+
+def _wait_for_children(pid: int, count: int) -> None:
+    """Wait until so many workers exist and have begun to read."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        workers = children.read_text().split() if children.exists() else []
+        if sum(_is_reading(worker) for worker in workers) == count:
+            return
+        os.sched_yield()
+    pytest.fail("the workers did not start")
+
+
+def _is_reading(worker: str) -> bool:
+    try:
+        return any(
+            os.readlink(entry).endswith(".jsonl") for entry in Path(f"/proc/{worker}/fd").iterdir()
+        )
+    except FileNotFoundError:
+        return False
+
+
+def test_text_that_the_output_cannot_encode_is_replaced(home: Path, run: Run) -> None:
+    _make(home, 1, message("user", "größer ▸ needle"))
+    command = [_PROGRAM, "rollout", "search", "needle"]
+    environ = {**os.environ, "CODEX_HOME": str(home), "PYTHONIOENCODING": "latin-1"}
+    result = subprocess.run(command, env=environ, capture_output=True, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert "größer ? needle".encode("latin-1") in result.stdout
 
 
 @pytest.mark.parametrize(
