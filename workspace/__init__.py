@@ -20,6 +20,7 @@ A launch calls, in this order and from one thread::
     _plan           which directory the agent will work in
     _workdir        make it, or take it up again
     _home           heal a codex-home (_links, _stores, _config, _home_config, _state_seed)
+    _expose         one thread of the shared store in a home with its own
     _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs
     _git_state      what a run did
@@ -40,6 +41,7 @@ from ._errors import (
     WorkdirRefused,
     WorkspaceBusy,
 )
+from ._expose import expose_rollout
 from ._git_state import GitState, git_state
 from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
 from ._home_report import HealReport
@@ -87,6 +89,7 @@ __all__ = [
     "default_project",
     "directory_name",
     "encode_owner",
+    "expose_rollout",
     "forget_thread",
     "git_state",
     "git_write_for",

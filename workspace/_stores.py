@@ -115,9 +115,21 @@ def _merge(source_fd: int, target_fd: int, where: str) -> tuple[int, int]:
             moved, left = moved + counts[0], left + counts[1]
         elif stat.S_ISREG(status.st_mode) and _move(name, source_fd, target_fd):
             moved += 1
+        elif _leads_there(name, source_fd, target_fd):
+            os.unlink(name, dir_fd=source_fd)
         else:
             left += 1
     return moved, left
+
+
+def _leads_there(name: str, source_fd: int, target_fd: int) -> bool:
+    """Tell whether a name is a link to the very file it would become."""
+    try:
+        ours, theirs = (os.stat(name, dir_fd=fd) for fd in (source_fd, target_fd))
+    except OSError:
+        return False
+    link = stat.S_ISLNK(os.stat(name, dir_fd=source_fd, follow_symlinks=False).st_mode)
+    return link and (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino)
 
 
 def _merge_directory(name: str, source_fd: int, target_fd: int, where: str) -> tuple[int, int]:
