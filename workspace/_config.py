@@ -101,12 +101,28 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
     for section in (_SANDBOX, _SHELL):
         for key, value in wanted.get(section, {}).items():
             if values.get(section, {}).get(key) != value:
-                _in_table(document, section)[key] = value
+                _put(_in_table(document, section), key, value)
     result = tomlkit.dumps(document)
     if _loads(result) != wanted:
         message = "the edited file does not say what it should"
         raise ValueError(message)
     return result
+
+
+def _put(table: MutableMapping[str, Any], key: str, value: object) -> None:
+    """Set a key; a list is changed entry by entry, so that comments in it stay."""
+    existing = table.get(key)
+    if not isinstance(existing, list) or not isinstance(value, list):
+        table[key] = value
+        return
+    array, wanted = cast("list[object]", existing), cast("list[object]", value)
+    for item in [item for item in array if item not in wanted]:
+        array.remove(item)
+    for item in wanted:
+        if item not in array:
+            array.append(item)
+    if list(array) != wanted:
+        table[key] = value
 
 
 def merge_config(ours: str, shared: str, seed: str) -> tuple[str, tuple[str, ...]]:
