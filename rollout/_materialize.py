@@ -123,6 +123,8 @@ def _install(
     compressed: Fingerprint | None,
     calls: Calls,
 ) -> None:
+    if fingerprint(subject.compressed) != compressed:
+        return  # its owner deleted it while we decoded: it must not come back
     try:
         calls.restore(temporary, subject.plain)
     except (FileExistsError, FileNotFoundError):
