@@ -25,10 +25,10 @@ from ..rollout import (
     SweepOptions,
     compress,
     find_places,
-    materialize,
     move_damaged,
     repair,
     resolve_rollout,
+    restore,
     scan_store,
     sweep,
     verify_kept,
@@ -113,8 +113,7 @@ def _restore(places: Places, subject: Subject, dry_run: bool) -> Result:
         compressed = os.path.lexists(subject.compressed)
         return Result(subject, Outcome.WOULD if compressed else Outcome.SKIPPED, "would restore")
     try:
-        with places.locks.lease(subject.thread) as lease:
-            changed = materialize(places, subject, lease)
+        changed = restore(places, subject)
     except BusyError as error:
         return Result(subject, Outcome.BUSY, str(error))
     except (CodexlabError, OSError) as error:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         resolve_rollout,
         rollout_at,
     )
-    from ._materialize import DisagreementError, materialize
+    from ._materialize import DisagreementError, materialize, restore
     from ._meta import (
         DamagedHeadError,
         EmptyRolloutError,
@@ -174,6 +174,7 @@ __all__ = [
     "recover",
     "repair",
     "resolve_rollout",
+    "restore",
     "rollout_at",
     "scan_store",
     "search_rollouts",
@@ -239,6 +240,7 @@ _MODULES = {
     "_materialize": (
         "DisagreementError",
         "materialize",
+        "restore",
     ),
     "_meta": (
         "DamagedHeadError",

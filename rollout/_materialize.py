@@ -35,6 +35,19 @@ class DisagreementError(OperatorError):
         )
 
 
+def restore(places: Places, subject: Subject, calls: Calls | None = None) -> bool:
+    """Make the plain form the only one, as the thread's writer for that moment.
+
+    For a codex that reads no frames (0.135 and earlier): call it, then start codex.
+
+    :returns: False when it was so already.
+    :raises ThreadBusyError: somebody else writes the thread.
+    :raises CodexlabError: as :func:`materialize`.
+    """
+    with places.locks.lease(subject.thread) as lease:
+        return materialize(places, subject, lease, calls)
+
+
 def materialize(
     places: Places, subject: Subject, lease: ThreadLease, calls: Calls | None = None
 ) -> bool:

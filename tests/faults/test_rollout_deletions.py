@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,8 @@ class DeletedBefore(Calls):
         return value
 
 
-def _note(gone: dict[str, bool], deleted: bool) -> None:
-    gone.update(reached=True, at=deleted)
+def _delete(store: Store, delete: Delete, gone: dict[str, bool]) -> None:
+    gone.update(reached=True, at=delete(store))
 
 
 def delete_at_each_step(case: Case, delete: Delete, base: Path) -> int:
@@ -73,7 +74,7 @@ def delete_at_each_step(case: Case, delete: Delete, base: Path) -> int:
         store = Store(base / str(step))
         work, extra = case(store)
         gone = {"reached": False, "at": False}
-        calls = DeletedBefore(step, lambda store=store, gone=gone: _note(gone, delete(store)))
+        calls = DeletedBefore(step, partial(_delete, store, delete, gone))
         # The work may well find nothing to do any more.
         with contextlib.suppress(CodexlabError, OSError, AssertionError):
             work(store, calls)

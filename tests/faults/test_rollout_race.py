@@ -7,10 +7,15 @@ At least 2,000 rollouts go through the critical section. For longer races set
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+from support import rollout_files as files
 from support.rollout_faults import WithoutLease
 from support.rollout_race import Slow, race
+
+from codexlab.rollout import iter_lines, open_snapshot
 
 CYCLES = int(os.environ.get("CODEXLAB_RACE_CYCLES", "2000"))
 SEED = int(os.environ.get("CODEXLAB_RACE_SEED", "20251120"))
@@ -26,6 +31,38 @@ def test_every_acknowledged_line_survives_once_and_in_order(scratch: Path) -> No
     assert score.cycles >= CYCLES
     assert score.lines > score.cycles
     assert {"compressed", "busy", "restored", "settle: salvaged"} <= set(score.outcomes)
+
+
+def test_a_reader_finds_every_line_at_every_instant(tmp_path: Path) -> None:
+    """While one process changes the form for ever, another opens it by its plain path."""
+    thread = files.thread_id(1)
+    data = files.lines(files.meta(thread), *(files.message("user", "words") for _ in range(50)))
+    path = files.write(files.rollout_path(tmp_path, thread), data)
+    with subprocess.Popen(
+        [sys.executable, "-c", _CHANGER, tmp_path, path], stdin=subprocess.PIPE
+    ) as changer:
+        forms: set[str] = set()
+        reads = 0
+        while reads < 1000 or len(forms) < 2:
+            with open_snapshot(path) as snapshot:
+                seen = b"".join(line.data + b"\n" for line in iter_lines(snapshot))
+                forms.add(snapshot.form)
+            assert seen == data
+            reads += 1
+        changer.communicate()
+    assert changer.returncode == 0
+
+
+_CHANGER = """
+import select, sys
+from codexlab.rollout import SettleOptions, compress, find_places, restore, settle
+places = find_places(sys.argv[1])
+subject = places.subject(sys.argv[2])
+while not select.select([sys.stdin], [], [], 0)[0]:
+    list(compress(places, [subject]))
+    list(settle(places, SettleOptions(grace=0)))
+    restore(places, subject)
+"""
 
 
 def test_the_race_sees_a_compressor_that_asks_nobody(scratch: Path) -> None:
