@@ -8,7 +8,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -19,13 +19,11 @@ from ..rollout import (
     Finding,
     Outcome,
     Places,
-    Problem,
     Result,
     Subject,
     SweepOptions,
     compress,
     find_places,
-    move_damaged,
     repair,
     resolve_rollout,
     restore,
@@ -125,7 +123,9 @@ def _restore(places: Places, subject: Subject, dry_run: bool) -> Result:
 @click.command("verify")
 @home_option
 @_rollouts
-@click.option("--repair", "mend", is_flag=True, help="Finish what a crash left; keep the rest.")
+@click.option(
+    "--repair", "mend", is_flag=True, help="First finish, in the whole store, what a crash left."
+)
 @json_option
 def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bool) -> None:
     """Check these rollouts, or the whole store: frames, lines, ordinals, both forms.
@@ -134,7 +134,7 @@ def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bo
     """
     places = find_places(home)
     if mend:
-        _mend(places, _subjects(places, rollouts), as_json=as_json)
+        show_results(repair(places), as_json=as_json)
     bad = 0
     for finding in _findings(places, rollouts):
         bad += not finding.is_harmless
@@ -142,25 +142,6 @@ def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bo
     if not as_json:
         click.echo(f"{bad} to look at" if bad else "all is well", err=True)
     sys.exit(1 if bad else 0)
-
-
-def _mend(places: Places, subjects: Iterable[Subject], *, as_json: bool) -> None:
-    for path, outcome, reason in repair(places):
-        _show_repair(path, outcome, reason, as_json=as_json)
-    for subject in subjects:
-        findings = verify_rollout(subject) if os.path.lexists(subject.compressed) else ()
-        if any(found.problem is Problem.DAMAGED_FRAME for found in findings):
-            target = move_damaged(places, subject)
-            done = "kept" if target is None else "moved"
-            reason = f"the damaged frame is at {target or subject.compressed}"
-            _show_repair(subject.plain, done, reason, as_json=as_json)
-
-
-def _show_repair(path: str, outcome: str, reason: str, *, as_json: bool) -> None:
-    if as_json:
-        write_json({"path": path, "repair": outcome, "reason": reason or None})
-    else:
-        click.echo(f"{outcome}: {one_line(path)}" + (f" ({one_line(reason)})" if reason else ""))
 
 
 def _findings(places: Places, rollouts: tuple[str, ...]) -> Iterator[Finding]:

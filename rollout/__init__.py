@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._append import NotALineError, append
     from ._calls import Calls
-    from ._compress import CompressOptions, compress
+    from ._candidate import CompressOptions
+    from ._compress import compress
     from ._conversation import ConversationLine, read_conversation
     from ._decode import DamagedFrameError
     from ._directory import LogicalRollout
@@ -81,7 +82,6 @@ if TYPE_CHECKING:
     from ._verify import (
         Finding,
         Problem,
-        move_damaged,
         repair,
         verify_kept,
         verify_places,
@@ -163,7 +163,6 @@ __all__ = [
     "make_query",
     "materialize",
     "measure",
-    "move_damaged",
     "newest_by_thread",
     "open_snapshot",
     "parse_record",
@@ -197,10 +196,8 @@ _MODULES = {
         "append",
     ),
     "_calls": ("Calls",),
-    "_compress": (
-        "CompressOptions",
-        "compress",
-    ),
+    "_candidate": ("CompressOptions",),
+    "_compress": ("compress",),
     "_conversation": (
         "ConversationLine",
         "read_conversation",
@@ -330,7 +327,6 @@ _MODULES = {
     "_verify": (
         "Finding",
         "Problem",
-        "move_damaged",
         "repair",
         "verify_kept",
         "verify_places",

@@ -7,22 +7,17 @@ a few at a time pass the critical section with one fsync of their directory.
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
-import stat as stat_module
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 
-import orjson
-
-from ..kernel import LeaseAnswer, try_lock
+from ..kernel import try_lock
 from ._attributes import copy_attributes
 from ._calls import Calls
+from ._candidate import CompressOptions, RefusedError, open_candidate
 from ._encode import EncodingError, encode
 from ._manifest import Kind, begin, make_entry
 from ._places import Places, Subject
@@ -41,45 +36,13 @@ _MANY = 16
 _TASK = 8
 # About 0.1 ms each, plus one fsync: codex waits for a few milliseconds at most.
 _TOGETHER = 16
-# File times advance with the kernel's tick: a write within the tick of the last one
-# leaves no trace in them.
-_TICK = 0.02
-_HEAD_BYTES = 1 << 18
-_HEAD_RECORDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class CompressOptions:
-    """How to compress.
-
-    :param strict: refuse where the kernel grants no leases.
-    :param workers: threads that encode; the critical section is one thread's.
-    :param dry_run: say what would be done, and change nothing.
-    :param min_age: seconds since a file's last write; 0 when it was asked for by name.
-    :param min_quiet: seconds since its last change of any kind (ctime).
-    :param should_stop: asked between chunks; what was begun is finished.
-    """
-
-    strict: bool = False
-    workers: int = 1
-    dry_run: bool = False
-    min_age: float = 0.0
-    min_quiet: float = 0.0
-    should_stop: Callable[[], bool] = lambda: False
-
-
-class _Refused(Exception):
-    """A file is no candidate, and why."""
-
-    def __init__(self, outcome: Outcome, reason: str) -> None:
-        self.outcome, self.reason = outcome, reason
-        super().__init__(reason)
+_DEFAULT = CompressOptions()
 
 
 def compress(
     places: Places,
     subjects: Iterable[Subject],
-    options: CompressOptions = CompressOptions(),
+    options: CompressOptions = _DEFAULT,
     calls: Calls | None = None,
 ) -> Iterator[Result]:
     """Compress rollouts, one result each, in order within a chunk.
@@ -120,8 +83,8 @@ def _size(path: str) -> int:
 
 def _would(subject: Subject, options: CompressOptions, calls: Calls) -> Result:
     try:
-        fd, stat, _ = _open_candidate(subject, options, calls)
-    except _Refused as refused:
+        fd, stat, _ = open_candidate(subject, options, calls)
+    except RefusedError as refused:
         return Result(subject, refused.outcome, refused.reason)
     except OSError as error:
         return Result(subject, Outcome.FAILED, str(error))
@@ -176,8 +139,8 @@ def _prepare_some(
 
 def _prepare(subject: Subject, options: CompressOptions, calls: Calls) -> Prepared | Result:
     try:
-        fd, stat, leased = _open_candidate(subject, options, calls)
-    except _Refused as refused:
+        fd, stat, leased = open_candidate(subject, options, calls)
+    except RefusedError as refused:
         return Result(subject, refused.outcome, refused.reason)
     except OSError as error:
         return Result(subject, Outcome.FAILED, str(error))
@@ -189,78 +152,6 @@ def _prepare(subject: Subject, options: CompressOptions, calls: Calls) -> Prepar
         return Result(subject, outcome, str(error), stat.st_size)
     identity = (frame.st_dev, frame.st_ino)
     return Prepared(subject, fd, stat, (path, target), identity, frame.st_size, leased)
-
-
-def _open_candidate(
-    subject: Subject, options: CompressOptions, calls: Calls
-) -> tuple[int, os.stat_result, bool]:
-    """Open a plain file that may be compressed, or refuse with the reason.
-
-    :returns: descriptor, stat, and whether the kernel grants leases here.
-    """
-    if os.path.lexists(subject.compressed):
-        raise _Refused(Outcome.SKIPPED, "a compressed form exists")
-    try:
-        fd = os.open(subject.plain, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise _Refused(Outcome.SKIPPED, "there is no plain form") from None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _Refused(Outcome.SKIPPED, "it is a symbolic link") from None
-        raise
-    try:
-        stat = os.fstat(fd)
-        _check_file(stat, options)
-        _check_head(os.pread(fd, _HEAD_BYTES, 0))
-        leased = _check_lease(fd, options, calls)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd, stat, leased
-
-
-def _check_file(stat: os.stat_result, options: CompressOptions) -> None:
-    now = time.time()
-    if not stat_module.S_ISREG(stat.st_mode):
-        raise _Refused(Outcome.SKIPPED, "it is no regular file")
-    if stat.st_mtime > now + _TICK:
-        raise _Refused(Outcome.SKIPPED, "its last write lies in the future")
-    if now - stat.st_mtime < options.min_age:
-        raise _Refused(Outcome.SKIPPED, "it is not cold yet")
-    if now - stat.st_ctime < max(options.min_quiet, _TICK):
-        raise _Refused(Outcome.SKIPPED, "it was changed just now")
-    if os.geteuid() not in {0, stat.st_uid}:
-        raise _Refused(Outcome.SKIPPED, "it belongs to another user")
-
-
-def _check_head(head: bytes) -> None:
-    """The record that names the thread must be among the first; bad lines may precede."""
-    for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n", _HEAD_RECORDS)[:_HEAD_RECORDS]:
-        if b'"session_meta"' in line and _is_session_meta(line):
-            return
-    raise _Refused(Outcome.SKIPPED, "no record at its beginning names a thread")
-
-
-def _is_session_meta(line: bytes) -> bool:
-    if len(line) >= _HEAD_BYTES - 1024:
-        # Instructions may be longer than what was read; codex writes the type early.
-        return b'"type":"session_meta"' in line[:_HEAD_BYTES]
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(record, dict) and record.get("type") == "session_meta"  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-
-
-def _check_lease(fd: int, options: CompressOptions, calls: Calls) -> bool:
-    """An idle but loaded thread is seen here, before any work."""
-    answer = calls.take_lease(fd)
-    calls.release_lease(fd)
-    if answer is LeaseAnswer.BUSY:
-        raise _Refused(Outcome.BUSY, "some process has it open for writing")
-    if answer is LeaseAnswer.UNAVAILABLE and options.strict:
-        raise _Refused(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
-    return answer is LeaseAnswer.GRANTED
 
 
 def _encode_beside(

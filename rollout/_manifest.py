@@ -119,6 +119,10 @@ class Group:
         os.fsync(self._fd)
         return noted
 
+    def release(self) -> None:
+        """Unlock, and leave everything as it is."""
+        os.close(self._fd)
+
     def close(self, places: Places) -> None:
         """Unlock; a group of which nothing is kept any more goes away."""
         if not any(entry.find(places) for entry in self.entries):

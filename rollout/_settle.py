@@ -87,7 +87,10 @@ def settle(
                 if kept is not None:
                     yield _settle_entry(places, group, entry, kept, options, calls)
         finally:
-            group.close(places)
+            if options.dry_run:
+                group.release()
+            else:
+                group.close(places)
 
 
 def seconds_left(entry: Entry, kept: str, grace: float) -> float:
@@ -134,7 +137,7 @@ def _settle_case(case: _Case, options: SettleOptions) -> Result:
     if sight is None:
         return case.result(Outcome.WAITING, "it changed form meanwhile")
     action = decide_kept(case.entry.kind, case.forms, sight.relation, written=sight.written)
-    if options.dry_run:
+    if options.dry_run and action not in {Action.WAIT, Action.REPORT}:
         return case.result(Outcome.WOULD, f"would {action}")
     return _act(case, sight, action)
 

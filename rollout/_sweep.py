@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ._calls import Calls
-from ._compress import CompressOptions, compress
+from ._candidate import CompressOptions
+from ._compress import compress
 from ._directory import LogicalRollout
 from ._manifest import group_paths, read_entries
 from ._places import Places, Subject

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ._calls import Calls
+from ._calls import Calls, rename_away
 from ._decide import Relation
 from ._decode import has_checksum
 from ._frames import frame_damage
 from ._manifest import group_paths, read_entries
 from ._names import COMPRESSED_SUFFIX
-from ._observe import look
+from ._observe import fingerprint, look
 from ._places import Places, Subject
 from ._reader import LineFault, iter_lines
 from ._records import parse_record
@@ -110,29 +110,30 @@ def _listed(places: Places) -> Iterator[str]:
             yield from entry.candidates(places)
 
 
-def repair(places: Places, calls: Calls | None = None) -> Iterator[tuple[str, Outcome, str]]:
-    """Finish what a crash left, and let plain forms stand where their frame is damaged.
+def repair(places: Places, calls: Calls | None = None) -> Iterator[Result]:
+    """Finish what a crash left, and move damaged frames out of the way of plain forms.
 
-    :returns: what was done: path, outcome, reason. A damaged frame is moved beside the
-        store under its own name, never unlinked; where it is the only form it stays.
+    :returns: what became of everything that was found unfinished. A damaged frame goes
+        to the directory of kept files, never away; where it is the only form it stays.
     """
     calls = calls or Calls()
     for result in recover(places, SettleOptions(), calls):
-        yield result.subject.plain, result.outcome, result.reason
+        yield _move_damaged(places, result.subject, calls) or result
 
 
-def move_damaged(places: Places, subject: Subject, calls: Calls | None = None) -> str | None:
-    """Move a damaged frame out of the way of its plain form.
-
-    :returns: where it is now, or None when the plain form does not exist.
-    """
-    if not os.path.lexists(subject.plain):
+def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | None:
+    """Move a damaged frame aside; None where both forms are not there, or it is whole."""
+    sight = look(subject.plain, subject.compressed, 0, calls)
+    if sight is None or sight.relation is not Relation.UNREADABLE:
         return None
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
-    stat = os.lstat(subject.compressed)
-    target = os.path.join(places.kept, f"damaged-{stat.st_ino}{COMPRESSED_SUFFIX}")
-    (calls or Calls()).set_aside(subject.compressed, target)
-    return target
+    name = f"damaged-{sight.other[1]}{COMPRESSED_SUFFIX}"
+    targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
+    with calls.coordination(places.locks), calls.store(places.kept):
+        if fingerprint(subject.compressed) != sight.other or fingerprint(subject.plain) is None:
+            return None
+        target = rename_away(calls.set_aside, subject.compressed, targets)
+    return Result(subject, Outcome.SETTLED, f"its damaged frame is at {target}")
 
 
 def _verify_frame(path: str) -> Iterator[Finding]:
