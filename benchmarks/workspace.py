@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from codexlab.kernel import boot_id
@@ -161,6 +162,61 @@ def measure_list(scratch: Path, count: int) -> Figure:
     return Figure(f"workspace list over {count} workspaces", seconds, 1.0, "s")
 
 
+def measure_first_launch(scratch: Path, rounds: int) -> Figure | None:
+    """Time the first real codex in a fresh home over a long shared history.
+
+    Against the same in an empty home, in turn. None where codex is not installed.
+    """
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    from support.model_server import ModelServer, say
+    from support.real_codex import STUB_KEY, find_codex, write_codex_config
+    from support.rollouts import make_rollout
+
+    codex = find_codex()
+    if codex is None:
+        return None
+    work = scratch / "work"
+    git(scratch, "init", "--quiet", str(work))
+
+    def execute(home: Path) -> None:
+        environ = {**os.environ, "CODEX_HOME": str(home), "STUB_KEY": STUB_KEY}
+        command = [str(codex), "exec", "--json", "task"]
+        subprocess.run(
+            command,
+            cwd=work,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+
+    def ours(issue: str, shared: Path) -> None:
+        key = WorkspaceKey("bench", issue, "codex")
+        paths = locate_workspace(scratch / "first", key)
+        claim = claim_workspace(paths, key)
+        heal_codex_home(paths, shared)
+        execute(paths.codex_home)
+        claim.release()
+
+    with ModelServer(lambda _: say("done")) as server:
+        shared = scratch / "shared"
+        write_codex_config(shared, server.url)
+        for _ in range(3000):
+            make_rollout(shared, cwd=work)
+        execute(shared)
+        fresh: list[float] = []
+        empty: list[float] = []
+        for number in range(rounds):
+            bare = scratch / f"empty-{number}"
+            write_codex_config(bare, server.url)
+            fresh.append(timed(partial(ours, f"first-{number}", shared)))
+            empty.append(timed(partial(execute, bare)))
+    ratio = statistics.median(fresh) / statistics.median(empty)
+    detail = f"x; {statistics.median(fresh):.2f} s against {statistics.median(empty):.2f} s"
+    return Figure("first codex over 3,000 shared rollouts, heal included", ratio, 1.2, detail)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure what workspaces cost.")
     parser.add_argument("--scratch", type=Path, help="a directory on the filesystem to measure")
@@ -177,12 +233,16 @@ def main() -> int:
             measure_reuse(scratch, repo),
             measure_prepare(scratch, repo, options.rounds),
             measure_list(scratch, options.workspaces),
+            measure_first_launch(scratch, options.rounds),
         ]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    for figure in figures:
+    measured = [figure for figure in figures if figure is not None]
+    for figure in measured:
         print(figure)
-    return int(any(figure.value > figure.goal for figure in figures))
+    if len(measured) < len(figures):
+        print("codex is not installed (scripts/install-codex): its first launch was not measured")
+    return int(any(figure.value > figure.goal for figure in measured))
 
 
 if __name__ == "__main__":
