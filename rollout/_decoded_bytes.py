@@ -7,6 +7,7 @@ is behind it too.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 
 import zstandard
@@ -17,10 +18,16 @@ from ._plain_bytes import FrameDamage
 from ._snapshot import RolloutSnapshot
 
 _SCAN = 1 << 20
+_SMALL_FRAME = 256 << 10
+_SMALL_CONTENT = 4 << 20
 
 
 def decoded_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
     """Yield what the frames of a compressed snapshot hold, and each damage in its place."""
+    whole = _at_once(snapshot)
+    if whole is not None:
+        yield whole
+        return
     if snapshot.size == 0:
         yield FrameDamage(0, "the file is empty")
     offset = 0
@@ -39,6 +46,29 @@ def decoded_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | Fr
         offset = stop if isinstance(end, int) else _next_frame(snapshot, offset + 1)
 
 
+class _Decoder(threading.local):
+    """One decoder for each thread: making one costs more than a small rollout."""
+
+    def __init__(self) -> None:
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_decoder = _Decoder()
+
+
+def _at_once(snapshot: RolloutSnapshot) -> bytes | None:
+    """Decode a small file that is one whole frame; None when it is anything else."""
+    if not 0 < snapshot.size <= _SMALL_FRAME:
+        return None
+    data = os.pread(snapshot.fd, snapshot.size, 0)
+    try:
+        if zstandard.get_frame_parameters(data).content_size > _SMALL_CONTENT:
+            return None  # large, or it does not say
+        return _decoder.decompress(data, allow_extra_data=False)
+    except zstandard.ZstdError:
+        return None
+
+
 def _frame_chunks(fd: int, start: int, stop: int, chunk: int) -> Iterator[bytes]:
     """Decode one frame, which ends before ``stop``; skippable ones decode to nothing."""
     decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
@@ -50,6 +80,10 @@ def _frame_chunks(fd: int, start: int, stop: int, chunk: int) -> Iterator[bytes]
 
 def head_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
     """Yield plain bytes without looking ahead for damage; for who stops soon."""
+    whole = _at_once(snapshot)
+    if whole is not None:
+        yield whole
+        return
     decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
     source = _Part(snapshot.fd, 0, snapshot.size)
     try:

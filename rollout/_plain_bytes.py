@@ -33,7 +33,8 @@ class FrameDamage:
 def plain_chunks(snapshot: RolloutSnapshot, chunk: int = CHUNK) -> Iterator[bytes | FrameDamage]:
     """Yield the snapshot's plain bytes in order, and a `FrameDamage` for each hole.
 
-    :param chunk: most bytes of one piece.
+    :param chunk: most bytes of one piece; a small compressed rollout is one piece of
+        up to 4 MiB.
 
     After damage the next frame that can be found goes on; a writer that appends
     frames begins each at a line.
