@@ -44,6 +44,7 @@ class Problem(StrEnum):
     KEPT = "kept file"
     DUE = "kept file for the next sweep"
     UNLISTED = "kept file without an entry"
+    SET_ASIDE = "damaged frame, set aside"
     TEMPORARY = "temporary file"
     UNREADABLE = "cannot be read"
 
@@ -51,7 +52,9 @@ class Problem(StrEnum):
 # Said, but nothing is lost and nothing needs doing: codex's own frames have no
 # checksum; a writer that is at work, or was killed, leaves a torn line; what is kept
 # for a grace is the next sweep's business.
-HARMLESS = frozenset({Problem.NO_CHECKSUM, Problem.TORN_TAIL, Problem.DUE})
+HARMLESS = frozenset({Problem.NO_CHECKSUM, Problem.TORN_TAIL, Problem.DUE, Problem.SET_ASIDE})
+
+_DAMAGED = "damaged-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | No
     if sight is None or sight.relation is not Relation.UNREADABLE:
         return None
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
-    name = f"damaged-{sight.other[1]}{COMPRESSED_SUFFIX}"
+    name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
     with calls.coordination(places.locks), calls.store(places.kept):
         if fingerprint(subject.compressed) != sight.other or fingerprint(subject.plain) is None:
@@ -231,5 +234,10 @@ def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:
     for name in names:
         path = os.path.join(directory, name)
         if path not in listed and name not in LOCK_FILES:
-            problem = Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED
-            yield Finding(path, problem)
+            yield Finding(path, _stray(name))
+
+
+def _stray(name: str) -> Problem:
+    if name.startswith(_DAMAGED):
+        return Problem.SET_ASIDE
+    return Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED
