@@ -1,0 +1,90 @@
+"""What is kept has a line before it moves, and the line outlives any crash."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+from support import rollout_files as files
+
+from codexlab.rollout import Places, Subject, find_places
+from codexlab.rollout._manifest import (
+    Entry,
+    Kind,
+    begin,
+    encode_entry,
+    make_entry,
+    open_groups,
+    parse_entries,
+)
+
+THREAD = files.thread_id(1)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return find_places(tmp_path)
+
+
+@pytest.fixture
+def subject(places: Places, tmp_path: Path) -> Subject:
+    path = files.write(files.rollout_path(tmp_path, THREAD), b"{}\n")
+    return places.subject(str(path))
+
+
+def entry_of(subject: Subject) -> Entry:
+    return make_entry(Kind.RETIRED, 0, subject, os.stat(subject.plain), leased=True)
+
+
+def test_a_line_says_all_that_settling_needs(subject: Subject) -> None:
+    entry = entry_of(subject)
+    assert parse_entries(encode_entry(entry)) == [entry]
+    assert (entry.root, entry.size, entry.thread) == ("sessions", 3, THREAD)
+
+
+def test_unknown_fields_and_torn_lines_do_no_harm_and_the_last_line_counts(
+    subject: Subject,
+) -> None:
+    entry = entry_of(subject)
+    noted = dataclasses.replace(entry, append_at=7)
+    future = encode_entry(noted).replace(b'{"v": 1', b'{"news": [], "v": 2')
+    torn = encode_entry(entry)[:40]
+    assert parse_entries(encode_entry(entry) + future + torn) == [noted]
+
+
+def test_a_group_is_invisible_to_settlers_until_it_is_left(
+    places: Places, subject: Subject
+) -> None:
+    group = begin(places, [entry_of(subject)])
+    assert list(open_groups(places)) == []
+    kept = group.entries[0].candidates(places)[0]
+    os.rename(subject.plain, kept)
+    group.close(places)
+    (found,) = open_groups(places)
+    assert found.entries[0].find(places) == kept
+    os.unlink(kept)
+    found.close(places)
+    assert os.listdir(places.kept) == []
+
+
+def test_names_of_kept_files_hold_no_thread_id_and_lie_beside_the_resolved_store(
+    subject: Subject, tmp_path: Path
+) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "sessions").symlink_to(tmp_path / "sessions")
+    places = find_places(linked)
+    group = begin(places, [entry_of(subject)])
+    beside, in_place = group.entries[0].candidates(places)
+    group.close(places)
+    assert os.path.dirname(beside) == str(tmp_path / ".codexlab-retired")
+    assert len(os.path.basename(in_place)) <= 12
+    assert os.stat(places.kept).st_mode & 0o777 == 0o700
+
+
+def test_an_entry_of_another_boot_is_older_than_any_grace(subject: Subject) -> None:
+    entry = entry_of(subject)
+    assert 0 <= entry.age() < 60
+    assert dataclasses.replace(entry, boot="another").age() == float("inf")
