@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from typing import Any, cast
+from typing import cast
 
 from ..supervisor import describe_plan, plan_run
 from ._launch_options import Invocation
@@ -28,21 +28,21 @@ def print_plan(invocation: Invocation) -> None:
             label = " " * width
 
 
-def _lines(name: str, value: Any) -> list[str]:
+def _lines(name: str, value: object) -> list[str]:
     if name == "argv":
-        return [shlex.join(value)]
+        return [shlex.join(cast("list[str]", value))]
     if isinstance(value, dict):
-        parts = cast("dict[str, Any]", value)
+        parts = cast("dict[str, object]", value)
         return [f"{key}: {_inline(part)}" for key, part in parts.items()]
     if isinstance(value, list):
-        return [_inline(part) for part in cast("list[Any]", value)] or ["-"]
+        return [_inline(part) for part in cast("list[object]", value)] or ["-"]
     return [_inline(value)]
 
 
-def _inline(value: Any) -> str:
+def _inline(value: object) -> str:
     if isinstance(value, dict):
-        parts = cast("dict[str, Any]", value)
+        parts = cast("dict[str, object]", value)
         return ", ".join(f"{key} {_inline(part)}" for key, part in parts.items())
     if isinstance(value, list):
-        return " ".join(map(str, cast("list[Any]", value))) or "-"
+        return " ".join(map(str, cast("list[object]", value))) or "-"
     return "-" if value is None else str(value)

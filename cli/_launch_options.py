@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -15,6 +15,7 @@ from ..supervisor import LaunchRequest
 from ._settings import PREFIX, LaunchSettings, read_settings
 
 PROGRAM = "codexlab-run"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class UsageError(CallerError):
         super().__init__(f"{problem.rstrip('.')}; see {PROGRAM} --help")
 
 
-def _flag(*names: str, help: str, **extra: Any) -> Any:  # noqa: A002
+def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command]:  # noqa: A002
     """Declare one flag; the variable that sets it too is shown in the help."""
     long = next(name for name in names if name.startswith("--"))
     variable = PREFIX + long.lstrip("-").replace("-", "_").upper()

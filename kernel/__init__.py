@@ -30,6 +30,7 @@ from ._file_lease import (
     take_read_lease,
 )
 from ._flock import flock_holders, open_lock_file, try_lock, unlock
+from ._fork_server import fork_guardian, start_fork_server
 from ._guardian import run_guarded
 from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
 from ._lazy import import_on_use
@@ -64,6 +65,7 @@ __all__ = [
     "filesystem_type",
     "finish_lost_run",
     "flock_holders",
+    "fork_guardian",
     "fsync_directory",
     "has_coherent_leases",
     "identify",
@@ -89,6 +91,7 @@ __all__ = [
     "set_child_subreaper",
     "set_parent_death_signal",
     "signal_members",
+    "start_fork_server",
     "tagged",
     "take_read_lease",
     "try_lock",

@@ -91,12 +91,12 @@ def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 65536))
         last = _last_event(file.read().splitlines())
-        rest = (
+        rest: tuple[dict[str, Any], ...] = (
             {"event": "contained", **contained},
             {"event": "run.finished", "reason": "supervisor-lost", "exit_status": 125},
         )
         for number, body in enumerate(rest, start=1):
-            event = {
+            event: dict[str, Any] = {
                 **{key: last[key] for key in ("v", "run_id", "issue", "attempt") if key in last},
                 "seq": last.get("seq", 0) + number,
                 "ts": _now(),

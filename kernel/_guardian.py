@@ -100,7 +100,7 @@ class Guardian:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._supervisor = 0
+        self._supervisor: int | None = None
         self._agent: int | None = None
         self._custody: Custody | None = None
         self._status: int | None = None
@@ -122,8 +122,11 @@ class Guardian:
             os.close(fd)
         self._channel.close()
 
-    def guard(self, supervisor: int) -> int:
-        """Serve the supervisor until it is gone; return the exit status."""
+    def guard(self, supervisor: int | None) -> int:
+        """Serve the supervisor until it is gone; return the exit status.
+
+        :param supervisor: its pid when it is our child, None when we serve a host.
+        """
         self._supervisor = supervisor
         set_child_subreaper()
         poll = select.poll()
@@ -225,12 +228,14 @@ class Guardian:
 
     def _scope(self, leaf: str | None) -> Scope:
         run_id = self._custody.run_id if self._custody else ""
-        return Scope(run_id, leaf, os.getpid(), frozenset({self._supervisor}))
+        spared = () if self._supervisor is None else (self._supervisor,)
+        return Scope(run_id, leaf, os.getpid(), frozenset(spared))
 
     def _end(self) -> int:
         if self._status is not None:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._supervisor, 0)
+            if self._supervisor is not None:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(self._supervisor, 0)
             return self._status
         if self._custody is not None:
             self._finish_lost(self._custody)

@@ -14,7 +14,9 @@ from ..kernel import import_on_use
 if TYPE_CHECKING:
     from ._describe import describe_plan
     from ._exit import EXIT_FAILED, ExitReport
+    from ._host import Outcome
     from ._launch import launch
+    from ._open_run import Run, open_run
     from ._plan import Plan, plan_run
     from ._request import LaunchRequest
 
@@ -22,9 +24,12 @@ __all__ = [
     "EXIT_FAILED",
     "ExitReport",
     "LaunchRequest",
+    "Outcome",
     "Plan",
+    "Run",
     "describe_plan",
     "launch",
+    "open_run",
     "plan_run",
 ]
 
@@ -33,7 +38,9 @@ __getattr__ = import_on_use(
     {
         "_describe": ("describe_plan",),
         "_exit": ("EXIT_FAILED", "ExitReport"),
+        "_host": ("Outcome",),
         "_launch": ("launch",),
+        "_open_run": ("Run", "open_run"),
         "_plan": ("Plan", "plan_run"),
         "_request": ("LaunchRequest",),
     },

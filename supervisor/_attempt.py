@@ -16,6 +16,7 @@ from ._command import resolve_command
 from ._errors import CommandNotExecutable, CommandNotFound, GuardianLost
 from ._events import EventLog
 from ._exit import ExitReport, report_exit
+from ._host import Outputs
 from ._lifecycle import ENDING_SIGNALS
 from ._limits import Limits, kernel_killed_for_memory, kernel_peak_memory
 from ._link import GuardianLink
@@ -70,6 +71,7 @@ class Attempt:
         events: EventLog,
         session: SessionWatcher,
         logs: Logs,
+        outputs: Outputs,
     ) -> None:
         self._plan = plan
         self._place = place
@@ -77,7 +79,7 @@ class Attempt:
         self._link = link
         self._events = events
         self._session = session
-        self.streams = Streams(plan, place.argv, logs, self._hear_agent)
+        self.streams = Streams(plan, place.argv, logs, outputs, self._hear_agent)
         self._last_word = "none"
 
     async def spawn(self) -> ProcessIdentity:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import signal
 
-from ..kernel import CallerError, OperatorError
+from ..kernel import BusyError, CallerError, CodexlabError, OperatorError
 from ._exit import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
 
 
@@ -91,3 +91,10 @@ class ArtifactsRequired(OperatorError):
         self.reason = reason
         problem = reason or "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT is not set"
         super().__init__(f"{problem}; mend it, or launch without --require-artifacts")
+
+
+def reason_of(error: CodexlabError) -> str:
+    """Return the record's reason for a run that was refused or never started."""
+    if isinstance(error, Cancelled):
+        return "cancelled"
+    return "busy" if isinstance(error, BusyError) else "launch-failed"

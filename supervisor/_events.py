@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from ._errors import PlaceUnusable
 from ._output import reopen_nonblocking
 
 VERSION = 1
+Hear = Callable[[dict[str, object]], None]
 HEARTBEAT_SECONDS = 15.0
 
 
@@ -45,9 +47,13 @@ class EventLog:
 
     A reader that stalls or goes away never blocks the run: what it would not
     take is counted in ``dropped`` and stays in the run's own file.
+
+    :param hear: takes each event in this process.
     """
 
-    def __init__(self, run_id: str, issue: str) -> None:
+    def __init__(self, run_id: str, issue: str, hear: Hear | None = None) -> None:
+        self._hear = hear
+        self.run_id = run_id
         self._head = {
             "v": VERSION,
             "seq": 0,
@@ -73,6 +79,8 @@ class EventLog:
         self._head["ts"] = now_text()
         self._head["mono"] = round(time.monotonic(), 6)
         body = {**self._head, "attempt": self.attempt, "event": event, **fields}
+        if self._hear is not None:
+            self._hear(body)
         line = json.dumps(body, separators=(",", ":"), default=str).encode() + b"\n"
         if len(self._early) < 64:
             self._early.append(line)

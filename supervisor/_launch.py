@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 
 import anyio
@@ -14,9 +13,10 @@ from ..workspace import Claim
 from ._cancelling import unless_cancelled
 from ._claiming import claim_with_patience
 from ._command import needs_workdir, resolve_command
-from ._errors import Cancelled, GuardianLost, PlaceUnusable
+from ._errors import GuardianLost, PlaceUnusable, reason_of
 from ._events import EventLog, open_events_target
 from ._exit import EXIT_FAILED
+from ._host import Host, Outcome, Tell
 from ._link import GuardianLink
 from ._plan import Plan, plan_run
 from ._possession import Possession
@@ -24,71 +24,83 @@ from ._request import LaunchRequest
 from ._run import run_agent
 from ._stdin import check_stdin
 
-Tell = Callable[[str], None]
 
-
-async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> int:
-    """Carry out one request and tell the guardian what to exit with.
+async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcome:
+    """Carry out one request as the child of its guardian, and tell that what to exit with.
 
     :param channel: the supervisor's end of the channel to its guardian.
     :param tell: takes one line for the person at the terminal.
-    :returns: the exit status.
     """
-    link = GuardianLink(channel)
-    status = EXIT_FAILED
+    host = Host(
+        GuardianLink(channel),
+        os.getppid(),
+        tell,
+        outputs=(1, 2),
+        talkative=request.verbose or os.isatty(2),
+    )
+    return await carry_out(request, host)
+
+
+async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
+    """Carry out one request; never raises for what a caller or operator did.
+
+    :raises Cancelled: by the surrounding scope only after nothing of the run is left
+        undecided: callers shield it (see ``open_run``).
+    """
+    link = host.link
+    outcome = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(link.listen)
         with suppress(GuardianLost):
-            status = await _launch(request, link, tell)
+            outcome = await _carry_out(request, host)
         tasks.cancel_scope.cancel()
-    link.close()
     if not link.lost:
-        link.tell({"op": "finish", "status": status})
-    return status
+        with suppress(GuardianLost):
+            link.tell({"op": "finish", "status": outcome.status})
+    link.close()
+    return outcome
 
 
-async def _launch(request: LaunchRequest, link: GuardianLink, tell: Tell) -> int:
+async def _carry_out(request: LaunchRequest, host: Host) -> Outcome:
     events: EventLog | None = None
     try:
-        plan = await unless_cancelled(link, lambda: anyio.to_thread.run_sync(plan_run, request))
-        events = _open_events(plan)
+        plan = await unless_cancelled(
+            host.link, lambda: anyio.to_thread.run_sync(plan_run, request)
+        )
+        events = EventLog(plan.run_id, plan.key.issue, host.hear)
+        if request.events is not None:
+            events.add_target(open_events_target(request.events))
         events.emit("run.planned", command=list(request.command), workspace=str(plan.paths.root))
         _check_early(plan)
         claim = await unless_cancelled(
-            link, lambda: claim_with_patience(plan.paths, plan.key, request.wait)
+            host.link, lambda: claim_with_patience(plan.paths, plan.key, request.wait)
         )
-        return await _under_claim(plan, claim, link, events, tell)
+        return await _under_claim(plan, claim, host, events)
     except CodexlabError as error:
-        tell(str(error))
-        if events is not None:
-            events.emit("run.finished", reason=_reason(error), exit_status=error.exit_status)
-        return error.exit_status
+        host.tell(str(error))
+        reason = reason_of(error)
+        if events is None:
+            return Outcome(error.exit_status, reason, error=str(error))
+        events.emit("run.finished", reason=reason, exit_status=error.exit_status)
+        return Outcome(error.exit_status, reason, events.run_id, error=str(error))
     finally:
         if events is not None:
             events.close()
 
 
-async def _under_claim(
-    plan: Plan, claim: Claim, link: GuardianLink, events: EventLog, tell: Tell
-) -> int:
+async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -> Outcome:
     """Run the agent; afterwards the claim is freed only if the run is proven empty."""
-    possession = Possession(plan, claim, link, os.getppid())
+    possession = Possession(plan, claim, host.link, host.guardian)
     try:
-        return await run_agent(plan, possession, link, events, tell)
+        return await run_agent(plan, possession, host, events)
     except OSError as error:
         where = error.filename or plan.run_directory
         raise PlaceUnusable(
             "the workspace", str(where), error.strerror or "unusable", "make room or mend it"
         ) from error
     finally:
-        possession.give_back()
-
-
-def _open_events(plan: Plan) -> EventLog:
-    events = EventLog(plan.run_id, plan.key.issue)
-    if plan.request.events is not None:
-        events.add_target(open_events_target(plan.request.events))
-    return events
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(possession.give_back)
 
 
 def _check_early(plan: Plan) -> None:
@@ -97,9 +109,3 @@ def _check_early(plan: Plan) -> None:
     name = plan.request.command[0]
     if not needs_workdir(name):
         resolve_command(name, plan.request.environ.get("PATH", os.defpath), plan.paths.workdir)
-
-
-def _reason(error: CodexlabError) -> str:
-    if isinstance(error, Cancelled):
-        return "cancelled"
-    return "busy" if error.exit_status == 75 else "launch-failed"

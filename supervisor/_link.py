@@ -53,6 +53,10 @@ class GuardianLink:
         except anyio.EndOfStream:
             raise GuardianLost from None
 
+    def inject(self, signum: int) -> None:
+        """Report a signal as if the guardian had received it."""
+        self._tell_news.send_nowait({"event": "signal", "signum": signum})
+
     def tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         """Send something that needs no reply.
 
@@ -66,7 +70,8 @@ class GuardianLink:
             raise InternalError(f"a message to the guardian cannot be encoded: {error}") from error
 
     def close(self) -> None:
-        """Close the streams; the channel itself stays open until the process ends."""
+        """Close streams and channel; the guardian then ends with the status it was told."""
+        self._channel.close()
         for stream in (self._tell_news, self.news, self._tell_reply, self._replies):
             stream.close()
 

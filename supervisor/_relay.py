@@ -36,7 +36,7 @@ class Relay:
     """
 
     def __init__(
-        self, source: int, output: Output, log: LogFile, read_line: LineReader | None
+        self, source: int, output: Output | None, log: LogFile, read_line: LineReader | None
     ) -> None:
         self._source = source
         self._output = output
@@ -56,7 +56,8 @@ class Relay:
             self._log.write(data)
             if self._lines is not None:
                 self._lines.feed(data)
-            await self._output.write(data)
+            if self._output is not None:
+                await self._output.write(data)
 
     async def _read(self) -> bytes:
         while True:
@@ -69,7 +70,8 @@ class Relay:
         """Read what is left as a last line, and give up our descriptors."""
         if self._lines is not None:
             self._lines.finish()
-        self._output.close()
+        if self._output is not None:
+            self._output.close()
         os.close(self._source)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -16,11 +15,11 @@ from ..kernel import CodexlabError, OperatorError
 from ..workspace import git_state, record_thread
 from ._attempt import Attempt, AttemptEnd
 from ._cancelling import unless_cancelled
-from ._errors import Cancelled, GuardianLost
+from ._errors import reason_of
 from ._events import EventLog, now_text
-from ._exit import EXIT_FAILED, agent_outcome
+from ._exit import agent_outcome
+from ._host import Host, Outcome
 from ._limits import Limits, set_limits
-from ._link import GuardianLink
 from ._place import Place, prepare_place, replace_thread
 from ._plan import Plan
 from ._possession import Possession
@@ -31,20 +30,17 @@ from ._streams import Logs
 from ._survivors import end_survivors
 from ._temporary import create_temporary
 
-Tell = Callable[[str], None]
-
 
 class AgentRun:
     """The steps of one run, in order; each leaves what the next needs."""
 
-    def __init__(
-        self, plan: Plan, possession: Possession, link: GuardianLink, events: EventLog, tell: Tell
-    ) -> None:
+    def __init__(self, plan: Plan, possession: Possession, host: Host, events: EventLog) -> None:
         self._plan = plan
         self._possession = possession
-        self._link = link
+        self._host = host
+        self._link = host.link
         self._events = events
-        self._tell = tell
+        self._tell = host.tell
         self._started = time.monotonic()
         self._ends: list[AttemptEnd] = []
 
@@ -103,7 +99,7 @@ class AgentRun:
         )
         for line in (fallback, *self._plan.workdir.notes):
             self._warn(line)
-        if self._plan.request.verbose or os.isatty(2):
+        if self._host.talkative:
             self._tell(f"working in {place.workdir.path} ({place.workdir.kind})")
 
     def _warn(self, line: str | None) -> None:
@@ -111,10 +107,9 @@ class AgentRun:
             self._record.warn(line)
             self._tell(line)
 
-    async def run(self) -> int:
+    async def run(self) -> Outcome:
         """Attempt it, as often as the request allows, and write down how it ended.
 
-        :returns: the exit status.
         :raises CodexlabError: the agent could not be started.
         """
         try:
@@ -138,6 +133,7 @@ class AgentRun:
             self._events,
             self._session,
             self._logs,
+            self._host.outputs,
         )
         self._warn(attempt.streams.remark)
         agent = await attempt.spawn()
@@ -177,7 +173,7 @@ class AgentRun:
             self._warn(str(error))
         self._events.emit("thread.started", thread=thread)
 
-    async def _conclude(self, end: AttemptEnd) -> int:
+    async def _conclude(self, end: AttemptEnd) -> Outcome:
         """Write the outcome."""
         self._logs.close()
         outcome = agent_outcome(end.report, end.last_word)
@@ -200,7 +196,7 @@ class AgentRun:
         )
         for fault in self._logs.faults():
             self._warn(fault)
-        self._write_outcome()
+        await anyio.to_thread.run_sync(self._write_outcome)
         self._events.emit(
             "run.finished",
             reason=end.report.reason,
@@ -209,7 +205,8 @@ class AgentRun:
             thread=self._session.thread,
         )
         self._say_how_it_ended(end, outcome)
-        return end.report.status
+        report = end.report
+        return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
 
     def _say_how_it_ended(self, end: AttemptEnd, outcome: str) -> None:
         if end.left:
@@ -233,11 +230,10 @@ class AgentRun:
             return None
 
     def _write_failure(self, error: CodexlabError) -> None:
-        reason = "cancelled" if isinstance(error, Cancelled) else "launch-failed"
         self._logs.close()
         self._record.update(
             finished=now_text(),
-            reason=reason,
+            reason=reason_of(error),
             exit_status=error.exit_status,
             agent_outcome="failed",
             error=str(error),
@@ -251,28 +247,24 @@ class AgentRun:
             self._tell(f"the record could not be written: {self._record.path}: {error.strerror}")
 
 
-async def run_agent(
-    plan: Plan, possession: Possession, link: GuardianLink, events: EventLog, tell: Tell
-) -> int:
-    """Run one agent to its end and return the exit status.
+async def run_agent(plan: Plan, possession: Possession, host: Host, events: EventLog) -> Outcome:
+    """Run one agent to its end.
 
     :raises CodexlabError: it could not be started; nothing of it runs.
+    :raises GuardianLost: the guardian died while it was asked to start it.
     """
-    run = AgentRun(plan, possession, link, events, tell)
+    run = AgentRun(plan, possession, host, events)
 
     async def prepare() -> None:
-        await anyio.to_thread.run_sync(possession.take, tell)
+        await anyio.to_thread.run_sync(possession.take, host.tell)
         possession.hand_over()
-        place = await anyio.to_thread.run_sync(prepare_place, plan, possession.claim, tell)
+        place = await anyio.to_thread.run_sync(prepare_place, plan, possession.claim, host.tell)
         # The directory may be shared with other issues' runs; theirs end too.
         await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
         await run.prepare(place)
 
-    await unless_cancelled(link, prepare)
-    try:
-        return await run.run()
-    except GuardianLost:
-        return EXIT_FAILED
+    await unless_cancelled(host.link, prepare)
+    return await run.run()
 
 
 def _read_auth(shared_home: os.PathLike[str]) -> bytes | None:

@@ -10,6 +10,7 @@ import anyio
 
 from ..env import Masker
 from ._agents import StreamNews, read_stderr_line, read_stdout_line, speaks_json
+from ._host import Outputs
 from ._log import LogFile
 from ._output import Output
 from ._plan import Plan
@@ -42,20 +43,27 @@ class Logs:
 class Streams:
     """Three descriptors for the agent, and the relays behind two of them.
 
+    :param outputs: where its output is passed on to.
     :param hear: takes what the agent's own stream tells.
     """
 
     def __init__(
-        self, plan: Plan, argv: tuple[str, ...], logs: Logs, hear: Callable[[StreamNews], None]
+        self,
+        plan: Plan,
+        argv: tuple[str, ...],
+        logs: Logs,
+        outputs: Outputs,
+        hear: Callable[[StreamNews], None],
     ) -> None:
         self._stdin, self.remark = open_stdin(plan.request.stdin, argv, plan.agent)
         self._agent_ends = [self._stdin]
         self.relays: list[Relay] = []
         readers = _line_readers(plan.agent, argv, hear)
-        for number, (log, reader) in enumerate(zip(logs.files, readers, strict=True), 1):
+        for fd, log, reader in zip(outputs, logs.files, readers, strict=True):
             read, write = open_pipe()
             self._agent_ends.append(write)
-            self.relays.append(Relay(read, Output(number), log, reader))
+            output = None if fd is None else Output(fd)
+            self.relays.append(Relay(read, output, log, reader))
 
     def last_output(self) -> float:
         """Return when the agent last wrote anything, on the event loop's clock."""

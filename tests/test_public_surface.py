@@ -11,7 +11,7 @@ PACKAGES = ("cli", "env", "kernel", "rollout", "supervisor", "workspace")
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_all_names_exist(name: str):
+def test_all_names_exist(name: str) -> None:
     package = import_module(f"codexlab.{name}")
     assert package.__all__
     for public in package.__all__:
@@ -19,7 +19,7 @@ def test_all_names_exist(name: str):
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_all_is_sorted_as_ruff_sorts_it_and_has_no_duplicates(name: str):
+def test_all_is_sorted_as_ruff_sorts_it_and_has_no_duplicates(name: str) -> None:
     names = import_module(f"codexlab.{name}").__all__
 
     def kind(public: str) -> int:
@@ -29,7 +29,7 @@ def test_all_is_sorted_as_ruff_sorts_it_and_has_no_duplicates(name: str):
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_other_packages_use_the_public_surface_only(name: str):
+def test_other_packages_use_the_public_surface_only(name: str) -> None:
     for path in (ROOT / name).rglob("*.py"):
         depth = len(path.relative_to(ROOT / name).parts)
         for node in ast.walk(ast.parse(path.read_text())):

@@ -8,28 +8,28 @@ from codexlab.supervisor._exit import ExitReport, agent_outcome, report_exit
 
 
 @pytest.mark.parametrize("code", range(256))
-def test_every_code_of_the_child_passes_through_unchanged(code: int):
+def test_every_code_of_the_child_passes_through_unchanged(code: int) -> None:
     report = report_exit(code << 8, None)
     assert (report.status, report.reason, report.code) == (code, "exited", code)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGUSR1])
-def test_a_child_that_died_by_a_signal_gives_128_and_its_number(signum: signal.Signals):
+def test_a_child_that_died_by_a_signal_gives_128_and_its_number(signum: signal.Signals) -> None:
     report = report_exit(signum, None)
     assert (report.status, report.reason, report.signal) == (128 + signum, "signaled", signum)
 
 
-def test_a_forwarded_signal_keeps_the_childs_own_code():
+def test_a_forwarded_signal_keeps_the_childs_own_code() -> None:
     assert report_exit(3 << 8, "cancelled") == ExitReport(3, "cancelled", 3, None)
 
 
 @pytest.mark.parametrize("reason", ["timeout", "idle"])
-def test_our_limits_give_124_whatever_the_child_said(reason: str):
+def test_our_limits_give_124_whatever_the_child_said(reason: str) -> None:
     assert report_exit(0, reason).status == 124
     assert report_exit(signal.SIGKILL, reason).status == 124
 
 
-def test_an_agent_that_outlived_us_gives_125():
+def test_an_agent_that_outlived_us_gives_125() -> None:
     assert report_exit(None, None) == ExitReport(125, "supervisor-lost")
 
 
@@ -46,5 +46,5 @@ def test_an_agent_that_outlived_us_gives_125():
 )
 def test_an_outcome_is_completed_only_if_process_and_stream_agree(
     wait_status: int, ended_for: str | None, last_word: str, outcome: str
-):
+) -> None:
     assert agent_outcome(report_exit(wait_status, ended_for), last_word) == outcome

@@ -15,7 +15,9 @@ HERE = Path("/")
 
 
 def ended(status: int = 1, reason: str = "exited", left: int = 0) -> AttemptEnd:
-    return AttemptEnd(ExitReport(status, reason, status), "cgroup", "none", 0, left, True, None, None)
+    return AttemptEnd(
+        ExitReport(status, reason, status), "cgroup", "none", 0, left, True, None, None
+    )
 
 
 def request(*command: str, retry_on: tuple[int, ...] = ()) -> LaunchRequest:

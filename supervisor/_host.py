@@ -1,0 +1,52 @@
+"""Who a run is carried out for: a command at a terminal, or a program that embeds us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ._events import Hear
+from ._link import GuardianLink
+
+Tell = Callable[[str], None]
+Outputs = tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The surroundings of one run.
+
+    :param link: to the run's guardian.
+    :param guardian: its pid.
+    :param tell: takes one line for a person.
+    :param outputs: descriptors the agent's stdout and stderr are passed on to, or None
+        for logs only.
+    :param talkative: say where the agent works.
+    :param hear: takes each event in this process.
+    """
+
+    link: GuardianLink
+    guardian: int
+    tell: Tell
+    outputs: Outputs
+    talkative: bool = False
+    hear: Hear | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a launch ended.
+
+    :param status: as the exit status of ``codexlab-run``.
+    :param reason: the truth where statuses collide.
+    :param run_id: the run, or None when it was refused before it had a name.
+    :param record: what ``record.json`` says, or None when there is none.
+    :param error: one line, when the agent could not be started.
+    """
+
+    status: int
+    reason: str
+    run_id: str | None = None
+    record: dict[str, Any] | None = None
+    error: str | None = None

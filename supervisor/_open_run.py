@@ -1,0 +1,139 @@
+"""Run an agent from inside a Python program, on trio or asyncio."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from ..kernel import Channel, OperatorError, fork_guardian, start_fork_server
+from ._host import Host, Outcome, Outputs
+from ._launch import carry_out
+from ._link import GuardianLink
+from ._request import LaunchRequest
+
+_EVENTS_KEPT = 10_000
+
+
+class Run:
+    """One run under way; made by :func:`open_run`."""
+
+    def __init__(self, link: GuardianLink) -> None:
+        self._link = link
+        self._send, self._receive = anyio.create_memory_object_stream[dict[str, Any]](_EVENTS_KEPT)
+        self._ended = anyio.Event()
+        self._outcome: Outcome | None = None
+        self._stopped = False
+        self.messages: list[str] = []
+        self.events_dropped = 0
+
+    async def outcome(self) -> Outcome:
+        """Wait until the run is over; may be awaited by several tasks, again and again."""
+        await self._ended.wait()
+        assert self._outcome is not None
+        return self._outcome
+
+    def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Iterate over the run's events, also those from before the call, until it is over.
+
+        Inside the block only.
+
+        For one reader. Whoever never reads keeps at most 10,000 of them;
+        ``events_dropped`` counts the rest, which are in ``events.ndjson`` all the same.
+        """
+        return self._receive
+
+    def signal(self, signum: int) -> None:
+        """Do what a signal to ``codexlab-run`` does: INT, TERM, HUP and QUIT end the run."""
+        if not self._ended.is_set():
+            self._link.inject(signum)
+
+    def stop(self) -> None:
+        """Ask for the end of the run, once; the ladder does the rest."""
+        if not self._stopped:
+            self._stopped = True
+            self.signal(signal.SIGTERM)
+
+    def _hear(self, event: dict[str, object]) -> None:
+        try:
+            self._send.send_nowait(event)
+        except anyio.WouldBlock:
+            self.events_dropped += 1
+
+    async def _carry_out(self, request: LaunchRequest, guardian: int, outputs: Outputs) -> None:
+        host = Host(self._link, guardian, self.messages.append, outputs, hear=self._hear)
+        # Cancelling the host's task must not skip a step: the end is asked for instead.
+        with anyio.CancelScope(shield=True):
+            self._outcome = await carry_out(request, host)
+        self._send.close()
+        self._ended.set()
+
+
+@asynccontextmanager
+async def open_run(
+    request: LaunchRequest, *, stdout: int | None = None, stderr: int | None = None
+) -> AsyncGenerator[Run]:
+    """Start a run; leaving the block ends it if it has not ended, and waits for the proof.
+
+    :param stdout: descriptor the agent's stdout is passed on to, or None: the log only.
+    :raises OperatorError: no guardian could be had.
+
+    What goes wrong with the run itself is its outcome, not an exception. Cancelled,
+    it climbs the ladder first and only then lets go. The host's signals, its niceness
+    and its subreaper flag are not changed; a host that dies takes its runs with it.
+    """
+    channel, guardian = await anyio.to_thread.run_sync(_open_guardian)
+    run = Run(GuardianLink(channel))
+    failed: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run._carry_out, request, guardian, (stdout, stderr))  # pyright: ignore[reportPrivateUsage]
+        try:
+            yield run
+        except Exception as error:
+            # Kept aside, so that it leaves here as itself and not as a group.
+            failed = error
+        finally:
+            run.stop()
+            with anyio.CancelScope(shield=True):
+                await run.outcome()
+            run._receive.close()  # pyright: ignore[reportPrivateUsage]
+    if failed is not None:
+        raise failed
+
+
+class _ForkServer:
+    """The host's fork server, started with its first run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._host = 0
+
+    def fork(self) -> tuple[Channel, int]:
+        """Return a guardian's channel and pid; start the server where it is missing."""
+        with self._lock:
+            if self._channel is None or self._host != os.getpid() or self._has_died():
+                self._process, self._channel = start_fork_server()
+                self._host = os.getpid()
+            return fork_guardian(self._channel)
+
+    def _has_died(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+
+_SERVER = _ForkServer()
+
+
+def _open_guardian() -> tuple[Channel, int]:
+    try:
+        return _SERVER.fork()
+    except OSError as error:
+        raise OperatorError(f"no guardian can be started: {error.strerror}") from error
