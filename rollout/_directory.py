@@ -84,14 +84,15 @@ class DirectoryScan:
     settled: bool
 
 
-def scan_directory(directory: str, *, archived: bool) -> DirectoryScan:
+def scan_directory(directory: str, *, archived: bool, containing: str = "") -> DirectoryScan:
     """List the rollouts of a directory, complete also while files change form.
 
+    :param containing: only those with this lower-case text in their names.
     :raises OSError: the directory cannot be opened or read.
     """
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        names, stamp, settled = _read_settled(fd)
+        names, stamp, settled = _read_settled(fd, containing)
         return DirectoryScan(_group(directory, names, archived), stamp, settled)
     finally:
         os.close(fd)
@@ -108,7 +109,7 @@ def is_rested(stamp: Stamp) -> bool:
     return time.time_ns() - max(stamp[2:]) > _TICK_NS
 
 
-def _read_settled(fd: int) -> tuple[dict[str, RolloutName], Stamp, bool]:
+def _read_settled(fd: int, containing: str) -> tuple[dict[str, RolloutName], Stamp, bool]:
     seen: dict[str, RolloutName] = {}
     logical: set[str] = set()
     quiet = 0
@@ -117,7 +118,7 @@ def _read_settled(fd: int) -> tuple[dict[str, RolloutName], Stamp, bool]:
     for _ in range(_MAX_PASSES):
         before = stamp_of(fd)
         rested = is_rested(before)
-        names = _read_names(fd, seen)
+        names = _read_names(fd, seen, containing)
         if rested and stamp_of(fd) == before:
             return names, before, True
         found = {name.plain_name for name in names.values()}
@@ -129,12 +130,14 @@ def _read_settled(fd: int) -> tuple[dict[str, RolloutName], Stamp, bool]:
     return _with_missed(fd, names, logical), before, False
 
 
-def _read_names(fd: int, known: dict[str, RolloutName]) -> dict[str, RolloutName]:
+def _read_names(fd: int, known: dict[str, RolloutName], containing: str) -> dict[str, RolloutName]:
     """One pass; links and directories are not rollouts, whatever they are called."""
     names: dict[str, RolloutName] = {}
     with os.scandir(fd) as entries:
         for entry in entries:
             physical = entry.name
+            if containing and containing not in physical.lower():
+                continue
             name = known.get(physical) or parse_rollout_name(physical)
             if name is not None and entry.is_file(follow_symlinks=False):
                 names[physical] = name

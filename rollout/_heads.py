@@ -94,12 +94,24 @@ def read_head(path: str | os.PathLike[str]) -> RolloutHead:
 
 def head_of(snapshot: RolloutSnapshot) -> RolloutHead:
     """Do what `read_head` does, for a rollout that is open already."""
-    meta, problem = None, ""
-    try:
-        meta = replace(session_meta_of(snapshot), raw=NOTHING)
-    except SessionMetaError as error:
-        problem = error.reason
+    head = _first_bytes(snapshot)
+    cut = head.find(_INSTRUCTIONS)
+    meta, problem = None if cut == -1 else _meta_in(head[:cut] + b"}}"), ""
+    if meta is None:
+        try:
+            meta = replace(session_meta_of(snapshot), raw=NOTHING)
+        except SessionMetaError as error:
+            problem = error.reason
     return RolloutHead(snapshot.size, snapshot.mtime_ns, snapshot.form, meta=meta, problem=problem)
+
+
+def _first_bytes(snapshot: RolloutSnapshot) -> bytes:
+    if snapshot.form is PLAIN:
+        return os.pread(snapshot.fd, _HEAD, 0)
+    from ._decoded_bytes import head_chunks  # zstandard: only where it is needed
+
+    piece = next(head_chunks(snapshot, _HEAD), b"")
+    return piece[:_HEAD] if isinstance(piece, bytes) else b""
 
 
 class HeadReader:

@@ -66,7 +66,8 @@ def find_thread(home: str | os.PathLike[str], thread_id: str) -> LogicalRollout 
     if not is_thread_id(thread_id):
         return None
     wanted = thread_id.lower()
-    found = newest_by_thread(r for r in scan_store(home).rollouts if r.thread_id == wanted)
+    scan = scan_store(home, containing=wanted)
+    found = newest_by_thread(r for r in scan.rollouts if r.thread_id == wanted)
     return found.get(wanted) or _by_database(os.fspath(home), wanted)
 
 

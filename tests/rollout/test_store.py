@@ -69,6 +69,14 @@ def test_a_linked_store_is_read_through_its_link(tmp_path: Path) -> None:
     assert _seen(own) == [path.name]
 
 
+def test_a_scan_for_a_text_in_the_name_finds_just_that(tmp_path: Path) -> None:
+    for number in range(3):
+        write(rollout_path(tmp_path, thread_id(number)), b"{}\n", compressed=number == 1)
+    (found,) = scan_store(tmp_path, containing=thread_id(1).upper()).rollouts
+    assert found.thread_id == thread_id(1)
+    assert scan_store(tmp_path, containing="no such").rollouts == []
+
+
 def test_a_home_without_stores_is_empty(tmp_path: Path) -> None:
     scan = scan_store(tmp_path)
     assert (scan.rollouts, scan.unreadable) == ([], [])
