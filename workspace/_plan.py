@@ -155,9 +155,14 @@ def _same_repository(common: Path, stored: Provenance, paths: WorkspacePaths) ->
     if stored.own_kind == "plain":
         reason = "this issue already works in a plain directory; use --no-repo or another issue"
         raise WorkdirRefused(paths.workdir, reason)
-    if stored.repo != str(common):
+    if stored.repo != str(common) and not is_worktree_of(paths.workdir, common):
         reason = f"is a worktree of {stored.repo}, not of {common}; choose another issue or project"
         raise WorkdirRefused(paths.workdir, reason)
+
+
+def is_worktree_of(workdir: Path, common: Path) -> bool:
+    """Tell whether a workdir belongs to a repository now: it may have been moved and repaired."""
+    return os.path.lexists(workdir) and inspect_start(workdir).common_dir == common
 
 
 def _resolve_base(source: Start, base: str | None) -> str:

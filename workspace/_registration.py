@@ -26,7 +26,7 @@ def drop_registration(repo: Path, workdir: Path) -> set[str]:
         with directory(repo, "worktrees") as entries_fd:
             for name in os.listdir(entries_fd):
                 place = repo / "worktrees" / name
-                pointer, reason = _text(place / "gitdir"), _text(place / "locked")
+                pointer, reason = _pointer(place), _text(place / "locked")
                 if pointer == marker or (not pointer and reason == lock_reason(workdir)):
                     branches.add(_text(place / "HEAD").removeprefix("ref: refs/heads/"))
                     with operator_errors(place):
@@ -45,6 +45,12 @@ def drop_ref_lock(repo: Path, branch: str) -> None:
 def lock_reason(workdir: Path) -> str:
     """Return the reason our worktrees are locked with, which names them from the start."""
     return f"codexlab workspace {os.path.realpath(workdir.parent)}"
+
+
+def _pointer(place: Path) -> str:
+    """Return which ``.git`` an entry is for; it may be written relative (git 2.48)."""
+    text = _text(place / "gitdir")
+    return os.path.normpath(place / text) if text else ""
 
 
 def _text(path: Path) -> str:

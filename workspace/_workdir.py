@@ -22,7 +22,7 @@ from ._errors import BranchTaken, GitFailed, PathRefused, WorkdirRefused, operat
 from ._git import ask_git, run_git
 from ._kept_branches import is_remembered
 from ._owner import OwnerRecord
-from ._plan import WorkdirPlan
+from ._plan import WorkdirPlan, is_worktree_of
 from ._provenance import Provenance, WorkdirKind
 from ._registration import drop_ref_lock, drop_registration, lock_reason
 from ._repository import repository_lock
@@ -86,7 +86,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool) -> Workdir:
     if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
     previous = claim.claim_directory(plan.path)
-    _note_use(claim, plan)
+    _note_use(claim, plan, found.common_dir)
     stored = claim.read_provenance()
     return Workdir(
         path=plan.path,
@@ -101,12 +101,14 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool) -> Workdir:
     )
 
 
-def _note_use(claim: Claim, plan: WorkdirPlan) -> None:
+def _note_use(claim: Claim, plan: WorkdirPlan, common_dir: Path | None) -> None:
     stored = claim.read_provenance()
     status = os.stat(plan.path)
     used = replace(
         stored, kind=plan.kind, workdir=str(plan.path), inode=(status.st_dev, status.st_ino)
     )
+    if plan.kind == "worktree":
+        used = replace(used, repo=str(common_dir))
     if used != stored:
         claim.write_provenance(used)
 
@@ -123,7 +125,10 @@ def _present(claim: Claim) -> bool:
 
 
 def _check_unchanged(stored: Provenance, plan: WorkdirPlan) -> None:
-    if stored.own_kind != plan.kind or (plan.repo is not None and stored.repo != str(plan.repo)):
+    other = plan.repo is not None and stored.repo != str(plan.repo)
+    if other and plan.repo is not None:
+        other = not is_worktree_of(plan.path, plan.repo)
+    if stored.own_kind != plan.kind or other:
         reason = f"is {stored.own_kind} of {stored.repo}, made while this launch was being planned"
         raise WorkdirRefused(plan.path, reason)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.server
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from codexlab.workspace import (
     locate_workspace,
     prepare_workdir,
 )
+from codexlab.workspace.upkeep import remove_workspace
 
 Git = Callable[..., str]
 SECRET = "s3cretpassw0rd"
@@ -290,11 +292,37 @@ def test_a_repository_of_another_reference_format_works(
     assert prepare(claim, tmp_path / "new").branch == "codexlab/123/codex"
 
 
+def test_a_repository_that_moved_goes_on_once_repaired(
+    claim: Claim, repo: Path, tmp_path: Path, git: Git
+) -> None:
+    workdir = prepare(claim, repo).path
+    moved = repo.rename(tmp_path / "moved")
+    with pytest.raises(WorkdirRefused, match="git worktree repair"):
+        prepare(claim, moved)
+    git(moved, "worktree", "repair", str(workdir))
+    assert prepare(claim, moved).common_dir == moved / ".git"
+    assert prepare(claim, tmp_path).common_dir == moved / ".git"
+
+
+def test_a_workspaces_root_behind_a_link_works_like_any_other(
+    repo: Path, tmp_path: Path, key: WorkspaceKey, git: Git
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "disk")
+    paths = locate_workspace(tmp_path / "linked", key)
+    held = claim_workspace(paths, key)
+    prepare(held, repo)
+    assert not prepare(held, repo).created
+    shutil.rmtree(paths.workdir)
+    assert prepare(held, repo).created
+    held.release()
+    remove_workspace(paths, key)
+    assert len(git(repo, "worktree", "list").splitlines()) == 1
+
+
 def test_the_user_may_delete_the_whole_workspace_by_hand(
     claim: Claim, root: Path, repo: Path, git: Git
 ) -> None:
-    import shutil
-
     git(prepare(claim, repo).path, "commit", "-q", "--allow-empty", "-m", "work")
     claim.release()
     shutil.rmtree(root)
