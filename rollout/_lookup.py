@@ -125,7 +125,8 @@ def _by_prefix(home: str | os.PathLike[str], given: str) -> LogicalRollout | Non
     prefix = given.lower()
     if _PREFIX.fullmatch(prefix) is None:
         return None
-    found = newest_by_thread(r for r in scan_store(home).rollouts if r.thread_id.startswith(prefix))
+    scan = scan_store(home, containing=f"-{prefix}")
+    found = newest_by_thread(r for r in scan.rollouts if r.thread_id.startswith(prefix))
     if len(found) > 1:
         raise AmbiguousThreadError(given, sorted(found))
     return next(iter(found.values()), None)
