@@ -1,4 +1,4 @@
-"""Killed by strace at every system call that changes a file, whoever makes it.
+"""Killed, or refused, by strace at every system call that changes a file.
 
 A cross-check of ``test_rollout_crashes``: that one kills before each call that
 :class:`Calls` names; this one asks the kernel which calls there are, so a change
@@ -75,37 +75,60 @@ def _wait_one_tick(plain: Path, probe: Path) -> None:
             return
 
 
-def _killed_at(call: str, number: int, what: str, home: Path, plain: Path) -> bool:
-    inject = f"inject={call}:signal=KILL:when={number}"
-    command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", inject]
+def _inject(fault: str, call: str, number: int, what: str, home: Path, plain: Path) -> bool:
+    """Do the work with a fault at one system call; False when there are not so many."""
+    log = home.with_suffix(".strace")
+    inject = f"inject={call}:{fault}:when={number}"
+    command = ["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", inject]
     done = subprocess.run(
         [*command, sys.executable, "-c", _WORK, what, home, plain],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE,
+        capture_output=True,
+        check=False,
     )
-    assert done.returncode in {0, -signal.SIGKILL, 128 + signal.SIGKILL}
-    return done.returncode != 0
+    if fault == "signal=KILL":
+        return done.returncode in {-signal.SIGKILL, 128 + signal.SIGKILL}
+    return "(INJECTED)" in log.read_text()
 
 
-@pytest.mark.parametrize("call", CHANGING)
-@pytest.mark.parametrize(
+WORKS = pytest.mark.parametrize(
     ("what", "possible"),
     [("compress", {()}), ("settle", {(NEW, LATE)}), ("append", {(), (NEW,)})],
 )
+Possible = set[tuple[bytes, ...]]
+
+
+@pytest.mark.parametrize("call", CHANGING)
+@WORKS
 def test_killed_at_each_system_call_the_next_sweep_leaves_every_line_once(
-    call: str, what: str, possible: set[tuple[bytes, ...]], tmp_path: Path
+    call: str, what: str, possible: Possible, tmp_path: Path
 ) -> None:
+    _fail_at_each("signal=KILL", call, what, possible, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fault", ["fsync:EIO", "write:ENOSPC", "renameat2:EIO", "unlink:EIO", "rename:ENOSPC"]
+)
+@WORKS
+def test_refused_at_each_system_call_the_next_sweep_leaves_every_line_once(
+    fault: str, what: str, possible: Possible, tmp_path: Path
+) -> None:
+    call, error = fault.split(":")
+    _fail_at_each(f"error={error}", call, what, possible, tmp_path)
+
+
+def _fail_at_each(fault: str, call: str, what: str, possible: Possible, base: Path) -> None:
     for number in range(1, 100):
-        home = tmp_path / str(number)
+        home = base / str(number)
         plain = _store(home, what)
         places = find_places(home)
-        killed = _killed_at(call, number, what, home, plain)
+        failed = _inject(fault, call, number, what, home, plain)
         assert logical(places.subject(str(plain))).startswith(BASE)
         come_to_rest(places)
         seen = logical(places.subject(str(plain)))
         assert seen.startswith(BASE)
         assert tuple(seen[len(BASE) :].splitlines(True)) in possible
         assert left_over(places) == []
-        if not killed:
+        if not failed:
             return
     pytest.fail("the work never ended")
