@@ -64,7 +64,8 @@ if TYPE_CHECKING:
     from ._records import parse_record
     from ._recover import recover
     from ._result import Outcome, Result
-    from ._search import SearchedRollout, SearchHit, search_rollouts
+    from ._search import search_rollouts
+    from ._search_one import SearchedRollout, SearchHit
     from ._settle import SettleOptions, settle
     from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
     from ._stats import StoreStats, Trial, Usage, choose_sample, measure, try_compression
@@ -280,10 +281,10 @@ _MODULES = {
         "Outcome",
         "Result",
     ),
-    "_search": (
+    "_search": ("search_rollouts",),
+    "_search_one": (
         "SearchHit",
         "SearchedRollout",
-        "search_rollouts",
     ),
     "_settle": (
         "SettleOptions",
