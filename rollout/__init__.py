@@ -3,9 +3,19 @@
 A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
 ``.jsonl.zst``, or both while changing. Below this page::
 
-    _names    what a file name says            _reader   lines, tails, damaged frames
-    _store    which rollouts a home holds      _meta     the record that names a thread
-    _lookup   one rollout by id, prefix, path
+    find    _names _directory _store      names, and scans that miss nothing
+            _lookup _state _listing       one by id or path; pages of many
+    read    _snapshot _plain_bytes _decoded_bytes _reader    bytes and lines, past damage
+            _meta _heads _titles _records _entries _conversation    what they say
+            _query _candidate_lines _plain_positions _ripgrep _search    text in any of them
+            _stats                        what they take, what could be saved
+    hold    _thread_lease _holders _sweeper _places    codex's locks, and who has what open
+    change  _decide                       every decision, without I/O
+            _candidate _encode _compress _publish    a frame takes its file's place
+            _manifest _settle _salvage _pair _recover    what is kept, and what a crash left
+            _append _materialize          back to plain
+            _sweep _verify                a whole store
+    edges   _calls _frames _decode _compare _observe _attributes
 
 Names are imported on first use, so that a launch pays only for what it asks for.
 """

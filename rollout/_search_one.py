@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ._candidates import TOO_LONG, Candidate, Problems, candidates, is_unwanted
+from ._candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
 from ._directory import LogicalRollout
 from ._entries import Entry, Role, all_text, entry_of
 from ._excerpts import Excerpt, excerpts_of
