@@ -45,6 +45,22 @@ class Relation(StrEnum):
     """The other does not decode."""
 
 
+_IN_WORDS = {
+    Relation.SAME: "says the same as",
+    Relation.WITHIN: "lacks the end of",
+    Relation.BEYOND: "goes on after the end of",
+    Relation.APART: "ends differently from",
+    Relation.ALIEN: "shares not even its first line with",
+    Relation.MIXED: "shares only some lines with",
+    Relation.UNREADABLE: "cannot be compared with the damaged frame of",
+}
+
+
+def in_words(relation: Relation) -> str:
+    """Say a relation between two contents as the middle of a sentence."""
+    return _IN_WORDS[relation]
+
+
 class Action(StrEnum):
     """What to do."""
 

@@ -17,7 +17,7 @@ import time
 
 from ..kernel import LeaseAnswer
 from ._calls import Calls, rename_away
-from ._decide import Action, decide_pair
+from ._decide import Action, decide_pair, in_words
 from ._manifest import Kind, begin, make_entry
 from ._materialize import materialize
 from ._observe import Sight, fingerprint, look
@@ -59,7 +59,7 @@ def settle_pair(
         case Action.WAIT:
             return Result(subject, Outcome.WAITING, "some process writes the plain form")
         case _:
-            reason = f"the plain form is {sight.relation} to the compressed one; both are kept"
+            reason = f"the plain form {in_words(sight.relation)} the compressed one; both stay"
             return Result(subject, Outcome.REPORTED, reason)
 
 

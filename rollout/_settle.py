@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ..kernel import BusyError, CodexlabError, LeaseAnswer
 from ._calls import Calls
-from ._decide import Action, Forms, Relation, decide_kept
+from ._decide import Action, Forms, Relation, decide_kept, in_words
 from ._manifest import Entry, Group, Kind, open_groups
 from ._materialize import DisagreementError, materialize
 from ._observe import Sight, can_be_written, fingerprint, forms_of, locate, look
@@ -153,7 +153,7 @@ def _act(case: _Case, sight: Sight, action: Action) -> Result:
         case Action.WAIT:
             return _waits(case)
         case _:
-            reason = f"it is {sight.relation} to the thread; every byte is kept"
+            reason = f"it {in_words(sight.relation)} the thread; every byte is kept"
             return case.result(Outcome.REPORTED, reason)
 
 

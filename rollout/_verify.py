@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from ._calls import Calls, rename_away
-from ._decide import Relation
+from ._decide import Relation, in_words
 from ._decode import has_checksum
 from ._frames import frame_damage
 from ._manifest import group_paths, read_entries
@@ -164,7 +164,7 @@ def _verify_pair(subject: Subject, calls: Calls) -> Iterator[Finding]:
     if sight.relation is Relation.UNREADABLE:
         yield Finding(subject.compressed, Problem.DAMAGED_FRAME, "the plain form is whole")
     else:
-        detail = f"the plain form is {sight.relation} to the compressed one"
+        detail = f"the plain form {in_words(sight.relation)} the compressed one"
         yield Finding(subject.plain, Problem.TWO_FORMS, detail)
 
 

@@ -1,0 +1,110 @@
+"""What is wrong is said with its file and line, and nothing is changed by saying it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import rollout_files as files
+
+from codexlab.rollout import (
+    Finding,
+    Places,
+    Problem,
+    find_places,
+    verify_kept,
+    verify_places,
+    verify_rollout,
+    verify_temporaries,
+)
+
+THREAD = files.thread_id(1)
+META = files.meta(THREAD)
+GOOD = files.lines(META, files.message("user", "hello"))
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return find_places(tmp_path)
+
+
+def verify(places: Places, data: bytes, **form: Any) -> list[Finding]:
+    path = files.rollout_path(Path(places.home), THREAD)
+    files.write(path, data, **form)
+    return list(verify_rollout(places.subject(str(path))))
+
+
+def problems(findings: list[Finding]) -> list[tuple[Problem, int | None]]:
+    return [(finding.problem, finding.line) for finding in findings]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_good_rollout_has_no_findings(places: Places, compressed: bool) -> None:
+    future = b'{"type":"from_the_future","payload":{"any":[1,2]}}\n'
+    assert verify(places, GOOD + future + b"\n", compressed=compressed) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (GOOD + b"{oops\n", (Problem.BAD_LINE, 3)),
+        (GOOD + b"[]\n", (Problem.BAD_LINE, 3)),
+        (GOOD + b'{"a":"\xff"}\n', (Problem.INVALID_UTF8, 3)),
+        (b"\xef\xbb\xbf" + GOOD, (Problem.BYTE_ORDER_MARK, 1)),
+        (GOOD + b'{"torn', (Problem.TORN_TAIL, 3)),
+    ],
+)
+def test_each_bad_line_is_named_and_hides_no_other(
+    places: Places, data: bytes, found: tuple[Problem, int]
+) -> None:
+    assert problems(verify(places, data)) == [found]
+
+
+def test_ordinals_may_leave_gaps_but_not_repeat_or_fall(places: Places) -> None:
+    records = [{**META, "ordinal": ordinal} for ordinal in (0, 1, 5, 5, 4, 6)]
+    data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+    assert problems(verify(places, data)) == [(Problem.ORDINALS, 4), (Problem.ORDINALS, 5)]
+
+
+def test_a_frame_without_checksum_is_codex_own_and_harmless(places: Places) -> None:
+    (found,) = verify(places, GOOD, compressed=True, checksum=False)
+    assert (found.problem, found.is_harmless) == (Problem.NO_CHECKSUM, True)
+
+
+def test_a_frame_that_is_cut_short_is_damaged(places: Places) -> None:
+    path = files.rollout_path(Path(places.home), THREAD)
+    frame = files.write(path, GOOD, compressed=True)
+    frame.write_bytes(frame.read_bytes()[:-6])
+    found = list(verify_rollout(places.subject(str(path))))
+    assert {finding.problem for finding in found} == {Problem.DAMAGED_FRAME}
+    assert not any(finding.is_harmless for finding in found)
+
+
+def test_two_forms_are_reported_with_what_they_are_to_each_other(places: Places) -> None:
+    verify(places, GOOD, compressed=True)
+    (found,) = verify(places, GOOD + b"{}\n")
+    assert (found.problem, found.detail) == (
+        Problem.TWO_FORMS,
+        "the plain form goes on after the end of the compressed one",
+    )
+
+
+def test_a_rollout_in_both_roots_a_stray_and_a_temporary_file_are_found(places: Places) -> None:
+    home = Path(places.home)
+    paths = [files.rollout_path(home, THREAD, archived=archived) for archived in (False, True)]
+    subjects = [places.subject(str(files.write(path, GOOD))) for path in paths]
+    (both,) = verify_places(subjects)
+    assert (both.problem, both.path) == (Problem.TWO_PLACES, str(paths[1]))
+    temporary = paths[0].with_name("rollout-compress-codexlab-12345678.tmp")
+    temporary.touch()
+    (found,) = verify_temporaries([str(paths[0].parent)])
+    assert (found.problem, found.path) == (Problem.TEMPORARY, str(temporary))
+    stray = Path(places.kept, "unknown.0")
+    stray.parent.mkdir()
+    stray.touch()
+    (unlisted,) = verify_kept(places)
+    assert (unlisted.problem, unlisted.path) == (Problem.UNLISTED, str(stray))
+    assert stray.exists()
+    assert temporary.exists()
