@@ -99,6 +99,9 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
     multiple=True,
     help="Set a variable for the agent.",
 )
+@click.option(
+    "--context", metavar="FILE", multiple=True, help="Give the agent a file of this task."
+)
 @click.option("--env-file", metavar="FILE", multiple=True, help="Set variables from a file.")
 @_flag("-v", "--verbose", is_flag=True, help="Say where the agent works and how it ended.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
@@ -134,8 +137,10 @@ def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocati
 def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocation:
     dry_run, as_json = values.pop("dry_run"), values.pop("as_json")
     command = tuple(values.pop("command"))
+    context = values.pop("context")
     extra = _environment_flags(values)
     cwd = _current_directory()
+    extra["context"] = tuple(_absolute(Path(path), cwd) for path in context)
     flags = {name: value for name, value in values.items() if value is not None}
     settings = read_settings(flags, environ, cwd)
     if as_json and not dry_run:

@@ -15,18 +15,18 @@ from ..workspace import (
     HealReport,
     OwnerRecord,
     Workdir,
-    forget_thread,
     git_write_for,
     heal_codex_home,
+    place_context,
     prepare_workdir,
     prune_runs,
-    read_threads,
     stored_cargo_key,
 )
-from ._agents import RESUME, expand_resume
+from ._agents import expand_resume
 from ._environment import Routing, build_run_environment, decide_routing
 from ._events import now_text
 from ._plan import Plan
+from ._resume import ready_thread
 from ._temporary import choose_temporary
 
 KEPT_RUNS = 50
@@ -86,9 +86,10 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
         sessions=plan.request.sessions,
         git_write=git_write_for(workdir) if plan.request.git_write else None,
     )
+    place_context(plan.paths, plan.request.context)
     for warning in home.warnings:
         tell(warning)
-    thread = _resumable_thread(plan, workdir.path, tell)
+    thread = ready_thread(plan, workdir.path, tell)
     temporary = choose_temporary(plan.request.environ)
     environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
     # One at a time: parents made on the way would get the default mode.
@@ -131,23 +132,3 @@ def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
         repo=str(plan.start.common_dir or ""),
         workdir=workdir,
     )
-
-
-def _resumable_thread(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str | None:
-    """Return the newest thread of this workspace that can be resumed, if one is asked for.
-
-    codex resumes a thread from any directory (0.169); claude only where it was made.
-    """
-    if RESUME not in plan.request.command or plan.agent == "generic":
-        return None
-    if plan.agent == "claude":
-        entry = read_threads(plan.paths).latest("claude", workdir)
-        return None if entry is None else entry.id
-    from ..rollout import find_thread
-
-    while (entry := read_threads(plan.paths).latest("codex")) is not None:
-        if find_thread(plan.paths.codex_home, entry.id) is not None:
-            return entry.id
-        tell(f"thread {entry.id} has no rollout any more and cannot be resumed")
-        forget_thread(plan.paths, entry.id)
-    return None

@@ -38,6 +38,7 @@ class LaunchRequest:
     :param wait: seconds to wait for a busy workspace; 0 not at all, None for ever.
     :param stdin: ``auto``, ``inherit``, ``null`` or a path.
     :param events: descriptor number or path that receives the events too.
+    :param context: files the agent finds in ``CODEXLAB_RUN_CONTEXT``, those of this task only.
     :param thread: the cargo target key for this run, or None for the stored one.
     :param git_write: let the agent's sandbox write the worktree's git directories.
     :param log_max_bytes: size at which a log is rotated; the one before is kept.
@@ -66,6 +67,7 @@ class LaunchRequest:
     wait: float | None = 0.0
     stdin: str = "auto"
     events: str | None = None
+    context: tuple[Path, ...] = ()
     thread: str | None = None
     cargo_scope: str = "agent"
     require_artifacts: bool = False
