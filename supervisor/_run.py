@@ -30,6 +30,10 @@ from ._streams import Logs
 from ._survivors import end_survivors
 from ._temporary import create_temporary
 
+# Seconds within which a failing command probably never got to its work.
+QUICK_FAILURE = 2.0
+_OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
+
 
 class AgentRun:
     """The steps of one run, in order; each leaves what the next needs."""
@@ -205,6 +209,7 @@ class AgentRun:
             thread=self._session.thread,
         )
         self._say_how_it_ended(end, outcome)
+        self._hint_at_dropped_names(end)
         report = end.report
         return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
 
@@ -219,6 +224,20 @@ class AgentRun:
             self._tell(
                 f"{report.reason}, status {report.status}, {outcome}; {end.mechanism}:"
                 f" {end.swept} swept, {end.left} left; see {self._record.path}"
+            )
+
+    def _hint_at_dropped_names(self, end: AttemptEnd) -> None:
+        """Say once that a command which failed at once may miss a variable of the caller's."""
+        quick = time.monotonic() - self._started < QUICK_FAILURE
+        missed = [
+            verdict.name
+            for verdict in self._place.environment.receipt
+            if verdict.rule == "not allowed" and verdict.name not in _OF_THE_SHELL
+        ]
+        if quick and missed and end.report.reason == "exited" and end.report.code:
+            self._tell(
+                f"it failed at once; {len(missed)} of your variables were not passed on"
+                " (codexlab env explain lists them, --pass NAME lets one in)"
             )
 
     def _git_after(self) -> dict[str, object] | None:
