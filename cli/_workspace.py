@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from ..kernel import CodexlabError
-from ..workspace import WorkspaceBusy, claim_workspace, mend_codex_home
+from ..workspace import WorkspaceBusy, claim_workspace, mend_codex_home, state_directory
 from ..workspace.upkeep import (
+    MONTH,
+    CacheVerdict,
     RemovalRefused,
     Survey,
     Verdict,
@@ -18,7 +20,9 @@ from ..workspace.upkeep import (
     findings,
     is_pressed,
     judge,
+    plan_cache_collection,
     plan_collection,
+    remove_cache,
     remove_workspace,
     survey_workspaces,
 )
@@ -180,8 +184,10 @@ def gc(
             rows.append((verdict, "would go"))
         else:
             rows.append((verdict, _collect(verdict, force=force)))
-    _write_gc(rows, as_json=as_json)
-    if not apply and any(done == "would go" for _, done in rows):
+    now = time.time()
+    caches = [(each, _collect_cache(each, now, apply=apply)) for each in plan_cache_collection(now)]
+    _write_gc(rows, caches, as_json=as_json)
+    if not apply and "would go" in [done for _, done in (*rows, *caches)]:
         click.echo("dry run: nothing was deleted; --apply deletes", err=True)
 
 
@@ -210,10 +216,25 @@ def _collect(verdict: Verdict, *, force: bool) -> str:
     return "deleted"
 
 
-def _write_gc(rows: list[tuple[Verdict, str]], *, as_json: bool) -> None:
+def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
+    if not verdict.goes:
+        return "keep"
+    if not apply:
+        return "would go"
+    gone = remove_cache(verdict.path, idle=MONTH, now=now, state_dir=state_directory())
+    return "deleted" if gone else "kept: in use"
+
+
+def _write_gc(
+    rows: list[tuple[Verdict, str]], caches: list[tuple[CacheVerdict, str]], *, as_json: bool
+) -> None:
     if as_json:
-        write_json([_gc_document(verdict, done) for verdict, done in rows])
+        found = [{"cache": str(e.path), "action": done, "reason": e.reason} for e, done in caches]
+        workspaces = [_gc_document(verdict, done) for verdict, done in rows]
+        write_json({"workspaces": workspaces, "caches": found})
         return
+    for cache, done in caches:
+        click.echo(f"cache {cache.path}: {done}, {cache.reason}")
     if not rows:
         click.echo("no workspaces", err=True)
         return

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -51,8 +51,10 @@ def write_lines(values: Mapping[str, Any]) -> None:
     """Write one aligned line per value."""
     width = max(map(len, values))
     for name, value in values.items():
-        text = "-" if value is None else value if isinstance(value, str) else json.dumps(value)
-        click.echo(f"{name.replace('_', ' '):<{width}}  {neutral(text)}")
+        label = name.replace("_", " ").ljust(width)
+        for line in _lines(name, value):
+            click.echo(f"{label}  {neutral(line)}")
+            label = " " * width
 
 
 def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
@@ -89,6 +91,36 @@ def list_row(survey: Survey) -> tuple[str, ...]:
 
 
 LIST_HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "USED", "WORKDIR", "LAST RUN")
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    if name == "git" and isinstance(value, dict):
+        return [_git_line(cast("dict[str, Any]", value))]
+    if name == "size":
+        return [size_text(value)]
+    if isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
+        return [f"{key} {'-' if part is None else part}" for key, part in parts.items()]
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return [line for item in items for line in _lines(name, _brief(item))] or ["-"]
+    return ["-" if value is None else str(value)]
+
+
+def _brief(item: object) -> object:
+    """Put a thread on one line."""
+    if not isinstance(item, dict):
+        return item
+    thread = cast("dict[str, Any]", item)
+    return f"{thread['agent']} {thread['id']} {thread['seen']}"
+
+
+def _git_line(git: dict[str, Any]) -> str:
+    head = f"at {git['head'][:12]}" if git["head"] else "without a commit"
+    where = f"on {git['branch']}" if git["branch"] else "detached"
+    dirt = "uncommitted changes" if git["dirty"] else "clean"
+    ahead = f", {git['ahead']} commits ahead of its base" if git["ahead"] else ""
+    return f"{dirt}, {where} {head}{ahead}"
 
 
 def _state(survey: Survey) -> str:

@@ -51,6 +51,7 @@ from ._plan import WorkdirPlan, choose_workdir
 from ._project import default_project, read_origin
 from ._runs import prune_runs
 from ._start import Start, inspect_start
+from ._state_dir import state_directory
 from ._threads import (
     ThreadEntry,
     ThreadLog,
@@ -104,5 +105,6 @@ __all__ = [
     "read_origin",
     "read_threads",
     "record_thread",
+    "state_directory",
     "stored_cargo_key",
 ]

@@ -18,17 +18,23 @@ from ._dirs import directory, open_below
 from ._errors import GitFailed, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
 from ._project import normalise_origin, repository_name
+from ._state_dir import cache_directory
 from ._tree import remove_tree
 
 _FETCH_TIMEOUT = 1800.0
-_READY = "codexlab-ready"
+READY = "codexlab-ready"
 
 
 def cache_path(url: str, cache_dir: Path) -> Path:
     """Return where the cache of a URL lies; all spellings of one repository share it."""
     identity = normalise_origin(url, Path("/"))
     digest = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    return cache_dir / "git" / f"{repository_name(identity)}-{digest}.git"
+    return cache_root(cache_dir) / f"{repository_name(identity)}-{digest}.git"
+
+
+def cache_root(cache_dir: Path | None = None) -> Path:
+    """Return the directory of all caches, by default below the XDG cache directory."""
+    return (cache_dir or cache_directory()) / "git"
 
 
 def public_url(url: str) -> str:
@@ -52,16 +58,16 @@ def refresh_cache(cache: Path, url: str) -> str | None:
     :returns: a note when the remote could not be reached and the cache is older.
     :raises GitFailed: the first fetch failed.
     """
-    if not (cache / _READY).exists():
+    if not (cache / READY).exists():
         _initialise(cache, url)
     try:
         _fetch(cache, url)
     except GitFailed as error:
-        if not (cache / _READY).exists():
+        if not (cache / READY).exists():
             raise
         return f"{public_url(url)} could not be fetched ({error.detail}); using what is cached"
     with operator_errors(cache):
-        (cache / _READY).touch(mode=0o600)
+        (cache / READY).touch(mode=0o600)
     return None
 
 

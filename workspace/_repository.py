@@ -42,10 +42,19 @@ def repository_lock(
         os.close(directory_fd)
     try:
         _wait(fd, common_dir, patience)
+        if not _is_still(common_dir, status):
+            raise RepositoryBusy(common_dir, 0)  # deleted while we waited, as gc does a cache
         yield fd
     finally:
         # Closed, not unlocked: a git of ours that still runs keeps it.
         os.close(fd)
+
+
+def _is_still(common_dir: Path, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(common_dir), status)
+    except FileNotFoundError:
+        return False
 
 
 def _wait(fd: int, common_dir: Path, patience: float) -> None:

@@ -116,7 +116,8 @@ def test_gc_says_first_and_deletes_only_when_told(root: Path, run: Run, repo: Pa
         open_workspace(root, WorkspaceKey("shop", issue, "codex"), repo).release()
     (root / "shop/dirty/codex/workdir/new").write_text("x")
     would = {
-        each["issue"]: each["action"] for each in json.loads(run("gc", "--idle", "0s", "--json"))
+        each["issue"]: each["action"]
+        for each in json.loads(run("gc", "--idle", "0s", "--json"))["workspaces"]
     }
     assert would == {"clean": "would go", "dirty": "keep"}
     assert (root / "shop/clean/codex/workdir").is_dir()
@@ -132,7 +133,7 @@ def test_the_gc_table_of_the_user_config_counts(
     config = scratch / "config.toml"
     monkeypatch.setenv("CODEXLAB_CONFIG", str(config))
     config.write_text('[gc]\nidle = "0s"\n')
-    assert json.loads(run("gc", "--json"))[0]["action"] == "would go"
+    assert json.loads(run("gc", "--json"))["workspaces"][0]["action"] == "would go"
     config.write_text('[gc]\nidel = "0s"\n')
     with pytest.raises(SystemExit) as caught:
         main(["workspace", "gc"])

@@ -25,10 +25,13 @@ from codexlab.workspace import (
     prepare_workdir,
 )
 from codexlab.workspace.upkeep import (
+    MONTH,
     GcPolicy,
     RemovalRefused,
     empty_trash,
+    plan_cache_collection,
     plan_collection,
+    remove_cache,
     remove_workspace,
     survey_workspaces,
 )
@@ -269,3 +272,29 @@ def test_a_worktree_whose_repository_is_gone_is_not_judged_clean(
     with pytest.raises(RemovalRefused, match="cannot be judged"):
         remove_workspace(paths, KEY)
     remove_workspace(paths, KEY, force=True)
+
+
+def test_a_cache_goes_once_nothing_uses_it(
+    paths: WorkspacePaths, repo: Path, tmp_path: Path, git: Git
+) -> None:
+    url = f"file://{repo}"
+    workdir = worked(paths, tmp_path, repo=url)
+    later = time.time() + 40 * 24 * 3600
+    state = tmp_path / "state"
+
+    def verdict(now: float = later) -> str:
+        (found,) = plan_cache_collection(now)
+        return found.reason
+
+    cache = workdir.common_dir
+    assert cache is not None
+    assert "fetched 0 d ago" in verdict(time.time())
+    assert verdict() == "has worktrees"
+    git(workdir.path, "commit", "-q", "--allow-empty", "-m", "work")
+    remove_workspace(paths, KEY, force=True)
+    assert "no remote has" in verdict()
+    assert not remove_cache(cache, idle=MONTH, now=later, state_dir=state)
+    git(cache, "branch", "-D", "codexlab/123/codex")
+    assert remove_cache(cache, idle=MONTH, now=later, state_dir=state)
+    assert plan_cache_collection(later) == []
+    assert worked(paths, tmp_path, repo=url).created

@@ -7,8 +7,10 @@
     _findings     what would be lost with one
     _verdict      which may go, by age, state and free space
     _collect      remove one; finish what a killed removal left
+    _caches       repositories fetched by URL that nothing uses any more
 """
 
+from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
 from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
 from ._findings import findings
 from ._survey import Survey, survey_workspace, survey_workspaces
@@ -16,6 +18,8 @@ from ._usage import Usage, disk_usage
 from ._verdict import GcPolicy, Verdict, is_pressed, judge, plan_collection
 
 __all__ = [
+    "MONTH",
+    "CacheVerdict",
     "GcPolicy",
     "Removal",
     "RemovalRefused",
@@ -27,7 +31,9 @@ __all__ = [
     "findings",
     "is_pressed",
     "judge",
+    "plan_cache_collection",
     "plan_collection",
+    "remove_cache",
     "remove_workspace",
     "survey_workspace",
     "survey_workspaces",
