@@ -85,8 +85,8 @@ def filters_from(
     :raises click.BadParameter: a date is none.
     """
     return Filters(
-        since=None if since is None else _moment(since, "--since"),
-        until=None if until is None else _moment(until, "--until"),
+        since=None if since is None else moment(since, "--since"),
+        until=None if until is None else moment(until, "--until"),
         cwd=None if cwd is None else os.path.abspath(cwd),
         threads=None if issue is None else _threads_of(issue),
         archived=None if place is None else place == "archived",
@@ -98,16 +98,16 @@ def _threads_of(issue: str) -> frozenset[str]:
     return frozenset(thread for thread, of in threads_by_issue().items() if of == issue)
 
 
-def _moment(text: str, option: str) -> str:
+def moment(text: str, option: str) -> str:
     """Write a date, a time or an age the way rollout names do, in local time."""
     try:
         if text[:4].isdecimal() and "-" in text:
-            moment = dt.datetime.fromisoformat(text)
-            moment = moment.astimezone() if moment.tzinfo else moment
+            then = dt.datetime.fromisoformat(text)
+            then = then.astimezone() if then.tzinfo else then
         else:
             # The names carry local time without a zone, so we compare in it.
-            moment = dt.datetime.now().astimezone() - dt.timedelta(seconds=parse_duration(text))
+            then = dt.datetime.now().astimezone() - dt.timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError):
         message = f"{text!r}: expected a date such as 2026-01-31, a time, or an age such as 7d"
         raise click.BadParameter(message, param_hint=option) from None
-    return moment.strftime("%Y-%m-%dT%H-%M-%S")
+    return then.strftime("%Y-%m-%dT%H-%M-%S")

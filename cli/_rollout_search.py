@@ -20,7 +20,7 @@ from ..rollout import (
     make_query,
     search_rollouts,
 )
-from ._rollout_options import filter_options, filters_from, home_option, json_option
+from ._rollout_options import filter_options, filters_from, home_option, json_option, moment
 from ._terminal import neutral, one_line
 
 _FOUND, _NOTHING = 0, 1
@@ -71,8 +71,8 @@ def search(
         regex=regex,
         ignore_case=ignore_case,
         roles=frozenset(map(Role, roles)) or CONVERSATION,
-        since=_utc(filters_from(since=since, until=None, **choice).since),
-        until=_utc(filters_from(since=None, until=until, **choice).until),
+        since=None if since is None else _utc(moment(since, "--since")),
+        until=None if until is None else _utc(moment(until, "--until")),
         context=context,
     )
     results = search_rollouts(
@@ -96,12 +96,10 @@ def search(
     return _FOUND if shown else _NOTHING
 
 
-def _utc(name_stamp: str | None) -> str | None:
+def _utc(name_stamp: str) -> str:
     """Turn a local time as file names write it into codex's timestamps."""
-    if name_stamp is None:
-        return None
-    moment = dt.datetime.strptime(name_stamp, "%Y-%m-%dT%H-%M-%S").astimezone(dt.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    then = dt.datetime.strptime(name_stamp, "%Y-%m-%dT%H-%M-%S").astimezone(dt.UTC)
+    return then.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _complain(directory: UnreadableDirectory) -> None:

@@ -32,7 +32,7 @@ def home(scratch: Path) -> Path:
 def run(home: Path, clean_environ: dict[str, str]) -> Run:
     def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [_PROGRAM, "rollout", *arguments]
-        environ = clean_environ | {"CODEX_HOME": str(home)}
+        environ = clean_environ | {"CODEX_HOME": str(home), "TZ": str(options.pop("zone", "UTC"))}
         return subprocess.run(
             command, env=environ, capture_output=True, text=True, check=False, **options
         )
@@ -193,6 +193,22 @@ def test_search_prints_context_and_thread_in_order(home: Path, run: Run) -> None
         (thread_id(1), 2),
     ]
     assert run("search", "absent").returncode == 1
+
+
+def test_dates_are_local_and_of_what_was_said(home: Path, run: Run) -> None:
+    said = ("2025-01-03T22:30:00.000Z", "2025-01-03T23:30:00.000Z")
+    _make(home, 1, *(message("user", f"needle {at}", at=at) for at in said))
+
+    def lines_of(*options: str) -> list[int]:
+        found = run("search", "needle", "--json", *options, zone="Europe/Berlin")
+        return [json.loads(row)["line"] for row in found.stdout.splitlines()]
+
+    assert lines_of("--since", "2025-01-04") == [3]
+    assert lines_of("--until", "2025-01-04") == [2]
+    assert lines_of("--since", "2025-01-03T22:30:00+00:00") == [2, 3]
+    assert lines_of("--since", "1h") == []
+    listed = run("list", "--json", "--since", "2025-01-03", "--until", "2025-01-04")
+    assert len(json.loads(listed.stdout)["rollouts"]) == 1
 
 
 def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run) -> None:
