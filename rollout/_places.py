@@ -61,16 +61,13 @@ class Places:
     :param home: as given.
     :param sessions: the active root, links resolved.
     :param archived: the archived root, links resolved.
+    :param kept: the directory of what is kept for a grace, and of the manifests.
     """
 
     home: str
     sessions: str
     archived: str
-
-    @property
-    def kept(self) -> str:
-        """The directory of what is kept for a grace, and of the manifests."""
-        return os.path.join(os.path.dirname(self.sessions), KEPT_DIRECTORY)
+    kept: str
 
     @property
     def locks(self) -> ThreadLocks:
@@ -113,11 +110,18 @@ class Places:
 def find_places(home: str | os.PathLike[str]) -> Places:
     """Resolve the places of a codex home; nothing is created."""
     base = os.path.abspath(home)
-    return Places(
-        base,
-        os.path.realpath(os.path.join(base, SESSIONS)),
-        os.path.realpath(os.path.join(base, ARCHIVED_SESSIONS)),
-    )
+    sessions = os.path.realpath(os.path.join(base, SESSIONS))
+    archived = os.path.realpath(os.path.join(base, ARCHIVED_SESSIONS))
+    return Places(base, sessions, archived, _kept_directory(base, sessions))
+
+
+def _kept_directory(home: str, sessions: str) -> str:
+    """Beside the store; in the home itself where a link leads below a directory not ours."""
+    parent = os.path.dirname(sessions)
+    beside = os.path.join(parent, KEPT_DIRECTORY)
+    if os.path.isdir(beside) or not os.path.isdir(parent) or os.access(parent, os.W_OK):
+        return beside
+    return os.path.join(os.path.realpath(home), KEPT_DIRECTORY)
 
 
 def _day(name: RolloutName) -> str:

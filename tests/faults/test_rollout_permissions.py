@@ -116,3 +116,21 @@ def test_a_frame_that_cannot_be_written_fails_one_file_and_the_next_goes_on(
     assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.COMPRESSED]
     assert "File too large" in results[0].reason
     assert sorted(os.listdir(large.parent)) == sorted([large.name, small.name + ".zst"])
+
+
+def test_a_store_below_a_directory_that_is_not_ours_keeps_its_files_in_the_home(
+    as_nobody: Unprivileged, scratch: Path, home: Path, plain: Path
+) -> None:
+    foreign = scratch / "volume"
+    foreign.mkdir(mode=0o755)
+    os.rename(home / "sessions", foreign / "store")
+    (home / "sessions").symlink_to(foreign / "store")
+    foreign.chmod(0o555)
+    status, results = sweep(as_nobody)
+    assert (status, [result.get("outcome") for result in results]) == (
+        0,
+        ["compressed", "settled", None],
+    )
+    assert (home / ".codexlab-retired").is_dir()
+    assert os.listdir(foreign) == ["store"]
+    foreign.chmod(0o755)
