@@ -29,12 +29,19 @@ from ._plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """What the agent may see, and where high-churn build output goes."""
+    """What the agent may see, and where high-churn build output goes.
+
+    :param key: the cargo key in force.
+    :param caches: variables of the package managers and the exec harness.
+    :param directories: what the routes point at, below the artifact root.
+    """
 
     policy: EnvironmentPolicy
     artifacts: ArtifactRoot
     cargo: CargoRoute
     key: str
+    caches: dict[str, str]
+    directories: tuple[Path, ...]
 
 
 def decide_routing(plan: Plan, cargo_key: str) -> Routing:
@@ -57,20 +64,49 @@ def decide_routing(plan: Plan, cargo_key: str) -> Routing:
         set_values=request.set_values,
     )
     key = safe_cargo_key(request.thread) if request.thread else cargo_key
-    return Routing(policy, artifacts, _route_cargo(plan, artifacts, key), key)
+    if artifacts.path is None:
+        cargo = route_cargo(key, parse_scope(request.cargo_scope), artifacts, "", "")
+        return Routing(policy, artifacts, cargo, key, {}, ())
+    return _route_below(plan, artifacts, artifacts.path, policy, key)
 
 
-def _route_cargo(plan: Plan, artifacts: ArtifactRoot, key: str) -> CargoRoute:
-    start, environ = plan.start, plan.request.environ
-    host, repository = "", plan.key.project
-    if artifacts.path is not None:
-        from platformdirs import user_cache_path
+def _route_below(
+    plan: Plan, artifacts: ArtifactRoot, root: Path, policy: EnvironmentPolicy, key: str
+) -> Routing:
+    """Send cargo, pnpm, npm and the exec harness below a usable artifact root.
 
-        host = host_triple(user_cache_path("codexlab"), environ)
-        if start.common_dir is not None:
-            top = os.fspath(start.top or start.common_dir)
-            repository = repository_name(read_origin(start.common_dir), top)
-    return route_cargo(key, parse_scope(plan.request.cargo_scope), artifacts, repository, host)
+    What the user sets by name for the agent stays theirs; only cargo's own
+    variables are not for setting.
+    """
+    from platformdirs import user_cache_path
+
+    from ..env.artifacts import pnpm_major, route_caches
+    from ..env.targets import Layout
+
+    environ = plan.request.environ
+    host = host_triple(user_cache_path("codexlab"), environ)
+    layout = Layout(root, _repository(plan), host)
+    cargo = route_cargo(
+        key, parse_scope(plan.request.cargo_scope), artifacts, layout.repo, layout.host
+    )
+    theirs = {name for name, _ in (*policy.user_set, *policy.file_values, *policy.set_values)}
+    theirs.update(policy.user_pass, policy.pass_names)
+    routes = route_caches(layout, pnpm_major(environ))
+    caches = {name: value for name, value in routes.items() if name not in theirs}
+    directories = (
+        layout.package_cache("pnpm-store"),
+        layout.package_cache("npm-cache"),
+        layout.harness_target,
+        layout.harness_output,
+    )
+    return Routing(policy, artifacts, cargo, key, caches, directories)
+
+
+def _repository(plan: Plan) -> str:
+    start = plan.start
+    if start.common_dir is None:
+        return plan.key.project
+    return repository_name(read_origin(start.common_dir), os.fspath(start.top or start.common_dir))
 
 
 def build_run_environment(
@@ -81,7 +117,8 @@ def build_run_environment(
     :param thread: the thread to be resumed, or None.
     :param temporary: the run's temp directory.
     """
-    required = {**_run_variables(plan, workdir, thread, temporary), **routing.cargo.variables}
+    ours = _run_variables(plan, workdir, thread, temporary)
+    required = {**ours, **routing.caches, **routing.cargo.variables}
     return build_environment(plan.request.environ, routing.policy, required, routing.cargo.removed)
 
 

@@ -77,11 +77,11 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
     routing = decide_routing(plan, key)
     lease = _lease_target(plan, routing, workdir.path)
-    target = routing.cargo.target_dir
+    _make_caches(routing)
     home = heal_codex_home(
         plan.paths,
         plan.request.shared_home,
-        writable_roots=() if lease is None or target is None else (target,),
+        writable_roots=_writable_roots(routing),
         exclude_names=tool_shell_excludes(routing.policy),
         sessions=plan.request.sessions,
         git_write=git_write_for(workdir) if plan.request.git_write else None,
@@ -109,10 +109,22 @@ def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
     return replace(place, environment=environment, argv=argv, thread=thread)
 
 
+def _writable_roots(routing: Routing) -> tuple[Path, ...]:
+    target = routing.cargo.target_dir
+    return (*(() if target is None else (target,)), *routing.directories)
+
+
+def _make_caches(routing: Routing) -> None:
+    """Make the routed caches now: codex's sandbox opens only what exists."""
+    from ..env.targets import below, make_below_root
+
+    if routing.artifacts.path is not None:
+        for directory in routing.directories:
+            make_below_root(routing.artifacts, below(routing.artifacts.path, directory))
+
+
 def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
     """Make the routed cargo target and lease it, so that no cleanup takes it meanwhile.
-
-    It is made now because codex's sandbox opens only what exists.
 
     :returns: a descriptor that holds the lease, or None where nothing is routed.
     :raises TooLittleSpace: less is free than the floors ask for.
