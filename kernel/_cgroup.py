@@ -8,10 +8,15 @@ can move itself out, so an empty leaf alone is not proof.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+# Removed before, or while, it was read.
+_GONE = (errno.ENOENT, errno.ENODEV)
 
 
 def own_cgroup(mountinfo: str | None = None, membership: str | None = None) -> Path | None:
@@ -69,34 +74,81 @@ def join_leaf(leaf: str | Path) -> None:
 
 
 def is_populated(leaf: str | Path) -> bool:
-    """Tell whether any process, zombies excepted, is left in the leaf or below it."""
+    """Tell whether any process, zombies excepted, is left in the leaf or below it.
+
+    What cannot be read counts as populated: emptiness is claimed only when seen.
+    """
     try:
-        return b"populated 1" in Path(leaf, "cgroup.events").read_bytes()
-    except (FileNotFoundError, OSError) as error:
-        if isinstance(error, FileNotFoundError) or error.errno == 19:  # ENODEV: just removed
-            return False
-        raise
+        with open(_open(leaf, "cgroup.events"), "rb") as file:
+            return b"populated 1" in file.read()
+    except OSError as error:
+        return error.errno not in _GONE
 
 
 def leaf_pids(leaf: str | Path) -> set[int]:
     """Return the pids in the leaf and in every group below it."""
     pids: set[int] = set()
-    for directory, _, _ in os.walk(leaf):
+    for group in _groups(leaf):
+        try:
+            pids.update(_numbers(group, "cgroup.procs"))
+        except OSError as error:
+            # A member can make a group threaded; the kernel then lists only threads.
+            if error.errno == errno.EOPNOTSUPP:
+                pids.update(_thread_group(tid) for tid in _numbers(group, "cgroup.threads"))
+    return pids - {0}
+
+
+def _numbers(group: str, name: str) -> list[int]:
+    with open(_open(group, name), "rb") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def _thread_group(tid: int) -> int:
+    with contextlib.suppress(OSError), open(f"/proc/{tid}/status") as file:
+        return next(int(line[5:]) for line in file if line.startswith("Tgid:"))
+    return 0
+
+
+def _groups(leaf: str | Path) -> Iterator[str]:
+    """Yield the groups below the leaf, deepest first, and the leaf itself."""
+    path = os.fspath(leaf)
+    try:
+        os.close(_open(path, "", os.O_RDONLY | os.O_DIRECTORY))
+        with os.scandir(path) as entries:
+            below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        below = []
+    for group in below:
+        yield from _groups(group)
+    yield path
+
+
+def _open(group: str | Path, name: str, flags: int = os.O_RDONLY) -> int:
+    """Open a file of a group, taking back the rights a member may have taken away."""
+    path = os.path.join(group, name)
+    try:
+        return os.open(path, flags | os.O_CLOEXEC)
+    except PermissionError:
         with contextlib.suppress(OSError):
-            pids.update(map(int, Path(directory, "cgroup.procs").read_text().split()))
-    return pids
+            os.chmod(group, 0o755)
+            os.chmod(path, 0o755 if name == "" else 0o644)
+        return os.open(path, flags | os.O_CLOEXEC)
 
 
 def kill_leaf(leaf: str | Path) -> bool:
     """Kill every process in the leaf and below at once, forks in flight included.
 
-    :returns: False on kernels before 5.14, which have no ``cgroup.kill``; the
-        caller then sweeps by pidfd.
+    :returns: False where the kernel has no ``cgroup.kill`` (before 5.14) or refuses
+        it, as in a group that a member made threaded; the caller then sweeps by pidfd.
     """
     try:
-        Path(leaf, "cgroup.kill").write_text("1")
-    except FileNotFoundError:
-        return not os.path.isdir(leaf)
+        fd = _open(leaf, "cgroup.kill", os.O_WRONLY)
+        try:
+            os.write(fd, b"1")
+        finally:
+            os.close(fd)
+    except OSError as error:
+        return error.errno in _GONE and not os.path.isdir(leaf)
     return True
 
 
@@ -108,9 +160,9 @@ def wait_unpopulated(leaf: str | Path, timeout: float) -> bool:
     """
     deadline = time.monotonic() + timeout
     try:
-        fd = os.open(os.path.join(leaf, "cgroup.events"), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
+        fd = _open(leaf, "cgroup.events")
+    except OSError as error:
+        return error.errno in _GONE
     try:
         poll = select.poll()
         poll.register(fd, select.POLLPRI)
@@ -120,8 +172,7 @@ def wait_unpopulated(leaf: str | Path, timeout: float) -> bool:
                 return False
             poll.poll(left * 1000)
     except OSError as error:
-        if error.errno != 19:  # ENODEV: removed while we looked
-            raise
+        return error.errno in _GONE
     finally:
         os.close(fd)
     return True
@@ -132,7 +183,7 @@ def remove_leaf(leaf: str | Path) -> bool:
 
     :returns: whether it is gone. A group that still holds a process stays.
     """
-    for directory, _, _ in os.walk(leaf, topdown=False):
+    for group in _groups(leaf):
         with contextlib.suppress(OSError):
-            os.rmdir(directory)
+            os.rmdir(group)
     return not os.path.isdir(leaf)

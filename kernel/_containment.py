@@ -2,21 +2,37 @@
 
 Invariant: a run is *proven* empty only when, after its last signal, the kernel
 was read and showed no member in its leaf (``populated 0``) and no descendant of
-its guardian beside the spared ones; where the guardian is dead, no process of
-this user that carries the run's tag.
+its living guardian beside the spared ones. Where the guardian is dead, the leaf
+and the tag in the environments of this user's processes are what is left to go
+by: enough to end what they show, not to prove that there was nothing else.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, wait_unpopulated
-from ._identity import ProcessIdentity, boot_id, read_stat
-from ._processes import descendants, is_live, send_signal, tagged, wait_any_exit
+from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
+from ._processes import (
+    descendants,
+    is_childless,
+    is_live,
+    kill_children,
+    reap_children,
+    send_signal,
+    tagged,
+    wait_any_exit,
+)
 
 RUN_ID_VARIABLE = "CODEXLAB_RUN_ID"
+_DYING_SECONDS = 0.1
+_OVERTAKE_SECONDS = 0.5
+_LOOK_AGAIN = 1.0
+_UNSEEN_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +69,51 @@ class Scope:
 
 
 def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
-    """Return the run's live processes, in one reading of the kernel."""
-    found: dict[int, ProcessIdentity] = {}
-    if scope.leaf is not None and is_populated(scope.leaf):
-        for pid in leaf_pids(scope.leaf):
-            stat = read_stat(pid)
-            if stat is not None and is_live(stat):
-                found[pid] = ProcessIdentity(pid, stat.start_time, boot_id())
-    others = (
-        descendants(scope.guardian, scope.spared)
-        if scope.guardian is not None
-        else tagged(RUN_ID_VARIABLE, scope.run_id)
-    )
-    found.update((process.pid, process) for process in others)
+    """Return the run's live processes, as the kernel shows them now.
+
+    Where the kernel says that there is one and none can be seen (a leaf that is
+    populated, a chain of forks faster than any reading) the result is one member
+    with pid 0, the number the kernel itself gives to a process out of sight.
+    """
+    found = {process.pid: process for process in (*_in_leaf(scope.leaf), *_outside(scope))}
     return tuple(found.values())
+
+
+def _outside(scope: Scope) -> Sequence[ProcessIdentity]:
+    """Return the members known by their descent, or else by their tag."""
+    if scope.guardian is None:
+        return tagged(RUN_ID_VARIABLE, scope.run_id)
+    childless = is_childless(scope.guardian, scope.spared)
+    if childless:
+        return ()
+    found = descendants(scope.guardian, scope.spared)
+    if found or childless is None or is_childless(scope.guardian, scope.spared):
+        return found
+    return (_unseen(),)
+
+
+def _in_leaf(leaf: str | None) -> Sequence[ProcessIdentity]:
+    if leaf is None:
+        return ()
+    for _ in range(2):
+        if not is_populated(leaf):
+            return ()
+        stats = (read_stat(pid) for pid in leaf_pids(leaf))
+        found = [_identity(stat) for stat in stats if stat is not None and is_live(stat)]
+        if found:
+            return found
+        # The kernel counts a process for a moment after it has become a zombie.
+        if wait_unpopulated(leaf, _DYING_SECONDS):
+            return ()
+    return (_unseen(),)
+
+
+def _unseen() -> ProcessIdentity:
+    return ProcessIdentity(0, 0, boot_id())
+
+
+def _identity(stat: ProcessStat) -> ProcessIdentity:
+    return ProcessIdentity(stat.pid, stat.start_time, boot_id())
 
 
 def signal_members(scope: Scope, signum: int) -> int:
@@ -91,16 +138,50 @@ def wait_empty(
     :returns: the members left at the last reading; empty is the proof.
     """
     deadline = time.monotonic() + timeout
-    if scope.leaf is not None:
-        wait_unpopulated(scope.leaf, timeout)
-    while left := members(scope):
+    while _reap_own(scope) and (left := members(scope)):
         if killing:
             kill_members(scope)
+            _overtake(scope)
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             return left
-        wait_any_exit(left, min(remaining, 1.0))
+        _wait_for_change(scope, left, min(remaining, _LOOK_AGAIN))
     return ()
+
+
+def _overtake(scope: Scope) -> None:
+    """Kill the guardian's own children in a tight loop, until there is none for a moment.
+
+    In a chain of processes that each fork the next and exit, every link becomes a
+    child of the guardian, and is dead again before all of /proc has been read.
+    Reading one small file is fast enough to hit one of them before it forks.
+    """
+    if scope.guardian is None:
+        return
+    until = time.monotonic() + _OVERTAKE_SECONDS
+    while kill_children(scope.guardian, scope.spared) and time.monotonic() < until:
+        _reap_own(scope)
+
+
+def _reap_own(scope: Scope) -> bool:
+    """Collect what has ended, in a guardian that is past serving; always true.
+
+    A chain of forks leaves thousands of zombies, each of them read by every look.
+    """
+    if scope.guardian == os.getpid():
+        reap_children()
+    return True
+
+
+def _wait_for_change(scope: Scope, left: Sequence[ProcessIdentity], seconds: float) -> None:
+    """Wait until the leaf is empty, or, where some are outside it, until one has ended."""
+    seen = [process for process in left if process.pid]
+    if scope.leaf is not None and leaf_pids(scope.leaf).issuperset(p.pid for p in seen):
+        wait_unpopulated(scope.leaf, seconds)
+    elif seen:
+        wait_any_exit(seen, seconds)
+    else:
+        time.sleep(min(seconds, _UNSEEN_SECONDS))
 
 
 def end(scope: Scope, *, grace: float, patience: float) -> tuple[int, tuple[ProcessIdentity, ...]]:

@@ -58,7 +58,7 @@ def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ..
     removed = not left and discard_leaf(scope)
     contained = {
         "mechanism": scope.mechanism,
-        "proven": not left,
+        "proven": not left and scope.can_prove,
         "swept": swept,
         "left": len(left),
         "leaf_removed": removed,

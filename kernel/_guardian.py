@@ -191,8 +191,10 @@ class Guardian:
             case "spawn":
                 self._spawn(message["spec"], descriptors)
             case "children":
+                pids = self._children()
+                # Afterwards: what died while it was being read is a zombie by now.
                 self._reap()
-                self._tell({"event": "children", "pids": self._children()})
+                self._tell({"event": "children", "pids": pids})
             case "finish":
                 self._status = message["status"]
             case unknown:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
 
 _POLL_BATCH = 512
+_LOOKS = 50
 
 
 def is_live(stat: ProcessStat) -> bool:
@@ -25,8 +26,10 @@ def is_live(stat: ProcessStat) -> bool:
 
 def all_stats() -> Iterator[ProcessStat]:
     """Yield every process visible here; one that ends meanwhile is left out."""
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (stat := read_stat(int(name))) is not None:
+    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    # The youngest first: a link in a chain of forks is dead again soon.
+    for pid in sorted(pids, reverse=True):
+        if (stat := read_stat(pid)) is not None:
             yield stat
 
 
@@ -35,8 +38,8 @@ def descendants(root: int, spared: Iterable[int] = ()) -> tuple[ProcessIdentity,
 
     :param spared: pids whose whole subtrees are left out.
 
-    A process forked while we read may be missing; callers repeat until empty,
-    which a subreaper makes sound: nobody leaves the tree.
+    A process forked while we read may be missing, so an empty result proves
+    nothing: :func:`is_childless` does.
     """
     children: dict[int, list[ProcessStat]] = {}
     for stat in all_stats():
@@ -106,6 +109,104 @@ def send_signal(process: ProcessIdentity, signum: int) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def is_childless(parent: int, spared: Iterable[int] = ()) -> bool | None:
+    """Tell whether ``parent`` has no live child, beside the spared ones.
+
+    For a subreaper this is the proof that nothing of its tree runs: while any
+    descendant lives, one of them is its child. The kernel walks the list one entry
+    at a time and can skip one behind an entry that is reaped meanwhile. So a list
+    that is not empty counts only if two readings agree and all that they show were
+    zombies, not yet reaped, after each: nothing can then have been skipped or forked.
+
+    :returns: None where the kernel has no list of children (``CONFIG_PROC_CHILDREN``).
+    """
+    left_out = frozenset(spared)
+    before: set[int] = set()
+    for _ in range(_LOOKS):
+        try:
+            now = _children(parent) - left_out
+        except FileNotFoundError:
+            return None
+        if not now:
+            return True
+        stats = [read_stat(pid) for pid in now]
+        if any(stat is not None and is_live(stat) for stat in stats):
+            return False
+        unreaped = None not in stats
+        if unreaped and now == before:
+            return True
+        before = now if unreaped else set()
+    return False
+
+
+def _children(parent: int) -> set[int]:
+    with open(f"/proc/{parent}/task/{parent}/children", "rb") as file:
+        return {int(word) for word in file.read().split()}
+
+
+def kill_children(parent: int, spared: Iterable[int] = ()) -> int:
+    """Send KILL to the live children and grandchildren of ``parent``; return how many got it.
+
+    Faster than a reading of all of /proc. Where the kernel has no list of children,
+    none is found.
+
+    :param parent: a process that cannot end meanwhile: ourselves, or our parent.
+    """
+    return sum(_kill_branch(pid, parent, None) for pid in _children_now(parent).difference(spared))
+
+
+def _kill_branch(pid: int, parent: int, parent_fd: int | None) -> int:
+    fd = _open_child(pid, parent, parent_fd)
+    if fd is None:
+        return 0
+    try:
+        killed = 0
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            killed = 1
+        if parent_fd is None:
+            killed += sum(_kill_branch(below, pid, fd) for below in _children_now(pid))
+        return killed
+    finally:
+        os.close(fd)
+
+
+def _open_child(pid: int, parent: int, parent_fd: int | None) -> int | None:
+    """Return a descriptor of a live child of exactly that parent, or None.
+
+    Who its parent is, is read after opening; and the parent's number still means
+    the same process, because that one has not been reaped.
+    """
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    try:
+        stat = read_stat(pid)
+        if stat is not None and stat.parent == parent and stat.state not in "ZX":
+            if parent_fd is not None:
+                signal.pidfd_send_signal(parent_fd, 0)
+            return fd
+    except (ProcessLookupError, PermissionError):
+        pass
+    os.close(fd)
+    return None
+
+
+def _children_now(parent: int) -> set[int]:
+    try:
+        return _children(parent)
+    except OSError:
+        return set()
+
+
+def reap_children() -> None:
+    """Collect every ended child of the calling process; its status is lost."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def wait_any_exit(processes: Iterable[ProcessIdentity], timeout: float) -> None:

@@ -1,0 +1,87 @@
+"""Who behaves how, in which containment, and how many may survive: the data of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "faults" / "adversaries"
+
+ENDINGS = ("itself", "term", "timeout", "supervisor", "guardian", "both")
+"""How a run ends: by itself, TERM to the guardian, ``--timeout``; or KILL of the
+supervisor, of the guardian, of both and then a launch of the same issue."""
+
+PLACES = ("cgroup", "subreaper", "delegated", "nobody")
+"""Where it runs: as root in a cgroup leaf or without one; as an unprivileged user
+with a cgroup delegated to it, or without any it may write to."""
+
+_IN_A_CGROUP = frozenset({"cgroup", "delegated"})
+_NEEDS_A_CGROUP = frozenset(
+    {"leaves_cgroup", "leaves_without_trace", "nests_cgroups", "threads_cgroup"}
+)
+# Without a tag, or never there when it is read.
+_WITHOUT_TAG = frozenset({"daemonises", "forks_fast", "leaves_without_trace", "renames_itself"})
+_WITHOUT_GUARDIAN = frozenset({"guardian", "both"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One adversary in one place, ended in one way."""
+
+    adversary: str
+    place: str
+    ending: str
+
+    @property
+    def limit(self) -> int:
+        """How many processes may survive it: the documented limit of what is left to go by.
+
+        While the guardian lives nobody can leave: it adopts every orphan. Without
+        it there is the cgroup, and without that only the tag in the environment;
+        who has neither is found by nobody.
+        """
+        if self.ending not in _WITHOUT_GUARDIAN or self.adversary not in _WITHOUT_TAG:
+            return 0
+        held = self.place in _IN_A_CGROUP and self.adversary != "leaves_without_trace"
+        return 0 if held else 1
+
+
+def adversaries() -> list[str]:
+    """Return the names of all adversaries."""
+    return sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def all_cases() -> Iterator[Case]:
+    """Yield every case that makes sense."""
+    for adversary in adversaries():
+        for place in PLACES:
+            if place in _IN_A_CGROUP or adversary not in _NEEDS_A_CGROUP:
+                yield from (Case(adversary, place, ending) for ending in ENDINGS)
+
+
+def sample() -> Iterator[Case]:
+    """Yield the cases that between them take every way of ending in every place.
+
+    Where two cases would take the same way through the product, one is enough:
+    the whole matrix takes minutes.
+    """
+    return (case for case in all_cases() if case.ending in _endings(case.adversary, case.place))
+
+
+_CUNNING = frozenset({"daemonises", "forks_fast", "leaves_without_trace", "threads_cgroup"})
+_STUBBORN = frozenset({"daemonises", "forks_fast", "ignores_term", "stops_itself"})
+
+
+def _endings(adversary: str, place: str) -> frozenset[str]:
+    match place:
+        case "cgroup":
+            more = {"supervisor", "both"} if adversary in _CUNNING else {"itself"}
+            return frozenset({"term", "guardian"} | more)
+        case "subreaper":
+            more = {"guardian", "both", "timeout"} if adversary in _CUNNING else {"itself"}
+            return frozenset({"supervisor"} | more)
+        case "delegated":
+            return frozenset({"both"} if adversary in _CUNNING else ())
+        case _:
+            return frozenset({"supervisor", "both"} if adversary in _STUBBORN else ())
