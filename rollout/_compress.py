@@ -35,7 +35,7 @@ _MANY = 16
 # What one task of a worker takes: a hand-over costs as much as a small file.
 _TASK = 8
 # About 0.1 ms each, plus one fsync: codex waits for a few milliseconds at most.
-_TOGETHER = 16
+_TOGETHER = 12
 _DEFAULT = CompressOptions()
 
 
