@@ -19,8 +19,8 @@ COMPRESSED_SUFFIX = ".zst"
 _HEX = "[0-9a-fA-F]"
 _UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
 _NAME = re.compile(
-    r"rollout-([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])-[0-5][0-9]-[0-5][0-9])"
-    rf"-({_UUID})(?:_({_UUID}))?\.jsonl(\.zst)?"
+    r"rollout-[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])-[0-5][0-9]-[0-5][0-9]"
+    rf"-{_UUID}(?:_{_UUID})?\.jsonl(?:\.zst)?"
 )
 _ID = re.compile(_UUID)
 
@@ -38,21 +38,29 @@ PLAIN, COMPRESSED = RolloutForm.PLAIN, RolloutForm.COMPRESSED
 
 @dataclass(frozen=True, slots=True)
 class RolloutName:
-    """What a rollout's file name says.
+    """What a rollout's file name says; every part of it has a fixed place.
 
     :param plain_name: the file name without ``.zst``; it names the rollout in both forms.
-    :param timestamp: ``YYYY-MM-DDTHH-MM-SS`` as written, in the writer's local time;
-        sorts as text.
-    :param thread_id: lower-case UUID.
-    :param rollout_id: lower-case UUID of the revert, or None for a thread's first file.
     :param form: the form that this very name stands for.
     """
 
     plain_name: str
-    timestamp: str
-    thread_id: str
-    rollout_id: str | None
     form: RolloutForm
+
+    @property
+    def timestamp(self) -> str:
+        """``YYYY-MM-DDTHH-MM-SS``, in the writer's local time; sorts as text."""
+        return self.plain_name[8:27]
+
+    @property
+    def thread_id(self) -> str:
+        """The thread, a lower-case UUID."""
+        return self.plain_name[28:64].lower()
+
+    @property
+    def rollout_id(self) -> str | None:
+        """The revert, a lower-case UUID, or None for a thread's first file."""
+        return self.plain_name[65:101].lower() if self.plain_name[64] == "_" else None
 
     @property
     def compressed_name(self) -> str:
@@ -73,19 +81,11 @@ class RolloutName:
 
 def parse_rollout_name(filename: str) -> RolloutName | None:
     """Read a file name, without directory; None when it is not a rollout's."""
-    match = _NAME.fullmatch(filename)
-    if match is None:
+    if _NAME.fullmatch(filename) is None or not _is_date(filename[8:18]):
         return None
-    timestamp, thread, rollout, suffix = match.groups()
-    if not _is_date(timestamp[:10]):
-        return None
-    return RolloutName(
-        filename if suffix is None else filename[: -len(COMPRESSED_SUFFIX)],
-        timestamp,
-        thread.lower(),
-        None if rollout is None else rollout.lower(),
-        PLAIN if suffix is None else COMPRESSED,
-    )
+    if filename.endswith(COMPRESSED_SUFFIX):
+        return RolloutName(filename[: -len(COMPRESSED_SUFFIX)], COMPRESSED)
+    return RolloutName(filename, PLAIN)
 
 
 def is_thread_id(text: str) -> bool:
