@@ -74,7 +74,7 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
 def list_row(survey: Survey) -> tuple[str, ...]:
     """Return a workspace's line in the list."""
     key, record = survey.key, survey.record
-    last = record.get("reason")
+    last = record.get("reason") or ("running" if survey.busy else None)
     if last == "exited":
         last = f"exited {record.get('exit_status')}"
     kind = survey.provenance.kind if survey.provenance else None

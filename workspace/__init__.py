@@ -16,10 +16,10 @@ A launch calls, in this order and from one thread::
     _paths          from a key to names and places, pure
     _start          where a launch was started from, read from git's files
     _project        a project's default name
-    _claim          the lock, owner.json, and directories of others
+    _claim          the lock, owner.json (_held), and directories of others
     _plan           which directory the agent will work in
     _workdir        make it, or take it up again
-    _home           heal a codex-home (_links, _stores, _config, _home_config, _state_seed)
+    _home           heal a codex-home (_links, _stores, _config, _config_merge, _home_config, _state_seed)
     _expose         one thread of the shared store in a home with its own
     _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs

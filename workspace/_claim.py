@@ -9,43 +9,21 @@ not that nothing of the last run survives: ``previous`` says where to look.
 
 from __future__ import annotations
 
-import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..kernel import OperatorError, open_lock_file, replace_file, try_lock, unlock
+from ..kernel import OperatorError, replace_file
 from ._dirs import open_below, open_child, read_small, set_aside, sweep_temporaries
-from ._errors import ForeignWorkspace, PathRefused, WorkspaceBusy, operator_errors
-from ._owner import DamagedRecord, OwnerRecord, encode_owner, parse_owner
+from ._errors import ForeignWorkspace, operator_errors
+from ._held import Held, hold
+from ._owner import DamagedRecord, OwnerRecord
 from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
 from ._provenance import Provenance, encode_provenance, parse_provenance
 from ._rediscover import rediscover
 from ._state_dir import state_directory
 
 _ATTEMPTS = 100
-
-
-@dataclass(slots=True)
-class _Held:
-    """One lock file and the record of who held it, both in one directory."""
-
-    lock_fd: int
-    directory_fd: int
-    record_name: str
-    previous: OwnerRecord | None
-
-    def write(self, record: OwnerRecord) -> None:
-        # Not durable on purpose: after a power cut no survivor can exist.
-        replace_file(
-            self.record_name, encode_owner(record), dir_fd=self.directory_fd, durable=False
-        )
-
-    def close(self, *, free: bool) -> None:
-        if free:
-            unlock(self.lock_fd)
-        os.close(self.lock_fd)
-        os.close(self.directory_fd)
 
 
 @dataclass(slots=True)
@@ -62,8 +40,8 @@ class Claim:
     key: WorkspaceKey
     state_dir: Path
     notes: list[str]
-    _own: _Held
-    _places: dict[tuple[int, int], _Held] = field(default_factory=dict[tuple[int, int], _Held])
+    _own: Held
+    _places: dict[tuple[int, int], Held] = field(default_factory=dict[tuple[int, int], Held])
     _owner: OwnerRecord | None = None
     _open: bool = True
 
@@ -109,11 +87,16 @@ class Claim:
             name = f"{identity[0]:x}-{identity[1]:x}"
             where = self.state_dir / "workdirs"
             directory_fd = open_below(where, create=True)
-            held = _lock(directory_fd, f"{name}.lock", f"{name}.json", where, path, self.notes)
+            held = hold(directory_fd, f"{name}.lock", f"{name}.json", where, path, self.notes)
             self._places[identity] = held
             if self._owner is not None:
                 held.write(self._owner)
         return self._places[identity].previous
+
+    def forget_directories(self) -> None:
+        """Delete the records on the directories that the claim was extended to."""
+        for held in self._places.values():
+            held.forget()
 
     def read_provenance(self) -> Provenance:
         """Return where workspace and workdir come from."""
@@ -163,9 +146,9 @@ def claim_workspace(
         notes: list[str] = []
         try:
             control_fd = _open_control(paths)
+            held = hold(control_fd, "lock", "owner.json", paths.control, paths.root, notes)
         except FileNotFoundError:
             continue  # a removal took an empty parent away between two steps
-        held = _lock(control_fd, "lock", "owner.json", paths.control, paths.root, notes)
         claim = Claim(paths, key, state_dir or state_directory(), notes, held)
         try:
             if _still_there(paths, held.lock_fd):
@@ -195,58 +178,6 @@ def _open_control(paths: WorkspacePaths) -> int:
         return open_child(CONTROL, root_fd, paths.control, create=True)
     finally:
         os.close(root_fd)
-
-
-def _lock(
-    directory_fd: int, lock: str, record: str, where: Path, subject: Path, notes: list[str]
-) -> _Held:
-    """Lock ``lock`` in an open directory; the descriptor is owned by the result, or closed."""
-    try:
-        lock_fd = _open_lock(lock, directory_fd, where / lock)
-        try:
-            if not try_lock(lock_fd):
-                raise WorkspaceBusy(subject, _holder(record, directory_fd, where))
-            previous = _read_owner(record, directory_fd, where, notes)
-        except BaseException:
-            os.close(lock_fd)
-            raise
-    except BaseException:
-        os.close(directory_fd)
-        raise
-    return _Held(lock_fd, directory_fd, record, previous)
-
-
-def _open_lock(name: str, directory_fd: int, where: Path) -> int:
-    try:
-        return open_lock_file(name, dir_fd=directory_fd)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EISDIR):
-            raise PathRefused(where, "a lock file", "a link or directory") from None
-        with operator_errors(where):
-            raise
-
-
-def _holder(record: str, directory_fd: int, where: Path) -> OwnerRecord | None:
-    """Return who holds it; a record that says ``contained`` is the one before."""
-    try:
-        owner = parse_owner(read_small(record, directory_fd, where / record) or b"")
-    except DamagedRecord:
-        return None
-    return None if owner.contained else owner
-
-
-def _read_owner(
-    record: str, directory_fd: int, where: Path, notes: list[str]
-) -> OwnerRecord | None:
-    data = read_small(record, directory_fd, where / record)
-    if data is None:
-        return None
-    try:
-        return parse_owner(data)
-    except DamagedRecord:
-        # Written by rename, so only a power cut tears it: nothing survived that.
-        notes.append(f"{where / record}: damaged, kept as {set_aside(record, directory_fd)}")
-        return None
 
 
 def _still_there(paths: WorkspacePaths, lock_fd: int) -> bool:

@@ -91,7 +91,7 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
 
     ``network_access`` is set only where it is missing: an explicit value stays.
     """
-    values = _loads(text)
+    values = load_toml(text)
     wanted = _expected(values, managed, before)
     if wanted == values:
         return text
@@ -103,7 +103,7 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
             if values.get(section, {}).get(key) != value:
                 _put(_in_table(document, section), key, value)
     result = tomlkit.dumps(document)
-    if _loads(result) != wanted:
+    if load_toml(result) != wanted:
         message = "the edited file does not say what it should"
         raise ValueError(message)
     return result
@@ -125,33 +125,21 @@ def _put(table: MutableMapping[str, Any], key: str, value: object) -> None:
         table[key] = value
 
 
-def merge_config(ours: str, shared: str, seed: str) -> tuple[str, tuple[str, ...]]:
-    """Bring into ours what the shared file changed since the seed, key by key.
-
-    Where both sides changed a key ours wins. Comments of ours stay.
-
-    :returns: the new text, and the dotted names of keys where both sides differ.
-    """
-    import tomlkit
-
-    base, theirs, mine = map(_loads, (seed, shared, ours))
-    document = tomlkit.parse(ours)
-    conflicts: list[str] = []
-    _merge_table(cast("MutableMapping[str, Any]", document), mine, theirs, base, (), conflicts)
-    return tomlkit.dumps(document), tuple(conflicts)
-
-
 def references(shared: str) -> tuple[str, ...]:
     """Return the relative paths that the configuration names, below its own directory."""
     found = {
         value
-        for key, value in _strings(_loads(shared))
+        for key, value in _strings(load_toml(shared))
         if key.endswith(_REFERENCE_ENDINGS) and _is_inside(value)
     }
     return tuple(sorted(found))
 
 
-def _loads(text: str) -> Table:
+def load_toml(text: str) -> Table:
+    """Parse TOML.
+
+    :raises tomllib.TOMLDecodeError: it is none.
+    """
     # Imported here: a launch in a healthy home parses nothing.
     import tomllib
 
@@ -192,7 +180,7 @@ def _union(table: Table, key: str, ours: Sequence[str], before: Sequence[str]) -
 
 
 def _additions(text: str, managed: Managed, before: Managed) -> Managed:
-    values = _loads(text)
+    values = load_toml(text)
     roots = [root for root in _list(_table(values, _SANDBOX), _ROOTS) if root not in before.roots]
     shell = _list(_table(values, _SHELL), _EXCLUDE)
     excluded = [pattern for pattern in shell if pattern not in before.excluded]
@@ -204,7 +192,7 @@ def _additions(text: str, managed: Managed, before: Managed) -> Managed:
 
 def _plain(text: str, before: Managed) -> Table:
     """Return what a file says, managed keys aside."""
-    values = _loads(text)
+    values = load_toml(text)
     sandbox, shell = _table(values, _SANDBOX), _table(values, _SHELL)
     sandbox.pop(_NETWORK, None)
     for table, key, ours in ((sandbox, _ROOTS, before.roots), (shell, _EXCLUDE, before.excluded)):
@@ -218,8 +206,8 @@ def _plain(text: str, before: Managed) -> Table:
 
 def _carry_choice(shared: str, ours: str) -> str:
     """Keep an explicit refusal of network access through a re-seed."""
-    refused = _table(_loads(ours), _SANDBOX).get(_NETWORK) is False
-    if not refused or _NETWORK in _table(_loads(shared), _SANDBOX):
+    refused = _table(load_toml(ours), _SANDBOX).get(_NETWORK) is False
+    if not refused or _NETWORK in _table(load_toml(shared), _SANDBOX):
         return shared
     import tomlkit
 
@@ -234,31 +222,6 @@ def _in_table(document: MutableMapping[str, Any], name: str) -> MutableMapping[s
     if name not in document:
         document[name] = tomlkit.table()
     return cast("MutableMapping[str, Any]", document[name])
-
-
-def _merge_table(
-    document: MutableMapping[str, Any],
-    mine: Table,
-    theirs: Table,
-    base: Table,
-    where: tuple[str, ...],
-    conflicts: list[str],
-) -> None:
-    for key in [*theirs, *(key for key in base if key not in theirs)]:
-        new, old, own = theirs.get(key), base.get(key), mine.get(key)
-        if isinstance(new, dict) and isinstance(own, dict) and key in document:
-            below = cast("Table", old if isinstance(old, dict) else {})
-            inner = cast("MutableMapping[str, Any]", document[key])
-            both = cast("Table", own), cast("Table", new)
-            _merge_table(inner, *both, below, (*where, key), conflicts)
-        elif new == old or own == new:
-            continue
-        elif own != old:
-            conflicts.append(".".join((*where, key)))
-        elif key not in theirs:
-            del document[key]
-        else:
-            document[key] = new
 
 
 def _strings(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import cast
 
 from ..kernel import replace_file
-from ._config import Managed, decide_config, merge_config, references
+from ._config import Managed, decide_config, references
+from ._config_merge import merge_config
 from ._dirs import directory, lstat_at, read_small, set_aside
 from ._errors import HomeRefused
 from ._home_report import HealNotes

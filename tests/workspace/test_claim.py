@@ -164,7 +164,7 @@ def test_a_workspace_moved_away_while_being_claimed_is_not_entered(
             moved.append(paths.root.rename(paths.root.with_name("moved")))
         return try_lock(fd)
 
-    monkeypatch.setattr("codexlab.workspace._claim.try_lock", lock_after_gc)
+    monkeypatch.setattr("codexlab.workspace._held.try_lock", lock_after_gc)
     claim = claim_workspace(paths, key)
     assert os.fstat(claim.lock_fd).st_ino == paths.lock.stat().st_ino
     claim.release()

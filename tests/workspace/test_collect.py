@@ -298,3 +298,19 @@ def test_a_cache_goes_once_nothing_uses_it(
     assert remove_cache(cache, idle=MONTH, now=later, state_dir=state)
     assert plan_cache_collection(later) == []
     assert worked(paths, tmp_path, repo=url).created
+
+
+def test_a_workdir_that_another_issues_run_is_in_stays(
+    paths: WorkspacePaths, root: Path, repo: Path
+) -> None:
+    workdir = worked(paths, repo).path
+    other_key = WorkspaceKey("shop", "200", "codex")
+    other = claim_workspace(locate_workspace(root, other_key), other_key)
+    prepare_workdir(other, choose_workdir(inspect_start(workdir), other.paths))
+    with pytest.raises(WorkspaceBusy):
+        remove_workspace(paths, KEY, force=True)
+    assert workdir.is_dir()
+    other.release()
+    remove_workspace(paths, KEY)
+    places = Path(os.environ["HOME"]) / ".local/state/codexlab/workdirs"
+    assert list(places.iterdir()) == []

@@ -69,7 +69,7 @@ def remove_workspace(
 
     :param force: also what has findings, such as uncommitted changes.
     :param unused_since: refuse when it was used after this time (seconds since the epoch).
-    :raises WorkspaceBusy: a run holds it.
+    :raises WorkspaceBusy: a run holds it, or another issue's run is in its workdir.
     :raises RemovalRefused: it has findings, or may have survivors.
     """
     if not paths.lock.exists():
@@ -77,13 +77,12 @@ def remove_workspace(
     claim = claim_workspace(paths, key, state_dir=state_dir)
     try:
         _check_unused(paths, unused_since)
-        survivors = unproven(claim.previous)
-        if survivors is not None:
-            raise RemovalRefused(paths.root, survivors)
+        _check_survivors(claim)
         _check(claim, force, movable=True)
         moved = _save_transcripts(paths)
         _check(claim, force, movable=False)
         branch = _remove(claim)
+        claim.forget_directories()
     finally:
         claim.release()
     return Removal(paths.root, branch, moved)
@@ -112,6 +111,15 @@ def _check_unused(paths: WorkspacePaths, since: float | None) -> None:
     survey = survey_workspace(paths)
     if since is not None and survey is not None and survey.used > since:
         raise RemovalRefused(paths.root, "has been used since this was decided")
+
+
+def _check_survivors(claim: Claim) -> None:
+    """Refuse while a run may be left; one of another issue may have been in the workdir."""
+    last = [claim.previous]
+    if claim.paths.workdir.is_dir():
+        last.append(claim.claim_directory(claim.paths.workdir))
+    for reason in filter(None, map(unproven, last)):
+        raise RemovalRefused(claim.paths.root, reason)
 
 
 def _check(claim: Claim, force: bool, *, movable: bool) -> None:

@@ -1,0 +1,119 @@
+"""``codexlab workspace gc``: what may go, why, and with ``--apply`` away with it."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ..kernel import CodexlabError
+from ..workspace import state_directory
+from ..workspace.upkeep import (
+    MONTH,
+    CacheVerdict,
+    Survey,
+    Verdict,
+    empty_trash,
+    is_pressed,
+    plan_cache_collection,
+    plan_collection,
+    remove_cache,
+    remove_workspace,
+)
+from ._workspace_select import duration, find_root, gc_policy, size
+from ._workspace_view import write_json, write_table
+
+
+@click.command()
+@click.option("--root", metavar="DIR", help="The workspaces root.")
+@click.option("--apply", is_flag=True, help="Delete; without it only say what would be.")
+@click.option("--force", is_flag=True, help="Also what has uncommitted or unpushed work.")
+@click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")
+@click.option("--min-free", metavar="SIZE", callback=size, help="Collect more below this.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+def gc(
+    root: str | None,
+    apply: bool,
+    force: bool,
+    idle: float | None,
+    min_free: int | None,
+    as_json: bool,
+) -> None:
+    """Say which workspaces may go and why, and with --apply delete those."""
+    place, policy = find_root(root), gc_policy(idle, min_free)
+    if apply:
+        empty_trash(place)
+    verdicts = plan_collection(place, policy, time.time(), force=force)
+    rows: list[tuple[Verdict, str]] = []
+    for verdict in verdicts:
+        pressed = verdict.action == "pressed" and (not apply or is_pressed(place, policy))
+        goes = verdict.action == "collect" or pressed
+        if not goes:
+            rows.append((verdict, "keep"))
+        elif not apply:
+            rows.append((verdict, "would go"))
+        else:
+            rows.append((verdict, _collect(verdict, force=force)))
+    now = time.time()
+    caches = [(each, _collect_cache(each, now, apply=apply)) for each in plan_cache_collection(now)]
+    _write_gc(rows, caches, as_json=as_json)
+    if not apply and "would go" in [done for _, done in (*rows, *caches)]:
+        click.echo("dry run: nothing was deleted; --apply deletes", err=True)
+
+
+def _collect(verdict: Verdict, *, force: bool) -> str:
+    survey = verdict.survey
+    try:
+        remove_workspace(survey.paths, survey.key, force=force, unused_since=survey.used)
+    except CodexlabError as error:
+        return f"kept: {error}"
+    return "deleted"
+
+
+def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
+    if not verdict.goes:
+        return "keep"
+    if not apply:
+        return "would go"
+    gone = remove_cache(verdict.path, idle=MONTH, now=now, state_dir=state_directory())
+    return "deleted" if gone else "kept: in use"
+
+
+def _write_gc(
+    rows: list[tuple[Verdict, str]], caches: list[tuple[CacheVerdict, str]], *, as_json: bool
+) -> None:
+    if as_json:
+        found = [{"cache": str(e.path), "action": done, "reason": e.reason} for e, done in caches]
+        workspaces = [_gc_document(verdict, done) for verdict, done in rows]
+        write_json({"workspaces": workspaces, "caches": found})
+        return
+    for cache, done in caches:
+        click.echo(f"cache {cache.path}: {done}, {cache.reason}")
+    if not rows:
+        click.echo("no workspaces", err=True)
+        return
+    write_table(
+        ("PROJECT", "ISSUE", "AGENT", "", "WHY"),
+        (
+            (*_names(verdict.survey), done, "; but ".join((verdict.reason, *verdict.findings)))
+            for verdict, done in rows
+        ),
+    )
+
+
+def _gc_document(verdict: Verdict, done: str) -> dict[str, object]:
+    project, issue, agent = _names(verdict.survey)
+    return {
+        "project": project,
+        "issue": issue,
+        "agent": agent,
+        "path": str(verdict.survey.paths.root),
+        "action": done,
+        "reason": verdict.reason,
+        "findings": list(verdict.findings),
+    }
+
+
+def _names(survey: Survey) -> tuple[str, str, str]:
+    key = survey.key
+    return key.project, key.issue, key.agent

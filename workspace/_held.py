@@ -1,0 +1,114 @@
+"""A lock file and the record of who holds it, side by side in one directory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..kernel import open_lock_file, replace_file, try_lock, unlock
+from ._dirs import lstat_at, read_small, set_aside
+from ._errors import PathRefused, WorkspaceBusy, operator_errors
+from ._owner import DamagedRecord, OwnerRecord, encode_owner, parse_owner
+
+
+@dataclass(slots=True)
+class Held:
+    """One lock file and the record of who held it, both in one directory."""
+
+    lock_fd: int
+    directory_fd: int
+    lock_name: str
+    record_name: str
+    previous: OwnerRecord | None
+
+    def write(self, record: OwnerRecord) -> None:
+        # Not durable on purpose: after a power cut no survivor can exist.
+        replace_file(
+            self.record_name, encode_owner(record), dir_fd=self.directory_fd, durable=False
+        )
+
+    def forget(self) -> None:
+        """Delete both files, for good; whoever opened the lock meanwhile starts again."""
+        for name in (self.record_name, self.lock_name):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self.directory_fd)
+
+    def close(self, *, free: bool) -> None:
+        if free:
+            unlock(self.lock_fd)
+        os.close(self.lock_fd)
+        os.close(self.directory_fd)
+
+
+def hold(
+    directory_fd: int, lock: str, record: str, where: Path, subject: Path, notes: list[str]
+) -> Held:
+    """Lock ``lock`` in an open directory; the descriptor is owned by the result, or closed.
+
+    :raises WorkspaceBusy: somebody else holds it.
+    :raises FileNotFoundError: the directory was deleted meanwhile.
+    """
+    try:
+        lock_fd = _take(lock, directory_fd, where)
+        if lock_fd is None:
+            raise WorkspaceBusy(subject, _holder(record, directory_fd, where))
+        try:
+            previous = _read_owner(record, directory_fd, where, notes)
+        except BaseException:
+            os.close(lock_fd)
+            raise
+    except BaseException:
+        os.close(directory_fd)
+        raise
+    return Held(lock_fd, directory_fd, lock, record, previous)
+
+
+def _take(name: str, directory_fd: int, where: Path) -> int | None:
+    """Return a locked descriptor of the file that has the name *now*, or None when busy."""
+    while True:
+        fd = _open_lock(name, directory_fd, where / name)
+        if not try_lock(fd):
+            os.close(fd)
+            return None
+        there = lstat_at(name, directory_fd)
+        if there is not None and os.path.samestat(there, os.fstat(fd)):
+            return fd
+        os.close(fd)
+
+
+def _open_lock(name: str, directory_fd: int, where: Path) -> int:
+    try:
+        return open_lock_file(name, dir_fd=directory_fd)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR):
+            raise PathRefused(where, "a lock file", "a link or directory") from None
+        with operator_errors(where):
+            raise
+
+
+def _holder(record: str, directory_fd: int, where: Path) -> OwnerRecord | None:
+    """Return who holds it; a record that says ``contained`` is the one before."""
+    try:
+        owner = parse_owner(read_small(record, directory_fd, where / record) or b"")
+    except DamagedRecord:
+        return None
+    return None if owner.contained else owner
+
+
+def _read_owner(
+    record: str, directory_fd: int, where: Path, notes: list[str]
+) -> OwnerRecord | None:
+    data = read_small(record, directory_fd, where / record)
+    if data is None:
+        return None
+    try:
+        return parse_owner(data)
+    except DamagedRecord:
+        # Written by rename, so only a power cut tears it: nothing survived that.
+        notes.append(f"{where / record}: damaged, kept as {set_aside(record, directory_fd)}")
+        return None
