@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
+import anyio.to_thread
 
 from ._errors import Cancelled, GuardianLost
 from ._lifecycle import ENDING_SIGNALS
@@ -16,6 +17,9 @@ _T = TypeVar("_T")
 
 async def unless_cancelled(link: GuardianLink, work: Callable[[], Awaitable[_T]]) -> _T:
     """Do some work before the agent exists; a signal that asks for the end stops it.
+
+    Work that finished all the same keeps its result: it may hold a lock. The
+    signal is then reported again, to whatever comes next.
 
     :raises Cancelled: by a signal; work in a thread is waited for, not abandoned.
     :raises GuardianLost: the guardian died.
@@ -41,6 +45,19 @@ async def unless_cancelled(link: GuardianLink, work: Callable[[], Awaitable[_T]]
         tasks.cancel_scope.cancel()
     if failed:
         raise failed[0]
-    if received:
-        raise Cancelled(received[0]) if received[0] else GuardianLost
+    if not result:
+        raise Cancelled(received[0]) if received and received[0] else GuardianLost
+    for signum in filter(None, received):
+        link.inject(signum)
+    return result[0]
+
+
+async def finish_in_thread(function: Callable[..., _T], *arguments: object) -> _T:
+    """Run ``function`` in a thread and keep what it returned, also when cancelled meanwhile.
+
+    The cancellation takes effect at the caller's next wait.
+    """
+    result: list[_T] = []
+    with anyio.CancelScope(shield=True):
+        result.append(await anyio.to_thread.run_sync(function, *arguments))
     return result[0]

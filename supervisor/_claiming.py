@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import anyio
-import anyio.to_thread
 
 from ..workspace import Claim, WorkspaceBusy, WorkspaceKey, WorkspacePaths, claim_workspace
+from ._cancelling import finish_in_thread
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
@@ -26,7 +26,7 @@ async def claim_with_patience(
     pause = _FIRST_PAUSE
     while True:
         try:
-            return await anyio.to_thread.run_sync(claim_workspace, paths, key)
+            return await finish_in_thread(claim_workspace, paths, key)
         except WorkspaceBusy:
             left = deadline - anyio.current_time()
             if left <= 0:

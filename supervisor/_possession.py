@@ -62,15 +62,16 @@ class Possession:
         self.claim.write_owner(owner)
         self._owner = owner
 
-    def hand_over(self, temporary: str = "", lease: int | None = None) -> None:
-        """Give the guardian what it needs to end this run without us.
+    def keep(self, lease: int | None) -> None:
+        """Take over the descriptor that keeps the routed cargo target."""
+        self._lease = lease
 
-        :param lease: what keeps the routed cargo target; ours from now on.
+    def hand_over(self, temporary: str = "") -> None:
+        """Give the guardian what it needs to end this run without us.
 
         :raises GuardianLost: it is gone.
         """
         self._temporary = temporary
-        self._lease = lease if lease is not None else self._lease
         directory = self._plan.run_directory
         custody = Custody(
             run_id=self._plan.run_id,

@@ -14,7 +14,7 @@ from ..env import Masker, known_secrets
 from ..kernel import CodexlabError, OperatorError
 from ..workspace import git_state, record_thread
 from ._attempt import Attempt, AttemptEnd
-from ._cancelling import unless_cancelled
+from ._cancelling import finish_in_thread, unless_cancelled
 from ._errors import reason_of
 from ._events import EventLog, now_text
 from ._exit import agent_outcome
@@ -54,7 +54,7 @@ class AgentRun:
         self._open_record()
         self._announce()
         self._record.write(durable=False)
-        self._possession.hand_over(place.temporary, place.lease)
+        self._possession.hand_over(place.temporary)
         create_temporary(place.temporary)
 
     def _open_record(self) -> None:
@@ -277,7 +277,8 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
     async def prepare() -> None:
         await anyio.to_thread.run_sync(possession.take, host.tell)
         possession.hand_over()
-        place = await anyio.to_thread.run_sync(prepare_place, plan, possession.claim, host.tell)
+        place = await finish_in_thread(prepare_place, plan, possession.claim, host.tell)
+        possession.keep(place.lease)
         # The directory may be shared with other issues' runs; theirs end too.
         await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
         await run.prepare(place)

@@ -192,6 +192,27 @@ async def test_many_runs_at_once_keep_apart_and_the_host_is_unchanged(
     assert before == (signal.getsignal(signal.SIGTERM), os.nice(0), is_child_subreaper())
 
 
+@pytest.mark.anyio
+async def test_cancelled_runs_leave_no_descriptor_and_no_claim(make_request: MakeRequest) -> None:
+    async def cancelled_at(event_number: int) -> None:
+        with anyio.CancelScope() as scope:
+            async with open_run(make_request("sleep", "60", issue="x")) as run:
+                seen = 0
+                async for _ in run.events():
+                    seen += 1
+                    if seen == event_number:
+                        scope.cancel()
+
+    async with open_run(make_request("true")) as first:
+        await first.outcome()
+    before = len(os.listdir("/proc/self/fd"))
+    for event_number in range(1, 7):
+        await cancelled_at(event_number)
+    async with open_run(make_request("true", issue="x")) as last:
+        assert (await last.outcome()).status == 0
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 HOST = """
 import anyio, os, sys
 from pathlib import Path
