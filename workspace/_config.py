@@ -130,7 +130,7 @@ def references(shared: str) -> tuple[str, ...]:
     found = {
         value
         for key, value in _strings(load_toml(shared))
-        if key.endswith(_REFERENCE_ENDINGS) and _is_inside(value)
+        if (key == "path" or key.endswith(_REFERENCE_ENDINGS)) and _is_inside(value)
     }
     return tuple(sorted(found))
 

@@ -156,7 +156,7 @@ def _heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
 def _resolve(reference: str, home: Path, shared: Path, notes: HealNotes) -> None:
     """Let a file that the configuration names by relative path be found here."""
     target = shared / reference
-    if not target.is_file():
+    if not target.exists():
         if not (home / reference).exists():
             notes.warnings.append(f"config.toml names {reference}, which is not in {shared}")
         return

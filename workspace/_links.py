@@ -56,13 +56,25 @@ def offer(name: str, dir_fd: int, shared: Path, notes: HealNotes) -> None:
         _offer_entries(name, dir_fd, shared, notes)
 
 
+def _is_link_to(name: str, dir_fd: int, target: Path) -> bool:
+    try:
+        return os.readlink(name, dir_fd=dir_fd) == str(target)
+    except OSError:
+        return False
+
+
 def _offer_entries(name: str, dir_fd: int, shared: Path, notes: HealNotes) -> None:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(name, flags, dir_fd=dir_fd)
     try:
-        for entry in sorted(set(os.listdir(shared)) - set(os.listdir(fd))):
+        offered, here = set(os.listdir(shared)), set(os.listdir(fd))
+        for entry in sorted(offered - here):
             if not entry.startswith("."):
                 os.symlink(shared / entry, entry, dir_fd=fd)
                 notes.created.append(f"{name}/{entry}")
+        for entry in sorted(here - offered):
+            if _is_link_to(entry, fd, shared / entry):
+                os.unlink(entry, dir_fd=fd)
+                notes.fixed.append(f"{name}/{entry}")
     finally:
         os.close(fd)

@@ -212,8 +212,10 @@ def test_instructions_prompts_rules_and_skills_resolve(paths: WorkspacePaths, sh
     assert (home / "prompts/one").is_dir()
     assert (home / "skills/one").readlink() == shared / "skills/one"
     (shared / "AGENTS.md").unlink()
+    (shared / "skills/one").rmdir()
     heal_codex_home(paths, shared)
     assert not os.path.lexists(home / "AGENTS.md")
+    assert not os.path.lexists(home / "skills/one")
 
 
 def test_relative_references_of_the_config_resolve(paths: WorkspacePaths, shared: Path) -> None:

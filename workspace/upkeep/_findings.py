@@ -49,7 +49,7 @@ def unproven(owner: OwnerRecord | None) -> str | None:
         return f"its last run {owner.run_id} was on {owner.host} and not proven contained"
     if owner.boot_id != boot_id():
         return None
-    return f"its last run {owner.run_id} was not proven contained; run 'codexlab reap' first"
+    return f"its last run {owner.run_id} was not proven contained; its next launch ends the rest"
 
 
 def _workdir_findings(paths: WorkspacePaths) -> list[str]:
