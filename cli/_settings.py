@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
@@ -29,6 +30,10 @@ from ._literals import parse_duration, parse_size
 PREFIX = "CODEXLAB_"
 # What other commands read from the same user config.
 OTHER_TABLES = frozenset({"artifacts", "gc", "hooks", "rollout"})
+
+# How a classmethod of pydantic-settings learns of the files; a subclass for each
+# reading would build the whole schema again.
+_FILES: ContextVar[tuple[ConfigFile, ...]] = ContextVar("files", default=())
 
 
 class SettingError(CallerError):
@@ -82,8 +87,6 @@ class LaunchSettings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    files: ClassVar[tuple[ConfigFile, ...]] = ()
-
     issue: str = ""
     project: str | None = None
     agent: Literal["codex", "claude", "generic"] | None = None
@@ -125,7 +128,7 @@ class LaunchSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources, strongest first; there are no .env and no secret files."""
         del dotenv_settings, file_secret_settings
-        files = (InitSettingsSource(settings_cls, dict(file.settings)) for file in cls.files)
+        files = (InitSettingsSource(settings_cls, dict(file.settings)) for file in _FILES.get())
         return init_settings, env_settings, *files
 
 
@@ -145,12 +148,11 @@ def read_settings(
         read_config(find_project_file(cwd), KNOWN_KEYS, PROJECT_KEYS),
         read_config(user_config_path(environ), KNOWN_KEYS, KNOWN_KEYS),
     )
-    sourced = type("LaunchSettings", (LaunchSettings,), {"files": files})
+    _FILES.set(files)
     try:
-        settings: LaunchSettings = sourced(**flags)
+        return LaunchSettings(**flags)
     except ValidationError as error:
         raise _explain(error, flags, environ, files) from None
-    return settings
 
 
 def _explain(
