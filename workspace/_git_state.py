@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._errors import GitFailed, WorkdirRefused
 from ._git import ask_git, run_git
 from ._start import inspect_start
 
@@ -36,7 +37,11 @@ def git_state(workdir: Path, base: str | None = None) -> GitState | None:
     :param base: commit to count from.
     :raises GitFailed: git cannot answer.
     """
-    found = inspect_start(workdir)
+    try:
+        found = inspect_start(workdir)
+    except WorkdirRefused as error:
+        # Whatever the agent did to it is no fault of the caller's request.
+        raise GitFailed("status", workdir, error.reason) from None
     if found.common_dir is None or found.top is None:
         return None
     disabled = _without_filters(found.top, found.common_dir)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ._cache import cache_path, public_url
 from ._dirs import directory, read_small
-from ._errors import WorkdirRefused
+from ._errors import GitFailed, WorkdirRefused
 from ._git import ask_git, run_git
 from ._owner import DamagedRecord
 from ._paths import CONTROL, WorkspacePaths
@@ -193,18 +192,16 @@ def _base_note(common: Path, stored: Provenance, base: str | None) -> tuple[str,
 def _left_behind(source: Start) -> tuple[str, ...]:
     if source.top is None:
         return ()
-    checks: list[tuple[Callable[[], bool], str]] = [
-        (lambda: _is_dirty(source.top), f"uncommitted changes in {source.top} stay behind"),
-        (
-            lambda: os.path.lexists(f"{source.top}/.gitmodules"),
-            "submodules are not checked out in the new worktree",
-        ),
-    ]
-    return tuple(note for check, note in checks if check())
-
-
-def _is_dirty(top: Path | None) -> bool:
-    return bool(run_git(top, "status", "--porcelain", "-z", "--untracked-files=normal"))
+    notes: list[str] = []
+    try:
+        changed = run_git(source.top, "status", "--porcelain", "-z", "--untracked-files=normal")
+        if changed:
+            notes.append(f"uncommitted changes in {source.top} stay behind")
+    except GitFailed as error:
+        notes.append(f"uncommitted changes, if there are any, stay behind ({error})")
+    if os.path.lexists(source.top / ".gitmodules"):
+        notes.append("submodules are not checked out in the new worktree")
+    return tuple(notes)
 
 
 def _from_url(

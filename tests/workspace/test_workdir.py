@@ -243,6 +243,13 @@ def test_the_state_tells_head_dirt_and_distance(claim: Claim, repo: Path, git: G
     assert (done.dirty, done.ahead, done.branch) == (False, 1, "codexlab/123/codex")
 
 
+def test_the_state_of_what_an_agent_broke_is_one_line(claim: Claim, repo: Path) -> None:
+    workdir = prepare(claim, repo).path
+    (workdir / ".git").write_text("nonsense")
+    with pytest.raises(GitFailed, match="the file is damaged"):
+        git_state(workdir)
+
+
 def test_asking_for_the_state_runs_no_program_of_the_repository(
     claim: Claim, tmp_path: Path, git: Git
 ) -> None:
