@@ -6,7 +6,7 @@ are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
 ``_file_lease`` and ``_durable`` guard files.
 """
 
-from ._cgroup import create_leaf, own_cgroup, remove_leaf
+from ._cgroup import create_leaf, is_populated, own_cgroup, remove_leaf
 from ._channel import Channel, Message, open_channel_pair
 from ._containment import (
     RUN_ID_VARIABLE,
@@ -71,6 +71,7 @@ __all__ = [
     "identify",
     "import_on_use",
     "is_child_subreaper",
+    "is_populated",
     "is_read_lease_unbroken",
     "is_running",
     "kill_members",

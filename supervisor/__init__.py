@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._launch import launch
     from ._open_run import Run, open_run
     from ._plan import Plan, plan_run
+    from ._reap import Reaped, reap_leaves, reap_workspaces
     from ._request import LaunchRequest
 
 __all__ = [
@@ -26,11 +27,14 @@ __all__ = [
     "LaunchRequest",
     "Outcome",
     "Plan",
+    "Reaped",
     "Run",
     "describe_plan",
     "launch",
     "open_run",
     "plan_run",
+    "reap_leaves",
+    "reap_workspaces",
 ]
 
 __getattr__ = import_on_use(
@@ -42,6 +46,7 @@ __getattr__ = import_on_use(
         "_launch": ("launch",),
         "_open_run": ("Run", "open_run"),
         "_plan": ("Plan", "plan_run"),
+        "_reap": ("Reaped", "reap_leaves", "reap_workspaces"),
         "_request": ("LaunchRequest",),
     },
 )

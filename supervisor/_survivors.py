@@ -12,7 +12,16 @@ import os
 import re
 from pathlib import Path
 
-from ..kernel import Custody, Scope, boot_id, discard_leaf, end, finish_lost_run, members
+from ..kernel import (
+    Custody,
+    ProcessIdentity,
+    Scope,
+    boot_id,
+    discard_leaf,
+    end,
+    finish_lost_run,
+    members,
+)
 from ..workspace import OwnerRecord, WorkspacePaths
 from ._errors import SurvivorsLeft
 from ._record import read_record
@@ -41,6 +50,11 @@ def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = N
         raise SurvivorsLeft(previous.run_id, tuple(process.pid for process in left))
     discard_leaf(scope)
     return found
+
+
+def survivors_of(previous: OwnerRecord) -> tuple[ProcessIdentity, ...]:
+    """Return the processes of a run that can be seen by its own cgroup and tag."""
+    return members(Scope(previous.run_id, _leaf_of(previous)))
 
 
 def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> Custody:

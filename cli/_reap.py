@@ -1,0 +1,46 @@
+"""``codexlab reap``: end what dead runs left, now rather than at the issue's next launch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ..supervisor import Reaped, reap_leaves, reap_workspaces
+from ._workspace_select import find_root
+from ._workspace_view import write_json, write_table
+
+
+@click.command()
+@click.option("--root", metavar="DIR", help="The workspaces root.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option("--dry-run", is_flag=True, help="Say what there is; end and change nothing.")
+def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
+    """End the processes that killed runs left, and finish those runs' records.
+
+    A running workspace is never touched, nor a process that is not in the dead run's
+    own cgroup and does not carry its own tag. Exit status 125 when some are left.
+    """
+    place = find_root(root)
+    runs = reap_workspaces(place, dry_run=dry_run)
+    leaves = reap_leaves(place, dry_run=dry_run)
+    if as_json:
+        write_json({"runs": [asdict(run) for run in runs], "leaves": leaves})
+    else:
+        _write(runs, leaves, dry_run=dry_run)
+    return 125 if any(run.action == "left" for run in runs) else 0
+
+
+def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool) -> None:
+    if runs:
+        write_table(("PROJECT", "ISSUE", "AGENT", "RUN", "", "WHY"), map(_row, runs))
+    for leaf in leaves:
+        click.echo(f"{'would remove' if dry_run else 'removed'} {leaf}", err=True)
+    if not runs and not leaves:
+        click.echo("nothing to reap", err=True)
+
+
+def _row(run: Reaped) -> tuple[str, ...]:
+    processes = "1 process" if run.processes == 1 else f"{run.processes} processes"
+    done = run.action if run.action in ("busy", "kept") else f"{run.action} {processes}"
+    return (run.project, run.issue, run.agent, run.run_id, done, run.why)

@@ -1,0 +1,152 @@
+"""End what dead runs left, in all workspaces, as the next launch of each issue would.
+
+Invariant: a process is signalled only under the lock of the workspace whose dead
+run it belongs to, and only because it is in that run's own cgroup or carries that
+run's own tag; never by its name, never another user's, never another host's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..kernel import CodexlabError, is_populated, own_cgroup, remove_leaf
+from ..workspace import OwnerRecord, WorkspaceBusy, claim_workspace
+from ..workspace.upkeep import Survey, survey_workspaces
+from ._errors import SurvivorsLeft
+from ._survivors import end_survivors, survivors_of
+
+# A launch makes its leaf first and may clone for a long time before it joins it.
+UNKNOWN_LEAF_SECONDS = 24 * 3600.0
+_LEAF_NAME = re.compile(r"codexlab-(\d{8}T\d{6}Z-[0-9a-f]{8})")
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What was done, or would be, about one dead run.
+
+    :param action: ``ended``, ``would end``, ``left`` (some cannot be ended),
+        ``busy`` (somebody claimed it meanwhile) or ``kept`` (not ours to judge).
+    :param processes: how many of the run there were.
+    :param left: how many are left.
+    """
+
+    project: str
+    issue: str
+    agent: str
+    path: str
+    run_id: str
+    action: str
+    processes: int = 0
+    left: int = 0
+    why: str = ""
+
+
+def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Reaped]:
+    """End the survivors of every dead run below a root and finish its record.
+
+    A workspace that is busy, or whose last run was proven empty, is left out.
+    Nothing is waited for but the end of the processes.
+
+    :param dry_run: look only.
+    """
+    return [
+        _look(survey, owner) if dry_run else _reap(survey, owner)
+        for survey in survey_workspaces(workspaces_root)
+        if (owner := survey.owner) is not None and not survey.busy and not owner.contained
+    ]
+
+
+def reap_leaves(workspaces_root: Path, *, dry_run: bool = False) -> list[str]:
+    """Remove the empty cgroups of dead runs below our own cgroup.
+
+    A run whose record lies below the root is dead unless it holds its workspace;
+    any other leaf counts as dead after a day.
+
+    :returns: the leaves removed, or to be removed.
+    """
+    parent = own_cgroup()
+    if parent is None:
+        return []
+    surveys = survey_workspaces(workspaces_root)
+    alive = {survey.owner.run_id for survey in surveys if survey.busy and survey.owner}
+    known = {run for survey in surveys for run in _runs(survey)}
+    stale = [os.fspath(leaf) for leaf in _stale_leaves(parent, alive, known)]
+    return stale if dry_run else [leaf for leaf in stale if remove_leaf(leaf)]
+
+
+def _look(survey: Survey, owner: OwnerRecord) -> Reaped:
+    if why := _not_ours(owner):
+        return _result(survey, owner, "kept", why=why)
+    found = len(survivors_of(owner))
+    return _result(survey, owner, "would end", processes=found, left=found)
+
+
+def _reap(survey: Survey, owner: OwnerRecord) -> Reaped:
+    if why := _not_ours(owner):
+        return _result(survey, owner, "kept", why=why)
+    try:
+        claim = claim_workspace(survey.paths, survey.key)
+    except WorkspaceBusy as error:
+        return _result(survey, owner, "busy", why=str(error))
+    except CodexlabError as error:
+        return _result(survey, owner, "kept", why=str(error))
+    # Read under the lock: another launch may have come and gone since the survey.
+    current = claim.previous or owner
+    try:
+        ended = end_survivors(claim.previous, survey.paths)
+    except SurvivorsLeft as error:
+        left = len(error.pids)
+        return _result(survey, current, "left", processes=left, left=left, why=str(error))
+    finally:
+        claim.release()
+    return _result(survey, current, "ended", processes=ended)
+
+
+def _not_ours(owner: OwnerRecord) -> str:
+    if owner.host != socket.gethostname():
+        return f"its processes are on {owner.host}"
+    if owner.uid != os.getuid():
+        return f"its processes belong to user id {owner.uid}"
+    return ""
+
+
+def _result(
+    survey: Survey,
+    owner: OwnerRecord,
+    action: str,
+    *,
+    processes: int = 0,
+    left: int = 0,
+    why: str = "",
+) -> Reaped:
+    key, path = survey.key, os.fspath(survey.paths.root)
+    return Reaped(
+        key.project, key.issue, key.agent, path, owner.run_id, action, processes, left, why
+    )
+
+
+def _runs(survey: Survey) -> list[str]:
+    try:
+        return os.listdir(survey.paths.runs)
+    except OSError:
+        return []
+
+
+def _stale_leaves(
+    parent: Path, alive: Collection[str], known: Collection[str]
+) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(parent) as entries:
+        leaves = [(entry, _LEAF_NAME.fullmatch(entry.name)) for entry in entries]
+    for entry, name in leaves:
+        if name is None or name[1] in alive:
+            continue
+        status = entry.stat(follow_symlinks=False)
+        dead = name[1] in known or time.time() - status.st_ctime > UNKNOWN_LEAF_SECONDS
+        if dead and status.st_uid == os.getuid() and not is_populated(entry.path):
+            yield entry
