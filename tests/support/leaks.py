@@ -26,6 +26,7 @@ from pathlib import Path
 
 from codexlab.kernel import set_child_subreaper
 
+_GROUP = "pytest-codexlab-"
 GRACE = 1.0
 """Seconds a process that is already ending gets after its test."""
 
@@ -155,6 +156,15 @@ def _pidfd(pid: int) -> Generator[int]:
         os.close(fd)
 
 
+def _remove_abandoned(home: Path) -> None:
+    """Remove the empty groups of test runs that were killed before they could."""
+    for group in home.glob(f"{_GROUP}*"):
+        if not Path("/proc", group.name.removeprefix(_GROUP)).exists():
+            for path, _, _ in os.walk(group, topdown=False):
+                with contextlib.suppress(OSError):  # a process is still in it
+                    os.rmdir(path)
+
+
 class Warden:
     """What makes this process able to see leaks: subreaper flag and own cgroup."""
 
@@ -167,7 +177,8 @@ class Warden:
         set_child_subreaper()
         if self._home is None:
             return
-        group = self._home / f"pytest-codexlab-{os.getpid()}"
+        _remove_abandoned(self._home)
+        group = self._home / f"{_GROUP}{os.getpid()}"
         with contextlib.suppress(OSError):
             group.mkdir()
             self._group = group
