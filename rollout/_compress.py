@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 
 from ..kernel import try_lock
 from ._attributes import copy_attributes
 from ._calls import Calls
 from ._candidate import CompressOptions, RefusedError, open_candidate
 from ._encode import EncodingError, encode
-from ._manifest import Kind, begin, make_entry
+from ._manifest import Group, Kind, begin, make_entry
 from ._places import Places, Subject
 from ._publish import Prepared, publish
 from ._result import Outcome, Result
@@ -38,6 +39,8 @@ _TASK = 8
 _TOGETHER = 12
 _DEFAULT = CompressOptions()
 
+_Chunk = list[Future[list[Prepared | Result]]]
+
 
 def compress(
     places: Places,
@@ -55,12 +58,22 @@ def compress(
     """
     calls = calls or Calls()
     waiting = iter(subjects)
+    if options.dry_run:
+        yield from (_would(subject, options, calls) for subject in waiting)
+        return
     with ThreadPoolExecutor(options.workers, "rollout-encode") as pool:
-        while not options.should_stop() and (chunk := _next_chunk(waiting)):
-            if options.dry_run:
-                yield from (_would(subject, options, calls) for subject in chunk)
-            else:
-                yield from _compress_chunk(places, chunk, options, calls, pool)
+        begun: deque[_Chunk] = deque()
+        try:
+            while not options.should_stop() and (chunk := _next_chunk(waiting)):
+                # One chunk is encoded while the one before it is published.
+                begun.append(_begin_chunk(chunk, options, calls, pool))
+                if len(begun) > 1:
+                    yield from _finish_chunk(places, begun.popleft(), options, calls)
+            while begun:
+                yield from _finish_chunk(places, begun.popleft(), options, calls)
+        finally:
+            for rest in begun:
+                _clean_up_all(_prepared(rest), calls)
 
 
 def _next_chunk(subjects: Iterator[Subject]) -> list[Subject]:
@@ -92,36 +105,42 @@ def _would(subject: Subject, options: CompressOptions, calls: Calls) -> Result:
     return Result(subject, Outcome.WOULD, "would compress", stat.st_size)
 
 
-def _compress_chunk(
-    places: Places,
-    chunk: Sequence[Subject],
-    options: CompressOptions,
-    calls: Calls,
-    pool: ThreadPoolExecutor,
+def _begin_chunk(
+    chunk: Sequence[Subject], options: CompressOptions, calls: Calls, pool: ThreadPoolExecutor
+) -> _Chunk:
+    work = partial(_prepare_some, options=options, calls=calls)
+    tasks = (chunk[start : start + _TASK] for start in range(0, len(chunk), _TASK))
+    return [pool.submit(work, task) for task in tasks]
+
+
+def _attempts(chunk: _Chunk) -> list[Prepared | Result]:
+    return [attempt for task in chunk for attempt in task.result()]
+
+
+def _prepared(chunk: _Chunk) -> list[Prepared]:
+    return [attempt for attempt in _attempts(chunk) if isinstance(attempt, Prepared)]
+
+
+def _finish_chunk(
+    places: Places, chunk: _Chunk, options: CompressOptions, calls: Calls
 ) -> Iterator[Result]:
-    tasks = [chunk[start : start + _TASK] for start in range(0, len(chunk), _TASK)]
-    done = pool.map(partial(_prepare_some, options=options, calls=calls), tasks)
-    attempts = list(chain.from_iterable(done))
-    prepared = [attempt for attempt in attempts if isinstance(attempt, Prepared)]
+    prepared = _prepared(chunk)
     try:
-        _sync_frames(prepared, calls)
-        yield from (attempt for attempt in attempts if isinstance(attempt, Result))
-        yield from _take_places(places, prepared, options, calls)
+        yield from (one for one in _attempts(chunk) if isinstance(one, Result))
+        if prepared:
+            yield from _take_places(places, prepared, options, calls)
     finally:
-        for one in prepared:
-            _clean_up(one, calls)
+        _clean_up_all(prepared, calls)
 
 
 def _take_places(
     places: Places, prepared: Sequence[Prepared], options: CompressOptions, calls: Calls
 ) -> Iterator[Result]:
-    if not prepared:
+    try:
+        group = _begin_group(places, prepared, calls)
+    except OSError as error:
+        yield from (one.result(Outcome.FAILED, str(error)) for one in prepared)
         return
-    entries = [
-        make_entry(Kind.RETIRED, number, one.subject, one.stat, leased=one.leased)
-        for number, one in enumerate(prepared)
-    ]
-    group = begin(places, entries)
     try:
         pairs = list(zip(prepared, group.entries, strict=True))
         for start in range(0, len(pairs), _TOGETHER):
@@ -129,6 +148,29 @@ def _take_places(
             yield from publish(places, batch, calls, strict=options.strict)
     finally:
         group.close(places)
+
+
+def _begin_group(places: Places, prepared: Sequence[Prepared], calls: Calls) -> Group:
+    """Make the frames and the lines about their plain files durable.
+
+    Many small ones by one flush of the device, not one each.
+    """
+    entries = [
+        make_entry(Kind.RETIRED, number, one.subject, one.stat, leased=one.leased)
+        for number, one in enumerate(prepared)
+    ]
+    frames = [one.temporary[1] for one in prepared if one.temporary is not None]
+    if len(frames) >= _MANY:
+        return begin(places, entries, flush=partial(_flush, frames, calls))
+    for frame in frames:
+        calls.sync_file(frame)
+    return begin(places, entries)
+
+
+def _flush(frames: Sequence[int], calls: Calls, manifest: int) -> None:
+    """Flush every filesystem that holds one of these files, once."""
+    for fd in {os.fstat(fd).st_dev: fd for fd in (*frames, manifest)}.values():
+        calls.sync_filesystem(fd)
 
 
 def _prepare_some(
@@ -180,14 +222,9 @@ def _encode_beside(
     return path, target, frame
 
 
-def _sync_frames(prepared: Sequence[Prepared], calls: Calls) -> None:
-    """Make the frames durable; many small ones by one flush of the device, not one each."""
-    targets = [one.temporary[1] for one in prepared if one.temporary is not None]
-    if len(targets) >= _MANY:
-        calls.sync_filesystem(targets[0])
-        return
-    for target in targets:
-        calls.sync_file(target)
+def _clean_up_all(prepared: Iterable[Prepared], calls: Calls) -> None:
+    for one in prepared:
+        _clean_up(one, calls)
 
 
 def _clean_up(prepared: Prepared, calls: Calls) -> None:

@@ -19,7 +19,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, cast
@@ -131,10 +131,14 @@ class Group:
         os.close(self._fd)
 
 
-def begin(places: Places, entries: Sequence[Entry]) -> Group:
+def begin(
+    places: Places, entries: Sequence[Entry], flush: Callable[[int], None] | None = None
+) -> Group:
     """Write a new group, durably, and hold its lock.
 
     :param entries: as :func:`make_entry` gives them, numbered within the group.
+    :param flush: makes the group's file, given its descriptor, and its name durable,
+        perhaps together with more; by default both are synced by themselves.
     """
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
     token = secrets.token_hex(4)
@@ -146,9 +150,13 @@ def begin(places: Places, entries: Sequence[Entry]) -> Group:
     try:
         try_lock(fd)
         write_all(fd, b"".join(map(encode_entry, named)))
-        os.fsync(fd)
+        if flush is None:
+            os.fsync(fd)
         os.rename(path + UNFINISHED_SUFFIX, path + _SUFFIX)
-        fsync_directory(places.kept)
+        if flush is None:
+            fsync_directory(places.kept)
+        else:
+            flush(fd)
     except BaseException:
         for suffix in (UNFINISHED_SUFFIX, _SUFFIX):
             with contextlib.suppress(FileNotFoundError):

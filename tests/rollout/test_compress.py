@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +251,41 @@ def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: Places, plain: P
     assert "No space left" in result.reason
     assert plain.read_bytes() == DATA
     assert not packed(plain).exists()
+    assert left_over(places) == []
+
+
+def test_a_manifest_that_cannot_be_made_durable_fails_its_files_and_moves_none(
+    home: Path, places: Places
+) -> None:
+    class FullDisk(Calls):
+        def sync_filesystem(self, fd: int) -> None:  # noqa: ARG002
+            raise OSError(28, "No space left on device")
+
+    paths = [
+        files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
+        for thread in map(files.thread_id, range(40))
+    ]
+    old(paths[-1])
+    subjects = [places.subject(str(path)) for path in paths]
+    results = list(compress(places, subjects, calls=FullDisk()))
+    assert [result.outcome for result in results] == [Outcome.FAILED] * 40
+    assert sorted(os.listdir(paths[0].parent)) == sorted(path.name for path in paths)
+    assert left_over(places) == []
+
+
+def test_a_compression_that_is_given_up_midway_leaves_no_temporary_file(
+    home: Path, places: Places
+) -> None:
+    paths = [
+        files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
+        for thread in map(files.thread_id, range(300))
+    ]
+    old(paths[-1])
+    results = compress(places, [places.subject(str(path)) for path in paths])
+    assert next(results).outcome is Outcome.COMPRESSED
+    assert isinstance(results, Generator)
+    results.close()
+    come_to_rest(places)
     assert left_over(places) == []
 
 
