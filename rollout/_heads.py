@@ -48,7 +48,6 @@ class RolloutHead:
         size: int,
         mtime_ns: int,
         form: RolloutForm | None,
-        *,
         meta: SessionMeta | None = None,
         problem: str = "",
         beginning: bytes = b"",
@@ -155,13 +154,8 @@ class HeadReader:
         cut = head.find(_INSTRUCTIONS)
         if cut == -1:
             return read_head(rollout.path)
-        return RolloutHead(
-            stat.st_size,
-            stat.st_mtime_ns,
-            PLAIN,
-            beginning=head[:cut] + b"}}",
-            rollout=rollout,
-        )
+        beginning = head[:cut] + b"}}"
+        return RolloutHead(stat.st_size, stat.st_mtime_ns, PLAIN, None, "", beginning, rollout)
 
     def _enter(self, directory: str) -> None:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 from ..kernel import CallerError
 from ._directory import LogicalRollout
@@ -23,6 +24,7 @@ from ._store import UnreadableDirectory, scan_store
 
 _ARCHIVED = "@archived"
 _Key = tuple[int, str, bool]
+_by_name = attrgetter("name.plain_name")
 
 
 class Order(StrEnum):
@@ -135,7 +137,8 @@ def _list(
 ) -> ListPage:
     found, unreadable = select_rollouts(home, wanted)
     key = _created_key if order is Order.CREATED else _updated_key
-    found.sort(key=key, reverse=True)
+    # A scan gives the active one of two equal names first, and sorting keeps that.
+    found.sort(key=_by_name if order is Order.CREATED else key, reverse=True)
     if cursor is not None:
         behind = _parse_cursor(cursor, order)
         found = [rollout for rollout in found if key(rollout) < behind]
