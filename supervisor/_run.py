@@ -12,12 +12,13 @@ import anyio.to_thread
 
 from ..env import Masker, known_secrets
 from ..kernel import CodexlabError, OperatorError
+from ..kernel import end as end_members
 from ..workspace import git_state, record_thread
 from ._attempt import Attempt, AttemptEnd
 from ._cancelling import finish_in_thread, unless_cancelled
-from ._errors import reason_of
+from ._errors import GuardianLost, reason_of
 from ._events import EventLog, now_text
-from ._exit import agent_outcome
+from ._exit import EXIT_FAILED, agent_outcome
 from ._host import Host, Outcome
 from ._limits import Limits, set_limits
 from ._place import Place, prepare_place, replace_thread
@@ -27,7 +28,7 @@ from ._record import RunRecord, describe_exit, describe_git
 from ._retry import with_retries
 from ._session import SessionWatcher
 from ._streams import Logs
-from ._survivors import end_survivors
+from ._survivors import GRACE, PATIENCE, end_survivors
 from ._temporary import create_temporary
 
 # Seconds within which a failing command probably never got to its work.
@@ -47,11 +48,13 @@ class AgentRun:
         self._tell = host.tell
         self._started = time.monotonic()
         self._ends: list[AttemptEnd] = []
+        self._opened = False
 
     async def prepare(self, place: Place) -> None:
         """Open what the run writes to, and say what was made ready."""
         self._place = place
         self._open_record()
+        self._opened = True
         self._announce()
         self._record.write(durable=False)
         self._possession.hand_over(place.temporary)
@@ -121,7 +124,7 @@ class AgentRun:
                 self._plan.request, self._attempt, self._has_thread, self._pause
             )
         except CodexlabError as error:
-            self._write_failure(error)
+            self._write_end(reason_of(error), error.exit_status, str(error))
             raise
         return await self._conclude(end)
 
@@ -248,14 +251,23 @@ class AgentRun:
             self._record.warn(str(error))
             return None
 
-    def _write_failure(self, error: CodexlabError) -> None:
+    def end_lost(self) -> None:
+        """End a run whose guardian died before the agent's start was answered."""
+        if not self._possession.proven:
+            scope = self._possession.scope(guardian_lost=True)
+            _, left = end_members(scope, grace=GRACE, patience=PATIENCE)
+            self._possession.proven = not left
+        if self._opened:
+            self._write_end("supervisor-lost", EXIT_FAILED, "the guardian died")
+
+    def _write_end(self, reason: str, status: int, error: str) -> None:
         self._logs.close()
         self._record.update(
             finished=now_text(),
-            reason=reason_of(error),
-            exit_status=error.exit_status,
+            reason=reason,
+            exit_status=status,
             agent_outcome="failed",
-            error=str(error),
+            error=error,
         )
         self._write_outcome()
 
@@ -283,8 +295,12 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
         await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
         await run.prepare(place)
 
-    await unless_cancelled(host.link, prepare)
-    return await run.run()
+    try:
+        await unless_cancelled(host.link, prepare)
+        return await run.run()
+    except GuardianLost:
+        await anyio.to_thread.run_sync(run.end_lost)
+        raise
 
 
 def _read_auth(shared_home: os.PathLike[str]) -> bytes | None:
