@@ -79,7 +79,17 @@ def _inject(fault: str, call: str, number: int, what: str, home: Path, plain: Pa
     """Do the work with a fault at one system call; False when there are not so many."""
     log = home.with_suffix(".strace")
     inject = f"inject={call}:{fault}:when={number}"
-    command = ["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", "-e", inject]
+    command: list[str | Path] = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        log,
+        "-e",
+        f"trace={call}",
+        "-e",
+        inject,
+    ]
     done = subprocess.run(
         [*command, sys.executable, "-c", _WORK, what, home, plain],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
