@@ -69,11 +69,26 @@ def tagged(name: str, value: str) -> tuple[ProcessIdentity, ...]:
         with contextlib.suppress(OSError):
             if os.stat(f"/proc/{stat.pid}").st_uid != os.getuid() or stat.pid == os.getpid():
                 continue
-            with open(f"/proc/{stat.pid}/environ", "rb") as file:
-                carries = needle in file.read().split(b"\0")
-            if carries and is_live(stat):
+            if is_live(stat) and needle in _environment(stat).split(b"\0"):
                 found.append(ProcessIdentity(stat.pid, stat.start_time, boot_id()))
     return tuple(found)
+
+
+def _environment(stat: ProcessStat) -> bytes:
+    """Return a process's environment at exec, read through a thread that still lives."""
+    if stat.state not in "ZX":
+        threads = [stat.pid]
+    else:
+        # The first thread has ended and shows nothing; the others share what it had.
+        threads = [int(name) for name in os.listdir(f"/proc/{stat.pid}/task")]
+    for thread in threads:
+        with (
+            contextlib.suppress(OSError),
+            open(f"/proc/{stat.pid}/task/{thread}/environ", "rb") as file,
+        ):
+            if environment := file.read():
+                return environment
+    return b""
 
 
 def open_pidfd(process: ProcessIdentity) -> int | None:

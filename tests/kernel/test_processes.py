@@ -122,3 +122,38 @@ def test_waiting_ends_with_the_first_exit_without_polling() -> None:
         assert two.wait(10) == -signal.SIGKILL
         assert one.poll() is None
         one.kill()
+
+
+def test_a_tagged_process_whose_first_thread_ended_is_still_found() -> None:
+    script = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "print('up', flush=True)\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    environ = {"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "tag-9"}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, env=environ
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while (stat := read_stat(process.pid)) is not None and stat.state != "Z":
+            pass
+        assert [found.pid for found in tagged("CODEXLAB_RUN_ID", "tag-9")] == [process.pid]
+        process.kill()
+
+
+def test_a_parent_is_childless_only_without_a_live_child() -> None:
+    # Other children of the test's worker are of no interest here, hence a parent of its own.
+    script = (
+        "import os, signal, sys\n"
+        "from codexlab.kernel._processes import is_childless\n"
+        "print(is_childless(os.getpid()))\n"
+        "child = os.fork() or signal.pause()\n"
+        "print(is_childless(os.getpid()), is_childless(os.getpid(), {child}))\n"
+        "os.kill(child, signal.SIGKILL)\n"
+        "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)\n"
+        "print(is_childless(os.getpid()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False", "True", "True"], done.stderr
