@@ -163,6 +163,8 @@ def test_an_edited_config_is_kept_and_the_user_warned_once(
     assert "heal --merge" in warning
     assert heal_codex_home(paths, shared).warnings == ()
     assert place.read_text() == edited
+    place.write_text(edited + "y = 2\n")
+    assert heal_codex_home(paths, shared).warnings == ()
 
 
 def test_merging_takes_their_changes_and_keeps_ours_and_comments(
