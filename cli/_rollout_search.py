@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 import sys
 from typing import Any
 
@@ -80,7 +79,7 @@ def search(
         query,
         filters_from(since=None, until=until, **choice),
         processes=processes or len(os.sched_getaffinity(0)),
-        ripgrep=None if no_rg else shutil.which("rg"),
+        ripgrep=None if no_rg else _ripgrep(),
         on_unreadable=_complain,
     )
     shown = 0
@@ -94,6 +93,14 @@ def search(
         if shown == limit:
             break
     return _FOUND if shown else _NOTHING
+
+
+def _ripgrep() -> str | None:
+    for directory in os.get_exec_path():
+        program = os.path.join(directory, "rg")
+        if os.path.isfile(program) and os.access(program, os.X_OK):
+            return program
+    return None
 
 
 def _utc(name_stamp: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import unicodedata
 
@@ -63,7 +62,11 @@ def fit(text: str, width: int) -> str:
 
 def terminal_width() -> int | None:
     """Return the columns of the terminal on stdout, None when there is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    from shutil import get_terminal_size  # brings every archive format along
+
+    return get_terminal_size().columns
 
 
 def size_text(size: int) -> str:
