@@ -1,0 +1,66 @@
+"""A pid that now is somebody else's: in a pid namespace so small that it comes round at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import os, signal
+from codexlab.kernel import identify, is_running, send_signal
+from codexlab.kernel._processes import kill_children
+
+with open("/proc/sys/kernel/pid_max", "w") as file:
+    file.write("400")
+
+def child():
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    return pid
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+# Numbers below 300 are given out once only.
+while (first := child()) < 310:
+    kill(first)
+stale = identify(first)
+kill(first)
+while (pid := child()) != first:
+    kill(pid)
+fresh = identify(pid)
+assert fresh.pid == stale.pid
+# Two starts within one clock tick could not be told apart, so wait for another.
+while fresh.start_time == stale.start_time:
+    kill(pid)
+    while (pid := child()) != first:
+        kill(pid)
+    fresh = identify(pid)
+print("alive" if is_running(stale) else "gone", send_signal(stale, signal.SIGKILL))
+print("alive" if is_running(fresh) else "gone", os.waitpid(pid, os.WNOHANG))
+# Another parent's child is not killed for having the number of ours.
+print(kill_children(1, {pid}), kill_children(pid), is_running(fresh))
+kill(pid)
+"""
+
+
+def test_a_process_that_got_a_dead_ones_pid_is_not_signalled() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a pid namespace with a pid_max of its own")
+    if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 14):
+        pytest.skip("before Linux 6.14 there is one pid_max for all, which is not ours to change")
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    done = subprocess.run(
+        [*unshare, sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["gone False", "alive (0, 0)", "0 0 True"], done.stderr
