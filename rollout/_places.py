@@ -35,11 +35,13 @@ class Subject:
 
     :param root: ``sessions`` or ``archived_sessions``.
     :param relative: the plain path below that root.
-    :param plain: the plain path, links resolved.
+    :param directory: the directory of both forms, links resolved.
+    :param plain: the plain path in it.
     """
 
     root: str
     relative: str
+    directory: str
     plain: str
     thread: str
 
@@ -47,11 +49,6 @@ class Subject:
     def compressed(self) -> str:
         """Where the compressed form lies, or would."""
         return self.plain + COMPRESSED_SUFFIX
-
-    @property
-    def directory(self) -> str:
-        """The directory of both forms."""
-        return os.path.dirname(self.plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +86,14 @@ class Places:
         for root, base in ((SESSIONS, self.sessions), (ARCHIVED_SESSIONS, self.archived)):
             if name is not None and os.path.commonpath([directory, base]) == base:
                 plain = os.path.join(directory, name.plain_name)
-                return Subject(root, os.path.relpath(plain, base), plain, name.thread_id)
+                relative = plain[len(base) + 1 :]
+                return Subject(root, relative, directory, plain, name.thread_id)
         raise NotARolloutError(path, self.home)
 
     def recorded(self, root: str, relative: str, thread: str) -> Subject:
         """Rebuild a subject from what a manifest says of it."""
-        return Subject(root, relative, os.path.join(self.root(root), relative), thread)
+        plain = os.path.join(self.root(root), relative)
+        return Subject(root, relative, os.path.dirname(plain), plain, thread)
 
     def other_place(self, subject: Subject) -> Subject | None:
         """Where codex's ``archive`` or ``unarchive`` would have moved the rollout."""
