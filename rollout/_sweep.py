@@ -76,6 +76,8 @@ def sweep(
         yield from _sweep(places, options, calls)
         return
     with only_sweeper(places):
+        with calls.coordination(places.locks) as coordination:
+            coordination.sweep()  # lock files of killed writers, as codex does at its start
         yield from _sweep(places, options, calls)
         yield from _settle_rest(places, options, calls)
 

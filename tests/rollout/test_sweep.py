@@ -135,6 +135,16 @@ def test_a_sweep_stands_aside_for_codex_and_for_another(
     assert outcomes(run(places)) == ["compressed", "settled"]
 
 
+def test_lock_files_of_killed_writers_go_and_held_ones_stay(home: Path, places: Places) -> None:
+    make_many(home, 1)
+    stale = Path(places.locks.directory, f"{files.thread_id(8)}.lock")
+    stale.touch()
+    with places.locks.lease(files.thread_id(9)):
+        run(places)
+        assert not stale.exists()
+        assert Path(places.locks.directory, f"{files.thread_id(9)}.lock").exists()
+
+
 def test_with_little_space_kept_files_are_settled_at_once(home: Path, places: Places) -> None:
     make_many(home, 140)  # more than one chunk
     results = run(places, grace=3600.0, wait=False, low_space=1 << 62)
