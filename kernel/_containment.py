@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, wait_unpopulated
@@ -75,36 +75,37 @@ def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
     populated, a chain of forks faster than any reading) the result is one member
     with pid 0, the number the kernel itself gives to a process out of sight.
     """
-    found = {process.pid: process for process in (*_in_leaf(scope.leaf), *_outside(scope))}
+    in_leaf = _in_leaf(scope.leaf)
+    found = {pid: _identity(stat) for pid, stat in in_leaf.items()}
+    if not found and scope.leaf is not None and _is_dimly_populated(scope.leaf):
+        found[0] = _unseen()
+    found.update((process.pid, process) for process in _outside(scope, in_leaf))
     return tuple(found.values())
 
 
-def _outside(scope: Scope) -> Sequence[ProcessIdentity]:
+def _in_leaf(leaf: str | None) -> dict[int, ProcessStat]:
+    if leaf is None or not is_populated(leaf):
+        return {}
+    stats = (read_stat(pid) for pid in leaf_pids(leaf))
+    return {stat.pid: stat for stat in stats if stat is not None and is_live(stat)}
+
+
+def _is_dimly_populated(leaf: str) -> bool:
+    """Tell whether a leaf in which nobody was seen stays populated all the same."""
+    # The kernel counts a process for a moment after it has become a zombie.
+    return is_populated(leaf) and not wait_unpopulated(leaf, _DYING_SECONDS) and not _in_leaf(leaf)
+
+
+def _outside(scope: Scope, in_leaf: Mapping[int, ProcessStat]) -> Sequence[ProcessIdentity]:
     """Return the members known by their descent, or else by their tag."""
     if scope.guardian is None:
         return tagged(RUN_ID_VARIABLE, scope.run_id)
     childless = is_childless(scope.guardian, scope.spared)
     if childless:
         return ()
-    found = descendants(scope.guardian, scope.spared)
+    found = descendants(scope.guardian, scope.spared, in_leaf)
     if found or childless is None or is_childless(scope.guardian, scope.spared):
         return found
-    return (_unseen(),)
-
-
-def _in_leaf(leaf: str | None) -> Sequence[ProcessIdentity]:
-    if leaf is None:
-        return ()
-    for _ in range(2):
-        if not is_populated(leaf):
-            return ()
-        stats = (read_stat(pid) for pid in leaf_pids(leaf))
-        found = [_identity(stat) for stat in stats if stat is not None and is_live(stat)]
-        if found:
-            return found
-        # The kernel counts a process for a moment after it has become a zombie.
-        if wait_unpopulated(leaf, _DYING_SECONDS):
-            return ()
     return (_unseen(),)
 
 
@@ -138,15 +139,28 @@ def wait_empty(
     :returns: the members left at the last reading; empty is the proof.
     """
     deadline = time.monotonic() + timeout
-    while _reap_own(scope) and (left := members(scope)):
-        if killing:
+    while True:
+        _reap_own(scope)
+        remaining = max(0.0, deadline - time.monotonic())
+        if not killing and _leaf_stays_populated(scope, min(remaining, _LOOK_AGAIN)):
+            if remaining > _LOOK_AGAIN:
+                continue
+            remaining = 0.0
+        left = members(scope)
+        if killing and left:
             kill_members(scope)
             _overtake(scope)
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
+        if not left or remaining <= 0:
             return left
         _wait_for_change(scope, left, min(remaining, _LOOK_AGAIN))
-    return ()
+
+
+def _leaf_stays_populated(scope: Scope, seconds: float) -> bool:
+    """Wait so long for the leaf to become empty: no use reading its members meanwhile."""
+    if scope.leaf is None:
+        return False
+    until = time.monotonic() + seconds
+    return not wait_unpopulated(scope.leaf, seconds) and time.monotonic() >= until
 
 
 def _overtake(scope: Scope) -> None:
@@ -163,14 +177,13 @@ def _overtake(scope: Scope) -> None:
         _reap_own(scope)
 
 
-def _reap_own(scope: Scope) -> bool:
-    """Collect what has ended, in a guardian that is past serving; always true.
+def _reap_own(scope: Scope) -> None:
+    """Collect what has ended, in a guardian that is past serving.
 
     A chain of forks leaves thousands of zombies, each of them read by every look.
     """
     if scope.guardian == os.getpid():
         reap_children()
-    return True
 
 
 def _wait_for_change(scope: Scope, left: Sequence[ProcessIdentity], seconds: float) -> None:

@@ -7,7 +7,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
 
@@ -24,25 +25,33 @@ def is_live(stat: ProcessStat) -> bool:
     return stat.state not in "ZX" or stat.threads > 1
 
 
-def all_stats() -> Iterator[ProcessStat]:
-    """Yield every process visible here; one that ends meanwhile is left out."""
+def all_stats(known: Mapping[int, ProcessStat] = MappingProxyType({})) -> Iterator[ProcessStat]:
+    """Yield every process visible here; one that ends meanwhile is left out.
+
+    :param known: what was read of some of them just now, and is not read again.
+    """
     pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
     # The youngest first: a link in a chain of forks is dead again soon.
     for pid in sorted(pids, reverse=True):
-        if (stat := read_stat(pid)) is not None:
+        if (stat := known.get(pid) or read_stat(pid)) is not None:
             yield stat
 
 
-def descendants(root: int, spared: Iterable[int] = ()) -> tuple[ProcessIdentity, ...]:
+def descendants(
+    root: int,
+    spared: Iterable[int] = (),
+    known: Mapping[int, ProcessStat] = MappingProxyType({}),
+) -> tuple[ProcessIdentity, ...]:
     """Return the live descendants of ``root``, one reading of ``/proc``.
 
     :param spared: pids whose whole subtrees are left out.
+    :param known: as for :func:`all_stats`.
 
     A process forked while we read may be missing, so an empty result proves
     nothing: :func:`is_childless` does.
     """
     children: dict[int, list[ProcessStat]] = {}
-    for stat in all_stats():
+    for stat in all_stats(known):
         children.setdefault(stat.parent, []).append(stat)
     found: list[ProcessIdentity] = []
     left_out = set(spared)
@@ -135,14 +144,15 @@ def is_childless(parent: int, spared: Iterable[int] = ()) -> bool | None:
     that is not empty counts only if two readings agree and all that they show were
     zombies, not yet reaped, after each: nothing can then have been skipped or forked.
 
-    :returns: None where the kernel has no list of children (``CONFIG_PROC_CHILDREN``).
+    :returns: None where there is no list of children: the parent is gone, or the
+        kernel was built without ``CONFIG_PROC_CHILDREN``.
     """
     left_out = frozenset(spared)
     before: set[int] = set()
     for _ in range(_LOOKS):
         try:
             now = _children(parent) - left_out
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return None
         if not now:
             return True
