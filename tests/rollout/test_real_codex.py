@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -176,6 +178,29 @@ def test_a_loaded_thread_is_busy_by_the_kernel_alone(
     with running(codex, environ, tmp_path, *exec_words("resume", thread.id, "wait")):
         server.wait_for_requests(2)
         assert thread.compress() is Outcome.BUSY
+        gate.open()
+    assert said(thread.path, "assistant") == ["the first answer", "the late answer"]
+
+
+def test_an_idle_loaded_thread_is_left_alone_and_its_neighbour_is_compressed(
+    codex: Codex,
+    clean_environ: dict[str, str],
+    tmp_path: Path,
+    run: Run,
+    thread: Thread,
+    server: ModelServer,
+    gate: Gate,
+    shared_home: Path,
+) -> None:
+    """However old its mtime says it is: eight days here."""
+    neighbour = Thread(run, shared_home)
+    with running(codex, clean_environ, tmp_path, *exec_words("resume", thread.id, "wait")):
+        server.wait_for_requests(3)
+        old = time.time() - 8 * 86400
+        for path in (thread.path, neighbour.path):
+            os.utime(path, (old, old))
+        assert thread.compress() is Outcome.BUSY
+        assert neighbour.compress() is Outcome.COMPRESSED
         gate.open()
     assert said(thread.path, "assistant") == ["the first answer", "the late answer"]
 
