@@ -4,44 +4,53 @@
 ``_containment`` hold a run together and end it; ``_spawn`` and ``_guardian``
 are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
 ``_file_lease`` and ``_durable`` guard files.
+
+Names are imported on first use: a command that only reads transcripts loads no
+guardian, and the guardian loads little more than itself.
 """
 
-from ._cgroup import create_leaf, is_populated, own_cgroup, remove_leaf
-from ._channel import Channel, Message, open_channel_pair
-from ._containment import (
-    RUN_ID_VARIABLE,
-    Scope,
-    discard_leaf,
-    end,
-    kill_members,
-    members,
-    signal_members,
-    wait_empty,
-)
-from ._custody import Custody, finish_lost_run
-from ._durable import fsync_directory, replace_file, write_all
-from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
-from ._file_lease import (
-    LeaseAnswer,
-    filesystem_type,
-    has_coherent_leases,
-    is_read_lease_unbroken,
-    release_read_lease,
-    take_read_lease,
-)
-from ._flock import flock_holders, open_lock_file, try_lock, unlock
-from ._fork_server import fork_guardian, start_fork_server
-from ._guardian import run_guarded
-from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ._lazy import import_on_use
-from ._leaf_limits import limit_leaf, read_counter
-from ._libc import (
-    is_child_subreaper,
-    rename_noreplace,
-    set_child_subreaper,
-    set_parent_death_signal,
-)
-from ._processes import descendants, open_pidfd, send_signal, tagged, wait_any_exit
+
+if TYPE_CHECKING:
+    from ._cgroup import create_leaf, is_populated, own_cgroup, remove_leaf
+    from ._channel import Channel, Message, open_channel_pair
+    from ._containment import (
+        RUN_ID_VARIABLE,
+        Scope,
+        discard_leaf,
+        end,
+        kill_members,
+        members,
+        signal_members,
+        wait_empty,
+    )
+    from ._custody import Custody, finish_lost_run
+    from ._durable import fsync_directory, replace_file, write_all
+    from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
+    from ._file_lease import (
+        LeaseAnswer,
+        filesystem_type,
+        has_coherent_leases,
+        is_read_lease_unbroken,
+        release_read_lease,
+        take_read_lease,
+    )
+    from ._flock import flock_holders, open_lock_file, try_lock, unlock
+    from ._fork_server import fork_guardian, start_fork_server
+    from ._guardian import run_guarded
+    from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
+    from ._leaf_limits import limit_leaf, read_counter
+    from ._libc import (
+        is_child_subreaper,
+        rename_noreplace,
+        set_child_subreaper,
+        set_parent_death_signal,
+    )
+    from ._processes import descendants, open_pidfd, send_signal, tagged, wait_any_exit
 
 __all__ = [
     "RUN_ID_VARIABLE",
@@ -101,3 +110,51 @@ __all__ = [
     "wait_empty",
     "write_all",
 ]
+
+__getattr__ = import_on_use(
+    __name__,
+    {
+        "_cgroup": ("create_leaf", "is_populated", "own_cgroup", "remove_leaf"),
+        "_channel": ("Channel", "Message", "open_channel_pair"),
+        "_containment": (
+            "RUN_ID_VARIABLE",
+            "Scope",
+            "discard_leaf",
+            "end",
+            "kill_members",
+            "members",
+            "signal_members",
+            "wait_empty",
+        ),
+        "_custody": ("Custody", "finish_lost_run"),
+        "_durable": ("fsync_directory", "replace_file", "write_all"),
+        "_errors": ("BusyError", "CallerError", "CodexlabError", "InternalError", "OperatorError"),
+        "_file_lease": (
+            "LeaseAnswer",
+            "filesystem_type",
+            "has_coherent_leases",
+            "is_read_lease_unbroken",
+            "release_read_lease",
+            "take_read_lease",
+        ),
+        "_flock": ("flock_holders", "open_lock_file", "try_lock", "unlock"),
+        "_fork_server": ("fork_guardian", "start_fork_server"),
+        "_guardian": ("run_guarded",),
+        "_identity": (
+            "ProcessIdentity",
+            "ProcessStat",
+            "boot_id",
+            "identify",
+            "is_running",
+            "read_stat",
+        ),
+        "_leaf_limits": ("limit_leaf", "read_counter"),
+        "_libc": (
+            "is_child_subreaper",
+            "rename_noreplace",
+            "set_child_subreaper",
+            "set_parent_death_signal",
+        ),
+        "_processes": ("descendants", "open_pidfd", "send_signal", "tagged", "wait_any_exit"),
+    },
+)

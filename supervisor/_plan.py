@@ -55,7 +55,9 @@ def plan_run(request: LaunchRequest) -> Plan:
     """
     agent = request.agent or detect_agent(request.command)
     start = inspect_start(request.cwd if request.workdir is None else request.workdir)
-    project = request.project or ("default" if request.no_repo else default_project(start))
+    project = request.project or (
+        "default" if request.no_repo else default_project(start, request.repo)
+    )
     key = WorkspaceKey(project, request.issue, agent)
     paths = locate_workspace(request.workspaces_root, key)
     workdir = choose_workdir(

@@ -104,7 +104,7 @@ class AgentRun:
         self._events.emit(
             "artifacts.routed", target=place.routing.cargo.target_dir, fallback=fallback
         )
-        for line in (fallback, *self._plan.workdir.notes):
+        for line in (fallback, *self._plan.workdir.notes, *self._possession.claim.notes):
             self._warn(line)
         if self._host.talkative:
             self._tell(f"working in {place.workdir.path} ({place.workdir.kind})")
