@@ -18,7 +18,13 @@ with a cgroup delegated to it, or without any it may write to."""
 
 _IN_A_CGROUP = frozenset({"cgroup", "delegated"})
 _NEEDS_A_CGROUP = frozenset(
-    {"leaves_cgroup", "leaves_without_trace", "nests_cgroups", "threads_cgroup"}
+    {
+        "leaves_cgroup",
+        "leaves_without_trace",
+        "locks_cgroup",
+        "nests_cgroups",
+        "threads_cgroup",
+    }
 )
 # Without a tag, or never there when it is read.
 _WITHOUT_TAG = frozenset({"daemonises", "forks_fast", "leaves_without_trace", "renames_itself"})
@@ -69,7 +75,9 @@ def sample() -> Iterator[Case]:
     return (case for case in all_cases() if case.ending in _endings(case.adversary, case.place))
 
 
-_CUNNING = frozenset({"daemonises", "forks_fast", "leaves_without_trace", "threads_cgroup"})
+_CUNNING = frozenset(
+    {"daemonises", "forks_fast", "leaves_without_trace", "locks_cgroup", "threads_cgroup"}
+)
 _STUBBORN = frozenset({"daemonises", "forks_fast", "ignores_term", "stops_itself"})
 
 
