@@ -15,7 +15,7 @@ from ._attributes import copy_attributes
 from ._calls import Calls
 from ._decide import Forms, Relation
 from ._decode import decode_chunks
-from ._observe import Fingerprint, fingerprint, forms_of, look
+from ._observe import PAIR_REST, Fingerprint, fingerprint, forms_of, look, rested
 from ._places import Places, Subject
 from ._snapshot import NoSuchRolloutError
 from ._thread_lease import ThreadLease
@@ -49,12 +49,20 @@ def restore(places: Places, subject: Subject, calls: Calls | None = None) -> boo
 
 
 def materialize(
-    places: Places, subject: Subject, lease: ThreadLease, calls: Calls | None = None
+    places: Places,
+    subject: Subject,
+    lease: ThreadLease,
+    calls: Calls | None = None,
+    *,
+    rest: float = PAIR_REST,
 ) -> bool:
-    """Make the plain form the only one.
+    """Make the plain form the one that counts, and as a rule the only one.
 
     :param lease: the writer lease of the rollout's thread, held by the caller.
-    :returns: False when it was so already.
+    :param rest: a frame beside a plain file that holds all of it is left for a sweep
+        when either is younger than so many seconds: a codex of a home that is not
+        linked to this one may be compressing, about to unlink the plain file.
+    :returns: False when there was nothing to do.
     :raises NoSuchRolloutError: neither form exists.
     :raises DisagreementError: both exist and the plain one does not hold all.
     :raises DamagedFrameError: the compressed form does not decode; it is untouched.
@@ -71,21 +79,26 @@ def materialize(
             case Forms.PLAIN:
                 return changed
             case Forms.BOTH:
-                _drop_compressed(places, subject, calls)
+                if not _drop_compressed(places, subject, calls, rest):
+                    return changed
             case Forms.COMPRESSED:
                 _restore(places, subject, calls)
         changed = True
     raise DisagreementError(subject.plain)
 
 
-def _drop_compressed(places: Places, subject: Subject, calls: Calls) -> None:
+def _drop_compressed(places: Places, subject: Subject, calls: Calls, rest: float) -> bool:
+    """Unlink a frame of which the plain form holds all; False leaves it for a sweep."""
     sight = look(subject.plain, subject.compressed, 0, calls)
     if sight is None:
-        return
+        return True
     if sight.relation not in {Relation.SAME, Relation.BEYOND}:
         raise DisagreementError(subject.plain)
+    if rested(subject) < rest:
+        return False
     with calls.store(places.kept):
         _withdraw(subject, sight.file, sight.other, calls)
+    return True
 
 
 def _withdraw(

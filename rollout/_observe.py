@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 
 from ..kernel import LeaseAnswer
@@ -15,6 +16,9 @@ from ._store import scan_store
 
 Fingerprint = tuple[int, int, int]
 """Device, inode and size: what tells one version of an append-only file from another."""
+
+PAIR_REST = 10.0
+"""Seconds after which both forms of a rollout are a leftover, not a codex at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +100,12 @@ def look(path: str, other: str, base: int, calls: Calls) -> Sight | None:
     except DamagedFrameError:
         return Sight(before, beside, Relation.UNREADABLE, None, written)
     return Sight(before, beside, relate(comparison, base), comparison, written)
+
+
+def rested(subject: Subject) -> float:
+    """Return for how many seconds nothing changed; a clock set back counts as none."""
+    try:
+        changed = max(os.lstat(path).st_ctime for path in (subject.plain, subject.compressed))
+    except FileNotFoundError:
+        return 0.0
+    return max(0.0, time.time() - changed)

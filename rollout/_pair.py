@@ -13,20 +13,17 @@ been at rest for a while; a shadow need not, for nobody makes one on purpose.
 from __future__ import annotations
 
 import os
-import time
 
 from ..kernel import LeaseAnswer
 from ._calls import Calls, rename_away
 from ._decide import Action, decide_pair, in_words
 from ._manifest import Kind, begin, make_entry
 from ._materialize import materialize
-from ._observe import Sight, fingerprint, look
+from ._observe import PAIR_REST, Sight, fingerprint, look, rested
 from ._places import Places, Subject
 from ._publish import Prepared, publish
 from ._result import Outcome, Result
 from ._salvage import salvage
-
-PAIR_REST = 10.0
 
 
 def settle_pair(
@@ -47,7 +44,7 @@ def settle_pair(
     if sight is None:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     action = planned_for(sight)
-    if action in {Action.FINISH, Action.WITHDRAW} and _rested(subject) < rest:
+    if action in {Action.FINISH, Action.WITHDRAW} and rested(subject) < rest:
         return Result(subject, Outcome.WAITING, "both forms are too new to be a leftover")
     match action:
         case Action.FINISH:
@@ -66,15 +63,6 @@ def settle_pair(
 def planned_for(sight: Sight) -> Action:
     """Return the decision about a pair that was looked at."""
     return decide_pair(sight.relation, written=sight.written, empty=sight.file[2] == 0)
-
-
-def _rested(subject: Subject) -> float:
-    """Return for how many seconds nothing changed; a clock set back counts as none."""
-    try:
-        changed = max(os.lstat(path).st_ctime for path in (subject.plain, subject.compressed))
-    except FileNotFoundError:
-        return 0.0
-    return max(0.0, time.time() - changed)
 
 
 def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:

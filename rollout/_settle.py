@@ -21,8 +21,8 @@ from ._calls import Calls
 from ._decide import Action, Forms, Relation, decide_kept, in_words
 from ._manifest import Entry, Group, Kind, open_groups
 from ._materialize import DisagreementError, materialize
-from ._observe import Sight, can_be_written, fingerprint, forms_of, locate, look
-from ._pair import PAIR_REST, settle_pair
+from ._observe import PAIR_REST, Sight, can_be_written, fingerprint, forms_of, locate, look
+from ._pair import settle_pair
 from ._places import Places, Subject
 from ._result import Outcome, Result
 from ._salvage import salvage

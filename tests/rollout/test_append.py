@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import rollout_files as files
-from support.rollout_writers import left_over, logical
+from support.rollout_writers import come_to_rest, left_over, logical
 
 from codexlab.kernel import InternalError
 from codexlab.rollout import (
@@ -49,9 +49,11 @@ def make_frame(subject: Subject, data: bytes = DATA) -> Path:
     return files.write(Path(subject.plain), data, compressed=True)
 
 
-def restore(places: Places, subject: Subject, calls: Calls | None = None) -> bool:
+def restore(
+    places: Places, subject: Subject, calls: Calls | None = None, rest: float = 0.0
+) -> bool:
     with places.locks.lease(subject.thread) as lease:
-        return materialize(places, subject, lease, calls)
+        return materialize(places, subject, lease, calls, rest=rest)
 
 
 def test_appending_to_a_frame_materializes_it_first(places: Places, subject: Subject) -> None:
@@ -111,6 +113,20 @@ def test_two_equal_forms_and_a_longer_plain_one_become_plain(
         restore(places, subject)
         assert logical(subject) == data
         assert not os.path.exists(subject.compressed)
+
+
+def test_a_pair_that_another_codex_may_be_at_work_on_is_appended_to_as_it_is(
+    places: Places, subject: Subject
+) -> None:
+    """Were the frame dropped now, and the plain file by a compressor, both would be gone."""
+    frame = make_frame(subject)
+    make_plain(subject)
+    append(places, subject, [b"{}"])
+    assert Path(subject.plain).read_bytes() == DATA + b"{}\n"
+    assert frame.exists()
+    come_to_rest(places)
+    assert Path(subject.plain).read_bytes() == DATA + b"{}\n"
+    assert not frame.exists()
 
 
 @pytest.mark.parametrize("data", [b'{"shadow":1}\n', DATA[:-5], b""])
