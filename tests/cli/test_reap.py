@@ -7,7 +7,9 @@ import os
 import select
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,3 +162,11 @@ def test_the_table_names_the_run_and_what_was_done(lab: Lab, call: Reap) -> None
     assert "ended 1 process" in line
     again = CliRunner().invoke(reap, [], standalone_mode=False, catch_exceptions=False)
     assert (again.stdout, again.stderr) == ("", "nothing to reap\n")
+
+
+def test_reap_is_a_command_of_codexlab(lab: Lab) -> None:
+    program = Path(sys.executable).with_name("codexlab")
+    done = subprocess.run(
+        [program, "reap", "--json"], env=lab.environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"runs": [], "leaves": []})
