@@ -115,7 +115,8 @@ def test_the_agent_finds_default_signals_an_empty_mask_and_three_descriptors(
     channel.send({"op": "finish", "status": 0})
     """
     out = run_guarded_script(body, clean_environ)[1].split()
-    assert {int(out[i], 16) for i in (1, 3)} == {0}
+    # The C library keeps 32 and 33 for itself; nobody can set them back.
+    assert {int(out[i], 16) & ~(0b11 << 31) for i in (1, 3)} == {0}
     # 0, 1, 2 and the one ls itself opens.
     assert out[-1] == "4"
 
