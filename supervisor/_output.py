@@ -8,12 +8,27 @@ our own.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import socket
 import stat
 
 import anyio
 import anyio.to_thread
+
+PIPE_SIZE = 256 * 1024
+
+
+def enlarge_pipe(fd: int) -> None:
+    """Give a pipe room for 256 KiB, if it may have it (fcntl(2), F_SETPIPE_SZ).
+
+    That saves wake-ups on floods. Not more: a user's pipes share one quota (pipe(7),
+    64 MiB by default), and past it every new one is tiny.
+    """
+    with contextlib.suppress(OSError):
+        if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) < PIPE_SIZE:
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
 def reopen_nonblocking(fd: int) -> int | None:
@@ -42,6 +57,7 @@ class Output:
     def _adopt(self, fd: int) -> int:
         reopened = reopen_nonblocking(fd)
         if reopened is not None:
+            enlarge_pipe(reopened)
             return reopened
         own = os.dup(fd)
         if stat.S_ISSOCK(os.fstat(fd).st_mode):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 from collections.abc import Callable
 
 import anyio
 
 from ._log import LogFile
-from ._output import Output
+from ._output import Output, enlarge_pipe
 
 CHUNK = 256 * 1024
-_F_SETPIPE_SZ = 1031
 _LONGEST_LINE = 1024 * 1024
 
 LineReader = Callable[[bytes], None]
@@ -23,9 +20,7 @@ def open_pipe() -> tuple[int, int]:
     """Return a pipe for one output stream: our end non-blocking, the agent's end plain."""
     read, write = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(read, False)
-    # A larger pipe saves wake-ups on floods; refused for users over their pipe quota.
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(read, _F_SETPIPE_SZ, 1024 * 1024)
+    enlarge_pipe(read)
     return read, write
 
 
