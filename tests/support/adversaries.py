@@ -81,14 +81,20 @@ _CUNNING = frozenset(
 _STUBBORN = frozenset({"daemonises", "forks_fast", "ignores_term", "stops_itself"})
 
 
+def _alone(adversary: str) -> frozenset[str]:
+    """Return what else is of interest where nobody ends the run."""
+    stays = {"holds_stdout", "loses_its_first_thread", "outlives_its_leader", "respawns"}
+    return frozenset({"itself"} if adversary in stays else ())
+
+
 def _endings(adversary: str, place: str) -> frozenset[str]:
     match place:
         case "cgroup":
-            more = {"supervisor", "both"} if adversary in _CUNNING else {"itself"}
+            more = {"supervisor", "both"} if adversary in _CUNNING else set[str]()
             return frozenset({"term", "guardian"} | more)
         case "subreaper":
-            more = {"guardian", "both", "timeout"} if adversary in _CUNNING else {"itself"}
-            return frozenset({"supervisor"} | more)
+            more = {"guardian", "both", "timeout"} if adversary in _CUNNING else set[str]()
+            return frozenset({"supervisor"} | more | _alone(adversary))
         case "delegated":
             return frozenset({"both"} if adversary in _CUNNING else ())
         case _:
