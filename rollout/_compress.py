@@ -2,7 +2,7 @@
 
 Files go in chunks, so that many small ones share what makes them durable: their
 writeback is started together, then awaited; one group's lines cover the chunk; and
-a few at a time pass the critical section with one fsync of their directory.
+they pass the critical section with one fsync of their directory.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ _CHUNK_BYTES = 64 << 20
 _MANY = 16
 # What one task of a worker takes: a hand-over costs as much as a small file.
 _TASK = 8
-# About 0.1 ms each, plus one fsync: codex waits for a few milliseconds at most.
-_TOGETHER = 12
 _DEFAULT = CompressOptions()
 
 _Chunk = list[Future[list[Prepared | Result]]]
@@ -142,10 +140,8 @@ def _take_places(
         yield from (one.result(Outcome.FAILED, str(error)) for one in prepared)
         return
     try:
-        pairs = list(zip(prepared, group.entries, strict=True))
-        for start in range(0, len(pairs), _TOGETHER):
-            batch = pairs[start : start + _TOGETHER]
-            yield from publish(places, batch, calls, strict=options.strict)
+        batch = list(zip(prepared, group.entries, strict=True))
+        yield from publish(places, batch, calls, strict=options.strict)
     finally:
         group.close(places)
 

@@ -13,7 +13,9 @@ with a group's lines already durable:
 2. the kernel grants a read lease on the plain file: nobody can write to it, and who
    opens it for writing from now on waits;
 3. the file is, by name, inode, size and times, what was encoded;
-4. the frame gets its name, never replacing one; the directory is made durable;
+4. the frame gets its name, never replacing one. The locks are given back while the
+   directory is made durable, for a disk may take long; both forms exist and say the
+   same. Then, under the locks again, 1 to 3 once more, or the frame is withdrawn;
 5. the plain name goes: the file is renamed to its kept name;
 6. the kept name leads to the leased inode at its size, the lease is unbroken, and
    after its release it can be had once more with the size unchanged: a writer that
@@ -39,6 +41,9 @@ from ._result import Outcome, Result
 from ._thread_lease import Coordination
 
 Identity = tuple[int, int]
+
+# About 0.1 ms each: codex waits for a millisecond or two.
+_TOGETHER = 16
 
 
 @dataclass(slots=True)
@@ -72,64 +77,73 @@ class Prepared:
         return Result(self.subject, outcome, reason, self.stat.st_size, self.frame_size)
 
 
-def publish(
-    places: Places, batch: Sequence[tuple[Prepared, Entry]], calls: Calls, *, strict: bool
-) -> list[Result]:
-    """Take a few prepared files through the critical section together.
+Pair = tuple[Prepared, Entry]
+Step = Callable[[Prepared, Entry, Coordination], Result | None]
+
+
+def publish(places: Places, batch: Sequence[Pair], calls: Calls, *, strict: bool) -> list[Result]:
+    """Let prepared files' frames take their places.
 
     :param batch: each file with its line in a group that is open, locked and durable.
-        Few: codex waits meanwhile.
     :param strict: refuse where the kernel grants no leases.
     :returns: one result for each file, in order.
     """
     results: dict[str, Result] = {}
-    try:
-        with calls.coordination(places.locks) as coordination, calls.store(places.kept):
-            try:
-                _take_places(places, batch, results, coordination, calls, strict)
-            finally:
-                for prepared, _ in batch:
-                    calls.release_lease(prepared.plain_fd)
-    except BusyError as error:
-        return [prepared.result(Outcome.BUSY, str(error)) for prepared, _ in batch]
+
+    def give(prepared: Prepared, _entry: Entry, held: Coordination) -> Result | None:
+        return _admit(prepared, held, calls, strict) or _publish_name(prepared, calls)
+
+    published = _under_locks(places, batch, results, calls, give)
+    unsynced = _sync_directories(published, calls)
+
+    def take(prepared: Prepared, entry: Entry, held: Coordination) -> Result | None:
+        refusal = _undo_unsynced(prepared, unsynced) or _admit_again(prepared, held, calls, strict)
+        if refusal is None:
+            return _retire(prepared, entry.candidates(places), calls)
+        if not _is_kept_by_another(prepared, places):
+            _withdraw(prepared, calls)
+        return refusal
+
+    for prepared, _ in _under_locks(places, published, results, calls, take):
+        results[prepared.subject.plain] = prepared.result(Outcome.COMPRESSED)
     return [results[prepared.subject.plain] for prepared, _ in batch]
 
 
-def _take_places(
-    places: Places,
-    batch: Sequence[tuple[Prepared, Entry]],
-    results: dict[str, Result],
-    coordination: Coordination,
-    calls: Calls,
-    strict: bool,
-) -> None:
-    def enter(prepared: Prepared) -> Result | None:
-        return _admit(prepared, coordination, calls, strict) or _publish_name(prepared, calls)
-
-    published: list[tuple[Prepared, Entry]] = []
-    for prepared, entry in batch:
-        refusal = _attempt(prepared, enter)
-        if refusal is None:
-            published.append((prepared, entry))
-        else:
-            results[prepared.subject.plain] = refusal
-    unsynced = _sync_directories(published, calls)
-    for prepared, entry in published:
-        results[prepared.subject.plain] = (
-            _undo_unsynced(prepared, unsynced, calls)
-            or _attempt(
-                prepared, partial(_retire, candidates=entry.candidates(places), calls=calls)
-            )
-            or prepared.result(Outcome.COMPRESSED)
-        )
+def _under_locks(
+    places: Places, batch: Sequence[Pair], results: dict[str, Result], calls: Calls, step: Step
+) -> list[Pair]:
+    """Do a step for all, a few at a time under the locks; return those it did not end."""
+    for start in range(0, len(batch), _TOGETHER):
+        few = batch[start : start + _TOGETHER]
+        try:
+            with calls.coordination(places.locks) as held, calls.store(places.kept):
+                for prepared, entry in few:
+                    ended = _attempt(prepared, partial(step, prepared, entry, held), calls)
+                    if ended is not None:
+                        results[prepared.subject.plain] = ended
+        except BusyError as error:
+            for prepared, _ in few:
+                results[prepared.subject.plain] = prepared.result(Outcome.BUSY, str(error))
+    return [pair for pair in batch if pair[0].subject.plain not in results]
 
 
-def _attempt(prepared: Prepared, step: Callable[[Prepared], Result | None]) -> Result | None:
+def _attempt(prepared: Prepared, step: Callable[[], Result | None], calls: Calls) -> Result | None:
     """Turn an error of one file into its result, so that the others go on."""
     try:
-        return step(prepared)
+        return step()
     except OSError as error:
         return prepared.result(Outcome.FAILED, str(error))
+    finally:
+        calls.release_lease(prepared.plain_fd)
+
+
+def _admit_again(
+    prepared: Prepared, coordination: Coordination, calls: Calls, strict: bool
+) -> Result | None:
+    """Steps 1 to 3 once more, and the frame must have the name it was given."""
+    if not _is_frame_there(prepared):
+        return prepared.result(Outcome.CHANGED, "its compressed form went away")
+    return _admit(prepared, coordination, calls, strict)
 
 
 def _admit(
@@ -148,8 +162,6 @@ def _admit(
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if not _is_unchanged(prepared):
         return prepared.result(Outcome.CHANGED, "it changed while it was encoded")
-    if prepared.temporary is None and not _is_frame_there(prepared):
-        return prepared.result(Outcome.CHANGED, "its compressed form went away")
     return None
 
 
@@ -182,7 +194,7 @@ def _publish_name(prepared: Prepared, calls: Calls) -> Result | None:
     return None
 
 
-def _sync_directories(published: Sequence[tuple[Prepared, Entry]], calls: Calls) -> dict[str, str]:
+def _sync_directories(published: Sequence[Pair], calls: Calls) -> dict[str, str]:
     """Make the new names durable; return the directories where that failed, and why."""
     failed: dict[str, str] = {}
     for directory in {prepared.subject.directory for prepared, _ in published}:
@@ -193,13 +205,24 @@ def _sync_directories(published: Sequence[tuple[Prepared, Entry]], calls: Calls)
     return failed
 
 
-def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str], calls: Calls) -> Result | None:
+def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str]) -> Result | None:
     """Keep the plain name where a power cut could still take the frame's away."""
     reason = unsynced.get(prepared.subject.directory)
-    if reason is None:
-        return None
-    _withdraw(prepared, calls)
-    return prepared.result(Outcome.FAILED, reason)
+    return None if reason is None else prepared.result(Outcome.FAILED, reason)
+
+
+def _is_kept_by_another(prepared: Prepared, places: Places) -> bool:
+    """Tell whether somebody finished our pair meanwhile: then only the frame has the name.
+
+    That takes us a pause of many seconds between the two halves.
+    """
+    if os.path.lexists(prepared.subject.plain):
+        return False
+    for directory in (places.kept, prepared.subject.directory):
+        with os.scandir(directory) as entries:
+            if any(entry.inode() == prepared.stat.st_ino for entry in entries):
+                return True
+    return False
 
 
 def _retire(prepared: Prepared, candidates: tuple[str, str], calls: Calls) -> Result | None:

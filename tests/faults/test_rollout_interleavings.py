@@ -42,6 +42,7 @@ from codexlab.rollout import (
     compress,
     find_places,
     settle,
+    settle_pair,
 )
 
 THREAD = files.thread_id(1)
@@ -210,3 +211,45 @@ def test_without_its_guard_the_scenario_breaks_the_invariant(
 ) -> None:
     with pytest.raises(AssertionError):
         scenario(Store(tmp_path, SCENARIOS[scenario]), puppet, other)
+
+
+def test_a_pair_that_another_sweep_finished_while_we_paused_keeps_its_frame(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+
+    def finish(_calls: Hooked) -> None:
+        assert settle_pair(store.places, store.subject, rest=0).outcome == "compressed"
+
+    assert store.compress(after_sync_directory=finish).outcome == "changed"
+    store.expect()
+    store.expect_at_rest()
+
+
+def test_a_writer_that_comes_between_the_two_halves_keeps_the_plain_form(
+    tmp_path: Path, puppet: Puppet
+) -> None:
+    store = Store(tmp_path)
+
+    def write(_calls: Hooked) -> None:
+        puppet.do("open", "w", store.plain, APPEND)
+        puppet.do("write", "w", FIRST.decode())
+        puppet.do("close", "w")
+
+    assert store.compress(after_sync_directory=write).outcome == "changed"
+    assert not os.path.exists(store.subject.compressed)
+    store.expect(FIRST)
+    store.expect_at_rest(FIRST)
+
+
+def test_what_its_owner_moves_between_the_two_halves_leaves_no_frame_behind(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    archived = files.rollout_path(tmp_path, THREAD, archived=True)
+    archived.parent.mkdir()
+    store.compress(after_sync_directory=lambda _: os.rename(store.plain, archived))
+    assert not os.path.exists(store.subject.compressed)
+    come_to_rest(store.places)
+    assert archived.read_bytes() == BASE
+    assert left_over(store.places) == []
