@@ -48,11 +48,14 @@ class EventLog:
     A reader that stalls or goes away never blocks the run: what it would not
     take is counted in ``dropped`` and stays in the run's own file.
 
-    :param hear: takes each event in this process.
+    :param hear: takes each event in this process, unmasked as it is.
+
+    ``mask`` is set by whoever knows the secrets; it holds for every target.
     """
 
     def __init__(self, run_id: str, issue: str, hear: Hear | None = None) -> None:
         self._hear = hear
+        self.mask: Callable[[str], str] = str
         self.run_id = run_id
         self._head = {
             "v": VERSION,
@@ -81,7 +84,8 @@ class EventLog:
         body = {**self._head, "attempt": self.attempt, "event": event, **fields}
         if self._hear is not None:
             self._hear(body)
-        line = json.dumps(body, separators=(",", ":"), default=str).encode() + b"\n"
+        text = self.mask(json.dumps(body, separators=(",", ":"), default=str))
+        line = text.encode() + b"\n"
         if len(self._early) < 64:
             self._early.append(line)
         for fd in self._fds:

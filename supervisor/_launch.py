@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -22,6 +23,7 @@ from ._plan import Plan, plan_run
 from ._possession import Possession
 from ._request import LaunchRequest
 from ._run import run_agent
+from ._secrets import make_masker
 from ._stdin import check_stdin
 
 
@@ -61,13 +63,20 @@ async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
     return outcome
 
 
-async def _carry_out(request: LaunchRequest, host: Host) -> Outcome:
+async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
+    mask = make_masker(request, {}).mask_text
+
+    def tell(line: str) -> None:
+        caller.tell(mask(line))
+
+    host = replace(caller, tell=tell)
     events: EventLog | None = None
     try:
         plan = await unless_cancelled(
             host.link, lambda: anyio.to_thread.run_sync(plan_run, request)
         )
         events = EventLog(plan.run_id, plan.key.issue, host.hear)
+        events.mask = mask
         if request.events is not None:
             events.add_target(open_events_target(request.events))
         events.emit("run.planned", command=list(request.command), workspace=str(plan.paths.root))

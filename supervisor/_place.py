@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..env import ChildEnvironment, new_cargo_key, tool_shell_excludes
-from ..kernel import boot_id, identify
+from ..kernel import CodexlabError, boot_id, identify
 from ..workspace import (
     Claim,
     HealReport,
@@ -144,3 +145,28 @@ def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
         repo=str(plan.start.common_dir or ""),
         workdir=workdir,
     )
+
+
+def note_thread_of_target(plan: Plan, place: Place, thread: str) -> None:
+    """Write the thread into the entry that says whose the routed target is.
+
+    The entry is for people who clean up; a root that went away meanwhile must
+    not end the run.
+    """
+    target = place.routing.cargo.target_dir
+    if target is None or place.lease is None:
+        return
+    from ..env.targets import new_owner, record_owner
+
+    owner = new_owner(
+        place.routing.artifacts,
+        target,
+        key=place.routing.key,
+        project=plan.key.project,
+        issue=plan.key.issue,
+        repo=str(plan.start.common_dir or ""),
+        workdir=place.workdir.path,
+        thread=thread,
+    )
+    with suppress(CodexlabError, OSError):
+        record_owner(place.routing.artifacts, owner)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from dataclasses import asdict
 
 import anyio
 import anyio.to_thread
 
-from ..env import Masker, known_secrets
+from ..env import Masker
 from ..kernel import CodexlabError, OperatorError
 from ..kernel import end as end_members
 from ..workspace import git_state, record_thread
@@ -21,11 +20,12 @@ from ._events import EventLog, now_text
 from ._exit import EXIT_FAILED, agent_outcome
 from ._host import Host, Outcome
 from ._limits import Limits, set_limits
-from ._place import Place, prepare_place, replace_thread
+from ._place import Place, note_thread_of_target, prepare_place, replace_thread
 from ._plan import Plan
 from ._possession import Possession
 from ._record import RunRecord, describe_exit, describe_git
 from ._retry import with_retries
+from ._secrets import find_secrets
 from ._session import SessionWatcher
 from ._streams import Logs
 from ._survivors import GRACE, PATIENCE, end_survivors
@@ -62,10 +62,11 @@ class AgentRun:
 
     def _open_record(self) -> None:
         place, plan = self._place, self._plan
-        secrets = known_secrets(
-            plan.request.environ, place.environment.values, _read_auth(plan.request.shared_home)
-        )
-        self._record = RunRecord(plan, Masker(secrets))
+        secrets = find_secrets(plan.request, place.environment.values)
+        masker = Masker(secrets)
+        # From here on the agent's own values are known too (--set, --env-file).
+        self._events.mask = masker.mask_text
+        self._record = RunRecord(plan, masker)
         self._record.update(
             argv=list(place.argv),
             workdir=asdict(place.workdir),
@@ -179,6 +180,7 @@ class AgentRun:
             # A full disk must not end the agent; the thread is in the record too.
             self._warn(str(error))
         self._events.emit("thread.started", thread=thread)
+        note_thread_of_target(self._plan, self._place, thread)
 
     async def _conclude(self, end: AttemptEnd) -> Outcome:
         """Write the outcome."""
@@ -301,9 +303,3 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
     except GuardianLost:
         await anyio.to_thread.run_sync(run.end_lost)
         raise
-
-
-def _read_auth(shared_home: os.PathLike[str]) -> bytes | None:
-    with suppress(OSError), open(os.path.join(shared_home, "auth.json"), "rb") as file:
-        return file.read()
-    return None

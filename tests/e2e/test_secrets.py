@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,3 +57,32 @@ def files_holding(root: Path, text: str) -> Iterator[Path]:
         for path in (Path(directory, name) for name in names):
             if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
                 yield path
+
+
+def test_a_secret_on_the_command_line_reaches_no_event_no_record_and_no_message(
+    lab: Lab, scratch: Path
+) -> None:
+    secret = "sk-on-the-command-line-0123456789"
+    lab.environ["DEPLOY_TOKEN"] = secret
+    events = scratch / "events"
+    flags = ["--issue", "1", "--events", events, "--set", f"OTHER_KEY={secret}x", "-v"]
+    done = lab.run(flags, ["sh", "-c", f": {secret}; exit 3"])
+    assert done.returncode == 3
+    missing = lab.run(flags, [f"no-such-{secret}"])
+    assert missing.returncode == 127
+    files = [path for path in lab.workspace.rglob("*") if path.is_file()]
+    written = [events.read_bytes(), *(path.read_bytes() for path in files)]
+    assert not any(secret.encode() in data for data in written)
+    assert secret not in done.stderr + missing.stderr
+
+
+def test_the_target_of_a_thread_is_found_by_its_thread(
+    lab: Lab, model: ModelFactory, task: Task, scratch: Path
+) -> None:
+    root = scratch / "volume"
+    root.mkdir()
+    lab.environ["CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"] = str(root)
+    model([say("done")])
+    assert lab.run(["--issue", "1"], task("go")).returncode == 0
+    (entry,) = (root / "local" / ".codexlab" / "index").glob("*.json")
+    assert json.loads(entry.read_text())["thread"] == lab.records[0]["thread"]
