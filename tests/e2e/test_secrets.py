@@ -65,7 +65,7 @@ def test_a_secret_on_the_command_line_reaches_no_event_no_record_and_no_message(
     secret = "sk-on-the-command-line-0123456789"
     lab.environ["DEPLOY_TOKEN"] = secret
     events = scratch / "events"
-    flags = ["--issue", "1", "--events", events, "--set", f"OTHER_KEY={secret}x", "-v"]
+    flags = ["--issue", "1", "--events", str(events), "--set", f"OTHER_KEY={secret}x", "-v"]
     done = lab.run(flags, ["sh", "-c", f": {secret}; exit 3"])
     assert done.returncode == 3
     missing = lab.run(flags, [f"no-such-{secret}"])
