@@ -28,6 +28,8 @@ _NEEDS_A_CGROUP = frozenset(
 )
 # Without a tag, or never there when it is read.
 _WITHOUT_TAG = frozenset({"daemonises", "forks_fast", "leaves_without_trace", "renames_itself"})
+# One chain: a link that is about to exit and those it has led to are alive together.
+_LINKS_AT_ONCE = 4
 _WITHOUT_GUARDIAN = frozenset({"guardian", "both"})
 
 
@@ -49,8 +51,9 @@ class Case:
         """
         if self.ending not in _WITHOUT_GUARDIAN or self.adversary not in _WITHOUT_TAG:
             return 0
-        held = self.place in _IN_A_CGROUP and self.adversary != "leaves_without_trace"
-        return 0 if held else 1
+        if self.place in _IN_A_CGROUP and self.adversary != "leaves_without_trace":
+            return 0
+        return _LINKS_AT_ONCE if self.adversary == "forks_fast" else 1
 
 
 def adversaries() -> list[str]:
