@@ -113,8 +113,11 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
 
 
 def _check_early(plan: Plan) -> None:
-    """Find a missing command or stdin before anything is made for them."""
+    """Find a missing command, stdin or context file before anything is made for them."""
     check_stdin(plan.request.stdin)
+    for path in plan.request.context:
+        if not os.path.isfile(path):
+            raise PlaceUnusable("--context", str(path), "is no file", "expected a regular file")
     name = plan.request.command[0]
     if not needs_workdir(name):
         resolve_command(name, plan.request.environ.get("PATH", os.defpath), plan.paths.workdir)

@@ -123,8 +123,9 @@ class Possession:
             return
         if self._temporary:
             remove_temporary(self._temporary)
+        # Also when the disk was too full to write the owner down: nothing was started in it.
+        discard_leaf(Scope(self._plan.run_id, self.leaf))
         if self._owner is not None:
-            discard_leaf(Scope(self._plan.run_id, self.leaf))
             with suppress(OperatorError):
                 self.claim.write_owner(replace(self._owner, contained=True))
         self.claim.release()

@@ -80,3 +80,4 @@ def test_a_missing_context_file_is_one_line_and_nothing_runs(lab: Lab) -> None:
     assert done.returncode == 125
     assert "no-such-file" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert not lab.workspaces_root.exists()
