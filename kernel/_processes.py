@@ -14,6 +14,7 @@ from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
 
 _POLL_BATCH = 512
 _LOOKS = 50
+_EXEC_SECONDS = 0.001
 
 
 def is_live(stat: ProcessStat) -> bool:
@@ -78,9 +79,32 @@ def tagged(name: str, value: str) -> tuple[ProcessIdentity, ...]:
         with contextlib.suppress(OSError):
             if os.stat(f"/proc/{stat.pid}").st_uid != os.getuid() or stat.pid == os.getpid():
                 continue
-            if is_live(stat) and needle in _environment(stat).split(b"\0"):
+            if is_live(stat) and needle in _environment_after_exec(stat).split(b"\0"):
                 found.append(ProcessIdentity(stat.pid, stat.start_time, boot_id()))
     return tuple(found)
+
+
+def _environment_after_exec(stat: ProcessStat) -> bytes:
+    """Return a process's environment; one in the middle of an exec is looked at again.
+
+    The kernel swaps the memory first and notes where arguments and environment lie
+    last, so for some microseconds a process shows neither.
+    """
+    for _ in range(_LOOKS):
+        if (environment := _environment(stat)) or not _is_in_exec(stat.pid):
+            return environment
+        time.sleep(_EXEC_SECONDS)
+    return b""
+
+
+def _is_in_exec(pid: int) -> bool:
+    """Tell whether a process shows no arguments although it has a program.
+
+    A kernel thread shows none either, and has no program.
+    """
+    os.readlink(f"/proc/{pid}/exe")
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return not file.read(1)
 
 
 def _environment(stat: ProcessStat) -> bytes:

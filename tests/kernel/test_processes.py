@@ -101,6 +101,19 @@ def test_the_tag_finds_exactly_the_processes_that_carry_it() -> None:
         process.kill()
 
 
+def test_a_process_in_the_middle_of_its_exec_is_found_all_the_same() -> None:
+    # A spawn returns once the new program is mapped, a moment before it shows anything.
+    environ = {"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "tag-10"}
+    for _ in range(100):
+        pid = os.posix_spawnp("sleep", ["sleep", "60"], environ)
+        try:
+            # The youngest comes first, so this reads it without delay.
+            assert [found.pid for found in tagged("CODEXLAB_RUN_ID", "tag-10")] == [pid]
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start another user's process")
 def test_another_users_process_with_the_tag_is_never_returned(
     as_nobody: Callable[..., list[str]],
