@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterable
 
 import pytest
-from support.lab import Lab, Task, running, wait_until_gone
+from support.lab import Lab, Task, running, wait_until_gone, wait_until_running
 from support.leaks import descendants
 from support.marks import both_codex
 from support.model_server import Gate, ModelFactory, ModelRequest, Turn, hold, run_command, say
@@ -38,7 +38,7 @@ def test_after_a_crash_the_next_launch_runs_alone(
     before = descendants()
     with lab.started(flags, task("crash task", sandbox=_NO_SANDBOX)) as run:
         run.wait_for_gate(gate)
-        assert len(running("sleep 161.8")) >= 2
+        wait_until_running("sleep 161.8", 2)
         kill(getattr(run, victim) for victim in victims)
         run.process.wait(timeout=30)
         if len(victims) == 1:

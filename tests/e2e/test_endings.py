@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from support.lab import Lab, Task, running
+from support.lab import Lab, Task, running, wait_until_running
 from support.marks import both_codex
 from support.model_server import Gate, ModelFactory, drop_connection, fail, hold, run_command, say
 from support.real_codex import Codex
@@ -66,7 +66,7 @@ def test_sigterm_in_the_middle_of_a_tool_call_leaves_nothing_of_the_tool(
     model([run_command("setsid sleep 314.15 & sleep 314.16", wait_ms=250), hold(gate, say("no"))])
     with lab.started(["--issue", "123"], task("long tool")) as run:
         run.wait_for_gate(gate)
-        assert len(running("sleep 314.1")) >= 2
+        wait_until_running("sleep 314.1", 2)
         run.signal(signal.SIGTERM)
         status, _, _ = run.finish(timeout=30)
     assert status == 143

@@ -192,6 +192,21 @@ def running(text: str) -> set[Process]:
     return {process for process in descendants() if text in process.command}
 
 
+def wait_until_running(text: str, count: int, timeout: float = 30.0) -> set[Process]:
+    """Wait until ``count`` of this test's processes have ``text`` in their command line.
+
+    What a shell put in the background may take its time to become that command.
+
+    :raises TimeoutError: there were fewer for ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while len(found := running(text)) < count:
+        if time.monotonic() > deadline:
+            message = f"{len(found)} of {count} processes with {text!r}"
+            raise TimeoutError(message)
+    return found
+
+
 def wait_until_gone(processes: set[Process], timeout: float = 30.0) -> set[Process]:
     """Wait for the end of these processes and return those that remain."""
     deadline = time.monotonic() + timeout
