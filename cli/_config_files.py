@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,22 +66,28 @@ def read_config(path: Path, known: frozenset[str], allowed: frozenset[str]) -> C
     """
     try:
         text = path.read_bytes().decode()
-        settings = tomllib.loads(text)
     except FileNotFoundError:
         return ConfigFile(path, {})
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", None) or "not UTF-8"
+        raise ConfigError(path, None, None, f"cannot be read: {problem}") from None
+    config = ConfigFile(path, _parse(path, text), text)
+    for key in config.settings:
+        _check_key(config, key, known, allowed)
+    return config
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         problem = re.sub(r" \(at .*\)$", "", str(error))
         raise ConfigError(
             path, int(line[1]) if line else None, None, f"not TOML: {problem}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        problem = getattr(error, "strerror", None) or "not UTF-8"
-        raise ConfigError(path, None, None, f"cannot be read: {problem}") from None
-    config = ConfigFile(path, settings, text)
-    for key in settings:
-        _check_key(config, key, known, allowed)
-    return config
 
 
 def _check_key(

@@ -12,7 +12,7 @@ import click
 
 from ..kernel import CallerError
 from ..supervisor import LaunchRequest
-from ._settings import PREFIX, LaunchSettings, read_settings
+from ._settings import PREFIX, SettingValues, read_settings
 
 PROGRAM = "codexlab-run"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -176,7 +176,7 @@ def _current_directory() -> Path:
 
 
 def _request(
-    settings: LaunchSettings,
+    settings: SettingValues,
     command: tuple[str, ...],
     environ: Mapping[str, str],
     cwd: Path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -34,3 +35,32 @@ def parse_size(text: object) -> int:
     if match is None:
         raise ValueError("expected a size such as 512M or 2G")
     return int(match[1]) * _BYTES[match[2].upper() if match[2] else None]
+
+
+def parse_limit(value: object) -> float | None:
+    """Return seconds; nothing, or zero of them, is no limit."""
+    return (parse_duration(value) or None) if value is not None else None
+
+
+def parse_size_limit(value: object) -> int | None:
+    """Return bytes; nothing, or zero of them, is no limit."""
+    return (parse_size(value) or None) if value is not None else None
+
+
+def parse_wait(value: object) -> float | None:
+    """Return how many seconds to wait; None for ever."""
+    return None if value == "forever" else parse_duration(value)
+
+
+def parse_codes(value: object) -> tuple[int, ...]:
+    """Return exit statuses, from text with commas or from a list.
+
+    :raises ValueError: saying what was expected.
+    """
+    if value == ():
+        return ()
+    listed = value.split(",") if isinstance(value, str) else value
+    words = [str(code) for code in cast("list[object]", listed)] if isinstance(listed, list) else []
+    if not words or not all(word.isdecimal() and 0 < int(word) < 256 for word in words):
+        raise ValueError("expected exit statuses from 1 to 255, as in 1,75")
+    return tuple(map(int, words))

@@ -45,14 +45,14 @@ def test_each_source_wins_over_those_below(
     monkeypatch.setenv("CODEXLAB_TIMEOUT", "3s")
     assert settings(files, CODEXLAB_TIMEOUT="3s").timeout == 3
     assert settings(files, {"timeout": "4s"}, CODEXLAB_TIMEOUT="3s").timeout == 4
-    assert settings(files).stdin == "null"
+    assert settings(files, CODEXLAB_TIMEOUT="3s").stdin == "null"
 
 
 def test_an_empty_variable_counts_as_unset(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CODEXLAB_TIMEOUT", "")
-    assert settings(files).timeout is None
+    assert settings(files, CODEXLAB_TIMEOUT="").timeout is None
 
 
 def test_zero_switches_a_limit_off(files: tuple[Path, Path]) -> None:
@@ -113,7 +113,7 @@ def test_names_and_values_for_the_agent_come_from_config_or_variables(
     assert settings(files).pass_env == ("A", "B_*")
     assert settings(files).set_env == (("C", "d"),)
     monkeypatch.setenv("CODEXLAB_PASS_ENV", "X,Y")
-    assert settings(files).pass_env == ("X", "Y")
+    assert settings(files, CODEXLAB_PASS_ENV="X,Y").pass_env == ("X", "Y")
 
 
 def test_tables_of_other_commands_are_known(files: tuple[Path, Path]) -> None:
