@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
-import anyio.to_thread
 
-from ..kernel import Message, OperatorError, ProcessIdentity, boot_id, end, members
+from ..kernel import Message, OperatorError, ProcessIdentity, boot_id
 from ._agents import StreamNews
 from ._command import resolve_command
-from ._errors import CommandNotExecutable, CommandNotFound, GuardianLost
+from ._contained import end_without_guardian, read_proof, start
+from ._errors import CommandNotExecutable, CommandNotFound
 from ._events import EventLog
 from ._exit import ExitReport, report_exit
 from ._host import Outputs
@@ -25,7 +24,6 @@ from ._plan import Plan
 from ._possession import Possession
 from ._session import SessionWatcher
 from ._streams import DELIVERY_LIMIT, Logs, Streams
-from ._survivors import GRACE, PATIENCE
 from ._watch import Usage, Watch
 
 
@@ -88,12 +86,8 @@ class Attempt:
         :raises CodexlabError: it cannot be; nothing of it runs.
         """
         try:
-            reply = await self._ask_spawn()
-            if reply.get("step") == "cgroup" and self._possession.leaf:
-                self._possession.fall_back(os.strerror(reply["errno"]))
-                reply = await self._ask_spawn()
+            reply = await start(self._possession, self._link, self._spec(), self.streams.agent_ends)
             if reply["event"] == "spawn-failed":
-                self._possession.proven = True
                 raise _spawn_error(reply, self._place.argv[0])
         except BaseException:
             self.streams.close()
@@ -104,19 +98,15 @@ class Attempt:
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
         return agent
 
-    async def _ask_spawn(self) -> Message:
+    def _spec(self) -> Message:
         place = self._place
         search_path = place.environment.values.get("PATH", os.defpath)
-        spec = {
+        return {
             "path": resolve_command(place.argv[0], search_path, place.workdir.path),
             "argv": place.argv,
             "environment": place.environment.values,
             "cwd": os.fspath(place.workdir.path),
-            "leaf": self._possession.leaf,
         }
-        # From here on something may be running, whatever we get to hear of it.
-        self._possession.proven = False
-        return await self._link.ask({"op": "spawn", "spec": spec}, self.streams.agent_ends)
 
     async def watch(self, agent: ProcessIdentity, limits: Limits) -> AttemptEnd:
         """Relay, watch and decide, until the attempt is over, delivered and proven."""
@@ -134,7 +124,7 @@ class Attempt:
             tasks.start_soon(self._session.watch, self._possession.scope)
             await watch.run(limits)
             if watch.guardian_lost:
-                await self._end_without_guardian()
+                await end_without_guardian(self._possession)
             if watch.state.reason or watch.state.left or watch.guardian_lost:
                 hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
             tasks.start_soon(self._hurry_on_signal, hurry)
@@ -153,15 +143,9 @@ class Attempt:
             if news["event"] != "signal" or news["signum"] in ENDING_SIGNALS:
                 hurry.cancel()
 
-    async def _end_without_guardian(self) -> None:
-        """End the run of a dead guardian: its cgroup at once, then whoever carries the tag."""
-        scope = self._possession.scope(guardian_lost=True)
-        await anyio.to_thread.run_sync(lambda: end(scope, grace=GRACE, patience=PATIENCE))
-
     async def _conclude(self, watch: Watch) -> AttemptEnd:
         scope = self._possession.scope(guardian_lost=watch.guardian_lost)
-        left = await self._read_proof(guardian_lost=watch.guardian_lost)
-        self._possession.proven = left == 0
+        left = await read_proof(self._possession, self._link, guardian_lost=watch.guardian_lost)
         ended_for = "supervisor-lost" if watch.guardian_lost else watch.state.reason
         if ended_for is None and kernel_killed_for_memory(self._possession.leaf):
             ended_for = "memory"
@@ -175,15 +159,6 @@ class Attempt:
             usage=watch.usage,
             peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
         )
-
-    async def _read_proof(self, *, guardian_lost: bool) -> int:
-        """Return how many processes are left: members, and children of the guardian."""
-        scope = self._possession.scope(guardian_lost=guardian_lost)
-        left = {process.pid for process in await anyio.to_thread.run_sync(members, scope)}
-        if not guardian_lost:
-            with suppress(GuardianLost):
-                left.update((await self._link.ask({"op": "children"}))["pids"])
-        return len(left)
 
     def _hear_agent(self, news: StreamNews) -> None:
         if news.thread is not None:

@@ -1,0 +1,64 @@
+"""One program inside the run's containment: start it, end it, read what is left of it.
+
+Invariant: from the moment the guardian is asked to start something until the
+kernel showed the run empty, the possession is not ``proven``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+import anyio
+import anyio.to_thread
+
+from ..kernel import Message, end, members
+from ._errors import GuardianLost
+from ._link import GuardianLink
+from ._possession import Possession
+from ._survivors import GRACE, PATIENCE
+
+
+async def start(
+    possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
+) -> Message:
+    """Ask the guardian to start a program, without the leaf where nobody can join that.
+
+    :param spec: a ``SpawnSpec`` as a mapping; its leaf is the possession's.
+    :returns: the guardian's reply, ``spawned`` or ``spawn-failed``.
+    :raises PlaceUnusable: a cgroup was demanded and cannot be joined.
+    :raises GuardianLost: the guardian died before it answered.
+    """
+    reply = await _ask(possession, link, spec, stdio)
+    if reply.get("step") == "cgroup" and possession.leaf:
+        possession.fall_back(os.strerror(reply["errno"]))
+        reply = await _ask(possession, link, spec, stdio)
+    if reply["event"] == "spawn-failed":
+        possession.proven = True
+    return reply
+
+
+async def _ask(
+    possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
+) -> Message:
+    # From here on something may be running, whatever we get to hear of it.
+    possession.proven = False
+    return await link.ask({"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}, stdio)
+
+
+async def end_without_guardian(possession: Possession) -> None:
+    """End the run of a dead guardian: its cgroup at once, then whoever carries the tag."""
+    scope = possession.scope(guardian_lost=True)
+    await anyio.to_thread.run_sync(lambda: end(scope, grace=GRACE, patience=PATIENCE))
+
+
+async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:
+    """Return how many processes are left: members, and children of the guardian."""
+    scope = possession.scope(guardian_lost=guardian_lost)
+    left = {process.pid for process in await anyio.to_thread.run_sync(members, scope)}
+    if not guardian_lost:
+        with suppress(GuardianLost):
+            left.update((await link.ask({"op": "children"}))["pids"])
+    possession.proven = not left
+    return len(left)
