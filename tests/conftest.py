@@ -12,6 +12,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +35,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Become the process that sees every leak of this worker's tests."""
     warden = config.stash[_WARDEN] = Warden()
     warden.enter()
+    _heed_signals()
+
+
+def _heed_signals() -> None:
+    """Give the tests' children the signals a terminal gives, also below nohup or ``&``.
+
+    A shell starts what it puts in the background with INT ignored, and that is inherited.
+    """
+    for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            interrupt = signum is signal.SIGINT
+            signal.signal(signum, signal.default_int_handler if interrupt else signal.SIG_DFL)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

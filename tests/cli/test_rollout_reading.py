@@ -232,9 +232,12 @@ def test_an_interrupt_ends_all_processes_quietly(home: Path, clean_environ: dict
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
     ) as child:
-        _wait_for_children(child.pid, 2)
-        os.killpg(child.pid, signal.SIGINT)
-        output, errors = child.communicate(timeout=30)
+        try:
+            _wait_for_children(child.pid, 2)
+            os.killpg(child.pid, signal.SIGINT)
+            output, errors = child.communicate(timeout=30)
+        finally:
+            child.kill()
     assert (child.returncode, output, errors.strip()) == (130, b"", b"")
 
 
