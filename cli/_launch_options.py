@@ -84,6 +84,10 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
     "--git-write", is_flag=True, help="Let codex's sandbox write the worktree's git directories."
 )
 @_flag("--sessions", metavar="shared|issue", help="Where transcripts go. Default: shared.")
+@_flag(
+    "--sweep-beside-agents", is_flag=True, help="Compress cold transcripts while the agent runs."
+)
+@_flag("--sweep-cold-age", metavar="DURATION", help="Cold: not written for so long. Default: 7d.")
 @_flag("--log-max-size", metavar="SIZE", help="Rotate a log at this size. Default: 64M.")
 @click.option(
     "--pass",
@@ -206,6 +210,8 @@ def _request(
         "containment",
         "git_write",
         "sessions",
+        "sweep_beside_agents",
+        "sweep_cold_age",
         "verbose",
     )
     return LaunchRequest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -64,6 +65,9 @@ def main(argv: list[str] | None = None) -> None:
         # The reader has seen enough. Python would complain again while flushing.
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        _fail(f"{where}{error.strerror or error}", 125)
     sys.exit(result if isinstance(result, int) else 0)
 
 

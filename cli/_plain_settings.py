@@ -140,6 +140,8 @@ _CONVERT: dict[str, _Convert] = {
     "containment": _one_of(Containment),
     "git_write": _switch,
     "sessions": _one_of(Sessions),
+    "sweep_beside_agents": _switch,
+    "sweep_cold_age": parse_duration,
     "pass_env": _names,
     "log_max_size": parse_size,
     "verbose": _switch,

@@ -42,6 +42,7 @@ from ._terminal import one_line
 # ioprio_set(2) has no wrapper; its number is the architecture's.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 _IDLE_CLASS = 3 << 13
+_NICE = 10
 
 
 class _Duration(click.ParamType[float]):
@@ -231,7 +232,8 @@ def _stop_on_signals() -> Callable[[], bool]:
 
 def _lower_priority() -> None:
     """Let agents and people go first; this process is ours alone."""
-    os.nice(10)
+    # Whoever started us may have lowered it already.
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     number = _IOPRIO_SET.get(platform.machine())
     if number is not None:
         # Without effect where the scheduler knows no classes; nothing depends on it.

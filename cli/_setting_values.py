@@ -58,6 +58,8 @@ class SettingValues:
     containment: Containment = "auto"
     git_write: bool = False
     sessions: Sessions = "shared"
+    sweep_beside_agents: bool = False
+    sweep_cold_age: float = 7 * 86400.0
     pass_env: tuple[str, ...] = ()
     set_env: tuple[tuple[str, str], ...] = ()
     log_max_size: int = 64 * 2**20

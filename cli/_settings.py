@@ -14,7 +14,7 @@ from ._setting_values import PREFIX, SettingError, SettingValues
 __all__ = ["KNOWN_KEYS", "PREFIX", "SettingError", "SettingValues", "read_settings"]
 
 # What other commands read from the same user config.
-OTHER_TABLES = frozenset({"artifacts", "gc", "hooks", "rollout"})
+OTHER_TABLES = frozenset({"artifacts", "gc", "hooks"})
 KNOWN_KEYS = frozenset(field.name for field in fields(SettingValues)) | OTHER_TABLES
 
 

@@ -94,6 +94,8 @@ class LaunchSettings(BaseSettings):
     containment: Containment = _DEFAULTS.containment
     git_write: bool = _DEFAULTS.git_write
     sessions: Sessions = _DEFAULTS.sessions
+    sweep_beside_agents: bool = _DEFAULTS.sweep_beside_agents
+    sweep_cold_age: Annotated[float, BeforeValidator(parse_duration)] = _DEFAULTS.sweep_cold_age
     pass_env: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)] = (
         _DEFAULTS.pass_env
     )

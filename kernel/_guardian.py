@@ -16,15 +16,19 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel, Message, open_channel_pair
+from ._companion import Companion
 from ._containment import Scope, members
 from ._custody import Custody, finish_lost_run
 from ._errors import InternalError
 from ._identity import read_stat
 from ._libc import set_child_subreaper
 from ._spawn import SpawnError, SpawnSpec, spawn
+
+if TYPE_CHECKING:
+    from resource import struct_rusage
 
 FORWARDED = (
     signal.SIGHUP,
@@ -102,6 +106,7 @@ class Guardian:
         self._channel = channel
         self._supervisor: int | None = None
         self._agent: int | None = None
+        self._companion: Companion | None = None
         self._custody: Custody | None = None
         self._status: int | None = None
         self._last_wish: dict[int, float] = {}
@@ -157,16 +162,23 @@ class Guardian:
                 return
             if pid == self._agent:
                 self._agent = None
-                self._tell(
-                    {
-                        "event": "exited",
-                        "pid": pid,
-                        "status": status,
-                        "user": usage.ru_utime,
-                        "system": usage.ru_stime,
-                        "max_rss_kib": usage.ru_maxrss,
-                    }
-                )
+                self._tell_exited(pid, status, usage)
+            elif self._companion is not None and pid == self._companion.pid:
+                self._companion.close()
+                self._companion = None
+                self._tell({"event": "companion-exited", "status": status})
+
+    def _tell_exited(self, pid: int, status: int, usage: struct_rusage) -> None:
+        self._tell(
+            {
+                "event": "exited",
+                "pid": pid,
+                "status": status,
+                "user": usage.ru_utime,
+                "system": usage.ru_stime,
+                "max_rss_kib": usage.ru_maxrss,
+            }
+        )
 
     def _report_signal(self, signum: int) -> None:
         now = time.monotonic()
@@ -190,6 +202,8 @@ class Guardian:
                 self._take_custody(Custody(**message["custody"], locks=tuple(descriptors)))
             case "spawn":
                 self._spawn(message["spec"], descriptors)
+            case "accompany":
+                self._accompany(message["spec"], descriptors)
             case "children":
                 pids = self._children()
                 # Afterwards: what died while it was being read is a zombie by now.
@@ -207,33 +221,45 @@ class Guardian:
         self._custody = custody
 
     def _spawn(self, spec: dict[str, Any], descriptors: list[int]) -> None:
+        if (pid := self._start(spec, descriptors)) is not None:
+            self._agent = pid
+            self._tell_started("spawned", pid)
+
+    def _accompany(self, spec: dict[str, Any], descriptors: list[int]) -> None:
+        if (pid := self._start(spec, descriptors)) is not None:
+            self._companion = Companion(pid)
+            self._tell_started("accompanied", pid)
+
+    def _start(self, spec: dict[str, Any], descriptors: list[int]) -> int | None:
         try:
-            pid = spawn(SpawnSpec(**spec), descriptors[:3], (*_IGNORED_BY_PYTHON, *self._taken))
+            return spawn(SpawnSpec(**spec), descriptors[:3], (*_IGNORED_BY_PYTHON, *self._taken))
         except SpawnError as error:
             self._tell({"event": "spawn-failed", "step": error.step, "errno": error.errno})
-            return
+            return None
         finally:
             for fd in descriptors:
                 os.close(fd)
-        self._agent = pid
+
+    def _tell_started(self, event: str, pid: int) -> None:
         stat = read_stat(pid)
-        self._tell(
-            {
-                "event": "spawned",
-                "pid": pid,
-                "start_time": stat.start_time if stat else 0,
-            }
-        )
+        start_time = stat.start_time if stat else 0
+        self._tell({"event": event, "pid": pid, "start_time": start_time})
 
     def _children(self) -> list[int]:
         return [p.pid for p in members(self._scope(leaf=None)) if p.pid != self._supervisor]
 
     def _scope(self, leaf: str | None) -> Scope:
         run_id = self._custody.run_id if self._custody else ""
-        spared = () if self._supervisor is None else (self._supervisor,)
+        spared = set() if self._supervisor is None else {self._supervisor}
+        if self._companion is not None:
+            spared.add(self._companion.pid)
         return Scope(run_id, leaf, os.getpid(), frozenset(spared))
 
     def _end(self) -> int:
+        if self._companion is not None:
+            # Before the run is read: from here on it is nobody's to be spared.
+            self._companion.kill()
+            self._companion = None
         if self._status is not None:
             if self._supervisor is not None:
                 with contextlib.suppress(ChildProcessError):

@@ -22,6 +22,7 @@ class SpawnSpec:
     :param environment: its whole environment.
     :param cwd: the directory to start in.
     :param leaf: the cgroup to join before exec, or None.
+    :param nice: how much lower its priority is than ours (nice(2)).
     """
 
     path: str
@@ -29,6 +30,7 @@ class SpawnSpec:
     environment: dict[str, str]
     cwd: str
     leaf: str | None = None
+    nice: int = 0
 
 
 class SpawnError(Exception):
@@ -79,6 +81,8 @@ def _become(
         step = "cgroup"
         if spec.leaf is not None:
             join_leaf(spec.leaf)
+        if spec.nice:
+            os.nice(spec.nice)
         step = "death signal"
         set_parent_death_signal(signal.SIGKILL)
         if os.getppid() != parent:

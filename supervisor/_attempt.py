@@ -112,7 +112,7 @@ class Attempt:
         """Relay, watch and decide, until the attempt is over, delivered and proven."""
         watch = Watch(
             agent,
-            self._possession.scope(),
+            self._possession.scope,
             self._plan.ladder,
             self._link.news,
             self._events,

@@ -11,7 +11,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from ..kernel import Channel, InternalError, Message
 from ._errors import GuardianLost
 
-_REPLIES = frozenset({"spawned", "spawn-failed", "children"})
+_REPLIES = frozenset({"spawned", "accompanied", "spawn-failed", "children"})
 
 
 class GuardianLink:
@@ -19,6 +19,9 @@ class GuardianLink:
 
     Replies come back from :meth:`ask`; what happens by itself (``signal``,
     ``exited``, and ``lost`` when the guardian died) is read from ``news``.
+    ``companion`` is the pid of what runs beside the agent, or None; once
+    ``companion_ended`` is set, ``companion_status`` is its wait status, None where
+    it was not read.
     :meth:`listen` must run beside, from the start to the end of the launch.
     """
 
@@ -27,6 +30,9 @@ class GuardianLink:
         self._tell_news, self.news = anyio.create_memory_object_stream[Message](math.inf)
         self._tell_reply, self._replies = anyio.create_memory_object_stream[Message](math.inf)
         self.lost = False
+        self.companion: int | None = None
+        self.companion_ended = anyio.Event()
+        self.companion_status: int | None = None
 
     async def listen(self) -> None:
         """Take in messages until the guardian is gone."""
@@ -35,12 +41,25 @@ class GuardianLink:
             received = self._channel.receive()
             if received is None:
                 self.lost = True
+                self._note_companion(None)
                 self._tell_news.send_nowait({"event": "lost"})
                 self._tell_reply.close()
             elif received[0]["event"] in _REPLIES:
-                self._tell_reply.send_nowait(received[0])
+                self._take_reply(received[0])
+            elif received[0]["event"] == "companion-exited":
+                self._note_companion(received[0]["status"])
             else:
                 self._tell_news.send_nowait(received[0])
+
+    def _take_reply(self, reply: Message) -> None:
+        if reply["event"] == "accompanied":
+            # Here and not by whoever asked: its end may be the next thing we hear.
+            self.companion = reply["pid"]
+        self._tell_reply.send_nowait(reply)
+
+    def _note_companion(self, wait_status: int | None) -> None:
+        self.companion, self.companion_status = None, wait_status
+        self.companion_ended.set()
 
     async def ask(self, message: Message, descriptors: Sequence[int] = ()) -> Message:
         """Send a request and wait for its reply.

@@ -27,7 +27,7 @@ class Meters:
 
     def __init__(
         self,
-        scope: Scope,
+        scope: Callable[[], Scope],
         last_output: Callable[[], float],
         request_end: Callable[[str], None],
         log: EventLog,
@@ -70,7 +70,7 @@ class Meters:
         """
         while True:
             used = await anyio.to_thread.run_sync(
-                memory_bytes, self._scope, limit, abandon_on_cancel=True
+                memory_bytes, self._scope(), limit, abandon_on_cancel=True
             )
             self.peak_memory = max(used, self.peak_memory or 0)
             if used > limit:
@@ -89,4 +89,4 @@ class Meters:
         return max(self._last_output(), self._resumed)
 
     async def _cpu(self) -> float:
-        return await anyio.to_thread.run_sync(cpu_seconds, self._scope, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(cpu_seconds, self._scope(), abandon_on_cancel=True)

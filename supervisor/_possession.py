@@ -108,7 +108,8 @@ class Possession:
         """Return what belongs to the run."""
         if guardian_lost:
             return Scope(self._plan.run_id, self.leaf)
-        return Scope(self._plan.run_id, self.leaf, self._guardian, frozenset({os.getpid()}))
+        spared = {os.getpid(), self._link.companion} - {None}
+        return Scope(self._plan.run_id, self.leaf, self._guardian, frozenset(spared))
 
     def describe(self) -> dict[str, str | None]:
         """Return the containment in force, as the record's field."""

@@ -40,6 +40,8 @@ class LaunchRequest:
     :param events: descriptor number or path that receives the events too.
     :param context: files the agent finds in ``CODEXLAB_RUN_CONTEXT``, those of this task only.
     :param thread: the cargo target key for this run, or None for the stored one.
+    :param sweep_beside_agents: compress cold rollouts while the agent runs.
+    :param sweep_cold_age: seconds since their last write for such a sweep.
     :param git_write: let the agent's sandbox write the worktree's git directories.
     :param log_max_bytes: size at which a log is rotated; the one before is kept.
     """
@@ -74,6 +76,8 @@ class LaunchRequest:
     containment: str = "auto"
     git_write: bool = False
     sessions: Literal["shared", "issue"] = "shared"
+    sweep_beside_agents: bool = False
+    sweep_cold_age: float = 7 * 86400.0
     user_pass: tuple[str, ...] = ()
     user_set: tuple[tuple[str, str], ...] = ()
     pass_names: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ from ._secrets import find_secrets
 from ._session import SessionWatcher
 from ._streams import Logs
 from ._survivors import GRACE, PATIENCE, end_survivors
+from ._sweep_beside import SweepBeside
 from ._temporary import create_temporary
 
 # Seconds within which a failing command probably never got to its work.
@@ -55,6 +56,7 @@ class AgentRun:
         self._place = place
         self._open_record()
         self._opened = True
+        self._sweep = SweepBeside(self._plan, self._link, self._events, self._warn)
         self._announce()
         self._record.write(durable=False)
         self._possession.hand_over(place.temporary)
@@ -125,6 +127,7 @@ class AgentRun:
                 self._plan.request, self._attempt, self._has_thread, self._pause
             )
         except CodexlabError as error:
+            await self._end_sweep()
             self._write_end(reason_of(error), error.exit_status, str(error))
             raise
         return await self._conclude(end)
@@ -146,6 +149,7 @@ class AgentRun:
         self._warn(attempt.streams.remark)
         agent = await attempt.spawn()
         self._record.update(pid=agent.pid, containment=self._possession.describe())
+        await self._sweep.start()
         end = await attempt.watch(agent, limits.with_seconds(self._seconds_left(limits)))
         self._ends.append(end)
         self._events.emit("contained", **end.contained())
@@ -184,6 +188,7 @@ class AgentRun:
 
     async def _conclude(self, end: AttemptEnd) -> Outcome:
         """Write the outcome."""
+        self._sweep.ask_to_end()
         self._logs.close()
         outcome = agent_outcome(end.report, end.last_word)
         self._record.update(
@@ -205,6 +210,7 @@ class AgentRun:
         )
         for fault in self._logs.faults():
             self._warn(fault)
+        await self._end_sweep()
         await anyio.to_thread.run_sync(self._write_outcome)
         self._events.emit(
             "run.finished",
@@ -217,6 +223,11 @@ class AgentRun:
         self._hint_at_dropped_names(end)
         report = end.report
         return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
+
+    async def _end_sweep(self) -> None:
+        self._sweep.ask_to_end()
+        if (result := await self._sweep.finish()) is not None:
+            self._record.update(sweep=result)
 
     def _say_how_it_ended(self, end: AttemptEnd, outcome: str) -> None:
         if end.left:

@@ -66,7 +66,7 @@ class Watch:
     def __init__(
         self,
         agent: ProcessIdentity,
-        scope: Scope,
+        scope: Callable[[], Scope],
         ladder: Ladder,
         news: NewsStream,
         log: EventLog,
@@ -148,9 +148,9 @@ class Watch:
         if target is Target.LEADER:
             send_signal(self._agent, signum)
         elif signum == signal.SIGKILL:
-            kill_members(self._scope)
+            kill_members(self._scope())
         else:
-            signal_members(self._scope, signum)
+            signal_members(self._scope(), signum)
 
     async def _report_after(self, seconds: float, event: Event) -> None:
         await anyio.sleep(seconds)
@@ -158,12 +158,12 @@ class Watch:
 
     async def _count(self) -> None:
         """Report how many members are left, and again once none is."""
-        found = await _in_thread(members, self._scope)
+        found = await _in_thread(members, self._scope())
         self._tell.send_nowait(MembersCounted(len(found)))
         while found:
             killing = self.state.rung == len(self._ladder) - 1
             found = await _in_thread(
-                lambda: wait_empty(self._scope, _LOOK_AGAIN, killing=killing)  # noqa: B023
+                lambda: wait_empty(self._scope(), _LOOK_AGAIN, killing=killing)  # noqa: B023
             )
         self._tell.send_nowait(MembersCounted(0))
 

@@ -90,7 +90,9 @@ def test_an_unreadable_kind_of_config_is_named(lab: Lab) -> None:
     check(lab, ["--issue", "1"], _OK, 125, "config.toml")
 
 
-@pytest.mark.parametrize("key", ["workspaces_root", "pass_env", "workdir", "git_write"])
+@pytest.mark.parametrize(
+    "key", ["workspaces_root", "pass_env", "workdir", "git_write", "sweep_beside_agents"]
+)
 def test_a_key_the_project_file_may_not_set_is_refused(lab: Lab, key: str) -> None:
     (lab.cwd / ".codexlab.toml").write_text(f'{key} = "x"\n')
     check(lab, ["--issue", "1"], _OK, 125, ".codexlab.toml:1", key, "base")

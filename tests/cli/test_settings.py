@@ -117,7 +117,7 @@ def test_names_and_values_for_the_agent_come_from_config_or_variables(
 
 
 def test_tables_of_other_commands_are_known(files: tuple[Path, Path]) -> None:
-    files[1].write_text("[gc]\nx = 1\n[rollout]\ny = 2\n")
+    files[1].write_text("[gc]\nx = 1\n")
     settings(files)
 
 

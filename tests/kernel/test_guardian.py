@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -234,3 +236,54 @@ def _supervisor_of(guardian: int, agent: ProcessIdentity | None) -> int:
     children = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()
     (supervisor,) = (int(pid) for pid in children if agent is None or int(pid) != agent.pid)
     return supervisor
+
+
+_ACCOMPANY = """
+null = os.open(os.devnull, os.O_RDWR)
+def accompany():
+    channel.send({"op": "accompany", "spec": {"path": "/bin/sleep", "argv": ("sleep", "60"),
+        "cwd": "/", "environment": {}, "nice": 5}}, [null, 1, 2])
+    return channel.receive()[0]
+"""
+
+
+def test_a_companion_is_no_child_of_the_run_and_its_end_is_told(
+    clean_environ: Mapping[str, str],
+) -> None:
+    body = """
+    started = accompany()
+    print(started["event"], os.getpriority(os.PRIO_PROCESS, started["pid"]))
+    channel.send({"op": "children"})
+    print(news(channel, "children")["pids"])
+    os.kill(started["pid"], signal.SIGTERM)
+    print(os.WTERMSIG(news(channel, "companion-exited")["status"]))
+    channel.send({"op": "finish", "status": 0})
+    """
+    status, out, err = run_guarded_script(_ACCOMPANY + textwrap.dedent(body), clean_environ)
+    assert (status, out) == (0, "accompanied 5\n[]\n15\n"), err
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        'channel.send({"op": "finish", "status": 0})',
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os.kill(os.getppid(), signal.SIGKILL); os.kill(os.getpid(), signal.SIGKILL)",
+    ],
+)
+def test_a_companion_never_outlives_its_guardian(
+    clean_environ: Mapping[str, str], end: str
+) -> None:
+    body = f"""
+    print(accompany()["pid"], flush=True)
+    sys.stdin.readline()
+    {end}
+    """
+    script = _ACCOMPANY + textwrap.dedent(body)
+    with start_guarded(script, clean_environ, stdin=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        companion = identify(int(process.stdout.readline()))
+        assert companion is not None
+        process.communicate("\n", timeout=30)
+    wait_any_exit([companion], 30)
+    assert not is_running(companion)

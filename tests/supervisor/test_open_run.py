@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support import rollout_files as files
 from support.leaks import descendants
 
 from codexlab.kernel import is_child_subreaper
@@ -275,3 +276,22 @@ def test_the_example_daemon_runs_its_tasks(
         ("a", 0), ("a", 3), ("b", 0),
     ]  # fmt: skip
     assert {found["left"] for found in outcomes} == {0}
+
+
+@pytest.mark.anyio
+async def test_a_sweep_runs_beside_an_embedded_agent_and_ends_with_it(
+    make_request: MakeRequest, shared_home: Path
+) -> None:
+    path = files.rollout_path(shared_home, files.thread_id(1))
+    files.write(path, files.lines(files.meta(files.thread_id(1))))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    agent = ("sh", "-c", f"until [ -e {path}.zst ]; do sleep 0.05; done")
+    request = make_request(*agent, sweep_beside_agents=True, sweep_cold_age=0.0, timeout=60.0)
+    async with open_run(request) as run:
+        names = [event["event"] async for event in run.events()]
+    outcome = await run.outcome()
+    assert (outcome.status, outcome.reason) == (0, "exited")
+    assert outcome.record is not None
+    assert outcome.record["sweep"]["summary"]["compressed"] == 1
+    assert names.index("child.spawned") < names.index("sweep.started")
+    assert names.index("sweep.finished") < names.index("run.finished")

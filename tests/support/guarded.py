@@ -34,7 +34,11 @@ sys.exit(run_guarded(supervise))
 
 
 def start_guarded(
-    body: str, environ: Mapping[str, str], *, start_new_session: bool = False
+    body: str,
+    environ: Mapping[str, str],
+    *,
+    start_new_session: bool = False,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[str]:
     """Start a guardian whose supervisor runs ``body``, with ``channel``, ``sh`` and ``news``."""
     script = _FRAME.format(body=textwrap.indent(textwrap.dedent(body), "    "))
@@ -42,7 +46,7 @@ def start_guarded(
         [sys.executable, "-c", script],
         env=dict(environ),
         text=True,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=start_new_session,

@@ -1,0 +1,228 @@
+"""A sweep beside the agent: ours, not the run's; ended with the run, and never its ruin."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from support import rollout_files as files
+from support.lab import Lab, Running, wait_until_gone
+from support.leaks import Process, descendants
+from support.rollout_writers import logical
+
+from codexlab.rollout import find_places, scan_store
+
+OLD = 1_700_000_000
+# Asked to end while its interpreter is ending, it dies by the request.
+DONE = (0, -signal.SIGTERM)
+# Tests cannot set a ctime an hour back; an age of none takes that rule away, too.
+FLAGS = ("--issue", "1", "--no-repo", "--sweep-beside-agents", "--sweep-cold-age", "0s")
+
+
+def data_of(number: int) -> bytes:
+    thread = files.thread_id(number)
+    return files.lines(files.meta(thread), files.message("user", f"thread {number} " * 50))
+
+
+def make_cold(home: Path, count: int) -> list[Path]:
+    paths = [files.rollout_path(home, files.thread_id(number)) for number in range(count)]
+    for number, path in enumerate(paths):
+        files.write(path, data_of(number))
+        os.utime(path, (OLD, OLD))
+    return paths
+
+
+def compressed(path: Path) -> Path:
+    return path.with_name(path.name + ".zst")
+
+
+def until_exists(*paths: Path) -> list[str]:
+    """The agent: works until these files exist."""
+    tests = " && ".join(f"[ -e {shlex.quote(str(path))} ]" for path in paths)
+    return ["sh", "-c", f"until {tests}; do sleep 0.05; done"]
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a lock that every sweep needs, so that it is at work for as long."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def coordination(home: Path) -> Path:
+    return home / "thread-writer-locks" / ".coordination.lock"
+
+
+def sweep_of(run: Running) -> Process:
+    pid = int(str(run.wait_for_event("sweep.started")["pid"]))
+    return next(process for process in descendants() if process.pid == pid)
+
+
+def wait_until_locked_out(process: Process) -> None:
+    """Wait until the sweep is at work: its log of the store's locks is open."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        opened = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{process.pid}/fd")}
+        if any(name.endswith(".coordination.lock") for name in opened):
+            return
+        time.sleep(0.01)
+    raise TimeoutError
+
+
+def assert_nothing_lost(home: Path, paths: list[Path]) -> None:
+    places = find_places(home)
+    assert len(scan_store(home).rollouts) == len(paths)
+    for number, path in enumerate(paths):
+        assert logical(places.subject(str(path))) == data_of(number)
+
+
+def test_cold_rollouts_become_small_while_the_agent_works(lab: Lab, shared_home: Path) -> None:
+    paths = make_cold(shared_home, 3)
+    done = lab.run(["--timeout", "60s", *FLAGS], until_exists(*map(compressed, paths)))
+    assert done.returncode == 0, done.stderr
+    (record,) = lab.records
+    sweep = cast("dict[str, Any]", record["sweep"])
+    assert sweep["exit_status"] in DONE
+    assert sweep["summary"]["compressed"] == 3
+    assert record["warnings"] == []
+    contained = cast("dict[str, Any]", record["contained"])
+    assert (contained["proven"], contained["swept"], contained["left"]) == (True, 0, 0)
+    assert_nothing_lost(shared_home, paths)
+    events = (lab.run_directory(record) / "events.ndjson").read_text().splitlines()
+    names = [json.loads(line)["event"] for line in events]
+    order = ["child.spawned", "sweep.started", "contained", "sweep.finished", "run.finished"]
+    assert [name for name in names if name in order] == order
+
+
+def test_without_the_setting_nothing_is_started(lab: Lab, shared_home: Path) -> None:
+    (path,) = make_cold(shared_home, 1)
+    assert lab.run(["--issue", "1", "--no-repo"], ["true"]).returncode == 0
+    (record,) = lab.records
+    assert "sweep" not in record
+    assert not (lab.run_directory(record) / "sweep.log").exists()
+    assert path.exists()
+
+
+def test_the_sweep_is_ours_and_not_the_agents(lab: Lab, shared_home: Path) -> None:
+    make_cold(shared_home, 1)
+    with held(coordination(shared_home)), lab.started(FLAGS, ["sleep", "60"]) as run:
+        process = sweep_of(run)
+        wait_until_locked_out(process)
+        agent = int(str(run.wait_for_event("child.spawned")["pid"]))
+        assert os.getpgid(process.pid) == os.getsid(process.pid) == process.pid
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 10
+        groups = [Path(f"/proc/{pid}/cgroup").read_text() for pid in (process.pid, run.guardian)]
+        assert groups[0] == groups[1]
+        if "codexlab-" in Path(f"/proc/{agent}/cgroup").read_text():
+            assert groups[0] != Path(f"/proc/{agent}/cgroup").read_text()
+        environ = Path(f"/proc/{process.pid}/environ").read_bytes()
+        assert b"CODEXLAB_RUN_ID" not in environ
+        assert b"STUB_KEY" not in environ
+        run.signal(signal.SIGTERM)
+        assert run.finish()[0] == 128 + signal.SIGTERM
+
+
+def test_one_that_cannot_end_in_time_is_killed_and_nothing_is_lost(
+    lab: Lab, shared_home: Path
+) -> None:
+    paths = make_cold(shared_home, 2)
+    with held(coordination(shared_home)), lab.started(FLAGS, ["sleep", "60"]) as run:
+        process = sweep_of(run)
+        wait_until_locked_out(process)
+        run.signal(signal.SIGTERM)
+        run.finish()
+        assert process not in descendants()
+    (record,) = lab.records
+    sweep = cast("dict[str, Any]", record["sweep"])
+    assert (sweep["ended_by"], sweep["exit_status"]) == ("kill", -signal.SIGKILL)
+    assert cast("dict[str, Any]", record["contained"])["proven"] is True
+    assert_nothing_lost(shared_home, paths)
+
+
+def test_the_runs_end_stops_it_at_a_file_boundary(lab: Lab, shared_home: Path) -> None:
+    paths = make_cold(shared_home, 300)
+    with lab.started(FLAGS, ["sleep", "60"]) as run:
+        process = sweep_of(run)
+        log = next(lab.workspace.glob(".codexlab/runs/*/sweep.log"))
+        while not log.stat().st_size and not process.is_zombie:
+            time.sleep(0.01)
+        run.signal(signal.SIGTERM)
+        run.finish()
+    (record,) = lab.records
+    sweep = cast("dict[str, Any]", record["sweep"])
+    assert sweep["exit_status"] in DONE
+    assert sweep["summary"]["compressed"] > 0
+    assert_nothing_lost(shared_home, paths)
+    assert not list(shared_home.rglob("rollout-*.tmp"))
+
+
+@pytest.mark.parametrize("victims", [["guardian"], ["supervisor"], ["supervisor", "guardian"]])
+def test_it_dies_with_whoever_started_it(lab: Lab, shared_home: Path, victims: list[str]) -> None:
+    paths = make_cold(shared_home, 2)
+    before = descendants()
+    with held(coordination(shared_home)), lab.started(FLAGS, ["sleep", "60"]) as run:
+        process = sweep_of(run)
+        wait_until_locked_out(process)
+        agent = int(str(run.wait_for_event("child.spawned")["pid"]))
+        children = Path(f"/proc/{run.guardian}/task/{run.guardian}/children").read_text().split()
+        (supervisor,) = {int(pid) for pid in children} - {agent, process.pid}
+        pids = {"guardian": run.guardian, "supervisor": supervisor}
+        for victim in victims:
+            os.kill(pids[victim], signal.SIGKILL)
+        run.process.wait(30)
+        assert wait_until_gone(descendants() - before) == set()
+    assert_nothing_lost(shared_home, paths)
+    # Where both died, it is the next launch that tidies up.
+    assert lab.run(["--issue", "1", "--no-repo"], ["true"]).returncode == 0
+    if victims == ["supervisor"]:
+        contained = cast("dict[str, Any]", lab.records[0]["contained"])
+        assert (contained["left"], contained["proven"]) == (0, True)
+
+
+def test_it_stands_aside_for_another_sweep_without_a_warning(lab: Lab, shared_home: Path) -> None:
+    make_cold(shared_home, 1)
+    with (
+        held(shared_home / ".tmp" / "rollout-maintenance.lock"),
+        lab.started(FLAGS, ["sleep", "60"]) as run,
+    ):
+        wait_until_gone({sweep_of(run)})
+        run.signal(signal.SIGTERM)
+        run.finish()
+    (record,) = lab.records
+    assert cast("dict[str, Any]", record["sweep"])["exit_status"] == 75
+    assert record["warnings"] == []
+
+
+def test_what_goes_wrong_with_it_is_a_warning(lab: Lab, shared_home: Path) -> None:
+    make_cold(shared_home, 1)
+    (shared_home / ".tmp").write_text("in the way")
+    with lab.started(FLAGS, ["sleep", "60"]) as run:
+        wait_until_gone({sweep_of(run)})
+        run.signal(signal.SIGUSR1)
+        status, _, said = run.finish()
+    assert status == 128 + signal.SIGUSR1
+    (record,) = lab.records
+    (warning,) = cast("list[str]", record["warnings"])
+    assert "the sweep beside the agent ended with 125" in warning
+    assert warning in said
+
+
+def test_a_rollout_that_the_agent_holds_open_is_left_alone(lab: Lab, shared_home: Path) -> None:
+    own, neighbour = make_cold(shared_home, 2)
+    quoted = shlex.quote(str(own))
+    script = f"exec 3>>{quoted}; {until_exists(compressed(neighbour))[2]}; echo late >&3"
+    done = lab.run(["--timeout", "60s", *FLAGS], ["sh", "-c", script])
+    assert done.returncode == 0, done.stderr
+    assert own.read_bytes() == data_of(0) + b"late\n"
+    assert not compressed(own).exists()
