@@ -250,10 +250,9 @@ class Guardian:
 
     def _scope(self, leaf: str | None) -> Scope:
         run_id = self._custody.run_id if self._custody else ""
-        spared = set() if self._supervisor is None else {self._supervisor}
-        if self._companion is not None:
-            spared.add(self._companion.pid)
-        return Scope(run_id, leaf, os.getpid(), frozenset(spared))
+        companion = None if self._companion is None else self._companion.pid
+        ours = [pid for pid in (self._supervisor, companion) if pid is not None]
+        return Scope(run_id, leaf, os.getpid(), frozenset(ours))
 
     def _end(self) -> int:
         if self._companion is not None:

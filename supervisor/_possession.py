@@ -108,8 +108,8 @@ class Possession:
         """Return what belongs to the run."""
         if guardian_lost:
             return Scope(self._plan.run_id, self.leaf)
-        spared = {os.getpid(), self._link.companion} - {None}
-        return Scope(self._plan.run_id, self.leaf, self._guardian, frozenset(spared))
+        ours = [os.getpid(), *filter(None, [self._link.companion])]
+        return Scope(self._plan.run_id, self.leaf, self._guardian, frozenset(ours))
 
     def describe(self) -> dict[str, str | None]:
         """Return the containment in force, as the record's field."""

@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 
@@ -158,10 +158,10 @@ def _ended_by(*, killed: bool, asked: bool) -> str:
     return "kill" if killed else "request" if asked else "itself"
 
 
-def _summary(said: list[str]) -> dict[str, Any] | None:
+def _summary(said: list[str]) -> object:
     """Return what the last line sums up, or None where it was stopped before."""
     try:
-        last = json.loads(said[-1])
-    except (IndexError, ValueError):
+        last: Any = json.loads(said[-1])
+        return last["summary"]
+    except (IndexError, KeyError, TypeError, ValueError):
         return None
-    return cast("dict[str, Any] | None", last.get("summary")) if isinstance(last, dict) else None

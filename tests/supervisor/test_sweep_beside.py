@@ -8,7 +8,7 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -52,7 +52,7 @@ def until_exists(*paths: Path) -> list[str]:
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def held(path: Path) -> Generator[None]:
     """Hold a lock that every sweep needs, so that it is at work for as long."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
