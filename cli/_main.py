@@ -18,6 +18,7 @@ _GROUPS = {
         "Build output on the artifact volume: where it goes, what it takes.",
     ),
     "env": ("_env", "What an agent gets to see of your environment, and why."),
+    "ps": ("_ps", "Which runs there are now; with --all, which there were and how they ended."),
     "reap": ("_reap", "End what dead runs left and finish their records."),
     "rollout": ("_rollout", "Transcripts: list, show, search, compress, verify."),
     "workspace": ("_workspace", "Workspaces: who holds them, their state, collecting old ones."),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from ..supervisor import Reaped, reap_leaves, reap_workspaces
+from ..supervisor import Reaped, known_roots, reap_leaves, reap_workspaces
 from ._workspace_select import find_root
 from ._workspace_view import write_json, write_table
 
 
 @click.command()
-@click.option("--root", metavar="DIR", help="The workspaces root.")
+@click.option(
+    "--root", metavar="DIR", help="Below this workspaces root only. Default: all that runs used."
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 @click.option("--dry-run", is_flag=True, help="Say what there is; end and change nothing.")
 def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
@@ -21,14 +24,20 @@ def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
     A running workspace is never touched, nor a process that is not in the dead run's
     own cgroup and does not carry its own tag. Exit status 125 when some are left.
     """
-    place = find_root(root)
-    runs = reap_workspaces(place, dry_run=dry_run)
-    leaves = reap_leaves(place, dry_run=dry_run)
+    places = _places(root)
+    runs = [run for place in places for run in reap_workspaces(place, dry_run=dry_run)]
+    leaves = reap_leaves(places, dry_run=dry_run)
     if as_json:
         write_json({"runs": [asdict(run) for run in runs], "leaves": leaves})
     else:
         _write(runs, leaves, dry_run=dry_run)
     return 125 if any(run.action == "left" for run in runs) else 0
+
+
+def _places(root: str | None) -> list[Path]:
+    """Return the root that was asked for, else the default one and all that runs have used."""
+    chosen = find_root(root)
+    return [chosen] if root else sorted({chosen, *known_roots()})
 
 
 def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool) -> None:

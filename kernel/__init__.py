@@ -50,7 +50,14 @@ if TYPE_CHECKING:
         set_child_subreaper,
         set_parent_death_signal,
     )
-    from ._processes import descendants, open_pidfd, send_signal, tagged, wait_any_exit
+    from ._processes import (
+        all_stats,
+        descendants,
+        open_pidfd,
+        send_signal,
+        tagged,
+        wait_any_exit,
+    )
 
 __all__ = [
     "RUN_ID_VARIABLE",
@@ -66,6 +73,7 @@ __all__ = [
     "ProcessIdentity",
     "ProcessStat",
     "Scope",
+    "all_stats",
     "boot_id",
     "create_leaf",
     "descendants",
@@ -155,6 +163,13 @@ __getattr__ = import_on_use(
             "set_child_subreaper",
             "set_parent_death_signal",
         ),
-        "_processes": ("descendants", "open_pidfd", "send_signal", "tagged", "wait_any_exit"),
+        "_processes": (
+            "all_stats",
+            "descendants",
+            "open_pidfd",
+            "send_signal",
+            "tagged",
+            "wait_any_exit",
+        ),
     },
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._plan import Plan, plan_run
     from ._reap import Reaped, reap_leaves, reap_workspaces
     from ._request import LaunchRequest
+    from ._runs import RunView, known_roots, list_runs
 
 __all__ = [
     "EXIT_FAILED",
@@ -29,8 +30,11 @@ __all__ = [
     "Plan",
     "Reaped",
     "Run",
+    "RunView",
     "describe_plan",
+    "known_roots",
     "launch",
+    "list_runs",
     "open_run",
     "plan_run",
     "reap_leaves",
@@ -48,5 +52,6 @@ __getattr__ = import_on_use(
         "_plan": ("Plan", "plan_run"),
         "_reap": ("Reaped", "reap_leaves", "reap_workspaces"),
         "_request": ("LaunchRequest",),
+        "_runs": ("RunView", "known_roots", "list_runs"),
     },
 )

@@ -19,12 +19,15 @@ from ._events import EventLog, open_events_target
 from ._exit import EXIT_FAILED
 from ._host import Host, Outcome, Tell
 from ._link import GuardianLink
+from ._listed import Listed
 from ._plan import Plan, plan_run
 from ._possession import Possession
 from ._request import LaunchRequest
 from ._run import run_agent
 from ._secrets import make_masker
 from ._stdin import check_stdin
+
+_LOST = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
 
 
 async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcome:
@@ -50,7 +53,7 @@ async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
         undecided: callers shield it (see ``open_run``).
     """
     link = host.link
-    outcome = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
+    outcome = _LOST
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(link.listen)
         with suppress(GuardianLost):
@@ -71,10 +74,13 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
 
     host = replace(caller, tell=tell)
     events: EventLog | None = None
+    listed: Listed | None = None
+    outcome = _LOST
     try:
         plan = await unless_cancelled(
             host.link, lambda: anyio.to_thread.run_sync(plan_run, request)
         )
+        listed = Listed(plan, host, mask)
         events = EventLog(plan.run_id, plan.key.issue, host.hear)
         events.mask = mask
         if request.events is not None:
@@ -84,17 +90,19 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
         claim = await unless_cancelled(
             host.link, lambda: claim_with_patience(plan.paths, plan.key, request.wait)
         )
-        return await _under_claim(plan, claim, host, events)
+        outcome = await _under_claim(plan, claim, host, events)
     except CodexlabError as error:
         host.tell(str(error))
-        reason = reason_of(error)
-        if events is None:
-            return Outcome(error.exit_status, reason, error=str(error))
-        events.emit("run.finished", reason=reason, exit_status=error.exit_status)
-        return Outcome(error.exit_status, reason, events.run_id, error=str(error))
+        outcome = Outcome(error.exit_status, reason_of(error), error=str(error))
+        if events is not None:
+            outcome = replace(outcome, run_id=events.run_id)
+            events.emit("run.finished", reason=outcome.reason, exit_status=outcome.status)
     finally:
+        if listed is not None:
+            listed.finish(outcome)
         if events is not None:
             events.close()
+    return outcome
 
 
 async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -> Outcome:

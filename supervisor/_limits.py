@@ -90,11 +90,12 @@ def memory_bytes(scope: Scope, limit: int) -> int:
     their sum passes the limit is the exact, slow figure read.
     """
     pids = [process.pid for process in members(scope)]
-    resident = sum(_resident(pid) for pid in pids)
+    resident = sum(resident_bytes(pid) for pid in pids)
     return resident if resident <= limit else sum(_proportional(pid) for pid in pids)
 
 
-def _resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process, 0 when it is gone."""
     try:
         with open(f"/proc/{pid}/statm") as file:
             return int(file.read().split()[1]) * _PAGE
@@ -108,7 +109,7 @@ def _proportional(pid: int) -> int:
             lines = (line.split() for line in file)
             return next((int(line[1]) * 1024 for line in lines if line[0] == "Pss:"), 0)
     except (OSError, IndexError):
-        return _resident(pid)
+        return resident_bytes(pid)
 
 
 def kernel_killed_for_memory(leaf: str | None) -> bool:

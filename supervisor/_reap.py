@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +62,10 @@ def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Rea
     ]
 
 
-def reap_leaves(workspaces_root: Path, *, dry_run: bool = False) -> list[str]:
+def reap_leaves(workspaces_roots: Iterable[Path], *, dry_run: bool = False) -> list[str]:
     """Remove the empty cgroups of dead runs below our own cgroup.
 
-    A run whose record lies below the root is dead unless it holds its workspace;
+    A run whose record lies below one of the roots is dead unless it holds its workspace;
     any other leaf counts as dead after a day.
 
     :returns: the leaves removed, or to be removed.
@@ -73,7 +73,7 @@ def reap_leaves(workspaces_root: Path, *, dry_run: bool = False) -> list[str]:
     parent = own_cgroup()
     if parent is None:
         return []
-    surveys = survey_workspaces(workspaces_root)
+    surveys = [survey for root in workspaces_roots for survey in survey_workspaces(root)]
     alive = {survey.owner.run_id for survey in surveys if survey.busy and survey.owner}
     known = {run for survey in surveys for run in _runs(survey)}
     stale = [os.fspath(leaf) for leaf in _stale_leaves(parent, alive, known)]

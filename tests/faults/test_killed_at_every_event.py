@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from support.lab import Lab, Running, running
 
+from codexlab.supervisor import list_runs
+
 EVENTS = [
     "run.planned",
     "workspace.ready",
@@ -54,6 +56,11 @@ def test_after_a_kill_the_next_launch_runs_alone_and_nothing_is_left(
         assert record["finished"] is not None
         assert record["contained"] is None or record["contained"]["left"] == 0
     assert lab.records[-1]["reason"] == "exited"
+    # The registry, too, knows how each of the two ended.
+    killed, after = list_runs()
+    assert {killed.state, after.state} == {"finished"}
+    assert killed.entry.reason in ("exited", "supervisor-lost"), killed
+    assert (after.entry.reason, after.entry.exit_status) == ("exited", 0)
 
 
 def test_the_list_of_events_is_what_a_run_emits(lab: Lab) -> None:

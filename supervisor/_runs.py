@@ -1,0 +1,197 @@
+"""The runs of this user, as the kernel and their own records show them now.
+
+The registry only says where to look. A run goes on while its guardian does, named by
+pid, start time and boot; what it is at is in its own events; whether a dead one left
+something is in the owner's record of its workspace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from ..kernel import ProcessStat, all_stats, is_running
+from ..workspace import WorkspaceKey, locate_workspace
+from ..workspace.upkeep import Survey, survey_workspace
+from ._events import now_text
+from ._exit import EXIT_FAILED
+from ._limits import resident_bytes
+from ._record import read_record
+from ._registry import RunEntry, finish, here, read_entries
+
+_READ = 64 * 1024
+_ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run as it is now.
+
+    :param entry: what the registry says, with the end that its own record tells.
+    :param state: ``waiting`` for its workspace, ``starting``, ``running``, ``retrying``,
+        ``ending``, ``dead`` (killed, and what it left is not ended yet: see ``reap``),
+        ``elsewhere`` (of another host or pid namespace, whose processes cannot be seen
+        from here), or ``finished``.
+    :param processes: how many the agent has, itself included; None unless it runs.
+    :param memory: their resident bytes; a page that several share is counted in each.
+    """
+
+    entry: RunEntry
+    state: str
+    thread: str | None = None
+    processes: int | None = None
+    memory: int | None = None
+
+
+def list_runs(issue: str | None = None) -> list[RunView]:
+    """Return every run of this user that is still registered, oldest first.
+
+    A run that is over while nobody has written so is finished on the way.
+
+    :param issue: only those of this issue.
+    """
+    entries = [entry for entry in read_entries() if issue in (None, entry.issue)]
+    views = [_look(entry) for entry in entries]
+    if not any(view.state in _ALIVE for view in views):
+        return views
+    tree = _Tree(all_stats())
+    return [_with_use(view, tree) if view.state in _ALIVE else view for view in views]
+
+
+_ALIVE = frozenset({"running", "retrying", "ending"})
+
+
+def known_roots() -> list[Path]:
+    """Return the workspaces roots that registered runs used and that are still there."""
+    workspaces = [Path(entry.workspace) for entry in read_entries() if entry.place == here()]
+    roots = {path.parents[2] for path in workspaces if len(path.parents) > 3}
+    return sorted(root for root in roots if root.is_dir())
+
+
+def _look(entry: RunEntry) -> RunView:
+    if entry.finished is not None:
+        return RunView(entry, "finished", entry.thread)
+    if entry.place != here():
+        return RunView(entry, "elsewhere")
+    survey = _survey(entry)
+    owner = None if survey is None else survey.owner
+    ours = owner is not None and owner.run_id == entry.run_id
+    if is_running(entry.guardian):
+        events = _read_events(entry)
+        supervised = is_running(entry.supervisor)
+        state = decide_state(events, ours=ours, supervised=supervised)
+        return RunView(entry, state, thread_of(events))
+    if owner is not None and ours and not owner.contained:
+        state = "ending" if is_running(entry.supervisor) else "dead"
+        return RunView(entry, state, thread_of(_read_events(entry)))
+    settled = _settle(entry)
+    return RunView(settled, "finished", settled.thread)
+
+
+def _survey(entry: RunEntry) -> Survey | None:
+    path = Path(entry.workspace)
+    if len(path.parents) <= 3:
+        return None
+    key = WorkspaceKey(entry.project, entry.issue, entry.agent)
+    return survey_workspace(locate_workspace(path.parents[2], key))
+
+
+def decide_state(events: Iterable[Event], *, ours: bool, supervised: bool) -> str:
+    """Say what a run with a living guardian is at.
+
+    :param events: its own events, oldest first; some may be missing in the middle.
+    :param ours: whether its workspace names this run.
+    :param supervised: whether its supervisor is alive; else the guardian is ending it.
+    """
+    state = "starting" if ours else "waiting"
+    for event in events:
+        match event.get("event"):
+            case "child.spawned":
+                state = "running"
+            case "attempt.retrying":
+                state = "retrying"
+            case "child.exited" | "contained" | "run.finished":
+                state = "ending"
+            case "signal.sent" if event.get("signal") not in _ASIDE:
+                state = "ending"
+            case _:
+                pass
+    return state if supervised else "ending"
+
+
+def thread_of(events: Iterable[Event]) -> str | None:
+    """Return the newest thread a run has told of."""
+    threads = [event.get("thread") for event in events if event.get("event") == "thread.started"]
+    return str(threads[-1]) if threads else None
+
+
+def _settle(entry: RunEntry) -> RunEntry:
+    """Finish the entry of a run that is over, by its own record where it has one."""
+    record = read_record(Path(entry.record).parent) or {}
+    if record.get("reason") is None:
+        record = {"reason": "supervisor-lost", "exit_status": EXIT_FAILED}
+    end: dict[str, Any] = {
+        "finished": record.get("finished") or now_text(),
+        "reason": str(record["reason"]),
+        "exit_status": record.get("exit_status"),
+        "agent_outcome": record.get("agent_outcome") or "failed",
+        "thread": record.get("thread"),
+        "error": record.get("error"),
+    }
+    # Where it cannot be written, whoever looks next comes to the same result.
+    with contextlib.suppress(OSError):
+        finish(entry.run_id, end)
+    return replace(entry, **end)
+
+
+def _read_events(entry: RunEntry) -> list[Event]:
+    """Return the first and the last of a run's events; the middle of a long run is left out."""
+    try:
+        with open(Path(entry.record).with_name("events.ndjson"), "rb") as file:
+            head = file.read(_READ)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(len(head), size - _READ))
+            lines = [*head.split(b"\n"), *file.read().split(b"\n")]
+    except OSError:
+        return []
+    return [event for line in lines if (event := _event(line)) is not None]
+
+
+def _event(line: bytes) -> Event | None:
+    with contextlib.suppress(ValueError):
+        value: object = json.loads(line)
+        if isinstance(value, dict):
+            return cast("dict[str, Any]", value)
+    return None
+
+
+class _Tree:
+    """All processes of one reading, by parent."""
+
+    def __init__(self, stats: Iterable[ProcessStat]) -> None:
+        self._below: dict[int, list[ProcessStat]] = {}
+        for stat in stats:
+            self._below.setdefault(stat.parent, []).append(stat)
+
+    def below(self, root: int, spared: int) -> list[int]:
+        """Return the live descendants of a process, one subtree left out."""
+        found: list[int] = []
+        pending = [root]
+        while pending:
+            for stat in self._below.get(pending.pop(), ()):
+                if stat.pid != spared:
+                    pending.append(stat.pid)
+                    found.extend([stat.pid] if stat.state not in "ZX" or stat.threads > 1 else [])
+        return found
+
+
+def _with_use(view: RunView, tree: _Tree) -> RunView:
+    entry = view.entry
+    pids = tree.below(entry.guardian.pid, entry.supervisor.pid)
+    return replace(view, processes=len(pids), memory=sum(map(resident_bytes, pids)))
