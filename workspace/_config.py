@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ._owner import is_text
+
 Table = dict[str, Any]
 
 _SANDBOX, _NETWORK, _ROOTS = "sandbox_workspace_write", "network_access", "writable_roots"
@@ -130,7 +132,7 @@ def references(shared: str) -> tuple[str, ...]:
     found = {
         value
         for key, value in _strings(load_toml(shared))
-        if (key == "path" or key.endswith(_REFERENCE_ENDINGS)) and _is_inside(value)
+        if (key == "path" or key.endswith(_REFERENCE_ENDINGS)) and is_inside(value)
     }
     return tuple(sorted(found))
 
@@ -233,6 +235,8 @@ def _strings(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield from _strings(cast("Table", item))
 
 
-def _is_inside(value: str) -> bool:
+def is_inside(value: str) -> bool:
+    """Tell whether a text is a relative path to something below a directory."""
     parts = value.split("/")
-    return bool(value) and not value.startswith(("/", "~")) and ".." not in parts
+    named = [part for part in parts if part not in ("", ".")]
+    return bool(named) and is_text(value) and not value.startswith(("/", "~")) and ".." not in parts

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import cast
 
 from ..kernel import replace_file
-from ._config import Managed, decide_config, references
+from ._config import Managed, decide_config, is_inside, references
 from ._config_merge import merge_config
 from ._dirs import directory, lstat_at, read_small, set_aside
 from ._errors import HomeRefused
 from ._home_report import HealNotes
-from ._owner import DamagedRecord, parse_object
+from ._owner import DamagedRecord, is_text, parse_object
 from ._paths import CONTROL, WorkspacePaths
 
 CONFIG, _SEED, _RECORD = "config.toml", "config.seed.toml", "home.json"
@@ -105,7 +105,7 @@ def recorded_shared_home(paths: WorkspacePaths) -> Path | None:
             home = _read_seen(control_fd, paths.codex_home).home
     except FileNotFoundError:
         return None
-    return Path(home) if home else None
+    return Path(home) if home.startswith("/") and is_text(home) else None
 
 
 def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> None:
@@ -218,6 +218,8 @@ def _read_seen(control_fd: int, home: Path) -> _Seen:
     roots, excluded, named = (
         _strings(values.get(name)) for name in ("roots", "excluded", "references")
     )
+    # Agents can write this file: a name that would lead out of the home is no name.
+    named = tuple(filter(is_inside, named))
     return _Seen(ours, shared, managed, warned, shared_home, roots, excluded, named)
 
 

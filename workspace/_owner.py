@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import cast
@@ -36,14 +37,12 @@ class OwnerRecord:
     started: str
 
 
-_OTHER: dict[str, type | tuple[type, ...]] = {
-    "pid": int,
-    "start_time": int,
-    "uid": int,
-    "contained": bool,
-    "cgroup": (str, type(None)),
-}
-_KINDS = {field.name: _OTHER.get(field.name, str) for field in fields(OwnerRecord)}
+_NUMBERS = ("pid", "start_time", "uid")
+_TEXTS = ("boot_id", "host", "mechanism", "started")
+_NAMES = tuple(field.name for field in fields(OwnerRecord))
+_LARGEST = 2**63
+# It names a directory below runs/, a cgroup and a tag: never a path, never empty.
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 class DamagedRecord(ValueError):
@@ -62,12 +61,41 @@ def parse_owner(data: bytes) -> OwnerRecord:
 
     :raises DamagedRecord: a key is missing or has another type.
     """
-    values = parse_object(data)
-    for name, kind in _KINDS.items():
-        if not isinstance(values.get(name), kind):
-            raise DamagedRecord(name)
-    known = {name: values[name] for name in _KINDS}
-    return OwnerRecord(**known)  # type: ignore[arg-type]  # every type was checked above
+    return owner_from(parse_object(data))
+
+
+def owner_from(values: Mapping[str, object]) -> OwnerRecord:
+    """Return the record that a parsed object is.
+
+    :raises DamagedRecord: a key is missing or has another type.
+    """
+    texts = all(is_text(values.get(name)) for name in _TEXTS)
+    numbers = all(_is_number(values.get(name)) for name in _NUMBERS)
+    run_id, cgroup = values.get("run_id"), values.get("cgroup")
+    if not isinstance(run_id, str) or _RUN_ID.fullmatch(run_id) is None:
+        raise DamagedRecord("run_id")
+    if not (texts and numbers and (cgroup is None or is_text(cgroup))):
+        raise DamagedRecord("a text or number")
+    if not isinstance(values.get("contained"), bool):
+        raise DamagedRecord("contained")
+    return OwnerRecord(*[values[name] for name in _NAMES])  # type: ignore[arg-type]  # checked
+
+
+def is_text(value: object) -> bool:
+    """Tell whether a value is a text that can be part of a path: no NUL, and encodable."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    if value.isascii():
+        return True
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
 
 
 def parse_object(data: bytes) -> Mapping[str, object]:
@@ -77,7 +105,7 @@ def parse_object(data: bytes) -> Mapping[str, object]:
     """
     try:
         value: object = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedRecord(str(error)) from None
     if not isinstance(value, dict):
         raise DamagedRecord("not an object")

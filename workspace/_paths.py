@@ -13,6 +13,9 @@ _SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _UNSAFE_RUN = re.compile(r"[^A-Za-z0-9_-]+")
 _SLUG_LENGTH = 40
 
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
+_BRANCH = re.compile(rf"codexlab/{_PART}/{_PART}")
+
 CONTROL = ".codexlab"
 
 
@@ -64,6 +67,17 @@ def directory_name(value: str) -> str:
     digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     slug = _UNSAFE_RUN.sub("-", value).strip("-_")[:_SLUG_LENGTH] or "id"
     return f"{slug}+{digest}"
+
+
+def branch_name(paths: WorkspacePaths) -> str:
+    """Return the branch a workspace's own worktree is on."""
+    _, issue, agent = paths.names
+    return f"codexlab/{issue}/{agent}"
+
+
+def is_own_branch(branch: str) -> bool:
+    """Tell whether a workspace may have made a branch of that name."""
+    return _BRANCH.fullmatch(branch) is not None
 
 
 def locate_workspace(workspaces_root: Path, key: WorkspaceKey) -> WorkspacePaths:

@@ -11,7 +11,7 @@ from ._dirs import directory, read_small
 from ._errors import GitFailed, WorkdirRefused
 from ._git import ask_git, run_git
 from ._owner import DamagedRecord
-from ._paths import CONTROL, WorkspacePaths
+from ._paths import CONTROL, WorkspacePaths, branch_name
 from ._project import is_url
 from ._provenance import Provenance, WorkdirKind, parse_provenance
 from ._start import Start, inspect_start
@@ -137,7 +137,7 @@ def _own_worktree(
     oid = _resolve_base(source, base)
     notes = () if base or chosen else _left_behind(source)
     return WorkdirPlan(
-        "worktree", paths.workdir, common, oid, _branch(paths), created=True, notes=notes
+        "worktree", paths.workdir, common, oid, branch_name(paths), created=True, notes=notes
     )
 
 
@@ -215,17 +215,12 @@ def _from_url(
         kind="worktree",
         path=paths.workdir,
         repo=cache,
-        branch=_branch(paths),
+        branch=branch_name(paths),
         created=True,
         notes=(f"{public_url(url)} is fetched into {cache}",),
         url=url,
         base_name=base,
     )
-
-
-def _branch(paths: WorkspacePaths) -> str:
-    _, issue, agent = paths.names
-    return f"codexlab/{issue}/{agent}"
 
 
 def _local_repository(repo: str) -> Start:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, cast
 
-from ._owner import DamagedRecord, parse_object
-from ._paths import WorkspaceKey
+from ._owner import DamagedRecord, is_text, parse_object
+from ._paths import WorkspaceKey, is_own_branch
 
 WorkdirKind = Literal["linked", "worktree", "plain", "given"]
 State = Literal["new", "preparing", "ready"]
 
 _TEXTS = ("kind", "repo", "base", "branch", "tip", "workdir", "removed_from", "created")
 _KINDS = ("linked", "worktree", "plain", "given", None)
+_PATHS, _COMMITS = ("repo", "workdir", "removed_from"), ("base", "tip")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +68,42 @@ def parse_provenance(data: bytes) -> Provenance:
 
     :raises DamagedRecord: the bytes are no such record.
     """
-    values = parse_object(data)
+    return provenance_from(parse_object(data))
+
+
+def provenance_from(values: Mapping[str, object]) -> Provenance:
+    """Return the record that a parsed object is.
+
+    Whoever can write the file may have: what it says is later given to git and to
+    unlink(2), so it must be what only we could have written.
+
+    :raises DamagedRecord: it is no such record.
+    """
     key = [values.get(name) for name in ("project", "issue", "agent")]
-    texts = {name: values.get(name) for name in _TEXTS}
-    if not all(isinstance(part, str) for part in key):
+    found = {name: values.get(name) for name in _TEXTS}
+    if not all(is_text(part) for part in key):
         raise DamagedRecord("key")
-    if not all(text is None or isinstance(text, str) for text in texts.values()):
+    if not all(text is None or is_text(text) for text in found.values()):
         raise DamagedRecord("text")
+    texts = cast("dict[str, str | None]", found)
     if values.get("state") not in ("new", "preparing", "ready") or texts["kind"] not in _KINDS:
         raise DamagedRecord("state or kind")
+    _check_places(texts)
     return Provenance(
         WorkspaceKey(*cast("list[str]", key)),
         state=cast("State", values["state"]),
         inode=_inode(values.get("inode")),
-        **cast("dict[str, str]", texts),  # type: ignore[arg-type]  # kind was checked above
+        **texts,  # type: ignore[arg-type]  # kind was checked above
     )
+
+
+def _check_places(texts: Mapping[str, str | None]) -> None:
+    if not all((texts[name] or "/").startswith("/") for name in _PATHS):
+        raise DamagedRecord("path")
+    if not all(text is None or _COMMIT.fullmatch(text) for text in map(texts.get, _COMMITS)):
+        raise DamagedRecord("commit")
+    if texts["branch"] is not None and not is_own_branch(texts["branch"]):
+        raise DamagedRecord("branch")
 
 
 def _inode(value: object) -> tuple[int, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 
-from ._paths import WorkspaceKey, WorkspacePaths
+from ._paths import WorkspaceKey, WorkspacePaths, branch_name
 from ._provenance import Provenance
 from ._start import inspect_start
 
@@ -14,7 +14,9 @@ def rediscover(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
     """Say what can be said of a workspace without its record.
 
     The path proves the key, since names are injective. A workdir that is there
-    counts as ready: it may hold work, so it is never undone. The base is unknown.
+    counts as ready: it may hold work, so it is never undone. The base is unknown, and
+    the branch is the one it was made on, whatever it is on now: a branch of somebody
+    else's must never be taken for ours.
     """
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     if not paths.workdir.is_dir() or paths.workdir.is_symlink():
@@ -27,7 +29,7 @@ def rediscover(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
         state="ready",
         kind="worktree" if linked else "plain",
         repo=str(found.common_dir) if linked else None,
-        branch=found.branch if linked else None,
+        branch=branch_name(paths) if linked else None,
         workdir=str(paths.workdir),
         inode=(status.st_dev, status.st_ino),
         created=now,

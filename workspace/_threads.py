@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import cast
 from ..kernel import replace_file
 from ._dirs import directory, read_small, set_aside
 from ._errors import operator_errors
-from ._owner import DamagedRecord, parse_object
+from ._owner import DamagedRecord, is_text, parse_object
 from ._paths import CONTROL, WorkspacePaths
 
 _NAME = "threads.json"
+# Both kinds of name become arguments and parts of paths: never an option, never "..".
+_NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,11 @@ def record_thread(paths: WorkspacePaths, thread_id: str, cwd: Path, agent: str) 
     """Make a thread the newest one. The claim must be held.
 
     Called once its rollout exists, so that nobody is sent to a thread that is not there.
+    An id no agent would give is left out: see `is_thread_id`.
     """
     log = read_threads(paths)
+    if not is_thread_id(thread_id):
+        return log
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     others = tuple(entry for entry in log.threads if (entry.id, entry.agent) != (thread_id, agent))
     log = replace(log, threads=(*others, ThreadEntry(thread_id, str(cwd), agent, now)))
@@ -89,6 +95,11 @@ def stored_cargo_key(paths: WorkspacePaths, make: Callable[[], str]) -> str:
     return key
 
 
+def is_thread_id(text: str) -> bool:
+    """Tell whether a text can be an agent's thread: one word that is no option."""
+    return _NAMED.fullmatch(text) is not None
+
+
 def _write(paths: WorkspacePaths, log: ThreadLog) -> None:
     data = json.dumps({"v": 1, **asdict(log)}, indent=1).encode() + b"\n"
     with directory(paths.base, *paths.names, CONTROL, create=True) as control_fd:
@@ -105,7 +116,9 @@ def _parse(data: bytes | None) -> ThreadLog:
         return ThreadLog()
     values = parse_object(data)
     entries, key = values.get("threads"), values.get("cargo_key")
-    if not isinstance(entries, list) or not (key is None or isinstance(key, str)):
+    if not isinstance(entries, list) or not (
+        key is None or (isinstance(key, str) and _NAMED.fullmatch(key))
+    ):
         raise DamagedRecord(_NAME)
     return ThreadLog(tuple(map(_entry, cast("list[object]", entries))), key)
 
@@ -115,6 +128,6 @@ def _entry(value: object) -> ThreadEntry:
         raise DamagedRecord("thread")
     values = cast("dict[str, object]", value)
     texts = [values.get(field.name) for field in fields(ThreadEntry)]
-    if not all(isinstance(text, str) for text in texts):
+    if not all(is_text(text) for text in texts) or not is_thread_id(str(texts[0])):
         raise DamagedRecord("thread")
     return ThreadEntry(*cast("list[str]", texts))
