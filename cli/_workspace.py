@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..workspace import claim_workspace, mend_codex_home
-from ..workspace.upkeep import (
-    Survey,
-    findings,
-    is_pressed,
-    judge,
-    remove_workspace,
-    survey_workspaces,
-)
 from ._workspace_gc import gc
 from ._workspace_select import (
     find_root,
@@ -33,6 +24,10 @@ from ._workspace_view import (
     write_lines,
     write_table,
 )
+
+# What only some commands need is imported by them: the list must be quick.
+if TYPE_CHECKING:
+    from ..workspace.upkeep import Survey
 
 Command = Callable[..., Any]
 
@@ -66,6 +61,8 @@ def list_command(root: str | None, project: str | None, full: bool, as_json: boo
     """List workspaces: who holds them, when they were used, how the last run ended."""
     if full and not as_json:
         raise click.UsageError("--full needs --json")
+    from ..workspace.upkeep import survey_workspaces
+
     surveys = [
         survey
         for survey in survey_workspaces(find_root(root))
@@ -126,6 +123,8 @@ def heal(
     as_json: bool,
 ) -> None:
     """Mend an issue's codex-home now, as the next launch would."""
+    from ..workspace import claim_workspace, mend_codex_home
+
     survey = select_one(issue, project, agent, find_root(root))
     claim = claim_workspace(survey.paths, survey.key)
     try:
@@ -151,6 +150,8 @@ def remove(
     issue: str, project: str | None, agent: str | None, root: str | None, force: bool
 ) -> None:
     """Delete one workspace now. A branch with work on it stays in its repository."""
+    from ..workspace.upkeep import remove_workspace
+
     survey = select_one(issue, project, agent, find_root(root))
     done = remove_workspace(survey.paths, survey.key, force=force)
     click.echo(f"removed {done.root}")
@@ -161,6 +162,8 @@ def remove(
 
 
 def _shown(survey: Survey) -> dict[str, Any]:
+    from ..workspace.upkeep import findings, is_pressed, judge
+
     policy = gc_policy(None, None)
     pressed = is_pressed(survey.paths.base, policy)
     verdict = judge(survey, policy, time.time(), pressed=pressed)

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from ..kernel import CodexlabError
-from ..workspace import state_directory
-from ..workspace.upkeep import (
-    MONTH,
-    CacheVerdict,
-    Survey,
-    Verdict,
-    empty_trash,
-    is_pressed,
-    plan_cache_collection,
-    plan_collection,
-    remove_cache,
-    remove_workspace,
-)
 from ._workspace_select import duration, find_root, gc_policy, size
 from ._workspace_view import write_json, write_table
+
+# Imported on use: the other commands of the group load this module too.
+if TYPE_CHECKING:
+    from ..workspace.upkeep import CacheVerdict, Survey, Verdict
 
 
 @click.command()
@@ -40,6 +32,13 @@ def gc(
     as_json: bool,
 ) -> None:
     """Say which workspaces may go and why, and with --apply delete those."""
+    from ..workspace.upkeep import (
+        empty_trash,
+        is_pressed,
+        plan_cache_collection,
+        plan_collection,
+    )
+
     place, policy = find_root(root), gc_policy(idle, min_free)
     if apply:
         empty_trash(place)
@@ -62,6 +61,8 @@ def gc(
 
 
 def _collect(verdict: Verdict, *, force: bool) -> str:
+    from ..workspace.upkeep import remove_workspace
+
     survey = verdict.survey
     try:
         remove_workspace(survey.paths, survey.key, force=force, unused_since=survey.used)
@@ -75,6 +76,9 @@ def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
         return "keep"
     if not apply:
         return "would go"
+    from ..workspace import state_directory
+    from ..workspace.upkeep import MONTH, remove_cache
+
     gone = remove_cache(verdict.path, idle=MONTH, now=now, state_dir=state_directory())
     return "deleted" if gone else "kept: in use"
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from ..kernel import CallerError
-from ..workspace.upkeep import GcPolicy, Survey, survey_workspaces
 from ._config_files import ConfigError, ConfigFile, read_config, user_config_path
 from ._literals import parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from ..workspace.upkeep import GcPolicy, Survey
 
 _T = TypeVar("_T")
 _GC_KEYS: Mapping[str, Callable[[object], float]] = {
@@ -59,6 +61,8 @@ def gc_policy(idle: float | None, min_free: int | None) -> GcPolicy:
 
     :raises ConfigError: the table has a wrong key or value.
     """
+    from ..workspace.upkeep import GcPolicy
+
     config = user_config()
     table = config.settings.get("gc", {})
     if not isinstance(table, dict):
@@ -78,6 +82,8 @@ def select(issue: str, project: str | None, agent: str | None, root: Path) -> li
 
     :raises NoSuchWorkspace: there is none.
     """
+    from ..workspace.upkeep import survey_workspaces
+
     found = [
         survey
         for survey in survey_workspaces(root)

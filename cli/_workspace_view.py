@@ -7,14 +7,15 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from ..kernel import CodexlabError
-from ..workspace import git_state, read_threads
-from ..workspace.upkeep import Survey, disk_usage
 from ._terminal import cells, fit, neutral, one_line, size_text, terminal_width
+
+if TYPE_CHECKING:
+    from ..workspace.upkeep import Survey
 
 _WIDEST = 60
 
@@ -71,10 +72,12 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
     ]
     width = terminal_width()
     room = None if width is None else max(1, width - sum(widths) - 2 * len(widths))
+    text: list[str] = []
     for line in lines:
         columns = [fit(cell, size) for cell, size in zip(line[:-1], widths, strict=True)]
         last = line[-1] if room is None or cells(line[-1]) <= room else fit(line[-1], room)
-        sys.stdout.write("  ".join((*columns, last)).rstrip() + "\n")
+        text.append("  ".join((*columns, last)).rstrip() + "\n")
+    sys.stdout.write("".join(text))
 
 
 def list_row(survey: Survey) -> tuple[str, ...]:
@@ -136,6 +139,9 @@ def _state(survey: Survey) -> str:
 
 
 def _deep(survey: Survey) -> dict[str, Any]:
+    from ..workspace import read_threads
+    from ..workspace.upkeep import disk_usage
+
     paths = survey.paths
     parts = {"workdir": paths.workdir, "codex-home": paths.codex_home, "records": paths.control}
     sizes = {name: disk_usage(path) for name, path in parts.items()}
@@ -157,6 +163,8 @@ def _git(survey: Survey) -> object:
     if provenance is None or provenance.workdir is None:
         return None
     from pathlib import Path
+
+    from ..workspace import git_state
 
     try:
         state = git_state(Path(provenance.workdir), provenance.base)

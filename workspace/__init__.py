@@ -28,39 +28,46 @@ A launch calls, in this order and from one thread::
     _dirs _tree _git _repository _state_dir   the edges: descriptors, git, locks
 """
 
-from ._claim import Claim, claim_workspace
-from ._context import ContextRefused, place_context
-from ._errors import (
-    BadKey,
-    BranchTaken,
-    ForeignWorkspace,
-    GitFailed,
-    HomeRefused,
-    PathRefused,
-    RepositoryBusy,
-    WorkdirRefused,
-    WorkspaceBusy,
-)
-from ._expose import expose_rollout
-from ._git_state import GitState, git_state
-from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
-from ._home_report import HealReport
-from ._owner import OwnerRecord, encode_owner, parse_owner
-from ._paths import WorkspaceKey, WorkspacePaths, directory_name, locate_workspace
-from ._plan import WorkdirPlan, choose_workdir
-from ._project import default_project, read_origin
-from ._runs import prune_runs
-from ._start import Start, inspect_start
-from ._state_dir import state_directory
-from ._threads import (
-    ThreadEntry,
-    ThreadLog,
-    forget_thread,
-    read_threads,
-    record_thread,
-    stored_cargo_key,
-)
-from ._workdir import Workdir, prepare_workdir
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..kernel import import_on_use
+
+if TYPE_CHECKING:
+    from ._claim import Claim, claim_workspace
+    from ._context import ContextRefused, place_context
+    from ._errors import (
+        BadKey,
+        BranchTaken,
+        ForeignWorkspace,
+        GitFailed,
+        HomeRefused,
+        PathRefused,
+        RepositoryBusy,
+        WorkdirRefused,
+        WorkspaceBusy,
+    )
+    from ._expose import expose_rollout
+    from ._git_state import GitState, git_state
+    from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
+    from ._home_report import HealReport
+    from ._owner import OwnerRecord, encode_owner, parse_owner
+    from ._paths import WorkspaceKey, WorkspacePaths, directory_name, locate_workspace
+    from ._plan import WorkdirPlan, choose_workdir
+    from ._project import default_project, read_origin
+    from ._runs import prune_runs
+    from ._start import Start, inspect_start
+    from ._state_dir import state_directory
+    from ._threads import (
+        ThreadEntry,
+        ThreadLog,
+        forget_thread,
+        read_threads,
+        record_thread,
+        stored_cargo_key,
+    )
+    from ._workdir import Workdir, prepare_workdir
 
 __all__ = [
     "BadKey",
@@ -108,3 +115,77 @@ __all__ = [
     "state_directory",
     "stored_cargo_key",
 ]
+
+__getattr__ = import_on_use(
+    __name__,
+    {
+        "_claim": (
+            "Claim",
+            "claim_workspace",
+        ),
+        "_context": (
+            "ContextRefused",
+            "place_context",
+        ),
+        "_errors": (
+            "BadKey",
+            "BranchTaken",
+            "ForeignWorkspace",
+            "GitFailed",
+            "HomeRefused",
+            "PathRefused",
+            "RepositoryBusy",
+            "WorkdirRefused",
+            "WorkspaceBusy",
+        ),
+        "_expose": ("expose_rollout",),
+        "_git_state": (
+            "GitState",
+            "git_state",
+        ),
+        "_home": (
+            "GitWrite",
+            "git_write_for",
+            "heal_codex_home",
+            "mend_codex_home",
+        ),
+        "_home_report": ("HealReport",),
+        "_owner": (
+            "OwnerRecord",
+            "encode_owner",
+            "parse_owner",
+        ),
+        "_paths": (
+            "WorkspaceKey",
+            "WorkspacePaths",
+            "directory_name",
+            "locate_workspace",
+        ),
+        "_plan": (
+            "WorkdirPlan",
+            "choose_workdir",
+        ),
+        "_project": (
+            "default_project",
+            "read_origin",
+        ),
+        "_runs": ("prune_runs",),
+        "_start": (
+            "Start",
+            "inspect_start",
+        ),
+        "_state_dir": ("state_directory",),
+        "_threads": (
+            "ThreadEntry",
+            "ThreadLog",
+            "forget_thread",
+            "read_threads",
+            "record_thread",
+            "stored_cargo_key",
+        ),
+        "_workdir": (
+            "Workdir",
+            "prepare_workdir",
+        ),
+    },
+)

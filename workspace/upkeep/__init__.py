@@ -10,12 +10,19 @@
     _caches       repositories fetched by URL that nothing uses any more
 """
 
-from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
-from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
-from ._findings import findings
-from ._survey import Survey, survey_workspace, survey_workspaces
-from ._usage import Usage, disk_usage
-from ._verdict import GcPolicy, Verdict, is_pressed, judge, plan_collection
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...kernel import import_on_use
+
+if TYPE_CHECKING:
+    from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
+    from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
+    from ._findings import findings
+    from ._survey import Survey, survey_workspace, survey_workspaces
+    from ._usage import Usage, disk_usage
+    from ._verdict import GcPolicy, Verdict, is_pressed, judge, plan_collection
 
 __all__ = [
     "MONTH",
@@ -38,3 +45,38 @@ __all__ = [
     "survey_workspace",
     "survey_workspaces",
 ]
+
+__getattr__ = import_on_use(
+    __name__,
+    {
+        "_caches": (
+            "MONTH",
+            "CacheVerdict",
+            "plan_cache_collection",
+            "remove_cache",
+        ),
+        "_collect": (
+            "Removal",
+            "RemovalRefused",
+            "empty_trash",
+            "remove_workspace",
+        ),
+        "_findings": ("findings",),
+        "_survey": (
+            "Survey",
+            "survey_workspace",
+            "survey_workspaces",
+        ),
+        "_usage": (
+            "Usage",
+            "disk_usage",
+        ),
+        "_verdict": (
+            "GcPolicy",
+            "Verdict",
+            "is_pressed",
+            "judge",
+            "plan_collection",
+        ),
+    },
+)

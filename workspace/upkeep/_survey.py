@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from .._owner import DamagedRecord, OwnerRecord, parse_owner
+import orjson
+
+from .._owner import DamagedRecord, OwnerRecord, owner_from, parse_object
 from .._paths import CONTROL, WorkspaceKey, WorkspacePaths, paths_at
-from .._provenance import Provenance, parse_provenance
+from .._provenance import Provenance, provenance_from
 from ._held_locks import held_locks, lock_name
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -23,6 +23,7 @@ _FIRST, _LIMIT = 16 * 1024, 1024 * 1024
 class Survey:
     """One workspace as it looks from outside.
 
+    :param place: path of its directory; text, for there may be thousands.
     :param provenance: None when its record is missing or damaged.
     :param busy: somebody holds the lock right now.
     :param owner: the run that holds it, else the last one.
@@ -30,12 +31,17 @@ class Survey:
     :param record: the last run's ``record.json``; empty when there is none.
     """
 
-    root: Path
+    place: str
     provenance: Provenance | None
     busy: bool
     owner: OwnerRecord | None
     used: float
     record: dict[str, Any]
+
+    @property
+    def root(self) -> Path:
+        """Return its directory."""
+        return Path(self.place)
 
     @property
     def paths(self) -> WorkspacePaths:
@@ -71,15 +77,15 @@ def _survey(root: str, held: frozenset[tuple[int, int, int]]) -> Survey | None:
         lock = os.lstat(f"{control}/lock")
     except OSError:
         return None
-    owner = _owner(f"{control}/owner.json")
-    record = _record(f"{control}/runs/{owner.run_id}/record.json") if owner is not None else {}
+    owner = _owner(_object(f"{control}/owner.json"))
+    run = f"{control}/runs/{owner.run_id}" if owner is not None else ""
     return Survey(
-        root=Path(root),
-        provenance=_provenance(f"{control}/workspace.json"),
+        place=root,
+        provenance=_provenance(_object(f"{control}/workspace.json")),
         busy=lock_name(lock) in held,
         owner=owner,
         used=_used(control, lock.st_mtime),
-        record=record,
+        record=cast("dict[str, Any]", _object(f"{run}/record.json") if run else {}),
     )
 
 
@@ -101,37 +107,47 @@ def _directories(path: str) -> list[str]:
         return []
 
 
-def _used(control: str, created: float) -> float:
-    times = [created]
+def _used(control: str, used: float) -> float:
     for name in ("owner.json", "threads.json"):
-        with contextlib.suppress(OSError):
-            times.append(os.lstat(f"{control}/{name}").st_mtime)
-    return max(times)
+        try:
+            used = max(used, os.lstat(f"{control}/{name}").st_mtime)
+        except OSError:
+            continue
+    return used
 
 
-def _owner(path: str) -> OwnerRecord | None:
+def _owner(values: Mapping[str, object]) -> OwnerRecord | None:
     try:
-        return parse_owner(_read(path))
-    except (DamagedRecord, OSError):
+        return owner_from(values)
+    except DamagedRecord:
         return None
 
 
-def _provenance(path: str) -> Provenance | None:
+def _provenance(values: Mapping[str, object]) -> Provenance | None:
     try:
-        return parse_provenance(_read(path))
-    except (DamagedRecord, OSError):
+        return provenance_from(values)
+    except DamagedRecord:
         return None
 
 
-def _record(path: str) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        value = json.loads(_read(path))
-        if isinstance(value, dict):
-            return cast("dict[str, Any]", value)
-    return {}
+def _object(path: str) -> Mapping[str, object]:
+    """Return what a small file says, nothing where it says no JSON object."""
+    try:
+        return _parse(_read(path))
+    except (OSError, DamagedRecord):
+        return {}
+
+
+def _parse(data: bytes) -> Mapping[str, object]:
+    try:
+        value: object = orjson.loads(data)
+    except ValueError:
+        return parse_object(data)  # json knows a little more: NaN, lone surrogates
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _read(path: str) -> bytes:
+    # A pipe planted here answers at once with nothing, a directory with an error.
     fd = os.open(path, _FLAGS)
     try:
         data = os.read(fd, _FIRST)
