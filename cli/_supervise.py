@@ -6,6 +6,7 @@ nothing of each other, so a short-lived child reads the settings meanwhile.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import sys
@@ -16,6 +17,7 @@ from ..kernel import Channel, CodexlabError
 
 def supervise(channel: Channel) -> None:
     """Be the supervisor of one run; tell the guardian what to exit with."""
+    gc.disable()
     reader, fd = _start_reading()
     status = _launch(fd, channel, reader)
     if status is not None:
@@ -81,6 +83,9 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
     _, wait_status = os.waitpid(reader, 0)
     if not data:
         return os.waitstatus_to_exitcode(wait_status) & 0xFF
+    # What was loaded stays; it is not looked at again, nor copied from the guardian for it.
+    gc.freeze()
+    gc.enable()
     anyio.run(launch, pickle.loads(data), channel, say, backend="trio")
     return None
 

@@ -7,7 +7,8 @@ import marshal
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from ._cgroup import join_leaf
 from ._libc import set_parent_death_signal
@@ -21,7 +22,7 @@ class SpawnSpec:
     :param argv: its arguments, the name it is called by first.
     :param environment: its whole environment.
     :param cwd: the directory to start in.
-    :param leaf: the cgroup to join before exec, or None.
+    :param leaf: the cgroup to be in before exec, or None.
     :param nice: how much lower its priority is than ours (nice(2)).
     """
 
@@ -58,9 +59,10 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
     """
     report_read, report_write = os.pipe()
     parent = os.getpid()
-    pid = os.fork()
+    pid, is_member = _fork(spec.leaf)
     if pid == 0:
-        _become(spec, stdio, restore, parent, report_write)
+        leaf = None if is_member else spec.leaf
+        _become(replace(spec, leaf=leaf), stdio, restore, parent, report_write)
     os.close(report_write)
     with os.fdopen(report_read, "rb") as report:
         failure = report.read()
@@ -69,6 +71,16 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
         step, errno = marshal.loads(failure)
         raise SpawnError(step, errno)
     return pid
+
+
+def _fork(leaf: str | None) -> tuple[int, bool]:
+    """Fork; tell also whether the child was born in its leaf, or has to join it."""
+    if leaf is not None:
+        from ._fork_into import fork_into
+
+        with suppress(OSError):
+            return fork_into(leaf), True
+    return os.fork(), False
 
 
 def _become(

@@ -29,6 +29,7 @@ def news(channel, event):
 def supervise(channel):
 {body}
 
+{before}
 sys.exit(run_guarded(supervise))
 """
 
@@ -39,9 +40,14 @@ def start_guarded(
     *,
     start_new_session: bool = False,
     stdin: int = subprocess.DEVNULL,
+    before: str = "",
 ) -> subprocess.Popen[str]:
-    """Start a guardian whose supervisor runs ``body``, with ``channel``, ``sh`` and ``news``."""
-    script = _FRAME.format(body=textwrap.indent(textwrap.dedent(body), "    "))
+    """Start a guardian whose supervisor runs ``body``, with ``channel``, ``sh`` and ``news``.
+
+    :param before: lines that the guardian itself runs first.
+    """
+    body = textwrap.indent(textwrap.dedent(body), "    ")
+    script = _FRAME.format(body=body, before=textwrap.dedent(before))
     return subprocess.Popen(
         [sys.executable, "-c", script],
         env=dict(environ),
@@ -53,8 +59,10 @@ def start_guarded(
     )
 
 
-def run_guarded_script(body: str, environ: Mapping[str, str]) -> tuple[int, str, str]:
+def run_guarded_script(
+    body: str, environ: Mapping[str, str], *, before: str = ""
+) -> tuple[int, str, str]:
     """Run it to its end; return status, stdout and stderr."""
-    with start_guarded(body, environ) as process:
+    with start_guarded(body, environ, before=before) as process:
         out, err = process.communicate(timeout=30)
     return process.returncode, out, err
