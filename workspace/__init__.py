@@ -18,7 +18,7 @@ A launch calls, in this order and from one thread::
     _project        a project's default name
     _claim          the lock, owner.json (_held), and directories of others
     _plan           which directory the agent will work in
-    _workdir        make it, or take it up again
+    _workdir        make it, or take it up again; _branch which branch that is on
     _home           heal a codex-home (_links, _stores, _config, _config_merge, _home_config, _state_seed)
     _expose         one thread of the shared store in a home with its own
     _cache          repositories given by URL; _context the files given to a task

@@ -20,13 +20,12 @@ def remember_branch(repo: Path, branch: str, workspace: Path, state_dir: Path) -
         replace_file(_name(repo, branch), os.fsencode(workspace), dir_fd=fd, durable=False)
 
 
-def is_remembered(repo: Path, branch: str, workspace: Path, state_dir: Path) -> bool:
-    """Tell whether the branch was left behind by a workspace of that path."""
+def remembered_for(repo: Path, branch: str, state_dir: Path) -> str | None:
+    """Return the workspace that left the branch behind, or None when none did."""
     try:
-        found = (state_dir / "repositories" / _name(repo, branch)).read_bytes()
+        return os.fsdecode((state_dir / "repositories" / _name(repo, branch)).read_bytes())
     except OSError:
-        return False
-    return found == os.fsencode(workspace)
+        return None
 
 
 def _name(repo: Path, branch: str) -> str:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ._branch import expect_branch
 from ._cache import cache_path, public_url
 from ._dirs import directory, read_small
 from ._errors import GitFailed, WorkdirRefused
@@ -15,7 +16,7 @@ from ._paths import CONTROL, WorkspacePaths, branch_name
 from ._project import is_url
 from ._provenance import Provenance, WorkdirKind, parse_provenance
 from ._start import Start, inspect_start
-from ._state_dir import cache_directory
+from ._state_dir import cache_directory, state_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class WorkdirPlan:
     :param path: the workdir.
     :param repo: common git directory of the repository, where there is one.
     :param base: commit id a new branch starts from.
-    :param branch: ``codexlab/<issue>/<agent>`` for our own worktree.
+    :param branch: ``codexlab/<issue>/<agent>`` for our own worktree, as far as can be told
+        now: whoever makes that branch first has it, see `expect_branch`.
     :param created: the directory does not exist yet and will be made.
     :param notes: what the user should know, one line each.
     :param url: where ``repo``, then a cache of ours, is fetched from first. May hold
@@ -136,9 +138,10 @@ def _own_worktree(
         return _own_again(common, paths, stored, _base_note(common, stored, base))
     oid = _resolve_base(source, base)
     notes = () if base or chosen else _left_behind(source)
-    return WorkdirPlan(
-        "worktree", paths.workdir, common, oid, branch_name(paths), created=True, notes=notes
-    )
+    branch, other = expect_branch(common, paths, state_directory())
+    if other is not None:
+        notes += (f"branch {branch_name(paths)} belongs to {other}; this one gets {branch}",)
+    return WorkdirPlan("worktree", paths.workdir, common, oid, branch, created=True, notes=notes)
 
 
 def _own_again(

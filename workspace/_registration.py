@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ._dirs import directory
 from ._errors import operator_errors
 from ._tree import remove_tree
+
+_REASON = "codexlab workspace "
 
 
 def drop_registration(repo: Path, workdir: Path) -> set[str]:
@@ -36,6 +39,20 @@ def drop_registration(repo: Path, workdir: Path) -> set[str]:
     return branches
 
 
+def our_registrations(repo: Path) -> Iterator[tuple[str, str]]:
+    """Yield (workspace, branch it is on) for every worktree that some workspace made."""
+    try:
+        names = os.listdir(repo / "worktrees")
+    except OSError:
+        return
+    for name in names:
+        place = repo / "worktrees" / name
+        reason = _text(place / "locked")
+        if reason.startswith(_REASON):
+            head = _text(place / "HEAD").removeprefix("ref: refs/heads/")
+            yield reason.removeprefix(_REASON), head
+
+
 def drop_ref_lock(repo: Path, branch: str) -> None:
     """Remove what a git of ours leaves that is killed at work on our own branch."""
     with contextlib.suppress(FileNotFoundError):
@@ -44,7 +61,7 @@ def drop_ref_lock(repo: Path, branch: str) -> None:
 
 def lock_reason(workdir: Path) -> str:
     """Return the reason our worktrees are locked with, which names them from the start."""
-    return f"codexlab workspace {os.path.realpath(workdir.parent)}"
+    return f"{_REASON}{os.path.realpath(workdir.parent)}"
 
 
 def _pointer(place: Path) -> str:

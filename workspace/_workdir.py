@@ -15,18 +15,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..kernel import OperatorError
+from ._branch import check_branch, pick_branch
 from ._cache import make_cache, refresh_cache, resolve_remote
 from ._claim import Claim
 from ._dirs import directory, kind_of, lstat_at
-from ._errors import BranchTaken, GitFailed, PathRefused, WorkdirRefused, operator_errors
+from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
-from ._kept_branches import is_remembered
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan, is_worktree_of
 from ._provenance import Provenance, WorkdirKind
 from ._registration import drop_ref_lock, drop_registration, lock_reason
 from ._repository import repository_lock
-from ._start import inspect_start, resolve_ref
+from ._start import inspect_start
 from ._tree import remove_tree
 
 _CHECKOUT_TIMEOUT = 3600.0
@@ -149,9 +149,8 @@ def _make_plain(claim: Claim, stored: Provenance) -> None:
 
 
 def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
-    repo, branch = plan.repo, plan.branch
+    repo = plan.repo
     assert repo is not None
-    assert branch is not None
     if plan.url is not None:
         make_cache(repo)
     with (
@@ -161,9 +160,8 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         _undo(root_fd, claim, stored)
         base = plan.base if plan.url is None else _fetched(repo, plan.url, plan.base_name, claim)
         known = drop_registration(repo, plan.path)
-        if is_remembered(repo, branch, claim.paths.root, claim.state_dir):
-            known.add(branch)
-        tip = _check_branch(repo, branch, stored, known)
+        branch = pick_branch(repo, claim.paths, stored, known, claim.state_dir)
+        tip = check_branch(repo, branch, stored, known)
         preparing = replace(
             stored,
             state="preparing",
@@ -199,28 +197,6 @@ def _add_worktree(repo: Path, path: Path, arguments: tuple[str, ...], fds: tuple
         command += ["--no-track", *arguments[:2]]
     command += ["--", str(path), arguments[-1]]
     run_git(repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds)
-
-
-def _check_branch(repo: Path, branch: str, stored: Provenance, known: set[str]) -> str | None:
-    """Return where our branch is, None when it is to be made; refuse what is in the way.
-
-    :param known: branches that are ours although no record here says so: the whole
-        workspace was deleted by hand, or removed while its branch had to stay.
-    """
-    parts = branch.split("/")
-    for count in range(1, len(parts)):
-        parent = "/".join(parts[:count])
-        if resolve_ref(repo, f"refs/heads/{parent}") is not None:
-            raise BranchTaken(repo, branch, f"a branch named {parent} exists")
-    found = resolve_ref(repo, f"refs/heads/{branch}")
-    ours = stored.branch == branch and stored.repo == str(repo)
-    if (ours and stored.state == "preparing") or branch in known:
-        drop_ref_lock(repo, branch)
-    if found is None:
-        return None
-    if branch in known or (ours and (stored.state == "ready" or found == stored.tip)):
-        return found
-    raise BranchTaken(repo, branch, f"exists (at {found[:12]})")
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
