@@ -91,6 +91,7 @@ if TYPE_CHECKING:
         ThreadLocks,
     )
     from ._titles import first_prompt, thread_names
+    from ._two_places import tidy_twins
     from ._verify import (
         Finding,
         Problem,
@@ -195,6 +196,7 @@ __all__ = [
     "settle_pair",
     "sweep",
     "thread_names",
+    "tidy_twins",
     "try_compression",
     "verify_kept",
     "verify_places",
@@ -336,6 +338,7 @@ _MODULES = {
         "first_prompt",
         "thread_names",
     ),
+    "_two_places": ("tidy_twins",),
     "_verify": (
         "Finding",
         "Problem",

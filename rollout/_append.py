@@ -39,6 +39,8 @@ def append(
     :raises ThreadBusyError: somebody else writes the thread.
     :raises NoSuchRolloutError: neither form exists.
     :raises DisagreementError: both exist and disagree.
+    :raises OSError: the disk is full, or the like; a part of the lines may be there,
+        for what was written is never cut away. The next append ends a torn one.
 
     Not promised: that no line of a program without locks comes between.
     """

@@ -27,6 +27,7 @@ from ._result import Outcome, Result
 from ._settle import SettleOptions, settle
 from ._snapshot import NoSuchRolloutError, open_snapshot
 from ._sweeper import LOCK_FILES
+from ._two_places import LEFTOVER, say_twin, tidy_twins, twins
 
 
 class Problem(StrEnum):
@@ -44,7 +45,7 @@ class Problem(StrEnum):
     KEPT = "kept file"
     DUE = "kept file for the next sweep"
     UNLISTED = "kept file without an entry"
-    SET_ASIDE = "damaged frame, set aside"
+    SET_ASIDE = "frame set aside"
     TEMPORARY = "temporary file"
     UNREADABLE = "cannot be read"
 
@@ -114,14 +115,16 @@ def _listed(places: Places) -> Iterator[str]:
 
 
 def repair(places: Places, calls: Calls | None = None) -> Iterator[Result]:
-    """Finish what a crash left, and move damaged frames out of the way of plain forms.
+    """Finish what a crash left; move damaged and left-over frames out of the way.
 
-    :returns: what became of everything that was found unfinished. A damaged frame goes
-        to the directory of kept files, never away; where it is the only form it stays.
+    :returns: what became of everything that was found unfinished. A damaged frame, or
+        one that the other root holds all of, goes to the directory of kept files, never
+        away; where it is the only form it stays.
     """
     calls = calls or Calls()
     for result in recover(places, SettleOptions(), calls):
         yield _move_damaged(places, result.subject, calls) or result
+    yield from tidy_twins(places, calls)
 
 
 def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | None:
@@ -212,11 +215,9 @@ class _Ordinals:
 
 def verify_places(subjects: Iterable[Subject]) -> Iterator[Finding]:
     """Find rollouts that lie in both roots: what an interrupted or partial move left."""
-    seen: dict[str, Subject] = {}
-    for subject in subjects:
-        first = seen.setdefault(os.path.basename(subject.plain), subject)
-        if first is not subject:
-            yield Finding(subject.plain, Problem.TWO_PLACES, f"also {first.plain}")
+    calls = Calls()
+    for first, subject in twins(subjects):
+        yield Finding(subject.plain, Problem.TWO_PLACES, say_twin(subject, first, calls))
 
 
 def verify_temporaries(directories: Iterable[str]) -> Iterator[Finding]:
@@ -238,6 +239,6 @@ def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:
 
 
 def _stray(name: str) -> Problem:
-    if name.startswith(_DAMAGED):
+    if name.startswith((_DAMAGED, LEFTOVER)):
         return Problem.SET_ASIDE
     return Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED

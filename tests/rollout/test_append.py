@@ -70,6 +70,23 @@ def test_a_torn_last_line_is_ended_and_stays(places: Places, subject: Subject) -
     assert Path(subject.plain).read_bytes() == DATA + b'{"torn\n{}\n'
 
 
+def test_after_a_full_disk_the_repeated_lines_stand_once_behind_the_torn_one(
+    places: Places, subject: Subject
+) -> None:
+    """Nothing is cut away again: a writer without locks may have appended meanwhile."""
+
+    class FullDisk(Calls):
+        def append(self, fd: int, data: bytes) -> None:
+            os.write(fd, data[:5])
+            raise OSError(28, "No space left on device")
+
+    make_plain(subject)
+    with pytest.raises(OSError, match="No space"):
+        append(places, subject, [b'{"n":1}'], FullDisk())
+    append(places, subject, [b'{"n":1}'])
+    assert Path(subject.plain).read_bytes() == DATA + b'{"n":\n{"n":1}\n'
+
+
 @pytest.mark.parametrize("record", [b"", b"a\nb", b"a\n"])
 def test_what_is_not_one_line_is_refused_before_anything_is_done(
     places: Places, subject: Subject, record: bytes

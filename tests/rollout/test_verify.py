@@ -11,9 +11,11 @@ from support import rollout_files as files
 
 from codexlab.rollout import (
     Finding,
+    Outcome,
     Places,
     Problem,
     find_places,
+    tidy_twins,
     verify_kept,
     verify_places,
     verify_rollout,
@@ -108,3 +110,60 @@ def test_a_rollout_in_both_roots_a_stray_and_a_temporary_file_are_found(places: 
     assert (unlisted.problem, unlisted.path) == (Problem.UNLISTED, str(stray))
     assert stray.exists()
     assert temporary.exists()
+
+
+def make_twins(home: Path, active: bytes, archived: bytes, *forms: bool) -> list[Path]:
+    """Put one rollout into both roots; ``forms`` says which of them is compressed."""
+    paths = [files.rollout_path(home, THREAD, archived=place) for place in (False, True)]
+    datas = (active, archived)
+    return [
+        files.write(path, data, compressed=compressed)
+        for path, data, compressed in zip(paths, datas, forms, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("more", [b"", b"{}\n"])
+def test_a_frame_whose_plain_form_was_archived_without_it_is_moved_aside(
+    places: Places, more: bytes
+) -> None:
+    frame, plain = make_twins(Path(places.home), GOOD, GOOD + more, True, False)
+    before = frame.read_bytes()
+    assert [result.outcome for result in tidy_twins(places)] == [Outcome.WAITING]
+    (result,) = tidy_twins(places, rest=0.0)
+    assert result.outcome is Outcome.SETTLED
+    assert plain.read_bytes() == GOOD + more
+    assert not frame.exists()
+    (aside,) = Path(places.kept).glob("leftover-*")
+    assert aside.read_bytes() == before
+    (found,) = verify_kept(places)
+    assert (found.problem, found.is_harmless) == (Problem.SET_ASIDE, True)
+    assert list(tidy_twins(places, rest=0.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("active", "archived", "forms"),
+    [
+        (GOOD, GOOD, (False, False)),
+        (GOOD, GOOD + b"{}\n", (False, False)),
+        (GOOD, GOOD, (True, True)),
+        (GOOD + b"{}\n", GOOD, (True, False)),
+        (GOOD + b'{"a":1}\n', GOOD + b'{"b":1}\n', (True, True)),
+    ],
+)
+def test_of_any_other_twins_every_byte_stays_and_is_reported(
+    places: Places, active: bytes, archived: bytes, forms: tuple[bool, bool]
+) -> None:
+    paths = make_twins(Path(places.home), active, archived, *forms)
+    before = [path.read_bytes() for path in paths]
+    (result,) = tidy_twins(places, rest=0.0)
+    assert result.outcome is Outcome.REPORTED
+    assert "both stay" in result.reason
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_a_writer_of_the_thread_keeps_its_left_over_frame_in_place(places: Places) -> None:
+    frame, _ = make_twins(Path(places.home), GOOD, GOOD, True, False)
+    with places.locks.lease(THREAD):
+        (result,) = tidy_twins(places, rest=0.0)
+    assert result.outcome is Outcome.WAITING
+    assert frame.exists()

@@ -9,7 +9,7 @@ import shlex
 import signal
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -70,14 +70,20 @@ def sweep_of(run: Running) -> Process:
 
 
 def wait_until_locked_out(process: Process) -> None:
-    """Wait until the sweep is at work: its log of the store's locks is open."""
+    """Wait until the sweep waits for the lock that the test holds."""
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        opened = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{process.pid}/fd")}
-        if any(name.endswith(".coordination.lock") for name in opened):
-            return
+    while not any(name.endswith(".coordination.lock") for name in opened_by(process)):
+        if time.monotonic() > deadline:
+            raise TimeoutError
         time.sleep(0.01)
-    raise TimeoutError
+
+
+def opened_by(process: Process) -> list[str]:
+    names: list[str] = []
+    for entry in os.scandir(f"/proc/{process.pid}/fd"):
+        with suppress(FileNotFoundError):
+            names.append(os.readlink(entry.path))
+    return names
 
 
 def assert_nothing_lost(home: Path, paths: list[Path]) -> None:
