@@ -98,7 +98,7 @@ def _initialise(cache: Path, url: str) -> None:
 
 
 def _fetch(cache: Path, url: str) -> None:
-    secret = _credentials(url)
+    secret = credentials(url)
     run_git(
         cache,
         *("fetch", "--quiet", "--prune", "--no-auto-gc", "--no-write-fetch-head"),
@@ -110,7 +110,7 @@ def _fetch(cache: Path, url: str) -> None:
     ask_git(cache, "remote", "set-head", "origin", "--auto", extra=secret)
 
 
-def _credentials(url: str) -> Mapping[str, str]:
+def credentials(url: str) -> Mapping[str, str]:
     """Return what gives git the URL's user and password as configuration of one call.
 
     As a header and not as a URL: git hands a URL on in its helper's arguments, which

@@ -34,6 +34,8 @@ _OPTIONS = (
 _SETTINGS = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 _NOTHING: Mapping[str, str] = {}
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+# git's own word on a filter that went away depends on when it noticed.
+_COMPLAINT = re.compile(r"(?!(?:fatal|error|warning|hint|remote): ).*(?:not found|[Ee]rror)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -57,11 +59,15 @@ def git_environment(parent: Mapping[str, str]) -> dict[str, str]:
 
 
 def one_line(text: str) -> str:
-    """Return the line of git's stderr that says why, without credentials."""
+    """Return the line of git's stderr that says why, without credentials.
+
+    What another program such as LFS or a shell complained of comes before git's own word.
+    """
     lines = [_CONTROL.sub(" ", line).strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
     reasons = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    chosen = (reasons or lines or ["no reason given"])[0]
+    causes = [line for line in lines if _COMPLAINT.match(line)]
+    chosen = (causes or reasons or lines or ["no reason given"])[0]
     return without_credentials(chosen)[:500]
 
 

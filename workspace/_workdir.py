@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..kernel import OperatorError
 from ._branch import check_branch, pick_branch
-from ._cache import make_cache, refresh_cache, resolve_remote
+from ._cache import credentials, make_cache, refresh_cache, resolve_remote
 from ._claim import Claim
 from ._dirs import directory, kind_of, lstat_at
 from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
@@ -173,7 +174,9 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         claim.write_provenance(preparing)
         arguments = (branch,) if tip else ("-b", branch, str(base))
         try:
-            _add_worktree(repo, plan.path, arguments, (claim.lock_fd, lock_fd))
+            # A filter such as LFS fetches from the same server as git did.
+            secret = credentials(plan.url) if plan.url is not None else {}
+            _add_worktree(repo, plan.path, arguments, (claim.lock_fd, lock_fd), secret)
         except GitFailed:
             _undo(root_fd, claim, preparing)
             _take_back(claim, repo, preparing, stored, made=tip is None)
@@ -188,7 +191,13 @@ def _fetched(cache: Path, url: str, base: str | None, claim: Claim) -> str:
     return resolve_remote(cache, url, base)
 
 
-def _add_worktree(repo: Path, path: Path, arguments: tuple[str, ...], fds: tuple[int, ...]) -> None:
+def _add_worktree(
+    repo: Path,
+    path: Path,
+    arguments: tuple[str, ...],
+    fds: tuple[int, ...],
+    secret: Mapping[str, str],
+) -> None:
     # Locked with our name from its first moment: no prune takes it while the
     # workspaces root is not mounted, and a half-made entry can be told as ours.
     command = ["worktree", "add", "--quiet", "--lock", "--reason", lock_reason(path)]
@@ -196,7 +205,7 @@ def _add_worktree(repo: Path, path: Path, arguments: tuple[str, ...], fds: tuple
         # Tracking would make a later plain `git push` write to the base branch.
         command += ["--no-track", *arguments[:2]]
     command += ["--", str(path), arguments[-1]]
-    run_git(repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds)
+    run_git(repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds, extra=secret)
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
