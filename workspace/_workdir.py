@@ -175,7 +175,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         arguments = (branch,) if tip else ("-b", branch, str(base))
         try:
             # A filter such as LFS fetches from the same server as git did.
-            secret = credentials(plan.url) if plan.url is not None else {}
+            secret = credentials(plan.url or "")
             _add_worktree(repo, plan.path, arguments, (claim.lock_fd, lock_fd), secret)
         except GitFailed:
             _undo(root_fd, claim, preparing)
