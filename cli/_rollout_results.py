@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ from ._terminal import one_line, size_text
 
 _GOOD = frozenset({Outcome.COMPRESSED, Outcome.RESTORED, Outcome.SETTLED, Outcome.SALVAGED})
 _LATER = frozenset({Outcome.BUSY, Outcome.CHANGED})
+_IN_SUMMARY = {Outcome.WOULD: "would change"}
 
 
 def show_results(results: Iterable[Result], *, as_json: bool, quiet: bool = False) -> int:
@@ -59,6 +60,9 @@ def write_json(value: dict[str, Any]) -> None:
 
 
 def _line(result: Result) -> str:
+    if result.outcome is Outcome.WOULD:
+        size = f"  {size_text(result.before)}" if result.before else ""
+        return f"{result.reason:<14}  {result.subject.thread}{size}"
     sizes = ""
     if result.outcome is Outcome.COMPRESSED:
         sizes = f"  {size_text(result.before)} -> {size_text(result.after)}"
@@ -71,25 +75,8 @@ def _show_summary(counts: Counter[Outcome], before: int, after: int, *, as_json:
         outcomes = {str(outcome): count for outcome, count in counts.items()}
         write_json({"summary": {**outcomes, "bytes_before": before, "bytes_after": after}})
         return
-    parts = [f"{count} {outcome}" for outcome, count in sorted(counts.items())]
+    parts = [
+        f"{count} {_IN_SUMMARY.get(outcome, outcome)}" for outcome, count in sorted(counts.items())
+    ]
     sizes = f"; {size_text(before)} -> {size_text(after)}" if counts[Outcome.COMPRESSED] else ""
     click.echo(", ".join(parts) + sizes if parts else "nothing to do", err=True)
-
-
-def with_progress(results: Iterable[Result]) -> Iterator[Result]:
-    """Show on a terminal's stderr how far a sweep is."""
-    if not sys.stderr.isatty():
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("looking for cold rollouts")
-        saved = 0
-        for done, result in enumerate(results, 1):
-            saved += result.before - result.after if result.outcome is Outcome.COMPRESSED else 0
-            text = f"{done} looked at, {size_text(saved)} less"
-            progress.update(task, description=text)
-            yield result

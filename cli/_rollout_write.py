@@ -36,7 +36,8 @@ from ..rollout import (
 )
 from ._literals import parse_duration, parse_size
 from ._rollout_options import home_option, json_option
-from ._rollout_results import show_results, with_progress, write_json
+from ._rollout_results import show_results, write_json
+from ._sweep_progress import choose_progress
 from ._terminal import one_line
 
 # ioprio_set(2) has no wrapper; its number is the architecture's.
@@ -203,6 +204,7 @@ def sweep_command(
     Ends at a file boundary on SIGTERM or Ctrl-C. One sweep per store; codex's own
     maintenance is waited out by the next one.
     """
+    progress = choose_progress(as_json=as_json)
     options = SweepOptions(
         cold_age=cold_age,
         max_bytes=max_bytes,
@@ -214,11 +216,11 @@ def sweep_command(
         grace=grace,
         wait=not no_wait,
         should_stop=_stop_on_signals(),
+        on_begin=progress.begin,
     )
     _lower_priority()
-    results = sweep(find_places(home), options)
-    shown = results if as_json else with_progress(results)
-    status = show_results(shown, as_json=as_json, quiet=not dry_run)
+    results = progress.watch(sweep(find_places(home), options))
+    status = show_results(results, as_json=as_json, quiet=not dry_run)
     # A busy file is what a sweep is prepared for.
     sys.exit(125 if status == 125 else 0)
 

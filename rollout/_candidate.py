@@ -22,7 +22,7 @@ _HEAD_BYTES = 1 << 18
 _HEAD_RECORDS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompressOptions:
     """How to compress.
 

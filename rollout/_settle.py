@@ -33,7 +33,7 @@ UNLEASED_GRACE = 600.0
 DELETED_EXPIRY = 7 * 86400.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettleOptions:
     """When kept files are due.
 

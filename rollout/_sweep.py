@@ -30,7 +30,7 @@ LOW_SPACE = 2 << 30
 _PAUSE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOptions:
     """How far a sweep goes.
 
@@ -45,6 +45,8 @@ class SweepOptions:
     :param wait: stay until what this sweep replaced is settled.
     :param low_space: with fewer free bytes than this, kept files are settled at once.
     :param should_stop: asked between chunks of files and while waiting.
+    :param on_begin: told once, before the first is compressed, how many files are cold
+        and within the budgets, and how many bytes they are.
     """
 
     cold_age: float = COLD_AGE
@@ -58,6 +60,7 @@ class SweepOptions:
     wait: bool = True
     low_space: int = LOW_SPACE
     should_stop: Callable[[], bool] = lambda: False
+    on_begin: Callable[[int, int], None] = lambda _files, _bytes: None
 
 
 def sweep(
@@ -91,7 +94,7 @@ def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Resu
         return late or options.should_stop()
 
     scan = scan_store(places.home)
-    settle_options = SettleOptions(options.grace, options.dry_run)
+    settle_options = SettleOptions(grace=options.grace, dry_run=options.dry_run)
     yield from recover(places, settle_options, calls, scan)
     compress_options = CompressOptions(
         strict=options.strict,
@@ -101,7 +104,9 @@ def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Resu
         min_quiet=min(QUIET, options.cold_age),
         should_stop=should_stop,
     )
-    subjects = _candidates(places, scan.rollouts, options)
+    found = list(_candidates(places, scan.rollouts, options))
+    options.on_begin(len(found), sum(size for _, size in found))
+    subjects = (subject for subject, _ in found)
     for result in compress(places, subjects, compress_options, calls):
         yield result
         if result.outcome is Outcome.COMPRESSED and _is_space_low(places, options):
@@ -110,8 +115,8 @@ def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Resu
 
 def _candidates(
     places: Places, rollouts: list[LogicalRollout], options: SweepOptions
-) -> Iterator[Subject]:
-    """Yield cold plain files within the budgets of bytes and files."""
+) -> Iterator[tuple[Subject, int]]:
+    """Yield cold plain files within the budgets of bytes and files, and their sizes."""
     files, size = 0, 0
     oldest = time.time() - options.cold_age
     for found in sorted(rollouts, key=lambda each: (not each.archived, each.name.order)):
@@ -123,7 +128,7 @@ def _candidates(
             return
         if options.max_bytes is not None and size > options.max_bytes:
             return
-        yield places.subject(found.path)
+        yield places.subject(found.path), stat.st_size
 
 
 def _lstat(path: str) -> os.stat_result | None:
@@ -144,7 +149,7 @@ def _settle_rest(places: Places, options: SweepOptions, calls: Calls) -> Iterato
         if options.should_stop():
             return
         time.sleep(min(left, _PAUSE))
-    for result in settle(places, SettleOptions(options.grace), calls):
+    for result in settle(places, SettleOptions(grace=options.grace), calls):
         if result.outcome is not Outcome.WAITING or options.wait:
             yield result
 

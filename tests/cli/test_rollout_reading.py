@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
+from support.terminal import on_terminal
 
 from codexlab.workspace import WorkspaceKey, locate_workspace
 
@@ -151,30 +151,12 @@ def test_escape_sequences_in_content_reach_no_terminal(
     (home / "session_index.jsonl").write_bytes(lines(index))
     piped = run(*arguments)
     environ = clean_environ | {"CODEX_HOME": str(home), "TERM": "xterm-256color", "PAGER": "cat"}
-    on_terminal = _on_terminal([_PROGRAM, "rollout", *arguments], environ)
-    assert "abc" in on_terminal
-    for output in (piped.stdout, on_terminal):
+    shown = on_terminal([_PROGRAM, "rollout", *arguments], environ)
+    assert "abc" in shown
+    for output in (piped.stdout, shown):
         for forbidden in ("\x1b]", "\x1b[2J", "\x9b", "\x07", "\u202e"):
             assert forbidden not in output
     assert "\x1b" not in piped.stdout
-
-
-def _on_terminal(command: list[str], environ: dict[str, str]) -> str:
-    """Run with a pseudo-terminal as stdout; return what reached it."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        command, env=environ, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.STDOUT
-    ):
-        os.close(theirs)
-        output = b""
-        while True:
-            try:
-                data = os.read(ours, 65536)
-            except OSError:  # EIO: nobody has the terminal any more
-                break
-            output += data
-    os.close(ours)
-    return output.decode()
 
 
 def test_search_prints_context_and_thread_in_order(home: Path, run: Run) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support import rollout_files as files
 from support.rollout_writers import logical
+from support.terminal import on_terminal
 
 from codexlab.rollout import find_places
 
@@ -76,7 +77,8 @@ def test_a_dry_run_changes_nothing_and_says_so_as_json(
 ) -> None:
     before = sorted(home.rglob("*"))
     done = command("sweep", "--cold-age", "0s", "--dry-run", "--json")
-    result, summary = records(done.stdout)
+    begin, result, summary = records(done.stdout)
+    assert begin == {"begin": {"files": 1, "bytes": len(DATA)}}
     assert (result["thread"], result["outcome"]) == (THREAD, "would")
     assert summary["summary"]["would"] == 1
     assert sorted(home.rglob("*")) == before
@@ -85,6 +87,7 @@ def test_a_dry_run_changes_nothing_and_says_so_as_json(
 def test_a_sweep_frees_what_it_compressed(command: Command, plain: Path, home: Path) -> None:
     done = command("sweep", "--cold-age", "0s", "--grace", "0s", "--json")
     assert [result.get("outcome") for result in records(done.stdout)] == [
+        None,
         "compressed",
         "settled",
         None,
@@ -146,11 +149,29 @@ def test_a_sweep_that_is_told_to_end_ends_and_the_next_one_finishes(
         text=True,
     ) as child:
         assert child.stdout is not None
+        assert json.loads(child.stdout.readline())["begin"]["files"] == 1
         assert json.loads(child.stdout.readline())["outcome"] == "compressed"
         child.send_signal(signal.SIGTERM)
         child.communicate()
         assert child.returncode == 0
     assert "settled" in command("sweep", "--grace", "0s").stderr
+
+
+def test_a_dry_run_reads_as_a_plan(command: Command, plain: Path) -> None:
+    done = command("sweep", "--cold-age", "0s", "--dry-run")
+    assert done.stdout == f"would compress  {THREAD}  4.9 KiB\n"
+    assert done.stderr == "1 would change\n"
+    assert plain.exists()
+
+
+def test_a_sweep_shows_a_bar_with_its_total_on_a_terminal(
+    clean_environ: dict[str, str], plain: Path
+) -> None:
+    words = ["rollout", "sweep", "--cold-age", "0s", "--grace", "0s"]
+    shown = on_terminal([_PROGRAM, *words], clean_environ | {"TERM": "xterm-256color"})
+    assert "1/1" in shown
+    assert "1 compressed, 1 settled" in shown
+    assert not plain.exists()
 
 
 @pytest.mark.parametrize(

@@ -248,3 +248,19 @@ def test_lines_written_to_a_kept_file_come_back_whatever_the_form(
         late.write(b'{"late":1}\n')
     assert outcomes(list(settle(places, SettleOptions(grace=0)))) == ["put back"]
     assert logical(places.subject(str(path))) == data_of(0) + b'{"late":1}\n'
+
+
+def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: Places) -> None:
+    make_many(home, 1)
+    run(places, grace=3600.0, wait=False)
+    before = left_over(places)
+    assert outcomes(run(places, dry_run=True)) == ["would"]
+    assert left_over(places) == before
+
+
+def test_a_sweep_leaves_a_pair_alone_that_is_not_at_rest(home: Path, places: Places) -> None:
+    path = make_many(home, 1)[0]
+    frame = files.write(path, data_of(0), compressed=True)
+    assert outcomes(run(places)) == ["waiting"]
+    assert path.exists()
+    assert frame.exists()
