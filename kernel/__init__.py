@@ -1,7 +1,7 @@
 """The few kernel facts everything rests on; standard library only.
 
-``_identity`` and ``_processes`` name and find processes; ``_cgroup`` and
-``_containment`` hold a run together and end it; ``_spawn`` and ``_guardian``
+``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
+and ``_containment`` hold a run together and end it; ``_spawn`` and ``_guardian``
 are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
 ``_file_lease`` and ``_durable`` guard files.
 
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         tagged,
         wait_any_exit,
     )
+    from ._user_scope import ScopeRefused, enter_user_scope
 
 __all__ = [
     "RUN_ID_VARIABLE",
@@ -73,12 +74,14 @@ __all__ = [
     "ProcessIdentity",
     "ProcessStat",
     "Scope",
+    "ScopeRefused",
     "all_stats",
     "boot_id",
     "create_leaf",
     "descendants",
     "discard_leaf",
     "end",
+    "enter_user_scope",
     "filesystem_type",
     "finish_lost_run",
     "flock_holders",
@@ -171,5 +174,6 @@ __getattr__ = import_on_use(
             "tagged",
             "wait_any_exit",
         ),
+        "_user_scope": ("ScopeRefused", "enter_user_scope"),
     },
 )

@@ -12,20 +12,27 @@ import errno
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Removed before, or while, it was read.
 _GONE = (errno.ENOENT, errno.ENODEV)
 
 
-def own_cgroup(mountinfo: str | None = None, membership: str | None = None) -> Path | None:
+def own_cgroup(
+    mountinfo: str | None = None,
+    membership: str | None = None,
+    is_there: Callable[[Path], bool] = Path.is_dir,
+) -> Path | None:
     """Return the directory of this process's own v2 group, wherever v2 is mounted.
 
     Hybrid set-ups mount v2 at ``/sys/fs/cgroup/unified``, containers elsewhere,
     so the place is read from ``/proc/self/mountinfo`` and the group from the
-    ``0::`` line of ``/proc/self/cgroup``.
+    ``0::`` line of ``/proc/self/cgroup``. A mount that another one hides is passed
+    over, and so is one from outside our cgroup namespace: its root is then shown
+    as ``/..``, and where in it we are cannot be told (cgroup_namespaces(7)).
 
+    :param membership: what ``/proc/PID/cgroup`` says of another process, to find its group.
     :returns: None where there is no v2 hierarchy, or our group lies outside the
         part of it that is mounted here.
     """
@@ -40,8 +47,9 @@ def own_cgroup(mountinfo: str | None = None, membership: str | None = None) -> P
             continue
         root, mount_point = (_unescape(field) for field in left.split(" ")[3:5])
         below = os.path.relpath(group, root)
-        if not below.startswith(".."):
-            return Path(mount_point, below)
+        found = Path(mount_point, below)
+        if not root.startswith("/..") and not below.startswith("..") and is_there(found):
+            return found
     return None
 
 

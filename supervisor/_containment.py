@@ -3,31 +3,70 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from ..kernel import create_leaf, own_cgroup, remove_leaf
 from ._errors import PlaceUnusable
 
-CHOICES = ("auto", "cgroup", "subreaper")
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What containment is asked for, and by whom.
+
+    :param run_id: the run, which names its group.
+    :param choice: ``auto``, ``cgroup`` or ``subreaper``.
+    :param guardian: pid of the process whose children are to join.
+    :param environ: the caller's, which says where systemd's user manager listens.
+    """
+
+    run_id: str
+    choice: str
+    guardian: int
+    environ: Mapping[str, str]
 
 
-def open_leaf(run_id: str, choice: str) -> tuple[str | None, str | None]:
+def open_leaf(wish: Wish, parent: Path | None = None) -> tuple[str | None, str | None]:
     """Create the run's cgroup, if there is one to be had.
 
-    Whether a process may *join* it shows only when the agent does: its spawn
-    reports that step, and the launch then falls back.
+    Below our own group where that is ours to divide, else in a transient scope of
+    systemd. Whether a process may *join* it shows only when the agent does: its
+    spawn reports that step, and the launch then falls back.
 
+    :param parent: the group that held the run's last leaf, for another attempt.
     :returns: the leaf, and why there is none.
     :raises PlaceUnusable: ``cgroup`` was demanded and cannot be had.
     """
-    if choice == "subreaper":
+    if wish.choice not in ("auto", "cgroup"):
         return None, "not asked for"
-    parent = own_cgroup()
+    parent = parent or own_cgroup()
     if parent is None:
-        return _without(choice, "/proc/self/cgroup", "no cgroup v2 hierarchy is mounted here")
+        where = "/proc/self/cgroup"
+        return _without(wish.choice, where, "no cgroup v2 hierarchy is mounted here")
     try:
-        return os.fspath(create_leaf(parent, f"codexlab-{run_id}")), None
+        return _create(parent, wish), None
     except OSError as error:
-        return _without(choice, os.fspath(parent), error.strerror or "refused")
+        problem = error.strerror or "refused"
+    return _open_in_scope(wish, f"{parent}: {problem}")
+
+
+def _open_in_scope(wish: Wish, problem: str) -> tuple[str | None, str | None]:
+    """Create it in a scope of systemd's user manager; the guardian is moved there too."""
+    from ..kernel import ScopeRefused, enter_user_scope
+
+    try:
+        scope = enter_user_scope(wish.guardian, f"codexlab-{wish.run_id}", wish.environ)
+        return _create(scope, wish), None
+    except ScopeRefused as error:
+        why = str(error)
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}"
+    return _without(wish.choice, problem, why)
+
+
+def _create(parent: Path, wish: Wish) -> str:
+    return os.fspath(create_leaf(parent, f"codexlab-{wish.run_id}"))
 
 
 def give_up_leaf(leaf: str, choice: str, problem: str) -> tuple[None, str]:

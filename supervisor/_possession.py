@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from ..kernel import Custody, OperatorError, Scope, discard_leaf
 from ..workspace import Claim, OwnerRecord
-from ._containment import give_up_leaf, open_leaf
+from ._containment import Wish, give_up_leaf, open_leaf
 from ._link import GuardianLink
 from ._place import describe_owner
 from ._plan import Plan
@@ -54,8 +55,10 @@ class Possession:
             tell(f"ended {swept} processes left by run {previous.run_id}")
         self._enter_leaf()
 
-    def _enter_leaf(self) -> None:
-        self.leaf, self.why_no_leaf = open_leaf(self._plan.run_id, self._plan.request.containment)
+    def _enter_leaf(self, parent: Path | None = None) -> None:
+        request = self._plan.request
+        wish = Wish(self._plan.run_id, request.containment, self._guardian, request.environ)
+        self.leaf, self.why_no_leaf = open_leaf(wish, parent)
         self._write_owner(describe_owner(self._plan, self.leaf, self._guardian))
 
     def _write_owner(self, owner: OwnerRecord) -> None:
@@ -101,7 +104,7 @@ class Possession:
     def renew(self) -> None:
         """Enter a fresh leaf for another attempt; the one before is proven empty."""
         discard_leaf(Scope(self._plan.run_id, self.leaf))
-        self._enter_leaf()
+        self._enter_leaf(None if self.leaf is None else Path(self.leaf).parent)
         self.hand_over(self._temporary)
 
     def scope(self, *, guardian_lost: bool = False) -> Scope:

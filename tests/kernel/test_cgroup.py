@@ -18,6 +18,7 @@ HYBRID = (
     "30 24 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
     "31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
 )
+OUTSIDE = "29 24 0:27 /../.. /host rw - cgroup2 cgroup2 rw\n"
 CONTAINER = "900 800 0:30 /docker/abc /odd\\040place rw - cgroup2 cgroup rw\n"
 
 
@@ -30,12 +31,21 @@ CONTAINER = "900 800 0:30 /docker/abc /odd\\040place rw - cgroup2 cgroup rw\n"
         (CONTAINER, "0::/elsewhere\n", None),
         (HYBRID, "4:memory:/x\n", None),
         ("30 24 0:26 / /sys/fs/cgroup ro - cgroup cgroup ro\n", "0::/\n", None),
+        (OUTSIDE, "0::/\n", None),
+        (OUTSIDE + HYBRID, "0::/\n", "/sys/fs/cgroup/unified"),
     ],
 )
 def test_our_group_is_found_wherever_v2_is_mounted(
     mounts: str, membership: str, expected: str | None
 ) -> None:
-    assert own_cgroup(mounts, membership) == (None if expected is None else Path(expected))
+    found = own_cgroup(mounts, membership, lambda _path: True)
+    assert found == (None if expected is None else Path(expected))
+
+
+def test_a_mount_that_is_hidden_by_another_is_passed_over() -> None:
+    visible = "32 24 0:27 / /visible rw - cgroup2 cgroup2 rw\n"
+    found = own_cgroup(HYBRID + visible, "0::/a\n", lambda path: path == Path("/visible/a"))
+    assert found == Path("/visible/a")
 
 
 @pytest.fixture
