@@ -11,12 +11,15 @@ import contextlib
 import errno
 import os
 import select
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Removed before, or while, it was read.
 _GONE = (errno.ENOENT, errno.ENODEV)
+# So few that they find room below any limit of descriptors.
+_SIGNAL_BATCH = 64
 
 
 def own_cgroup(
@@ -158,6 +161,38 @@ def kill_leaf(leaf: str | Path) -> bool:
     except OSError as error:
         return error.errno in _GONE and not os.path.isdir(leaf)
     return True
+
+
+def signal_leaf(leaf: str | Path, signum: int) -> set[int]:
+    """Send a signal to every process in the leaf and below; return the pids of those that got it.
+
+    None is looked up by itself: a descriptor opened for a pid that the leaf listed before
+    and lists afterwards is that of a member, or of a process that has ended meanwhile,
+    which no signal reaches.
+    """
+    pids = sorted(leaf_pids(leaf))
+    reached: set[int] = set()
+    for start in range(0, len(pids), _SIGNAL_BATCH):
+        reached |= _signal_batch(leaf, pids[start : start + _SIGNAL_BATCH], signum)
+    return reached
+
+
+def _signal_batch(leaf: str | Path, pids: list[int], signum: int) -> set[int]:
+    opened: dict[int, int] = {}
+    reached: set[int] = set()
+    try:
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                opened[pid] = os.pidfd_open(pid)
+        for pid in opened.keys() & leaf_pids(leaf):
+            # It has ended, or has changed its user.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(opened[pid], signum)
+                reached.add(pid)
+    finally:
+        for fd in opened.values():
+            os.close(fd)
+    return reached
 
 
 def wait_unpopulated(leaf: str | Path, timeout: float) -> bool:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, wait_unpopulated
+from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, signal_leaf, wait_unpopulated
 from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
 from ._processes import (
     descendants,
@@ -117,9 +117,19 @@ def _identity(stat: ProcessStat) -> ProcessIdentity:
     return ProcessIdentity(stat.pid, stat.start_time, boot_id())
 
 
-def signal_members(scope: Scope, signum: int) -> int:
-    """Send a signal to every member once; return how many received it."""
-    return sum(send_signal(process, signum) for process in members(scope))
+def signal_members(
+    scope: Scope, signum: int, counted: Sequence[ProcessIdentity] | None = None
+) -> int:
+    """Send a signal to every member once; return how many received it.
+
+    :param counted: the members as they were read a moment ago, which saves a reading.
+        Who is in the leaf is listed afresh all the same.
+    """
+    in_leaf: set[int] = set() if scope.leaf is None else signal_leaf(scope.leaf, signum)
+    found = members(scope) if counted is None else counted
+    return len(in_leaf) + sum(
+        send_signal(each, signum) for each in found if each.pid not in in_leaf
+    )
 
 
 def kill_members(scope: Scope) -> None:
@@ -205,7 +215,7 @@ def end(scope: Scope, *, grace: float, patience: float) -> tuple[int, tuple[Proc
     found = members(scope)
     if not found:
         return 0, ()
-    signal_members(scope, signal.SIGTERM)
+    signal_members(scope, signal.SIGTERM, found)
     left = wait_empty(scope, grace)
     if left:
         kill_members(scope)

@@ -53,7 +53,7 @@ def parse_stat(text: str) -> ProcessStat:
     counted from the *last* closing parenthesis.
     """
     pid, rest = text.split(" ", 1)
-    fields = rest[rest.rindex(")") + 2 :].split()
+    fields = rest[rest.rindex(")") + 2 :].split(" ", 20)
     return ProcessStat(
         pid=int(pid),
         state=fields[0],

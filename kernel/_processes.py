@@ -180,10 +180,12 @@ def is_childless(parent: int, spared: Iterable[int] = ()) -> bool | None:
             return None
         if not now:
             return True
-        stats = [read_stat(pid) for pid in now]
-        if any(stat is not None and is_live(stat) for stat in stats):
-            return False
-        unreaped = None not in stats
+        unreaped = True
+        for pid in now:
+            stat = read_stat(pid)
+            if stat is not None and is_live(stat):
+                return False
+            unreaped = unreaped and stat is not None
         if unreaped and now == before:
             return True
         before = now if unreaped else set()

@@ -82,6 +82,8 @@ class Watch:
         self.wait_status: int | None = None
         self.usage: Usage | None = None
         self.guardian_lost = False
+        # What was read when the agent had just ended: the first signal to all goes to these.
+        self._counted: tuple[ProcessIdentity, ...] | None = None
         self._meters = Meters(scope, last_output, self.request_end, log)
 
     @property

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import create_leaf, own_cgroup, remove_leaf
-from codexlab.kernel._cgroup import is_populated, kill_leaf, leaf_pids, wait_unpopulated
+from codexlab.kernel import _cgroup, create_leaf, own_cgroup, remove_leaf
+from codexlab.kernel._cgroup import (
+    is_populated,
+    kill_leaf,
+    leaf_pids,
+    signal_leaf,
+    wait_unpopulated,
+)
 
 HYBRID = (
     "30 24 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
@@ -91,6 +97,38 @@ def test_groups_that_members_made_are_counted_killed_and_removed(leaf: Path) -> 
     assert wait_unpopulated(leaf, 10)
     assert remove_leaf(leaf)
     leaf.mkdir()
+
+
+def test_a_signal_reaches_every_member_of_the_leaf_and_of_groups_below(leaf: Path) -> None:
+    count = _cgroup._SIGNAL_BATCH + 3
+    crowd = f"for i in $(seq {count}); do sleep 60 & done; echo 0 > {leaf}/below/cgroup.procs; echo up; wait"
+    (leaf / "below").mkdir()
+    with join(leaf, crowd) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        members = leaf_pids(leaf)
+        assert len(members) == count + 1
+        assert signal_leaf(leaf, signal.SIGTERM) == members
+        assert process.wait(10) == -signal.SIGTERM
+    assert wait_unpopulated(leaf, 10)
+    assert signal_leaf(leaf, signal.SIGTERM) == set()
+
+
+def test_a_pid_that_has_gone_to_a_process_outside_is_not_signalled(
+    leaf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as stranger, join(leaf, "exec sleep 60") as member:
+        listings = [{stranger.pid, member.pid}, {member.pid}]
+
+        def listed(_leaf: Path) -> set[int]:
+            return listings.pop(0)
+
+        monkeypatch.setattr(_cgroup, "leaf_pids", listed)
+        assert signal_leaf(leaf, signal.SIGTERM) == {member.pid}
+        assert member.wait(10) == -signal.SIGTERM
+        assert stranger.poll() is None
+        stranger.kill()
+        assert stranger.wait(10) == -signal.SIGKILL
 
 
 def test_a_leaf_that_is_gone_is_empty(leaf: Path) -> None:
