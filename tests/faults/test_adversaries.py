@@ -21,8 +21,8 @@ REASONS = {"itself": "exited", "term": "cancelled", "timeout": "timeout"}
 
 
 def _grouped() -> Iterable[Any]:
-    for (adversary, place), cases in groupby(CASES, lambda case: (case.adversary, case.place)):
-        yield pytest.param(list(cases), id=f"{adversary}-{place}")
+    for key, cases in groupby(CASES, lambda case: (case.api, case.adversary, case.place)):
+        yield pytest.param(list(cases), id="-".join(key))
 
 
 @pytest.mark.parametrize("cases", list(_grouped()))
@@ -58,7 +58,9 @@ def _statuses(case: Case) -> set[int]:
             return {143, 137}
         case "timeout":
             return {124}
-        case "supervisor":
-            return {125}
-        case _:
+        case "both":
             return {-9}
+        case killed:
+            # What was started is the guardian; embedded, it is the supervisor.
+            started = "supervisor" if case.api == "embedded" else "guardian"
+            return {-9} if killed == started else {125}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ FOLDER = Path(__file__).parents[1] / "faults" / "adversaries"
 ENDINGS = ("itself", "term", "timeout", "supervisor", "guardian", "both")
 """How a run ends: by itself, TERM to the guardian, ``--timeout``; or KILL of the
 supervisor, of the guardian, of both and then a launch of the same issue."""
+
+APIS = ("cli", "embedded")
+"""Who runs it: ``codexlab-run``, or a program that embeds us and is then the supervisor."""
 
 PLACES = ("cgroup", "subreaper", "delegated", "nobody")
 """Where it runs: as root in a cgroup leaf or without one; as an unprivileged user
@@ -40,6 +44,7 @@ class Case:
     adversary: str
     place: str
     ending: str
+    api: str = "cli"
 
     @property
     def limit(self) -> int:
@@ -63,10 +68,9 @@ def adversaries() -> list[str]:
 
 def all_cases() -> Iterator[Case]:
     """Yield every case that makes sense."""
-    for adversary in adversaries():
-        for place in PLACES:
-            if place in _IN_A_CGROUP or adversary not in _NEEDS_A_CGROUP:
-                yield from (Case(adversary, place, ending) for ending in ENDINGS)
+    for api, adversary, place in itertools.product(APIS, adversaries(), PLACES):
+        if place in _IN_A_CGROUP or adversary not in _NEEDS_A_CGROUP:
+            yield from (Case(adversary, place, ending, api) for ending in ENDINGS)
 
 
 def sample() -> Iterator[Case]:
@@ -75,7 +79,26 @@ def sample() -> Iterator[Case]:
     Where two cases would take the same way through the product, one is enough:
     the whole matrix takes minutes.
     """
-    return (case for case in all_cases() if case.ending in _endings(case.adversary, case.place))
+    return (case for case in all_cases() if case.ending in _chosen(case))
+
+
+def _chosen(case: Case) -> frozenset[str]:
+    if case.api == "embedded":
+        return _EMBEDDED.get((case.adversary, case.place), frozenset())
+    return _endings(case.adversary, case.place)
+
+
+# Only what differs: the host is the supervisor, and its guardian the child of a fork server.
+_EMBEDDED = {
+    ("daemonises", "cgroup"): frozenset({"supervisor"}),
+    ("forks_fast", "cgroup"): frozenset({"term"}),
+    ("leaves_without_trace", "cgroup"): frozenset({"supervisor", "guardian"}),
+    ("threads_cgroup", "delegated"): frozenset({"both"}),
+    ("forks_fast", "subreaper"): frozenset({"supervisor"}),
+    ("holds_stdout", "subreaper"): frozenset({"itself"}),
+    ("respawns", "subreaper"): frozenset({"timeout"}),
+    ("daemonises", "nobody"): frozenset({"supervisor"}),
+}
 
 
 _CUNNING = frozenset(

@@ -35,12 +35,13 @@ class Errand:
     """What the probe is to do.
 
     :param python: the interpreter of the adversary; its user must be able to reach it.
-    :param prefix: words before ``codexlab-run``, that change the user or cgroup.
+    :param program: what to call with the arguments of ``codexlab-run``.
+    :param prefix: words before it, that change the user or cgroup.
     :param place: a directory of the run's own.
     """
 
     case: Case
-    program: str
+    program: list[str]
     python: str
     prefix: list[str]
     environ: dict[str, str]
@@ -133,9 +134,11 @@ def _carry_out(errand: Errand, family: Family) -> dict[str, Any]:
     process = _launch(errand, [*words, *agent], stdin=subprocess.PIPE, pass_fds=[their_events])
     os.close(their_events)
     assert process.stdout is not None
-    supervisor = _wait_ready(process)
-    _end(errand.case.ending, process, supervisor)
-    _read_to_end(process.stdout.fileno(), events)
+    _wait_ready(process)
+    guardian, supervisor = _halves(errand.case.api, process.pid)
+    guarding = os.pidfd_open(guardian)
+    _end(errand.case.ending, process, guardian, supervisor)
+    _read_to_end(process.stdout.fileno(), events, guarding)
     status, again = family.wait(process.pid), None
     ended = time.monotonic()
     if errand.case.ending == "both":
@@ -172,11 +175,11 @@ def _argv(errand: Errand, words: list[str]) -> list[str]:
     tests = Path(__file__).parents[1]
     flags += ["--containment", kind[errand.case.place], "--set", f"PYTHONPATH={tests}"]
     flags += ["--set", "PYTHONDONTWRITEBYTECODE=1", "--agent", "generic"]
-    return [*errand.prefix, errand.program, *flags, *words]
+    return [*errand.prefix, *errand.program, *flags, *words]
 
 
-def _wait_ready(process: subprocess.Popen[bytes]) -> int:
-    """Wait until the adversary is in position; return the supervisor's pid."""
+def _wait_ready(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the adversary is in position."""
     assert process.stdout is not None
     seen = b""
     deadline = time.monotonic() + PATIENCE
@@ -186,12 +189,22 @@ def _wait_ready(process: subprocess.Popen[bytes]) -> int:
         if not chunk:
             raise SystemExit("the adversary ended before it was ready")
         seen += chunk
-    # The kernel lists children in the order of their birth or adoption.
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
-    return int(children.split()[0])
 
 
-def _end(ending: str, process: subprocess.Popen[bytes], supervisor: int) -> None:
+def _halves(api: str, started: int) -> tuple[int, int]:
+    """Return guardian and supervisor. A host is its run's supervisor, its fork server's child the guardian."""
+    if api == "embedded":
+        return _first_child(_first_child(started)), started
+    return started, _first_child(started)
+
+
+def _first_child(pid: int) -> int:
+    # Listed by the thread that forked them, in the order of their birth or adoption.
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return int(next(pids for path in lists if (pids := path.read_text().split()))[0])
+
+
+def _end(ending: str, process: subprocess.Popen[bytes], guardian: int, supervisor: int) -> None:
     assert process.stdin is not None
     if ending == "itself":
         process.stdin.close()
@@ -200,19 +213,22 @@ def _end(ending: str, process: subprocess.Popen[bytes], supervisor: int) -> None
     elif ending in ("supervisor", "both"):
         os.kill(supervisor, signal.SIGKILL)
     if ending in ("guardian", "both"):
-        os.kill(process.pid, signal.SIGKILL)
+        os.kill(guardian, signal.SIGKILL)
 
 
-def _read_to_end(stdout: int, events: int) -> None:
-    """Read until both halves of codexlab are gone: only they hold the events' other end."""
+def _read_to_end(stdout: int, events: int, guardian: int) -> None:
+    """Read until both halves of codexlab are gone: only they hold the events' other end.
+
+    :param guardian: its pidfd; a host's guardian does not hold the events.
+    """
     deadline = time.monotonic() + PATIENCE
-    open_ends = {stdout, events}
-    while events in open_ends:
+    open_ends = {stdout, events, guardian}
+    while open_ends - {stdout}:
         left = deadline - time.monotonic()
         if left <= 0:
             raise SystemExit("the run did not end in time")
         for fd in select.select(list(open_ends), [], [], left)[0]:
-            if not os.read(fd, 65536):
+            if fd == guardian or not os.read(fd, 65536):
                 open_ends.discard(fd)
 
 

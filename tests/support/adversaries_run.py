@@ -19,6 +19,7 @@ from support.leaks import own_cgroup
 from support.unprivileged import Unprivileged, give
 
 PROBE = Path(__file__).with_name("adversaries_probe.py")
+HOST = Path(__file__).with_name("embedding_host.py")
 AT_ONCE = 3
 
 
@@ -48,14 +49,14 @@ def run_cases(
 
 
 def _run(case: Case, scratch: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-    place = scratch / f"{case.adversary}-{case.place}-{case.ending}"
+    place = scratch / f"{case.adversary}-{case.place}-{case.ending}-{case.api}"
     unprivileged = case.place in ("delegated", "nobody")
     private = _private_places(place, give_away=unprivileged)
     prefix = Unprivileged(place / "home", {}).argv([]) if unprivileged else []
     with _own_group(case, prefix) as words:
         errand = Errand(
             case=case,
-            program=str(Path(sys.executable).with_name("codexlab-run")),
+            program=_program(case),
             python=_python(unprivileged=unprivileged),
             prefix=words,
             environ={**environ, **private},
@@ -76,6 +77,12 @@ def _run(case: Case, scratch: Path, environ: Mapping[str, str]) -> dict[str, Any
         raise AssertionError(f"{case}: {done.returncode} {done.stderr}\n{stderr}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def _program(case: Case) -> list[str]:
+    if case.api == "embedded":
+        return [sys.executable, str(HOST)]
+    return [str(Path(sys.executable).with_name("codexlab-run"))]
 
 
 def _python(*, unprivileged: bool) -> str:
@@ -113,7 +120,7 @@ def _own_group(case: Case, prefix: list[str]) -> Generator[list[str]]:
     if case.place not in ("cgroup", "delegated") or home is None:
         yield prefix
         return
-    group = home / f"{case.place}-{case.adversary}-{case.ending}"
+    group = home / f"{case.place}-{case.adversary}-{case.ending}-{case.api}"
     group.mkdir()
     if case.place == "delegated":
         for path in (group, group / "cgroup.procs", group / "cgroup.subtree_control"):
