@@ -48,13 +48,20 @@ class ConfigFile:
     settings: Mapping[str, Any]
     text: str = ""
 
-    def line_of(self, key: str) -> int | None:
-        """Return the line a key is set on, counted from 1."""
-        pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*(=|\.)|\s*\[{re.escape(key)}\b")
-        for number, line in enumerate(self.text.splitlines(), start=1):
+    def line_of(self, key: str, table: str | None = None) -> int | None:
+        """Return the line a key is set on, counted from 1.
+
+        :param table: the table it is a key of; its own line where the key's is not found.
+        """
+        first = (self.line_of(table) or 0) if table else 0
+        dotted = rf"({re.escape(table)}\s*\.\s*)?" if table else ""
+        name = rf"[\"']?{re.escape(key)}[\"']?"
+        pattern = re.compile(rf"\s*{dotted}{name}\s*(=|\.)|\s*\[{re.escape(key)}\b")
+        lines = self.text.splitlines()
+        for number, line in enumerate(lines[max(first - 1, 0) :], start=max(first, 1)):
             if pattern.match(line):
                 return number
-        return None
+        return first or None
 
 
 def read_config(path: Path, known: frozenset[str], allowed: frozenset[str]) -> ConfigFile:

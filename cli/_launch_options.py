@@ -12,9 +12,12 @@ import click
 
 from ..kernel import CallerError
 from ..supervisor import LaunchRequest
-from ._settings import PREFIX, SettingValues, read_settings
+from ._config_files import ConfigFile
+from ._settings import PREFIX, SettingValues, merge_settings, read_files
 
 PROGRAM = "codexlab-run"
+_HOOK_FLAGS = ("after_create", "before_run", "after_run", "timeout")
+_HOOK_VARIABLES = frozenset(f"{PREFIX}HOOK_{name.upper()}" for name in _HOOK_FLAGS)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -107,6 +110,10 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
     "--context", metavar="FILE", multiple=True, help="Give the agent a file of this task."
 )
 @click.option("--env-file", metavar="FILE", multiple=True, help="Set variables from a file.")
+@_flag("--hook-after-create", metavar="CMD", help="Run once in a new workdir, by /bin/sh.")
+@_flag("--hook-before-run", metavar="CMD", help="Run before the agent; failing, it prevents that.")
+@_flag("--hook-after-run", metavar="CMD", help="Run after the agent, whatever came of it.")
+@_flag("--hook-timeout", metavar="DURATION", help="End a hook after this long. Default: 5m.")
 @_flag("-v", "--verbose", is_flag=True, help="Say where the agent works and how it ended.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: one JSON object.")
@@ -145,8 +152,11 @@ def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocatio
     extra = _environment_flags(values)
     cwd = _current_directory()
     extra["context"] = tuple(_absolute(Path(path), cwd) for path in context)
+    hooks = {name: values.pop(f"hook_{name}") for name in _HOOK_FLAGS}
     flags = {name: value for name, value in values.items() if value is not None}
-    settings = read_settings(flags, environ, cwd)
+    files = read_files(environ, cwd)
+    settings = merge_settings(flags, environ, files)
+    extra.update(_hooks(hooks, environ, files[1]))
     if as_json and not dry_run:
         raise UsageError("--json goes with --dry-run")
     if not command:
@@ -170,6 +180,20 @@ def _environment_flags(values: dict[str, Any]) -> dict[str, Any]:
         "set_values": tuple(parse_assignment(text) for text in assignments),
         "file_values": tuple(pair for path in files for pair in parse_env_file(path)),
     }
+
+
+def _hooks(
+    flags: Mapping[str, str | None], environ: Mapping[str, str], config: ConfigFile
+) -> dict[str, Any]:
+    """Return the request's fields about hooks; nothing is loaded for them where there are none."""
+    named = any(value is not None for value in flags.values())
+    if not (named or "hooks" in config.settings or _HOOK_VARIABLES & environ.keys()):
+        return {}
+    from ._hook_settings import read_hooks
+
+    commands, limit = read_hooks(flags, environ, config)
+    commands.pop("before_remove", None)
+    return {"hooks": commands, "hook_timeout": limit}
 
 
 def _current_directory() -> Path:

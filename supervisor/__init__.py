@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from ._open_run import Run, open_run
     from ._plan import Plan, plan_run
     from ._reap import Reaped, reap_leaves, reap_workspaces
-    from ._request import LaunchRequest
+    from ._request import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, HookCommand, LaunchRequest
     from ._runs import RunView, known_roots, list_runs
 
 __all__ = [
+    "DEFAULT_HOOK_TIMEOUT",
     "EXIT_FAILED",
+    "HOOK_NAMES",
     "ExitReport",
+    "HookCommand",
     "LaunchRequest",
     "Outcome",
     "Plan",
@@ -51,7 +54,7 @@ __getattr__ = import_on_use(
         "_open_run": ("Run", "open_run"),
         "_plan": ("Plan", "plan_run"),
         "_reap": ("Reaped", "reap_leaves", "reap_workspaces"),
-        "_request": ("LaunchRequest",),
+        "_request": ("DEFAULT_HOOK_TIMEOUT", "HOOK_NAMES", "HookCommand", "LaunchRequest"),
         "_runs": ("RunView", "known_roots", "list_runs"),
     },
 )

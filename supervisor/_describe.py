@@ -7,12 +7,13 @@ from typing import Any
 
 from ..env import new_cargo_key
 from ..kernel import flock_holders
-from ..workspace import read_threads
+from ..workspace import owes_after_create, read_threads
 from ._agents import RESUME, expand_resume
 from ._command import needs_workdir, resolve_command
 from ._environment import build_run_environment, decide_routing
 from ._ladder import Ladder
 from ._plan import Plan
+from ._request import LAUNCH_HOOKS
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
@@ -55,11 +56,24 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "environment": {
             action: list(environment.names(action)) for action in ("kept", "set", "dropped")
         },
+        "hooks": _describe_hooks(plan),
         "limits": {"timeout": plan.request.timeout, "grace": plan.request.grace},
         "lock": {"path": os.fspath(plan.paths.lock), "held_by": flock_holders(plan.paths.lock)},
         "ladder": _describe_ladder(plan.ladder),
         "notes": list(plan.workdir.notes),
     }
+
+
+def _describe_hooks(plan: Plan) -> dict[str, Any]:
+    """Return the hooks that would run, in order, and their limit."""
+    commands = plan.request.hooks
+    hooks: dict[str, Any] = {
+        name: command if isinstance(command := commands[name], str) else list(command)
+        for name in LAUNCH_HOOKS
+        if name in commands
+        and (name != "after_create" or owes_after_create(plan.paths, plan.workdir))
+    }
+    return {**hooks, "timeout": plan.request.hook_timeout} if hooks else {}
 
 
 def _executable(plan: Plan, search_path: str) -> str:

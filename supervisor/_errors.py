@@ -3,12 +3,14 @@
 ::
 
     CallerError
+    ├── BadHook               -> 125
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
     └── Cancelled             -> 128+n, a signal came before the agent was started
     OperatorError
     ├── PlaceUnusable         -> 125
     ├── ArtifactsRequired     -> 125
+    ├── HookFailed            -> 125
     └── SurvivorsLeft         -> 125
     Exception
     └── GuardianLost          the other half of this run died; ends it, never shown
@@ -53,13 +55,18 @@ class CommandNotExecutable(CallerError):
 
 
 class Cancelled(CallerError):
-    """A signal asked for the end before the agent was started."""
+    """A signal asked for the end before the agent was started.
 
-    def __init__(self, signum: int) -> None:
+    :param hook: what ran at that moment, or None where nothing did.
+    """
+
+    def __init__(self, signum: int, hook: str | None = None) -> None:
         self.signum = signum
+        self.hook = hook
         self.exit_status = 128 + signum
         name = signal.Signals(signum).name
-        super().__init__(f"cancelled by {name} before the agent was started; nothing was run")
+        done = "nothing was run" if hook is None else f"hook {hook} was ended"
+        super().__init__(f"cancelled by {name} before the agent was started; {done}")
 
 
 class PlaceUnusable(OperatorError):
@@ -82,6 +89,25 @@ class SurvivorsLeft(OperatorError):
             f"processes of the earlier run {run_id} cannot be ended (pids {listed});"
             " end them before this issue is worked on again"
         )
+
+
+class HookFailed(OperatorError):
+    """The agent is not started because of what a hook did.
+
+    :param problem: what that was, as one clause that names the hook and its log.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"{problem}; the agent was not started")
+
+
+class BadHook(CallerError):
+    """A request names a hook there is none of, or no command for it."""
+
+    def __init__(self, name: str, expected: str) -> None:
+        self.name = name
+        super().__init__(f"hook {name!r}: expected {expected}")
 
 
 class ArtifactsRequired(OperatorError):

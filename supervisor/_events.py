@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 from ._errors import PlaceUnusable
 from ._output import reopen_nonblocking
@@ -40,6 +41,12 @@ def open_events_target(target: str) -> int:
             error.strerror or "unusable",
             "expected the number of an open descriptor or a writable path",
         ) from None
+
+
+class Emitter(Protocol):
+    """Whatever takes events."""
+
+    def emit(self, event: str, **fields: object) -> None: ...
 
 
 class EventLog:

@@ -8,7 +8,7 @@ import anyio
 import anyio.to_thread
 
 from ..kernel import Scope
-from ._events import HEARTBEAT_SECONDS, EventLog
+from ._events import HEARTBEAT_SECONDS, Emitter
 from ._limits import cpu_seconds, memory_bytes
 
 # Below this share of one core a silent run counts as idle: an agent that waits
@@ -30,7 +30,7 @@ class Meters:
         scope: Callable[[], Scope],
         last_output: Callable[[], float],
         request_end: Callable[[str], None],
-        log: EventLog,
+        log: Emitter,
     ) -> None:
         self._scope = scope
         self._last_output = last_output

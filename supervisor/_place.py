@@ -74,7 +74,9 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
 
     :param tell: takes one line for the person at the terminal.
     """
-    workdir = prepare_workdir(claim, plan.workdir)
+    workdir = prepare_workdir(
+        claim, plan.workdir, after_create="after_create" in plan.request.hooks
+    )
     key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
     routing = decide_routing(plan, key)
     lease = _lease_target(plan, routing, workdir.path)

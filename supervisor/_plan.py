@@ -18,9 +18,9 @@ from ..workspace import (
     locate_workspace,
 )
 from ._agents import detect_agent
-from ._errors import PlaceUnusable
+from ._errors import BadHook, PlaceUnusable
 from ._ladder import Ladder, build_ladder
-from ._request import LaunchRequest
+from ._request import LAUNCH_HOOKS, LaunchRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def plan_run(request: LaunchRequest) -> Plan:
     :raises CallerError: the request contradicts itself or what is there.
     :raises OperatorError: the shared home cannot be read.
     """
+    _check_hooks(request)
     agent = request.agent or detect_agent(request.command)
     start = inspect_start(request.cwd if request.workdir is None else request.workdir)
     project = request.project or (
@@ -88,3 +89,13 @@ def _check_shared_home(home: Path) -> None:
         raise PlaceUnusable(
             "shared codex home", str(home), "cannot be read by this user", "set CODEX_HOME"
         )
+
+
+def _check_hooks(request: LaunchRequest) -> None:
+    """Refuse a hook that would never run."""
+    for name, command in request.hooks.items():
+        if name not in LAUNCH_HOOKS:
+            raise BadHook(name, f"one of {', '.join(LAUNCH_HOOKS)}")
+        program = command if isinstance(command, str) else "".join(command[:1])
+        if not program.strip():
+            raise BadHook(name, "a text for /bin/sh, or a tuple of words")

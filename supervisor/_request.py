@@ -9,6 +9,11 @@ from typing import Literal
 
 from ._ladder import DEFAULT_GRACE
 
+LAUNCH_HOOKS = ("after_create", "before_run", "after_run")
+HOOK_NAMES = (*LAUNCH_HOOKS, "before_remove")
+DEFAULT_HOOK_TIMEOUT = 300.0
+HookCommand = str | tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
@@ -43,6 +48,9 @@ class LaunchRequest:
     :param sweep_beside_agents: compress cold rollouts while the agent runs.
     :param sweep_cold_age: seconds since their last write for such a sweep.
     :param git_write: let the agent's sandbox write the worktree's git directories.
+    :param hooks: by name, ``after_create``, ``before_run`` and ``after_run``: a text for
+        ``/bin/sh -c``, or an argv. Trust them like the command: they are not the agent's.
+    :param hook_timeout: seconds each hook may take.
     :param log_max_bytes: size at which a log is rotated; the one before is kept.
     """
 
@@ -83,6 +91,8 @@ class LaunchRequest:
     pass_names: tuple[str, ...] = ()
     set_values: tuple[tuple[str, str], ...] = ()
     file_values: tuple[tuple[str, str], ...] = ()
+    hooks: Mapping[str, HookCommand] = field(default_factory=dict[str, HookCommand])
+    hook_timeout: float = DEFAULT_HOOK_TIMEOUT
     log_max_bytes: int = 64 * 1024 * 1024
     verbose: bool = False
     warnings: tuple[str, ...] = field(default=())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -32,6 +33,9 @@ from ._survivors import GRACE, PATIENCE, end_survivors
 from ._sweep_beside import SweepBeside
 from ._temporary import create_temporary
 
+if TYPE_CHECKING:
+    from ._run_hooks import RunHooks
+
 # Seconds within which a failing command probably never got to its work.
 QUICK_FAILURE = 2.0
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
@@ -50,6 +54,7 @@ class AgentRun:
         self._started = time.monotonic()
         self._ends: list[AttemptEnd] = []
         self._opened = False
+        self._hooks: RunHooks | None = None
 
     async def prepare(self, place: Place) -> None:
         """Open what the run writes to, and say what was made ready."""
@@ -61,10 +66,12 @@ class AgentRun:
         self._record.write(durable=False)
         self._possession.hand_over(place.temporary)
         create_temporary(place.temporary)
+        if self._plan.request.hooks:
+            self._hooks = self._make_hooks()
 
     def _open_record(self) -> None:
         place, plan = self._place, self._plan
-        secrets = find_secrets(plan.request, place.environment.values)
+        self._secrets = secrets = find_secrets(plan.request, place.environment.values)
         masker = Masker(secrets)
         # From here on the agent's own values are known too (--set, --env-file).
         self._events.mask = masker.mask_text
@@ -89,6 +96,14 @@ class AgentRun:
             self._take_thread,
             look_at_files=plan.agent == "codex",
         )
+
+    def _make_hooks(self) -> RunHooks:
+        from ._hook import HookRunner
+        from ._run_hooks import RunHooks
+
+        plan, possession = self._plan, self._possession
+        runner = HookRunner(plan, possession, self._link, self._events, self._secrets)
+        return RunHooks(plan, self._place, possession, self._record, runner, self._warn)
 
     def _announce(self) -> None:
         place, receipt = self._place, self._place.environment
@@ -123,12 +138,15 @@ class AgentRun:
         :raises CodexlabError: the agent could not be started.
         """
         try:
+            if self._hooks is not None:
+                await self._hooks.before_agent()
             end = await with_retries(
                 self._plan.request, self._attempt, self._has_thread, self._pause
             )
         except CodexlabError as error:
             await self._end_sweep()
             self._write_end(reason_of(error), error.exit_status, str(error))
+            await self._run_last_hook(reason_of(error), error.exit_status, "failed")
             raise
         return await self._conclude(end)
 
@@ -167,7 +185,9 @@ class AgentRun:
     def _seconds_left(self, limits: Limits) -> float | None:
         if limits.seconds is None:
             return None
-        return max(0.0, limits.seconds - (time.monotonic() - self._started))
+        # Hooks have a limit of their own.
+        elsewhere = self._hooks.seconds if self._hooks is not None else 0.0
+        return max(0.0, limits.seconds - (time.monotonic() - self._started - elsewhere))
 
     def _has_thread(self) -> bool:
         return self._session.thread is not None
@@ -212,6 +232,7 @@ class AgentRun:
             self._warn(fault)
         await self._end_sweep()
         await anyio.to_thread.run_sync(self._write_outcome)
+        await self._run_last_hook(end.report.reason, end.report.status, outcome)
         self._events.emit(
             "run.finished",
             reason=end.report.reason,
@@ -228,6 +249,11 @@ class AgentRun:
         self._sweep.ask_to_end()
         if (result := await self._sweep.finish()) is not None:
             self._record.update(sweep=result)
+
+    async def _run_last_hook(self, reason: str, status: int, outcome: str) -> None:
+        if self._hooks is not None:
+            await self._hooks.after_agent(reason, status, outcome, self._session.thread)
+            await anyio.to_thread.run_sync(self._write_outcome)
 
     def _say_how_it_ended(self, end: AttemptEnd, outcome: str) -> None:
         if end.left:

@@ -21,7 +21,7 @@ from ..kernel import (
     signal_members,
     wait_empty,
 )
-from ._events import EventLog
+from ._events import Emitter
 from ._ladder import Ladder, Target
 from ._lifecycle import (
     ChildExited,
@@ -69,7 +69,7 @@ class Watch:
         scope: Callable[[], Scope],
         ladder: Ladder,
         news: NewsStream,
-        log: EventLog,
+        log: Emitter,
         last_output: Callable[[], float],
     ) -> None:
         self._agent = agent

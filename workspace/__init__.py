@@ -19,6 +19,7 @@ A launch calls, in this order and from one thread::
     _claim          the lock, owner.json (_held), and directories of others
     _plan           which directory the agent will work in
     _workdir        make it, or take it up again; _branch which branch that is on
+    _after_create   whether that hook is still owed to it
     _home           heal a codex-home (_links, _stores, _config, _config_merge, _home_config, _state_seed)
     _expose         one thread of the shared store in a home with its own
     _cache          repositories given by URL; _context the files given to a task
@@ -35,6 +36,7 @@ from typing import TYPE_CHECKING
 from ..kernel import import_on_use
 
 if TYPE_CHECKING:
+    from ._after_create import note_after_create, owes_after_create
     from ._claim import Claim, claim_workspace
     from ._context import ContextRefused, place_context
     from ._errors import (
@@ -105,6 +107,8 @@ __all__ = [
     "inspect_start",
     "locate_workspace",
     "mend_codex_home",
+    "note_after_create",
+    "owes_after_create",
     "parse_owner",
     "place_context",
     "prepare_workdir",
@@ -119,6 +123,10 @@ __all__ = [
 __getattr__ = import_on_use(
     __name__,
     {
+        "_after_create": (
+            "note_after_create",
+            "owes_after_create",
+        ),
         "_claim": (
             "Claim",
             "claim_workspace",

@@ -40,6 +40,7 @@ class Workdir:
     :param head: commit id of its HEAD, or None before the first commit.
     :param branch: branch it is on, or None when detached.
     :param created: it was made by this call.
+    :param after_create_due: the hook has not ended well in it yet.
     :param git_dir: its own git directory.
     :param common_dir: the repository's git directory.
     :param previous: what the last run *in this directory* left, of whichever issue;
@@ -51,43 +52,46 @@ class Workdir:
     head: str | None
     branch: str | None
     created: bool
+    after_create_due: bool = False
     base: str | None = None
     git_dir: Path | None = None
     common_dir: Path | None = None
     previous: OwnerRecord | None = None
 
 
-def prepare_workdir(claim: Claim, plan: WorkdirPlan) -> Workdir:
+def prepare_workdir(claim: Claim, plan: WorkdirPlan, *, after_create: bool = False) -> Workdir:
     """Carry out a plan under the claim, and extend the claim to the directory.
 
     A directory that is already there is taken as it is: no branch is moved, no
     content touched. What the last launch left half-made is undone first.
 
+    :param after_create: there is such a hook; it becomes due with the very write that
+        names a directory new to this workspace, and stays so until `note_after_create`.
     :raises WorkspaceBusy: another issue's run is in that directory.
     :raises BranchTaken: a branch is in the way.
     :raises WorkdirRefused: the workspace changed since the plan was made.
     :raises GitFailed: git failed; nothing half-made is left.
     """
     if plan.kind in ("linked", "given"):
-        return _adopt(claim, plan, created=False)
+        return _adopt(claim, plan, created=False, after_create=after_create)
     stored = claim.read_provenance()
     present = _present(claim)
     if stored.own_kind is not None and present:
         _check_unchanged(stored, plan)
-        return _adopt(claim, plan, created=False)
+        return _adopt(claim, plan, created=False, after_create=after_create)
     if plan.kind == "worktree":
         _make_worktree(claim, plan, stored)
     else:
         _make_plain(claim, stored)
-    return _adopt(claim, plan, created=True)
+    return _adopt(claim, plan, created=True, after_create=after_create)
 
 
-def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool) -> Workdir:
+def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool) -> Workdir:
     found = inspect_start(plan.path)
     if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
     previous = claim.claim_directory(plan.path)
-    _note_use(claim, plan, found.common_dir)
+    _note_use(claim, plan, found.common_dir, after_create=after_create)
     stored = claim.read_provenance()
     return Workdir(
         path=plan.path,
@@ -95,6 +99,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool) -> Workdir:
         head=found.head,
         branch=found.branch,
         created=created,
+        after_create_due=stored.after_create_due,
         base=stored.base if plan.kind == "worktree" else found.head,
         git_dir=found.git_dir,
         common_dir=found.common_dir,
@@ -102,11 +107,19 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool) -> Workdir:
     )
 
 
-def _note_use(claim: Claim, plan: WorkdirPlan, common_dir: Path | None) -> None:
+def _note_use(
+    claim: Claim, plan: WorkdirPlan, common_dir: Path | None, *, after_create: bool
+) -> None:
     stored = claim.read_provenance()
     status = os.stat(plan.path)
+    inode = (status.st_dev, status.st_ino)
     used = replace(
-        stored, kind=plan.kind, workdir=str(plan.path), inode=(status.st_dev, status.st_ino)
+        stored,
+        kind=plan.kind,
+        workdir=str(plan.path),
+        inode=inode,
+        after_create_due=after_create if inode != stored.inode else stored.after_create_due,
+        removing=None,
     )
     if plan.kind == "worktree":
         used = replace(used, repo=str(common_dir))
@@ -135,7 +148,7 @@ def _check_unchanged(stored: Provenance, plan: WorkdirPlan) -> None:
 
 
 def _make_plain(claim: Claim, stored: Provenance) -> None:
-    preparing = replace(stored, state="preparing", repo=None, branch=None, base=None)
+    preparing = replace(stored, state="preparing", inode=None, repo=None, branch=None, base=None)
     with directory(claim.paths.base, *claim.paths.names) as root_fd:
         _undo(root_fd, claim, stored)
         claim.write_provenance(preparing)
@@ -166,6 +179,8 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         preparing = replace(
             stored,
             state="preparing",
+            # The new directory may get the old one's number.
+            inode=None,
             repo=str(repo),
             base=stored.base if tip else base,
             branch=branch,

@@ -7,11 +7,10 @@ left, and its record says how it ended and claims no more than was read.
 from __future__ import annotations
 
 import os
-import signal
-from pathlib import Path
 
 import pytest
-from support.lab import Lab, Running, running
+from support.killing import kill, wait_for_both_halves
+from support.lab import Lab, running
 
 from codexlab.supervisor import list_runs
 
@@ -26,7 +25,8 @@ EVENTS = [
     "contained",
     "run.finished",
 ]
-MARK = "271.82"
+# Another worker may run the same test at the same moment.
+MARK = f"271.{os.getpid()}"
 # What agents' tools leave: one in a session of its own, one below a shell that goes on.
 AGENT = f"setsid sleep {MARK} & sh -c 'sleep {MARK}; true' & echo started; exit 0"
 ALONE = f"""
@@ -68,18 +68,3 @@ def test_the_list_of_events_is_what_a_run_emits(lab: Lab) -> None:
         run.wait_for_event("run.finished")
         run.finish()
     assert list(dict.fromkeys(event["event"] for event in run.events)) == EVENTS
-
-
-def kill(run: Running, victims: str) -> None:
-    """Kill the supervisor, which is the guardian's first child, the guardian, or both."""
-    children = Path(f"/proc/{run.guardian}/task/{run.guardian}/children").read_text().split()
-    if victims != "guardian" and children:
-        os.kill(int(children[0]), signal.SIGKILL)
-    if victims != "supervisor":
-        os.kill(run.guardian, signal.SIGKILL)
-
-
-def wait_for_both_halves(run: Running) -> None:
-    """Wait until nobody holds the other end of the events: neither half is left."""
-    while os.read(run.events_fd, 65536):
-        pass
