@@ -17,6 +17,7 @@ import sys
 from ._channel import Channel, open_channel_pair
 from ._errors import OperatorError
 from ._guardian import Guardian
+from ._spawn import prepare_to_spawn
 
 _PROGRAM = "from codexlab.kernel._fork_server import serve; serve({fd})"
 
@@ -63,6 +64,7 @@ def fork_guardian(server: Channel) -> tuple[Channel, int]:
 
 def serve(fd: int) -> None:
     """Fork a guardian for each request until the host is gone."""
+    prepare_to_spawn()
     channel = Channel(socket.socket(fileno=fd))
     # Guardians that ended need no status kept; the kernel reaps them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

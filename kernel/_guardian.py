@@ -25,7 +25,7 @@ from ._custody import Custody, finish_lost_run
 from ._errors import InternalError
 from ._identity import read_stat
 from ._libc import set_child_subreaper
-from ._spawn import SpawnError, SpawnSpec, spawn
+from ._spawn import SpawnError, SpawnSpec, prepare_to_spawn, spawn
 
 if TYPE_CHECKING:
     from resource import struct_rusage
@@ -134,6 +134,7 @@ class Guardian:
         """
         self._supervisor = supervisor
         set_child_subreaper()
+        prepare_to_spawn()
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)

@@ -47,6 +47,13 @@ class SpawnError(Exception):
         super().__init__(f"{step}: {os.strerror(errno)}")
 
 
+def prepare_to_spawn() -> None:
+    """Load now what the first spawn would load: somebody waits for that one."""
+    from . import _fork_into
+
+    del _fork_into
+
+
 def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
     """Start the program in a session of its own and return its pid once exec succeeded.
 

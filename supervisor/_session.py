@@ -46,6 +46,9 @@ class SessionWatcher:
 
     async def watch(self, scope: Callable[[], Scope]) -> None:
         """Confirm a candidate as soon as its rollout exists; look for one if asked to."""
+        if not self._look_at_files:
+            # Only the agent's stream can name one: nothing to wake up for until it does.
+            await self._told.wait()
         for delay in _delays():
             with anyio.move_on_after(delay):
                 await self._told.wait()
@@ -54,7 +57,7 @@ class SessionWatcher:
                 found = await anyio.to_thread.run_sync(self._open_rollout, scope())
                 if found is not None:
                     self.suggest(found)
-            if await anyio.to_thread.run_sync(self.confirm):
+            if self._candidate is not None and await anyio.to_thread.run_sync(self.confirm):
                 return
 
     def confirm(self) -> bool:

@@ -1,0 +1,38 @@
+"""The watcher of an agent's thread wakes up only for what can bring news."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from codexlab.kernel import Scope
+from codexlab.supervisor._session import SessionWatcher
+
+
+class Wakeups(trio.abc.Instrument):
+    """Counts how often a task of that name was woken."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.count = 0
+
+    def task_scheduled(self, task: trio.lowlevel.Task) -> None:
+        self.count += task.name.endswith(self._name)
+
+
+@pytest.mark.trio
+async def test_where_only_the_stream_can_name_a_thread_nobody_wakes_up_before_it_does(
+    autojump_clock: MockClock, scratch: Path
+) -> None:
+    watcher = SessionWatcher(scratch, scratch, print, look_at_files=False)
+    wakeups = Wakeups("SessionWatcher.watch")
+    trio.lowlevel.add_instrument(wakeups)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watcher.watch, lambda: Scope("none"))
+        await trio.sleep(3600)
+        assert wakeups.count == 1  # its start
+        nursery.cancel_scope.cancel()
+    trio.lowlevel.remove_instrument(wakeups)
