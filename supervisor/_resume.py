@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..workspace import expose_rollout, read_threads
+from ..workspace import ThreadEntry, expose_rollout, read_threads
 from ._agents import RESUME
 from ._plan import Plan
+
+# A sweep of ours or codex's holds a thread for a moment; another codex for a whole task.
+_PATIENCE, _PAUSE = 3.0, 0.05
 
 
 def ready_thread(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str | None:
@@ -17,24 +22,46 @@ def ready_thread(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str 
     A thread whose rollout is gone is passed over with one line, and stays on record:
     its store may only be unmounted.
 
-    :raises ThreadBusyError: the rollout must be restored first and somebody writes it.
+    :raises ThreadBusyError: somebody else writes it, and went on for some seconds.
     """
     if RESUME not in plan.request.command or plan.agent == "generic":
         return None
     if plan.agent == "claude":
-        entry = read_threads(plan.paths).latest("claude", workdir)
-        return None if entry is None else entry.id
-    for thread in _newest_first(plan):
-        if _make_ready(plan, thread):
-            return thread
-        tell(f"thread {thread} has no rollout any more; resuming an older one or none")
+        return _thread_of_claude(plan, workdir, tell)
+    for entry in _newest_first(plan):
+        if _wait_ready(plan, entry.id):
+            if entry.cwd != os.fspath(workdir):
+                tell(f"thread {entry.id} was made in {entry.cwd}; it goes on in {workdir}")
+            return entry.id
+        tell(f"thread {entry.id} has no rollout any more; resuming an older one or none")
     return None
 
 
-def _newest_first(plan: Plan) -> Iterator[str]:
+def _thread_of_claude(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str | None:
+    threads = read_threads(plan.paths)
+    here, newest = threads.latest("claude", workdir), threads.latest("claude")
+    if here is None and newest is not None:
+        tell(f"session {newest.id} can go on in {newest.cwd} only; starting a new one")
+    return None if here is None else here.id
+
+
+def _newest_first(plan: Plan) -> Iterator[ThreadEntry]:
     for entry in reversed(read_threads(plan.paths).threads):
         if entry.agent == plan.agent:
-            yield entry.id
+            yield entry
+
+
+def _wait_ready(plan: Plan, thread: str) -> bool:
+    from ..rollout import ThreadBusyError
+
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return _make_ready(plan, thread)
+        except ThreadBusyError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
 
 
 def _make_ready(plan: Plan, thread: str) -> bool:
@@ -42,8 +69,10 @@ def _make_ready(plan: Plan, thread: str) -> bool:
 
     codex up to 0.149 cannot read a compressed one, and later ones restore it at
     this very moment themselves, so which codex it is need not be asked.
+
+    :raises ThreadBusyError: somebody writes it right now.
     """
-    from ..rollout import find_places, find_thread, restore
+    from ..rollout import ThreadBusyError, ThreadLocks, find_places, find_thread, restore
 
     home = plan.paths.codex_home
     found = find_thread(home, thread)
@@ -52,6 +81,9 @@ def _make_ready(plan: Plan, thread: str) -> bool:
         found = find_thread(home, thread)
     if found is None:
         return False
+    # Read, not tried: for that moment codex would be refused. codex before 0.150 takes none.
+    if writers := ThreadLocks(home).holders(thread):
+        raise ThreadBusyError(thread, writers)
     if not found.plain:
         places = find_places(home)
         restore(places, places.subject(found.current_path))

@@ -94,6 +94,7 @@ class AgentRun:
             plan.paths.codex_home,
             place.workdir.path.resolve(),
             self._take_thread,
+            resumed=place.thread,
             look_at_files=plan.agent == "codex",
         )
 

@@ -24,12 +24,20 @@ class SessionWatcher:
     :param home: the agent's codex home.
     :param workdir: where a thread of this run works.
     :param record: called once with the confirmed thread.
+    :param resumed: the thread the agent was told to go on with, wherever it was made.
     :param look_at_files: look for a rollout held open while no candidate is known.
     """
 
     def __init__(
-        self, home: Path, workdir: Path, record: Callable[[str], None], *, look_at_files: bool
+        self,
+        home: Path,
+        workdir: Path,
+        record: Callable[[str], None],
+        *,
+        resumed: str | None = None,
+        look_at_files: bool,
     ) -> None:
+        self._resumed = resumed
         self._look_at_files = look_at_files
         self._home = home
         self._workdir = workdir
@@ -61,7 +69,10 @@ class SessionWatcher:
                 return
 
     def confirm(self) -> bool:
-        """Record the candidate if its rollout exists and was made in our workdir."""
+        """Record the candidate if its rollout exists and is of this run.
+
+        It is if it was made in our workdir, or is the one that was to be resumed.
+        """
         if self.thread is None and self._candidate is not None and self._has_rollout():
             self.thread = self._candidate
             self._record(self.thread)
@@ -71,7 +82,9 @@ class SessionWatcher:
         from ..rollout import find_thread
 
         rollout = find_thread(self._home, self._candidate or "")
-        return rollout is not None and self._works_here(Path(rollout.current_path))
+        if rollout is None:
+            return False
+        return self._candidate == self._resumed or self._works_here(Path(rollout.current_path))
 
     def _works_here(self, path: Path) -> bool:
         from ..rollout import read_session_meta

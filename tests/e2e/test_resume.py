@@ -7,8 +7,12 @@ from pathlib import Path
 
 from support.lab import Lab, Task
 from support.marks import both_codex
-from support.model_server import ModelFactory, say
+from support.model_server import Gate, ModelFactory, hold, say
+from support.real_codex import Codex
+from support.repositories import git
 from support.rollouts import rollout_of
+
+from codexlab.workspace import WorkspaceKey, locate_workspace, record_thread
 
 
 def compress(lab: Lab, thread: str) -> None:
@@ -48,6 +52,74 @@ def test_a_vanished_thread_is_one_line_and_a_fresh_start(
     assert f"thread {thread} has no rollout any more" in done.stderr
     assert server.requests[1].prompts == ["two"]
     assert lab.records[1]["thread"] != thread
+
+
+def test_a_thread_that_another_codex_is_writing_is_75_and_its_name(
+    lab: Lab, model: ModelFactory, task: Task, codex: Codex, clean_environ: dict[str, str]
+) -> None:
+    gate = Gate()
+    server = model([say("first"), hold(gate, say("elsewhere")), say("third")])
+    assert lab.run(["--issue", "1"], task("one")).returncode == 0
+    thread = str(lab.records[0]["thread"])
+    elsewhere = subprocess.Popen(
+        [codex.native, "exec", "--skip-git-repo-check", "resume", thread, "meanwhile"],
+        env=clean_environ, cwd=lab.cwd, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with elsewhere:
+        try:
+            gate.wait_reached()
+            done = lab.run(["--issue", "1"], task("{resume}", "two"))
+        finally:
+            gate.open()
+    assert done.returncode == 75
+    writer = f"codex (pid {elsewhere.pid})"
+    assert done.stderr.splitlines() == [
+        f"codexlab-run: thread {thread} has an active writer: {writer}; end it or wait for it"
+    ]
+    assert len(server.requests) == 2
+    assert lab.run(["--issue", "1"], task("{resume}", "three")).returncode == 0
+    assert server.requests[2].prompts == ["one", "meanwhile", "three"]
+
+
+def test_a_thread_made_in_another_directory_goes_on_here_and_a_line_says_so(
+    lab: Lab, model: ModelFactory, task: Task, source_repo: Path
+) -> None:
+    server = model([say("first"), say("second"), say("third")])
+    git(source_repo, "worktree", "add", "-q", "../side")
+    first = lab.run(["--issue", "1"], task("one"), cwd=source_repo.parent / "side")
+    assert first.returncode == 0, first.stderr
+    thread = lab.records[0]["thread"]
+    done = lab.run(["--issue", "1"], task("{resume}", "two"), cwd=source_repo)
+    assert done.returncode == 0, done.stderr
+    assert f"thread {thread} was made in {source_repo.parent / 'side'}" in done.stderr
+    assert server.requests[1].prompts == ["one", "two"]
+    assert lab.records[1]["thread"] == thread
+    again = lab.run(["--issue", "1"], task("{resume}", "three"), cwd=source_repo)
+    assert "was made in" not in again.stderr
+    assert lab.records[2]["thread"] == thread
+
+
+def test_claude_goes_on_only_where_its_session_was_made(
+    lab: Lab, source_repo: Path, scratch: Path
+) -> None:
+    claude = scratch / "claude"
+    claude.write_text('#!/bin/sh\necho "$@"\n')
+    claude.chmod(0o755)
+    git(source_repo, "worktree", "add", "-q", "../side")
+    assert lab.run(["--issue", "1"], [claude, "one"], cwd=source_repo).returncode == 0
+    paths = locate_workspace(lab.workspaces_root, _key_of(lab))
+    record_thread(paths, "s-1", lab.workspace / "workdir", "claude")
+    command = [claude, "{resume}", "two"]
+    assert lab.run(["--issue", "1"], command, cwd=source_repo).stdout == "--resume s-1 two\n"
+    done = lab.run(["--issue", "1"], command, cwd=source_repo.parent / "side")
+    assert done.stdout == "two\n"
+    assert f"session s-1 can go on in {lab.workspace}/workdir only" in done.stderr
+
+
+def _key_of(lab: Lab) -> WorkspaceKey:
+    (record, *_) = lab.records
+    return WorkspaceKey(*(str(record[name]) for name in ("project", "issue", "agent")))
 
 
 def test_a_store_of_its_own_goes_on_with_its_own_threads(
