@@ -11,8 +11,9 @@ import anyio.to_thread
 
 from ..kernel import CodexlabError, Scope, members
 
-# Soon after the start, then ever more seldom: a quiet run must not be woken.
-_DELAYS = (0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+# Often while a busy machine may still be starting it, then ever more seldom: a quiet
+# run must not be woken.
+_DELAYS = (0.3, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
 class SessionWatcher:

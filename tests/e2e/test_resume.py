@@ -133,6 +133,27 @@ def test_a_store_of_its_own_goes_on_with_its_own_threads(
     assert not list(shared_home.glob("sessions/**/rollout-*"))
 
 
+def test_a_store_of_its_own_sees_of_yours_only_the_thread_it_goes_on_with(
+    lab: Lab, model: ModelFactory, task: Task, shared_home: Path
+) -> None:
+    server = model([say(word) for word in ("other", "first", "second", "third")])
+    assert lab.run(["--issue", "other"], task("other")).returncode == 0
+    assert lab.run(["--issue", "1"], task("one")).returncode == 0
+    thread = str(lab.records[1]["thread"])
+    compress(lab, thread)
+    done = lab.run(["--issue", "1", "--sessions", "issue"], task("{resume}", "two"))
+    assert done.returncode == 0, done.stderr
+    assert server.requests[2].prompts == ["one", "two"]
+    home = Path(str(lab.records[2]["codex_home"]))
+    (seen,) = home.glob("sessions/**/rollout-*")
+    assert seen.readlink() == rollout_of(shared_home, thread)
+    assert lab.records[2]["thread"] == thread
+    back = lab.run(["--issue", "1"], task("{resume}", "three"))
+    assert back.returncode == 0, back.stderr
+    assert server.requests[3].prompts == ["one", "two", "three"]
+    assert (home / "sessions").readlink() == shared_home / "sessions"
+
+
 def test_context_files_are_those_of_this_task_and_no_others(lab: Lab) -> None:
     one, two = lab.cwd.parent / "one.txt", lab.cwd.parent / "two.txt"
     one.write_text("1")
