@@ -82,10 +82,10 @@ class SessionWatcher:
     def _has_rollout(self) -> bool:
         from ..rollout import find_thread
 
+        if self._candidate == self._resumed:
+            return True  # seen before the start; here perhaps by a link, which no store lists
         rollout = find_thread(self._home, self._candidate or "")
-        if rollout is None:
-            return False
-        return self._candidate == self._resumed or self._works_here(Path(rollout.current_path))
+        return rollout is not None and self._works_here(Path(rollout.current_path))
 
     def _works_here(self, path: Path) -> bool:
         from ..rollout import read_session_meta

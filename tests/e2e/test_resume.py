@@ -110,7 +110,7 @@ def test_claude_goes_on_only_where_its_session_was_made(
     assert lab.run(["--issue", "1"], [claude, "one"], cwd=source_repo).returncode == 0
     paths = locate_workspace(lab.workspaces_root, _key_of(lab))
     record_thread(paths, "s-1", lab.workspace / "workdir", "claude")
-    command = [claude, "{resume}", "two"]
+    command: list[str | Path] = [claude, "{resume}", "two"]
     assert lab.run(["--issue", "1"], command, cwd=source_repo).stdout == "--resume s-1 two\n"
     done = lab.run(["--issue", "1"], command, cwd=source_repo.parent / "side")
     assert done.stdout == "two\n"
