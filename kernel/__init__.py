@@ -42,7 +42,15 @@ if TYPE_CHECKING:
     from ._flock import flock_holders, open_lock_file, try_lock, unlock
     from ._fork_server import fork_guardian, start_fork_server
     from ._guardian import run_guarded
-    from ._identity import ProcessIdentity, ProcessStat, boot_id, identify, is_running, read_stat
+    from ._identity import (
+        ProcessIdentity,
+        ProcessStat,
+        boot_id,
+        identify,
+        is_running,
+        name_process,
+        read_stat,
+    )
     from ._leaf_limits import limit_leaf, read_counter
     from ._libc import (
         is_child_subreaper,
@@ -97,6 +105,7 @@ __all__ = [
     "kill_members",
     "limit_leaf",
     "members",
+    "name_process",
     "open_channel_pair",
     "open_lock_file",
     "open_pidfd",
@@ -157,6 +166,7 @@ __getattr__ = import_on_use(
             "boot_id",
             "identify",
             "is_running",
+            "name_process",
             "read_stat",
         ),
         "_leaf_limits": ("limit_leaf", "read_counter"),

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, signal_leaf, wait_unpopulated
-from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
+from ._identity import ProcessIdentity, ProcessStat, boot_id, is_running, read_stat
 from ._processes import (
     descendants,
     is_childless,
@@ -41,14 +41,14 @@ class Scope:
 
     :param run_id: the tag every process of it was started with.
     :param leaf: its cgroup, or None where none could be had.
-    :param guardian: pid of the living guardian, whose descendants all belong to
-        the run because it is a subreaper; None when the guardian is dead.
+    :param guardian: the guardian, whose descendants all belong to the run because it
+        is a subreaper; None when it is known to be dead.
     :param spared: roots of subtrees that are ours, not the agent's.
     """
 
     run_id: str
     leaf: str | None = None
-    guardian: int | None = None
+    guardian: ProcessIdentity | None = None
     spared: frozenset[int] = frozenset()
 
     @property
@@ -60,12 +60,12 @@ class Scope:
 
     @property
     def can_prove(self) -> bool:
-        """Tell whether an empty reading proves that nothing is left.
+        """Tell whether an empty reading before this one proves that nothing is left.
 
         Only while the guardian lives: nobody leaves the tree of its descendants,
         but a member can leave its cgroup and clear its environment.
         """
-        return self.guardian is not None
+        return self.guardian is not None and is_running(self.guardian)
 
 
 def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
@@ -98,13 +98,14 @@ def _is_dimly_populated(leaf: str) -> bool:
 
 def _outside(scope: Scope, in_leaf: Mapping[int, ProcessStat]) -> Sequence[ProcessIdentity]:
     """Return the members known by their descent, or else by their tag."""
-    if scope.guardian is None:
+    if scope.guardian is None or not is_running(scope.guardian):
         return tagged(RUN_ID_VARIABLE, scope.run_id)
-    childless = is_childless(scope.guardian, scope.spared)
+    guardian = scope.guardian.pid
+    childless = is_childless(guardian, scope.spared)
     if childless:
         return ()
-    found = descendants(scope.guardian, scope.spared, in_leaf)
-    if found or childless is None or is_childless(scope.guardian, scope.spared):
+    found = descendants(guardian, scope.spared, in_leaf)
+    if found or childless is None or is_childless(guardian, scope.spared):
         return found
     return (_unseen(),)
 
@@ -180,10 +181,10 @@ def _overtake(scope: Scope) -> None:
     child of the guardian, and is dead again before all of /proc has been read.
     Reading one small file is fast enough to hit one of them before it forks.
     """
-    if scope.guardian is None:
+    if scope.guardian is None or not is_running(scope.guardian):
         return
     until = time.monotonic() + _OVERTAKE_SECONDS
-    while kill_children(scope.guardian, scope.spared) and time.monotonic() < until:
+    while kill_children(scope.guardian.pid, scope.spared) and time.monotonic() < until:
         _reap_own(scope)
 
 
@@ -192,7 +193,7 @@ def _reap_own(scope: Scope) -> None:
 
     A chain of forks leaves thousands of zombies, each of them read by every look.
     """
-    if scope.guardian == os.getpid():
+    if scope.guardian is not None and scope.guardian.pid == os.getpid():
         reap_children()
 
 

@@ -23,7 +23,7 @@ from ._companion import Companion
 from ._containment import Scope, members
 from ._custody import Custody, finish_lost_run
 from ._errors import InternalError
-from ._identity import read_stat
+from ._identity import identify, read_stat
 from ._libc import set_child_subreaper
 from ._spawn import SpawnError, SpawnSpec, prepare_to_spawn, spawn
 
@@ -253,7 +253,7 @@ class Guardian:
         run_id = self._custody.run_id if self._custody else ""
         companion = None if self._companion is None else self._companion.pid
         ours = [pid for pid in (self._supervisor, companion) if pid is not None]
-        return Scope(run_id, leaf, os.getpid(), frozenset(ours))
+        return Scope(run_id, leaf, identify(os.getpid()), frozenset(ours))
 
     def _end(self) -> int:
         if self._companion is not None:

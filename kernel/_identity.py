@@ -87,6 +87,11 @@ def identify(pid: int) -> ProcessIdentity | None:
     return None if stat is None else ProcessIdentity(pid, stat.start_time, boot_id())
 
 
+def name_process(pid: int) -> ProcessIdentity:
+    """Return the identity of a process, or, when it is gone, one that never runs again."""
+    return identify(pid) or ProcessIdentity(pid, 0, boot_id())
+
+
 def is_running(identity: ProcessIdentity) -> bool:
     """Tell whether that very process still runs. A zombie no longer does."""
     stat = read_stat(identity.pid)

@@ -79,6 +79,7 @@ class Attempt:
         self._session = session
         self.streams = Streams(plan, place.argv, logs, outputs, self._hear_agent)
         self._last_word = "none"
+        self._swept = 0
 
     async def spawn(self) -> ProcessIdentity:
         """Start the agent inside its containment.
@@ -124,7 +125,7 @@ class Attempt:
             tasks.start_soon(self._session.watch, self._possession.scope)
             await watch.run(limits)
             if watch.guardian_lost:
-                await end_without_guardian(self._possession)
+                self._swept = await end_without_guardian(self._possession, agent)
             if watch.state.reason or watch.state.left or watch.guardian_lost:
                 hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
             tasks.start_soon(self._hurry_on_signal, hurry)
@@ -154,7 +155,7 @@ class Attempt:
             mechanism=scope.mechanism,
             can_prove=scope.can_prove,
             last_word=self._last_word,
-            swept=watch.state.swept or 0,
+            swept=watch.state.swept or self._swept,
             left=left,
             usage=watch.usage,
             peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,

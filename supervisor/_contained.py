@@ -13,7 +13,7 @@ from contextlib import suppress
 import anyio
 import anyio.to_thread
 
-from ..kernel import Message, end, members
+from ..kernel import Message, ProcessIdentity, end, members
 from ._errors import GuardianLost
 from ._link import GuardianLink
 from ._possession import Possession
@@ -47,10 +47,21 @@ async def _ask(
     return await link.ask({"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}, stdio)
 
 
-async def end_without_guardian(possession: Possession) -> None:
-    """End the run of a dead guardian: its cgroup at once, then whoever carries the tag."""
+async def end_without_guardian(
+    possession: Possession, leader: ProcessIdentity | None = None
+) -> int:
+    """End the run of a dead guardian: its cgroup at once, then whoever carries the tag.
+
+    :returns: how many there were beside the leader, which the kernel kills with its guardian.
+    """
     scope = possession.scope(guardian_lost=True)
-    await anyio.to_thread.run_sync(lambda: end(scope, grace=GRACE, patience=PATIENCE))
+
+    def end_all() -> int:
+        outlived = [process for process in members(scope) if process != leader]
+        end(scope, grace=GRACE, patience=PATIENCE)
+        return len(outlived)
+
+    return await anyio.to_thread.run_sync(end_all)
 
 
 async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..kernel import ProcessIdentity
 from ._events import Hear
 from ._link import GuardianLink
 
@@ -18,7 +19,7 @@ class Host:
     """The surroundings of one run.
 
     :param link: to the run's guardian.
-    :param guardian: its pid.
+    :param guardian: who that is.
     :param tell: takes one line for a person.
     :param outputs: descriptors the agent's stdout and stderr are passed on to, or None
         for logs only.
@@ -27,7 +28,7 @@ class Host:
     """
 
     link: GuardianLink
-    guardian: int
+    guardian: ProcessIdentity
     tell: Tell
     outputs: Outputs
     talkative: bool = False

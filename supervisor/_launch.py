@@ -9,7 +9,7 @@ from dataclasses import replace
 import anyio
 import anyio.to_thread
 
-from ..kernel import Channel, CodexlabError
+from ..kernel import Channel, CodexlabError, name_process
 from ..workspace import Claim
 from ._cancelling import unless_cancelled
 from ._claiming import claim_with_patience
@@ -38,7 +38,7 @@ async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcom
     """
     host = Host(
         GuardianLink(channel),
-        os.getppid(),
+        name_process(os.getppid()),
         tell,
         outputs=(1, 2),
         talkative=request.verbose or os.isatty(2),

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..kernel import ProcessIdentity, boot_id, identify, is_running
+from ..kernel import is_running, name_process
 from ._events import now_text
 from ._host import Host, Outcome
 from ._plan import Plan
@@ -61,15 +61,11 @@ def _describe(plan: Plan, host: Host) -> RunEntry:
         agent=plan.agent,
         workspace=os.fspath(plan.paths.root),
         record=os.fspath(plan.run_directory / "record.json"),
-        guardian=_identity(host.guardian),
-        supervisor=_identity(os.getpid()),
+        guardian=host.guardian,
+        supervisor=name_process(os.getpid()),
         place=here(),
         started=now_text(),
     )
-
-
-def _identity(pid: int) -> ProcessIdentity:
-    return identify(pid) or ProcessIdentity(pid, 0, boot_id())
 
 
 def _is_over(entry: RunEntry) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from ..kernel import Channel, OperatorError, fork_guardian, start_fork_server
+from ..kernel import Channel, OperatorError, fork_guardian, name_process, start_fork_server
 from ._host import Host, Outcome, Outputs
 from ._launch import carry_out
 from ._link import GuardianLink
@@ -68,7 +68,9 @@ class Run:
             self.events_dropped += 1
 
     async def _carry_out(self, request: LaunchRequest, guardian: int, outputs: Outputs) -> None:
-        host = Host(self._link, guardian, self.messages.append, outputs, hear=self._hear)
+        host = Host(
+            self._link, name_process(guardian), self.messages.append, outputs, hear=self._hear
+        )
         # Cancelling the host's task must not skip a step: the end is asked for instead.
         with anyio.CancelScope(shield=True):
             self._outcome = await carry_out(request, host)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..env import ChildEnvironment, new_cargo_key, tool_shell_excludes
-from ..kernel import CodexlabError, boot_id, identify
+from ..kernel import CodexlabError, ProcessIdentity
 from ..workspace import (
     Claim,
     HealReport,
@@ -52,14 +52,13 @@ class Place:
     lease: int | None
 
 
-def describe_owner(plan: Plan, leaf: str | None, guardian: int) -> OwnerRecord:
+def describe_owner(plan: Plan, leaf: str | None, guardian: ProcessIdentity) -> OwnerRecord:
     """Return what is written down about this run before anything of it is started."""
-    identity = identify(guardian)
     return OwnerRecord(
         run_id=plan.run_id,
-        pid=guardian,
-        start_time=identity.start_time if identity else 0,
-        boot_id=boot_id(),
+        pid=guardian.pid,
+        start_time=guardian.start_time,
+        boot_id=guardian.boot_id,
         host=socket.gethostname(),
         uid=os.getuid(),
         cgroup=leaf,

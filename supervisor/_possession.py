@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ..kernel import Custody, OperatorError, Scope, discard_leaf
+from ..kernel import Custody, OperatorError, ProcessIdentity, Scope, discard_leaf
 from ..workspace import Claim, OwnerRecord
 from ._containment import Wish, give_up_leaf, open_leaf
 from ._link import GuardianLink
@@ -28,10 +28,12 @@ Tell = Callable[[str], None]
 class Possession:
     """One run's hold on its workspace.
 
-    :param guardian: pid of the process that adopts the run's orphans.
+    :param guardian: the process that adopts the run's orphans.
     """
 
-    def __init__(self, plan: Plan, claim: Claim, link: GuardianLink, guardian: int) -> None:
+    def __init__(
+        self, plan: Plan, claim: Claim, link: GuardianLink, guardian: ProcessIdentity
+    ) -> None:
         self._plan = plan
         self.claim = claim
         self._link = link
@@ -57,7 +59,7 @@ class Possession:
 
     def _enter_leaf(self, parent: Path | None = None) -> None:
         request = self._plan.request
-        wish = Wish(self._plan.run_id, request.containment, self._guardian, request.environ)
+        wish = Wish(self._plan.run_id, request.containment, self._guardian.pid, request.environ)
         self.leaf, self.why_no_leaf = open_leaf(wish, parent)
         self._write_owner(describe_owner(self._plan, self.leaf, self._guardian))
 

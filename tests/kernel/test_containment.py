@@ -1,0 +1,27 @@
+"""Who belongs to a run, told by who its guardian is and not by a number."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+
+from codexlab.kernel import Scope, members, name_process
+
+
+def test_children_of_a_process_that_has_a_guardians_number_are_nobodys() -> None:
+    with subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo started; wait"], stdout=subprocess.PIPE
+    ) as stranger:
+        assert stranger.stdout is not None
+        stranger.stdout.readline()
+        identity = name_process(stranger.pid)
+        scope = Scope("no-such-run", guardian=identity)
+        assert len(members(scope)) == 1
+        assert scope.can_prove
+        mistaken = replace(scope, guardian=replace(identity, start_time=identity.start_time - 1))
+        assert members(mistaken) == ()
+        assert not mistaken.can_prove
+        for process in members(scope):
+            subprocess.run(["kill", str(process.pid)], check=True)
+        stranger.wait(30)
+    assert not scope.can_prove
