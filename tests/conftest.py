@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.lab import Lab
 from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
 from support.model_server import ModelFactory, ModelServer, Script
@@ -32,9 +33,15 @@ _NOWHERE = "http://127.0.0.1:9/v1"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Become the process that sees every leak of this worker's tests."""
+    """Become the process that sees every leak of this worker's tests; give examples time."""
     warden = config.stash[_WARDEN] = Warden()
     warden.enter()
+    # Two slow cores say nothing about an example; under CI hypothesis knows it already.
+    if "CI" not in os.environ:
+        settings.register_profile(
+            "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        )
+        settings.load_profile("unhurried")
     _heed_signals()
 
 
