@@ -1,13 +1,17 @@
 """Measure compressing rollouts against the ``zstd`` command, in one run.
 
-    python benchmarks/rollout_compress.py [--scratch DIR] [--small 5000] [--megabytes 1024]
+    python benchmarks/rollout_compress.py [--corpus DIR] [--scratch DIR] [--rounds 3]
+                                          [--small 5000] [--megabytes 1024]
 
 Ours encodes, verifies, makes durable, publishes and retires; the peer is
 ``zstd -3 --long=27 --check -T2`` and then ``zstd -t``, each one call over all files,
-which is neither durable nor safe against writers. Figures are medians of several
-rounds, taken in turn on fresh copies. For the thread of repeated pictures the bytes
-are also compared with a frame as codex's own compressor makes it (level 3, default
-window). The corpus is written below the scratch directory, on a filesystem with file
+which is neither durable nor safe against writers. Both take turns on fresh copies, and
+each figure is the best of the rounds: what others do on the machine only adds. CPU
+seconds are printed beside it. For the thread of repeated pictures the bytes are also
+compared with a frame as codex's own compressor makes it (level 3, default window).
+
+``--corpus`` is where ``real_corpus.py`` makes, or has made, rollouts of real codex;
+without it they are imitated below the scratch directory, on a filesystem with file
 leases, and removed again. Exit status 1 when a goal is missed.
 """
 
@@ -19,6 +23,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -40,7 +45,6 @@ from codexlab.rollout import (
 )
 from codexlab.rollout._thread_lease import Coordination
 
-ROUNDS = 3
 WORKERS = 2
 _WORDS = ["the", "error", "of", "function", "returns", "value", "from", "path", "build", "test"]
 
@@ -64,6 +68,7 @@ class Round:
     """One run over a corpus."""
 
     seconds: float
+    cpu: float
     size: int
     peak_mb: float = 0.0
     holds_ms: tuple[float, ...] = ()
@@ -88,15 +93,18 @@ def main() -> int:
     parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"))
     parser.add_argument("--small", type=int, default=5000)
     parser.add_argument("--megabytes", type=int, default=1024)
+    parser.add_argument("--corpus", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if shutil.which("zstd") is None:
         print("zstd is not installed: nothing to compare with", file=sys.stderr)
         return 1
     base = Path(tempfile.mkdtemp(prefix="codexlab-bench-", dir=options.scratch))
     try:
+        large, small = corpora(base, options.corpus, options.small, options.megabytes)
         figures = [
-            *measure_large(base / "large", options.megabytes),
-            *measure_small(base / "small", options.small),
+            *measure_large(base / "large", large, options.rounds),
+            *measure_small(base / "small", small, options.rounds),
         ]
     finally:
         shutil.rmtree(base)
@@ -105,39 +113,50 @@ def main() -> int:
     return any(figure.value > figure.goal for figure in figures)
 
 
-def measure_large(base: Path, megabytes: int) -> Iterator[Figure]:
-    corpus = base / "corpus"
-    make_large(corpus, megabytes << 20)
-    ours, theirs = rounds(base, corpus)
+def corpora(base: Path, real: Path | None, small: int, megabytes: int) -> tuple[Path, Path]:
+    """Return the homes of large and of small rollouts; make what is missing."""
+    if real is not None:
+        command = [sys.executable, Path(__file__).with_name("real_corpus.py"), real]
+        wishes = ["--small", str(small), "--megabytes", str(megabytes)]
+        subprocess.run([*command, *wishes], check=True)
+        return real / "large", real / "small"
+    make_large(base / "imitated-large", megabytes << 20)
+    make_small(base / "imitated-small", small)
+    return base / "imitated-large", base / "imitated-small"
+
+
+def measure_large(base: Path, corpus: Path, count: int) -> Iterator[Figure]:
+    ours, theirs = rounds(base, corpus, count)
     yield from ratios("large", ours, theirs, 1.0)
     yield Figure("large: peak memory, MB", max(r.peak_mb for r in ours), 350, "")
-    codex = codex_size(corpus, ".pictures")
-    pictures = next(size for name, size in packed_sizes(base, corpus) if ".pictures" in name)
-    yield Figure("pictures: bytes against codex's own", pictures / codex, 0.05, f"{codex >> 20} MB")
+    pictures = max(plain_paths(corpus), key=lambda path: path.stat().st_size)
+    codex = codex_size(pictures)
+    mine = packed_size(base, pictures)
+    detail = f"{mine >> 10} KiB, {codex >> 10} KiB: {codex / mine:.0f} times fewer"
+    yield Figure("pictures: bytes against codex's own", mine / codex, 0.05, detail)
 
 
-def measure_small(base: Path, count: int) -> Iterator[Figure]:
-    corpus = base / "corpus"
-    make_small(corpus, count)
-    ours, theirs = rounds(base, corpus)
-    yield from ratios(f"{count} small", ours, theirs, 2.0)
+def measure_small(base: Path, corpus: Path, count: int) -> Iterator[Figure]:
+    ours, theirs = rounds(base, corpus, count)
+    yield from ratios(f"{len(plain_paths(corpus))} small", ours, theirs, 2.0)
     holds = [hold for each in ours for hold in each.holds_ms]
     detail = f"most {max(holds):.1f}, {len(holds)} times"
     yield Figure("coordination held, median ms", statistics.median(holds), 5.0, detail)
 
 
 def ratios(what: str, ours: list[Round], theirs: list[Round], goal: float) -> Iterator[Figure]:
-    mine = statistics.median(each.seconds for each in ours)
-    peer = statistics.median(each.seconds for each in theirs)
-    yield Figure(f"{what}: time against zstd", mine / peer, goal, f"{mine:.2f} s, {peer:.2f} s")
-    detail = f"{ours[0].size >> 10} KiB, {theirs[0].size >> 10} KiB"
-    yield Figure(f"{what}: bytes against zstd", ours[0].size / theirs[0].size, 1.0, detail)
+    mine, peer = (min(rounds, key=lambda each: each.seconds) for rounds in (ours, theirs))
+    detail = f"{mine.seconds:.2f} s, {peer.seconds:.2f} s; CPU {mine.cpu:.2f} s, {peer.cpu:.2f} s"
+    yield Figure(f"{what}: time against zstd", mine.seconds / peer.seconds, goal, detail)
+    detail = f"{mine.size >> 10} KiB, {peer.size >> 10} KiB"
+    yield Figure(f"{what}: bytes against zstd", mine.size / peer.size, 1.0, detail)
 
 
-def rounds(base: Path, corpus: Path) -> tuple[list[Round], list[Round]]:
+def rounds(base: Path, corpus: Path, count: int) -> tuple[list[Round], list[Round]]:
+    base.mkdir()
     ours: list[Round] = []
     theirs: list[Round] = []
-    for number in range(ROUNDS):
+    for number in range(count):
         order = [(ours, run_ours), (theirs, run_zstd)]
         for results, run in order if number % 2 else reversed(order):
             results.append(on_copy(base, corpus, run))
@@ -167,12 +186,13 @@ def run_ours(home: Path) -> Round:
         seconds, holds = json.load(answer)
     _, status, usage = os.wait4(child, 0)
     assert status == 0
-    return Round(seconds, size_of(home, ".zst"), usage.ru_maxrss / 1024, tuple(holds))
+    cpu = usage.ru_utime + usage.ru_stime
+    return Round(seconds, cpu, size_of(home), usage.ru_maxrss / 1024, tuple(holds))
 
 
 def _compress_all(home: Path) -> tuple[float, list[float]]:
     places = find_places(home)
-    paths = sorted(home.glob("sessions/*/*/*/rollout-*.jsonl"))
+    paths = plain_paths(home)
     calls = Timed()
     began = time.perf_counter()
     subjects = (places.subject(str(path)) for path in paths)
@@ -182,54 +202,53 @@ def _compress_all(home: Path) -> tuple[float, list[float]]:
 
 
 def run_zstd(home: Path) -> Round:
-    paths = sorted(map(str, home.glob("sessions/*/*/*/rollout-*.jsonl")))
-    began = time.perf_counter()
+    paths = list(map(str, plain_paths(home)))
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     zstd("-3", "--long=27", "--check", "-T2", paths=paths)
     zstd("-t", "--long=27", paths=[f"{path}.zst" for path in paths])
-    return Round(time.perf_counter() - began, size_of(home, ".zst"))
+    seconds = time.perf_counter() - began
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return Round(seconds, cpu, size_of(home))
 
 
 def zstd(*options: str, paths: list[str]) -> None:
     subprocess.run(["zstd", "-q", *options, *paths], check=True)
 
 
-def size_of(home: Path, suffix: str) -> int:
-    return sum(path.stat().st_size for path in home.rglob(f"*{suffix}"))
+def plain_paths(home: Path) -> list[Path]:
+    return sorted(home.glob("sessions/*/*/*/rollout-*.jsonl"))
 
 
-def codex_size(corpus: Path, mark: str) -> int:
-    """Return the bytes of a frame as codex makes it, of the rollout that is marked."""
-    (path,) = (p for p in corpus.rglob("rollout-*.jsonl") if is_marked(p, mark))
-    done = subprocess.run(["zstd", "-q", "-3", "--no-check", "-c", path], stdout=subprocess.PIPE)
-    return len(done.stdout)
+def size_of(home: Path) -> int:
+    return sum(path.stat().st_size for path in home.rglob("*.zst"))
 
 
-def packed_sizes(base: Path, corpus: Path) -> list[tuple[str, int]]:
-    """Compress once more and return each rollout's mark and frame size."""
-    sizes: list[tuple[str, int]] = []
+def codex_size(path: Path) -> int:
+    """Return the bytes of a frame as codex makes it."""
+    command = ["zstd", "-q", "-3", "--no-check", "-c", path]
+    return len(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
-    def run(home: Path) -> Round:
+
+def packed_size(base: Path, path: Path) -> int:
+    """Return the bytes of the frame that we make of one rollout."""
+    home = base / "one"
+    directory = home / "sessions/2025/01/03"
+    directory.mkdir(parents=True)
+    shutil.copy(path, directory)
+    time.sleep(0.1)
+    try:
         _compress_all(home)
-        for path in sorted(corpus.rglob("rollout-*.jsonl")):
-            frame = home / path.relative_to(corpus).with_name(path.name + ".zst")
-            mark = ".pictures" if is_marked(path, ".pictures") else ""
-            sizes.append((mark, frame.stat().st_size))
-        return Round(0, 0)
-
-    on_copy(base, corpus, run)
-    return sizes
+        return size_of(home)
+    finally:
+        shutil.rmtree(home)
 
 
-def is_marked(path: Path, mark: str) -> bool:
-    with path.open("rb") as file:
-        return mark.encode() in file.readline()
-
-
-def rollout(home: Path, number: int, mark: str = "") -> Path:
+def rollout(home: Path, number: int) -> Path:
     thread = uuid.UUID(int=(0x019C << 112) | (7 << 76) | (8 << 60) | number)
     path = home / "sessions/2025/01/03" / f"rollout-2025-01-03T12-00-00-{thread}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    meta = {"id": str(thread), "cwd": f"/src/app{mark}", "cli_version": "0.169.0"}
+    meta = {"id": str(thread), "cwd": "/src/app", "cli_version": "0.169.0"}
     path.write_bytes(record("session_meta", meta))
     return path
 
@@ -251,7 +270,7 @@ def make_large(home: Path, size: int) -> None:
     """One thread of pictures that return, three of command output."""
     dice = random.Random(2)
     pictures = [base64.b64encode(dice.randbytes(3 << 20)).decode() for _ in range(5)]
-    with rollout(home, 0, ".pictures").open("ab") as file:
+    with rollout(home, 0).open("ab") as file:
         while file.tell() < size:
             text = {"text": words(dice, 300), "image_url": dice.choice(pictures)}
             file.write(record("response_item", {"type": "message", **text}))

@@ -11,7 +11,6 @@ import click
 
 from ..kernel import CallerError
 from ..rollout import Filters, RolloutForm
-from ._issue_threads import threads_by_issue
 from ._literals import parse_duration
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -95,6 +94,9 @@ def filters_from(
 
 
 def _threads_of(issue: str) -> frozenset[str]:
+    # Looking into workspaces needs more than looking at rollouts does.
+    from ._issue_threads import threads_by_issue
+
     return frozenset(thread for thread, of in threads_by_issue().items() if of == issue)
 
 

@@ -36,9 +36,12 @@ class AppServer:
         """Load a thread again."""
         return self._thread("resume", threadId=thread, excludeTurns=True)
 
-    def turn(self, thread: str, text: str) -> None:
-        """Say something and wait until the agent has answered."""
-        self._call("turn/start", threadId=thread, input=[{"type": "text", "text": text}])
+    def turn(self, thread: str, text: str, *, image: Path | None = None) -> None:
+        """Say something, perhaps with a picture, and wait until the agent has answered."""
+        parts = [{"type": "text", "text": text}]
+        if image is not None:
+            parts.append({"type": "localImage", "path": str(image)})
+        self._call("turn/start", threadId=thread, input=parts)
         while (message := self._receive()).get("method") != "turn/completed":
             pass
         assert message["params"]["turn"]["status"] == "completed", message
