@@ -82,13 +82,22 @@ class Places:
         """
         directory, leaf = os.path.split(os.path.abspath(path))
         name = parse_rollout_name(leaf)
-        directory = os.path.realpath(directory)
+        directory = self._resolve(directory)
         for root, base in ((SESSIONS, self.sessions), (ARCHIVED_SESSIONS, self.archived)):
             if name is not None and os.path.commonpath([directory, base]) == base:
                 plain = os.path.join(directory, name.plain_name)
                 relative = plain[len(base) + 1 :]
                 return Subject(root, relative, directory, plain, name.thread_id)
         raise NotARolloutError(path, self.home)
+
+    def _resolve(self, directory: str) -> str:
+        """Resolve links as realpath does; below a root only what lies below it is looked at."""
+        for name, base in ((SESSIONS, self.sessions), (ARCHIVED_SESSIONS, self.archived)):
+            for start in (os.path.join(self.home, name), base):
+                if directory == start or directory.startswith(start + os.sep):
+                    rest = directory[len(start) :]
+                    return os.path.realpath(directory) if _has_link(base, rest) else base + rest
+        return os.path.realpath(directory)
 
     def recorded(self, root: str, relative: str, thread: str) -> Subject:
         """Rebuild a subject from what a manifest says of it."""
@@ -104,6 +113,15 @@ class Places:
         if subject.root == ARCHIVED_SESSIONS:
             return self.recorded(SESSIONS, os.path.join(_day(name), leaf), subject.thread)
         return self.recorded(ARCHIVED_SESSIONS, leaf, subject.thread)
+
+
+def _has_link(base: str, rest: str) -> bool:
+    path = base
+    for part in rest.split(os.sep)[1:]:
+        path = f"{path}{os.sep}{part}"
+        if os.path.islink(path):
+            return True
+    return False
 
 
 def find_places(home: str | os.PathLike[str]) -> Places:
