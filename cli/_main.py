@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        _fail(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help", 125)
+        _fail(f"{error.format_message().rstrip('.')}; see {_command_of(error)} --help", 125)
     except CodexlabError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:
@@ -70,6 +70,12 @@ def main(argv: list[str] | None = None) -> None:
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
         _fail(f"{where}{error.strerror or error}", 125)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _command_of(error: click.ClickException) -> str:
+    """Return the command whose help says what was expected."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return PROGRAM if context is None else context.command_path
 
 
 def _fail(line: str, status: int) -> NoReturn:

@@ -11,7 +11,7 @@ import click
 
 from ..kernel import CallerError
 from ..rollout import Filters, RolloutForm
-from ._literals import parse_duration
+from ._literals import parse_duration, parse_size
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -27,6 +27,34 @@ class NoSuchHomeError(CallerError):
         super().__init__(
             f"codex home {home} is not a directory; give --codex-home or set CODEX_HOME"
         )
+
+
+class Duration(click.ParamType[float]):
+    """A duration as people write it: 90s, 2h, 7d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class Size(click.ParamType[int]):
+    """A size as people write it: 512M, 2G."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return bytes."""
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 def home_option(command: _Command) -> _Command:

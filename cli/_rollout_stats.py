@@ -21,8 +21,14 @@ from ..rollout import (
     select_rollouts,
     try_compression,
 )
-from ._literals import parse_size
-from ._rollout_options import filter_options, filters_from, home_option, json_option
+from ._rollout_options import (
+    Duration,
+    Size,
+    filter_options,
+    filters_from,
+    home_option,
+    json_option,
+)
 from ._terminal import fit, one_line, size_text, terminal_width
 
 _TOP = 10
@@ -33,34 +39,32 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @click.command()
 @home_option
 @filter_options
-@click.option("--top", type=click.IntRange(1), default=_TOP, show_default=True)
-@click.option("--sample", default="128M", show_default=True, help="Plain bytes to try on; 0: none.")
-@click.option("--trial-time", type=float, default=10.0, show_default=True, help="Seconds at most.")
+@click.option(
+    "--top", type=click.IntRange(1), default=_TOP, show_default=True, help="Rows of each table."
+)
+@click.option(
+    "--sample", type=Size(), default="128M", show_default=True, help="Bytes to try on; 0: none."
+)
+@click.option(
+    "--trial-time", type=Duration(), default="10s", show_default=True, help="Try no longer."
+)
 @json_option
 def stats(
-    home: str, top: int, sample: str, trial_time: float, as_json: bool, **choice: Any
+    home: str, top: int, sample: int, trial_time: float, as_json: bool, **choice: Any
 ) -> None:
     """Show what rollouts take by month, project and thread, and what could be saved.
 
     The saving is tried on a sample of the plain rollouts: they are compressed as
     `codexlab rollout compress` does it, in memory, and thrown away.
     """
-    budget = _budget(sample)
     rollouts = _chosen(home, filters_from(**choice))
     usage = measure(rollouts)
     deadline = time.monotonic() + trial_time
-    tried = try_compression(choose_sample(rollouts, budget), lambda _: time.monotonic() < deadline)
+    tried = try_compression(choose_sample(rollouts, sample), lambda _: time.monotonic() < deadline)
     if as_json:
         _write_json(usage, tried)
     else:
         _write_text(usage, tried, top)
-
-
-def _budget(sample: str) -> int:
-    try:
-        return parse_size(sample)
-    except ValueError as error:
-        raise click.BadParameter(f"{sample!r}: {error}", param_hint="--sample") from None
 
 
 def _chosen(home: str, filters: Filters) -> list[LogicalRollout]:

@@ -9,7 +9,6 @@ import platform
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import click
 
@@ -34,8 +33,7 @@ from ..rollout import (
     verify_rollout,
     verify_temporaries,
 )
-from ._literals import parse_duration, parse_size
-from ._rollout_options import home_option, json_option
+from ._rollout_options import Duration, Size, home_option, json_option
 from ._rollout_results import show_results, write_json
 from ._sweep_progress import choose_progress
 from ._terminal import one_line
@@ -46,29 +44,7 @@ _IDLE_CLASS = 3 << 13
 _NICE = 10
 
 
-class _Duration(click.ParamType[float]):
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-
-
-class _Size(click.ParamType[int]):
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return parse_size(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-
-
-_rollouts = click.argument("rollouts", nargs=-1, metavar="THREAD|PATH...")
+_rollouts = click.argument("rollouts", nargs=-1, metavar="[THREAD|PATH]...")
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 _strict = click.option(
     "--strict", is_flag=True, help="Leave files alone where the kernel grants no file leases."
@@ -176,12 +152,26 @@ def _show_finding(finding: Finding, *, as_json: bool) -> None:
 
 @click.command("sweep")
 @home_option
-@click.option("--cold-age", type=_Duration(), default="7d", show_default=True)
-@click.option("--max-bytes", type=_Size(), help="Compress at most so many plain bytes.")
-@click.option("--max-files", type=click.IntRange(1))
-@click.option("--max-time", type=_Duration(), help="Begin no more files after that.")
-@click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True)
-@click.option("--grace", type=_Duration(), default="60s", show_default=True)
+@click.option(
+    "--cold-age", type=Duration(), default="7d", show_default=True, help="Not written for so long."
+)
+@click.option("--max-bytes", type=Size(), help="Compress at most so many plain bytes.")
+@click.option("--max-files", type=click.IntRange(1), help="Compress at most so many.")
+@click.option("--max-time", type=Duration(), help="Begin no more files after that.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 16),
+    default=2,
+    show_default=True,
+    help="Threads that encode.",
+)
+@click.option(
+    "--grace",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="Keep a plain file for so long after its frame took its place.",
+)
 @click.option("--no-wait", is_flag=True, help="Leave the last kept files to the next sweep.")
 @_strict
 @_dry_run
