@@ -117,6 +117,8 @@ class Guardian:
         self._taken = (signal.SIGCHLD, *wishes)
         for signum in self._taken:
             signal.signal(signum, _note)
+        # A mask outlives fork and exec: a host that waits for its signals itself has them blocked.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._taken)
 
     def abandon(self) -> None:
         """Give everything back in the forked supervisor, which is not the guardian."""

@@ -112,6 +112,20 @@ def test_a_signal_ignored_on_entry_stays_ignored(clean_environ: Mapping[str, str
         signal.signal(signal.SIGHUP, before)
 
 
+def test_what_the_caller_had_blocked_reaches_the_guardian_all_the_same(
+    clean_environ: Mapping[str, str],
+) -> None:
+    body = """
+    os.kill(os.getppid(), signal.SIGTERM)
+    print(signal.Signals(news(channel, "signal")["signum"]).name)
+    sh(channel, "exit 5")
+    print(os.waitstatus_to_exitcode(news(channel, "exited")["status"]))
+    channel.send({"op": "finish", "status": 0})
+    """
+    block = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})"
+    assert run_guarded_script(body, clean_environ, before=block)[1] == "SIGTERM\n5\n"
+
+
 def test_the_agent_finds_default_signals_an_empty_mask_and_three_descriptors(
     clean_environ: Mapping[str, str],
 ) -> None:

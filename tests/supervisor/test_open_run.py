@@ -49,19 +49,6 @@ def make_request(
     return make
 
 
-@pytest.fixture(autouse=True)
-def no_server_left_behind() -> Any:
-    """End the fork server of this process after each test, as a host's end does."""
-    from codexlab.supervisor import _open_run
-
-    yield
-    server = _open_run._SERVER
-    if server._channel is not None and server._process is not None:
-        server._channel.close()
-        server._process.wait(30)
-    _open_run._SERVER = _open_run._ForkServer()
-
-
 @pytest.mark.anyio
 async def test_a_run_ends_with_its_status_record_and_proof(make_request: MakeRequest) -> None:
     async with open_run(make_request("sh", "-c", "exit 7")) as run:
