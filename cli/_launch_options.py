@@ -78,6 +78,9 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
     help="Wait for a busy workspace, for ever or this long (--wait=5m).",
 )
 @_flag("--stdin", metavar="auto|inherit|null|FILE", help="What the agent reads. Default: auto.")
+@click.option(
+    "-i", "--tty", "terminal", is_flag=True, help="Give the agent a terminal, joined to yours."
+)
 @_flag("--events", metavar="FD|PATH", help="Write the run's events there too, as NDJSON.")
 @_flag("--thread", metavar="KEY", help="Cargo target key for this run. Default: the workspace's.")
 @_flag("--cargo-scope", metavar="SCOPE", help="agent, worktree, shared or off. Default: agent.")
@@ -149,7 +152,9 @@ def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocatio
     dry_run, as_json = values.pop("dry_run"), values.pop("as_json")
     command = tuple(values.pop("command"))
     context = values.pop("context")
+    terminal = values.pop("terminal")
     extra = _environment_flags(values)
+    extra["terminal"] = terminal
     cwd = _current_directory()
     extra["context"] = tuple(_absolute(Path(path), cwd) for path in context)
     hooks = {name: values.pop(f"hook_{name}") for name in _HOOK_FLAGS}

@@ -6,6 +6,7 @@ nothing of each other, so a short-lived child reads the settings meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import pickle
@@ -91,6 +92,7 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
 
 
 def say(line: str) -> None:
-    """Print one line for a person, on stderr."""
-    sys.stderr.write(f"codexlab-run: {line}\n")
-    sys.stderr.flush()
+    """Print one line for a person, on stderr; one who has gone away ends no run."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"codexlab-run: {line}\n")
+        sys.stderr.flush()

@@ -44,12 +44,15 @@ class Scope:
     :param guardian: the guardian, whose descendants all belong to the run because it
         is a subreaper; None when it is known to be dead.
     :param spared: roots of subtrees that are ours, not the agent's.
+    :param monitor: the process of ours whose only child the agent is, where it has a
+        terminal; it lives until the run has been proven empty.
     """
 
     run_id: str
     leaf: str | None = None
     guardian: ProcessIdentity | None = None
     spared: frozenset[int] = frozenset()
+    monitor: ProcessIdentity | None = None
 
     @property
     def mechanism(self) -> str:
@@ -100,14 +103,30 @@ def _outside(scope: Scope, in_leaf: Mapping[int, ProcessStat]) -> Sequence[Proce
     """Return the members known by their descent, or else by their tag."""
     if scope.guardian is None or not is_running(scope.guardian):
         return tagged(RUN_ID_VARIABLE, scope.run_id)
-    guardian = scope.guardian.pid
-    childless = is_childless(guardian, scope.spared)
+    guardian, monitor = scope.guardian.pid, _living_monitor(scope)
+    childless = _is_childless(guardian, scope.spared, monitor)
     if childless:
         return ()
-    found = descendants(guardian, scope.spared, in_leaf)
-    if found or childless is None or is_childless(guardian, scope.spared):
+    found = descendants(guardian, scope.spared, in_leaf, monitor)
+    if found or childless is None or _is_childless(guardian, scope.spared, monitor):
         return found
     return (_unseen(),)
+
+
+def _living_monitor(scope: Scope) -> int | None:
+    """Return the monitor's pid while it is the monitor's: an agent may have killed it."""
+    return scope.monitor.pid if scope.monitor and is_running(scope.monitor) else None
+
+
+def _is_childless(guardian: int, spared: frozenset[int], monitor: int | None) -> bool | None:
+    """Tell whether nothing of the run is a child of the guardian, nor of its monitor.
+
+    The monitor first: it forks no more, and the kernel gives an ended agent's
+    children to the guardian before it shows the agent as ended.
+    """
+    if monitor is not None and is_childless(monitor) is False:
+        return False
+    return is_childless(guardian, spared if monitor is None else spared | {monitor})
 
 
 def _unseen() -> ProcessIdentity:
@@ -184,7 +203,9 @@ def _overtake(scope: Scope) -> None:
     if scope.guardian is None or not is_running(scope.guardian):
         return
     until = time.monotonic() + _OVERTAKE_SECONDS
-    while kill_children(scope.guardian.pid, scope.spared) and time.monotonic() < until:
+    monitor = _living_monitor(scope)
+    spared = scope.spared if monitor is None else scope.spared | {monitor}
+    while kill_children(scope.guardian.pid, spared) and time.monotonic() < until:
         _reap_own(scope)
 
 

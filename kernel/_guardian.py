@@ -15,7 +15,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel, Message, open_channel_pair
@@ -23,12 +23,14 @@ from ._companion import Companion
 from ._containment import Scope, members
 from ._custody import Custody, finish_lost_run
 from ._errors import InternalError
-from ._identity import identify, read_stat
+from ._identity import ProcessIdentity, identify, read_stat
 from ._libc import set_child_subreaper
-from ._spawn import SpawnError, SpawnSpec, prepare_to_spawn, spawn
+from ._spawn import SpawnError, SpawnSpec, describe_exit, prepare_to_spawn, spawn
 
 if TYPE_CHECKING:
-    from resource import struct_rusage
+    import resource
+
+    from ._monitor import Monitored
 
 FORWARDED = (
     signal.SIGHUP,
@@ -41,6 +43,8 @@ FORWARDED = (
 )
 # A terminal, timeout(1) and a kill of the group can each deliver one wish twice.
 SAME_WISH_SECONDS = 0.3
+# A job may be stopped and continued as often as somebody likes.
+_NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
 # Python ignores these two; programs expect to find them at their default.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -108,7 +112,10 @@ class Guardian:
         self._agent: int | None = None
         self._companion: Companion | None = None
         self._custody: Custody | None = None
+        self._monitored: Monitored | None = None
+        self._settings: list[Any] | None = None
         self._status: int | None = None
+        self._poll = select.poll()
         self._last_wish: dict[int, float] = {}
         self._wakeup, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._wakeup_write)
@@ -137,13 +144,14 @@ class Guardian:
         self._supervisor = supervisor
         set_child_subreaper()
         prepare_to_spawn()
-        poll = select.poll()
-        poll.register(self._channel.fileno(), select.POLLIN)
-        poll.register(self._wakeup, select.POLLIN)
+        self._poll.register(self._channel.fileno(), select.POLLIN)
+        self._poll.register(self._wakeup, select.POLLIN)
         while True:
-            ready = {fd for fd, _ in poll.poll()}
+            ready = {fd for fd, _ in self._poll.poll()}
             if self._wakeup in ready:
                 self._take_notice()
+            if self._monitored and self._monitored.channel.fileno() in ready:
+                self._hear_monitor(self._monitored)  # and of its end by SIGCHLD
             if self._channel.fileno() in ready and not self._serve():
                 return self._end()
 
@@ -151,7 +159,7 @@ class Guardian:
         for signum in os.read(self._wakeup, 4096):
             if signum == signal.SIGCHLD:
                 self._reap()
-            elif signum in FORWARDED:
+            else:
                 self._report_signal(signum)
 
     def _reap(self) -> None:
@@ -165,26 +173,47 @@ class Guardian:
                 return
             if pid == self._agent:
                 self._agent = None
-                self._tell_exited(pid, status, usage)
+                self._tell(describe_exit(pid, status, usage))
             elif self._companion is not None and pid == self._companion.pid:
                 self._companion.close()
                 self._companion = None
                 self._tell({"event": "companion-exited", "status": status})
+            elif self._monitored and pid == self._monitored.monitor.pid:
+                self._outlive_monitor(self._monitored, usage)
 
-    def _tell_exited(self, pid: int, status: int, usage: struct_rusage) -> None:
-        self._tell(
-            {
-                "event": "exited",
-                "pid": pid,
-                "status": status,
-                "user": usage.ru_utime,
-                "system": usage.ru_stime,
-                "max_rss_kib": usage.ru_maxrss,
-            }
-        )
+    def _hear_monitor(self, monitored: Monitored) -> bool:
+        """Pass on that the agent stopped or ended; return False when the monitor is gone."""
+        received = monitored.channel.receive()
+        if received is None:
+            return False
+        if received[0]["event"] == "exited":
+            self._agent = None
+        self._tell(received[0])
+        return True
+
+    def _outlive_monitor(self, monitored: Monitored, usage: resource.struct_rusage) -> None:
+        """Take over from a monitor that somebody killed.
+
+        Its agent dies by its parent-death signal and becomes our child, so that its
+        status is exact all the same; unless the monitor had collected it already.
+        """
+        self._poll.unregister(monitored.channel.fileno())
+        while self._hear_monitor(monitored):
+            pass
+        monitored.channel.close()
+        self._monitored = None
+        if self._agent is None:
+            return
+        try:
+            os.waitid(os.P_PID, self._agent, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            self._tell(describe_exit(self._agent, signal.SIGKILL, usage))
+            self._agent = None
 
     def _report_signal(self, signum: int) -> None:
         now = time.monotonic()
+        if signum in _NOT_WISHES:
+            self._last_wish.pop(signum, None)
         if now - self._last_wish.get(signum, -1.0) < SAME_WISH_SECONDS:
             return
         self._last_wish[signum] = now
@@ -212,6 +241,10 @@ class Guardian:
                 # Afterwards: what died while it was being read is a zombie by now.
                 self._reap()
                 self._tell({"event": "children", "pids": pids})
+            case "terminal":
+                self._keep_settings(message["settings"])
+            case "wish":
+                self._report_signal(message["signum"])
             case "finish":
                 self._status = message["status"]
             case unknown:
@@ -222,6 +255,19 @@ class Guardian:
         for fd in self._custody.locks if self._custody else ():
             os.close(fd)
         self._custody = custody
+
+    def _keep_settings(self, settings: list[Any] | None) -> None:
+        """Take care of the caller's terminal while it is raw; None: it no longer is.
+
+        Raw or not, its group may be sent SIGTSTP from outside, and must not be stopped
+        before the supervisor has put the terminal back.
+        """
+        self._settings = settings
+        # Putting it back from the background must not stop us.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, _note)
+            self._taken = (*self._taken, signal.SIGTSTP)
 
     def _spawn(self, spec: dict[str, Any], descriptors: list[int]) -> None:
         if (pid := self._start(spec, descriptors)) is not None:
@@ -234,8 +280,9 @@ class Guardian:
             self._tell_started("accompanied", pid)
 
     def _start(self, spec: dict[str, Any], descriptors: list[int]) -> int | None:
+        start = self._spawn_on_terminal if spec.pop("terminal", False) else spawn
         try:
-            return spawn(SpawnSpec(**spec), descriptors[:3], (*_IGNORED_BY_PYTHON, *self._taken))
+            return start(SpawnSpec(**spec), descriptors[:3], (*_IGNORED_BY_PYTHON, *self._taken))
         except SpawnError as error:
             self._tell({"event": "spawn-failed", "step": error.step, "errno": error.errno})
             return None
@@ -243,10 +290,26 @@ class Guardian:
             for fd in descriptors:
                 os.close(fd)
 
+    def _spawn_on_terminal(
+        self, spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]
+    ) -> int:
+        from ._monitor import spawn_monitored
+
+        # Ours while we take care of a terminal; the agent has jobs of its own.
+        restore = (*restore, signal.SIGTTOU)
+        self._monitored = spawn_monitored(spec, stdio, restore)
+        self._poll.register(self._monitored.channel.fileno(), select.POLLIN)
+        return self._monitored.agent
+
     def _tell_started(self, event: str, pid: int) -> None:
         stat = read_stat(pid)
         start_time = stat.start_time if stat else 0
-        self._tell({"event": event, "pid": pid, "start_time": start_time})
+        monitor = self._monitor and (self._monitor.pid, self._monitor.start_time)
+        self._tell({"event": event, "pid": pid, "start_time": start_time, "monitor": monitor})
+
+    @property
+    def _monitor(self) -> ProcessIdentity | None:
+        return self._monitored.monitor if self._monitored else None
 
     def _children(self) -> list[int]:
         return [p.pid for p in members(self._scope(leaf=None)) if p.pid != self._supervisor]
@@ -255,13 +318,23 @@ class Guardian:
         run_id = self._custody.run_id if self._custody else ""
         companion = None if self._companion is None else self._companion.pid
         ours = [pid for pid in (self._supervisor, companion) if pid is not None]
-        return Scope(run_id, leaf, identify(os.getpid()), frozenset(ours))
+        return Scope(run_id, leaf, identify(os.getpid()), frozenset(ours), self._monitor)
 
     def _end(self) -> int:
+        if self._settings is not None:
+            from ._terminal import restore_settings
+
+            restore_settings(0, self._settings)
         if self._companion is not None:
             # Before the run is read: from here on it is nobody's to be spared.
             self._companion.kill()
             self._companion = None
+        status = self._finish()
+        if self._monitored is not None:
+            self._monitored.release()
+        return status
+
+    def _finish(self) -> int:
         if self._status is not None:
             if self._supervisor is not None:
                 with contextlib.suppress(ChildProcessError):
@@ -274,9 +347,11 @@ class Guardian:
     def _finish_lost(self, custody: Custody) -> None:
         left = finish_lost_run(custody, self._scope(custody.leaf))
         rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
-        sys.stderr.write(
-            f"codexlab-run: the supervisor of run {custody.run_id} died{rest}; see {custody.record}\n"
-        )
+        line = f"the supervisor of run {custody.run_id} died{rest}; see {custody.record}"
+        # The terminal may have died first.
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"codexlab-run: {line}\n")
+            sys.stderr.flush()
 
 
 def _note(_signum: int, _frame: object) -> None:

@@ -42,10 +42,12 @@ def descendants(
     root: int,
     spared: Iterable[int] = (),
     known: Mapping[int, ProcessStat] = MappingProxyType({}),
+    passed: int | None = None,
 ) -> tuple[ProcessIdentity, ...]:
     """Return the live descendants of ``root``, one reading of ``/proc``.
 
     :param spared: pids whose whole subtrees are left out.
+    :param passed: a pid that is left out itself, and its subtree is not.
     :param known: as for :func:`all_stats`.
 
     A process forked while we read may be missing, so an empty result proves
@@ -62,7 +64,7 @@ def descendants(
             if stat.pid in left_out:
                 continue
             pending.append(stat.pid)
-            if is_live(stat):
+            if is_live(stat) and stat.pid != passed:
                 found.append(ProcessIdentity(stat.pid, stat.start_time, boot_id()))
     return tuple(found)
 

@@ -6,12 +6,17 @@ import fcntl
 import marshal
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ._cgroup import join_leaf
+from ._channel import Message
 from ._libc import set_parent_death_signal
+
+if TYPE_CHECKING:
+    import resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
     pid, is_member = _fork(spec.leaf)
     if pid == 0:
         leaf = None if is_member else spec.leaf
-        _become(replace(spec, leaf=leaf), stdio, restore, parent, report_write)
+        become(replace(spec, leaf=leaf), stdio, restore, parent, report_write, os.setsid)
     os.close(report_write)
     with os.fdopen(report_read, "rb") as report:
         failure = report.read()
@@ -90,13 +95,23 @@ def _fork(leaf: str | None) -> tuple[int, bool]:
     return os.fork(), False
 
 
-def _become(
-    spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int], parent: int, report: int
+def become(
+    spec: SpawnSpec,
+    stdio: Sequence[int],
+    restore: Sequence[int],
+    parent: int,
+    report: int,
+    lead: Callable[[], object],
 ) -> None:
-    """Turn the forked child into the program. Never returns."""
+    """Turn the forked child into the program. Never returns.
+
+    :param parent: who forked it, to be compared after the death signal is asked for.
+    :param report: where a failing step is written to; closed by exec.
+    :param lead: makes the child lead a session, or a group, of its own.
+    """
     step = "session"
     try:
-        os.setsid()
+        lead()
         step = "cgroup"
         if spec.leaf is not None:
             join_leaf(spec.leaf)
@@ -128,3 +143,15 @@ def _install_stdio(stdio: Sequence[int]) -> None:
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in stdio]
     for target, fd in enumerate(high):
         os.dup2(fd, target, inheritable=True)
+
+
+def describe_exit(pid: int, status: int, usage: resource.struct_rusage) -> Message:
+    """Return what wait4(2) told of the program, as the guardian's message."""
+    return {
+        "event": "exited",
+        "pid": pid,
+        "status": status,
+        "user": usage.ru_utime,
+        "system": usage.ru_stime,
+        "max_rss_kib": usage.ru_maxrss,
+    }

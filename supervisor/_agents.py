@@ -13,6 +13,7 @@ RESUME = "{resume}"
 KNOWN_AGENTS = ("codex", "claude")
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_CODEX_FAREWELL = re.compile(rb"codex resume (" + _UUID.encode() + rb")")
 _CODEX_BANNER = re.compile(rb"^session id: (" + _UUID.encode() + rb")\s*$")
 
 
@@ -146,6 +147,15 @@ def read_stderr_line(agent: str, line: bytes) -> StreamNews:
     that the rollout exists and was made in this workdir.
     """
     match = _CODEX_BANNER.match(line) if agent == "codex" else None
+    return StreamNews(match[1].decode()) if match else _NOTHING
+
+
+def read_terminal_line(agent: str, line: bytes) -> StreamNews:
+    """Read how codex's screen says, at its end, by which words the session goes on.
+
+    A hint only, as that of :func:`read_stderr_line`.
+    """
+    match = _CODEX_FAREWELL.search(line) if agent == "codex" else None
     return StreamNews(match[1].decode()) if match else _NOTHING
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
@@ -15,7 +16,7 @@ from ._contained import end_without_guardian, read_proof, start
 from ._errors import CommandNotExecutable, CommandNotFound
 from ._events import EventLog
 from ._exit import ExitReport, report_exit
-from ._host import Outputs
+from ._host import Host
 from ._lifecycle import ENDING_SIGNALS
 from ._limits import Limits, kernel_killed_for_memory, kernel_peak_memory
 from ._link import GuardianLink
@@ -25,6 +26,20 @@ from ._possession import Possession
 from ._session import SessionWatcher
 from ._streams import DELIVERY_LIMIT, Logs, Streams
 from ._watch import Usage, Watch
+
+
+class AgentStreams(Protocol):
+    """What connects the agent with the caller: pipes, or a terminal of its own."""
+
+    @property
+    def remark(self) -> str | None: ...
+    @property
+    def agent_ends(self) -> tuple[int, ...]: ...
+    def last_output(self) -> float: ...
+    def note_spawned(self) -> None: ...
+    def note_empty(self) -> None: ...
+    async def deliver(self, hurry: anyio.CancelScope) -> None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,7 @@ class Attempt:
         events: EventLog,
         session: SessionWatcher,
         logs: Logs,
-        outputs: Outputs,
+        host: Host,
     ) -> None:
         self._plan = plan
         self._place = place
@@ -77,9 +92,19 @@ class Attempt:
         self._link = link
         self._events = events
         self._session = session
-        self.streams = Streams(plan, place.argv, logs, outputs, self._hear_agent)
+        self._terminal = host.terminal if plan.request.terminal else None
         self._last_word = "none"
         self._swept = 0
+        self.streams = self._open_streams(logs, host)
+
+    def _open_streams(self, logs: Logs, host: Host) -> AgentStreams:
+        if self._terminal is None:
+            return Streams(self._plan, self._place.argv, logs, host.outputs, self._hear_agent)
+        from ._terminal_streams import TerminalStreams
+
+        return TerminalStreams(
+            self._terminal, self._plan.agent, logs, self._hear_agent, self._session.look_soon
+        )
 
     async def spawn(self) -> ProcessIdentity:
         """Start the agent inside its containment.
@@ -93,7 +118,8 @@ class Attempt:
         except BaseException:
             self.streams.close()
             raise
-        self.streams.close_agent_ends()
+        self.streams.note_spawned()
+        self._possession.monitor = _identity(reply["monitor"])
         agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
         mechanism = self._possession.scope().mechanism
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
@@ -107,6 +133,7 @@ class Attempt:
             "argv": place.argv,
             "environment": place.environment.values,
             "cwd": os.fspath(place.workdir.path),
+            "terminal": self._terminal is not None,
         }
 
     async def watch(self, agent: ProcessIdentity, limits: Limits) -> AttemptEnd:
@@ -118,6 +145,7 @@ class Attempt:
             self._link.news,
             self._events,
             self.streams.last_output,
+            self._terminal,
         )
         delivered, hurry = anyio.Event(), anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
@@ -126,6 +154,7 @@ class Attempt:
             await watch.run(limits)
             if watch.guardian_lost:
                 self._swept = await end_without_guardian(self._possession, agent)
+            self.streams.note_empty()
             if watch.state.reason or watch.state.left or watch.guardian_lost:
                 hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
             tasks.start_soon(self._hurry_on_signal, hurry)
@@ -165,6 +194,10 @@ class Attempt:
         if news.thread is not None:
             self._session.suggest(news.thread)
         self._last_word = news.last_word or self._last_word
+
+
+def _identity(named: tuple[int, int] | None) -> ProcessIdentity | None:
+    return named and ProcessIdentity(*named, boot_id())
 
 
 def _spawn_error(reply: Message, command: str) -> Exception:

@@ -33,6 +33,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     return {
         "argv": list(argv),
         "executable": _executable(plan, environment.values.get("PATH", os.defpath)),
+        "terminal": plan.request.terminal,
         "agent": plan.agent,
         "project": plan.key.project,
         "issue": plan.key.issue,

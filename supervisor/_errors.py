@@ -6,12 +6,14 @@
     ├── BadHook               -> 125
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
+    ├── TerminalContradicted  -> 125
     └── Cancelled             -> 128+n, a signal came before the agent was started
     OperatorError
     ├── PlaceUnusable         -> 125
     ├── ArtifactsRequired     -> 125
     ├── HookFailed            -> 125
-    └── SurvivorsLeft         -> 125
+    ├── SurvivorsLeft         -> 125
+    └── TerminalUnusable      -> 125
     Exception
     └── GuardianLost          the other half of this run died; ends it, never shown
 """
@@ -78,6 +80,14 @@ class PlaceUnusable(OperatorError):
         super().__init__(f"{what} {path}: {problem}; {remedy}")
 
 
+class TerminalContradicted(CallerError):
+    """Something else was asked for that does not go with a terminal."""
+
+    def __init__(self, flag: str, why: str) -> None:
+        self.flag = flag
+        super().__init__(f"{flag} does not go with --tty: {why}; leave one of them out")
+
+
 class SurvivorsLeft(OperatorError):
     """Processes of an earlier run of this workspace cannot be ended."""
 
@@ -108,6 +118,19 @@ class BadHook(CallerError):
     def __init__(self, name: str, expected: str) -> None:
         self.name = name
         super().__init__(f"hook {name!r}: expected {expected}")
+
+
+class TerminalUnusable(OperatorError):
+    """The agent is to have a terminal, and ours cannot be lent to it.
+
+    :param stream: stdin or stdout.
+    """
+
+    def __init__(self, stream: str, problem: str) -> None:
+        self.stream = stream
+        super().__init__(
+            f"--tty: {stream} {problem}; expected the foreground of a terminal on stdin and stdout"
+        )
 
 
 class ArtifactsRequired(OperatorError):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kernel import ProcessIdentity
 from ._events import Hear
 from ._link import GuardianLink
+
+if TYPE_CHECKING:
+    from ._terminal import UserTerminal
 
 Tell = Callable[[str], None]
 Outputs = tuple[int | None, int | None]
@@ -23,6 +26,7 @@ class Host:
     :param tell: takes one line for a person.
     :param outputs: descriptors the agent's stdout and stderr are passed on to, or None
         for logs only.
+    :param terminal: what an agent may be lent, or None: there is none.
     :param talkative: say where the agent works.
     :param hear: takes each event in this process.
     """
@@ -31,6 +35,7 @@ class Host:
     guardian: ProcessIdentity
     tell: Tell
     outputs: Outputs
+    terminal: UserTerminal | None = None
     talkative: bool = False
     hear: Hear | None = None
 

@@ -14,7 +14,7 @@ from ..workspace import Claim
 from ._cancelling import unless_cancelled
 from ._claiming import claim_with_patience
 from ._command import needs_workdir, resolve_command
-from ._errors import GuardianLost, PlaceUnusable, reason_of
+from ._errors import GuardianLost, PlaceUnusable, TerminalUnusable, reason_of
 from ._events import EventLog, open_events_target
 from ._exit import EXIT_FAILED
 from ._host import Host, Outcome, Tell
@@ -36,14 +36,26 @@ async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcom
     :param channel: the supervisor's end of the channel to its guardian.
     :param tell: takes one line for the person at the terminal.
     """
+    link, guardian = GuardianLink(channel), os.getppid()
+    terminal = None
+    if request.terminal:
+        from ._terminal import UserTerminal
+
+        terminal = UserTerminal(link, guardian, tell)
+        tell = terminal.tell
     host = Host(
-        GuardianLink(channel),
-        name_process(os.getppid()),
+        link,
+        name_process(guardian),
         tell,
         outputs=(1, 2),
+        terminal=terminal,
         talkative=request.verbose or os.isatty(2),
     )
-    return await carry_out(request, host)
+    try:
+        return await carry_out(request, host)
+    finally:
+        if terminal is not None:
+            terminal.quit_job()
 
 
 async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
@@ -80,6 +92,8 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
         plan = await unless_cancelled(
             host.link, lambda: anyio.to_thread.run_sync(plan_run, request)
         )
+        if request.terminal:
+            _check_terminal(request.events, host)
         listed = Listed(plan, host, mask)
         events = EventLog(plan.run_id, plan.key.issue, host.hear)
         events.mask = mask
@@ -118,6 +132,22 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(possession.give_back)
+
+
+def _check_terminal(events: str | None, host: Host) -> None:
+    """Find out before anything is made that there is no terminal to be lent.
+
+    :raises TerminalUnusable: there is none, or the events would go to it too.
+    """
+    if host.terminal is None:
+        raise TerminalUnusable("stdin", "is the program's own that embeds this run")
+    for fd, stream in enumerate(("stdin", "stdout")):
+        if not os.isatty(fd):
+            raise TerminalUnusable(stream, "is not a terminal")
+    if events is not None and events.isdecimal() and os.isatty(int(events)):
+        raise TerminalUnusable(
+            f"--events {events}", "is a terminal too, and would garble the agent's screen"
+        )
 
 
 def _check_early(plan: Plan) -> None:

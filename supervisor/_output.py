@@ -31,14 +31,15 @@ def enlarge_pipe(fd: int) -> None:
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
-def reopen_nonblocking(fd: int) -> int | None:
+def reopen_nonblocking(fd: int, access: int = os.O_WRONLY) -> int | None:
     """Return a non-blocking descriptor of the same pipe or terminal, for writing.
 
+    :param access: how to open it instead.
     :returns: None where it is neither, or belongs to another user.
     """
     if not (stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd)):
         return None
-    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    flags = access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         return os.open(f"/proc/self/fd/{fd}", flags)
     except OSError:

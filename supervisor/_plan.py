@@ -18,7 +18,7 @@ from ..workspace import (
     locate_workspace,
 )
 from ._agents import detect_agent
-from ._errors import BadHook, PlaceUnusable
+from ._errors import BadHook, PlaceUnusable, TerminalContradicted
 from ._ladder import Ladder, build_ladder
 from ._request import LAUNCH_HOOKS, LaunchRequest
 
@@ -54,6 +54,7 @@ def plan_run(request: LaunchRequest) -> Plan:
     :raises OperatorError: the shared home cannot be read.
     """
     _check_hooks(request)
+    _check_terminal(request)
     agent = request.agent or detect_agent(request.command)
     start = inspect_start(request.cwd if request.workdir is None else request.workdir)
     project = request.project or (
@@ -78,6 +79,17 @@ def plan_run(request: LaunchRequest) -> Plan:
 def new_run_id() -> str:
     """Return an id like ``20260131T120000Z-1a2b3c4d``."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
+
+
+def _check_terminal(request: LaunchRequest) -> None:
+    if not request.terminal:
+        return
+    if request.stdin not in ("auto", "inherit"):
+        raise TerminalContradicted(f"--stdin {request.stdin}", "the agent reads its terminal")
+    if request.retries:
+        raise TerminalContradicted(
+            f"--retries {request.retries}", "a person decides what to repeat"
+        )
 
 
 def _check_shared_home(home: Path) -> None:

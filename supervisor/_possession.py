@@ -43,6 +43,7 @@ class Possession:
         self._lease: int | None = None
         self.leaf: str | None = None
         self.why_no_leaf: str | None = None
+        self.monitor: ProcessIdentity | None = None
         # Nothing was started yet, so nothing can be left.
         self.proven = True
 
@@ -113,8 +114,8 @@ class Possession:
         """Return what belongs to the run."""
         if guardian_lost:
             return Scope(self._plan.run_id, self.leaf)
-        ours = [os.getpid(), *filter(None, [self._link.companion])]
-        return Scope(self._plan.run_id, self.leaf, self._guardian, frozenset(ours))
+        ours = frozenset([os.getpid(), *filter(None, [self._link.companion])])
+        return Scope(self._plan.run_id, self.leaf, self._guardian, ours, self.monitor)
 
     def describe(self) -> dict[str, str | None]:
         """Return the containment in force, as the record's field."""

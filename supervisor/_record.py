@@ -58,6 +58,7 @@ def _planned(plan: Plan) -> dict[str, Any]:
         "project": plan.key.project,
         "agent": plan.agent,
         "command": list(plan.request.command),
+        "terminal": plan.request.terminal,
         "workspace": os.fspath(plan.paths.root),
         "codex_home": os.fspath(plan.paths.codex_home),
         "attempt": 1,

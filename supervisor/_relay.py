@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 
@@ -60,6 +61,11 @@ class Relay:
                 return os.read(self._source, CHUNK)
             except BlockingIOError:
                 await anyio.wait_readable(self._source)
+            except OSError as error:
+                # So a terminal's end of file reads, once everybody has closed it (pty(7)).
+                if error.errno == errno.EIO:
+                    return b""
+                raise
 
     def close(self) -> None:
         """Read what is left as a last line, and give up our descriptors."""

@@ -42,6 +42,8 @@ class LaunchRequest:
     :param grace: seconds between the first signal and TERM to everything.
     :param wait: seconds to wait for a busy workspace; 0 not at all, None for ever.
     :param stdin: ``auto``, ``inherit``, ``null`` or a path.
+    :param terminal: give the agent a terminal of its own, joined to that on stdin and
+        stdout; only where this process was started from one.
     :param events: descriptor number or path that receives the events too.
     :param context: files the agent finds in ``CODEXLAB_RUN_CONTEXT``, those of this task only.
     :param thread: the cargo target key for this run, or None for the stored one.
@@ -76,6 +78,7 @@ class LaunchRequest:
     grace: float = DEFAULT_GRACE
     wait: float | None = 0.0
     stdin: str = "auto"
+    terminal: bool = False
     events: str | None = None
     context: tuple[Path, ...] = ()
     thread: str | None = None

@@ -89,7 +89,12 @@ class AgentRun:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         path = os.fspath(plan.run_directory / "events.ndjson")
         self._events.add_target(os.open(path, flags, 0o600))
-        self._logs = Logs(plan.run_directory, secrets, plan.request.log_max_bytes)
+        self._logs = Logs(
+            plan.run_directory,
+            secrets,
+            plan.request.log_max_bytes,
+            terminal=plan.request.terminal,
+        )
         self._session = SessionWatcher(
             plan.paths.codex_home,
             place.workdir.path.resolve(),
@@ -163,7 +168,7 @@ class AgentRun:
             self._events,
             self._session,
             self._logs,
-            self._host.outputs,
+            self._host,
         )
         self._warn(attempt.streams.remark)
         agent = await attempt.spawn()

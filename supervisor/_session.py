@@ -44,24 +44,35 @@ class SessionWatcher:
         self._workdir = workdir
         self._record = record
         self._candidate: str | None = None
-        self._told = anyio.Event()
+        self._news = anyio.Event()
+        self._delays = _delays()
         self.thread: str | None = None
 
     def suggest(self, thread: str) -> None:
         """Take the first candidate."""
         if self._candidate is None:
             self._candidate = thread
-            self._told.set()
+            self._begin_anew()
+
+    def look_soon(self) -> None:
+        """Look more often again: a person has asked the agent for something."""
+        if self._candidate is None:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._delays = _delays()
+        self._news.set()
 
     async def watch(self, scope: Callable[[], Scope]) -> None:
         """Confirm a candidate as soon as its rollout exists; look for one if asked to."""
         if not self._look_at_files:
             # Only the agent's stream can name one: nothing to wake up for until it does.
-            await self._told.wait()
-        for delay in _delays():
-            with anyio.move_on_after(delay):
-                await self._told.wait()
-                await anyio.sleep(delay)
+            await self._news.wait()
+        while True:
+            with anyio.move_on_after(next(self._delays)):
+                await self._news.wait()
+                self._news = anyio.Event()
+                continue
             if self._candidate is None and self._look_at_files:
                 found = await anyio.to_thread.run_sync(self._open_rollout, scope())
                 if found is not None:

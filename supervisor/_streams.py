@@ -22,12 +22,17 @@ DELIVERY_LIMIT = 5.0
 
 
 class Logs:
-    """The copies of a run's output, one for each stream, over all its attempts."""
+    """The copies of a run's output, one for each stream, over all its attempts.
 
-    def __init__(self, directory: Path, secrets: tuple[bytes, ...], max_bytes: int) -> None:
+    :param terminal: stdout and stderr are one stream, what the agent's terminal shows.
+    """
+
+    def __init__(
+        self, directory: Path, secrets: tuple[bytes, ...], max_bytes: int, *, terminal: bool
+    ) -> None:
         self.files = tuple(
             LogFile(os.fspath(directory / f"{name}.log"), Masker(secrets), max_bytes)
-            for name in ("stdout", "stderr")
+            for name in (("terminal",) if terminal else ("stdout", "stderr"))
         )
 
     def close(self) -> None:
@@ -74,10 +79,13 @@ class Streams:
         """Return the descriptors that become the agent's 0, 1 and 2."""
         return tuple(self._agent_ends)
 
-    def close_agent_ends(self) -> None:
+    def note_spawned(self) -> None:
         """Give up our duplicates, so that end of file means every writer is gone."""
         while self._agent_ends:
             os.close(self._agent_ends.pop())
+
+    def note_empty(self) -> None:
+        """Do nothing: whoever could write held the other end, and is gone."""
 
     async def deliver(self, hurry: anyio.CancelScope) -> None:
         """Relay until both streams have ended, or ``hurry`` is cancelled."""
@@ -88,7 +96,7 @@ class Streams:
 
     def close(self) -> None:
         """Give up every descriptor."""
-        self.close_agent_ends()
+        self.note_spawned()
         for relay in self.relays:
             relay.close()
 

@@ -6,7 +6,7 @@ import math
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -42,6 +42,9 @@ from ._limits import Limits
 from ._link import NewsStream
 from ._meters import Meters
 
+if TYPE_CHECKING:
+    from ._terminal import UserTerminal
+
 _LOOK_AGAIN = 1.0
 _T = TypeVar("_T")
 
@@ -71,8 +74,10 @@ class Watch:
         news: NewsStream,
         log: Emitter,
         last_output: Callable[[], float],
+        terminal: UserTerminal | None = None,
     ) -> None:
         self._agent = agent
+        self._terminal = terminal
         self._scope = scope
         self._ladder = ladder
         self._news = news
@@ -119,14 +124,27 @@ class Watch:
         async for news in self._news:
             match news["event"]:
                 case "signal":
-                    if news["signum"] == signal.SIGCONT:
-                        self._meters.note_resumed()
-                    self._tell.send_nowait(SignalReceived(news["signum"]))
+                    self._take_signal(news["signum"])
                 case "exited":
                     self._take_exit(news)
+                case "stopped":
+                    if self._terminal is not None:
+                        self._terminal.follow(self._agent, news["signum"])
                 case _:
                     self.guardian_lost = True
+                    if self._terminal is not None:
+                        self._terminal.leave()
                     watching.cancel()
+
+    def _take_signal(self, signum: int) -> None:
+        if signum == signal.SIGCONT:
+            self._meters.note_resumed()
+            if self._terminal is not None:
+                self._terminal.refresh()
+        if signum == signal.SIGTSTP and self._terminal is not None:
+            self._terminal.suspend()
+        else:
+            self._tell.send_nowait(SignalReceived(signum))
 
     def _take_exit(self, news: dict[str, Any]) -> None:
         self.wait_status = news["status"]

@@ -8,6 +8,7 @@ from codexlab.supervisor._agents import (
     expand_resume,
     read_stderr_line,
     read_stdout_line,
+    read_terminal_line,
     reads_prompt_from_stdin,
     speaks_json,
 )
@@ -100,3 +101,11 @@ def test_json_is_read_only_where_it_was_asked_for() -> None:
     assert speaks_json(("codex", "exec", "--json"), "codex")
     assert not speaks_json(("codex", "exec"), "codex")
     assert speaks_json(("claude", "-p", "--output-format", "stream-json"), "claude")
+
+
+def test_codexs_farewell_on_its_screen_names_the_thread() -> None:
+    thread = "01a1f9f1-8a3d-7ea3-8246-b267f4c438f2"
+    line = f"  \x1b[36mcodex resume {thread}\x1b[39m".encode()
+    assert read_terminal_line("codex", line).thread == thread
+    assert read_terminal_line("generic", line).thread is None
+    assert read_terminal_line("codex", b"codex resume --last").thread is None

@@ -1,0 +1,224 @@
+"""A person at a terminal: type, look at the screen, change its size, hang up.
+
+A real pseudo-terminal, whose session is led by a shell of the test's; the program
+under test is its job, as it is at anybody's terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .lab import Lab, Words
+from .leaks import descendants, end_processes
+
+Settings = list[Any]
+# What full-screen programs ask their terminal, and what an ordinary one answers.
+_QUESTIONS = {
+    b"\x1b[6n": b"\x1b[1;1R",
+    b"\x1b[c": b"\x1b[?62;c",
+    b"\x1b]10;?\x1b\\": b"\x1b]10;rgb:ffff/ffff/ffff\x1b\\",
+    b"\x1b]11;?\x1b\\": b"\x1b]11;rgb:0000/0000/0000\x1b\\",
+}
+
+
+class Screen:
+    """The person's side of the terminal.
+
+    :param fd: the master.
+    :param shell: pid of whoever leads the session.
+    :param line: the slave, which is also what programs on the terminal have.
+    """
+
+    def __init__(self, fd: int, line: int, shell: int) -> None:
+        self.fd = fd
+        self.shell = shell
+        self.shown = b""
+        self._line = line
+        self.answering = False
+        self.hung_up = False
+
+    @property
+    def settings(self) -> Settings:
+        """The terminal's settings now."""
+        return termios.tcgetattr(self._line)
+
+    @property
+    def foreground(self) -> int:
+        """The group in the foreground now."""
+        return os.tcgetpgrp(self.fd)
+
+    @property
+    def is_raw(self) -> bool:
+        """Tell whether the terminal itself interprets nothing."""
+        return not self.settings[3] & (termios.ICANON | termios.ISIG)
+
+    def type(self, text: str | bytes) -> None:
+        """Press keys."""
+        view = memoryview(text.encode() if isinstance(text, str) else text)
+        while view:
+            view = view[os.write(self.fd, view) :]
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Change the size of the window."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def wait_for(self, pattern: str, timeout: float = 30.0) -> re.Match[bytes]:
+        """Read on until the screen has shown ``pattern`` since the last match; forget up to it.
+
+        :raises TimeoutError: it did not come in time, or the terminal ended before.
+        """
+        deadline = time.monotonic() + timeout
+        wanted = re.compile(pattern.encode(), re.DOTALL)
+        while (match := wanted.search(self.shown)) is None:
+            if not self._read(deadline - time.monotonic()):
+                message = f"no {pattern!r} on the screen; there was {self.shown!r}"
+                raise TimeoutError(message)
+        self.shown = self.shown[match.end() :]
+        return match
+
+    def read_to(self, marker: bytes, timeout: float = 30.0) -> bytes:
+        """Return everything shown before ``marker``; forget it, and the marker.
+
+        :raises TimeoutError: it did not come in time, or the terminal ended before.
+        """
+        deadline = time.monotonic() + timeout
+        while marker not in self.shown[-65536 - len(marker) :]:
+            if not self._read(deadline - time.monotonic()):
+                message = f"no {marker!r} on the screen"
+                raise TimeoutError(message)
+        before, _, self.shown = self.shown.partition(marker)
+        return before
+
+    def wait_until(self, condition: Callable[[], object], timeout: float = 30.0) -> None:
+        """Read on until ``condition()`` holds.
+
+        :raises TimeoutError: it did not in time.
+        """
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                message = f"it did not happen; the screen: {self.shown!r}"
+                raise TimeoutError(message)
+            self._read(0.02)
+
+    def _read(self, timeout: float) -> bool:
+        if timeout <= 0 and not select.select([self.fd], [], [], 0)[0]:
+            return False
+        if not select.select([self.fd], [], [], max(timeout, 0))[0]:
+            return True
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.shown += data
+        if self.answering:
+            for question, answer in _QUESTIONS.items():
+                for _ in range(data.count(question)):
+                    self.type(answer)
+        return bool(data)
+
+    def hang_up(self) -> None:
+        """Close the window."""
+        self.hung_up = True
+        os.close(self._line)
+        os.close(self.fd)
+
+    def close(self) -> None:
+        """Close the window, if it is still there."""
+        if not self.hung_up:
+            self.hang_up()
+
+
+@contextlib.contextmanager
+def terminal(
+    argv: Sequence[str | Path], environ: Mapping[str, str], cwd: Path
+) -> Generator[Screen]:
+    """Open a terminal whose session is led by ``argv``; whatever runs there is killed at the end."""
+    before = descendants()
+    master, line = os.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *map(str, argv)],
+        stdin=line,
+        stdout=line,
+        stderr=line,
+        cwd=cwd,
+        env={"TERM": "xterm", **environ},
+    )
+    screen = Screen(master, line, process.pid)
+    screen.resize(24, 80)
+    with process:
+        try:
+            yield screen
+        except BaseException as error:
+            error.add_note(f"screen: {screen.shown!r}")
+            raise
+        finally:
+            screen.close()
+            process.kill()
+            end_processes(descendants() - before)
+
+
+SHELL = '"$0" "$@"; echo "[status $?]"; read -r _'
+"""What leads the session: it starts one run as its job, says how that ended, and waits."""
+
+
+@contextlib.contextmanager
+def typed(lab: Lab, flags: Words, command: Words, *, prefix: Words = ()) -> Generator[Typed]:
+    """Run ``codexlab-run -i FLAGS -- COMMAND`` as somebody types it; see :data:`SHELL`."""
+    words = [*prefix, "sh", "-c", SHELL, *lab.argv(["-i", *flags], command)]
+    with terminal(words, lab.environ, lab.cwd) as screen:
+        yield Typed(screen, screen.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """One run at a terminal, and the terminal's settings before it."""
+
+    screen: Screen
+    before: Settings
+
+    def wait_end(self) -> int:
+        """Return the exit status that the shell was told."""
+        return int(self.screen.wait_for(r"\[status (\d+)\]")[1])
+
+    @property
+    def guardian(self) -> int:
+        """The pid of the shell's job."""
+        (pid,) = _children(self.screen.shell)
+        return pid
+
+    @property
+    def supervisor(self) -> int:
+        """The pid of the guardian's child that is in the shell's session as well."""
+        (pid,) = (
+            pid for pid in _children(self.guardian) if os.getsid(pid) == os.getsid(self.guardian)
+        )
+        return pid
+
+    @property
+    def monitor(self) -> int:
+        """The pid of the guardian's child that leads the session of the agent's terminal."""
+        (pid,) = (pid for pid in _children(self.guardian) if os.getsid(pid) == pid)
+        return pid
+
+    @property
+    def agent(self) -> int:
+        """The pid of the monitor's only child."""
+        (pid,) = _children(self.monitor)
+        return pid
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
