@@ -20,6 +20,7 @@ from ._workspace_view import (
     LIST_HEADER,
     describe,
     list_row,
+    why,
     write_json,
     write_lines,
     write_table,
@@ -63,17 +64,16 @@ def list_command(root: str | None, project: str | None, full: bool, as_json: boo
         raise click.UsageError("--full needs --json")
     from ..workspace.upkeep import survey_workspaces
 
+    place = find_root(root)
     surveys = [
-        survey
-        for survey in survey_workspaces(find_root(root))
-        if project in (None, survey.key.project)
+        survey for survey in survey_workspaces(place) if project in (None, survey.key.project)
     ]
     if as_json:
         write_json([describe(survey, deep=full) for survey in surveys])
     elif surveys:
         write_table(LIST_HEADER, map(list_row, surveys))
     else:
-        click.echo("no workspaces", err=True)
+        click.echo(f"no workspaces below {place}", err=True)
 
 
 @workspace.command()
@@ -106,7 +106,8 @@ def path(
     if place is not None:
         click.echo(getattr(survey.paths, place))
         return
-    used = survey.provenance.workdir if survey.provenance else None
+    record = None if survey.state == "moved" else survey.provenance
+    used = None if record is None else record.workdir
     click.echo(used or survey.paths.workdir)
 
 
@@ -162,15 +163,15 @@ def remove(
 
 
 def _shown(survey: Survey) -> dict[str, Any]:
-    from ..workspace.upkeep import findings, is_pressed, judge
+    from ..workspace.upkeep import explain, is_pressed
 
     policy = gc_policy(None, None)
     pressed = is_pressed(survey.paths.base, policy)
-    verdict = judge(survey, policy, time.time(), pressed=pressed)
+    verdict = explain(survey, policy, time.time(), pressed=pressed)
     return {
         **describe(survey, deep=True),
-        "only_here": list(findings(survey.paths, survey.provenance)),
-        "gc": f"{verdict.action}: {verdict.reason}",
+        "only_here": list(verdict.findings),
+        "gc": f"{'keep' if verdict.action == 'due' else verdict.action}: {why(verdict)}",
     }
 
 

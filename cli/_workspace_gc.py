@@ -9,11 +9,13 @@ import click
 
 from ..kernel import CodexlabError
 from ._workspace_select import duration, find_root, gc_policy, size
-from ._workspace_view import write_json, write_table
+from ._workspace_view import why, write_json, write_table
 
 # Imported on use: the other commands of the group load this module too.
 if TYPE_CHECKING:
     from ..workspace.upkeep import CacheVerdict, Survey, Verdict
+
+    _Row = tuple[Verdict, str, str]  # what was decided, what was done, why
 
 
 @click.command()
@@ -43,32 +45,32 @@ def gc(
     if apply:
         empty_trash(place)
     verdicts = plan_collection(place, policy, time.time(), force=force)
-    rows: list[tuple[Verdict, str]] = []
+    rows: list[_Row] = []
     for verdict in verdicts:
         pressed = verdict.action == "pressed" and (not apply or is_pressed(place, policy))
         goes = verdict.action == "collect" or pressed
         if not goes:
-            rows.append((verdict, "keep"))
+            rows.append((verdict, "keep", why(verdict)))
         elif not apply:
-            rows.append((verdict, "would go"))
+            rows.append((verdict, "would go", why(verdict)))
         else:
-            rows.append((verdict, _collect(verdict, force=force)))
+            rows.append((verdict, *_collect(verdict, force=force)))
     now = time.time()
     caches = [(each, _collect_cache(each, now, apply=apply)) for each in plan_cache_collection(now)]
     _write_gc(rows, caches, as_json=as_json)
-    if not apply and "would go" in [done for _, done in (*rows, *caches)]:
+    if not apply and "would go" in [row[1] for row in (*rows, *caches)]:
         click.echo("dry run: nothing was deleted; --apply deletes", err=True)
 
 
-def _collect(verdict: Verdict, *, force: bool) -> str:
+def _collect(verdict: Verdict, *, force: bool) -> tuple[str, str]:
     from ..workspace.upkeep import remove_workspace
 
     survey = verdict.survey
     try:
         remove_workspace(survey.paths, survey.key, force=force, unused_since=survey.used)
     except CodexlabError as error:
-        return f"kept: {error}"
-    return "deleted"
+        return "kept", str(error)
+    return "deleted", why(verdict)
 
 
 def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
@@ -83,12 +85,10 @@ def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
     return "deleted" if gone else "kept: in use"
 
 
-def _write_gc(
-    rows: list[tuple[Verdict, str]], caches: list[tuple[CacheVerdict, str]], *, as_json: bool
-) -> None:
+def _write_gc(rows: list[_Row], caches: list[tuple[CacheVerdict, str]], *, as_json: bool) -> None:
     if as_json:
         found = [{"cache": str(e.path), "action": done, "reason": e.reason} for e, done in caches]
-        workspaces = [_gc_document(verdict, done) for verdict, done in rows]
+        workspaces = [_gc_document(*row) for row in rows]
         write_json({"workspaces": workspaces, "caches": found})
         return
     for cache, done in caches:
@@ -97,15 +97,12 @@ def _write_gc(
         click.echo("no workspaces", err=True)
         return
     write_table(
-        ("PROJECT", "ISSUE", "AGENT", "", "WHY"),
-        (
-            (*_names(verdict.survey), done, "; but ".join((verdict.reason, *verdict.findings)))
-            for verdict, done in rows
-        ),
+        ("PROJECT", "ISSUE", "AGENT", "ACTION", "WHY"),
+        ((*_names(verdict.survey), done, reason) for verdict, done, reason in rows),
     )
 
 
-def _gc_document(verdict: Verdict, done: str) -> dict[str, object]:
+def _gc_document(verdict: Verdict, done: str, reason: str) -> dict[str, object]:
     project, issue, agent = _names(verdict.survey)
     return {
         "project": project,
@@ -113,7 +110,7 @@ def _gc_document(verdict: Verdict, done: str) -> dict[str, object]:
         "agent": agent,
         "path": str(verdict.survey.paths.root),
         "action": done,
-        "reason": verdict.reason,
+        "reason": reason if done == "kept" else verdict.reason,
         "findings": list(verdict.findings),
     }
 

@@ -15,7 +15,7 @@ from ..kernel import CodexlabError
 from ._terminal import cells, fit, neutral, one_line, size_text, terminal_width
 
 if TYPE_CHECKING:
-    from ..workspace.upkeep import Survey
+    from ..workspace.upkeep import Survey, Verdict
 
 _WIDEST = 60
 
@@ -29,7 +29,7 @@ def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         **asdict(survey.key),
         "path": str(survey.paths.root),
-        "state": _state(survey),
+        "state": survey.state,
         "used": dt.datetime.fromtimestamp(survey.used, dt.UTC).isoformat(timespec="seconds"),
         "holder": asdict(owner) if survey.busy and owner is not None else None,
         "kind": provenance.kind if provenance else None,
@@ -83,7 +83,7 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
 def list_row(survey: Survey) -> tuple[str, ...]:
     """Return a workspace's line in the list."""
     key, record = survey.key, survey.record
-    last = record.get("reason") or ("running" if survey.busy else None)
+    last = record.get("reason") or {"busy": "running", "dead": "never finished"}.get(survey.state)
     if last == "exited":
         last = f"exited {record.get('exit_status')}"
     kind = survey.provenance.kind if survey.provenance else None
@@ -92,11 +92,20 @@ def list_row(survey: Survey) -> tuple[str, ...]:
         key.project,
         key.issue,
         key.agent,
-        _state(survey),
+        survey.state,
         used.isoformat(" ", "minutes")[:16],
         kind or "-",
         str(last or "-"),
     )
+
+
+def why(verdict: Verdict) -> str:
+    """Return why gc would do what it would, in one line."""
+    if not verdict.findings:
+        return verdict.reason
+    # What is kept for its age has time to lose these.
+    joint = "later too" if verdict.action == "keep" else "but"
+    return f"{verdict.reason}; {joint}: {', '.join(verdict.findings)}"
 
 
 LIST_HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "USED", "WORKDIR", "LAST RUN")
@@ -107,6 +116,10 @@ def _lines(name: str, value: Any) -> list[str]:
         return [_git_line(cast("dict[str, Any]", value))]
     if name == "size":
         return [size_text(value)]
+    if name == "holder" and isinstance(value, dict):
+        return ["run {run_id} (pid {pid} on {host}), since {started}".format(**value)]
+    if isinstance(value, bool):
+        return ["yes" if value else "no"]
     if isinstance(value, dict):
         parts = cast("dict[str, Any]", value)
         return [f"{key} {'-' if part is None else part}" for key, part in parts.items()]
@@ -130,12 +143,6 @@ def _git_line(git: dict[str, Any]) -> str:
     dirt = "uncommitted changes" if git["dirty"] else "clean"
     ahead = f", {git['ahead']} commits ahead of its base" if git["ahead"] else ""
     return f"{dirt}, {where} {head}{ahead}"
-
-
-def _state(survey: Survey) -> str:
-    if survey.busy:
-        return "busy"
-    return "free" if survey.provenance is not None else "damaged"
 
 
 def _deep(survey: Survey) -> dict[str, Any]:

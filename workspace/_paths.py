@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,11 @@ def locate_workspace(workspaces_root: Path, key: WorkspaceKey) -> WorkspacePaths
         if not value.strip():
             raise BadKey(what, value)
     return paths_at(workspaces_root.joinpath(*map(directory_name, parts.values())))
+
+
+def belongs_at(key: WorkspaceKey, names: Sequence[str]) -> bool:
+    """Tell whether these are the directory names of a key, and nobody moved or copied it."""
+    return [directory_name(part) for part in (key.project, key.issue, key.agent)] == list(names)
 
 
 def paths_at(root: Path) -> WorkspacePaths:

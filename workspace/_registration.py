@@ -53,6 +53,19 @@ def our_registrations(repo: Path) -> Iterator[tuple[str, str]]:
             yield reason.removeprefix(_REASON), head
 
 
+def is_checked_out_elsewhere(repo: Path, branch: str, workdir: Path) -> bool:
+    """Tell whether another worktree is on a branch: without it that one would be lost."""
+    ours = f"{os.path.realpath(workdir.parent)}/{workdir.name}/.git"
+    try:
+        entries = [repo / "worktrees" / name for name in os.listdir(repo / "worktrees")]
+    except OSError:
+        return False
+    return any(
+        _text(place / "HEAD") == f"ref: refs/heads/{branch}" and _pointer(place) != ours
+        for place in entries
+    )
+
+
 def drop_ref_lock(repo: Path, branch: str) -> None:
     """Remove what a git of ours leaves that is killed at work on our own branch."""
     with contextlib.suppress(FileNotFoundError):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from support.repositories import make_repository
 
 from codexlab.cli._main import group, main
+from codexlab.kernel import boot_id
 from codexlab.workspace import (
     Claim,
     OwnerRecord,
@@ -76,6 +77,48 @@ def test_the_list_tells_who_holds_what(root: Path, run: Run, repo: Path) -> None
     assert {each["issue"]: each["state"] for each in found} == {"8": "busy", "PROJ-7": "free"}
     assert found[0]["git"]["dirty"] is False
     held.release()
+
+
+def test_the_list_tells_dead_damaged_and_moved_apart_and_gc_keeps_them(
+    root: Path, run: Run, repo: Path
+) -> None:
+    for issue in ("dead", "damaged", "moved", "fine"):
+        claim = open_workspace(root, WorkspaceKey("shop", issue, "codex"), repo)
+        host = os.uname().nodename
+        claim.write_owner(
+            OwnerRecord(
+                "r-1", 4194304, 1, boot_id(), host, os.geteuid(), None, "none", issue != "dead", "x"
+            )
+        )
+        claim.release()
+    (root / "shop/damaged/codex/.codexlab/workspace.json").write_text("{")
+    (root / "shop/moved").rename(root / "shop/8")
+    found = {each["issue"]: each for each in json.loads(run("list", "--json"))}
+    states = {issue: each["state"] for issue, each in found.items()}
+    assert states == {"dead": "dead", "damaged": "damaged", "moved": "moved", "fine": "free"}
+    assert "never finished" in run("list")
+    assert run("path", "moved") == f"{root}/shop/8/codex/workdir\n"
+    assert json.loads(run("show", "dead", "--json"))[0]["gc"] == (
+        "keep: its last run r-1 was not proven contained"
+    )
+    gone = json.loads(run("gc", "--idle", "0s", "--apply", "--json"))["workspaces"]
+    actions = {each["issue"]: each["action"] for each in gone}
+    assert actions == {"dead": "keep", "damaged": "keep", "moved": "keep", "fine": "deleted"}
+    assert "moved or copied here" in run("gc", "--idle", "0s")
+
+
+def test_show_says_what_gc_would_find_also_before_its_time(
+    root: Path, run: Run, repo: Path
+) -> None:
+    held = open_workspace(root, WorkspaceKey("shop", "7", "codex"), repo)
+    (held.paths.workdir / "new").write_text("x")
+    held.write_owner(
+        OwnerRecord("r-9", 17, 1, "b", "h", os.geteuid(), None, "none", False, "today")
+    )
+    assert "holder        run r-9 (pid 17 on h), since today\n" in run("show", "7")
+    held.write_owner(OwnerRecord("r-9", 17, 1, "b", "h", os.geteuid(), None, "none", True, "today"))
+    held.release()
+    assert "later too: uncommitted changes\n" in run("show", "7")
 
 
 def test_show_and_path_tell_where_the_work_is(root: Path, run: Run, repo: Path) -> None:
@@ -149,7 +192,7 @@ def test_remove_deletes_one_and_refuses_work(
     with pytest.raises(SystemExit) as caught:
         main(["workspace", "remove", "7"])
     assert caught.value.code == 125
-    assert "uncommitted changes; nothing was touched" in capsys.readouterr().err
+    assert "uncommitted changes; nothing was deleted, --force" in capsys.readouterr().err
     work.unlink()
     assert "removed" in run("remove", "7")
     assert not (root / "shop").exists()

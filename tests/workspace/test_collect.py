@@ -87,7 +87,7 @@ def test_work_that_exists_nowhere_else_is_never_deleted(
     if what == "commit":
         git(workdir, "commit", "-q", "-m", "work")
     before = snapshot(workdir)
-    with pytest.raises(RemovalRefused, match=r"uncommitted|commits that are on no|unfinished"):
+    with pytest.raises(RemovalRefused, match=r"uncommitted|1 commit that is on no|unfinished"):
         remove_workspace(paths, KEY)
     assert snapshot(workdir) == before
     (verdict,) = plan_collection(paths.base, OLD, time.time() + 1)
@@ -314,3 +314,38 @@ def test_a_workdir_that_another_issues_run_is_in_stays(
     remove_workspace(paths, KEY)
     places = Path(os.environ["HOME"]) / ".local/state/codexlab/workdirs"
     assert list(places.iterdir()) == []
+
+
+def test_a_copy_is_kept_and_even_by_force_takes_no_branch_another_worktree_is_on(
+    paths: WorkspacePaths, repo: Path, git: Git
+) -> None:
+    workdir = worked(paths, repo).path
+    copy = paths_of_copy(paths)
+    with pytest.raises(RemovalRefused, match="moved or copied here"):
+        remove_workspace(copy, KEY)
+    remove_workspace(copy, KEY, force=True)
+    assert not copy.root.exists()
+    assert git(workdir, "status", "--porcelain", "--branch") == "## codexlab/123/codex"
+    assert not worked(paths, repo).created
+
+
+def paths_of_copy(paths: WorkspacePaths) -> WorkspacePaths:
+    copy = locate_workspace(paths.base, WorkspaceKey("shop", "124", "codex"))
+    shutil.copytree(paths.root, copy.root)
+    return copy
+
+
+def test_a_dead_run_whose_end_was_proven_since_keeps_nothing(
+    paths: WorkspacePaths, repo: Path
+) -> None:
+    """Its directory has a record of its own, which only the next launch there renews."""
+    claim = claim_workspace(paths, KEY)
+    prepare_workdir(claim, choose_workdir(inspect_start(repo), paths))
+    host = os.uname().nodename
+    dead = OwnerRecord("r-1", 4711, 1, boot_id(), host, os.geteuid(), None, "none", False, "now")
+    claim.write_owner(dead)
+    claim.release()
+    with pytest.raises(RemovalRefused, match="see 'codexlab reap'"):
+        remove_workspace(paths, KEY)
+    owner(paths, contained=True)
+    remove_workspace(paths, KEY)

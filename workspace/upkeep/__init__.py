@@ -19,10 +19,9 @@ from ...kernel import import_on_use
 if TYPE_CHECKING:
     from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
     from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
-    from ._findings import findings
     from ._survey import Survey, survey_workspace, survey_workspaces
     from ._usage import Usage, disk_usage
-    from ._verdict import GcPolicy, Verdict, is_pressed, judge, plan_collection
+    from ._verdict import GcPolicy, Verdict, explain, is_pressed, plan_collection
 
 __all__ = [
     "MONTH",
@@ -35,9 +34,8 @@ __all__ = [
     "Verdict",
     "disk_usage",
     "empty_trash",
-    "findings",
+    "explain",
     "is_pressed",
-    "judge",
     "plan_cache_collection",
     "plan_collection",
     "remove_cache",
@@ -61,7 +59,6 @@ __getattr__ = import_on_use(
             "empty_trash",
             "remove_workspace",
         ),
-        "_findings": ("findings",),
         "_survey": (
             "Survey",
             "survey_workspace",
@@ -74,8 +71,8 @@ __getattr__ = import_on_use(
         "_verdict": (
             "GcPolicy",
             "Verdict",
+            "explain",
             "is_pressed",
-            "judge",
             "plan_collection",
         ),
     },

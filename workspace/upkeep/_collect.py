@@ -16,17 +16,17 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...kernel import CodexlabError, rename_noreplace, try_lock
+from ...kernel import CallerError, CodexlabError, rename_noreplace, try_lock
 from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below, read_small
-from .._errors import ForeignWorkspace, operator_errors
+from .._errors import operator_errors
 from .._git import ask_git
 from .._home_config import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._owner import DamagedRecord
 from .._paths import CONTROL, WorkspaceKey, WorkspacePaths
 from .._provenance import Provenance, parse_provenance
-from .._registration import drop_ref_lock, drop_registration
+from .._registration import drop_ref_lock, drop_registration, is_checked_out_elsewhere
 from .._repository import repository_lock
 from .._start import read_head, resolve_ref
 from .._state_dir import state_directory
@@ -38,8 +38,12 @@ from ._survey import survey_workspace
 TRASH = ".trash"
 
 
-class RemovalRefused(ForeignWorkspace):
-    """Something in the workspace exists nowhere else; nothing was deleted."""
+class RemovalRefused(CallerError):
+    """Something in the workspace exists nowhere else, or may still run; nothing was deleted."""
+
+    def __init__(self, path: Path, reason: str, advice: str = "") -> None:
+        self.path, self.reason, self.advice = path, reason, advice
+        super().__init__(f"{path}: {reason}; nothing was deleted{advice and ', '}{advice}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,14 @@ def _check_unused(paths: WorkspacePaths, since: float | None) -> None:
 
 def _check_survivors(claim: Claim) -> None:
     """Refuse while a run may be left; one of another issue may have been in the workdir."""
-    last = [claim.previous]
+    own, last = claim.previous, [claim.previous]
     if claim.paths.workdir.is_dir():
-        last.append(claim.claim_directory(claim.paths.workdir))
+        there = claim.claim_directory(claim.paths.workdir)
+        # Who ends a dead run's survivors writes that into the workspace's own record.
+        if own is None or there is None or own.run_id != there.run_id:
+            last.append(there)
     for reason in filter(None, map(unproven, last)):
-        raise RemovalRefused(claim.paths.root, reason)
+        raise RemovalRefused(claim.paths.root, reason, "see 'codexlab reap'")
 
 
 def _check(claim: Claim, force: bool, *, movable: bool) -> None:
@@ -127,7 +134,8 @@ def _check(claim: Claim, force: bool, *, movable: bool) -> None:
     found = findings(claim.paths, claim.read_provenance())
     reasons = [line for line in found if not (movable and line.startswith(TRANSCRIPTS))]
     if reasons and not force:
-        raise RemovalRefused(claim.paths.root, "; ".join(reasons))
+        advice = "--force deletes it all the same"
+        raise RemovalRefused(claim.paths.root, ", ".join(reasons), advice)
 
 
 def _remove(claim: Claim) -> str | None:
@@ -185,11 +193,13 @@ def _drop_branch(repo: Path, branch: str | None, root: Path, state_dir: Path) ->
     tip = resolve_ref(repo, f"refs/heads/{branch}") if branch is not None else None
     if branch is None or tip is None:
         return None
-    if _is_kept_elsewhere(repo, branch, tip):
+    used = is_checked_out_elsewhere(repo, branch, root / "workdir")
+    if not used and _is_kept_elsewhere(repo, branch, tip):
         drop_ref_lock(repo, branch)
         if ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", tip).status == 0:
             return branch
-    remember_branch(repo, branch, root, state_dir)
+    if not used:
+        remember_branch(repo, branch, root, state_dir)
     return None
 
 

@@ -12,7 +12,7 @@ from .._dirs import directory
 from .._git import ask_git
 from .._git_state import git_state
 from .._owner import OwnerRecord
-from .._paths import WorkspacePaths
+from .._paths import WorkspacePaths, belongs_at
 from .._provenance import Provenance
 from .._start import Start, inspect_start
 from .._stores import STORES
@@ -29,6 +29,11 @@ def findings(paths: WorkspacePaths, provenance: Provenance | None) -> tuple[str,
     found: list[str] = []
     if provenance is None:
         found.append("its workspace.json is missing or damaged")
+    elif not belongs_at(provenance.key, paths.names):
+        key = provenance.key
+        found.append(
+            f"it is the workspace of {key.project}/{key.issue}/{key.agent}, moved or copied here"
+        )
     if os.path.lexists(paths.workdir):
         try:
             found.extend(_workdir_findings(paths))
@@ -49,7 +54,7 @@ def unproven(owner: OwnerRecord | None) -> str | None:
         return f"its last run {owner.run_id} was on {owner.host} and not proven contained"
     if owner.boot_id != boot_id():
         return None
-    return f"its last run {owner.run_id} was not proven contained; its next launch ends the rest"
+    return f"its last run {owner.run_id} was not proven contained"
 
 
 def _workdir_findings(paths: WorkspacePaths) -> list[str]:
@@ -68,7 +73,8 @@ def _workdir_findings(paths: WorkspacePaths) -> list[str]:
     if (found.git_dir / "modules").is_dir():
         lines.append("checked-out submodules")
     if lonely := _lonely_commits(found):
-        lines.append(f"{lonely} commits that are on no remote and no other branch")
+        commits = "1 commit that is" if lonely == 1 else f"{lonely} commits that are"
+        lines.append(f"{commits} on no remote and no other branch")
     return lines
 
 

@@ -6,16 +6,17 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import orjson
 
 from .._owner import DamagedRecord, OwnerRecord, owner_from, parse_object
-from .._paths import CONTROL, WorkspaceKey, WorkspacePaths, paths_at
+from .._paths import CONTROL, WorkspaceKey, WorkspacePaths, belongs_at, paths_at
 from .._provenance import Provenance, provenance_from
 from ._held_locks import held_locks, lock_name
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+SurveyState = Literal["busy", "damaged", "moved", "dead", "free"]
 _FIRST, _LIMIT = 16 * 1024, 1024 * 1024
 
 
@@ -47,6 +48,21 @@ class Survey:
     def paths(self) -> WorkspacePaths:
         """Return the workspace's places."""
         return paths_at(self.root)
+
+    @property
+    def state(self) -> SurveyState:
+        """Return what it is in: held, without its record, where another belongs, or neither.
+
+        ``dead`` means that the last run was not proven contained: the next launch, or
+        ``codexlab reap``, ends what is left of it.
+        """
+        if self.busy:
+            return "busy"
+        if self.provenance is None:
+            return "damaged"
+        if not belongs_at(self.provenance.key, self.place.split("/")[-3:]):
+            return "moved"
+        return "free" if self.owner is None or self.owner.contained else "dead"
 
     @property
     def key(self) -> WorkspaceKey:

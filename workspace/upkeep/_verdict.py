@@ -90,20 +90,31 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def explain(survey: Survey, policy: GcPolicy, now: float, *, pressed: bool) -> Verdict:
+    """Decide for one workspace, and name its findings also while it is kept anyway."""
+    verdict = judge(survey, policy, now, pressed=pressed)
+    if verdict.action == "keep":
+        reason = verdict.reason if survey.busy else unproven(survey.owner) or verdict.reason
+        return Verdict(survey, "keep", reason, findings(survey.paths, survey.provenance))
+    return _examine(verdict, force=False)
+
+
 def _verdicts(
     surveys: Iterable[Survey], policy: GcPolicy, now: float, *, pressed: bool, force: bool
 ) -> Iterable[Verdict]:
     for survey in surveys:
         verdict = judge(survey, policy, now, pressed=pressed)
-        if verdict.action == "keep":
-            yield verdict
-            continue
-        survivors = unproven(survey.owner)
-        if survivors is not None:
-            yield Verdict(survey, "keep", survivors)
-            continue
-        found = findings(survey.paths, survey.provenance)
-        # Transcripts of its own are moved to the shared store first.
-        blocking = [line for line in found if not line.startswith(TRANSCRIPTS)]
-        action = "due" if blocking and not force else verdict.action
-        yield Verdict(survey, action, verdict.reason, found)
+        yield verdict if verdict.action == "keep" else _examine(verdict, force=force)
+
+
+def _examine(verdict: Verdict, *, force: bool) -> Verdict:
+    """Look closely at one that is due: for survivors, and for what exists nowhere else."""
+    survey = verdict.survey
+    survivors = unproven(survey.owner)
+    if survivors is not None:
+        return Verdict(survey, "keep", survivors)
+    found = findings(survey.paths, survey.provenance)
+    # Transcripts of its own are moved to the shared store first.
+    blocking = [line for line in found if not line.startswith(TRANSCRIPTS)]
+    action = "due" if blocking and not force else verdict.action
+    return Verdict(survey, action, verdict.reason, found)
