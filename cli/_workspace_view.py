@@ -117,7 +117,8 @@ def _lines(name: str, value: Any) -> list[str]:
     if name == "size":
         return [size_text(value)]
     if name == "holder" and isinstance(value, dict):
-        return ["run {run_id} (pid {pid} on {host}), since {started}".format(**value)]
+        holder = cast("dict[str, Any]", value)
+        return ["run {run_id} (pid {pid} on {host}), since {started}".format(**holder)]
     if isinstance(value, bool):
         return ["yes" if value else "no"]
     if isinstance(value, dict):
