@@ -1,0 +1,97 @@
+"""What a codex of tomorrow may write is carried byte for byte, and left alone where it must be."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import rollout_files as files
+from support.rollout_writers import come_to_rest, left_over, logical
+
+from codexlab.rollout import (
+    Outcome,
+    Places,
+    Subject,
+    append,
+    compress,
+    find_places,
+    open_snapshot,
+    read_conversation,
+    restore,
+    scan_store,
+    verify_rollout,
+)
+
+THREAD = files.thread_id(1)
+NEWS: dict[str, Any] = {
+    "type": "hologram",
+    "payload": {"n": 10**40, "deep": [[[{}]]]},
+    "ordinal": "seven",
+    "v": 9,
+}
+META = files.meta(THREAD, history_mode="holographic", history_base={"thread_id": 3}, news=[None])
+KNOWN = files.lines(META)
+ODD = {
+    "an unknown type": json.dumps(NEWS).encode() + b"\n",
+    "an unknown field of a known type": json.dumps(files.message("user", "x") | NEWS).encode(),
+    "a line of another kind": b"[1, 2]\n17\nnull\n",
+    "a line that is none": b"@@ binary \x00\x01\xff\xfe\r\n\n\n",
+    "no line feed at the end": b'{"type":"response_item"',
+}
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    return find_places(tmp_path)
+
+
+def make(places: Places, data: bytes) -> Subject:
+    path = files.write(files.rollout_path(Path(places.home), THREAD), data)
+    probe = Path(places.home) / "tick"
+    while True:
+        probe.touch()
+        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
+            return places.subject(str(path))
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_we_do_not_know_is_carried_byte_for_byte(places: Places, kind: str) -> None:
+    data = KNOWN + ODD[kind]
+    subject = make(places, data)
+    assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
+    assert logical(subject) == data
+    come_to_rest(places)
+    assert left_over(places) == []
+    append(places, subject, [b"{}"])
+    whole = data if data.endswith(b"\n") else data + b"\n"
+    assert Path(subject.plain).read_bytes() == whole + b"{}\n"
+    assert not restore(places, subject)
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_we_do_not_know_breaks_no_reader(places: Places, kind: str) -> None:
+    subject = make(places, KNOWN + ODD[kind] + b"\n" + files.lines(files.message("user", "known")))
+    with open_snapshot(subject.plain) as snapshot:
+        texts = [line.entry.text for line in read_conversation(snapshot) if line.entry is not None]
+    assert "known" in "".join(texts)
+    problems = {finding.problem for finding in verify_rollout(subject)}
+    assert problems <= {"line is no record", "invalid UTF-8"}
+    if "unknown" in kind:
+        assert not problems
+
+
+@pytest.mark.parametrize("suffix", [".xz", ".zst2", ".jsonl", ".zst.tmp"])
+def test_a_form_that_we_do_not_know_is_no_rollout_and_is_left_alone(
+    places: Places, suffix: str
+) -> None:
+    subject = make(places, KNOWN)
+    other = Path(subject.plain + suffix)
+    other.write_bytes(b"of a codex to come")
+    assert len(scan_store(places.home).rollouts) == 1
+    assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
+    come_to_rest(places)
+    assert other.read_bytes() == b"of a codex to come"
