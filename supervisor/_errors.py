@@ -101,6 +101,18 @@ class SurvivorsLeft(OperatorError):
         )
 
 
+class RunAlive(SurvivorsLeft):
+    """The run that a free workspace names is alive: it holds another lock than this one."""
+
+    def __init__(self, run_id: str, pid: int, owner: str) -> None:
+        super().__init__(run_id, (pid,))
+        message = (
+            f"{owner} names run {run_id}, which is alive (pid {pid}) without holding this"
+            " workspace: it was copied while in use; delete that file, or use the original"
+        )
+        self.args = (message,)
+
+
 class HookFailed(OperatorError):
     """The agent is not started because of what a hook did.
 

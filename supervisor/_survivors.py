@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import time
 from pathlib import Path
 
 from ..kernel import (
@@ -20,14 +22,16 @@ from ..kernel import (
     discard_leaf,
     end,
     finish_lost_run,
+    is_running,
     members,
 )
 from ..workspace import OwnerRecord, WorkspacePaths
-from ._errors import SurvivorsLeft
+from ._errors import RunAlive, SurvivorsLeft
 from ._record import read_record
 
 GRACE = 3.0
 PATIENCE = 10.0
+_GUARDIAN_PATIENCE, _PAUSE = 5.0, 0.02
 
 
 def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = None) -> int:
@@ -37,9 +41,11 @@ def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = N
         finished and its temp directory removed.
     :returns: how many processes there were.
     :raises SurvivorsLeft: some cannot be ended; nothing may start beside them.
+    :raises RunAlive: it is not dead at all, for this workspace is a copy of its own.
     """
     if previous is None or previous.contained:
         return 0
+    _check_dead(previous, paths)
     scope = Scope(previous.run_id, _leaf_of(previous))
     found = len(members(scope))
     if paths is not None:
@@ -50,6 +56,23 @@ def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = N
         raise SurvivorsLeft(previous.run_id, tuple(process.pid for process in left))
     discard_leaf(scope)
     return found
+
+
+def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None) -> None:
+    """Wait a while for the end of a guardian that no longer holds the lock.
+
+    A guardian lets go of its workspace only by ending. One that lives on holds the
+    original of a workspace, or of a whole root, of which somebody made a copy.
+    """
+    if previous.host != socket.gethostname():
+        return
+    guardian = ProcessIdentity(previous.pid, previous.start_time, previous.boot_id)
+    deadline = time.monotonic() + _GUARDIAN_PATIENCE
+    while is_running(guardian):
+        if time.monotonic() > deadline:
+            owner = "owner.json" if paths is None else os.fspath(paths.owner)
+            raise RunAlive(previous.run_id, previous.pid, owner)
+        time.sleep(_PAUSE)
 
 
 def survivors_of(previous: OwnerRecord) -> tuple[ProcessIdentity, ...]:
