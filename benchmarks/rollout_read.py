@@ -8,7 +8,7 @@ for searching, ``rg`` and ``rg -z`` where ripgrep is installed. Where it is not,
 peers are ``grep -rc`` for plain files and ``zstd -dc | grep -c`` for frames: other
 programs with other goals, so these rows are printed and judge nothing. Each figure is the
 best of several runs, taken in turn with its peer's: what others do on the machine
-meanwhile only adds. The corpus is written below the scratch directory and removed again.
+meanwhile only adds; CPU seconds are printed beside it. The corpus is written below the scratch directory and removed again.
 ``--corpus`` searches the small threads that ``real_corpus.py`` made there as well. Exit
 status 1 when a goal is missed.
 """
@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -67,37 +68,61 @@ _NEEDLE = "zanzibar quokka"
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The least a call took of several times, children included."""
+
+    seconds: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Row:
     what: str
-    ours: float
-    peer: float
+    ours: Taken
+    peer: Taken
     goal: float | None
+
+    @property
+    def ratio(self) -> float:
+        """Return our time in the peer's."""
+        return self.ours.seconds / self.peer.seconds
 
     @property
     def is_met(self) -> bool:
         """Tell whether the goal is; a row without one only informs."""
-        return self.goal is None or self.ours / self.peer <= self.goal
+        return self.goal is None or self.ratio <= self.goal
 
     def show(self) -> str:
         verdict = "ok" if self.is_met else "MISSED"
         goal = "" if self.goal is None else f" <= {self.goal}x  {verdict}"
+        ours, peer = self.ours, self.peer
         return (
-            f"{self.what:<52} {self.ours * 1000:9.1f} ms {self.peer * 1000:9.1f} ms"
-            f" {self.ours / self.peer:6.2f}x{goal}"
+            f"{self.what:<52} {ours.seconds * 1000:8.1f} ms {peer.seconds * 1000:8.1f} ms"
+            f" {self.ratio:6.2f}x{goal}  (CPU {ours.cpu * 1000:.0f} and {peer.cpu * 1000:.0f} ms)"
         )
 
 
 def in_turn(
     ours: Callable[[], object], peer: Callable[[], object], rounds: int
-) -> tuple[float, float]:
+) -> tuple[Taken, Taken]:
     """Best of both, run alternately so that a busy moment hits both."""
-    taken: tuple[list[float], list[float]] = ([], [])
+    taken: tuple[list[Taken], list[Taken]] = ([], [])
     for _ in range(rounds):
         for times, call in zip(taken, (ours, peer), strict=True):
-            begin = time.perf_counter()
+            begin, used = time.perf_counter(), cpu_seconds()
             call()
-            times.append(time.perf_counter() - begin)
-    return min(taken[0]), min(taken[1])
+            times.append(Taken(time.perf_counter() - begin, cpu_seconds() - used))
+    mine, theirs = (
+        Taken(min(each.seconds for each in times), min(each.cpu for each in times))
+        for times in taken
+    )
+    return mine, theirs
+
+
+def cpu_seconds() -> float:
+    """Return what this process and the children it waited for used."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 # The corpus

@@ -18,6 +18,7 @@ from support import rollout_files as files
 from support.lab import Lab, Running, wait_until_gone
 from support.leaks import Process, descendants
 from support.rollout_writers import logical
+from support.unprivileged import Unprivileged, give
 
 from codexlab.rollout import find_places, scan_store
 
@@ -127,7 +128,8 @@ def test_the_sweep_is_ours_and_not_the_agents(lab: Lab, shared_home: Path) -> No
         wait_until_locked_out(process)
         agent = int(str(run.wait_for_event("child.spawned")["pid"]))
         assert os.getpgid(process.pid) == os.getsid(process.pid) == process.pid
-        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 10
+        nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in (process.pid, run.guardian)]
+        assert nice[0] == min(19, nice[1] + 10)
         groups = [Path(f"/proc/{pid}/cgroup").read_text() for pid in (process.pid, run.guardian)]
         assert groups[0] == groups[1]
         if "codexlab-" in Path(f"/proc/{agent}/cgroup").read_text():
@@ -232,3 +234,23 @@ def test_a_rollout_that_the_agent_holds_open_is_left_alone(lab: Lab, shared_home
     assert done.returncode == 0, done.stderr
     assert own.read_bytes() == data_of(0) + b"late\n"
     assert not compressed(own).exists()
+
+
+def test_an_ordinary_users_rollouts_are_swept_too(lab: Lab, as_nobody: Unprivileged) -> None:
+    home, root = as_nobody.home / ".codex", as_nobody.home / "ws"
+    (path,) = make_cold(home, 1)
+    for place in (path, *path.parents):
+        if place.is_relative_to(home):
+            give(place)
+    environ = {
+        "CODEX_HOME": str(home),
+        "CODEXLAB_WORKSPACES_ROOT": str(root),
+        **{f"XDG_{name}_HOME": str(as_nobody.home / name) for name in ("CONFIG", "STATE", "CACHE")},
+    }
+    argv = lab.argv(["--timeout", "60s", *FLAGS], until_exists(compressed(path)))
+    done = as_nobody.run(argv, environ=environ, timeout=90)
+    assert (done.returncode, done.stderr) == (0, "")
+    (record,) = root.glob("*/*/*/.codexlab/runs/*/record.json")
+    content = json.loads(record.read_bytes())
+    assert content["sweep"]["summary"]["compressed"] == 1
+    assert (content["contained"]["proven"], content["contained"]["left"]) == (True, 0)
