@@ -81,6 +81,26 @@ async def test_output_goes_where_the_host_says(make_request: MakeRequest) -> Non
 
 
 @pytest.mark.anyio
+async def test_an_outcome_is_waited_for_by_many_twice_and_after_the_end(
+    make_request: MakeRequest,
+) -> None:
+    found: list[int] = []
+
+    async def wait(run: Run) -> None:
+        found.append((await run.outcome()).status)
+        found.append((await run.outcome()).status)
+
+    async with open_run(make_request("sh", "-c", "yes | head -c 100000; exit 3")) as run:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait, run)
+            tasks.start_soon(wait, run)
+        run.stop()
+        run.signal(signal.SIGTERM)
+    await wait(run)
+    assert found == [3] * 6
+
+
+@pytest.mark.anyio
 async def test_a_signal_climbs_the_ladder_and_is_a_cancel(make_request: MakeRequest) -> None:
     async with open_run(make_request("sleep", "60")) as run:
         async for event in run.events():

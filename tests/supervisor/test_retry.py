@@ -9,7 +9,7 @@ import pytest
 from codexlab.supervisor import LaunchRequest
 from codexlab.supervisor._attempt import AttemptEnd
 from codexlab.supervisor._exit import ExitReport
-from codexlab.supervisor._retry import is_retried
+from codexlab.supervisor._retry import FIRST_PAUSE, is_retried, with_retries
 
 HERE = Path("/")
 
@@ -50,3 +50,19 @@ def test_a_started_thread_is_retried_only_by_resuming_it() -> None:
 def test_only_listed_statuses_are_retried() -> None:
     assert is_retried(ended(7), request("x", retry_on=(7,)), has_thread=False)
     assert not is_retried(ended(8), request("x", retry_on=(7,)), has_thread=False)
+
+
+@pytest.mark.trio
+async def test_attempts_are_never_less_than_a_second_apart_and_ever_further() -> None:
+    pauses: list[float] = []
+
+    async def attempt() -> AttemptEnd:
+        return ended(1)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    end = await with_retries(request("x"), attempt, lambda: False, pause)
+    assert (end.report.status, len(pauses)) == (1, 3)
+    assert min(pauses) >= FIRST_PAUSE
+    assert pauses == sorted(pauses)

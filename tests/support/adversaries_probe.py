@@ -128,7 +128,7 @@ class Family:
 def _carry_out(errand: Errand, family: Family) -> dict[str, Any]:
     began = time.monotonic()
     events, their_events = os.pipe()
-    limit = ["--timeout", "1500ms"] if errand.case.ending == "timeout" else []
+    limit = ["--timeout", "4s"] if errand.case.ending == "timeout" else []
     words = ["--events", str(their_events), "--stdin", "inherit", *limit, "--"]
     agent = [errand.python, "-S", str(FOLDER / f"{errand.case.adversary}.py")]
     process = _launch(errand, [*words, *agent], stdin=subprocess.PIPE, pass_fds=[their_events])
