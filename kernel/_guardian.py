@@ -267,6 +267,7 @@ class Guardian:
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
             signal.signal(signal.SIGTSTP, _note)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTSTP])
             self._taken = (*self._taken, signal.SIGTSTP)
 
     def _spawn(self, spec: dict[str, Any], descriptors: list[int]) -> None:

@@ -131,6 +131,20 @@ def test_a_shell_as_the_agent_has_jobs_of_its_own(lab: Lab) -> None:
         assert run.wait_end() == 9
 
 
+def test_where_no_shell_could_continue_it_ctrl_z_stops_nothing(lab: Lab) -> None:
+    command = lab.argv(["-i", *PLAIN], sh("echo ready; read -r x; echo got $x; read -r y"))
+    with terminal(command, lab.environ, lab.cwd) as screen:
+        screen.wait_for("ready")
+        screen.type("\x1a")
+        screen.wait_for(r"\^Z")
+        screen.type("word\r")
+        screen.wait_for("got word")
+        assert screen.is_raw
+        screen.type("\r")
+        screen.wait_until(lambda: lab.records[0]["reason"])
+    assert lab.records[0]["reason"] == "exited"
+
+
 def test_stopped_and_continued_from_outside_it_puts_the_terminal_back_and_takes_it_again(
     lab: Lab,
 ) -> None:

@@ -22,6 +22,7 @@ def test_a_session_typed_at_the_screen_is_resumed_by_the_next_task(
         run.screen.wait_for("hello")
         run.screen.type("\r")
         run.screen.wait_for("pomegranate")
+        run.screen.wait_for("state=(done|idle)")  # before, Ctrl-C would end the turn only
         run.screen.wait_until(lambda: knows_thread(lab))
         run.screen.type("\x03")
         assert run.wait_end() == 0

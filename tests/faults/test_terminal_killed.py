@@ -17,7 +17,7 @@ import pytest
 
 # The steps are the calls that UserTerminal makes: each is a place to die, before and after.
 PROGRAM = """
-import os, signal, sys
+import os, select, signal, sys
 import anyio
 from codexlab.kernel import run_guarded
 from codexlab.supervisor import _terminal
@@ -27,8 +27,12 @@ from codexlab.supervisor._link import GuardianLink
 victim, moment = sys.argv[1:]
 
 def strike(now):
+    if now == moment and victim == "supervisor":
+        os.kill(os.getpid(), signal.SIGKILL)
     if now == moment:
-        os.kill(os.getpid() if victim == "supervisor" else guardian, signal.SIGKILL)
+        gone = os.pidfd_open(guardian)
+        os.kill(guardian, signal.SIGKILL)
+        select.select([gone], [], [])
 
 def deadly(name):
     step = getattr(_terminal, name)
