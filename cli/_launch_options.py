@@ -85,7 +85,7 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
 @_flag("--thread", metavar="KEY", help="Cargo target key for this run. Default: the workspace's.")
 @_flag("--cargo-scope", metavar="SCOPE", help="agent, worktree, shared or off. Default: agent.")
 @_flag("--require-artifacts", is_flag=True, help="Fail when the artifact root cannot be used.")
-@_flag("--containment", metavar="KIND", help="auto, cgroup or subreaper. Default: auto.")
+@_flag("--containment", metavar="KIND", help="auto, cgroup, subreaper or process-group.")
 @_flag(
     "--git-write", is_flag=True, help="Let codex's sandbox write the worktree's git directories."
 )

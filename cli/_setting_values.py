@@ -12,7 +12,7 @@ PREFIX = "CODEXLAB_"
 
 Agent = Literal["codex", "claude", "generic"]
 CargoScope = Literal["agent", "worktree", "shared", "off"]
-Containment = Literal["auto", "cgroup", "subreaper"]
+Containment = Literal["auto", "cgroup", "subreaper", "process-group"]
 Sessions = Literal["shared", "issue"]
 
 

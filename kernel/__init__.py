@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         set_child_subreaper,
         set_parent_death_signal,
     )
+    from ._process_group import ProcessGroup
     from ._processes import (
         all_stats,
         descendants,
@@ -88,6 +89,7 @@ __all__ = [
     "LeaseAnswer",
     "Message",
     "OperatorError",
+    "ProcessGroup",
     "ProcessIdentity",
     "ProcessStat",
     "Scope",
@@ -192,6 +194,7 @@ __getattr__ = import_on_use(
             "set_child_subreaper",
             "set_parent_death_signal",
         ),
+        "_process_group": ("ProcessGroup",),
         "_processes": (
             "all_stats",
             "descendants",

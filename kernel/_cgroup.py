@@ -39,8 +39,8 @@ def own_cgroup(
     :returns: None where there is no v2 hierarchy, or our group lies outside the
         part of it that is mounted here.
     """
-    mounts = Path("/proc/self/mountinfo").read_text() if mountinfo is None else mountinfo
-    groups = Path("/proc/self/cgroup").read_text() if membership is None else membership
+    mounts = _read("/proc/self/mountinfo") if mountinfo is None else mountinfo
+    groups = _read("/proc/self/cgroup") if membership is None else membership
     group = next((line[3:] for line in groups.splitlines() if line.startswith("0::")), None)
     if group is None:
         return None
@@ -54,6 +54,13 @@ def own_cgroup(
         if not root.startswith("/..") and not below.startswith("..") and is_there(found):
             return found
     return None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
 
 
 def _unescape(field: str) -> str:

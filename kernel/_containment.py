@@ -17,8 +17,11 @@ from dataclasses import dataclass
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, signal_leaf, wait_unpopulated
 from ._identity import ProcessIdentity, ProcessStat, boot_id, is_running, read_stat
+from ._process_group import ProcessGroup, signal_group
 from ._processes import (
+    all_stats,
     descendants,
+    has_children,
     is_childless,
     is_live,
     kill_children,
@@ -46,6 +49,8 @@ class Scope:
     :param spared: roots of subtrees that are ours, not the agent's.
     :param monitor: the process of ours whose only child the agent is, where it has a
         terminal; it lives until the run has been proven empty.
+    :param group: the agent's process group, where that alone is gone by: who leaves it
+        is not ended. None where cgroup, descent or tag are.
     """
 
     run_id: str
@@ -53,12 +58,15 @@ class Scope:
     guardian: ProcessIdentity | None = None
     spared: frozenset[int] = frozenset()
     monitor: ProcessIdentity | None = None
+    group: ProcessGroup | None = None
 
     @property
     def mechanism(self) -> str:
         """Return the name of the strongest containment in force."""
         if self.leaf is not None:
             return "cgroup"
+        if self.group is not None:
+            return "process-group"
         return "subreaper" if self.guardian is not None else "tag"
 
     @property
@@ -66,9 +74,17 @@ class Scope:
         """Tell whether an empty reading before this one proves that nothing is left.
 
         Only while the guardian lives: nobody leaves the tree of its descendants,
-        but a member can leave its cgroup and clear its environment.
+        but a member can leave its cgroup and clear its environment. Of a process
+        group only if the guardian has no child at all, as the kernel says.
         """
-        return self.guardian is not None and is_running(self.guardian)
+        if self.guardian is None or self.group is None:
+            return self.guardian is not None and is_running(self.guardian)
+        if self.guardian.pid == os.getpid():
+            reap_children()
+            return not has_children()
+        monitor = _living_monitor(self)
+        childless = _is_childless(self.guardian.pid, self.spared, monitor)
+        return is_running(self.guardian) and childless is True
 
 
 def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
@@ -78,6 +94,8 @@ def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
     populated, a chain of forks faster than any reading) the result is one member
     with pid 0, the number the kernel itself gives to a process out of sight.
     """
+    if scope.group is not None:
+        return (*_in_group(scope.group), *(_outside(scope, {}) if scope.guardian is None else ()))
     in_leaf = _in_leaf(scope.leaf)
     found = {pid: _identity(stat) for pid, stat in in_leaf.items()}
     if not found and scope.leaf is not None and _is_dimly_populated(scope.leaf):
@@ -91,6 +109,14 @@ def _in_leaf(leaf: str | None) -> dict[int, ProcessStat]:
         return {}
     stats = (read_stat(pid) for pid in leaf_pids(leaf))
     return {stat.pid: stat for stat in stats if stat is not None and is_live(stat)}
+
+
+def _in_group(group: ProcessGroup) -> Sequence[ProcessIdentity]:
+    if not signal_group(group, 0):
+        return ()
+    shown = [stat for stat in all_stats() if stat.group == group.number]
+    # A zombie that its parent does not collect keeps a group from being empty.
+    return [_identity(stat) for stat in shown if is_live(stat)] if shown else (_unseen(),)
 
 
 def _is_dimly_populated(leaf: str) -> bool:
@@ -145,6 +171,9 @@ def signal_members(
     :param counted: the members as they were read a moment ago, which saves a reading.
         Who is in the leaf is listed afresh all the same.
     """
+    if scope.group is not None:
+        others = _outside(scope, {}) if scope.guardian is None else ()
+        return signal_group(scope.group, signum) + sum(send_signal(p, signum) for p in others)
     in_leaf: set[int] = set() if scope.leaf is None else signal_leaf(scope.leaf, signum)
     found = members(scope) if counted is None else counted
     return len(in_leaf) + sum(
@@ -200,7 +229,7 @@ def _overtake(scope: Scope) -> None:
     child of the guardian, and is dead again before all of /proc has been read.
     Reading one small file is fast enough to hit one of them before it forks.
     """
-    if scope.guardian is None or not is_running(scope.guardian):
+    if scope.group is not None or scope.guardian is None or not is_running(scope.guardian):
         return
     until = time.monotonic() + _OVERTAKE_SECONDS
     monitor = _living_monitor(scope)

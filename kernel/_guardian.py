@@ -15,7 +15,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel, Message, open_channel_pair
@@ -23,8 +23,9 @@ from ._companion import Companion
 from ._containment import Scope, members
 from ._custody import Custody, finish_lost_run
 from ._errors import InternalError
-from ._identity import ProcessIdentity, identify, read_stat
+from ._identity import ProcessIdentity, name_process, read_stat
 from ._libc import set_child_subreaper
+from ._process_group import ProcessGroup
 from ._spawn import SpawnError, SpawnSpec, describe_exit, prepare_to_spawn, spawn
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ FORWARDED = (
 SAME_WISH_SECONDS = 0.3
 # A job may be stopped and continued as often as somebody likes.
 _NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
+_MOST_DESCRIPTORS = 65536
 # Python ignores these two; programs expect to find them at their default.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -78,10 +80,19 @@ def _open_standard_descriptors() -> None:
 
 def _keep_from_children() -> None:
     """Close everything the caller left open on exec: the agent gets 0, 1 and 2 only."""
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2:
+    for fd in _descriptors():
+        if fd > 2:
             with contextlib.suppress(OSError):
-                os.set_inheritable(int(name), False)
+                os.set_inheritable(fd, False)
+
+
+def _descriptors() -> Iterable[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        import resource
+
+        return range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_DESCRIPTORS))
 
 
 def _run_supervisor(supervise: Callable[[Channel], None], channel: Channel) -> None:
@@ -114,6 +125,7 @@ class Guardian:
         self._custody: Custody | None = None
         self._monitored: Monitored | None = None
         self._settings: list[Any] | None = None
+        self._group: ProcessGroup | None = None
         self._status: int | None = None
         self._poll = select.poll()
         self._last_wish: dict[int, float] = {}
@@ -219,10 +231,10 @@ class Guardian:
         self._last_wish[signum] = now
         self._tell({"event": "signal", "signum": signum})
 
-    def _tell(self, message: Message) -> None:
+    def _tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         # A supervisor that just died is noticed as end of file by the next poll.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._channel.send(message)
+            self._channel.send(message, descriptors)
 
     def _serve(self) -> bool:
         received = self._channel.receive()
@@ -233,7 +245,7 @@ class Guardian:
             case "custody":
                 self._take_custody(Custody(**message["custody"], locks=tuple(descriptors)))
             case "spawn":
-                self._spawn(message["spec"], descriptors)
+                self._spawn(message["spec"], descriptors, grouped=message.get("grouped", False))
             case "accompany":
                 self._accompany(message["spec"], descriptors)
             case "children":
@@ -270,10 +282,18 @@ class Guardian:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTSTP])
             self._taken = (*self._taken, signal.SIGTSTP)
 
-    def _spawn(self, spec: dict[str, Any], descriptors: list[int]) -> None:
-        if (pid := self._start(spec, descriptors)) is not None:
-            self._agent = pid
-            self._tell_started("spawned", pid)
+    def _spawn(self, spec: dict[str, Any], descriptors: list[int], *, grouped: bool) -> None:
+        if self._group is not None:
+            os.close(self._group.leader)
+            self._group = None
+        if (pid := self._start(spec, descriptors)) is None:
+            return
+        self._agent = pid
+        if grouped:
+            # Now: as long as its parent has not reaped it, the number is its own.
+            with contextlib.suppress(ProcessLookupError):
+                self._group = ProcessGroup(pid, os.pidfd_open(pid))
+        self._tell_started("spawned", pid, () if self._group is None else [self._group.leader])
 
     def _accompany(self, spec: dict[str, Any], descriptors: list[int]) -> None:
         if (pid := self._start(spec, descriptors)) is not None:
@@ -302,11 +322,12 @@ class Guardian:
         self._poll.register(self._monitored.channel.fileno(), select.POLLIN)
         return self._monitored.agent
 
-    def _tell_started(self, event: str, pid: int) -> None:
+    def _tell_started(self, event: str, pid: int, descriptors: Sequence[int] = ()) -> None:
         stat = read_stat(pid)
         start_time = stat.start_time if stat else 0
         monitor = self._monitor and (self._monitor.pid, self._monitor.start_time)
-        self._tell({"event": event, "pid": pid, "start_time": start_time, "monitor": monitor})
+        started = {"event": event, "pid": pid, "start_time": start_time, "monitor": monitor}
+        self._tell(started, descriptors)
 
     @property
     def _monitor(self) -> ProcessIdentity | None:
@@ -315,11 +336,12 @@ class Guardian:
     def _children(self) -> list[int]:
         return [p.pid for p in members(self._scope(leaf=None)) if p.pid != self._supervisor]
 
-    def _scope(self, leaf: str | None) -> Scope:
+    def _scope(self, leaf: str | None, group: ProcessGroup | None = None) -> Scope:
         run_id = self._custody.run_id if self._custody else ""
         companion = None if self._companion is None else self._companion.pid
         ours = [pid for pid in (self._supervisor, companion) if pid is not None]
-        return Scope(run_id, leaf, identify(os.getpid()), frozenset(ours), self._monitor)
+        me = name_process(os.getpid())
+        return Scope(run_id, leaf, me, frozenset(ours), self._monitor, group)
 
     def _end(self) -> int:
         if self._settings is not None:
@@ -346,7 +368,7 @@ class Guardian:
         return 125
 
     def _finish_lost(self, custody: Custody) -> None:
-        left = finish_lost_run(custody, self._scope(custody.leaf))
+        left = finish_lost_run(custody, self._scope(custody.leaf, self._group))
         rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
         line = f"the supervisor of run {custody.run_id} died{rest}; see {custody.record}"
         # The terminal may have died first.

@@ -42,8 +42,11 @@ class ProcessStat:
 
 @cache
 def boot_id() -> str:
-    """Return the id of this boot of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    """Return the id of this boot of the machine, or ``unknown`` where /proc does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
 
 
 def parse_stat(text: str) -> ProcessStat:

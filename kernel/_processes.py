@@ -31,11 +31,18 @@ def all_stats(known: Mapping[int, ProcessStat] = MappingProxyType({})) -> Iterat
 
     :param known: what was read of some of them just now, and is not read again.
     """
-    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    pids = (int(name) for name in _names() if name.isdigit())
     # The youngest first: a link in a chain of forks is dead again soon.
     for pid in sorted(pids, reverse=True):
         if (stat := known.get(pid) or read_stat(pid)) is not None:
             yield stat
+
+
+def _names() -> list[str]:
+    try:
+        return os.listdir("/proc")
+    except OSError:
+        return []
 
 
 def descendants(
@@ -253,6 +260,18 @@ def _children_now(parent: int) -> set[int]:
         return _children(parent)
     except OSError:
         return set()
+
+
+def has_children() -> bool:
+    """Tell whether the calling process has any child, zombies included; needs no /proc.
+
+    For a subreaper without one, nothing of its tree is left.
+    """
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def reap_children() -> None:

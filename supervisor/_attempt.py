@@ -155,13 +155,18 @@ class Attempt:
             if watch.guardian_lost:
                 self._swept = await end_without_guardian(self._possession, agent)
             self.streams.note_empty()
-            if watch.state.reason or watch.state.left or watch.guardian_lost:
+            if self._may_be_held_open(watch):
                 hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
             tasks.start_soon(self._hurry_on_signal, hurry)
             await delivered.wait()
             tasks.cancel_scope.cancel()
         self.streams.close()
         return await self._conclude(watch)
+
+    def _may_be_held_open(self, watch: Watch) -> bool:
+        """Tell whether somebody we do not end may hold the agent's output open."""
+        unended = watch.state.left or watch.guardian_lost or self._possession.grouped
+        return bool(watch.state.reason or unended)
 
     async def _deliver(self, hurry: anyio.CancelScope, delivered: anyio.Event) -> None:
         await self.streams.deliver(hurry)

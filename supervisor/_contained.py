@@ -13,7 +13,7 @@ from contextlib import suppress
 import anyio
 import anyio.to_thread
 
-from ..kernel import Message, ProcessIdentity, end, members
+from ..kernel import Message, ProcessGroup, ProcessIdentity, end, members
 from ._errors import GuardianLost
 from ._link import GuardianLink
 from ._possession import Possession
@@ -36,6 +36,8 @@ async def start(
         reply = await _ask(possession, link, spec, stdio)
     if reply["event"] == "spawn-failed":
         possession.proven = True
+    elif reply["descriptors"]:
+        possession.take_group(ProcessGroup(reply["pid"], *reply["descriptors"]))
     return reply
 
 
@@ -44,7 +46,8 @@ async def _ask(
 ) -> Message:
     # From here on something may be running, whatever we get to hear of it.
     possession.proven = False
-    return await link.ask({"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}, stdio)
+    message = {"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}
+    return await link.ask({**message, "grouped": possession.grouped}, stdio)
 
 
 async def end_without_guardian(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel import create_leaf, own_cgroup, remove_leaf
+from ..kernel import ProcessIdentity, create_leaf, is_running, own_cgroup, remove_leaf
 from ._errors import PlaceUnusable
 
 
@@ -16,7 +16,7 @@ class Wish:
     """What containment is asked for, and by whom.
 
     :param run_id: the run, which names its group.
-    :param choice: ``auto``, ``cgroup`` or ``subreaper``.
+    :param choice: ``auto``, ``cgroup``, ``subreaper`` or ``process-group``.
     :param guardian: pid of the process whose children are to join.
     :param environ: the caller's, which says where systemd's user manager listens.
     """
@@ -67,6 +67,22 @@ def _open_in_scope(wish: Wish, problem: str) -> tuple[str | None, str | None]:
 
 def _create(parent: Path, wish: Wish) -> str:
     return os.fspath(create_leaf(parent, f"codexlab-{wish.run_id}"))
+
+
+def why_no_descent(guardian: ProcessIdentity, choice: str) -> str | None:
+    """Say why the run is not known by its descent from the guardian, or return None.
+
+    :raises PlaceUnusable: ``subreaper`` was demanded and cannot be had.
+    """
+    if choice == "process-group":
+        return "not asked for"
+    if is_running(guardian):
+        return None
+    problem = "does not show our own processes"
+    if choice == "subreaper":
+        remedy = "mount it, or use --containment auto"
+        raise PlaceUnusable("--containment subreaper", "/proc", problem, remedy)
+    return f"/proc {problem}"
 
 
 def give_up_leaf(leaf: str, choice: str, problem: str) -> tuple[None, str]:

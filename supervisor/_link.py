@@ -45,7 +45,7 @@ class GuardianLink:
                 self._tell_news.send_nowait({"event": "lost"})
                 self._tell_reply.close()
             elif received[0]["event"] in _REPLIES:
-                self._take_reply(received[0])
+                self._take_reply({**received[0], "descriptors": received[1]})
             elif received[0]["event"] == "companion-exited":
                 self._note_companion(received[0]["status"])
             else:

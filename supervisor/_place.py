@@ -52,7 +52,9 @@ class Place:
     lease: int | None
 
 
-def describe_owner(plan: Plan, leaf: str | None, guardian: ProcessIdentity) -> OwnerRecord:
+def describe_owner(
+    plan: Plan, leaf: str | None, guardian: ProcessIdentity, mechanism: str
+) -> OwnerRecord:
     """Return what is written down about this run before anything of it is started."""
     return OwnerRecord(
         run_id=plan.run_id,
@@ -62,7 +64,7 @@ def describe_owner(plan: Plan, leaf: str | None, guardian: ProcessIdentity) -> O
         host=socket.gethostname(),
         uid=os.getuid(),
         cgroup=leaf,
-        mechanism="cgroup" if leaf else "subreaper",
+        mechanism=mechanism,
         contained=False,
         started=now_text(),
     )

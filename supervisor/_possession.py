@@ -13,9 +13,16 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ..kernel import Custody, OperatorError, ProcessIdentity, Scope, discard_leaf
+from ..kernel import (
+    Custody,
+    OperatorError,
+    ProcessGroup,
+    ProcessIdentity,
+    Scope,
+    discard_leaf,
+)
 from ..workspace import Claim, OwnerRecord
-from ._containment import Wish, give_up_leaf, open_leaf
+from ._containment import Wish, give_up_leaf, open_leaf, why_no_descent
 from ._link import GuardianLink
 from ._place import describe_owner
 from ._plan import Plan
@@ -42,6 +49,8 @@ class Possession:
         self._temporary = ""
         self._lease: int | None = None
         self.leaf: str | None = None
+        self.grouped = False
+        self._group: ProcessGroup | None = None
         self.why_no_leaf: str | None = None
         self.monitor: ProcessIdentity | None = None
         # Nothing was started yet, so nothing can be left.
@@ -62,7 +71,29 @@ class Possession:
         request = self._plan.request
         wish = Wish(self._plan.run_id, request.containment, self._guardian.pid, request.environ)
         self.leaf, self.why_no_leaf = open_leaf(wish, parent)
-        self._write_owner(describe_owner(self._plan, self.leaf, self._guardian))
+        self._go_by_group()
+        self._write_owner(self._describe_owner())
+
+    def _go_by_group(self) -> None:
+        """Go by the process group where nothing stronger is asked for or to be had."""
+        self.take_group(None)
+        choice = self._plan.request.containment
+        problem = None if self.leaf else why_no_descent(self._guardian, choice)
+        self.grouped = problem is not None
+        if problem and choice == "auto":
+            self.why_no_leaf = f"{self.why_no_leaf}; {problem}"
+
+    def take_group(self, group: ProcessGroup | None) -> None:
+        """Take over the descriptor that names the process group of what was started."""
+        if self._group is not None:
+            os.close(self._group.leader)
+        self._group = group
+
+    def _describe_owner(self) -> OwnerRecord:
+        return describe_owner(self._plan, self.leaf, self._guardian, self._mechanism())
+
+    def _mechanism(self) -> str:
+        return "process-group" if self.grouped else self.scope().mechanism
 
     def _write_owner(self, owner: OwnerRecord) -> None:
         self.claim.write_owner(owner)
@@ -101,7 +132,8 @@ class Possession:
             self.leaf, self.why_no_leaf = give_up_leaf(
                 self.leaf, self._plan.request.containment, problem
             )
-        self._write_owner(describe_owner(self._plan, None, self._guardian))
+            self._go_by_group()
+        self._write_owner(self._describe_owner())
         self.hand_over(self._temporary)
 
     def renew(self) -> None:
@@ -113,18 +145,19 @@ class Possession:
     def scope(self, *, guardian_lost: bool = False) -> Scope:
         """Return what belongs to the run."""
         if guardian_lost:
-            return Scope(self._plan.run_id, self.leaf)
+            return Scope(self._plan.run_id, self.leaf, group=self._group)
         ours = frozenset([os.getpid(), *filter(None, [self._link.companion])])
-        return Scope(self._plan.run_id, self.leaf, self._guardian, ours, self.monitor)
+        return Scope(self._plan.run_id, self.leaf, self._guardian, ours, self.monitor, self._group)
 
     def describe(self) -> dict[str, str | None]:
         """Return the containment in force, as the record's field."""
-        return {"mechanism": self.scope().mechanism, "leaf": self.leaf, "why": self.why_no_leaf}
+        return {"mechanism": self._mechanism(), "leaf": self.leaf, "why": self.why_no_leaf}
 
     def give_back(self) -> None:
         """Release what was proven empty; only close what was not."""
         if self._lease is not None:
             os.close(self._lease)
+        self.take_group(None)
         if not self.proven:
             self.claim.close()
             return

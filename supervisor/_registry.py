@@ -76,7 +76,10 @@ def here() -> str:
     """Return what names this machine and this pid namespace, as far as pids go."""
     import socket
 
-    return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
+    namespace = "unknown"
+    with contextlib.suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/pid")
+    return f"{socket.gethostname()} {namespace}"
 
 
 def encode_start(entry: RunEntry) -> bytes:

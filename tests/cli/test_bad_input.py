@@ -47,6 +47,11 @@ _FLAGS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "a negative duration": (["--issue", "1", "--timeout", "-3s"], _OK, ["--timeout", "-3s"]),
     "a bad agent": (["--issue", "1", "--agent", "nobody"], _OK, ["--agent", "nobody", "codex"]),
     "a bad scope": (["--issue", "1", "--cargo-scope", "x"], _OK, ["--cargo-scope", "agent"]),
+    "a bad containment": (
+        ["--issue", "1", "--containment", "none"],
+        _OK,
+        ["--containment", "none", "process-group"],
+    ),
     "a bad size": (["--issue", "1", "--log-max-size", "big"], _OK, ["--log-max-size", "big"]),
     "a bad base": (["--issue", "1", "--base", "no-such-rev"], _OK, ["no-such-rev"]),
     "a missing env file": (["--issue", "1", "--env-file", "none.env"], _OK, ["none.env"]),
