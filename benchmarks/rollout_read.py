@@ -225,20 +225,18 @@ def listing(scratch: Path, count: int) -> Row:
 
 def searching(
     scratch: Path, megabytes: int, small: int, rounds: int, *, compressed: bool
-) -> list[Row]:
+) -> Iterator[Row]:
     home = scratch / "talk"
     conversations(home, megabytes, small, compressed=compressed)
     expected = (small + 5 + 49) // 50
     assert len(found_by(home, _NEEDLE)) == expected
-    rows = list(search_rows(home, _NEEDLE, f"{megabytes} MB and {small} small", rounds, compressed))
+    yield from search_rows(home, _NEEDLE, f"{megabytes} MB and {small} small", rounds, compressed)
     shutil.rmtree(home)
-    return rows
 
 
-def searching_real(scratch: Path, corpus: Path, rounds: int) -> list[Row]:
+def searching_real(scratch: Path, corpus: Path, rounds: int) -> Iterator[Row]:
     """Search small threads of real codex for what was asked in few of them."""
     needle = "question 7.1"
-    rows: list[Row] = []
     for compressed in (False, True):
         home = scratch / "real"
         shutil.copytree(corpus / "small", home)
@@ -246,9 +244,8 @@ def searching_real(scratch: Path, corpus: Path, rounds: int) -> list[Row]:
         if compressed:
             subprocess.run(["zstd", "-q", "-3", "--rm", *paths], check=True)
         assert found_by(home, needle)
-        rows += search_rows(home, needle, f"{len(paths)} of real codex", rounds, compressed)
+        yield from search_rows(home, needle, f"{len(paths)} of real codex", rounds, compressed)
         shutil.rmtree(home)
-    return rows
 
 
 def found_by(home: Path, needle: str) -> list[bytes]:
@@ -303,17 +300,21 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
+    met = True
     with tempfile.TemporaryDirectory(dir=options.scratch, prefix="codexlab-bench-") as directory:
-        scratch = Path(directory)
-        rows = [listing(scratch, options.rollouts)]
-        for compressed in (True, False):
-            size = options.megabytes // 4 if compressed else options.megabytes
-            rows += searching(scratch, size, options.small, options.rounds, compressed=compressed)
-        if options.corpus is not None:
-            rows += searching_real(scratch, options.corpus, options.rounds)
-    for row in rows:
-        print(row.show())
-    return int(not all(row.is_met for row in rows))
+        for row in measure(Path(directory), options):
+            print(row.show(), flush=True)
+            met &= row.is_met
+    return 0 if met else 1
+
+
+def measure(scratch: Path, options: argparse.Namespace) -> Iterator[Row]:
+    yield listing(scratch, options.rollouts)
+    for compressed in (True, False):
+        size = options.megabytes // 4 if compressed else options.megabytes
+        yield from searching(scratch, size, options.small, options.rounds, compressed=compressed)
+    if options.corpus is not None:
+        yield from searching_real(scratch, options.corpus, options.rounds)
 
 
 if __name__ == "__main__":
