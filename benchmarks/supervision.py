@@ -31,6 +31,7 @@ from codexlab.kernel import create_leaf, is_populated, own_cgroup, remove_leaf
 
 TREE = 1000
 QUIET_SECONDS = 20.0
+SETTLING_SECONDS = 12.0
 LINE = "a line of what an agent says, long enough to be of the usual length, and no secret in it"
 FORKER = f"""
 import os, signal
@@ -226,7 +227,8 @@ def quiet(bench: Bench, options: argparse.Namespace) -> Row:
     del options
     with bench.running("sh", "-c", "echo ready; exec sleep 60") as process:
         pids = _halves(process.pid)
-        time.sleep(3)  # what a launch still does belongs to the launch
+        # What a launch still does belongs to the launch; its worker threads end after ten.
+        time.sleep(SETTLING_SECONDS)
         before = [_wakeups(pid) for pid in pids]
         time.sleep(QUIET_SECONDS)
         rates = [
