@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
 from ._workspace_gc import gc
 from ._workspace_select import (
     find_root,
@@ -147,14 +148,26 @@ def heal(
 @workspace.command()
 @_chosen
 @click.option("--force", is_flag=True, help="Also with uncommitted or unpushed work in it.")
+@hook_option
+@limit_option
 def remove(
-    issue: str, project: str | None, agent: str | None, root: str | None, force: bool
+    issue: str,
+    project: str | None,
+    agent: str | None,
+    root: str | None,
+    force: bool,
+    hook_before_remove: str | None,
+    hook_timeout: str | None,
 ) -> None:
     """Delete one workspace now. A branch with work on it stays in its repository."""
     from ..workspace.upkeep import remove_workspace
 
-    survey = select_one(issue, project, agent, find_root(root))
-    done = remove_workspace(survey.paths, survey.key, force=force)
+    place = find_root(root)
+    survey = select_one(issue, project, agent, place)
+    hook = find_removal_hook(hook_before_remove, hook_timeout, place)
+    settle_removals([survey])
+    attend = hook.attend if hook is not None else None
+    done = remove_workspace(survey.paths, survey.key, force=force, attend=attend)
     click.echo(f"removed {done.root}")
     if done.branch is not None:
         click.echo(f"and branch {done.branch}, all of whose commits are elsewhere")

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..kernel import CodexlabError
+from ._removal_hook import (
+    RemovalHook,
+    find_removal_hook,
+    hook_option,
+    limit_option,
+    settle_removals,
+)
 from ._workspace_select import duration, find_root, gc_policy, size
 from ._workspace_view import why, write_json, write_table
 
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Also what has uncommitted or unpushed work.")
 @click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")
 @click.option("--min-free", metavar="SIZE", callback=size, help="Collect more below this.")
+@hook_option
+@limit_option
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def gc(
     root: str | None,
@@ -31,6 +40,8 @@ def gc(
     force: bool,
     idle: float | None,
     min_free: int | None,
+    hook_before_remove: str | None,
+    hook_timeout: str | None,
     as_json: bool,
 ) -> None:
     """Say which workspaces may go and why, and with --apply delete those."""
@@ -42,9 +53,12 @@ def gc(
     )
 
     place, policy = find_root(root), gc_policy(idle, min_free)
+    hook = find_removal_hook(hook_before_remove, hook_timeout, place)
     if apply:
         empty_trash(place)
     verdicts = plan_collection(place, policy, time.time(), force=force)
+    if apply and settle_removals(verdict.survey for verdict in verdicts):
+        verdicts = plan_collection(place, policy, time.time(), force=force)
     rows: list[_Row] = []
     for verdict in verdicts:
         pressed = verdict.action == "pressed" and (not apply or is_pressed(place, policy))
@@ -54,20 +68,28 @@ def gc(
         elif not apply:
             rows.append((verdict, "would go", why(verdict)))
         else:
-            rows.append((verdict, *_collect(verdict, force=force)))
+            rows.append((verdict, *_collect(verdict, hook, force=force)))
     now = time.time()
     caches = [(each, _collect_cache(each, now, apply=apply)) for each in plan_cache_collection(now)]
     _write_gc(rows, caches, as_json=as_json)
+    if hook is not None and "would go" in [row[1] for row in rows]:
+        click.echo(f"hook before_remove would run before each: {hook.shown}", err=True)
     if not apply and "would go" in [row[1] for row in (*rows, *caches)]:
         click.echo("dry run: nothing was deleted; --apply deletes", err=True)
 
 
-def _collect(verdict: Verdict, *, force: bool) -> tuple[str, str]:
+def _collect(verdict: Verdict, hook: RemovalHook | None, *, force: bool) -> tuple[str, str]:
+    from ..supervisor import RemovalStopped
     from ..workspace.upkeep import remove_workspace
 
     survey = verdict.survey
+    attend = hook.attend if hook is not None else None
     try:
-        remove_workspace(survey.paths, survey.key, force=force, unused_since=survey.used)
+        remove_workspace(
+            survey.paths, survey.key, force=force, unused_since=survey.used, attend=attend
+        )
+    except RemovalStopped:
+        raise
     except CodexlabError as error:
         return "kept", str(error)
     return "deleted", why(verdict)

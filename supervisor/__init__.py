@@ -13,12 +13,14 @@ from ..kernel import import_on_use
 
 if TYPE_CHECKING:
     from ._describe import describe_plan
+    from ._errors import RemovalStopped
     from ._exit import EXIT_FAILED, ExitReport
     from ._host import Outcome
     from ._launch import launch
     from ._open_run import Run, open_run
     from ._plan import Plan, plan_run
     from ._reap import Reaped, reap_leaves, reap_workspaces
+    from ._removal import attend_removal, settle_removal
     from ._request import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, HookCommand, LaunchRequest
     from ._runs import RunView, known_roots, list_runs
 
@@ -32,8 +34,10 @@ __all__ = [
     "Outcome",
     "Plan",
     "Reaped",
+    "RemovalStopped",
     "Run",
     "RunView",
+    "attend_removal",
     "describe_plan",
     "known_roots",
     "launch",
@@ -42,18 +46,21 @@ __all__ = [
     "plan_run",
     "reap_leaves",
     "reap_workspaces",
+    "settle_removal",
 ]
 
 __getattr__ = import_on_use(
     __name__,
     {
         "_describe": ("describe_plan",),
+        "_errors": ("RemovalStopped",),
         "_exit": ("EXIT_FAILED", "ExitReport"),
         "_host": ("Outcome",),
         "_launch": ("launch",),
         "_open_run": ("Run", "open_run"),
         "_plan": ("Plan", "plan_run"),
         "_reap": ("Reaped", "reap_leaves", "reap_workspaces"),
+        "_removal": ("attend_removal", "settle_removal"),
         "_request": ("DEFAULT_HOOK_TIMEOUT", "HOOK_NAMES", "HookCommand", "LaunchRequest"),
         "_runs": ("RunView", "known_roots", "list_runs"),
     },

@@ -4,6 +4,7 @@
 
     CallerError
     ├── BadHook               -> 125
+    ├── RemovalStopped        -> 128+n, a signal came during the hook before a removal
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
     ├── TerminalContradicted  -> 125
@@ -12,6 +13,7 @@
     ├── PlaceUnusable         -> 125
     ├── ArtifactsRequired     -> 125
     ├── HookFailed            -> 125
+    ├── RemovalUnattended     -> 125
     ├── SurvivorsLeft         -> 125
     └── TerminalUnusable      -> 125
     Exception
@@ -122,6 +124,27 @@ class HookFailed(OperatorError):
     def __init__(self, name: str, problem: str) -> None:
         self.name = name
         super().__init__(f"{problem}; the agent was not started")
+
+
+class RemovalStopped(CallerError):
+    """A signal came while the hook before a removal ran; nothing was deleted."""
+
+    def __init__(self, root: str, signum: int) -> None:
+        self.root = root
+        self.signum = signum
+        self.exit_status = 128 + signum
+        name = signal.Signals(signum).name
+        super().__init__(
+            f"cancelled by {name} during hook before_remove; nothing of {root} was deleted"
+        )
+
+
+class RemovalUnattended(OperatorError):
+    """The hook before a removal could not be seen to its end, or some of it is left."""
+
+    def __init__(self, root: str, problem: str) -> None:
+        self.root = root
+        super().__init__(f"{root}: {problem}; nothing was deleted")
 
 
 class BadHook(CallerError):

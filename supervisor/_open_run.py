@@ -91,7 +91,7 @@ async def open_run(
     it climbs the ladder first and only then lets go. The host's signals, its niceness
     and its subreaper flag are not changed; a host that dies takes its runs with it.
     """
-    channel, guardian = await anyio.to_thread.run_sync(_open_guardian)
+    channel, guardian = await anyio.to_thread.run_sync(open_guardian)
     run = Run(GuardianLink(channel))
     failed: Exception | None = None
     async with anyio.create_task_group() as tasks:
@@ -134,7 +134,11 @@ class _ForkServer:
 _SERVER = _ForkServer()
 
 
-def _open_guardian() -> tuple[Channel, int]:
+def open_guardian() -> tuple[Channel, int]:
+    """Return a guardian's channel and pid; it ends what it guards when we close or die.
+
+    :raises OperatorError: none can be had.
+    """
     try:
         return _SERVER.fork()
     except OSError as error:

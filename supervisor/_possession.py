@@ -161,6 +161,11 @@ class Possession:
         if not self.proven:
             self.claim.close()
             return
+        self.clear_away()
+        self.claim.release()
+
+    def clear_away(self) -> None:
+        """Remove what the run needed and write down that it is proven empty; keep the claim."""
         if self._temporary:
             remove_temporary(self._temporary)
         # Also when the disk was too full to write the owner down: nothing was started in it.
@@ -168,4 +173,3 @@ class Possession:
         if self._owner is not None:
             with suppress(OperatorError):
                 self.claim.write_owner(replace(self._owner, contained=True))
-        self.claim.release()

@@ -56,7 +56,7 @@ def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Rea
     :param dry_run: look only.
     """
     return [
-        _look(survey, owner) if dry_run else _reap(survey, owner)
+        _look(survey, owner) if dry_run else reap_one(survey, owner)
         for survey in survey_workspaces(workspaces_root)
         if (owner := survey.owner) is not None and not survey.busy and not owner.contained
     ]
@@ -87,7 +87,8 @@ def _look(survey: Survey, owner: OwnerRecord) -> Reaped:
     return _result(survey, owner, "would end", processes=found, left=found)
 
 
-def _reap(survey: Survey, owner: OwnerRecord) -> Reaped:
+def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
+    """End what one dead run left in its workspace and finish its record."""
     if why := _not_ours(owner):
         return _result(survey, owner, "kept", why=why)
     try:

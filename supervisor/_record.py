@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..kernel import replace_file
-from ..workspace import GitState
+from ..workspace import GitState, state_directory
 from ._events import now_text
 from ._exit import ExitReport
 from ._plan import Plan
@@ -86,6 +86,11 @@ def describe_exit(report: ExitReport) -> dict[str, Any]:
 def describe_git(state: GitState | None) -> dict[str, Any] | None:
     """Return the state of the workdir as the record's fields."""
     return None if state is None else asdict(state)
+
+
+def removal_directory(run_id: str) -> Path:
+    """Return where a removal's record and log lie: outside what it deletes."""
+    return state_directory() / "removals" / run_id
 
 
 def read_record(run_directory: Path) -> dict[str, Any] | None:

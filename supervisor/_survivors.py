@@ -27,7 +27,7 @@ from ..kernel import (
 )
 from ..workspace import OwnerRecord, WorkspacePaths
 from ._errors import RunAlive, SurvivorsLeft
-from ._record import read_record
+from ._record import read_record, removal_directory
 
 GRACE = 3.0
 PATIENCE = 10.0
@@ -82,6 +82,8 @@ def survivors_of(previous: OwnerRecord) -> tuple[ProcessIdentity, ...]:
 
 def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> Custody:
     directory = paths.runs / previous.run_id
+    if not directory.is_dir():
+        directory = removal_directory(previous.run_id)
     temporary = str((read_record(directory) or {}).get("temporary"))
     return Custody(
         run_id=previous.run_id,

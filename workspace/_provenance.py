@@ -14,7 +14,7 @@ from ._paths import WorkspaceKey, is_own_branch
 WorkdirKind = Literal["linked", "worktree", "plain", "given"]
 State = Literal["new", "preparing", "ready"]
 
-_TEXTS = ("kind", "repo", "base", "branch", "tip", "workdir", "removing", "removed_from", "created")
+_TEXTS = ("kind", "repo", "base", "branch", "tip", "workdir", "removed_from", "created")
 _KINDS = ("linked", "worktree", "plain", "given", None)
 _PATHS, _COMMITS = ("repo", "workdir", "removed_from"), ("base", "tip")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -34,7 +34,7 @@ class Provenance:
     :param workdir: the directory used last.
     :param inode: (device, inode) of that directory.
     :param after_create_due: the hook has not ended well yet in the directory used last.
-    :param removing: since when its removal is under way; no launch has come since.
+    :param removing: its removal was begun, and no launch has come since.
     :param removed_from: where the workspace was, once it is being removed.
     """
 
@@ -48,7 +48,7 @@ class Provenance:
     workdir: str | None = None
     inode: tuple[int, int] | None = None
     after_create_due: bool = False
-    removing: str | None = None
+    removing: bool = False
     removed_from: str | None = None
     created: str | None = None
 
@@ -98,6 +98,7 @@ def provenance_from(values: Mapping[str, object]) -> Provenance:
         state=cast("State", values["state"]),
         inode=_inode(values.get("inode")),
         after_create_due=values.get("after_create_due") is True,
+        removing=values.get("removing") is True,
         **texts,  # type: ignore[arg-type]  # kind was checked above
     )
 

@@ -119,7 +119,7 @@ def _note_use(
         workdir=str(plan.path),
         inode=inode,
         after_create_due=after_create if inode != stored.inode else stored.after_create_due,
-        removing=None,
+        removing=False,
     )
     if plan.kind == "worktree":
         used = replace(used, repo=str(common_dir))

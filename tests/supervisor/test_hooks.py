@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,9 @@ from typing import Any
 import pytest
 from support.lab import running
 
-from codexlab.supervisor import LaunchRequest, Outcome, Run, _open_run, open_run
+from codexlab.supervisor import LaunchRequest, Outcome, Run, open_run
 
 Go = Callable[..., "Launched"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _fork_server() -> Iterator[None]:
-    """One fork server for these tests, begun before any of them looks for leaks."""
-    channel, _ = _open_run._open_guardian()
-    channel.close()
-    yield
-    server = _open_run._SERVER
-    assert server._channel is not None
-    assert server._process is not None
-    server._channel.close()
-    server._process.wait(30)
-    _open_run._SERVER = _open_run._ForkServer()
 
 
 @pytest.fixture

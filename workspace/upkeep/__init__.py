@@ -18,13 +18,14 @@ from ...kernel import import_on_use
 
 if TYPE_CHECKING:
     from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
-    from ._collect import Removal, RemovalRefused, empty_trash, remove_workspace
+    from ._collect import Attend, Removal, RemovalRefused, empty_trash, remove_workspace
     from ._survey import Survey, survey_workspace, survey_workspaces
     from ._usage import Usage, disk_usage
     from ._verdict import GcPolicy, Verdict, explain, is_pressed, plan_collection
 
 __all__ = [
     "MONTH",
+    "Attend",
     "CacheVerdict",
     "GcPolicy",
     "Removal",
@@ -54,6 +55,7 @@ __getattr__ = import_on_use(
             "remove_cache",
         ),
         "_collect": (
+            "Attend",
             "Removal",
             "RemovalRefused",
             "empty_trash",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from ._findings import TRANSCRIPTS, findings, unproven
 from ._survey import survey_workspace
 
 TRASH = ".trash"
+Attend = Callable[[Claim, Path], None]
 
 
 class RemovalRefused(CallerError):
@@ -66,6 +67,7 @@ def remove_workspace(
     force: bool = False,
     unused_since: float | None = None,
     state_dir: Path | None = None,
+    attend: Attend | None = None,
 ) -> Removal:
     """Delete a workspace and everything in it.
 
@@ -73,6 +75,10 @@ def remove_workspace(
 
     :param force: also what has findings, such as uncommitted changes.
     :param unused_since: refuse when it was used after this time (seconds since the epoch).
+    :param attend: called once nothing speaks against the removal and before anything is
+        moved, under the claim, with the directory used last (the workspace where that is
+        gone). Raising, it prevents the removal. Killed meanwhile or later, it is called
+        again by whoever removes the workspace then: at least once.
     :raises WorkspaceBusy: a run holds it, or another issue's run is in its workdir.
     :raises RemovalRefused: it has findings, or may have survivors.
     """
@@ -83,13 +89,36 @@ def remove_workspace(
         _check_unused(paths, unused_since)
         _check_survivors(claim)
         _check(claim, force, movable=True)
-        moved = _save_transcripts(paths)
-        _check(claim, force, movable=False)
-        branch = _remove(claim)
+        with _announced(claim, attend):
+            moved = _save_transcripts(paths)
+            _check(claim, force, movable=False)
+            branch = _remove(claim)
         claim.forget_directories()
     finally:
         claim.release()
     return Removal(paths.root, branch, moved)
+
+
+@contextlib.contextmanager
+def _announced(claim: Claim, attend: Attend | None) -> Generator[None, None, None]:
+    """Let ``attend`` see to it, with the removal written down from before that on.
+
+    So a collection finishes what was killed meanwhile, although the workspace looks
+    just used. A removal that is given up takes the note back.
+    """
+    if attend is None:
+        yield
+        return
+    provenance = claim.read_provenance()
+    claim.write_provenance(replace(provenance, removing=True))
+    used = Path(provenance.workdir or claim.paths.workdir)
+    try:
+        attend(claim, used if used.is_dir() else claim.paths.root)
+        yield
+    except BaseException:
+        with contextlib.suppress(CodexlabError):
+            claim.write_provenance(replace(claim.read_provenance(), removing=False))
+        raise
 
 
 def empty_trash(workspaces_root: Path, *, state_dir: Path | None = None) -> int:

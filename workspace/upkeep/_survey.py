@@ -50,6 +50,11 @@ class Survey:
         return paths_at(self.root)
 
     @property
+    def is_cut_removal(self) -> bool:
+        """Tell whether somebody was killed while removing it."""
+        return not self.busy and self.provenance is not None and self.provenance.removing
+
+    @property
     def state(self) -> SurveyState:
         """Return what it is in: held, without its record, where another belongs, or neither.
 

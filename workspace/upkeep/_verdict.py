@@ -73,6 +73,8 @@ def judge(survey: Survey, policy: GcPolicy, now: float, *, pressed: bool) -> Ver
         who = f"run {survey.owner.run_id}" if survey.owner else "a run"
         return Verdict(survey, "keep", f"held by {who}")
     provenance = survey.provenance
+    if provenance is not None and provenance.removing:
+        return Verdict(survey, "collect", "its removal was begun and cut short")
     if provenance is not None and provenance.kind is None and age >= policy.empty:
         return Verdict(survey, "collect", f"never had a workdir, {span(age)} old")
     if age >= policy.idle:

@@ -1,0 +1,100 @@
+"""The hook ``before_remove`` of ``workspace remove`` and ``workspace gc``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._setting_values import PREFIX
+from ._workspace_select import shared_home, user_config
+
+# Imported on use: the other commands of the group load this module too.
+if TYPE_CHECKING:
+    from ..supervisor import HookCommand
+    from ..workspace.upkeep import Attend, Survey
+
+NAME = "before_remove"
+_FLAGS = (NAME, "timeout")
+
+hook_option = click.option(
+    "--hook-before-remove", metavar="CMD", help=f"Run it before each.  [{PREFIX}HOOK_BEFORE_REMOVE]"
+)
+limit_option = click.option(
+    "--hook-timeout", metavar="DURATION", help=f"Its limit; 5m.  [{PREFIX}HOOK_TIMEOUT]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalHook:
+    """The hook in force.
+
+    :param command: what it runs.
+    :param attend: what a removal calls.
+    """
+
+    command: HookCommand
+    attend: Attend
+
+    @property
+    def shown(self) -> str:
+        """Return the command as one line of a shell."""
+        return self.command if isinstance(self.command, str) else shlex.join(self.command)
+
+
+def find_removal_hook(command: str | None, limit: str | None, root: Path) -> RemovalHook | None:
+    """Return the hook of flag, variable or user config; None where there is none.
+
+    :raises CallerError: one of them says something it cannot.
+    """
+    flags = {NAME: command, "timeout": limit}
+    named = command is not None or limit is not None
+    variables = any(f"{PREFIX}HOOK_{key.upper()}" in os.environ for key in _FLAGS)
+    config = user_config()
+    if not (named or variables or "hooks" in config.settings):
+        return None
+    from ..supervisor import LaunchRequest, attend_removal
+    from ._hook_settings import read_hooks
+    from ._settings import merge_settings
+
+    hooks, seconds = read_hooks(flags, os.environ, config)
+    if NAME not in hooks:
+        return None
+    # The project file of wherever we stand has no say in other workspaces.
+    settings = merge_settings({}, os.environ, (config,))
+    request = LaunchRequest(
+        issue="",
+        command=(),
+        environ=dict(os.environ),
+        cwd=Path("/"),
+        workspaces_root=root,
+        shared_home=shared_home(),
+        containment=settings.containment,
+        grace=settings.grace,
+        user_pass=settings.pass_env,
+        user_set=settings.set_env,
+        log_max_bytes=settings.log_max_size,
+        hooks={NAME: hooks[NAME]},
+        hook_timeout=seconds,
+    )
+    return RemovalHook(hooks[NAME], attend_removal(request, _tell))
+
+
+def settle_removals(surveys: Iterable[Survey]) -> bool:
+    """End what the hooks of killed removals left; tell whether there was such a removal."""
+    cut = [survey for survey in surveys if survey.is_cut_removal]
+    if cut:
+        from ..supervisor import settle_removal
+
+        for survey in cut:
+            settle_removal(survey)
+    return bool(cut)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"codexlab: {line}", err=True)
