@@ -59,6 +59,7 @@ class UserTerminal:
         self._tell = tell
         self._settings: list[object] | None = None
         self._held_back: list[str] = []
+        self._stops = 0
         self.continued = anyio.Event()
 
     def tell(self, line: str) -> None:
@@ -130,13 +131,20 @@ class UserTerminal:
         with suppress(OSError):
             os.setpgid(0, 0)
 
-    def refresh(self) -> None:
-        """Go on after the job was stopped by a signal that cannot be taken (SIGSTOP)."""
+    def refresh(self) -> bool:
+        """Go on after the job was continued, also where it was stopped by SIGSTOP.
+
+        :returns: whether we had stopped it. The agent then hears nothing of it: a SIGCONT
+            that comes late would undo a Ctrl-Z typed since.
+        """
+        ours = self._stops > 0
+        self._stops -= ours
         if self._settings is not None and is_foreground(INPUT):
             with suppress(OSError):
                 apply_settings(INPUT, make_raw(self._settings))
         self.continued.set()
         self.continued = anyio.Event()
+        return ours
 
     def suspend(self) -> bool:
         """Stop the job, as Ctrl-Z stops any other; return when it has been continued.
@@ -176,6 +184,7 @@ class UserTerminal:
     def _stop_job(self) -> bool:
         if os.getppid() != self._guardian or not can_be_resumed(self._guardian):
             return False
+        self._stops += 1
         # To this process too, whose main thread takes it before the call returns.
         os.killpg(0, signal.SIGSTOP)
         return True

@@ -139,8 +139,8 @@ class Watch:
     def _take_signal(self, signum: int) -> None:
         if signum == signal.SIGCONT:
             self._meters.note_resumed()
-            if self._terminal is not None:
-                self._terminal.refresh()
+            if self._terminal is not None and self._terminal.refresh():
+                return
         if signum == signal.SIGTSTP and self._terminal is not None:
             self._terminal.suspend()
         else:
