@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from ._flock import flock_holders, open_lock_file, try_lock, unlock
     from ._fork_server import fork_guardian, start_fork_server
-    from ._guardian import run_guarded
+    from ._guarded import run_guarded
     from ._identity import (
         ProcessIdentity,
         ProcessStat,
@@ -64,9 +64,9 @@ if TYPE_CHECKING:
         descendants,
         open_pidfd,
         send_signal,
-        tagged,
         wait_any_exit,
     )
+    from ._tagged import tagged
     from ._terminal import (
         apply_settings,
         can_be_resumed,
@@ -177,7 +177,7 @@ __getattr__ = import_on_use(
         ),
         "_flock": ("flock_holders", "open_lock_file", "try_lock", "unlock"),
         "_fork_server": ("fork_guardian", "start_fork_server"),
-        "_guardian": ("run_guarded",),
+        "_guarded": ("run_guarded",),
         "_identity": (
             "ProcessIdentity",
             "ProcessStat",
@@ -200,9 +200,9 @@ __getattr__ = import_on_use(
             "descendants",
             "open_pidfd",
             "send_signal",
-            "tagged",
             "wait_any_exit",
         ),
+        "_tagged": ("tagged",),
         "_terminal": (
             "apply_settings",
             "can_be_resumed",

@@ -27,9 +27,9 @@ from ._processes import (
     kill_children,
     reap_children,
     send_signal,
-    tagged,
     wait_any_exit,
 )
+from ._tagged import tagged
 
 RUN_ID_VARIABLE = "CODEXLAB_RUN_ID"
 _DYING_SECONDS = 0.1

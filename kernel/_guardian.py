@@ -15,10 +15,10 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._channel import Channel, Message, open_channel_pair
+from ._channel import Channel, Message
 from ._companion import Companion
 from ._containment import Scope, members
 from ._custody import Custody, finish_lost_run
@@ -46,72 +46,8 @@ FORWARDED = (
 SAME_WISH_SECONDS = 0.3
 # A job may be stopped and continued as often as somebody likes.
 _NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
-_MOST_DESCRIPTORS = 65536
 # Python ignores these two; programs expect to find them at their default.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-
-
-def run_guarded(supervise: Callable[[Channel], None]) -> int:
-    """Fork the supervisor, guard its run, and return the exit status to end with.
-
-    :param supervise: the supervisor's whole life, run in the fork. It ends by
-        sending ``{"op": "finish", "status": n}``; ending in any other way is a
-        lost supervisor, and the guardian then ends the run itself.
-    """
-    _open_standard_descriptors()
-    _keep_from_children()
-    ours, theirs = open_channel_pair()
-    # Before the fork, so that no signal finds the guardian unprepared.
-    guardian = Guardian(ours)
-    pid = os.fork()
-    if pid == 0:
-        guardian.abandon()
-        _run_supervisor(supervise, theirs)
-    theirs.close()
-    return guardian.guard(pid)
-
-
-def _open_standard_descriptors() -> None:
-    """Make 0, 1 and 2 exist: a descriptor opened later must not become our stdout."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(fd, True)
-    os.close(fd)
-
-
-def _keep_from_children() -> None:
-    """Close everything the caller left open on exec: the agent gets 0, 1 and 2 only."""
-    for fd in _descriptors():
-        if fd > 2:
-            with contextlib.suppress(OSError):
-                os.set_inheritable(fd, False)
-
-
-def _descriptors() -> Iterable[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc/self/fd")]
-    except OSError:
-        import resource
-
-        return range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_DESCRIPTORS))
-
-
-def _run_supervisor(supervise: Callable[[Channel], None], channel: Channel) -> None:
-    """Live as the supervisor in the forked child. Never returns."""
-    try:
-        # Its own group: what a terminal or kill(2) sends to ours reaches the guardian only.
-        os.setpgid(0, 0)
-        # Writing one line to a terminal from a background group must not stop it.
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        supervise(channel)
-    except KeyboardInterrupt:
-        pass
-    except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(125)
 
 
 class Guardian:

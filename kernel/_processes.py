@@ -14,7 +14,6 @@ from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
 
 _POLL_BATCH = 512
 _LOOKS = 50
-_EXEC_SECONDS = 0.001
 
 
 def is_live(stat: ProcessStat) -> bool:
@@ -74,63 +73,6 @@ def descendants(
             if is_live(stat) and stat.pid != passed:
                 found.append(ProcessIdentity(stat.pid, stat.start_time, boot_id()))
     return tuple(found)
-
-
-def tagged(name: str, value: str) -> tuple[ProcessIdentity, ...]:
-    """Return this user's live processes that were started with ``name=value``.
-
-    Reads ``/proc/PID/environ``, the environment at exec: a process may have
-    cleared it. Processes of other users are never returned.
-    """
-    needle = os.fsencode(f"{name}={value}")
-    found: list[ProcessIdentity] = []
-    for stat in all_stats():
-        with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{stat.pid}").st_uid != os.getuid() or stat.pid == os.getpid():
-                continue
-            if is_live(stat) and needle in _environment_after_exec(stat).split(b"\0"):
-                found.append(ProcessIdentity(stat.pid, stat.start_time, boot_id()))
-    return tuple(found)
-
-
-def _environment_after_exec(stat: ProcessStat) -> bytes:
-    """Return a process's environment; one in the middle of an exec is looked at again.
-
-    The kernel swaps the memory first and notes where arguments and environment lie
-    last, so for some microseconds a process shows neither.
-    """
-    for _ in range(_LOOKS):
-        if (environment := _environment(stat)) or not _is_in_exec(stat.pid):
-            return environment
-        time.sleep(_EXEC_SECONDS)
-    return b""
-
-
-def _is_in_exec(pid: int) -> bool:
-    """Tell whether a process shows no arguments although it has a program.
-
-    A kernel thread shows none either, and has no program.
-    """
-    os.readlink(f"/proc/{pid}/exe")
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return not file.read(1)
-
-
-def _environment(stat: ProcessStat) -> bytes:
-    """Return a process's environment at exec, read through a thread that still lives."""
-    if stat.state not in "ZX":
-        threads = [stat.pid]
-    else:
-        # The first thread has ended and shows nothing; the others share what it had.
-        threads = [int(name) for name in os.listdir(f"/proc/{stat.pid}/task")]
-    for thread in threads:
-        with (
-            contextlib.suppress(OSError),
-            open(f"/proc/{stat.pid}/task/{thread}/environ", "rb") as file,
-        ):
-            if environment := file.read():
-                return environment
-    return b""
 
 
 def open_pidfd(process: ProcessIdentity) -> int | None:
