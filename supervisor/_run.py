@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from ..kernel import end as end_members
 from ..workspace import git_state, record_thread
 from ._attempt import Attempt, AttemptEnd
 from ._cancelling import finish_in_thread, unless_cancelled
+from ._closing_lines import describe_ending, hint_at_dropped_names
 from ._errors import GuardianLost, reason_of
 from ._events import EventLog, now_text
 from ._exit import EXIT_FAILED, agent_outcome
@@ -35,10 +37,6 @@ from ._temporary import create_temporary
 
 if TYPE_CHECKING:
     from ._run_hooks import RunHooks
-
-# Seconds within which a failing command probably never got to its work.
-QUICK_FAILURE = 2.0
-_OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
 
 
 class AgentRun:
@@ -246,10 +244,16 @@ class AgentRun:
             agent_outcome=outcome,
             thread=self._session.thread,
         )
-        self._say_how_it_ended(end, outcome)
-        self._hint_at_dropped_names(end)
+        for line in self._closing_lines(end, outcome):
+            self._tell(line)
         report = end.report
         return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
+
+    def _closing_lines(self, end: AttemptEnd, outcome: str) -> Iterator[str]:
+        run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
+        yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
+        seconds = time.monotonic() - self._started
+        yield from hint_at_dropped_names(end.report, seconds, self._place.environment.receipt)
 
     async def _end_sweep(self) -> None:
         self._sweep.ask_to_end()
@@ -260,33 +264,6 @@ class AgentRun:
         if self._hooks is not None:
             await self._hooks.after_agent(reason, status, outcome, self._session.thread)
             await anyio.to_thread.run_sync(self._write_outcome)
-
-    def _say_how_it_ended(self, end: AttemptEnd, outcome: str) -> None:
-        if end.left:
-            self._tell(
-                f"{end.left} processes of run {self._plan.run_id} are left; the next launch of"
-                f" this issue ends them first; see {self._record.path}"
-            )
-        if self._plan.request.verbose:
-            report = end.report
-            self._tell(
-                f"{report.reason}, status {report.status}, {outcome}; {end.mechanism}:"
-                f" {end.swept} swept, {end.left} left; see {self._record.path}"
-            )
-
-    def _hint_at_dropped_names(self, end: AttemptEnd) -> None:
-        """Say once that a command which failed at once may miss a variable of the caller's."""
-        quick = time.monotonic() - self._started < QUICK_FAILURE
-        missed = [
-            verdict.name
-            for verdict in self._place.environment.receipt
-            if verdict.rule == "not allowed" and verdict.name not in _OF_THE_SHELL
-        ]
-        if quick and missed and end.report.reason == "exited" and end.report.code:
-            self._tell(
-                f"it failed at once; {len(missed)} of your variables were not passed on"
-                " (codexlab env explain lists them, --pass NAME lets one in)"
-            )
 
     def _git_after(self) -> dict[str, object] | None:
         workdir = self._place.workdir

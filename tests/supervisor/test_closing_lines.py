@@ -1,0 +1,54 @@
+"""The last lines of a run say what matters to whoever typed it, and nothing otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codexlab.env import Verdict
+from codexlab.supervisor._attempt import AttemptEnd
+from codexlab.supervisor._closing_lines import describe_ending, hint_at_dropped_names
+from codexlab.supervisor._exit import ExitReport
+
+RECORD = Path("record.json")
+FAILED = ExitReport(1, "exited", code=1)
+MISSED = Verdict("DATABASE_URL", "dropped", "not allowed")
+
+
+def ended(left: int = 0) -> AttemptEnd:
+    return AttemptEnd(FAILED, "cgroup", "none", 2, left, True, None, None)
+
+
+def test_a_run_that_left_nothing_is_silent_unless_asked() -> None:
+    assert list(describe_ending(ended(), "failed", "r1", RECORD, verbose=False)) == []
+    (line,) = describe_ending(ended(), "failed", "r1", RECORD, verbose=True)
+    assert line == "exited, status 1, failed; cgroup: 2 swept, 0 left; see record.json"
+
+
+def test_what_is_left_is_told_unasked() -> None:
+    (line,) = describe_ending(ended(left=3), "failed", "r1", RECORD, verbose=False)
+    assert line.startswith("3 processes of run r1 are left; the next launch")
+
+
+@pytest.mark.parametrize(
+    ("report", "seconds", "verdict"),
+    [
+        (ExitReport(0, "exited", code=0), 0.5, MISSED),
+        (ExitReport(143, "signaled", signal=15), 0.5, MISSED),
+        (ExitReport(124, "timeout", signal=15), 0.5, MISSED),
+        (FAILED, 60.0, MISSED),
+        (FAILED, 0.5, Verdict("SHLVL", "dropped", "not allowed")),
+        (FAILED, 0.5, Verdict("HOME", "kept", "built-in")),
+    ],
+    ids=["success", "signal", "limit", "late", "the shell's own", "nothing dropped"],
+)
+def test_no_hint_where_dropped_names_explain_nothing(
+    report: ExitReport, seconds: float, verdict: Verdict
+) -> None:
+    assert list(hint_at_dropped_names(report, seconds, [verdict])) == []
+
+
+def test_a_command_that_failed_at_once_is_told_how_many_names_it_may_miss() -> None:
+    (line,) = hint_at_dropped_names(FAILED, 0.5, [MISSED, MISSED])
+    assert line.startswith("it failed at once; 2 of your variables were not passed on")
