@@ -62,7 +62,11 @@ _root = click.option(
     "--root", metavar="DIR", help=f"The artifact root; default {ARTIFACT_ROOT_VARIABLE}."
 )
 _scope = click.option(
-    "--scope", default="shared", show_default=True, metavar="|".join(CARGO_SCOPES[:-1])
+    "--scope",
+    default="shared",
+    show_default=True,
+    metavar="|".join(CARGO_SCOPES[:-1]),
+    help="Who shares one cargo target.",
 )
 _key = click.option("--key", metavar="KEY", help="Key of the scopes worktree and agent.")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -122,14 +122,14 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: one JSON object.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def options(**values: Any) -> dict[str, Any]:
-    r"""Run one agent: clean environment, its own workspace, proof that nothing is left.
+    """Run one agent: clean environment, its own workspace, proof that nothing is left.
 
     \b
     codexlab-run --issue 123 -- codex exec -s workspace-write "Fix the parser"
     codexlab-run --issue 123 -- codex exec {resume} "Now add a test"
 
     An argument that is exactly {resume} becomes the agent's resume arguments.
-    """
+    """  # noqa: D301 - click takes the character itself for "do not rewrap"
     return values
 
 

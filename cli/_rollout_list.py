@@ -35,8 +35,16 @@ _PAGE = 50
 @click.command("list")
 @home_option
 @filter_options
-@click.option("--order", type=click.Choice([order.value for order in Order]), default="created")
-@click.option("--limit", type=click.IntRange(1), default=_PAGE, show_default=True)
+@click.option(
+    "--order",
+    type=click.Choice([order.value for order in Order]),
+    default="created",
+    show_default=True,
+    help="Newest first, by this.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1), default=_PAGE, show_default=True, help="Rows on a page."
+)
 @click.option("--all", "everything", is_flag=True, help="No limit.")
 @click.option("--after", "cursor", metavar="CURSOR", help="The `next` of the page before.")
 @json_option

@@ -95,7 +95,11 @@ _FILTERS = (
     click.option("--issue", metavar="ISSUE", help="Threads of this issue's workspaces."),
     click.option("--active", "place", flag_value="active", help="Only active ones."),
     click.option("--archived", "place", flag_value="archived", help="Only archived ones."),
-    click.option("--form", type=click.Choice([form.value for form in RolloutForm])),
+    click.option(
+        "--form",
+        type=click.Choice([form.value for form in RolloutForm]),
+        help="Only those in this form.",
+    ),
 )
 
 

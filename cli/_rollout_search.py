@@ -29,7 +29,7 @@ _FOUND, _NOTHING = 0, 1
 @click.argument("pattern")
 @home_option
 @click.option("-e", "--regex", is_flag=True, help="PATTERN is a Python regular expression.")
-@click.option("-i", "--ignore-case", is_flag=True)
+@click.option("-i", "--ignore-case", is_flag=True, help="Capitals and small letters are the same.")
 @click.option("-C", "--context", type=click.IntRange(0, 100), default=0, help="Lines around it.")
 @click.option("-l", "--threads-only", is_flag=True, help="Only which threads, once each.")
 @click.option(
