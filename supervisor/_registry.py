@@ -173,7 +173,9 @@ def _write(fd: int, line: bytes) -> None:
 
 def read_entries() -> list[RunEntry]:
     """Return all entries that can be read, oldest first."""
-    return [entry for name in _names() if (entry := _read(name)) is not None]
+    entries = [entry for name in _names() if (entry := _read(name)) is not None]
+    # The names go by the second only.
+    return sorted(entries, key=lambda entry: entry.started)
 
 
 def _names() -> list[str]:

@@ -52,7 +52,9 @@ def wait_one_tick(path: Path, probe: Path) -> None:
 
 def sweep(who: Unprivileged) -> tuple[int, list[dict[str, Any]]]:
     done = who.run([sys.executable, _PROGRAM, *SWEEP])
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+    begin, *results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert set(begin) == {"begin"}
+    return done.returncode, results
 
 
 def test_an_ordinary_user_compresses_and_settles_its_own(

@@ -44,6 +44,14 @@ def test_the_first_end_is_believed() -> None:
     assert [entry.reason for entry in read_entries()] == ["exited"]
 
 
+def test_runs_of_one_second_are_listed_in_the_order_they_began() -> None:
+    # Their names differ after the second by chance only.
+    later = replace(ENTRY, run_id="20260131T120000Z-00000000", started="2026-01-31T12:00:00.001Z")
+    enter(later)
+    enter(ENTRY)
+    assert read_entries() == [ENTRY, later]
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_torn_end_is_no_end(cut: int) -> None:
     enter(ENTRY)
