@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.real_codex import find_ripgrep
 from support.rollout_files import frame, lines, message, meta, rollout_path, thread_id, write
 
 from codexlab.rollout import (
@@ -196,14 +196,14 @@ def test_the_search_finds_exactly_what_reading_everything_would(
     assert _lines(_search(home, pattern, ignore_case=ignore_case)) == expected
 
 
-@pytest.mark.skipif(shutil.which("rg") is None, reason="ripgrep is not installed")
+@pytest.mark.skipif(find_ripgrep() is None, reason="no ripgrep, and no codex that brings one")
 def test_ripgrep_changes_nothing_but_the_time(tmp_path: Path) -> None:
     records = [message("user", f"needle {number} Größe") for number in range(50)]
     _make(tmp_path, 1, *records)
     _make(tmp_path, 2, *records, compressed=True)
     _make(tmp_path, 3, message("user", "nothing"))
     (tmp_path / ".ignore").write_text("*\n")
-    rg = shutil.which("rg")
+    rg = find_ripgrep()
     for pattern, case in (("needle 7", False), ("NEEDLE 1", True), ("Größe", False)):
         with_rg = _search(tmp_path, pattern, ignore_case=case, ripgrep=rg)
         assert with_rg == _search(tmp_path, pattern, ignore_case=case)

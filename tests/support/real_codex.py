@@ -7,6 +7,7 @@ the package of Linux on x86-64 is pinned by its digest.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -69,6 +70,13 @@ def find_codex(version: str = CURRENT) -> Codex | None:
     if not ((root / "installed").is_file() and launcher.is_file() and natives):
         return None
     return Codex(version, natives[0], launcher)
+
+
+def find_ripgrep() -> str | None:
+    """Return a ripgrep: the machine's own, else the one that codex brings along."""
+    codex = find_codex()
+    bundled = None if codex is None else codex.native.parents[1] / "codex-path" / "rg"
+    return shutil.which("rg") or (str(bundled) if bundled and bundled.is_file() else None)
 
 
 def write_codex_config(
