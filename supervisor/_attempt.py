@@ -49,6 +49,7 @@ class AttemptEnd:
     :param last_word: the agent's own, from its stream: completed, failed or none.
     :param swept: how many processes outlived the agent.
     :param left: how many are left, read from the kernel after the last signal.
+    :param asked_to_end: by a signal, be it after the agent had ended by itself.
     :param can_prove: False where a process could be left that nothing shows: without
         its guardian a run is known by leaf and tag only, and both can be shed.
     """
@@ -61,6 +62,7 @@ class AttemptEnd:
     can_prove: bool
     usage: Usage | None
     peak_memory: int | None
+    asked_to_end: bool = False
 
     def contained(self) -> dict[str, object]:
         """Return the proof, as record and event show it."""
@@ -95,6 +97,7 @@ class Attempt:
         self._terminal = host.terminal if plan.request.terminal else None
         self._last_word = "none"
         self._swept = 0
+        self._asked_to_end = False
         self.streams = self._open_streams(logs, host)
 
     def _open_streams(self, logs: Logs, host: Host) -> AgentStreams:
@@ -175,7 +178,10 @@ class Attempt:
     async def _hurry_on_signal(self, hurry: anyio.CancelScope) -> None:
         while not self._link.lost:
             news = await self._link.news.receive()
-            if news["event"] != "signal" or news["signum"] in ENDING_SIGNALS:
+            if news["event"] != "signal":
+                hurry.cancel()
+            elif news["signum"] in ENDING_SIGNALS:
+                self._asked_to_end = True
                 hurry.cancel()
 
     async def _conclude(self, watch: Watch) -> AttemptEnd:
@@ -193,6 +199,7 @@ class Attempt:
             left=left,
             usage=watch.usage,
             peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
+            asked_to_end=self._asked_to_end or watch.asked_to_end,
         )
 
     def _hear_agent(self, news: StreamNews) -> None:

@@ -66,15 +66,18 @@ async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
     """
     link = host.link
     outcome = _LOST
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(link.listen)
-        with suppress(GuardianLost):
-            outcome = await _carry_out(request, host)
-        tasks.cancel_scope.cancel()
-    if not link.lost:
-        with suppress(GuardianLost):
-            link.tell({"op": "finish", "status": outcome.status})
-    link.close()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.listen)
+            with suppress(GuardianLost):
+                outcome = await _carry_out(request, host)
+            tasks.cancel_scope.cancel()
+        if not link.lost:
+            with suppress(GuardianLost):
+                link.tell({"op": "finish", "status": outcome.status})
+    finally:
+        # Also after a fault of ours: the guardian then ends the run and says so.
+        link.close()
     return outcome
 
 

@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 
 from ..kernel import Channel, OperatorError, fork_guardian, name_process, start_fork_server
+from ._exit import EXIT_FAILED
 from ._host import Host, Outcome, Outputs
 from ._launch import carry_out
 from ._link import GuardianLink
@@ -29,7 +30,7 @@ class Run:
         self._link = link
         self._send, self._receive = anyio.create_memory_object_stream[dict[str, Any]](_EVENTS_KEPT)
         self._ended = anyio.Event()
-        self._outcome: Outcome | None = None
+        self._outcome = Outcome(EXIT_FAILED, "supervisor-lost", error="codexlab failed")
         self._stopped = False
         self.messages: list[str] = []
         self.events_dropped = 0
@@ -37,7 +38,6 @@ class Run:
     async def outcome(self) -> Outcome:
         """Wait until the run is over; may be awaited by several tasks, again and again."""
         await self._ended.wait()
-        assert self._outcome is not None
         return self._outcome
 
     def events(self) -> AsyncIterator[dict[str, Any]]:
@@ -71,11 +71,14 @@ class Run:
         host = Host(
             self._link, name_process(guardian), self.messages.append, outputs, hear=self._hear
         )
-        # Cancelling the host's task must not skip a step: the end is asked for instead.
-        with anyio.CancelScope(shield=True):
-            self._outcome = await carry_out(request, host)
-        self._send.close()
-        self._ended.set()
+        try:
+            # Cancelling the host's task must not skip a step: the end is asked for instead.
+            with anyio.CancelScope(shield=True):
+                self._outcome = await carry_out(request, host)
+        finally:
+            # Also after a fault of ours, which leaves the block by itself: nobody waits for ever.
+            self._send.close()
+            self._ended.set()
 
 
 @asynccontextmanager

@@ -15,12 +15,16 @@ LONGEST_PAUSE = 60.0
 def is_retried(end: AttemptEnd, request: LaunchRequest, *, has_thread: bool) -> bool:
     """Decide whether an attempt may be repeated.
 
-    Never after success or a cancel, never while something of it is left, and
+    Never after success or a cancel, be it a late one, never while something of it is left, and
     never after our time limit, which is for all attempts together. Without
     ``{resume}`` only while no thread has started: what an agent did before it
     failed must not be done twice (a repeated side effect is worse than a failure).
     """
-    if end.left or end.report.reason not in ("exited", "signaled", "idle", "memory"):
+    if (
+        end.asked_to_end
+        or end.left
+        or end.report.reason not in ("exited", "signaled", "idle", "memory")
+    ):
         return False
     if end.report.status == 0 or (has_thread and RESUME not in request.command):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -95,9 +96,11 @@ class TerminalStreams:
             except BlockingIOError:
                 continue
             except OSError:
-                if is_foreground(INPUT):
+                # Refused in the background too, and by now we may have the foreground again.
+                if _is_hung_up(self._input):
                     return b""
-                await self._terminal.continued.wait()
+                if not is_foreground(INPUT):
+                    await self._terminal.continued.wait()
 
     async def _type(self, data: bytes) -> None:
         """Write to the agent's terminal, waiting as long as the agent reads nothing."""
@@ -127,6 +130,12 @@ class TerminalStreams:
         self._relay.close()
         os.close(self._input)
         self._terminal.quit_job()
+
+
+def _is_hung_up(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, 0)
+    return bool(poll.poll(0))
 
 
 def _open_input() -> int:

@@ -24,6 +24,7 @@ from ..kernel import (
 from ._events import Emitter
 from ._ladder import Ladder, Target
 from ._lifecycle import (
+    ENDING_SIGNALS,
     ChildExited,
     CountMembers,
     Effect,
@@ -63,7 +64,8 @@ class Watch:
 
     After :meth:`run` returned, ``state`` says how it ended and ``wait_status``
     what the agent itself ended with (None: it outlived every rung). With
-    ``guardian_lost`` the caller ends the run by cgroup or tag.
+    ``guardian_lost`` the caller ends the run by cgroup or tag. ``asked_to_end``:
+    a signal that ends a run was heard, be it after the agent had ended by itself.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Watch:
         self.wait_status: int | None = None
         self.usage: Usage | None = None
         self.guardian_lost = False
+        self.asked_to_end = False
         # What was read when the agent had just ended: the first signal to all goes to these.
         self._counted: tuple[ProcessIdentity, ...] | None = None
         self._meters = Meters(scope, last_output, self.request_end, log)
@@ -98,14 +101,18 @@ class Watch:
 
     async def run(self, limits: Limits) -> None:
         """Watch until the run is over, or the guardian is lost."""
-        async with anyio.create_task_group() as tasks, self._tell, self._events:
+        # Closed after the tasks: one that has just heard something still tells it.
+        async with self._tell, self._events, anyio.create_task_group() as tasks:
             tasks.start_soon(self._hear, tasks.cancel_scope)
             self._start_meters(tasks, limits)
-            while self.state.phase is not Phase.DONE:
-                self.state, effects = step(self.state, await self._events.receive(), self._ladder)
-                for effect in effects:
-                    await self._perform(effect, tasks)
+            await self._decide(tasks)
             tasks.cancel_scope.cancel()
+
+    async def _decide(self, tasks: TaskGroup) -> None:
+        while self.state.phase is not Phase.DONE:
+            self.state, effects = step(self.state, await self._events.receive(), self._ladder)
+            for effect in effects:
+                await self._perform(effect, tasks)
 
     def _start_meters(self, tasks: TaskGroup, limits: Limits) -> None:
         tasks.start_soon(self._meters.beat)
@@ -137,6 +144,7 @@ class Watch:
                     watching.cancel()
 
     def _take_signal(self, signum: int) -> None:
+        self.asked_to_end |= signum in ENDING_SIGNALS
         if signum == signal.SIGCONT:
             self._meters.note_resumed()
             if self._terminal is not None and self._terminal.refresh():

@@ -18,7 +18,7 @@ from support import rollout_files as files
 from support.leaks import descendants
 
 from codexlab.kernel import is_child_subreaper
-from codexlab.supervisor import LaunchRequest, Run, open_run
+from codexlab.supervisor import LaunchRequest, Run, _launch, open_run
 
 MakeRequest = Callable[..., LaunchRequest]
 
@@ -302,3 +302,16 @@ async def test_a_sweep_runs_beside_an_embedded_agent_and_ends_with_it(
     assert outcome.record["sweep"]["summary"]["compressed"] == 1
     assert names.index("child.spawned") < names.index("sweep.started")
     assert names.index("sweep.finished") < names.index("run.finished")
+
+
+@pytest.mark.anyio
+async def test_a_fault_of_ours_leaves_the_block_as_an_error_and_nobody_waits_for_ever(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(_launch, "_under_claim", fail)
+    with anyio.fail_after(30), pytest.raises(BaseExceptionGroup):
+        async with open_run(make_request("true")) as run:
+            assert (await run.outcome()).reason == "supervisor-lost"

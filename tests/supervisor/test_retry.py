@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ def test_what_was_wanted_or_lost_is_not(reason: str) -> None:
 
 def test_success_is_not_retried() -> None:
     assert not is_retried(ended(0), request("x"), has_thread=False)
+
+
+def test_nothing_starts_anew_once_the_end_was_asked_for_be_it_late() -> None:
+    assert not is_retried(replace(ended(), asked_to_end=True), request("x"), has_thread=False)
 
 
 def test_nothing_starts_beside_what_is_left() -> None:
