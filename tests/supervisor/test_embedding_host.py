@@ -42,12 +42,13 @@ BLOCKED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1}
 
 def host():
     lines = open("/proc/self/status").read().splitlines()
-    kept = ("Umask", "SigBlk", "SigIgn", "NoNewPrivs", "CapEff", "Cpus_allowed")
-    caught = next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt"))
+    kept = ("Umask", "SigBlk", "NoNewPrivs", "CapEff", "Cpus_allowed")
+    masks = {line[:6]: int(line.split()[1], 16) for line in lines if line[:6] in ("SigCgt", "SigIgn")}
     return {
         **{line.split(":")[0]: line for line in lines if line.split(":")[0] in kept},
-        # The C library takes 32 and 33 for itself with the first thread.
-        "caught": caught & ~(0b11 << 31),
+        # The C library takes 32 and 33 for itself with the first thread; until then a
+        # process that posix_spawn started ignores them.
+        **{name: mask & ~(0b11 << 31) for name, mask in masks.items()},
         "handlers": [str(signal.getsignal(n)) for n in signal.valid_signals()],
         "nice": os.nice(0),
         "ids": [os.getpgid(0), os.getsid(0), os.getuid(), os.getgid()],
