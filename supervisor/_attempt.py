@@ -199,7 +199,7 @@ class Attempt:
             left=left,
             usage=watch.usage,
             peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
-            asked_to_end=self._asked_to_end or watch.asked_to_end,
+            asked_to_end=self._asked_to_end or watch.ending_signal is not None,
         )
 
     def _hear_agent(self, news: StreamNews) -> None:

@@ -43,7 +43,8 @@ class HookEnd:
     :param exit_status: as a shell would say it, or None where there is none.
     :param swept: how many processes outlived it.
     :param left: how many are left, read from the kernel.
-    :param signal: what it was cancelled by, or None.
+    :param signal: what asked for the end of the run meanwhile, be it when the hook itself
+        had ended, or None.
     :param error: why it could not be started, or its log not be written.
     """
 
@@ -198,7 +199,6 @@ class HookRunner:
             ended_for = "memory"
         report = report_exit(watch.wait_status if watch is not None else None, ended_for)
         own = report.code if report.signal is None else 128 + report.signal
-        cancelled = watch is not None and ended_for == "cancelled"
         end = HookEnd(
             name,
             ended_for or ("failed" if own else "completed"),
@@ -207,7 +207,7 @@ class HookRunner:
             round(time.monotonic() - began, 3),
             (watch.state.swept or 0) if watch else 0,
             left,
-            watch.state.received if watch is not None and cancelled else None,
+            watch.ending_signal if watch is not None else None,
         )
         self._events.emit("hook.finished", **end.describe())
         return end

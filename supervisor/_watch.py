@@ -64,8 +64,8 @@ class Watch:
 
     After :meth:`run` returned, ``state`` says how it ended and ``wait_status``
     what the agent itself ended with (None: it outlived every rung). With
-    ``guardian_lost`` the caller ends the run by cgroup or tag. ``asked_to_end``:
-    a signal that ends a run was heard, be it after the agent had ended by itself.
+    ``guardian_lost`` the caller ends the run by cgroup or tag. ``ending_signal``:
+    the first that asked for the end, be it after the agent had ended by itself.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Watch:
         self.wait_status: int | None = None
         self.usage: Usage | None = None
         self.guardian_lost = False
-        self.asked_to_end = False
+        self.ending_signal: int | None = None
         # What was read when the agent had just ended: the first signal to all goes to these.
         self._counted: tuple[ProcessIdentity, ...] | None = None
         self._meters = Meters(scope, last_output, self.request_end, log)
@@ -144,7 +144,8 @@ class Watch:
                     watching.cancel()
 
     def _take_signal(self, signum: int) -> None:
-        self.asked_to_end |= signum in ENDING_SIGNALS
+        if self.ending_signal is None and signum in ENDING_SIGNALS:
+            self.ending_signal = signum
         if signum == signal.SIGCONT:
             self._meters.note_resumed()
             if self._terminal is not None and self._terminal.refresh():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.killing import kill_at_once
 from support.lab import Lab, Running, running, wait_until_gone
 from support.unprivileged import Unprivileged, give
 
@@ -115,8 +116,7 @@ def test_a_run_that_waits_for_its_workspace_is_waiting(lab: Lab, listed: List) -
 def kill(run: Running, *pids: int) -> None:
     agent = run.wait_for_event("child.spawned")["pid"]
     gone = {process for process in running("read line") if process.pid == agent}
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+    kill_at_once(*pids)
     run.process.wait(30)
     while os.read(run.events_fd, 65536):
         pass
@@ -129,7 +129,7 @@ def test_a_killed_run_is_dead_until_reap_has_found_it_in_its_own_root(
     flags = ["--workspaces-root", str(scratch / "other"), "--issue", "1", *FLAGS]
     with lab.started(flags, AGENT, stdin=subprocess.PIPE) as run:
         wait_ready(run)
-        kill(run, run.supervisor, run.guardian)
+        kill(run, run.guardian, run.supervisor)
         (found,) = listed()
         assert (found["state"], found["processes"]) == ("dead", None)
         assert invoke().stderr == "1 run was killed; codexlab reap ends what is left of them\n"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.killing import kill_at_once
 from support.lab import Lab, Running, running
 from support.leaks import descendants, end_processes, own_cgroup
 
@@ -58,8 +59,7 @@ def kill_all(run: Running) -> None:
     assert run.process.stdout is not None
     assert run.process.stdout.readline() == b"ready\n"
     agent = os.pidfd_open(run.wait_for_event("child.spawned")["pid"])
-    for pid in (run.supervisor, run.guardian):
-        os.kill(pid, signal.SIGKILL)
+    kill_at_once(run.guardian, run.supervisor)
     select.select([agent], [], [], 30)
     os.close(agent)
     run.process.wait(30)

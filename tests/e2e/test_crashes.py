@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterable
-
 import pytest
+from support.killing import kill_at_once
 from support.lab import Lab, Task, running, wait_until_gone, wait_until_running
 from support.leaks import descendants
 from support.marks import both_codex
@@ -19,7 +16,7 @@ _TOOL = "setsid sleep 161.80 & sleep 161.81"
 
 @both_codex
 @pytest.mark.parametrize("containment", ["auto", "subreaper"])
-@pytest.mark.parametrize("victims", [["guardian"], ["supervisor"], ["supervisor", "guardian"]])
+@pytest.mark.parametrize("victims", [["guardian"], ["supervisor"], ["guardian", "supervisor"]])
 def test_after_a_crash_the_next_launch_runs_alone(
     lab: Lab, model: ModelFactory, task: Task, victims: list[str], containment: str
 ) -> None:
@@ -39,7 +36,7 @@ def test_after_a_crash_the_next_launch_runs_alone(
     with lab.started(flags, task("crash task", sandbox=_NO_SANDBOX)) as run:
         run.wait_for_gate(gate)
         wait_until_running("sleep 161.8", 2)
-        kill(getattr(run, victim) for victim in victims)
+        kill_at_once(*(getattr(run, victim) for victim in victims))
         run.process.wait(timeout=30)
         if len(victims) == 1:
             assert wait_until_gone(descendants() - before) == set()
@@ -63,15 +60,9 @@ def test_a_guardian_whose_supervisor_was_killed_finishes_the_record_with_125(
     model([hold(gate, say("no"))])
     with lab.started(["--issue", "123"], task("crash task")) as run:
         run.wait_for_gate(gate)
-        kill([run.supervisor])
+        kill_at_once(run.supervisor)
         status, _, _ = run.finish()
     assert status == 125
     (record,) = lab.records
     assert record["reason"] == "supervisor-lost"
     assert record["contained"]["left"] == 0
-
-
-def kill(pids: Iterable[int]) -> None:
-    """Kill these processes at once."""
-    for pid in list(pids):
-        os.kill(pid, signal.SIGKILL)

@@ -39,6 +39,22 @@ def test_a_signal_between_two_attempts_ends_the_run(lab: Lab) -> None:
     assert lab.run(["--issue", "1"], ["true"]).returncode == 0
 
 
+def test_a_signal_while_the_rest_of_an_attempt_is_swept_lets_no_other_follow(lab: Lab) -> None:
+    stubborn = (
+        "setsid sh -c 'trap \"\" TERM; : > ready; sleep 60' & until test -e ready; do :; done"
+    )
+    with lab.started(
+        ["--issue", "1", "--retries", "9"], ["sh", "-c", f"{stubborn}; exit 7"]
+    ) as run:
+        run.wait_for_event("signal.sent")
+        run.process.send_signal(signal.SIGTERM)
+        status, _, _ = run.finish()
+    assert status == 7
+    (record,) = lab.records
+    assert len(record["attempts"]) == 1
+    assert (record["contained"]["swept"], record["contained"]["left"]) == (2, 0)
+
+
 def test_codex_resumes_its_thread_in_the_second_attempt(
     lab: Lab, model: ModelFactory, task: Task
 ) -> None:

@@ -6,29 +6,11 @@ of the expectation comes with its reason.
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
 import pytest
+from support.cases import Case, missing_tests
 
-TESTS = Path(__file__).resolve().parents[1]
 ENV, ARTIFACTS, TARGETS = "env/test_", "env/artifacts/test_", "env/targets/test_"
 CLI, E2E = "cli/test_", "e2e/test_"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One case of codex-lab's tests.
-
-    :param tests: ``file::function`` below ``tests``.
-    :param change: why codexlab expects something else; empty when it does not.
-    """
-
-    what: str
-    tests: tuple[str, ...]
-    change: str = ""
 
 
 CASES = {
@@ -92,8 +74,8 @@ CASES = {
              (ARTIFACTS + "clean.py::test_places_that_variables_name_outside_the_root_are_never_candidates",),
              "as 17"),
     19: Case("<root>/local is a link",
-             (ARTIFACTS + "clean.py::test_a_link_anywhere_on_the_way_keeps_what_it_points_to",
-              ARTIFACTS + "clean.py::test_a_link_put_in_the_way_after_the_plan_is_refused")),
+             (ARTIFACTS + "clean_links.py::test_a_link_anywhere_on_the_way_keeps_what_it_points_to",
+              ARTIFACTS + "clean_links.py::test_a_link_put_in_the_way_after_the_plan_is_refused")),
     20: Case("bounded output and temp",
              (ARTIFACTS + "clean.py::test_each_keep_flag_keeps_exactly_its_category",)),
     21: Case("all four routing variables set",
@@ -169,20 +151,11 @@ CASES = {
 }  # fmt: skip
 
 
-@cache
-def functions_of(path: Path) -> frozenset[str]:
-    tree = ast.parse(path.read_text())
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
-
-
 def test_all_42_cases_are_here() -> None:
     assert sorted(CASES) == list(range(1, 43))
 
 
 @pytest.mark.parametrize("number", CASES)
 def test_the_tests_of_a_case_are_there(number: int) -> None:
-    case = CASES[number]
-    assert case.tests
-    for reference in case.tests:
-        file, _, function = reference.partition("::")
-        assert function in functions_of(TESTS / file), reference
+    assert CASES[number].tests
+    assert missing_tests(CASES[number]) == []

@@ -6,29 +6,11 @@ expects otherwise, or leaves to codex, comes with its reason.
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
 import pytest
+from support.cases import Case, missing_tests
 
-TESTS = Path(__file__).resolve().parents[1]
 HERE, FAULTS, CLI, E2E = "rollout/test_", "faults/test_rollout_", "cli/test_rollout_", "e2e/test_"
 NO_RECORDER = "codexlab records no conversation: codex does; what we append goes through `append`"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One case of the rollout store's tests.
-
-    :param tests: ``file::function`` below ``tests``.
-    :param change: why codexlab expects something else; empty when it does not.
-    """
-
-    what: str
-    tests: tuple[str, ...]
-    change: str = ""
 
 
 CASES = {
@@ -258,12 +240,6 @@ CASES = {
 }  # fmt: skip
 
 
-@cache
-def functions_of(path: Path) -> frozenset[str]:
-    tree = ast.parse(path.read_text())
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
-
-
 def test_all_40_cases_and_the_five_of_ours_are_here() -> None:
     numbered = [int(name) for name in CASES if name.isdecimal()]
     assert numbered == list(range(1, 41))
@@ -272,6 +248,5 @@ def test_all_40_cases_and_the_five_of_ours_are_here() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_tests_of_a_case_are_there(name: str) -> None:
-    for reference in CASES[name].tests:
-        file, _, function = reference.partition("::")
-        assert function in functions_of(TESTS / file), reference
+    assert CASES[name].tests
+    assert missing_tests(CASES[name]) == []

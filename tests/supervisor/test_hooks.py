@@ -271,6 +271,25 @@ async def test_a_signal_during_before_run_ends_it_and_the_run(launch: Go, mark: 
 
 
 @pytest.mark.anyio
+async def test_a_signal_while_what_a_hook_left_is_swept_keeps_the_agent_from_starting(
+    launch: Go, mark: str
+) -> None:
+    stubborn = f"setsid sh -c 'trap \"\" TERM; : > ../ready; sleep {mark}' & "
+    hooks = {"before_run": stubborn + "until test -e ../ready; do :; done"}
+    run = launch("sh", "-c", "echo agent >> trail", hooks=hooks)
+
+    def interrupt(running_now: Run, event: dict[str, Any]) -> None:
+        if event["event"] == "signal.sent" and event["signal"] == "SIGTERM":
+            running_now.stop()
+
+    outcome = await run.over(interrupt)
+    assert (outcome.reason, outcome.status) == ("cancelled", 143)
+    assert run.trail == []
+    assert (run.hooks["before_run"]["swept"], run.hooks["before_run"]["left"]) == (2, 0)
+    assert not running(mark)
+
+
+@pytest.mark.anyio
 async def test_a_signal_during_after_run_ends_that_and_not_the_runs_own_end(
     launch: Go, mark: str
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 from support import rollout_files as files
+from support.killing import kill_at_once
 from support.lab import Lab, Running, wait_until_gone
 from support.leaks import Process, descendants
 from support.rollout_writers import logical
@@ -175,7 +176,7 @@ def test_the_runs_end_stops_it_at_a_file_boundary(lab: Lab, shared_home: Path) -
     assert not list(shared_home.rglob("rollout-*.tmp"))
 
 
-@pytest.mark.parametrize("victims", [["guardian"], ["supervisor"], ["supervisor", "guardian"]])
+@pytest.mark.parametrize("victims", [["guardian"], ["supervisor"], ["guardian", "supervisor"]])
 def test_it_dies_with_whoever_started_it(lab: Lab, shared_home: Path, victims: list[str]) -> None:
     paths = make_cold(shared_home, 2)
     before = descendants()
@@ -186,8 +187,7 @@ def test_it_dies_with_whoever_started_it(lab: Lab, shared_home: Path, victims: l
         children = Path(f"/proc/{run.guardian}/task/{run.guardian}/children").read_text().split()
         (supervisor,) = {int(pid) for pid in children} - {agent, process.pid}
         pids = {"guardian": run.guardian, "supervisor": supervisor}
-        for victim in victims:
-            os.kill(pids[victim], signal.SIGKILL)
+        kill_at_once(*(pids[victim] for victim in victims))
         run.process.wait(30)
         assert wait_until_gone(descendants() - before) == set()
     assert_nothing_lost(shared_home, paths)

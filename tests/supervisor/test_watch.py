@@ -70,7 +70,7 @@ async def test_a_signal_at_any_of_the_last_steps_breaks_nothing_and_is_not_lost(
         watch, unheard = await watch_with_signal(signum, steps)
         assert watch.state.phase is Phase.DONE
         assert watch.wait_status == 256
-        assert watch.asked_to_end or unheard or signum != signal.SIGTERM
+        assert watch.ending_signal or unheard or signum != signal.SIGTERM
 
 
 class Log:

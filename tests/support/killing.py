@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from .lab import Running
@@ -12,10 +13,32 @@ from .lab import Running
 def kill(run: Running, victims: str) -> None:
     """Kill the supervisor, which is the guardian's first child, the guardian, or both."""
     children = Path(f"/proc/{run.guardian}/task/{run.guardian}/children").read_text().split()
-    if victims != "guardian" and children:
-        os.kill(int(children[0]), signal.SIGKILL)
-    if victims != "supervisor":
-        os.kill(run.guardian, signal.SIGKILL)
+    supervisor = [int(children[0])] if victims != "guardian" and children else []
+    guardian = [run.guardian] if victims != "supervisor" else []
+    kill_at_once(*guardian, *supervisor)
+
+
+def kill_at_once(*pids: int) -> None:
+    """Kill them so that none of them sees another of them die.
+
+    Killed one after the other, the second has time to notice the end of the first,
+    and to end the run before it is killed itself.
+
+    :param pids: the guardian before its supervisor: it would stop itself when that stops.
+    """
+    if len(pids) > 1:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 10
+        while not all(_is_still(pid) for pid in pids):
+            assert time.monotonic() < deadline, f"one of {pids} does not stop"
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _is_still(pid: int) -> bool:
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return text[text.rindex(")") + 2] in "TtZX"
 
 
 def wait_for_both_halves(run: Running) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.git_http import serve
 
 from codexlab.workspace import (
     Claim,
@@ -113,3 +114,17 @@ def snapshot() -> Callable[[Path], dict[str, tuple[object, ...]]]:
         return found
 
     return describe
+
+
+@pytest.fixture
+def origin(repo: Path, tmp_path: Path, git: Callable[..., str]) -> Path:
+    """A bare clone that others fetch from."""
+    git(tmp_path, "clone", "-q", "--bare", str(repo), "origin.git")
+    return tmp_path / "origin.git"
+
+
+@pytest.fixture
+def served(origin: Path) -> Iterator[str]:
+    """The URL, with its password, at which the origin is served on loopback."""
+    with serve(origin) as url:
+        yield url

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import http.server
 import os
 import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.git_http import SECRET
+from support.workdirs import prepare
 
 from codexlab.workspace import (
     Claim,
     GitFailed,
-    Workdir,
     WorkdirRefused,
     WorkspaceKey,
     choose_workdir,
@@ -30,77 +28,6 @@ from codexlab.workspace import (
 from codexlab.workspace.upkeep import remove_workspace
 
 Git = Callable[..., str]
-SECRET = "s3cretpassw0rd"
-
-
-def prepare(claim: Claim, start: Path, **flags: object) -> Workdir:
-    plan = choose_workdir(inspect_start(start), claim.paths, **flags)  # type: ignore[arg-type]
-    return prepare_workdir(claim, plan)
-
-
-@pytest.fixture
-def origin(repo: Path, tmp_path: Path, git: Git) -> Path:
-    git(tmp_path, "clone", "-q", "--bare", str(repo), "origin.git")
-    return tmp_path / "origin.git"
-
-
-class _Backend(http.server.BaseHTTPRequestHandler):
-    """git's own smart protocol over HTTP, behind a password."""
-
-    root: str
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-    def do_GET(self) -> None:
-        self.answer(b"")
-
-    def do_POST(self) -> None:
-        self.answer(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
-
-    def answer(self, body: bytes) -> None:
-        wanted = "Basic " + base64.b64encode(f"joe:{SECRET}".encode()).decode()
-        if self.headers.get("Authorization") != wanted:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="git"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        path, _, query = self.path.partition("?")
-        environ = {
-            "PATH": os.environ["PATH"],
-            "GIT_PROJECT_ROOT": self.root,
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-        }
-        done = subprocess.run(
-            ["git", "http-backend"], input=body, env=environ, capture_output=True, check=True
-        )
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
-        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-        self.send_response(int(fields.pop("Status", "200").split()[0]))
-        for name, value in fields.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-
-@pytest.fixture
-def served(origin: Path) -> Iterator[str]:
-    """Serve the origin on loopback; the URL carries the password."""
-    handler = type("Backend", (_Backend,), {"root": str(origin.parent)})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://joe:{SECRET}@127.0.0.1:{server.server_port}/{origin.name}"
-        server.shutdown()
-        thread.join()
 
 
 def test_a_url_is_fetched_into_a_cache_and_worked_on_beside_its_branches(
@@ -236,109 +163,6 @@ def test_submodules_stay_empty_with_a_note(
     state = git_state(workdir.path)
     assert state is not None
     assert not state.dirty
-
-
-def test_large_file_pointers_without_the_filter_stay_pointers(
-    claim: Claim, repo: Path, git: Git
-) -> None:
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
-    (repo / ".gitattributes").write_text("*.bin filter=lfs\n")
-    (repo / "big.bin").write_text(pointer)
-    git(repo, "add", ".")
-    git(repo, "commit", "-q", "-m", "big")
-    workdir = prepare(claim, repo)
-    assert (workdir.path / "big.bin").read_text() == pointer
-
-
-def test_a_required_filter_that_is_missing_is_one_line_and_nothing_stays(
-    claim: Claim, repo: Path, git: Git
-) -> None:
-    (repo / ".gitattributes").write_text("*.bin filter=gone\n")
-    (repo / "big.bin").write_text("x")
-    git(repo, "add", ".")
-    git(repo, "commit", "-q", "-m", "big")
-    git(repo, "config", "filter.gone.smudge", "/no/such/program")
-    git(repo, "config", "filter.gone.required", "true")
-    refs = git(repo, "for-each-ref")
-    with pytest.raises(GitFailed) as caught:
-        prepare(claim, repo)
-    assert "\n" not in str(caught.value)
-    assert not claim.paths.workdir.exists()
-    assert git(repo, "for-each-ref") == refs
-    assert len(git(repo, "worktree", "list").splitlines()) == 1
-
-
-def large_file(repo: Path, git: Git) -> None:
-    (repo / ".gitattributes").write_text("*.bin filter=lfs\n")
-    (repo / "big.bin").write_text("pointer\n")
-    git(repo, "add", ".")
-    git(repo, "commit", "-q", "-m", "big")
-
-
-def set_filter(git: Git, **values: str) -> None:
-    """Write a filter into the user's own configuration, as ``git lfs install`` does."""
-    for name, value in values.items():
-        git(Path(os.environ["HOME"]), "config", "--global", f"filter.lfs.{name}", value)
-
-
-def test_large_files_whose_program_is_not_installed_are_one_line_that_names_it(
-    claim: Claim, repo: Path, git: Git
-) -> None:
-    large_file(repo, git)
-    set_filter(git, process="no-git-lfs-here filter-process", required="true")
-    with pytest.raises(GitFailed) as caught:
-        prepare(claim, repo)
-    assert "no-git-lfs-here: " in str(caught.value)
-    assert "not found" in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert not claim.paths.workdir.exists()
-    assert git(repo, "branch", "--list", "codexlab/*") == ""
-    assert len(git(repo, "worktree", "list").splitlines()) == 1
-    git(repo, "config", "--global", "--unset", "filter.lfs.process")
-    set_filter(git, smudge="tr a-z A-Z", clean="tr A-Z a-z")
-    assert (prepare(claim, repo).path / "big.bin").read_text() == "POINTER\n"
-
-
-def test_large_files_that_cannot_be_fetched_are_one_line_that_says_why(
-    claim: Claim, repo: Path, git: Git
-) -> None:
-    large_file(repo, git)
-    complaint = "echo 'Error downloading object: big.bin' >&2; exit 2"
-    set_filter(git, smudge=f'sh -c "{complaint}"', required="true")
-    with pytest.raises(GitFailed, match=r"Error downloading object: big\.bin$"):
-        prepare(claim, repo)
-
-
-def test_large_files_of_a_private_remote_come_with_the_same_credentials(
-    claim: Claim, served: str, origin: Path, repo: Path, tmp_path: Path, git: Git
-) -> None:
-    large_file(repo, git)
-    git(repo, "push", "-q", str(origin), "main")
-    set_filter(git, smudge="echo $GIT_CONFIG_KEY_0; cat")
-    content = (prepare(claim, tmp_path, repo=served).path / "big.bin").read_text()
-    assert content.startswith("http.http://127.0.0.1:")
-    assert content.endswith(".extraHeader\npointer\n")
-
-
-@pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
-def test_large_files_of_git_lfs_itself_arrive(
-    claim: Claim, repo: Path, tmp_path: Path, git: Git
-) -> None:
-    git(repo, "lfs", "install", "--skip-repo")
-    git(repo, "lfs", "track", "*.bin")
-    (repo / "big.bin").write_bytes(os.urandom(5000))
-    git(repo, "add", ".")
-    git(repo, "commit", "-q", "-m", "big")
-    for flags in ({}, {"repo": f"file://{repo}"}):
-        workdir = prepare(claim, repo, **flags)
-        assert (workdir.path / "big.bin").read_bytes() == (repo / "big.bin").read_bytes()
-        state = git_state(workdir.path)
-        assert state is not None
-        assert not state.dirty
-        claim.release()
-        remove_workspace(claim.paths, claim.key)
-        claim = claim_workspace(claim.paths, claim.key)
-    claim.release()
 
 
 def test_worktrees_that_are_elsewhere_or_gone_are_left_alone(

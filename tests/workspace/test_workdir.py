@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.workdirs import prepare
 
 from codexlab.workspace import (
     BranchTaken,
     Claim,
     GitFailed,
-    Workdir,
     WorkdirRefused,
     WorkspaceBusy,
     WorkspaceKey,
@@ -19,16 +19,10 @@ from codexlab.workspace import (
     git_state,
     inspect_start,
     locate_workspace,
-    prepare_workdir,
 )
 
 Git = Callable[..., str]
 Snapshot = Callable[[Path], object]
-
-
-def prepare(claim: Claim, start: Path, **flags: object) -> Workdir:
-    plan = choose_workdir(inspect_start(start), claim.paths, **flags)  # type: ignore[arg-type]
-    return prepare_workdir(claim, plan)
 
 
 def test_a_main_checkout_gives_a_worktree_on_a_branch_of_its_own(

@@ -1,4 +1,4 @@
-"""Cleaning: only what is rebuildable, old and unused, and never through a link."""
+"""Cleaning: only what is rebuildable, old and unused."""
 
 from __future__ import annotations
 
@@ -13,53 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.targets import EVERYTHING, OLD, age, clean, make_target, plan, snapshot, verdicts
 
 from codexlab.env import ARTIFACT_ROOT_VARIABLE, open_artifact_root
 from codexlab.env.artifacts import (
     CleanOptions,
     Deadline,
-    Finding,
     append_receipt,
     apply_clean,
     find_repository,
     plan_clean,
 )
 from codexlab.env.targets import lease_target, prepare_target
-
-OLD = 30 * 86400
-EVERYTHING = CleanOptions(older_than=0, every_repository=True)
-
-
-def age(path: Path, seconds: float = OLD) -> None:
-    """Let a whole tree look unused for so long."""
-    moment = time.time() - seconds
-    for place in [*path.rglob("*"), path]:
-        os.utime(place, (moment, moment), follow_symlinks=False)
-
-
-def make_target(root: Path, key: str = "k-1", repo: str = "app", old: float = OLD) -> Path:
-    target = root / "local" / repo / "worktrees" / key / "cargo-target" / "host"
-    (target / "debug" / "deps").mkdir(parents=True)
-    (target / "debug" / "deps" / "libx.rlib").write_bytes(bytes(10_000))
-    age(target, old)
-    return target
-
-
-def plan(root: Path, options: CleanOptions, checkout: Path | None = None) -> list[Finding]:
-    repository = find_repository(checkout) if checkout else None
-    return plan_clean(root, repository, options, Deadline(30))
-
-
-def verdicts(findings: list[Finding]) -> dict[str, str]:
-    return {str(finding.candidate.path): finding.verdict for finding in findings}
-
-
-def clean(root: Path, options: CleanOptions, checkout: Path | None = None) -> dict[str, str]:
-    return verdicts(apply_clean(plan(root, options, checkout), options, lambda _: None))
-
-
-def snapshot(root: Path) -> set[str]:
-    return {str(path.relative_to(root)) for path in root.rglob("*")}
 
 
 def test_a_plan_removes_nothing(root: Path) -> None:
@@ -206,54 +171,6 @@ def test_build_output_in_the_checkout_goes_only_when_cargo_made_it(
     assert not (source_repo / ".git/codexlab-quarantine").exists() or not list(
         (source_repo / ".git/codexlab-quarantine").iterdir()
     )
-
-
-LINKED = [
-    "local",
-    "local/app",
-    "local/app/worktrees",
-    "local/app/worktrees/k-1",
-    "local/app/worktrees/k-1/cargo-target",
-    "local/app/worktrees/k-1/cargo-target/host",
-]
-
-
-@pytest.mark.parametrize("place", LINKED)
-def test_a_link_anywhere_on_the_way_keeps_what_it_points_to(
-    root: Path, scratch: Path, place: str
-) -> None:
-    make_target(root)
-    outside = scratch / "outside"
-    shutil.move(root / place, outside)
-    (root / place).symlink_to(outside)
-    before = snapshot(outside)
-    clean(root, EVERYTHING)
-    assert snapshot(outside) == before
-
-
-@pytest.mark.parametrize("place", LINKED)
-def test_a_link_put_in_the_way_after_the_plan_is_refused(
-    root: Path, scratch: Path, place: str
-) -> None:
-    target = make_target(root)
-    findings = plan(root, EVERYTHING)
-    outside = scratch / "outside"
-    shutil.move(root / place, outside)
-    (root / place).symlink_to(outside)
-    before = snapshot(outside)
-    after = verdicts(apply_clean(findings, EVERYTHING, lambda _: None))
-    assert after[str(target)] in ("refused", "in use")
-    assert snapshot(outside) - {".codexlab"} >= before
-
-
-def test_links_inside_a_target_are_removed_not_followed(root: Path, scratch: Path) -> None:
-    target = make_target(root)
-    outside = scratch / "outside"
-    outside.mkdir()
-    (outside / "kept").write_bytes(b"1")
-    (target / "debug" / "link").symlink_to(outside)
-    assert clean(root, EVERYTHING) == {str(target): "removed"}
-    assert (outside / "kept").is_file()
 
 
 CRASHING = """

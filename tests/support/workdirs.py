@@ -1,0 +1,13 @@
+"""A workdir prepared as a launch prepares it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codexlab.workspace import Claim, Workdir, choose_workdir, inspect_start, prepare_workdir
+
+
+def prepare(claim: Claim, start: Path, **flags: object) -> Workdir:
+    """Choose and prepare the workdir of a launch from ``start``."""
+    plan = choose_workdir(inspect_start(start), claim.paths, **flags)  # type: ignore[arg-type]
+    return prepare_workdir(claim, plan)
