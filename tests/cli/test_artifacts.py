@@ -179,6 +179,16 @@ def test_status_is_a_table_for_people(environ: dict[str, str], source_repo: Path
     assert lines[1].split()[:3] == ["CATEGORY", "NAME", "SIZE"]
 
 
+@pytest.mark.parametrize("command", [("status",), ("clean", "--older-than", "0")])
+def test_a_name_an_agent_chose_does_not_command_the_terminal(
+    environ: dict[str, str], source_repo: Path, root: Path, command: tuple[str, ...]
+) -> None:
+    old_target(root, source_repo, "k\x1b]0;owned\x07\nTOTAL")
+    shown = succeed(environ, source_repo, *command)
+    assert "k␛]0;owned␇␊TOTAL" in shown
+    assert not {"\x1b", "\x07"} & set(shown)
+
+
 def test_status_creates_nothing_and_ends_in_time(
     environ: dict[str, str], source_repo: Path, root: Path
 ) -> None:
