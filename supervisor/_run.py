@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,19 +13,18 @@ import anyio.to_thread
 from ..env import Masker
 from ..kernel import CodexlabError, OperatorError
 from ..kernel import end as end_members
-from ..workspace import git_state, record_thread
+from ..workspace import record_thread
 from ._attempt import Attempt, AttemptEnd
 from ._cancelling import finish_in_thread, unless_cancelled
-from ._closing_lines import describe_ending, hint_at_dropped_names
-from ._errors import GuardianLost, reason_of
-from ._events import EventLog, now_text
-from ._exit import EXIT_FAILED, agent_outcome
+from ._conclusion import Conclusion
+from ._errors import GuardianLost
+from ._events import EventLog
 from ._host import Host, Outcome
 from ._limits import Limits, set_limits
 from ._place import Place, note_thread_of_target, prepare_place, replace_thread
 from ._plan import Plan
 from ._possession import Possession
-from ._record import RunRecord, describe_exit, describe_git
+from ._record import RunRecord
 from ._retry import with_retries
 from ._secrets import find_secrets
 from ._session import SessionWatcher
@@ -58,14 +56,15 @@ class AgentRun:
         """Open what the run writes to, and say what was made ready."""
         self._place = place
         self._open_record()
-        self._opened = True
         self._sweep = SweepBeside(self._plan, self._link, self._events, self._warn)
+        self._conclusion = self._make_conclusion()
+        self._opened = True
         self._announce()
         self._record.write(durable=False)
         self._possession.hand_over(place.temporary)
         create_temporary(place.temporary)
         if self._plan.request.hooks:
-            self._hooks = self._make_hooks()
+            self._hooks = self._conclusion.hooks = self._make_hooks()
 
     def _open_record(self) -> None:
         place, plan = self._place, self._plan
@@ -99,6 +98,19 @@ class AgentRun:
             self._take_thread,
             resumed=place.thread,
             look_at_files=plan.agent == "codex",
+        )
+
+    def _make_conclusion(self) -> Conclusion:
+        return Conclusion(
+            self._plan,
+            self._record,
+            self._events,
+            self._logs,
+            self._session,
+            self._sweep,
+            self._warn,
+            self._tell,
+            self._started,
         )
 
     def _make_hooks(self) -> RunHooks:
@@ -144,15 +156,11 @@ class AgentRun:
         try:
             if self._hooks is not None:
                 await self._hooks.before_agent()
-            end = await with_retries(
-                self._plan.request, self._attempt, self._has_thread, self._pause
-            )
+            await with_retries(self._plan.request, self._attempt, self._has_thread, self._pause)
         except CodexlabError as error:
-            await self._end_sweep()
-            self._write_end(reason_of(error), error.exit_status, str(error))
-            await self._run_last_hook(reason_of(error), error.exit_status, "failed")
+            await self._conclusion.after_failure(error)
             raise
-        return await self._conclude(end)
+        return await self._conclusion.after_attempts(self._place, self._ends)
 
     async def _attempt(self) -> AttemptEnd:
         if self._ends:
@@ -210,69 +218,6 @@ class AgentRun:
         self._events.emit("thread.started", thread=thread)
         note_thread_of_target(self._plan, self._place, thread)
 
-    async def _conclude(self, end: AttemptEnd) -> Outcome:
-        """Write the outcome."""
-        self._sweep.ask_to_end()
-        self._logs.close()
-        outcome = agent_outcome(end.report, end.last_word)
-        self._record.update(
-            **describe_exit(end.report),
-            agent_outcome=outcome,
-            last_word=end.last_word,
-            finished=now_text(),
-            duration=round(time.monotonic() - self._started, 3),
-            thread=self._session.thread,
-            contained=end.contained(),
-            usage=asdict(end.usage) if end.usage else None,
-            peak_memory=end.peak_memory,
-            git={
-                "head_before": self._place.workdir.head,
-                "after": await anyio.to_thread.run_sync(self._git_after),
-            },
-            attempts=[describe_exit(each.report) for each in self._ends],
-            events_dropped=self._events.dropped,
-        )
-        for fault in self._logs.faults():
-            self._warn(fault)
-        await self._end_sweep()
-        await anyio.to_thread.run_sync(self._write_outcome)
-        await self._run_last_hook(end.report.reason, end.report.status, outcome)
-        self._events.emit(
-            "run.finished",
-            reason=end.report.reason,
-            exit_status=end.report.status,
-            agent_outcome=outcome,
-            thread=self._session.thread,
-        )
-        for line in self._closing_lines(end, outcome):
-            self._tell(line)
-        report = end.report
-        return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
-
-    def _closing_lines(self, end: AttemptEnd, outcome: str) -> Iterator[str]:
-        run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
-        yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
-        seconds = time.monotonic() - self._started
-        yield from hint_at_dropped_names(end.report, seconds, self._place.environment.receipt)
-
-    async def _end_sweep(self) -> None:
-        self._sweep.ask_to_end()
-        if (result := await self._sweep.finish()) is not None:
-            self._record.update(sweep=result)
-
-    async def _run_last_hook(self, reason: str, status: int, outcome: str) -> None:
-        if self._hooks is not None:
-            await self._hooks.after_agent(reason, status, outcome, self._session.thread)
-            await anyio.to_thread.run_sync(self._write_outcome)
-
-    def _git_after(self) -> dict[str, object] | None:
-        workdir = self._place.workdir
-        try:
-            return describe_git(git_state(workdir.path, workdir.base))
-        except OperatorError as error:
-            self._record.warn(str(error))
-            return None
-
     def end_lost(self) -> None:
         """End a run whose guardian died before the agent's start was answered."""
         if not self._possession.proven:
@@ -280,24 +225,7 @@ class AgentRun:
             _, left = end_members(scope, grace=GRACE, patience=PATIENCE)
             self._possession.proven = not left
         if self._opened:
-            self._write_end("supervisor-lost", EXIT_FAILED, "the guardian died")
-
-    def _write_end(self, reason: str, status: int, error: str) -> None:
-        self._logs.close()
-        self._record.update(
-            finished=now_text(),
-            reason=reason,
-            exit_status=status,
-            agent_outcome="failed",
-            error=error,
-        )
-        self._write_outcome()
-
-    def _write_outcome(self) -> None:
-        try:
-            self._record.write(durable=True)
-        except OSError as error:
-            self._tell(f"the record could not be written: {self._record.path}: {error.strerror}")
+            self._conclusion.after_loss()
 
 
 async def run_agent(plan: Plan, possession: Possession, host: Host, events: EventLog) -> Outcome:

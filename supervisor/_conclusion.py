@@ -1,0 +1,161 @@
+"""How a run's end is written down and told: record, last event, a line for a person."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from ..kernel import CodexlabError, OperatorError
+from ..workspace import git_state
+from ._attempt import AttemptEnd
+from ._closing_lines import describe_ending, hint_at_dropped_names
+from ._errors import reason_of
+from ._events import EventLog, now_text
+from ._exit import EXIT_FAILED, agent_outcome
+from ._host import Outcome, Tell
+from ._place import Place
+from ._plan import Plan
+from ._record import RunRecord, describe_exit, describe_git
+from ._session import SessionWatcher
+from ._streams import Logs
+from ._sweep_beside import SweepBeside
+
+if TYPE_CHECKING:
+    from ._run_hooks import RunHooks
+
+
+class Conclusion:
+    """Writes how one run ended, whichever way that was.
+
+    :param warn: takes one line for the record and for a person.
+    :param tell: takes one line for a person.
+    :param started: when the run began (CLOCK_MONOTONIC, seconds).
+
+    ``hooks`` is set where the run has any.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        record: RunRecord,
+        events: EventLog,
+        logs: Logs,
+        session: SessionWatcher,
+        sweep: SweepBeside,
+        warn: Tell,
+        tell: Tell,
+        started: float,
+    ) -> None:
+        self._plan = plan
+        self._record = record
+        self._events = events
+        self._logs = logs
+        self._session = session
+        self._sweep = sweep
+        self._warn = warn
+        self._tell = tell
+        self._started = started
+        self.hooks: RunHooks | None = None
+
+    async def after_attempts(self, place: Place, ends: Sequence[AttemptEnd]) -> Outcome:
+        """Write the outcome of a run whose last attempt is over and proven.
+
+        :param place: as the last attempt found it.
+        :param ends: of all attempts; at least one.
+        """
+        self._sweep.ask_to_end()
+        self._logs.close()
+        end = ends[-1]
+        report, outcome = end.report, agent_outcome(end.report, end.last_word)
+        self._record.update(**self._describe(end, outcome))
+        self._record.update(
+            git={
+                "head_before": place.workdir.head,
+                "after": await anyio.to_thread.run_sync(self._git_after, place),
+            },
+            attempts=[describe_exit(each.report) for each in ends],
+        )
+        for fault in self._logs.faults():
+            self._warn(fault)
+        await self._end_sweep()
+        await anyio.to_thread.run_sync(self._write)
+        await self._run_last_hook(report.reason, report.status, outcome)
+        self._events.emit(
+            "run.finished",
+            reason=report.reason,
+            exit_status=report.status,
+            agent_outcome=outcome,
+            thread=self._session.thread,
+        )
+        for line in self._closing_lines(place, end, outcome):
+            self._tell(line)
+        return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
+
+    def _describe(self, end: AttemptEnd, outcome: str) -> dict[str, object]:
+        return {
+            **describe_exit(end.report),
+            "agent_outcome": outcome,
+            "last_word": end.last_word,
+            "finished": now_text(),
+            "duration": round(time.monotonic() - self._started, 3),
+            "thread": self._session.thread,
+            "contained": end.contained(),
+            "usage": asdict(end.usage) if end.usage else None,
+            "peak_memory": end.peak_memory,
+            "events_dropped": self._events.dropped,
+        }
+
+    def _git_after(self, place: Place) -> dict[str, object] | None:
+        try:
+            return describe_git(git_state(place.workdir.path, place.workdir.base))
+        except OperatorError as error:
+            self._record.warn(str(error))
+            return None
+
+    def _closing_lines(self, place: Place, end: AttemptEnd, outcome: str) -> Iterator[str]:
+        run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
+        yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
+        seconds = time.monotonic() - self._started
+        yield from hint_at_dropped_names(end.report, seconds, place.environment.receipt)
+
+    async def after_failure(self, error: CodexlabError) -> None:
+        """Write down that the agent could not be started, and why."""
+        await self._end_sweep()
+        reason, status = reason_of(error), error.exit_status
+        self._write_failure(reason, status, str(error))
+        await self._run_last_hook(reason, status, "failed")
+
+    def after_loss(self) -> None:
+        """Write down that the guardian died before the agent's start was answered."""
+        self._write_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
+
+    def _write_failure(self, reason: str, status: int, error: str) -> None:
+        self._logs.close()
+        self._record.update(
+            finished=now_text(),
+            reason=reason,
+            exit_status=status,
+            agent_outcome="failed",
+            error=error,
+        )
+        self._write()
+
+    async def _end_sweep(self) -> None:
+        self._sweep.ask_to_end()
+        if (result := await self._sweep.finish()) is not None:
+            self._record.update(sweep=result)
+
+    async def _run_last_hook(self, reason: str, status: int, outcome: str) -> None:
+        if self.hooks is not None:
+            await self.hooks.after_agent(reason, status, outcome, self._session.thread)
+            await anyio.to_thread.run_sync(self._write)
+
+    def _write(self) -> None:
+        try:
+            self._record.write(durable=True)
+        except OSError as error:
+            self._tell(f"the record could not be written: {self._record.path}: {error.strerror}")
