@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         make_raw,
         read_settings,
         restore_settings,
+        terminal_number,
     )
     from ._user_scope import ScopeRefused, enter_user_scope
 
@@ -142,6 +143,7 @@ __all__ = [
     "start_fork_server",
     "tagged",
     "take_read_lease",
+    "terminal_number",
     "try_lock",
     "unlock",
     "wait_any_exit",
@@ -211,6 +213,7 @@ __getattr__ = import_on_use(
             "make_raw",
             "read_settings",
             "restore_settings",
+            "terminal_number",
         ),
         "_user_scope": ("ScopeRefused", "enter_user_scope"),
     },

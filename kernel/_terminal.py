@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 import termios
 from typing import Any
 
 from ._identity import read_stat
 
 Settings = list[Any]
+
+# Python's termios does not name it.
+_TIOCGDEV = 0x80045432
 
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 
@@ -71,6 +75,20 @@ def restore_settings(fd: int, settings: Settings) -> None:
     with contextlib.suppress(OSError):
         if is_foreground(fd):
             apply_settings(fd, settings)
+
+
+def terminal_number(fd: int) -> int | None:
+    """Return the device number of the terminal behind a descriptor, None where there is none.
+
+    Of the terminal itself also behind ``/dev/tty``, which has a number of its own
+    (tty_ioctl(4), TIOCGDEV); where the kernel numbers that request otherwise, of the file.
+    """
+    if not os.isatty(fd):
+        return None
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, _TIOCGDEV, bytes(4)), sys.byteorder)
+    except OSError:
+        return os.fstat(fd).st_rdev
 
 
 def is_foreground(fd: int) -> bool:

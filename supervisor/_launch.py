@@ -14,7 +14,7 @@ from ..workspace import Claim
 from ._cancelling import unless_cancelled
 from ._claiming import claim_with_patience
 from ._command import needs_workdir, resolve_command
-from ._errors import GuardianLost, PlaceUnusable, TerminalUnusable, reason_of
+from ._errors import GuardianLost, PlaceUnusable, reason_of
 from ._events import EventLog, open_events_target
 from ._exit import EXIT_FAILED
 from ._host import Host, Outcome, Tell
@@ -96,7 +96,9 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
             host.link, lambda: anyio.to_thread.run_sync(plan_run, request)
         )
         if request.terminal:
-            _check_terminal(request.events, host)
+            from ._terminal import check_terminal
+
+            check_terminal(request.events, lent=host.terminal is not None)
         listed = Listed(plan, host, mask)
         events = EventLog(plan.run_id, plan.key.issue, host.hear)
         events.mask = mask
@@ -135,22 +137,6 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(possession.give_back)
-
-
-def _check_terminal(events: str | None, host: Host) -> None:
-    """Find out before anything is made that there is no terminal to be lent.
-
-    :raises TerminalUnusable: there is none, or the events would go to it too.
-    """
-    if host.terminal is None:
-        raise TerminalUnusable("stdin", "is the program's own that embeds this run")
-    for fd, stream in enumerate(("stdin", "stdout")):
-        if not os.isatty(fd):
-            raise TerminalUnusable(stream, "is not a terminal")
-    if events is not None and events.isdecimal() and os.isatty(int(events)):
-        raise TerminalUnusable(
-            f"--events {events}", "is a terminal too, and would garble the agent's screen"
-        )
 
 
 def _check_early(plan: Plan) -> None:

@@ -14,6 +14,8 @@ from ._limits import cpu_seconds, memory_bytes
 # Below this share of one core a silent run counts as idle: an agent that waits
 # for its model uses almost nothing, one that compiles uses a lot.
 IDLE_SHARE = 0.01
+# Who wakes so much too late was stopped meanwhile, as a job or with its host.
+_LATE = 1.0
 _MEMORY_LOOK = 1.0
 
 
@@ -49,10 +51,17 @@ class Meters:
         self._request_end("timeout")
 
     async def end_when_idle(self, seconds: float) -> None:
-        """Report ``idle`` after so long without output and almost without CPU."""
+        """Report ``idle`` after so long without output and almost without CPU.
+
+        Not while nobody could have seen any: the timer may be heard before the SIGCONT
+        that says we were stopped, and an embedding host is not told of its own.
+        """
         while True:
             sampled, used = anyio.current_time(), await self._cpu()
-            await anyio.sleep_until(self._quiet_since() + seconds)
+            deadline = self._quiet_since() + seconds
+            await anyio.sleep_until(deadline)
+            if anyio.current_time() > max(deadline, sampled) + _LATE:
+                self.note_resumed()
             silent = anyio.current_time() - self._quiet_since()
             if silent < seconds:
                 continue

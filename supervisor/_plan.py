@@ -88,7 +88,8 @@ def _check_terminal(request: LaunchRequest) -> None:
         raise TerminalContradicted(f"--stdin {request.stdin}", "the agent reads its terminal")
     if request.retries:
         raise TerminalContradicted(
-            f"--retries {request.retries}", "a person decides what to repeat"
+            f"--retries {request.retries}",
+            "a person decides what to repeat, and --retries 0 overrules a file or variable",
         )
 
 

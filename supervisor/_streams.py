@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -30,6 +30,8 @@ class Logs:
     def __init__(
         self, directory: Path, secrets: tuple[bytes, ...], max_bytes: int, *, terminal: bool
     ) -> None:
+        if terminal:
+            secrets = (*secrets, *_as_shown(secrets))
         self.files = tuple(
             LogFile(os.fspath(directory / f"{name}.log"), Masker(secrets), max_bytes)
             for name in (("terminal",) if terminal else ("stdout", "stderr"))
@@ -43,6 +45,11 @@ class Logs:
     def faults(self) -> list[str]:
         """Return what went wrong, one line each."""
         return [f"log given up: {log.fault}" for log in self.files if log.fault]
+
+
+def _as_shown(secrets: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Yield what a terminal makes of secrets of several lines (termios(3), ONLCR)."""
+    return (secret.replace(b"\n", b"\r\n") for secret in secrets if b"\n" in secret)
 
 
 class Streams:

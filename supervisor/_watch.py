@@ -137,6 +137,7 @@ class Watch:
                 case "stopped":
                     if self._terminal is not None:
                         self._terminal.follow(self._agent, news["signum"])
+                        self._meters.note_resumed()
                 case _:
                     self.guardian_lost = True
                     if self._terminal is not None:
@@ -152,6 +153,7 @@ class Watch:
                 return
         if signum == signal.SIGTSTP and self._terminal is not None:
             self._terminal.suspend()
+            self._meters.note_resumed()
         else:
             self._tell.send_nowait(SignalReceived(signum))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.lab import Lab, running
-from support.terminals import Typed, terminal, typed
+from support.terminals import SHELL, Typed, terminal, typed
 from support.unprivileged import Unprivileged
 
 PLAIN = ["--issue", "1", "--no-repo", "--agent", "generic"]
@@ -302,7 +302,7 @@ def test_as_an_ordinary_user_it_is_the_same(lab: Lab, as_nobody: Unprivileged) -
     [
         ([], "stdin is not a terminal"),
         (["--stdin", "null"], "--stdin null does not go with --tty"),
-        (["--retries", "2"], "--retries 2 does not go with --tty"),
+        (["--retries", "2"], "and --retries 0 overrules a file or variable"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_nothing_is_made(
@@ -315,10 +315,32 @@ def test_what_cannot_be_is_one_line_and_nothing_is_made(
     assert not lab.workspaces_root.exists()
 
 
-def test_stdout_elsewhere_and_events_on_the_terminal_are_refused(lab: Lab) -> None:
-    with typed(lab, [*PLAIN, "--events", "2"], ["true"]) as run:
-        run.screen.wait_for("--events 2 is a terminal too")
-        assert run.wait_end() == 125
+@pytest.mark.parametrize("target", ["1", "2", "/dev/tty", "/dev/stderr", "its name"])
+def test_events_on_the_same_terminal_are_refused(lab: Lab, target: str) -> None:
+    words = [*lab.argv([*PLAIN, "-i", "--events"]), target]
+    if target == "its name":
+        words = ["sh", "-c", '"$@" "$(tty)" -- touch ran', "sh", *words[:-1]]
+    else:
+        words += ["--", "touch", "ran"]
+    with terminal(["sh", "-c", SHELL, *words], lab.environ, lab.cwd) as screen:
+        screen.wait_for(
+            r"codexlab-run: --events \S+ does not go with --tty: it is the same terminal"
+        )
+        screen.wait_for(r"\[status 125\]")
+        assert screen.shown.count(b"codexlab-run") == 0
+    assert not lab.workspaces_root.exists()
+
+
+def test_events_may_go_to_another_terminal(lab: Lab) -> None:
+    master, line = os.openpty()
+    with os.fdopen(master, "rb", buffering=0) as other:
+        with typed(lab, [*PLAIN, "--events", os.ttyname(line)], ["true"]) as run:
+            assert run.wait_end() == 0
+        os.close(line)
+        assert b"child.spawned" in other.read(65536)
+
+
+def test_stdout_elsewhere_is_refused(lab: Lab) -> None:
     words = lab.argv(["-i", *PLAIN], ["true"])
     with terminal(
         ["sh", "-c", '"$@" | cat; echo done; read x', "sh", *words], lab.environ, lab.cwd

@@ -13,6 +13,7 @@ import re
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -172,6 +173,34 @@ def terminal(
 
 SHELL = '"$0" "$@"; echo "[status $?]"; read -r _'
 """What leads the session: it starts one run as its job, says how that ended, and waits."""
+
+
+JOB = """
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        break
+    os.write(1, b"[stopped]")
+os.write(1, b"[status %d]" % (os.waitstatus_to_exitcode(status) % 256))
+os.read(0, 1)
+"""
+"""A shell with one job, of which it says that it was stopped; it leaves it the foreground."""
+
+
+@contextlib.contextmanager
+def job(lab: Lab, flags: Words, command: Words) -> Generator[Typed]:
+    """Run ``codexlab-run -i FLAGS -- COMMAND`` as a job that the test itself continues."""
+    words = [sys.executable, "-c", JOB, *lab.argv(["-i", *flags], command)]
+    with terminal(words, lab.environ, lab.cwd) as screen:
+        yield Typed(screen, screen.settings)
 
 
 @contextlib.contextmanager
