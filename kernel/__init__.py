@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         set_child_subreaper,
         set_parent_death_signal,
     )
+    from ._oom import read_oom_score_adj
     from ._process_group import ProcessGroup
     from ._processes import (
         all_stats,
@@ -128,6 +129,7 @@ __all__ = [
     "open_pidfd",
     "own_cgroup",
     "read_counter",
+    "read_oom_score_adj",
     "read_settings",
     "read_stat",
     "release_read_lease",
@@ -196,6 +198,7 @@ __getattr__ = import_on_use(
             "set_child_subreaper",
             "set_parent_death_signal",
         ),
+        "_oom": ("read_oom_score_adj",),
         "_process_group": ("ProcessGroup",),
         "_processes": (
             "all_stats",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ._cgroup import join_leaf
 from ._channel import Message
 from ._libc import set_parent_death_signal
+from ._oom import go_first_when_memory_ends
 
 if TYPE_CHECKING:
     import resource
@@ -117,6 +118,7 @@ def become(
             join_leaf(spec.leaf)
         if spec.nice:
             os.nice(spec.nice)
+        go_first_when_memory_ends()
         step = "death signal"
         set_parent_death_signal(signal.SIGKILL)
         if os.getppid() != parent:

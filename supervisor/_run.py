@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from ..env import Masker
-from ..kernel import CodexlabError, OperatorError
+from ..kernel import CodexlabError, OperatorError, read_oom_score_adj
 from ..kernel import end as end_members
 from ..workspace import record_thread
 from ._attempt import Attempt, AttemptEnd
@@ -178,7 +178,11 @@ class AgentRun:
         )
         self._warn(attempt.streams.remark)
         agent = await attempt.spawn()
-        self._record.update(pid=agent.pid, containment=self._possession.describe())
+        self._record.update(
+            pid=agent.pid,
+            oom_score_adj=read_oom_score_adj(agent.pid),
+            containment=self._possession.describe(),
+        )
         await self._sweep.start()
         end = await attempt.watch(agent, limits.with_seconds(self._seconds_left(limits)))
         self._ends.append(end)
