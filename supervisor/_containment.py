@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..kernel import ProcessIdentity, create_leaf, is_running, own_cgroup, remove_leaf
 from ._errors import PlaceUnusable
+from ._stale_leaves import LEAF_PREFIX, remove_stale_leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,12 @@ def open_leaf(wish: Wish, parent: Path | None = None) -> tuple[str | None, str |
         where = "/proc/self/cgroup"
         return _without(wish.choice, where, "no cgroup v2 hierarchy is mounted here")
     try:
-        return _create(parent, wish), None
+        leaf = _create(parent, wish)
     except OSError as error:
         problem = error.strerror or "refused"
+    else:
+        remove_stale_leaves(parent, wish.run_id)
+        return leaf, None
     return _open_in_scope(wish, f"{parent}: {problem}")
 
 
@@ -66,7 +70,7 @@ def _open_in_scope(wish: Wish, problem: str) -> tuple[str | None, str | None]:
 
 
 def _create(parent: Path, wish: Wish) -> str:
-    return os.fspath(create_leaf(parent, f"codexlab-{wish.run_id}"))
+    return os.fspath(create_leaf(parent, f"{LEAF_PREFIX}{wish.run_id}"))
 
 
 def why_no_descent(guardian: ProcessIdentity, choice: str) -> str | None:

@@ -178,6 +178,11 @@ def read_entries() -> list[RunEntry]:
     return sorted(entries, key=lambda entry: entry.started)
 
 
+def read_entry(run_id: str) -> RunEntry | None:
+    """Return the entry of one run, or None where there is none that can be read."""
+    return _read(run_id + _SUFFIX)
+
+
 def _names() -> list[str]:
     try:
         return sorted(name for name in os.listdir(registry_directory()) if name.endswith(_SUFFIX))

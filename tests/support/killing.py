@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .lab import Running
@@ -34,6 +36,19 @@ def kill_at_once(*pids: int) -> None:
             assert time.monotonic() < deadline, f"one of {pids} does not stop"
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def stopped(pid: int) -> Generator[None]:
+    """Let a process do nothing for the time of the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + 10
+        while not _is_still(pid):
+            assert time.monotonic() < deadline, f"{pid} does not stop"
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _is_still(pid: int) -> bool:

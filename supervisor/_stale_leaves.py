@@ -1,0 +1,97 @@
+"""Remove the empty groups that killed runs left beside ours, when another run starts.
+
+Invariant: a leaf is removed only if the registry names its run, its guardian and its
+supervisor are both provably dead, it is this user's, and the kernel shows nobody in
+it. A run is registered before its leaf is made, and nobody but those two makes it or
+puts anybody in it. So the leaf of a run that is just starting, or between two attempts, is
+never taken, be it empty; and that of a run nobody registered is left to ``reap``.
+
+Nothing is locked. A reading that is outdated by the time of the removal does no harm:
+who is dead stays so, and rmdir(2) refuses a group with a process in it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..kernel import ProcessIdentity, boot_id, is_populated, read_stat, remove_leaf
+from ._registry import here, read_entry
+
+LEAF_PREFIX = "codexlab-"
+# A program with hundreds of runs must not read all their groups at each of its launches.
+LOOK_AGAIN = 60.0
+
+_last_look: dict[str, float] = {}
+
+
+def remove_stale_leaves(parent: Path, run_id: str) -> None:
+    """Remove them below the group that a run has made its own leaf in; never raises.
+
+    A process looks once a minute, so that of a program with many runs not each pays.
+
+    :param run_id: the run that starts, whose leaf is not looked at.
+    """
+    place, now = os.fspath(parent), time.monotonic()
+    if now - _last_look.get(place, -LOOK_AGAIN) < LOOK_AGAIN:
+        return
+    _last_look[place] = now
+    for leaf, run in _leaves(place):
+        if run != run_id and not is_populated(leaf) and _is_dead(run):
+            remove_leaf(leaf)
+
+
+def _leaves(parent: str) -> Iterator[tuple[str, str]]:
+    """Yield the groups that are this user's and named like a leaf, each with its run's id."""
+    try:
+        with os.scandir(parent) as entries:
+            named = [entry for entry in entries if entry.name.startswith(LEAF_PREFIX)]
+    except OSError:
+        return  # It can be written to but not read: what is there cannot be known.
+    for entry in named:
+        if entry.is_dir(follow_symlinks=False) and _is_ours(entry):
+            yield entry.path, entry.name.removeprefix(LEAF_PREFIX)
+
+
+def _is_ours(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.stat(follow_symlinks=False).st_uid == os.getuid()
+    except OSError:
+        return False  # its own run has removed it
+
+
+def _is_dead(run_id: str) -> bool:
+    """Tell whether both halves of a run are known to be dead, here where its pids mean something."""
+    entry = read_entry(run_id)
+    return (
+        entry is not None
+        and entry.run_id == run_id
+        and entry.place == here()
+        and _has_ended(entry.guardian)
+        and _has_ended(entry.supervisor)
+    )
+
+
+def _has_ended(process: ProcessIdentity) -> bool:
+    """Tell whether that very process provably runs no more; in doubt it does."""
+    if "unknown" in (process.boot_id, boot_id()) or not process.start_time:
+        return False  # nobody saw what it was when this was written down
+    if process.boot_id != boot_id():
+        return True
+    stat = read_stat(process.pid)
+    if stat is None:
+        return _has_no_process(process.pid)
+    return stat.start_time != process.start_time or (stat.state in "ZX" and stat.threads <= 1)
+
+
+def _has_no_process(pid: int) -> bool:
+    """Tell whether a pid is free, and not merely hidden by the mount of /proc (hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
