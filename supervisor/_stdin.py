@@ -53,11 +53,14 @@ def _open_null() -> int:
 
 def _open_file(path: str) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        mode = os.stat(path).st_mode
+        problem = "is a directory" if stat.S_ISDIR(mode) else None
+        if stat.S_ISFIFO(mode) and os.path.lexists(os.path.realpath(path)):
+            # Opening one waits for its writer, and closing it again would lose what that
+            # said; a pipe without a name (/dev/fd/63 of a shell's <(…)) has its writer.
+            problem = "is a named pipe; let the shell open it (--stdin inherit <PIPE)"
+        if problem is None:
+            return os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise PlaceUnusable(
-            "--stdin",
-            path,
-            error.strerror or "unreadable",
-            "expected auto, inherit, null or a readable file",
-        ) from None
+        problem = error.strerror or "unreadable"
+    raise PlaceUnusable("--stdin", path, problem, "expected auto, inherit, null or a readable file")
