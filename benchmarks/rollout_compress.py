@@ -201,7 +201,7 @@ def _compress_all(home: Path) -> tuple[float, list[float]]:
     paths = plain_paths(home)
     calls = Timed()
     began = time.perf_counter()
-    subjects = (places.subject(str(path)) for path in paths)
+    subjects = places.subjects(map(str, paths))
     for result in compress(places, subjects, CompressOptions(workers=WORKERS), calls):
         assert result.outcome is Outcome.COMPRESSED, result
     return time.perf_counter() - began, calls.holds[:1000]

@@ -72,9 +72,11 @@ def has_coherent_leases(fd: int) -> bool:
     return filesystem_type(fd) in _COHERENT_FILESYSTEMS
 
 
-def take_read_lease(fd: int) -> LeaseAnswer:
+def take_read_lease(fd: int, *, granted_before: bool = False) -> LeaseAnswer:
     """Ask for a read lease on a descriptor that was opened read-only.
 
+    :param granted_before: this open file was granted one before, so its filesystem need
+        not be asked for its type again.
     :returns: ``GRANTED``; ``BUSY`` when some process has the file open for
         writing; ``UNAVAILABLE`` when the kernel cannot promise anything here (not
         the owner and no CAP_LEASE, leases switched off, filesystem without or with
@@ -85,10 +87,11 @@ def take_read_lease(fd: int) -> LeaseAnswer:
     beyond our ``close``, so never fork while holding one. Give it up with
     :func:`release_read_lease`, which ends it for every duplicate.
     """
-    if not has_coherent_leases(fd):
+    if not granted_before and not has_coherent_leases(fd):
         return LeaseAnswer.UNAVAILABLE
     try:
-        # Before the lease: SIGIO, the default, would kill us when a writer comes.
+        # Before the lease: SIGIO, the default, would kill us when a writer comes, and
+        # each release brings the default back (lease_modify in the kernel's fs/locks.c).
         # SIGURG is ignored by default and needs no handler.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)

@@ -6,12 +6,14 @@ import os
 import stat as stat_module
 
 
-def copy_attributes(source: int, target: int) -> None:
+def copy_attributes(
+    source: int, stat: os.stat_result, target: int, created: os.stat_result
+) -> None:
     """Make ``target`` belong to whom, and be readable by whom, ``source`` is.
 
+    :param stat: what fstat says of ``source``, and ``created`` what it says of ``target``.
     :raises OSError: we may not give it to that owner.
     """
-    stat, created = os.fstat(source), os.fstat(target)
     if (created.st_uid, created.st_gid) != (stat.st_uid, stat.st_gid):
         os.fchown(target, stat.st_uid, stat.st_gid)
     for name in os.listxattr(source):

@@ -42,13 +42,13 @@ class Calls:
         with only_changer(kept):
             yield
 
-    def take_lease(self, fd: int) -> LeaseAnswer:
+    def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:
         """Ask the kernel whether anybody can write to the file now."""
-        return take_read_lease(fd)
+        return take_read_lease(fd, granted_before=granted_before)
 
     def take_lease_again(self, fd: int) -> LeaseAnswer:
         """Ask a second time, for a writer that had looked the name up before it moved."""
-        return take_read_lease(fd)
+        return take_read_lease(fd, granted_before=True)
 
     def is_lease_unbroken(self, fd: int) -> bool:
         """Tell whether no writer has come since the lease was taken."""

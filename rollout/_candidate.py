@@ -70,7 +70,7 @@ def open_candidate(
     try:
         stat = os.fstat(fd)
         _check_file(stat, options)
-        _check_head(os.pread(fd, _HEAD_BYTES, 0))
+        _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0))
         leased = _check_lease(fd, options, calls)
     except BaseException:
         os.close(fd)

@@ -20,7 +20,7 @@ from ._attributes import copy_attributes
 from ._calls import Calls
 from ._candidate import CompressOptions, RefusedError, open_candidate
 from ._encode import EncodingError, encode
-from ._manifest import Group, Kind, begin, make_entry
+from ._manifest import Group, Kind, begin, make_entry, new_token
 from ._places import Places, Subject
 from ._publish import Prepared, publish
 from ._result import Outcome, Result
@@ -151,16 +151,17 @@ def _begin_group(places: Places, prepared: Sequence[Prepared], calls: Calls) -> 
 
     Many small ones by one flush of the device, not one each.
     """
+    token = new_token()
     entries = [
-        make_entry(Kind.RETIRED, number, one.subject, one.stat, leased=one.leased)
+        make_entry(Kind.RETIRED, f"{token}.{number}", one.subject, one.stat, leased=one.leased)
         for number, one in enumerate(prepared)
     ]
     frames = [one.temporary[1] for one in prepared if one.temporary is not None]
     if len(frames) >= _MANY:
-        return begin(places, entries, flush=partial(_flush, frames, calls))
+        return begin(places, token, entries, flush=partial(_flush, frames, calls))
     for frame in frames:
         calls.sync_file(frame)
-    return begin(places, entries)
+    return begin(places, token, entries)
 
 
 def _flush(frames: Sequence[int], calls: Calls, manifest: int) -> None:
@@ -207,8 +208,8 @@ def _encode_beside(
     try:
         try_lock(target)
         encode(fd, target, stat.st_size)
-        copy_attributes(fd, target)
         frame = os.fstat(target)
+        copy_attributes(fd, stat, target, frame)
         # Starts the writeback (mm/fadvise.c); the fsync of the whole chunk awaits it.
         os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
     except BaseException:
@@ -225,6 +226,6 @@ def _clean_up_all(prepared: Iterable[Prepared], calls: Calls) -> None:
 
 def _clean_up(prepared: Prepared, calls: Calls) -> None:
     """Discard the temporary name unless it became the frame's, and close."""
-    if prepared.temporary is not None:
+    if prepared.temporary is not None and not prepared.is_named:
         calls.discard(prepared.temporary[0])
     prepared.close()

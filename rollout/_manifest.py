@@ -77,21 +77,30 @@ class Entry:
 
     def candidates(self, places: Places) -> tuple[str, str]:
         """Where the kept file may lie: with the groups, or in its own directory."""
-        directory = os.path.dirname(os.path.join(places.root(self.root), self.relative))
-        return os.path.join(places.kept, self.name), os.path.join(directory, f".{self.name}")
+        below, slash, _ = self.relative.rpartition("/")
+        in_place = f"{places.root(self.root)}/{below}{slash}.{self.name}"
+        return f"{places.kept}/{self.name}", in_place
 
     def find(self, places: Places) -> str | None:
         """Return where the kept file lies, or None when it is gone."""
         return next(filter(os.path.lexists, self.candidates(places)), None)
 
 
+def new_token() -> str:
+    """Return a token for a group."""
+    return secrets.token_hex(4)
+
+
 def make_entry(
-    kind: Kind, number: int, subject: Subject, stat: os.stat_result, *, leased: bool
+    kind: Kind, name: str, subject: Subject, stat: os.stat_result, *, leased: bool
 ) -> Entry:
-    """Describe a file that is about to be taken away; its group gives the token."""
+    """Describe a file that is about to be taken away.
+
+    :param name: what it will be called: ``<token>.<n>`` of its group.
+    """
     return Entry(
         kind=kind,
-        name=str(number),
+        name=name,
         root=subject.root,
         relative=subject.relative,
         thread=subject.thread,
@@ -132,24 +141,26 @@ class Group:
 
 
 def begin(
-    places: Places, entries: Sequence[Entry], flush: Callable[[int], None] | None = None
+    places: Places,
+    token: str,
+    entries: Sequence[Entry],
+    flush: Callable[[int], None] | None = None,
 ) -> Group:
     """Write a new group, durably, and hold its lock.
 
-    :param entries: as :func:`make_entry` gives them, numbered within the group.
+    :param token: as :func:`new_token` gives it.
+    :param entries: as :func:`make_entry` gives them, named after the token.
     :param flush: makes the group's file, given its descriptor, and its name durable,
         perhaps together with more; by default both are synced by themselves.
     """
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
-    token = secrets.token_hex(4)
     path = os.path.join(places.kept, token)
     # Locked before it has the name that settlers look for.
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     fd = os.open(path + UNFINISHED_SUFFIX, flags, 0o600)
-    named = [replace(entry, name=f"{token}.{entry.name}") for entry in entries]
     try:
         try_lock(fd)
-        write_all(fd, b"".join(map(encode_entry, named)))
+        write_all(fd, b"".join(map(encode_entry, entries)))
         if flush is None:
             os.fsync(fd)
         os.rename(path + UNFINISHED_SUFFIX, path + _SUFFIX)
@@ -163,7 +174,7 @@ def begin(
                 os.unlink(path + suffix)
         os.close(fd)
         raise
-    return Group(path + _SUFFIX, fd, named)
+    return Group(path + _SUFFIX, fd, entries)
 
 
 def open_groups(places: Places) -> Iterator[Group]:

@@ -136,7 +136,7 @@ def _restore(places: Places, subject: Subject, calls: Calls) -> None:
 def _decode_into(source: int, target: int, path: str, calls: Calls) -> None:
     for chunk in decode_chunks(source, path):
         write_all(target, chunk)
-    copy_attributes(source, target)
+    copy_attributes(source, os.fstat(source), target, os.fstat(target))
     calls.sync_file(target)
     # Only now: a temporary file with an old mtime is swept away by codex.
     calls.set_times(target, os.fstat(source))

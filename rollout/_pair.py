@@ -17,7 +17,7 @@ import os
 from ..kernel import LeaseAnswer
 from ._calls import Calls, rename_away
 from ._decide import Action, decide_pair, in_words
-from ._manifest import Kind, begin, make_entry
+from ._manifest import Kind, begin, make_entry, new_token
 from ._materialize import materialize
 from ._observe import PAIR_REST, Sight, fingerprint, look, rested
 from ._places import Places, Subject
@@ -78,8 +78,10 @@ def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Res
         calls.release_lease(fd)
         if fingerprint(fd) != sight.file:
             return prepared.result(Outcome.CHANGED, "it was written to meanwhile")
-        entry = make_entry(Kind.RETIRED, 0, subject, prepared.stat, leased=prepared.leased)
-        group = begin(places, [entry])
+        token = new_token()
+        name = f"{token}.0"
+        entry = make_entry(Kind.RETIRED, name, subject, prepared.stat, leased=prepared.leased)
+        group = begin(places, token, [entry])
         try:
             batch = [(prepared, group.entries[0])]
             return publish(places, batch, calls, strict=False)[0]
@@ -104,9 +106,10 @@ def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> R
 def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
     """Take the name from a shadow, restore the history under it, append its lines."""
     stat = os.lstat(subject.plain)
-    group = begin(places, [make_entry(Kind.SHADOW, 0, subject, stat, leased=True)])
+    token = new_token()
+    entry = make_entry(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
+    group = begin(places, token, [entry])
     try:
-        entry = group.entries[0]
         with calls.coordination(places.locks) as coordination, calls.store(places.kept):
             if coordination.is_writer_active(subject.thread):
                 return Result(subject, Outcome.WAITING, "the thread has an active writer")

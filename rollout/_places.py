@@ -8,6 +8,7 @@ all of them find it; never below it, where codex looks for thread ids in names.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..kernel import CallerError
@@ -80,15 +81,33 @@ class Places:
 
         :raises NotARolloutError: it lies in neither root, or its name is no rollout's.
         """
-        directory, leaf = os.path.split(os.path.abspath(path))
-        name = parse_rollout_name(leaf)
+        return next(self.subjects([path]))
+
+    def subjects(self, paths: Iterable[str]) -> Iterator[Subject]:
+        """Name the logical rollouts of many paths; neighbours' directory is resolved once.
+
+        :raises NotARolloutError: as for one of them.
+        """
+        above, where = "", None
+        for path in paths:
+            directory, leaf = os.path.split(os.path.abspath(path))
+            if directory != above:
+                above, where = directory, self._locate(directory)
+            name = parse_rollout_name(leaf)
+            if where is None or name is None:
+                raise NotARolloutError(path, self.home)
+            root, below, directory = where
+            plain_name = name.plain_name
+            plain = f"{directory}/{plain_name}"
+            yield Subject(root, below + plain_name, directory, plain, name.thread_id)
+
+    def _locate(self, directory: str) -> tuple[str, str, str] | None:
+        """Return root, what precedes a name in paths below it, and directory resolved."""
         directory = self._resolve(directory)
         for root, base in ((SESSIONS, self.sessions), (ARCHIVED_SESSIONS, self.archived)):
-            if name is not None and os.path.commonpath([directory, base]) == base:
-                plain = os.path.join(directory, name.plain_name)
-                relative = plain[len(base) + 1 :]
-                return Subject(root, relative, directory, plain, name.thread_id)
-        raise NotARolloutError(path, self.home)
+            if os.path.commonpath([directory, base]) == base:
+                return root, os.path.join(directory, "")[len(base) + 1 :], directory
+        return None
 
     def _resolve(self, directory: str) -> str:
         """Resolve links as realpath does; below a root only what lies below it is looked at."""

@@ -38,7 +38,6 @@ from ._calls import Calls, rename_away
 from ._manifest import Entry
 from ._places import Places, Subject
 from ._result import Outcome, Result
-from ._thread_lease import Coordination
 
 Identity = tuple[int, int]
 
@@ -55,7 +54,8 @@ class Prepared:
     :param temporary: the frame's temporary path and descriptor; None when the frame
         has its name already: then it is never withdrawn.
     :param frame: device and inode of the frame.
-    :param leased: whether the kernel grants leases here.
+    :param leased: the kernel granted a lease on ``plain_fd`` when it was last asked.
+    :param is_named: the temporary name has become the frame's: nothing is to be discarded.
     """
 
     subject: Subject
@@ -64,7 +64,8 @@ class Prepared:
     temporary: tuple[str, int] | None
     frame: Identity
     frame_size: int
-    leased: bool = True
+    leased: bool = False
+    is_named: bool = False
 
     def close(self) -> None:
         """Close what is open; a lease ends with it."""
@@ -78,7 +79,8 @@ class Prepared:
 
 
 Pair = tuple[Prepared, Entry]
-Step = Callable[[Prepared, Entry, Coordination], Result | None]
+WriterCheck = Callable[[str], bool]
+Step = Callable[[Prepared, Entry, WriterCheck], Result | None]
 
 
 def publish(places: Places, batch: Sequence[Pair], calls: Calls, *, strict: bool) -> list[Result]:
@@ -90,14 +92,16 @@ def publish(places: Places, batch: Sequence[Pair], calls: Calls, *, strict: bool
     """
     results: dict[str, Result] = {}
 
-    def give(prepared: Prepared, _entry: Entry, held: Coordination) -> Result | None:
-        return _admit(prepared, held, calls, strict) or _publish_name(prepared, calls)
+    def give(prepared: Prepared, _entry: Entry, has_writer: WriterCheck) -> Result | None:
+        return _admit(prepared, has_writer, calls, strict) or _publish_name(prepared, calls)
 
     published = _under_locks(places, batch, results, calls, give)
     unsynced = _sync_directories(published, calls)
 
-    def take(prepared: Prepared, entry: Entry, held: Coordination) -> Result | None:
-        refusal = _undo_unsynced(prepared, unsynced) or _admit_again(prepared, held, calls, strict)
+    def take(prepared: Prepared, entry: Entry, has_writer: WriterCheck) -> Result | None:
+        refusal = _undo_unsynced(prepared, unsynced) or _admit_again(
+            prepared, has_writer, calls, strict
+        )
         if refusal is None:
             return _retire(prepared, entry.candidates(places), calls)
         if not _is_kept_by_another(prepared, places):
@@ -113,17 +117,20 @@ def _under_locks(
     places: Places, batch: Sequence[Pair], results: dict[str, Result], calls: Calls, step: Step
 ) -> list[Pair]:
     """Do a step for all, a few at a time under the locks; return those it did not end."""
+    locks = places.locks
     for start in range(0, len(batch), _TOGETHER):
         few = batch[start : start + _TOGETHER]
         try:
-            with calls.coordination(places.locks) as held, calls.store(places.kept):
+            with calls.coordination(locks) as held, calls.store(places.kept):
+                has_writer = held.writer_check()
                 for prepared, entry in few:
-                    ended = _attempt(prepared, partial(step, prepared, entry, held), calls)
+                    ended = _attempt(prepared, partial(step, prepared, entry, has_writer), calls)
                     if ended is not None:
                         results[prepared.subject.plain] = ended
-        except BusyError as error:
+        except (BusyError, OSError) as error:
+            outcome = Outcome.BUSY if isinstance(error, BusyError) else Outcome.FAILED
             for prepared, _ in few:
-                results[prepared.subject.plain] = prepared.result(Outcome.BUSY, str(error))
+                results[prepared.subject.plain] = prepared.result(outcome, str(error))
     return [pair for pair in batch if pair[0].subject.plain not in results]
 
 
@@ -138,21 +145,21 @@ def _attempt(prepared: Prepared, step: Callable[[], Result | None], calls: Calls
 
 
 def _admit_again(
-    prepared: Prepared, coordination: Coordination, calls: Calls, strict: bool
+    prepared: Prepared, has_writer: WriterCheck, calls: Calls, strict: bool
 ) -> Result | None:
     """Steps 1 to 3 once more, and the frame must have the name it was given."""
     if not _is_frame_there(prepared):
         return prepared.result(Outcome.CHANGED, "its compressed form went away")
-    return _admit(prepared, coordination, calls, strict)
+    return _admit(prepared, has_writer, calls, strict)
 
 
 def _admit(
-    prepared: Prepared, coordination: Coordination, calls: Calls, strict: bool
+    prepared: Prepared, has_writer: WriterCheck, calls: Calls, strict: bool
 ) -> Result | None:
     """Steps 1 to 3; None means go on."""
-    if coordination.is_writer_active(prepared.subject.thread):
+    if has_writer(prepared.subject.thread):
         return prepared.result(Outcome.BUSY, "the thread has an active writer")
-    answer = calls.take_lease(prepared.plain_fd)
+    answer = calls.take_lease(prepared.plain_fd, granted_before=prepared.leased)
     prepared.leased = answer is LeaseAnswer.GRANTED
     if answer is LeaseAnswer.BUSY:
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
@@ -166,12 +173,12 @@ def _admit(
 
 
 def _is_unchanged(prepared: Prepared) -> bool:
+    """Step 3. The open file keeps its inode, so what the name says of it is true of both."""
     try:
         named = os.lstat(prepared.subject.plain)
     except FileNotFoundError:
         return False
-    wanted = _fingerprint(prepared.stat)
-    return _fingerprint(os.fstat(prepared.plain_fd)) == wanted == _fingerprint(named)
+    return _fingerprint(named) == _fingerprint(prepared.stat)
 
 
 def _fingerprint(stat: os.stat_result) -> tuple[int, ...]:
@@ -191,6 +198,7 @@ def _publish_name(prepared: Prepared, calls: Calls) -> Result | None:
         return prepared.result(Outcome.CHANGED, "another compressed form appeared")
     except FileNotFoundError:
         return prepared.result(Outcome.CHANGED, "the temporary file was swept away")
+    prepared.is_named = True
     return None
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Self
 
@@ -90,6 +90,15 @@ class Coordination:
             return not try_lock(fd)
         finally:
             os.close(fd)
+
+    def writer_check(self) -> Callable[[str], bool]:
+        """Return :meth:`is_writer_active` for many threads, good while this is held.
+
+        A lock that is held keeps its name for as long as coordination is held: one look
+        at the directory tells which threads have a lock file at all.
+        """
+        names = frozenset(os.listdir(self._directory))
+        return lambda thread: _lock_name(thread) in names and self.is_writer_active(thread)
 
     def take(self, thread: str) -> int | None:
         """Take the thread's lock.
@@ -222,8 +231,12 @@ class ThreadLocks:
         return lock_holders(_lock_path(self.directory, thread))
 
 
+def _lock_name(thread: str) -> str:
+    return f"{thread}.lock"
+
+
 def _lock_path(directory: str, thread: str) -> str:
-    return os.path.join(directory, f"{thread}.lock")
+    return os.path.join(directory, _lock_name(thread))
 
 
 def _wait_lock(fd: int, timeout: float) -> bool:

@@ -112,6 +112,23 @@ def test_lease_is_busy_while_another_process_has_the_file_open_for_writing(
     assert take_read_lease(reader) is LeaseAnswer.GRANTED
 
 
+def test_asked_again_on_one_descriptor_the_kernel_still_sees_a_writer(
+    rollout: Path, reader: int
+) -> None:
+    assert take_read_lease(reader) is LeaseAnswer.GRANTED
+    release_read_lease(reader)
+    with _start_writer(rollout) as child:
+        _expect_open(child)
+        assert take_read_lease(reader, granted_before=True) is LeaseAnswer.BUSY
+        child.communicate(b"second\n")
+    assert take_read_lease(reader, granted_before=True) is LeaseAnswer.GRANTED
+    with _start_writer(rollout) as child:
+        _wait_broken(reader)  # and its signal is still one that does not end us
+        release_read_lease(reader)
+        _expect_open(child)
+        child.communicate(b"third\n")
+
+
 def test_lease_is_busy_while_a_writable_mapping_outlives_its_descriptor(
     rollout: Path, reader: int
 ) -> None:

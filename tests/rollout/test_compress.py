@@ -76,7 +76,7 @@ def packed(path: Path) -> Path:
 class Unleased(Calls):
     """A filesystem that grants no leases."""
 
-    def take_lease(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
+    def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
         return LeaseAnswer.UNAVAILABLE
 
     take_lease_again = take_lease

@@ -35,7 +35,7 @@ def subject(places: Places, tmp_path: Path) -> Subject:
 
 
 def entry_of(subject: Subject) -> Entry:
-    return make_entry(Kind.RETIRED, 0, subject, os.stat(subject.plain), leased=True)
+    return make_entry(Kind.RETIRED, "token.0", subject, os.stat(subject.plain), leased=True)
 
 
 def test_a_line_says_all_that_settling_needs(subject: Subject) -> None:
@@ -57,7 +57,7 @@ def test_unknown_fields_and_torn_lines_do_no_harm_and_the_last_line_counts(
 def test_a_group_is_invisible_to_settlers_until_it_is_left(
     places: Places, subject: Subject
 ) -> None:
-    group = begin(places, [entry_of(subject)])
+    group = begin(places, "token", [entry_of(subject)])
     assert list(open_groups(places)) == []
     kept = group.entries[0].candidates(places)[0]
     os.rename(subject.plain, kept)
@@ -76,7 +76,7 @@ def test_names_of_kept_files_hold_no_thread_id_and_lie_beside_the_resolved_store
     linked.mkdir()
     (linked / "sessions").symlink_to(tmp_path / "sessions")
     places = find_places(linked)
-    group = begin(places, [entry_of(subject)])
+    group = begin(places, "token", [entry_of(subject)])
     beside, in_place = group.entries[0].candidates(places)
     group.close(places)
     assert os.path.dirname(beside) == str(tmp_path / ".codexlab-retired")

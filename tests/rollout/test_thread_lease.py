@@ -115,6 +115,17 @@ def test_nobody_becomes_a_writer_while_coordination_is_held(locks: ThreadLocks) 
             locks.lease(THREAD, timeout=0.02)
 
 
+def test_one_look_tells_of_many_threads_which_have_a_writer(locks: ThreadLocks) -> None:
+    Path(locks.directory, f"{OTHER}.lock").touch()
+    with locks.lease(THREAD), locks.coordination() as coordination:
+        has_writer = coordination.writer_check()
+        assert [has_writer(thread) for thread in (THREAD, OTHER, thread_id(9))] == [
+            True,
+            False,
+            False,
+        ]
+
+
 def test_release_without_coordination_still_frees_the_thread(
     locks: ThreadLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

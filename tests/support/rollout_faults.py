@@ -14,7 +14,7 @@ from codexlab.rollout._thread_lease import Coordination
 class WithoutLease(Calls):
     """Nobody asks the kernel who can write."""
 
-    def take_lease(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
+    def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
         return LeaseAnswer.GRANTED
 
     def take_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002

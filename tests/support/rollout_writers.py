@@ -121,12 +121,12 @@ class Hooked(Calls):
         if name.startswith("_") or not callable(value):
             return value
 
-        def hooked(*given: Any) -> Any:
+        def hooked(*given: Any, **named: Any) -> Any:
             self.seen.append(name)
             if name == "take_lease":
                 self.leased.append(given[0])
             self._happen(f"before_{name}")
-            result = value(*given)
+            result = value(*given, **named)
             self._happen(f"after_{name}")
             return result
 
