@@ -23,16 +23,13 @@ def run(lab: Lab, flags: list[str], stdin: int | None, said: bytes = b"") -> tup
 
     :param stdin: a descriptor to stand on, or None: a pipe through which ``said`` comes.
     """
-    done = subprocess.run(
-        lab.argv([*FLAGS, *flags], ["cat"]),
-        cwd=lab.cwd,
-        env=lab.environ,
-        capture_output=True,
-        timeout=60,
-        check=False,
-        **({"input": said} if stdin is None else {"stdin": stdin}),  # type: ignore[call-overload]
-    )
-    return done.returncode, done.stdout, done.stderr.decode()
+    argv = lab.argv([*FLAGS, *flags], ["cat"])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        argv, cwd=lab.cwd, env=lab.environ, stdin=pipe if stdin is None else stdin, stdout=pipe, stderr=pipe
+    ) as process:  # fmt: skip
+        out, err = process.communicate(said if stdin is None else None, timeout=60)
+    return process.returncode, out, err.decode()
 
 
 @pytest.fixture
