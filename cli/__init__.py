@@ -13,14 +13,15 @@ def launch() -> None:
     """Be ``codexlab-run``: become the guardian before anything heavy is imported."""
     import gc
     import os
+    from functools import partial
 
     # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
     gc.disable()
-    from ..kernel import run_guarded
+    from ..kernel import descriptors_given, run_guarded
     from ._supervise import supervise
 
     gc.enable()
-    status = run_guarded(supervise)
+    status = run_guarded(partial(supervise, given=descriptors_given()))
     # All that is left would be to take the interpreter apart: another 10 ms.
     os._exit(status)
 

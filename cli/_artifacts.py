@@ -45,6 +45,13 @@ def _age(context: click.Context, parameter: click.Parameter, text: str) -> float
         raise click.BadParameter(f"{error}, not {text!r}") from None
 
 
+def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    del context, parameter
+    if not value >= 0:  # also when it is no number
+        raise click.BadParameter(f"expected seconds, 0 or more, not {value!r}")
+    return value
+
+
 @click.group()
 def artifacts() -> None:
     """Build output below one artifact root: routes, status, cleaning."""
@@ -116,7 +123,9 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
 @artifacts.command()
 @_root
 @_json
-@click.option("--seconds", default=5.0, show_default=True, help="Time for measuring sizes.")
+@click.option(
+    "--seconds", default=5.0, show_default=True, callback=_seconds, help="Time for measuring sizes."
+)
 @click.option("--remote", is_flag=True, help="Ask the remote compile host and GitHub too.")
 def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> None:
     """Report every category: path, size, route and why, owner and liveness."""
@@ -170,7 +179,9 @@ def setup(root: str | None, as_json: bool, applies: bool) -> None:
 @click.option("--keep-temp", is_flag=True, help="Keep temp directories.")
 @click.option("--keep-worktree", is_flag=True, help="Keep build output in the working tree.")
 @click.option("--all", "everything", is_flag=True, help="Of every repository below the root.")
-@click.option("--seconds", default=60.0, show_default=True, help="Time for measuring ages.")
+@click.option(
+    "--seconds", default=60.0, show_default=True, callback=_seconds, help="Time for measuring ages."
+)
 def clean(
     root: str | None,
     as_json: bool,

@@ -23,6 +23,7 @@ from ..env import (
 from ..env.artifacts import render_exports, shell_of
 from ..supervisor import LaunchRequest, plan_run
 from ._launch_options import read_invocation
+from ._terminal import on_one_line
 
 _PER_RUN = (
     "CODEXLAB_RUN_ID",
@@ -58,9 +59,10 @@ def explain(arguments: Sequence[str], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_document(policy, child)))
         return
-    width = max((len(verdict.name) for verdict in child.receipt), default=0)
-    for verdict in child.receipt:
-        click.echo(f"{verdict.action:<7}  {verdict.name:<{width}}  {verdict.rule}")
+    shown = [on_one_line(verdict.name) for verdict in child.receipt]
+    width = max(map(len, shown), default=0)
+    for verdict, name in zip(child.receipt, shown, strict=True):
+        click.echo(f"{verdict.action:<7}  {name:<{width}}  {verdict.rule}")
     excluded = tool_shell_excludes(policy)
     if excluded and policy.agent == "codex":
         click.echo(f"kept out of codex's own tool shells: {' '.join(excluded)}", err=True)

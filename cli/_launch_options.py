@@ -140,11 +140,13 @@ def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocati
     :raises CallerError: in one line, what is wrong.
     """
     try:
-        values = options.main(list(argv), prog_name=PROGRAM, standalone_mode=False)
+        # Not click's own main(): it exits with 1 where stdout's reader has gone.
+        with options.make_context(PROGRAM, list(argv)) as context:
+            values = options.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
-    if isinstance(values, int):
-        return values
     return _invocation(values, environ)
 
 
@@ -176,6 +178,11 @@ def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocatio
 def _environment_flags(values: dict[str, Any]) -> dict[str, Any]:
     names, assignments = values.pop("pass_names"), values.pop("assignments")
     files = values.pop("env_file")
+    for name in names:
+        if not name or "=" in name:
+            raise UsageError(
+                f"--pass {name!r}: expected a variable's name or glob (--set gives a value)"
+            )
     if not assignments and not files:
         return {"pass_names": names}
     from ..env import parse_assignment, parse_env_file

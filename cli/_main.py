@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -10,6 +9,8 @@ from typing import Any, NoReturn
 import click
 
 from ..kernel import CodexlabError
+from ._standard_streams import ensure_standard_streams, failed_call, stop_writing
+from ._terminal import on_one_line
 
 PROGRAM = "codexlab"
 _GROUPS = {
@@ -54,22 +55,33 @@ def group() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command and exit with its status; an error is one line on stderr and 125."""
+    ensure_standard_streams()
     try:
-        result: Any = group.main(argv, prog_name=PROGRAM, standalone_mode=False)
-    except click.exceptions.Abort:
+        result = _invoke(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _fail(f"no command; see {_command_of(error)} --help", 125)
     except click.ClickException as error:
         _fail(f"{error.format_message().rstrip('.')}; see {_command_of(error)} --help", 125)
     except CodexlabError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:
-        # The reader has seen enough. Python would complain again while flushing.
-        sys.stderr.close()
-        sys.exit(141)
+        # The reader has seen enough.
+        _leave(141)
     except OSError as error:
-        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-        _fail(f"{where}{error.strerror or error}", 125)
+        _fail(failed_call(error), 125)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _invoke(argv: list[str]) -> Any:
+    """Run the command; ``click``'s own ``main`` would take a closed pipe for a failure, 1."""
+    try:
+        with group.make_context(PROGRAM, list(argv)) as context:
+            return group.invoke(context)
+    except click.exceptions.Exit as done:
+        return done.exit_code
 
 
 def _command_of(error: click.ClickException) -> str:
@@ -79,5 +91,18 @@ def _command_of(error: click.ClickException) -> str:
 
 
 def _fail(line: str, status: int) -> NoReturn:
-    sys.stderr.write(f"{PROGRAM}: {line}\n")
+    try:
+        sys.stderr.write(f"{PROGRAM}: {on_one_line(line)}\n")
+        sys.stderr.flush()
+    except OSError:
+        stop_writing(2)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit; what stdout would not take is not tried again, for Python would complain of that."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        stop_writing(1)
     sys.exit(status)

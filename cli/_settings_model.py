@@ -79,7 +79,7 @@ class LaunchSettings(BaseSettings):
     idle_timeout: Annotated[float | None, BeforeValidator(parse_limit)] = _DEFAULTS.idle_timeout
     memory_max: Annotated[int | None, BeforeValidator(parse_size_limit)] = _DEFAULTS.memory_max
     pids_max: Annotated[int | None, Field(ge=1)] = _DEFAULTS.pids_max
-    cpu_max: Annotated[float | None, Field(gt=0)] = _DEFAULTS.cpu_max
+    cpu_max: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = _DEFAULTS.cpu_max
     retries: Annotated[int, Field(ge=0)] = _DEFAULTS.retries
     retry_on: Annotated[tuple[int, ...], NoDecode, BeforeValidator(parse_codes)] = (
         _DEFAULTS.retry_on

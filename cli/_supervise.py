@@ -16,16 +16,19 @@ from importlib import import_module
 from ..kernel import Channel, CodexlabError
 
 
-def supervise(channel: Channel) -> None:
-    """Be the supervisor of one run; tell the guardian what to exit with."""
+def supervise(channel: Channel, given: frozenset[int]) -> None:
+    """Be the supervisor of one run; tell the guardian what to exit with.
+
+    :param given: the descriptors that the caller had open.
+    """
     gc.disable()
-    reader, fd = _start_reading()
+    reader, fd = _start_reading(given)
     status = _launch(fd, channel, reader)
     if status is not None:
         channel.send({"op": "finish", "status": status})
 
 
-def _start_reading() -> tuple[int, int]:
+def _start_reading(given: frozenset[int]) -> tuple[int, int]:
     """Fork the child that reads argv and settings; return its pid and where it answers."""
     read, write = os.pipe()
     pid = os.fork()
@@ -35,19 +38,32 @@ def _start_reading() -> tuple[int, int]:
     os.close(read)
     status = 125
     try:
-        status = _read_and_answer(write)
+        status = _read_and_answer(write, given)
     except CodexlabError as error:
         say(str(error))
         status = error.exit_status
+    except BrokenPipeError:
+        status = 141
+    except OSError as error:
+        from ._standard_streams import failed_call
+
+        say(failed_call(error))
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)
 
 
-def _read_and_answer(answer: int) -> int:
+def _read_and_answer(answer: int, given: frozenset[int]) -> int:
+    from ._standard_streams import ensure_standard_streams
+
+    ensure_standard_streams()
+    status = _read(answer, given)
+    sys.stdout.flush()
+    return status
+
+
+def _read(answer: int, given: frozenset[int]) -> int:
     environ = dict(os.environ)
     # Looking for plugins reads the metadata of every installed distribution.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
@@ -56,6 +72,7 @@ def _read_and_answer(answer: int) -> int:
     invocation = read_invocation(sys.argv[1:], environ)
     if isinstance(invocation, int):
         return invocation
+    _check_events(invocation.request.events, given)
     if invocation.dry_run:
         from ._dry_run import print_plan
 
@@ -64,6 +81,20 @@ def _read_and_answer(answer: int) -> int:
     with os.fdopen(answer, "wb") as file:
         pickle.dump(invocation.request, file)
     return 0
+
+
+def _check_events(target: str | None, given: frozenset[int]) -> None:
+    """Refuse a descriptor that is not the caller's: the number may be that of one of ours.
+
+    :raises SettingError: it was not open when we were started.
+    """
+    if target is not None and target.isdecimal() and int(target) not in given:
+        from ._setting_values import SettingError
+
+        raise SettingError(
+            "--events",
+            f"{target} is not open; expected the number of an open descriptor or a writable path",
+        )
 
 
 def _launch(fd: int, channel: Channel, reader: int) -> int | None:
@@ -94,5 +125,9 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
 def say(line: str) -> None:
     """Print one line for a person, on stderr; one who has gone away ends no run."""
     with contextlib.suppress(OSError):
+        if not line.isprintable():
+            from ._terminal import on_one_line
+
+            line = on_one_line(line)
         sys.stderr.write(f"codexlab-run: {line}\n")
         sys.stderr.flush()

@@ -24,6 +24,13 @@ def one_line(text: str, limit: int = 200) -> str:
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"
 
 
+def on_one_line(text: str) -> str:
+    """Make whatever is not printable visible, line breaks too; nothing is cut."""
+    if text.isprintable():
+        return text
+    return neutral(text).replace("\n", "␊").replace("\t", "␉")
+
+
 def _picture(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code < 0x20:

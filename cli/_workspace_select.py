@@ -38,6 +38,15 @@ class NoSuchWorkspace(CallerError):
         super().__init__(f"issue {issue}: {reason}")
 
 
+class NoSuchRoot(CallerError):
+    """The workspaces root is no directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        what = "not a directory" if root.exists() else "no such directory"
+        super().__init__(f"workspaces root {root}: {what}; expected the one that runs were given")
+
+
 def user_config() -> ConfigFile:
     """Return the user's configuration.
 
@@ -49,11 +58,18 @@ def user_config() -> ConfigFile:
 
 
 def find_root(given: str | None) -> Path:
-    """Return the workspaces root: flag, variable, user config, default."""
+    """Return the workspaces root: flag, variable, user config, default.
+
+    :raises NoSuchRoot: it is no directory, or is not there although a flag names it.
+    """
     chosen = given or os.environ.get("CODEXLAB_WORKSPACES_ROOT")
     if not chosen:
         chosen = str(user_config().settings.get("workspaces_root") or "~/codexlab/workspaces")
-    return Path(os.path.abspath(Path(chosen).expanduser()))
+    root = Path(os.path.abspath(Path(chosen).expanduser()))
+    # One that nobody named need not be there yet.
+    if not root.is_dir() and (given or root.exists()):
+        raise NoSuchRoot(root)
+    return root
 
 
 def gc_policy(idle: float | None, min_free: int | None) -> GcPolicy:

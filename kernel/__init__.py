@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         wait_empty,
     )
     from ._custody import Custody, finish_lost_run
+    from ._descriptors import descriptors_given, open_standard_descriptors
     from ._durable import fsync_directory, replace_file, write_all
     from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
     from ._file_lease import (
@@ -103,6 +104,7 @@ __all__ = [
     "copy_size",
     "create_leaf",
     "descendants",
+    "descriptors_given",
     "discard_leaf",
     "end",
     "enter_user_scope",
@@ -127,6 +129,7 @@ __all__ = [
     "open_channel_pair",
     "open_lock_file",
     "open_pidfd",
+    "open_standard_descriptors",
     "own_cgroup",
     "read_counter",
     "read_oom_score_adj",
@@ -169,6 +172,7 @@ __getattr__ = import_on_use(
             "wait_empty",
         ),
         "_custody": ("Custody", "finish_lost_run"),
+        "_descriptors": ("descriptors_given", "open_standard_descriptors"),
         "_durable": ("fsync_directory", "replace_file", "write_all"),
         "_errors": ("BusyError", "CallerError", "CodexlabError", "InternalError", "OperatorError"),
         "_file_lease": (

@@ -6,12 +6,11 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ._channel import Channel, open_channel_pair
+from ._descriptors import open_descriptors, open_standard_descriptors
 from ._guardian import Guardian
-
-_MOST_DESCRIPTORS = 65536
 
 
 def run_guarded(supervise: Callable[[Channel], None]) -> int:
@@ -21,7 +20,7 @@ def run_guarded(supervise: Callable[[Channel], None]) -> int:
         sending ``{"op": "finish", "status": n}``; ending in any other way is a
         lost supervisor, and the guardian then ends the run itself.
     """
-    _open_standard_descriptors()
+    open_standard_descriptors()
     _keep_from_children()
     ours, theirs = open_channel_pair()
     # Before the fork, so that no signal finds the guardian unprepared.
@@ -34,28 +33,12 @@ def run_guarded(supervise: Callable[[Channel], None]) -> int:
     return guardian.guard(pid)
 
 
-def _open_standard_descriptors() -> None:
-    """Make 0, 1 and 2 exist: a descriptor opened later must not become our stdout."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(fd, True)
-    os.close(fd)
-
-
 def _keep_from_children() -> None:
     """Close everything the caller left open on exec: the agent gets 0, 1 and 2 only."""
-    for fd in _descriptors():
+    for fd in open_descriptors():
         if fd > 2:
             with contextlib.suppress(OSError):
                 os.set_inheritable(fd, False)
-
-
-def _descriptors() -> Iterable[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc/self/fd")]
-    except OSError:
-        import resource
-
-        return range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_DESCRIPTORS))
 
 
 def _run_supervisor(supervise: Callable[[Channel], None], channel: Channel) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import time
@@ -31,16 +33,25 @@ def open_events_target(target: str) -> int:
     """
     try:
         if target.isdecimal():
-            return reopen_nonblocking(int(target)) or os.dup(int(target))
+            return _duplicate(int(target))
+        if target.startswith("-"):
+            # A slip: "-" for stdout, or a flag in the value's place.
+            raise FileNotFoundError(errno.ENOENT, "no descriptor, and no path (./-name is one)")
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         return os.open(target, flags, 0o600)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise PlaceUnusable(
             "--events",
             target,
-            error.strerror or "unusable",
+            getattr(error, "strerror", None) or "unusable",
             "expected the number of an open descriptor or a writable path",
         ) from None
+
+
+def _duplicate(fd: int) -> int:
+    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise OSError(errno.EBADF, "is open for reading only")
+    return reopen_nonblocking(fd) or os.dup(fd)
 
 
 class Emitter(Protocol):

@@ -94,6 +94,8 @@ def test_exports_as_json(environ: dict[str, str], source_repo: Path) -> None:
         (["env", "--root", "relative"], ["not an absolute path"]),
         (["env", "--root", "/no/such/root"], ["no such directory"]),
         (["clean", "--older-than", "soon"], ["--older-than", "soon"]),
+        (["clean", "--seconds", "nan"], ["--seconds", "0 or more"]),
+        (["status", "--seconds=-1"], ["--seconds", "-1"]),
         (["setup", "--root", "/no/such/root"], ["no such directory"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ _FLAGS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "an assignment without =": (["--issue", "1", "--set", "NAME"], _OK, ["NAME"]),
     "a missing stdin file": (["--issue", "1", "--stdin", "no-such-file"], _OK, ["no-such-file"]),
     "a closed events descriptor": (["--issue", "1", "--events", "97"], _OK, ["--events", "97"]),
+    "a descriptor of ours as events": (["--issue", "1", "--events", "4"], _OK, ["--events", "4"]),
+    "no such descriptor at all": (["--issue", "1", "--events", "9" * 20], _OK, ["--events", "99"]),
+    "a negative descriptor": (["--issue", "1", "--events=-1"], _OK, ["--events", "-1", "path"]),
+    "a directory as stdin": (["--issue", "1", "--stdin", "."], _OK, ["--stdin", "directory"]),
+    "endless cores": (["--issue", "1", "--cpu-max", "inf"], _OK, ["--cpu-max", "inf"]),
+    "more cores than a number holds": (["--issue", "1", "--cpu-max", "1e400"], _OK, ["--cpu-max"]),
+    "an assignment to pass": (["--issue", "1", "--pass", "A=1"], _OK, ["--pass", "A=1", "--set"]),
+    "nothing to pass": (["--issue", "1", "--pass", ""], _OK, ["--pass", "name"]),
+    "a path of two lines": (["--issue", "1", "--workdir", "a\nb"], _OK, ["a␊b"]),
+    "a revision that commands terminals": (["--issue", "1", "--base", "\x1b[31m"], _OK, ["␛[31m"]),
     "a missing workdir": (["--issue", "1", "--workdir", "no-such-dir"], _OK, ["no-such-dir"]),
     "a missing repository": (["--issue", "1", "--repo", "no-such-repo"], _OK, ["no-such-repo"]),
 }
@@ -101,6 +112,23 @@ def test_an_unreadable_kind_of_config_is_named(lab: Lab) -> None:
 def test_a_key_the_project_file_may_not_set_is_refused(lab: Lab, key: str) -> None:
     (lab.cwd / ".codexlab.toml").write_text(f'{key} = "x"\n')
     check(lab, ["--issue", "1"], _OK, 125, ".codexlab.toml:1", key, "base")
+
+
+def test_events_to_a_descriptor_that_is_only_read_are_refused(lab: Lab, scratch: Path) -> None:
+    path = scratch / "read-only"
+    path.touch()
+    with path.open() as file:
+        done = subprocess.run(
+            lab.argv(["--issue", "1", "--events", str(file.fileno())], _OK),
+            cwd=lab.cwd,
+            env=lab.environ,
+            pass_fds=[file.fileno()],
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 125
+    expect_one_line(done.stderr, "--events", "reading")
+    expect_nothing_made(lab)
 
 
 def test_a_wrong_variable_is_named(lab: Lab) -> None:

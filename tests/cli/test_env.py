@@ -110,6 +110,15 @@ def test_with_nul_ends_it_feeds_env(environ: dict[str, str], source_repo: Path) 
     assert "AWS_SECRET_ACCESS_KEY" not in entries
 
 
+def test_a_name_cannot_command_the_terminal_or_pretend_to_be_a_line(
+    environ: dict[str, str], source_repo: Path
+) -> None:
+    environ["A\x1b[31m\nkept     FAKE"] = "1"
+    done = run(["explain"], environ, source_repo)
+    assert "\x1b" not in done.stdout
+    assert "A␛[31m␊kept     FAKE" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

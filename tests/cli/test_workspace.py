@@ -205,6 +205,9 @@ def test_remove_deletes_one_and_refuses_work(
         (["path", "7"], "several workspaces"),
         (["gc", "--idle", "soon"], "expected a duration"),
         (["list", "--full"], "--full needs --json"),
+        (["list", "--root", "/no/such/root"], "workspaces root /no/such/root: no such directory"),
+        (["gc", "--root", "/dev/null"], "workspaces root /dev/null: not a directory"),
+        ([], "no command; see codexlab workspace --help"),
     ],
 )
 def test_bad_input_is_one_line(

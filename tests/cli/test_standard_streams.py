@@ -1,0 +1,106 @@
+"""A closed stream, a reader that leaves, a full disk: one line at most, and a status that tells."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support.lab import Lab
+
+_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+# Many names, so that explaining them takes more than a pipe or a page of output holds.
+_MANY = {f"VARIABLE_{number}": "1" for number in range(2500)}
+_LONG = (_PROGRAM, "env", "explain", "--json", "--", "true")
+
+
+@pytest.fixture(params=["buffered", "unbuffered"])
+def environ(request: pytest.FixtureRequest, clean_environ: dict[str, str]) -> dict[str, str]:
+    unbuffered = {"PYTHONUNBUFFERED": "1"} if request.param == "unbuffered" else {}
+    return clean_environ | _MANY | unbuffered
+
+
+def run(
+    command: Sequence[str], environ: dict[str, str], redirection: str, cwd: Path
+) -> tuple[int, str]:
+    """Run it with a shell's redirection; return its status and what stderr got."""
+    argv = ["/bin/bash", "-c", f'exec "$@" {redirection}', "sh", *command]
+    done = subprocess.run(
+        argv, env=environ, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    return done.returncode, done.stderr
+
+
+def run_without_reader(
+    command: Sequence[str], environ: dict[str, str], cwd: Path
+) -> tuple[int, str]:
+    """Run it with a stdout whose reader has gone."""
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "wb") as out:
+        done = subprocess.run(
+            command, env=environ, cwd=cwd, stdout=out, stderr=subprocess.PIPE, text=True
+        )
+    return done.returncode, done.stderr
+
+
+def launches(lab: Lab, *flags: str) -> list[str]:
+    return lab.argv([*flags, "--issue", "1"], ["true"])
+
+
+def test_a_full_disk_is_one_line_that_names_stdout(environ: dict[str, str], scratch: Path) -> None:
+    status, errors = run(_LONG, environ, ">/dev/full", scratch)
+    assert status == 125
+    assert errors.startswith("codexlab: stdout: No space left on device")
+    assert errors.count("\n") == 1
+
+
+def test_output_that_fits_only_in_part_is_an_error(environ: dict[str, str], scratch: Path) -> None:
+    # A limit on the file's size cuts a write(2) short as a disk that fills does.
+    out = scratch / "out"
+    short = ["/bin/bash", "-c", 'trap "" XFSZ; ulimit -f 64; exec "$@"', "sh", *_LONG]
+    status, errors = run(short, environ, f">{out}", scratch)
+    assert out.stat().st_size == 64 * 1024
+    assert (status, errors.count("\n")) == (125, 1)
+    assert "stdout: File too large" in errors
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(
+    environ: dict[str, str], scratch: Path
+) -> None:
+    assert run_without_reader(_LONG, environ, scratch) == (141, "")
+
+
+@pytest.mark.parametrize("command", [("workspace", "list", "--json"), ("env", "print")])
+def test_a_closed_stdout_is_nobody_reading(
+    clean_environ: dict[str, str], scratch: Path, command: tuple[str, ...]
+) -> None:
+    status, errors = run((_PROGRAM, *command), clean_environ, "<&- >&-", scratch)
+    assert (status, "Traceback" in errors) == (0, False)
+
+
+def test_errors_have_their_status_also_where_nobody_can_read_them(
+    clean_environ: dict[str, str], scratch: Path
+) -> None:
+    wrong = (_PROGRAM, "workspace", "show", "nothing")
+    for redirection in ("2>&-", "2>/dev/full", "<&- >&- 2>&-"):
+        assert run(wrong, clean_environ, redirection, scratch) == (125, "")
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version", "--dry-run"])
+def test_the_launcher_prints_as_quietly(lab: Lab, flag: str) -> None:
+    command = launches(lab, flag)
+    status, errors = run(command, lab.environ, ">/dev/full", lab.cwd)
+    assert status == 125
+    assert errors.startswith("codexlab-run: stdout: No space left on device")
+    assert errors.count("\n") == 1
+    assert run(command, lab.environ, ">&-", lab.cwd) == (0, "")
+    assert run_without_reader(command, lab.environ, lab.cwd) == (141, "")
+
+
+def test_a_launch_with_closed_streams_runs(lab: Lab) -> None:
+    status, errors = run(launches(lab), lab.environ, "<&- >&- 2>&-", lab.cwd)
+    assert (status, errors) == (0, "")
