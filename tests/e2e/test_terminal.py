@@ -141,7 +141,7 @@ def test_where_no_shell_could_continue_it_ctrl_z_stops_nothing(lab: Lab) -> None
         screen.wait_for("got word")
         assert screen.is_raw
         screen.type("\r")
-        screen.wait_until(lambda: lab.records[0]["reason"])
+        screen.wait_for_end_of(screen.shell)
     assert lab.records[0]["reason"] == "exited"
 
 
@@ -248,13 +248,13 @@ def test_whatever_dies_the_terminal_is_as_it_was_and_nothing_is_left(
     with typed(lab, flags, sh(script)) as run:
         run.screen.wait_for("ready")
         assert run.screen.is_raw
-        group = run.screen.foreground
+        group, ours = run.screen.foreground, (run.guardian, run.supervisor)
         end(run)
         assert run.wait_end() in statuses
         run.screen.wait_until(lambda: run.screen.settings == run.before)
         assert run.screen.foreground == group
         run.screen.wait_until(lambda: not asleep(63))
-        run.screen.wait_until(lambda: lab.records[0]["reason"])
+        run.screen.wait_for_end_of(*ours)
     assert lab.records[0]["reason"] == reason
     assert lab.records[0]["contained"]["left"] == 0
 

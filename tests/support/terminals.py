@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .lab import Lab, Words
-from .leaks import descendants, end_processes
+from .leaks import Process, descendants, end_processes
 
 Settings = list[Any]
 # What full-screen programs ask their terminal, and what an ordinary one answers.
@@ -113,6 +113,13 @@ class Screen:
                 message = f"it did not happen; the screen: {self.shown!r}"
                 raise TimeoutError(message)
             self._read(0.02)
+
+    def wait_for_end_of(self, *pids: int) -> None:
+        """Read on until none of these processes of ours runs; they tidy up after the record.
+
+        :raises TimeoutError: one of them still does.
+        """
+        self.wait_until(lambda: all(Process(pid, 0).is_zombie for pid in pids))
 
     def _read(self, timeout: float) -> bool:
         if timeout <= 0 and not select.select([self.fd], [], [], 0)[0]:
