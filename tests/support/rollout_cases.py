@@ -31,8 +31,8 @@ NOW = SettleOptions(grace=0, rest=0)
 class Store:
     """A store with one thread."""
 
-    def __init__(self, home: Path) -> None:
-        self.plain = files.rollout_path(home, THREAD)
+    def __init__(self, home: Path, *, archived: bool = False) -> None:
+        self.plain = files.rollout_path(home, THREAD, archived=archived)
         self.home = home
         self.places: Places = find_places(home)
 
