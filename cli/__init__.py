@@ -17,11 +17,14 @@ def launch() -> None:
 
     # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
     gc.disable()
-    from ..kernel import descriptors_given, run_guarded
+    from ..kernel import descriptors_given, hide_environment, hide_values_of, run_guarded
     from ._supervise import supervise
 
     gc.enable()
-    status = run_guarded(partial(supervise, given=descriptors_given()))
+    given = descriptors_given()
+    hide_environment()
+    hide_values_of("--set")
+    status = run_guarded(partial(supervise, given=given))
     # All that is left would be to take the interpreter apart: another 10 ms.
     os._exit(status)
 

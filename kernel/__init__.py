@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         send_signal,
         wait_any_exit,
     )
+    from ._started_with import hide_environment, hide_values_of
     from ._tagged import tagged
     from ._terminal import (
         apply_settings,
@@ -114,6 +115,8 @@ __all__ = [
     "fork_guardian",
     "fsync_directory",
     "has_coherent_leases",
+    "hide_environment",
+    "hide_values_of",
     "identify",
     "import_on_use",
     "is_child_subreaper",
@@ -211,6 +214,7 @@ __getattr__ = import_on_use(
             "send_signal",
             "wait_any_exit",
         ),
+        "_started_with": ("hide_environment", "hide_values_of"),
         "_tagged": ("tagged",),
         "_terminal": (
             "apply_settings",

@@ -18,6 +18,7 @@ from ._channel import Channel, open_channel_pair
 from ._errors import OperatorError
 from ._guardian import Guardian
 from ._spawn import prepare_to_spawn
+from ._started_with import hide_environment
 
 _PROGRAM = "from codexlab.kernel._fork_server import serve; serve({fd})"
 
@@ -64,6 +65,8 @@ def fork_guardian(server: Channel) -> tuple[Channel, int]:
 
 def serve(fd: int) -> None:
     """Fork a guardian for each request until the host is gone."""
+    # It is the host's, and every agent's guardian is forked from here.
+    hide_environment()
     prepare_to_spawn()
     channel = Channel(socket.socket(fileno=fd))
     # Guardians that ended need no status kept; the kernel reaps them.

@@ -11,6 +11,7 @@ from support.lab import Lab, Task
 from support.marks import both_codex
 from support.model_server import Gate, ModelFactory, hold, run_command, say
 from support.real_codex import STUB_KEY
+from support.unprivileged import Unprivileged
 
 PLANTED = "planted-secret-5f1c9e"
 NAMES = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DATABASE_URL", "MY_OWN_PASSWORD", "PLAIN_NAME")
@@ -49,6 +50,26 @@ def test_the_provider_key_reaches_neither_tool_nor_our_files(
     assert STUB_KEY in done.stdout
     assert list(files_holding(lab.workspace / ".codexlab", STUB_KEY)) == []
     assert "I found" in (lab.run_directory(lab.records[0]) / "stdout.log").read_text()
+
+
+def test_what_codexlab_was_started_with_cannot_be_read_from_its_processes(
+    lab: Lab, as_nobody: Unprivileged
+) -> None:
+    # ps eww shows every process of one user to all of that user's processes.
+    places = {f"XDG_{name}_HOME": str(as_nobody.home / name) for name in ("CONFIG", "STATE")}
+    environ = {
+        **places,
+        **dict.fromkeys(NAMES, PLANTED),
+        "CODEXLAB_WORKSPACES_ROOT": str(as_nobody.home / "ws"),
+    }
+    script = "for p in $PPID $(cat /proc/$PPID/task/$PPID/children); do cat /proc/$p/environ /proc/$p/cmdline; done"
+    flags = ["--issue", "1", "--no-repo", "--set", f"GIVEN={PLANTED}", "--stdin", "null"]
+    done = as_nobody.run(lab.argv(flags, ["sh", "-c", script]), environ=environ)
+    assert done.returncode == 0, done.stderr
+    # Once: in the environment of the agent itself, which was given it.
+    assert done.stdout.count(PLANTED) == 1
+    assert f"GIVEN={'*' * len(PLANTED)}" in done.stdout
+    assert "codexlab-run" in done.stdout
 
 
 def files_holding(root: Path, text: str) -> Iterator[Path]:

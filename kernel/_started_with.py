@@ -1,0 +1,75 @@
+"""Hide from others what this process was started with: its environment, and words of its argv.
+
+Every process of the same user can read ``/proc/PID/environ`` and ``cmdline``, and so can
+an agent, whose own environment was scrubbed, of its guardian: ``ps eww`` shows both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+# By this a nested run is found among the processes of the outer one (``_tagged``).
+_KEPT = b"CODEXLAB_RUN_ID="
+# Of proc_pid_stat(5), counted from the third field: arg_start, arg_end, env_start, env_end.
+_PLACES = slice(45, 49)
+
+Words = Sequence[bytes]
+
+
+def hide_environment() -> None:
+    """Blank the environment that ``/proc`` shows of us; we and our children keep it.
+
+    To be called while there is one thread. Where ``/proc/self/mem`` cannot be written
+    nothing changes. *Not hidden:* what a debugger reads from our heap, and what the program
+    that started us shows of itself.
+    """
+    for name, value in os.environb.items():
+        # On the heap from now on, where C code finds it as before.
+        os.putenv(name, value)
+    with suppress(OSError, ValueError, IndexError):
+        _, _, start, end = _places()
+        _rewrite(start, end, _blanked)
+
+
+def hide_values_of(option: str) -> None:
+    """Mask what ``NAME=VALUE`` after an option assigns, in the argv that ``/proc`` shows of us.
+
+    What was there until now may have been seen. Limits as for :func:`hide_environment`.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        start, end, _, _ = _places()
+        _rewrite(start, end, lambda words: list(_masked(words, option.encode())))
+
+
+def _blanked(words: Words) -> Words:
+    return [word if word.startswith(_KEPT) else bytes(len(word)) for word in words]
+
+
+def _masked(words: Words, option: bytes) -> Iterator[bytes]:
+    before = b""
+    for word in words:
+        joined = option + b"="
+        skipped = len(joined) if word.startswith(joined) else 0
+        assigned = word.find(b"=", skipped) + 1 if before == option or skipped else 0
+        yield word[:assigned] + b"*" * (len(word) - assigned) if assigned else word
+        before = word
+
+
+def _places() -> list[int]:
+    with open("/proc/self/stat", "rb") as file:
+        stat = file.read()
+    return [int(field) for field in stat[stat.rindex(b")") + 2 :].split()[_PLACES]]
+
+
+def _rewrite(start: int, end: int, change: Callable[[Words], Words]) -> None:
+    """Replace NUL-terminated strings in our own memory by others of the same lengths."""
+    memory = os.open("/proc/self/mem", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        before = os.pread(memory, end - start, start)
+        after = b"\0".join(change(before.split(b"\0")))
+        if len(after) == len(before):
+            os.pwrite(memory, after, start)
+    finally:
+        os.close(memory)
