@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         restore_settings,
         terminal_number,
     )
+    from ._tree import remove_tree
     from ._user_scope import ScopeRefused, enter_user_scope
 
 __all__ = [
@@ -140,6 +141,7 @@ __all__ = [
     "read_stat",
     "release_read_lease",
     "remove_leaf",
+    "remove_tree",
     "rename_noreplace",
     "replace_file",
     "restore_settings",
@@ -226,6 +228,7 @@ __getattr__ = import_on_use(
             "restore_settings",
             "terminal_number",
         ),
+        "_tree": ("remove_tree",),
         "_user_scope": ("ScopeRefused", "enter_user_scope"),
     },
 )

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from ..kernel import remove_tree
 from ._dirs import directory, open_below
 from ._errors import GitFailed, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
 from ._project import normalise_origin, repository_name
 from ._state_dir import cache_directory
-from ._tree import remove_tree
 
 _FETCH_TIMEOUT = 1800.0
 READY = "codexlab-ready"

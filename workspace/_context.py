@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
-from ..kernel import CallerError, write_all
+from ..kernel import CallerError, remove_tree
 from ._dirs import directory, lstat_at, open_child
 from ._errors import operator_errors
 from ._paths import WorkspacePaths
-from ._tree import remove_tree
 
 _LEFTOVER = ".context-"
+_PIECE = 1 << 20
 
 
 class ContextRefused(CallerError):
@@ -34,8 +36,8 @@ def place_context(paths: WorkspacePaths, files: Sequence[Path]) -> Path | None:
     :returns: the directory, or None without files.
     :raises ContextRefused: a file is missing, no regular file, or two share a name.
     """
-    contents = _read(files)
     with (
+        _opened(files) as contents,
         directory(paths.base, *paths.names) as root_fd,
         operator_errors(paths.context),
     ):
@@ -44,33 +46,32 @@ def place_context(paths: WorkspacePaths, files: Sequence[Path]) -> Path | None:
                 remove_tree(name, root_fd)
         if not _holds(contents, root_fd, paths):
             _replace(contents, root_fd)
-    return paths.context if contents else None
+    return paths.context if files else None
 
 
-def _read(files: Sequence[Path]) -> dict[str, bytes]:
-    contents: dict[str, bytes] = {}
-    for path in files:
-        if path.name in contents:
-            raise ContextRefused(path, f"another file given is named {path.name} too")
-        contents[path.name] = _read_file(path)
-    return contents
+@contextlib.contextmanager
+def _opened(files: Sequence[Path]) -> Generator[Mapping[str, BinaryIO]]:
+    with contextlib.ExitStack() as stack:
+        contents: dict[str, BinaryIO] = {}
+        for path in files:
+            if path.name in contents:
+                raise ContextRefused(path, f"another file given is named {path.name} too")
+            contents[path.name] = stack.enter_context(_open(path))
+        yield contents
 
 
-def _read_file(path: Path) -> bytes:
+def _open(path: Path) -> BinaryIO:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ContextRefused(path, error.strerror or str(error)) from None
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ContextRefused(path, "expected a regular file")
-        with os.fdopen(fd, "rb", closefd=False) as file:
-            return file.read()
-    finally:
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
+        raise ContextRefused(path, "expected a regular file")
+    return os.fdopen(fd, "rb")
 
 
-def _holds(contents: Mapping[str, bytes], root_fd: int, paths: WorkspacePaths) -> bool:
+def _holds(contents: Mapping[str, BinaryIO], root_fd: int, paths: WorkspacePaths) -> bool:
     found = lstat_at("context", root_fd)
     if found is None or not stat.S_ISDIR(found.st_mode):
         return found is None and not contents
@@ -78,26 +79,31 @@ def _holds(contents: Mapping[str, bytes], root_fd: int, paths: WorkspacePaths) -
     try:
         if set(os.listdir(context_fd)) != set(contents) or not contents:
             return False
-        return all(_says(name, data, context_fd) for name, data in contents.items())
+        return all(_says(name, wanted, context_fd) for name, wanted in contents.items())
     finally:
         os.close(context_fd)
 
 
-def _says(name: str, data: bytes, context_fd: int) -> bool:
+def _says(name: str, wanted: BinaryIO, context_fd: int) -> bool:
     found = lstat_at(name, context_fd)
-    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != len(data):
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return False
+    if found.st_size != os.fstat(wanted.fileno()).st_size:
         return False
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=context_fd)
     with os.fdopen(fd, "rb") as file:
-        return file.read() == data
+        while piece := wanted.read(_PIECE):
+            if file.read(_PIECE) != piece:
+                return False
+        return not file.read(1)
 
 
-def _replace(contents: Mapping[str, bytes], root_fd: int) -> None:
+def _replace(contents: Mapping[str, BinaryIO], root_fd: int) -> None:
     fresh, old = (f"{_LEFTOVER}{secrets.token_hex(6)}" for _ in range(2))
     if contents:
         os.mkdir(fresh, 0o700, dir_fd=root_fd)
-        for name, data in contents.items():
-            _write(f"{fresh}/{name}", data, root_fd)
+        for name, wanted in contents.items():
+            _copy(wanted, f"{fresh}/{name}", root_fd)
     if lstat_at("context", root_fd) is not None:
         os.rename("context", old, src_dir_fd=root_fd, dst_dir_fd=root_fd)
     if contents:
@@ -105,10 +111,9 @@ def _replace(contents: Mapping[str, bytes], root_fd: int) -> None:
     remove_tree(old, root_fd)
 
 
-def _write(name: str, data: bytes, root_fd: int) -> None:
+def _copy(wanted: BinaryIO, name: str, root_fd: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(name, flags, 0o600, dir_fd=root_fd)
-    try:
-        write_all(fd, data)
-    finally:
-        os.close(fd)
+    wanted.seek(0)
+    with os.fdopen(os.open(name, flags, 0o600, dir_fd=root_fd), "wb") as file:
+        while piece := wanted.read(_PIECE):
+            file.write(piece)

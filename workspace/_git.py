@@ -33,7 +33,7 @@ _OPTIONS = (
 )
 _SETTINGS = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 _NOTHING: Mapping[str, str] = {}
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 # git's own word on a filter that went away depends on when it noticed.
 _COMPLAINT = re.compile(r"(?!(?:fatal|error|warning|hint|remote): ).*(?:not found|[Ee]rror)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")

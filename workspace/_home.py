@@ -8,7 +8,7 @@ way is renamed beside itself, never deleted or overwritten.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +73,21 @@ def heal_codex_home(
     """
     extra = git_write.roots() if git_write is not None else ()
     roots = dict.fromkeys(str(root) for root in (*writable_roots, *extra))
+    _check_encoding(roots)
     managed = Managed(tuple(roots), tuple(dict.fromkeys(exclude_names)))
     return _heal(paths, shared_home, managed, sessions, merge=False)
+
+
+def _check_encoding(roots: Iterable[str]) -> None:
+    for root in roots:
+        try:
+            root.encode()
+        except UnicodeEncodeError:
+            raise HomeRefused(
+                Path(root),
+                "is no UTF-8, so codex's config.toml cannot name it as writable; rename it, or"
+                " leave out what opens it (--git-write, the artifact root)",
+            ) from None
 
 
 def mend_codex_home(paths: WorkspacePaths, shared_home: Path, *, merge: bool = False) -> HealReport:

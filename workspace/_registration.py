@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..kernel import remove_tree
 from ._dirs import directory
 from ._errors import operator_errors
-from ._tree import remove_tree
 
 _REASON = "codexlab workspace "
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 
+from ..kernel import remove_tree
 from ._dirs import directory
 from ._errors import operator_errors
 from ._paths import CONTROL, WorkspacePaths
-from ._tree import remove_tree
 
 
 def prune_runs(paths: WorkspacePaths, keep: int = 50) -> int:

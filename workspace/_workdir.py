@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..kernel import OperatorError
+from ..kernel import OperatorError, remove_tree
 from ._branch import check_branch, pick_branch
 from ._cache import credentials, make_cache, refresh_cache, resolve_remote
 from ._claim import Claim
@@ -28,7 +28,6 @@ from ._provenance import Provenance, WorkdirKind
 from ._registration import drop_ref_lock, drop_registration, lock_reason
 from ._repository import repository_lock
 from ._start import inspect_start
-from ._tree import remove_tree
 
 _CHECKOUT_TIMEOUT = 3600.0
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Sequence
 
-from ...kernel import rename_noreplace
+from ...kernel import remove_tree, rename_noreplace
 from ..targets._below import DIRECTORY, Root, opened_below, path_of
 from ..targets._errors import PathRefused
 
@@ -44,14 +43,14 @@ def empty_quarantine(store: Root, store_names: Sequence[str], only: str | None =
     """Delete what lies in the quarantine; return the names that are gone.
 
     :param only: one name; else everything, as after a crash.
-    :raises PathRefused: this Python cannot delete trees without following planted links.
+    :raises OSError: something cannot be deleted.
     """
-    if not shutil.rmtree.avoids_symlink_attacks:
-        raise PathRefused(str(path_of(store)), "trees cannot be deleted safely on this platform")
     try:
         with opened_below(store, store_names) as keep:
             names = os.listdir(keep) if only is None else [only]
-            return [name for name in names if _delete(name, keep)]
+            for name in names:
+                remove_tree(name, keep)
+            return names
     except FileNotFoundError:
         return []
 
@@ -87,14 +86,3 @@ def _identity(name: str, dir_fd: int, where: str) -> tuple[int, int]:
     finally:
         os.close(fd)
     return found.st_dev, found.st_ino
-
-
-def _delete(name: str, keep: int) -> bool:
-    """Delete one tree; another cleanup may be deleting it at the same time."""
-    try:
-        shutil.rmtree(name, dir_fd=keep)
-    except FileNotFoundError:
-        return not os.access(name, os.F_OK, dir_fd=keep)
-    except NotADirectoryError:
-        os.unlink(name, dir_fd=keep)
-    return True

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,3 +65,23 @@ def test_a_link_planted_there_is_replaced_not_followed(
     place_context(paths, [tmp_path / "f"])
     assert list(outside.iterdir()) == []
     assert not paths.context.is_symlink()
+
+
+def test_a_large_file_costs_no_memory(paths: WorkspacePaths, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(b"begin")
+    os.truncate(large, 48 << 20)
+    tracemalloc.start()
+    try:
+        for _ in range(2):  # copied, then compared
+            place_context(paths, [large])
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8 << 20
+    assert (paths.context / "large").stat().st_size == 48 << 20
+    with large.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"!")
+    place_context(paths, [large])
+    assert (paths.context / "large").read_bytes().endswith(b"!")

@@ -307,6 +307,15 @@ def test_a_shared_home_that_cannot_be_is_one_line(paths: WorkspacePaths, tmp_pat
         assert "\n" not in str(caught.value)
 
 
+def test_a_writable_directory_that_toml_cannot_name_is_one_line(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    place = Path(os.fsdecode(b"/src/\xff/.git"))
+    with pytest.raises(HomeRefused, match=r"no UTF-8.*--git-write"):
+        heal_codex_home(paths, shared, git_write=GitWrite(place, place))
+    heal_codex_home(paths, shared)
+
+
 @pytest.mark.parametrize("name", ["config.toml", "sessions", "auth.json", "skills"])
 def test_a_link_planted_in_the_home_is_never_written_through(
     name: str, paths: WorkspacePaths, shared: Path, tmp_path: Path

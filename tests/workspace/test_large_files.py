@@ -87,6 +87,14 @@ def test_large_files_that_cannot_be_fetched_are_one_line_that_says_why(
         prepare(claim, repo)
 
 
+def test_a_password_in_a_complaint_is_left_out_whole(claim: Claim, repo: Path, git: Git) -> None:
+    large_file(repo, git)
+    complaint = "echo 'Error: https://me:pass@w0rd@host/big.bin: 403' >&2; exit 2"
+    set_filter(git, smudge=f'sh -c "{complaint}"', required="true")
+    with pytest.raises(GitFailed, match=r"Error: https://\*\*\*@host/big\.bin: 403$"):
+        prepare(claim, repo)
+
+
 def test_large_files_of_a_private_remote_come_with_the_same_credentials(
     claim: Claim, served: str, origin: Path, repo: Path, tmp_path: Path, git: Git
 ) -> None:

@@ -7,12 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...kernel import remove_tree
 from .._cache import READY, cache_root
 from .._dirs import directory
 from .._errors import RepositoryBusy, operator_errors
 from .._git import ask_git
 from .._repository import repository_lock
-from .._tree import remove_tree
 
 MONTH = 30 * 86400.0
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...kernel import CallerError, CodexlabError, rename_noreplace, try_lock
+from ...kernel import CallerError, CodexlabError, remove_tree, rename_noreplace, try_lock
 from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below, read_small
 from .._errors import operator_errors
@@ -31,7 +31,6 @@ from .._repository import repository_lock
 from .._start import read_head, resolve_ref
 from .._state_dir import state_directory
 from .._stores import STORES, give_back
-from .._tree import remove_tree
 from ._findings import TRANSCRIPTS, findings, unproven
 from ._survey import survey_workspace
 

@@ -174,7 +174,7 @@ def test_build_output_in_the_checkout_goes_only_when_cargo_made_it(
 
 
 CRASHING = """
-import os, shutil, sys
+import os, sys
 from pathlib import Path
 from codexlab.env.artifacts import CleanOptions, Deadline, apply_clean, plan_clean
 from codexlab.env.artifacts import _clean, _quarantine
@@ -184,7 +184,7 @@ step, root = sys.argv[1], Path(sys.argv[2])
 module, name = {
     "lease": (_clean, "cargo_builds_in"), "rename": (_quarantine, "rename_noreplace"),
     "moved": (_clean, "forget_owner"), "forgot": (_clean, "drop_lease_file"),
-    "unleased": (_clean, "remove_empty_parents"), "delete": (_quarantine, "_delete"),
+    "unleased": (_clean, "remove_empty_parents"), "delete": (_quarantine, "remove_tree"),
 }[step]
 options = CleanOptions(older_than=0, every_repository=True)
 findings = plan_clean(root, None, options, Deadline(30))

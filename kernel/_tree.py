@@ -1,0 +1,121 @@
+"""Delete a tree through directory descriptors; links are removed, never followed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from dataclasses import dataclass
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(slots=True)
+class _Level:
+    """A directory on the way down.
+
+    :param name: its name in the one above.
+    :param place: device and inode.
+    :param inner: the directories in it that are still to be deleted.
+    """
+
+    name: str
+    place: tuple[int, int]
+    inner: list[str]
+
+
+def remove_tree(name: str, dir_fd: int) -> None:
+    """Delete ``name`` below an open directory, whatever it is and however deep.
+
+    What is missing, also because somebody else deletes the same tree, is fine.
+
+    A directory without permissions (a Go module cache is read-only) is opened up first.
+    Never leaves the filesystem ``dir_fd`` is on.
+
+    :raises OSError: something cannot be deleted; the rest may already be gone.
+    """
+    device = os.fstat(dir_fd).st_dev
+    while (status := _status(name, dir_fd)) is not None:
+        if not stat.S_ISDIR(status.st_mode):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=dir_fd)
+        elif status.st_dev != device:
+            raise OSError(errno.EXDEV, "is a mount point", name)
+        else:
+            # Again, where somebody else deleted the directory under us.
+            with contextlib.suppress(FileNotFoundError):
+                _empty(name, dir_fd, device)
+                os.rmdir(name, dir_fd=dir_fd)
+
+
+def _empty(name: str, dir_fd: int, device: int) -> None:
+    """Delete what is in a directory.
+
+    One descriptor is open at a time, and the way back up is ``..``: the depth of a tree,
+    which may be any, costs neither descriptors nor stack.
+    """
+    fd = _open(name, dir_fd)
+    try:
+        levels = [_Level(name, _place(fd), _remove_files(fd, device))]
+        while True:
+            level = levels[-1]
+            if level.inner:
+                inner = level.inner[-1]
+                below = _open(inner, fd)
+                os.close(fd)
+                fd = below
+                levels.append(_Level(inner, _place(fd), _remove_files(fd, device)))
+            elif len(levels) == 1:
+                return
+            else:
+                levels.pop()
+                above = os.open("..", _DIRECTORY, dir_fd=fd)
+                os.close(fd)
+                fd = above
+                if _place(fd) != levels[-1].place:
+                    raise OSError(errno.ESTALE, "was moved while it was deleted", level.name)
+                os.rmdir(levels[-1].inner.pop(), dir_fd=fd)
+    finally:
+        os.close(fd)
+
+
+def _remove_files(fd: int, device: int) -> list[str]:
+    """Delete everything in a directory but the directories; return those."""
+    directories: list[str] = []
+    for name in os.listdir(fd):
+        status = _status(name, fd)
+        if status is None:
+            continue
+        if not stat.S_ISDIR(status.st_mode):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=fd)
+        elif status.st_dev != device:
+            raise OSError(errno.EXDEV, "is a mount point", name)
+        else:
+            directories.append(name)
+    return directories
+
+
+def _open(name: str, dir_fd: int) -> int:
+    status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    if stat.S_IMODE(status.st_mode) & 0o700 != 0o700 and os.geteuid() != 0:
+        # By descriptor: a link put there now must not have its target opened up.
+        fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+        try:
+            os.chmod(f"/proc/self/fd/{fd}", 0o700)
+        finally:
+            os.close(fd)
+    return os.open(name, _DIRECTORY, dir_fd=dir_fd)
+
+
+def _status(name: str, dir_fd: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _place(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
