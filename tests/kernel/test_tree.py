@@ -76,12 +76,13 @@ def test_links_are_removed_and_what_they_lead_to_stays(tmp_path: Path, below: in
 
 def test_a_tree_without_permissions_is_opened_up(as_nobody: Unprivileged) -> None:
     tree = as_nobody.home / "tree"
-    for command in (
+    commands: tuple[list[str | Path], ...] = (
         ["mkdir", "-p", tree / "a/b"],
         ["touch", tree / "a/b/file"],
         ["chmod", "0", tree / "a/b"],
         ["chmod", "500", tree / "a", tree],
-    ):
+    )
+    for command in commands:
         assert as_nobody.run(command).returncode == 0
     done = as_nobody.run([sys.executable, "-c", _REMOVE, as_nobody.home, "tree"])
     assert (done.returncode, done.stderr) == (0, "")
