@@ -19,7 +19,7 @@ from ..kernel import try_lock
 from ._attributes import copy_attributes
 from ._calls import Calls
 from ._candidate import CompressOptions, RefusedError, open_candidate
-from ._encode import EncodingError, encode
+from ._encode import Encoder, EncodingError
 from ._manifest import Group, Kind, begin, make_entry, new_token
 from ._places import Places, Subject
 from ._publish import Prepared, publish
@@ -59,12 +59,15 @@ def compress(
     if options.dry_run:
         yield from (_would(subject, options, calls) for subject in waiting)
         return
+    encoder = Encoder()
     with ThreadPoolExecutor(options.workers, "rollout-encode") as pool:
         begun: deque[_Chunk] = deque()
         try:
             while not options.should_stop() and (chunk := _next_chunk(waiting)):
+                if len(chunk) == _CHUNK_FILES:  # small ones, and more of them may follow
+                    encoder.give_back()
                 # One chunk is encoded while the one before it is published.
-                begun.append(_begin_chunk(chunk, options, calls, pool))
+                begun.append(_begin_chunk(chunk, encoder, options, calls, pool))
                 if len(begun) > 1:
                     yield from _finish_chunk(places, begun.popleft(), options, calls)
             while begun:
@@ -104,9 +107,13 @@ def _would(subject: Subject, options: CompressOptions, calls: Calls) -> Result:
 
 
 def _begin_chunk(
-    chunk: Sequence[Subject], options: CompressOptions, calls: Calls, pool: ThreadPoolExecutor
+    chunk: Sequence[Subject],
+    encoder: Encoder,
+    options: CompressOptions,
+    calls: Calls,
+    pool: ThreadPoolExecutor,
 ) -> _Chunk:
-    work = partial(_prepare_some, options=options, calls=calls)
+    work = partial(_prepare_some, encoder=encoder, options=options, calls=calls)
     tasks = (chunk[start : start + _TASK] for start in range(0, len(chunk), _TASK))
     return [pool.submit(work, task) for task in tasks]
 
@@ -171,12 +178,14 @@ def _flush(frames: Sequence[int], calls: Calls, manifest: int) -> None:
 
 
 def _prepare_some(
-    subjects: Sequence[Subject], options: CompressOptions, calls: Calls
+    subjects: Sequence[Subject], encoder: Encoder, options: CompressOptions, calls: Calls
 ) -> list[Prepared | Result]:
-    return [_prepare(subject, options, calls) for subject in subjects]
+    return [_prepare(subject, encoder, options, calls) for subject in subjects]
 
 
-def _prepare(subject: Subject, options: CompressOptions, calls: Calls) -> Prepared | Result:
+def _prepare(
+    subject: Subject, encoder: Encoder, options: CompressOptions, calls: Calls
+) -> Prepared | Result:
     try:
         fd, stat, leased = open_candidate(subject, options, calls)
     except RefusedError as refused:
@@ -184,7 +193,7 @@ def _prepare(subject: Subject, options: CompressOptions, calls: Calls) -> Prepar
     except OSError as error:
         return Result(subject, Outcome.FAILED, str(error))
     try:
-        path, target, frame = _encode_beside(subject, fd, stat, calls)
+        path, target, frame = _encode_beside(subject, fd, stat, encoder, calls)
     except (OSError, EncodingError) as error:
         os.close(fd)
         outcome = Outcome.CHANGED if isinstance(error, EncodingError) else Outcome.FAILED
@@ -194,7 +203,7 @@ def _prepare(subject: Subject, options: CompressOptions, calls: Calls) -> Prepar
 
 
 def _encode_beside(
-    subject: Subject, fd: int, stat: os.stat_result, calls: Calls
+    subject: Subject, fd: int, stat: os.stat_result, encoder: Encoder, calls: Calls
 ) -> tuple[str, int, os.stat_result]:
     """Encode to a locked temporary file in the same directory.
 
@@ -207,7 +216,7 @@ def _encode_beside(
     target = os.open(path, flags, 0o600)
     try:
         try_lock(target)
-        encode(fd, target, stat.st_size)
+        encoder.encode(fd, target, stat.st_size)
         frame = os.fstat(target)
         copy_attributes(fd, stat, target, frame)
         # Starts the writeback (mm/fadvise.c); the fsync of the whole chunk awaits it.

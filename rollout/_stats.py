@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ._directory import LogicalRollout
-from ._encode import EncodingError, encode
+from ._encode import Encoder, EncodingError
 from ._heads import HeadReader
 from ._names import RolloutForm
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, open_snapshot
@@ -145,24 +145,25 @@ def try_compression(
     :param proceed: told the plain bytes done so far; False ends the trial there.
     """
     count = before = after = 0
+    encoder = Encoder()
     for rollout in sample:
         if not proceed(before):
             break
         try:
-            size, packed = _compressed_size(rollout)
+            size, packed = _compressed_size(rollout, encoder)
         except (NoSuchRolloutError, NotARolloutFileError, EncodingError, OSError):
             continue  # gone or changed since it was chosen
         count, before, after = count + 1, before + size, after + packed
     return Trial(count, before, after)
 
 
-def _compressed_size(rollout: LogicalRollout) -> tuple[int, int]:
+def _compressed_size(rollout: LogicalRollout, encoder: Encoder) -> tuple[int, int]:
     with open_snapshot(rollout.path, patience=0) as snapshot:
         if snapshot.form is not RolloutForm.PLAIN:
             raise NoSuchRolloutError(rollout.path)
         target = os.memfd_create("codexlab-trial", os.MFD_CLOEXEC)
         try:
-            encode(snapshot.fd, target, snapshot.size)
+            encoder.encode(snapshot.fd, target, snapshot.size)
             return snapshot.size, os.fstat(target).st_size
         finally:
             os.close(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from codexlab.rollout import (
     materialize,
     settle,
 )
-from codexlab.rollout._encode import EncodingError, encode, window_log
+from codexlab.rollout._encode import Encoder, EncodingError, window_log
 
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
@@ -141,7 +142,27 @@ def test_a_source_that_became_shorter_is_no_frame(tmp_path: Path) -> None:
     with source.open("rb") as read, target.open("w+b") as write:
         for size in (11, 2 << 20):
             with pytest.raises(EncodingError):
-                encode(read.fileno(), write.fileno(), size)
+                Encoder().encode(read.fileno(), write.fileno(), size)
+
+
+def test_what_one_large_file_needed_serves_the_next_of_any_size(tmp_path: Path) -> None:
+    encoder = Encoder()
+    for number, size in enumerate((3 << 20, 4 << 20, 100, 5 << 20, 20 << 20, 3 << 20)):
+        data = random.Random(number).randbytes(1 << 18) * (size >> 18) or b"x" * size
+        source, used, fresh = (tmp_path / f"{number}.{name}" for name in ("s", "used", "fresh"))
+        source.write_bytes(data)
+        with source.open("rb") as read, used.open("w+b") as first, fresh.open("w+b") as second:
+            if number == 4:
+                with pytest.raises(EncodingError):
+                    encoder.encode(read.fileno(), second.fileno(), size + 1)
+                second.truncate(0)
+                second.seek(0)
+            if number == 5:
+                encoder.give_back()
+            encoder.encode(read.fileno(), first.fileno(), size)
+            Encoder().encode(read.fileno(), second.fileno(), size)
+        assert zstandard.ZstdDecompressor().decompress(used.read_bytes()) == data
+        assert used.read_bytes() == fresh.read_bytes()
 
 
 def skipped(places: Places, path: Path, **options: Any) -> str:
