@@ -31,6 +31,17 @@ def launch() -> None:
 
 def command() -> None:
     """Be ``codexlab``."""
+    import gc
+    import os
+
+    # Little of what a command loads and lists becomes garbage before it ends.
+    gc.set_threshold(50_000)
     from ._main import main
 
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        # As above: what was written is out, threads and children are joined.
+        os._exit(end.code)

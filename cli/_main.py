@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
         result = _invoke(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        _leave(130)
     except click.exceptions.NoArgsIsHelpError as error:
         _fail(f"no command; see {_command_of(error)} --help", 125)
     except click.ClickException as error:

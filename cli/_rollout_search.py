@@ -5,22 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..rollout import (
-    CONVERSATION,
-    Excerpt,
-    Role,
-    SearchedRollout,
-    SearchHit,
-    UnreadableDirectory,
-    make_query,
-    search_rollouts,
-)
+from ..rollout import CONVERSATION, Role, make_query, search_rollouts
 from ._rollout_options import filter_options, filters_from, home_option, json_option, moment
 from ._terminal import neutral, one_line
+
+if TYPE_CHECKING:
+    # Loaded while ripgrep is at work.
+    from ..rollout import Excerpt, SearchedRollout, SearchHit, UnreadableDirectory
 
 _FOUND, _NOTHING = 0, 1
 

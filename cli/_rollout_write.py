@@ -7,7 +7,6 @@ import ctypes
 import os
 import platform
 import signal
-import sys
 from collections.abc import Callable, Iterator
 
 import click
@@ -59,7 +58,7 @@ _strict = click.option(
 @json_option
 def compress_command(
     home: str, rollouts: tuple[str, ...], strict: bool, dry_run: bool, as_json: bool
-) -> None:
+) -> int:
     """Compress these rollouts now, however young, unless somebody can write to them.
 
     The plain files are kept for a grace; the next sweep frees their space.
@@ -69,7 +68,7 @@ def compress_command(
     status = show_results(compress(places, _subjects(places, rollouts), options), as_json=as_json)
     if not (as_json or dry_run):
         click.echo("the plain files are kept for 60 s; `codexlab rollout sweep` settles", err=True)
-    sys.exit(status)
+    return status
 
 
 @click.command("restore")
@@ -77,11 +76,11 @@ def compress_command(
 @click.argument("rollouts", nargs=-1, required=True, metavar="THREAD|PATH...")
 @_dry_run
 @json_option
-def restore_command(home: str, rollouts: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def restore_command(home: str, rollouts: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
     """Give these rollouts their plain form again."""
     places = find_places(home)
     results = (_restore(places, subject, dry_run) for subject in _subjects(places, rollouts))
-    sys.exit(show_results(results, as_json=as_json))
+    return show_results(results, as_json=as_json)
 
 
 def _restore(places: Places, subject: Subject, dry_run: bool) -> Result:
@@ -105,7 +104,7 @@ def _restore(places: Places, subject: Subject, dry_run: bool) -> Result:
     "--repair", "mend", is_flag=True, help="First finish, in the whole store, what a crash left."
 )
 @json_option
-def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bool) -> None:
+def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bool) -> int:
     """Check these rollouts, or the whole store: frames, lines, ordinals, both forms.
 
     Exits with 1 when something needs attention. Nothing is changed without --repair.
@@ -119,7 +118,7 @@ def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bo
         _show_finding(finding, as_json=as_json)
     if not as_json:
         click.echo(f"{bad} to look at" if bad else "all is well", err=True)
-    sys.exit(1 if bad else 0)
+    return 1 if bad else 0
 
 
 def _findings(places: Places, rollouts: tuple[str, ...]) -> Iterator[Finding]:
@@ -188,7 +187,7 @@ def sweep_command(
     strict: bool,
     dry_run: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Compress what is cold, finish what a crash left, free what is settled.
 
     Ends at a file boundary on SIGTERM or Ctrl-C. One sweep per store; codex's own
@@ -212,7 +211,7 @@ def sweep_command(
     results = progress.watch(sweep(find_places(home), options))
     status = show_results(results, as_json=as_json, quiet=not dry_run)
     # A busy file is what a sweep is prepared for.
-    sys.exit(125 if status == 125 else 0)
+    return 125 if status == 125 else 0
 
 
 def _stop_on_signals() -> Callable[[], bool]:

@@ -4,7 +4,7 @@ A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
 ``.jsonl.zst``, or both while changing. Below this page::
 
     find    _names _directory _store      names, and scans that miss nothing
-            _lookup _state _listing       one by id or path; pages of many
+            _lookup _state _select _listing    one by id or path; those wanted; pages of many
     read    _snapshot _plain_bytes _decoded_bytes _reader    bytes and lines, past damage
             _meta _heads _titles _records _entries _conversation    what they say
             _query _candidate_lines _plain_positions _ripgrep _search    text in any of them
@@ -40,12 +40,10 @@ if TYPE_CHECKING:
     from ._holders import Holder
     from ._listing import (
         BadCursorError,
-        Filters,
         ListEntry,
         ListPage,
         Order,
         list_rollouts,
-        select_rollouts,
     )
     from ._lookup import (
         AmbiguousThreadError,
@@ -77,6 +75,7 @@ if TYPE_CHECKING:
     from ._result import Outcome, Result
     from ._search import search_rollouts
     from ._search_one import SearchedRollout, SearchHit
+    from ._select import Filters, select_rollouts
     from ._settle import SettleOptions, settle
     from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
     from ._stats import StoreStats, Trial, Usage, choose_sample, measure, try_compression
@@ -233,12 +232,10 @@ _MODULES = {
     "_holders": ("Holder",),
     "_listing": (
         "BadCursorError",
-        "Filters",
         "ListEntry",
         "ListPage",
         "Order",
         "list_rollouts",
-        "select_rollouts",
     ),
     "_lookup": (
         "AmbiguousThreadError",
@@ -298,6 +295,10 @@ _MODULES = {
     "_search_one": (
         "SearchHit",
         "SearchedRollout",
+    ),
+    "_select": (
+        "Filters",
+        "select_rollouts",
     ),
     "_settle": (
         "SettleOptions",

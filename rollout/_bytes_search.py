@@ -7,7 +7,6 @@ it is the other way round.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from functools import cache
 
@@ -23,6 +22,8 @@ def contains(haystack: bytes, needle: bytes) -> bool:
 
 @cache
 def _memmem() -> Callable[[bytes, int, bytes, int], int | None]:
+    import ctypes  # only where ripgrep does not do the searching
+
     try:
         function = ctypes.CDLL(None).memmem
     except AttributeError:  # not in POSIX; every C library of Linux has it

@@ -12,13 +12,17 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ._directory import LogicalRollout
-from ._listing import Filters, select_rollouts
 from ._query import Query
 from ._ripgrep import Positions, ripgrep_positions
-from ._search_one import SearchedRollout, search_one
+from ._select import Filters, select_rollouts
 from ._store import UnreadableDirectory
+
+if TYPE_CHECKING:
+    from ._search_one import SearchedRollout
 
 _BATCH_BYTES = 32 << 20
 _BATCH_FILES = 256
@@ -69,8 +73,9 @@ def search_rollouts(
     if on_unreadable is not None:
         for directory in unreadable:
             on_unreadable(directory)
-    found.sort(key=lambda rollout: rollout.name.order, reverse=True)
-    jobs = list(_jobs(_tasks(found, query, ripgrep), query, wanted))
+    tasks = list(_tasks(found, query, ripgrep))
+    tasks.sort(key=lambda task: task.rollout.name.order, reverse=True)
+    jobs = list(_jobs(tasks, query, wanted))
     worth = sum(task.weight for job in jobs for task in job.tasks) > _WORTH_FORKING
     if processes < 2 or not worth or len(jobs) < 2:
         for job in jobs:
@@ -91,15 +96,24 @@ def _leave_interrupts_to_parent() -> None:
 
 def _tasks(found: list[LogicalRollout], query: Query, ripgrep: str | None) -> Iterator[_Task]:
     # ripgrep's output has lines: a path with a line break is read here.
-    plain = {r.path for r in found if r.plain and "\n" not in r.path} if ripgrep else set[str]()
-    if ripgrep is None or not query.needle:
-        plain.clear()
-    positions = ripgrep_positions(ripgrep or "", sorted(plain), query)
-    for rollout in found:
-        if rollout.path in plain and rollout.path not in positions:
+    paths = [rollout.path for rollout in found]
+    asked: list[str] = []
+    if ripgrep is not None and query.needle:
+        both = zip(paths, found, strict=True)
+        asked = [path for path, rollout in both if rollout.plain and "\n" not in path]
+    positions = ripgrep_positions(ripgrep or "", asked, query, _load_the_rest)
+    passed = frozenset(asked).difference(positions)
+    for path, rollout in zip(paths, found, strict=True):
+        if path in passed:
             continue
-        known = positions.get(rollout.path)
+        known = positions.get(path)
         yield _Task(rollout, known, _weight(rollout) if known is None else len(known) << 12)
+
+
+def _load_the_rest() -> None:
+    """Import what looks at candidates while ripgrep is looking for them."""
+    for module in ("codexlab.rollout._search_one", "orjson"):
+        import_module(module)
 
 
 def _weight(rollout: LogicalRollout) -> int:
@@ -111,7 +125,7 @@ def _weight(rollout: LogicalRollout) -> int:
     return size if rollout.plain else size * _COMPRESSED_WEIGHT
 
 
-def _jobs(tasks: Iterator[_Task], query: Query, filters: Filters) -> Iterator[_Job]:
+def _jobs(tasks: list[_Task], query: Query, filters: Filters) -> Iterator[_Job]:
     batch: list[_Task] = []
     weight = 0
     for task in tasks:
@@ -125,6 +139,8 @@ def _jobs(tasks: Iterator[_Task], query: Query, filters: Filters) -> Iterator[_J
 
 
 def _run(job: _Job) -> list[SearchedRollout]:
+    from ._search_one import search_one
+
     searched = (
         search_one(task.rollout, task.positions, job.query, job.filters) for task in job.tasks
     )

@@ -11,13 +11,13 @@ from ._directory import LogicalRollout
 from ._entries import Entry, Role, all_text, entry_of
 from ._excerpts import Excerpt, excerpts_of
 from ._heads import head_of
-from ._listing import Filters
 from ._names import RolloutForm
 from ._plain_positions import plain_positions
 from ._query import Query
 from ._reader import MAX_LINE_BYTES
 from ._records import is_object, parse_record, text_of
 from ._ripgrep import Positions
+from ._select import Filters
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
 
 

@@ -210,6 +210,24 @@ def test_ripgrep_changes_nothing_but_the_time(tmp_path: Path) -> None:
         assert with_rg
 
 
+@pytest.mark.skipif(find_ripgrep() is None, reason="no ripgrep, and no codex that brings one")
+def test_large_rollouts_that_ripgrep_maps_have_the_same_lines(tmp_path: Path) -> None:
+    filler = [message("user", "x" * 4000) for _ in range(300)]
+    for number in (1, 2):
+        _make(tmp_path, number, *filler, message("user", f"needle {number}"), *filler)
+    with_rg = _search(tmp_path, "needle", ripgrep=find_ripgrep())
+    assert with_rg == _search(tmp_path, "needle")
+    assert _lines(with_rg) == [302, 302]
+
+
+@pytest.mark.parametrize(("characters", "flag"), [(100, "--no-mmap"), (600 << 10, "--mmap")])
+def test_only_large_rollouts_are_mapped(tmp_path: Path, characters: int, flag: str) -> None:
+    _make(tmp_path, 1, message("user", "x" * characters))
+    rg = _fake_ripgrep(tmp_path, f'echo "$@" > {tmp_path}/given; exit 1')
+    assert not _search(tmp_path, "needle", ripgrep=rg)
+    assert flag in (tmp_path / "given").read_text().split()
+
+
 def _fake_ripgrep(directory: Path, body: str) -> str:
     program = directory / "rg"
     program.write_text(f"#!/bin/sh\n{body}\n")
@@ -219,7 +237,8 @@ def _fake_ripgrep(directory: Path, body: str) -> str:
 
 def test_what_ripgrep_could_not_read_is_read_here(tmp_path: Path) -> None:
     _make(tmp_path, 1, message("user", "needle"))
-    assert _lines(_search(tmp_path, "needle", ripgrep=_fake_ripgrep(tmp_path, "exit 2"))) == [2]
+    for end in ("exit 2", "kill -BUS $$"):  # the second: a mapped file was cut
+        assert _lines(_search(tmp_path, "needle", ripgrep=_fake_ripgrep(tmp_path, end))) == [2]
     # That its answer counts is shown by one that finds nothing.
     assert not _search(tmp_path, "needle", ripgrep=_fake_ripgrep(tmp_path, "exit 1"))
 
