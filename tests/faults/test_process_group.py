@@ -39,7 +39,8 @@ def test_a_run_that_stays_in_its_group_is_ended_and_proven(lab: Lab) -> None:
 
 def test_who_left_the_group_is_reported_as_left_and_ended_by_the_next_launch(lab: Lab) -> None:
     # It holds our output open too, which must not hold up the run.
-    leave = "setsid sleep 264.6 & echo started; exit 0"
+    left = "setsid sh -c ': > left; exec sleep 264.6' & until test -e left; do :; done"
+    leave = f"{left}; echo started; exit 0"
     done = lab.run(GROUP, ["sh", "-c", leave])
     assert (done.returncode, done.stdout) == (0, "started\n")
     assert "1 processes of run" in done.stderr
