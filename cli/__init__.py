@@ -17,8 +17,12 @@ def launch() -> None:
 
     # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
     gc.disable()
-    from ..kernel import descriptors_given, hide_environment, hide_values_of, run_guarded
-    from ._supervise import supervise
+    try:
+        from ..kernel import descriptors_given, hide_environment, hide_values_of, run_guarded
+        from ._supervise import supervise
+    except KeyboardInterrupt:
+        # The guardian, who makes of it what it should be, is only being loaded.
+        os._exit(130)
 
     gc.enable()
     given = descriptors_given()
@@ -36,10 +40,13 @@ def command() -> None:
 
     # Little of what a command loads and lists becomes garbage before it ends.
     gc.set_threshold(50_000)
-    from ._main import main
-
     try:
+        from ._main import main
+
         main()
+    except KeyboardInterrupt:
+        # While its modules are loaded, or the last output is written.
+        os._exit(130)
     except SystemExit as end:
         if not isinstance(end.code, int):
             raise

@@ -9,6 +9,7 @@ from typing import cast
 
 from ..supervisor import describe_plan, plan_run
 from ._launch_options import Invocation
+from ._terminal import neutral
 
 
 def print_plan(invocation: Invocation) -> None:
@@ -24,7 +25,7 @@ def print_plan(invocation: Invocation) -> None:
     for name, value in plan.items():
         label = name.replace("_", " ").ljust(width)
         for line in _lines(name, value):
-            sys.stdout.write(f"{label}  {line}\n")
+            sys.stdout.write(f"{label}  {neutral(line)}\n")
             label = " " * width
 
 

@@ -104,3 +104,24 @@ def test_the_launcher_prints_as_quietly(lab: Lab, flag: str) -> None:
 def test_a_launch_with_closed_streams_runs(lab: Lab) -> None:
     status, errors = run(launches(lab), lab.environ, "<&- >&- 2>&-", lab.cwd)
     assert (status, errors) == (0, "")
+
+
+@pytest.mark.parametrize("program", ["codexlab", "codexlab-run"])
+def test_an_interrupt_while_modules_are_loaded_ends_quietly(
+    clean_environ: dict[str, str], scratch: Path, program: str
+) -> None:
+    """A module that interrupts us stands in for Ctrl-C at the first moment."""
+    interrupting = "import signal\nsignal.raise_signal(signal.SIGINT)\n"
+    body = "import sys; sys.argv[0] = '{0}'; from codexlab import cli; cli.{1}()"
+    for module in ("selectors", "uuid", "click"):
+        (scratch / f"{module}.py").write_text(interrupting)
+    entry = "command" if program == "codexlab" else "launch"
+    done = subprocess.run(
+        [sys.executable, "-c", body.format(program, entry)],
+        env=clean_environ | {"PYTHONPATH": str(scratch)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
