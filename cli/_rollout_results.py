@@ -39,6 +39,18 @@ def show_results(results: Iterable[Result], *, as_json: bool, quiet: bool = Fals
     return 75 if any(counts[outcome] for outcome in _LATER) else 0
 
 
+def show_nothing(reason: str, *, as_json: bool) -> int:
+    """Say in the summary's place that nothing was done, and why.
+
+    :returns: the exit status, 0.
+    """
+    if as_json:
+        write_json({"summary": {"reason": reason, "bytes_before": 0, "bytes_after": 0}})
+    else:
+        click.echo(f"nothing to do: {reason}", err=True)
+    return 0
+
+
 def document(result: Result) -> dict[str, Any]:
     """Describe one result for ``--json``."""
     return {

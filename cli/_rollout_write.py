@@ -26,6 +26,7 @@ from ..rollout import (
     resolve_rollout,
     restore,
     scan_store,
+    seconds_since_sweep,
     sweep,
     verify_kept,
     verify_places,
@@ -33,7 +34,7 @@ from ..rollout import (
     verify_temporaries,
 )
 from ._rollout_options import Duration, Size, home_option, json_option
-from ._rollout_results import show_results, write_json
+from ._rollout_results import show_nothing, show_results, write_json
 from ._sweep_progress import choose_progress
 from ._terminal import one_line
 
@@ -171,6 +172,12 @@ def _show_finding(finding: Finding, *, as_json: bool) -> None:
     show_default=True,
     help="Keep a plain file for so long after its frame took its place.",
 )
+@click.option(
+    "--unless-swept",
+    type=Duration(),
+    metavar="DURATION",
+    help="Not where a whole sweep that left nothing to do ended less than that ago.",
+)
 @click.option("--no-wait", is_flag=True, help="Leave the last kept files to the next sweep.")
 @_strict
 @_dry_run
@@ -183,6 +190,7 @@ def sweep_command(
     max_time: float | None,
     workers: int,
     grace: float,
+    unless_swept: float | None,
     no_wait: bool,
     strict: bool,
     dry_run: bool,
@@ -193,6 +201,10 @@ def sweep_command(
     Ends at a file boundary on SIGTERM or Ctrl-C. One sweep per store; codex's own
     maintenance is waited out by the next one.
     """
+    places = find_places(home)
+    since = seconds_since_sweep(places, cold_age)
+    if unless_swept is not None and since is not None and since < unless_swept:
+        return show_nothing(f"swept {since:.0f} s ago", as_json=as_json)
     progress = choose_progress(as_json=as_json)
     options = SweepOptions(
         cold_age=cold_age,
@@ -208,7 +220,7 @@ def sweep_command(
         on_begin=progress.begin,
     )
     _lower_priority()
-    results = progress.watch(sweep(find_places(home), options))
+    results = progress.watch(sweep(places, options))
     status = show_results(results, as_json=as_json, quiet=not dry_run)
     # A busy file is what a sweep is prepared for.
     return 125 if status == 125 else 0

@@ -14,7 +14,7 @@ A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
             _candidate _encode _compress _publish    a frame takes its file's place
             _manifest _settle _salvage _pair _recover    what is kept, and what a crash left
             _append _materialize          back to plain
-            _sweep _verify                a whole store
+            _sweep _swept _verify         a whole store
     edges   _calls _frames _decode _compare _observe _attributes
 
 Names are imported on first use, so that a launch pays only for what it asks for.
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from ._store import StoreScan, UnreadableDirectory, scan_store
     from ._sweep import SweepOptions, sweep
     from ._sweeper import SweeperBusyError
+    from ._swept import seconds_since_sweep
     from ._thread_lease import (
         CoordinationBusyError,
         LockDirectoryError,
@@ -189,6 +190,7 @@ __all__ = [
     "rollout_at",
     "scan_store",
     "search_rollouts",
+    "seconds_since_sweep",
     "select_rollouts",
     "session_meta_of",
     "settle",
@@ -328,6 +330,7 @@ _MODULES = {
         "sweep",
     ),
     "_sweeper": ("SweeperBusyError",),
+    "_swept": ("seconds_since_sweep",),
     "_thread_lease": (
         "CoordinationBusyError",
         "LockDirectoryError",

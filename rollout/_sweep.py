@@ -23,11 +23,14 @@ from ._result import Outcome, Result
 from ._settle import GRACE, SettleOptions, seconds_left, settle
 from ._store import scan_store
 from ._sweeper import only_sweeper
+from ._swept import note_swept
 
 COLD_AGE = 7 * 86400.0
 QUIET = 3600.0
 LOW_SPACE = 2 << 30
 _PAUSE = 0.5
+# What the next sweep may do better. A cold rollout that somebody has open stays so for long.
+_UNFINISHED = frozenset({Outcome.WAITING, Outcome.CHANGED, Outcome.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,12 @@ class SweepOptions:
     should_stop: Callable[[], bool] = lambda: False
     on_begin: Callable[[int, int], None] = lambda _files, _bytes: None
 
+    @property
+    def is_partial(self) -> bool:
+        """Tell whether it may leave something cold as it is."""
+        budgets = (self.max_bytes, self.max_files, self.max_seconds)
+        return self.strict or budgets != (None, None, None)
+
 
 def sweep(
     places: Places,
@@ -81,8 +90,16 @@ def sweep(
     with only_sweeper(places):
         with calls.coordination(places.locks) as coordination:
             coordination.sweep()  # lock files of killed writers, as codex does at its start
-        yield from _sweep(places, options, calls)
-        yield from _settle_rest(places, options, calls)
+        is_complete = not options.is_partial
+        for result in _sweep(places, options, calls):
+            is_complete &= result.outcome not in _UNFINISHED
+            yield result
+        for result in _settle_rest(places, options, calls):
+            is_complete &= result.outcome not in _UNFINISHED
+            if result.outcome is not Outcome.WAITING or options.wait:
+                yield result
+        if is_complete and not options.should_stop():
+            note_swept(places, options.cold_age)
 
 
 def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Result]:
@@ -149,9 +166,7 @@ def _settle_rest(places: Places, options: SweepOptions, calls: Calls) -> Iterato
         if options.should_stop():
             return
         time.sleep(min(left, _PAUSE))
-    for result in settle(places, SettleOptions(grace=options.grace), calls):
-        if result.outcome is not Outcome.WAITING or options.wait:
-            yield result
+    yield from settle(places, SettleOptions(grace=options.grace), calls)
 
 
 def _longest_wait(places: Places, options: SweepOptions) -> float:

@@ -40,6 +40,11 @@ class SweeperBusyError(BusyError):
         super().__init__(f"{path} is held by {who}: another sweep is at work; try again later")
 
 
+def sweep_lock(places: Places) -> str:
+    """Return the path of the lock that the store's only sweeper of ours holds."""
+    return os.path.join(places.kept, _OURS)
+
+
 @contextlib.contextmanager
 def only_sweeper(places: Places) -> Generator[None]:
     """Be the store's only sweeper, and stand aside for codex's.
@@ -50,7 +55,7 @@ def only_sweeper(places: Places) -> Generator[None]:
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
     with (
         _held(os.path.join(places.home, MAINTENANCE)),
-        _held(os.path.join(places.kept, _OURS)),
+        _held(sweep_lock(places)),
     ):
         yield
 

@@ -27,6 +27,8 @@ from ._plan import Plan
 # A sweep told to end finishes the files it has begun; a large one takes longer.
 END_SECONDS = 2.0
 _DYING_SECONDS = 1.0
+# Launches may follow each other by the second, and a store may hold 50,000 rollouts.
+_REST_SECONDS = 600
 _NICE = 10
 _PROGRAM = "import sys; sys.argv[0] = 'codexlab'; from codexlab.cli import command; command()"
 # It serves us, not the agent: the caller's keys are no business of it, and whoever
@@ -90,7 +92,8 @@ class SweepBeside:
     def _spec(self) -> dict[str, object]:
         # -P: the directory it stands in must not be searched for modules.
         words = ("-P", "-c", _PROGRAM, "rollout", "sweep", "--json", "--no-wait", "--workers=1")
-        options = (f"--cold-age={self._cold_age:.3f}s", f"--codex-home={self._home}")
+        rest = f"--unless-swept={_REST_SECONDS}s"
+        options = (f"--cold-age={self._cold_age:.3f}s", f"--codex-home={self._home}", rest)
         kept = {name: self._environ[name] for name in _PASSED if name in self._environ}
         # We may have been found by a changed sys.path.
         modules = os.pathsep.join(filter(None, sys.path))

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,26 @@ def test_repair_joins_what_hid_the_history_and_keeps_a_damaged_frame(
     assert [path.read_bytes() for path in (home / ".codexlab-retired").glob("damaged-*")] == [
         damaged
     ]
+
+
+def test_a_sweep_does_not_look_again_only_where_it_was_told_so(
+    command: Command, plain: Path, home: Path
+) -> None:
+    words = ("sweep", "--cold-age", "0s", "--grace", "0s")
+    assert "1 compressed" in command(*words, "--unless-swept", "10m").stderr
+    assert command("restore", THREAD).returncode == 0
+    again = command(*words, "--unless-swept", "10m", "--json")
+    assert again.returncode == 0
+    (summary,) = records(again.stdout)
+    assert summary["summary"]["reason"].startswith("swept ")
+    assert "nothing to do: swept" in command(*words, "--unless-swept", "10m").stderr
+    assert plain.exists()
+    deadline = time.monotonic() + 30
+    while plain.exists():  # the tick in which it was restored has to pass
+        assert command(*words, "--unless-swept", "0s").returncode == 0
+        assert time.monotonic() < deadline
+    assert plain.with_name(plain.name + ".zst").exists()
+    assert list(home.rglob("rollout-*.jsonl*")) == [plain.with_name(plain.name + ".zst")]
 
 
 def test_a_sweep_that_is_told_to_end_ends_and_the_next_one_finishes(

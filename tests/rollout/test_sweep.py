@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from codexlab.rollout import (
     SweepOptions,
     find_places,
     recover,
+    seconds_since_sweep,
     settle,
     sweep,
 )
@@ -196,6 +198,56 @@ def test_forms_that_disagree_in_no_way_of_ours_keep_every_byte(
     results = list(recover(places, SettleOptions(grace=0, rest=0)))
     assert outcomes(results) == ["reported"]
     assert (path.read_bytes(), frame.read_bytes()) == before
+
+
+def test_a_whole_sweep_that_left_nothing_is_noted_for_who_would_look_again(
+    home: Path, places: Places
+) -> None:
+    make_many(home, 3)
+    assert seconds_since_sweep(places, 1e9) is None
+    list(sweep(places, SweepOptions(**AT_ONCE)))
+    since = seconds_since_sweep(places, AT_ONCE["cold_age"])
+    assert since is not None
+    assert since < 600
+    assert left_over(places) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_files": 9},
+        {"max_bytes": 1 << 40},
+        {"max_seconds": 600.0},
+        {"strict": True},
+        {"should_stop": lambda: True},
+        {"dry_run": True},
+        {"grace": 3600.0, "wait": False},
+    ],
+)
+def test_a_sweep_that_may_have_left_something_is_not_noted(
+    home: Path, places: Places, options: dict[str, Any]
+) -> None:
+    make_many(home, 2)
+    list(sweep(places, SweepOptions(**{**AT_ONCE, **options})))
+    assert seconds_since_sweep(places, 0.0) is None
+
+
+def test_a_note_says_nothing_about_younger_files_another_boot_or_when_it_is_torn(
+    home: Path, places: Places
+) -> None:
+    make_many(home, 1)
+    list(sweep(places, SweepOptions(cold_age=1e9, grace=0.0)))
+    assert seconds_since_sweep(places, 1e9) is not None
+    assert seconds_since_sweep(places, 1e9 - 1) is None
+    lock = Path(places.kept, "sweep.lock")
+    note = json.loads(lock.read_text())
+    for changed in ({"boot": "another"}, {"at": note["at"] + 1e6}, {"at": None}):
+        lock.write_text(json.dumps(note | changed))
+        assert seconds_since_sweep(places, 1e9) is None
+    lock.write_text(json.dumps(note)[:-9])
+    assert seconds_since_sweep(places, 1e9) is None
+    list(sweep(places, SweepOptions(cold_age=1e9, grace=0.0)))
+    assert seconds_since_sweep(places, 1e9) is not None
 
 
 def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(

@@ -21,7 +21,7 @@ from support.leaks import Process, descendants
 from support.rollout_writers import logical
 from support.unprivileged import Unprivileged, give
 
-from codexlab.rollout import find_places, scan_store
+from codexlab.rollout import SweepOptions, find_places, scan_store, sweep
 
 OLD = 1_700_000_000
 # Asked to end while its interpreter is ending, it dies by the request.
@@ -111,6 +111,24 @@ def test_cold_rollouts_become_small_while_the_agent_works(lab: Lab, shared_home:
     names = [json.loads(line)["event"] for line in events]
     order = ["child.spawned", "sweep.started", "contained", "sweep.finished", "run.finished"]
     assert [name for name in names if name in order] == order
+
+
+def test_a_store_that_was_swept_just_now_is_not_looked_through_again(
+    lab: Lab, shared_home: Path
+) -> None:
+    (path,) = make_cold(shared_home, 1)
+    places = find_places(shared_home)
+    list(sweep(places, SweepOptions(cold_age=3600.0, grace=0.0)))
+    answered = f"grep -qrs --include=sweep.log summary {shlex.quote(str(lab.workspaces_root))}"
+    agent = ["sh", "-c", f"until {answered}; do sleep 0.05; done"]
+    done = lab.run(["--timeout", "60s", *FLAGS, "--sweep-cold-age", "1h"], agent)
+    assert done.returncode == 0, done.stderr
+    (record,) = lab.records
+    swept = cast("dict[str, Any]", record["sweep"])
+    assert swept["exit_status"] in DONE
+    assert swept["summary"]["reason"].startswith("swept ")
+    assert path.exists()
+    assert record["warnings"] == []
 
 
 def test_without_the_setting_nothing_is_started(lab: Lab, shared_home: Path) -> None:
