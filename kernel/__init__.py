@@ -59,7 +59,6 @@ if TYPE_CHECKING:
         set_child_subreaper,
         set_parent_death_signal,
     )
-    from ._oom import read_oom_score_adj
     from ._process_group import ProcessGroup
     from ._processes import (
         all_stats,
@@ -136,7 +135,6 @@ __all__ = [
     "open_standard_descriptors",
     "own_cgroup",
     "read_counter",
-    "read_oom_score_adj",
     "read_settings",
     "read_stat",
     "release_read_lease",
@@ -207,7 +205,6 @@ __getattr__ = import_on_use(
             "set_child_subreaper",
             "set_parent_death_signal",
         ),
-        "_oom": ("read_oom_score_adj",),
         "_process_group": ("ProcessGroup",),
         "_processes": (
             "all_stats",

@@ -25,6 +25,7 @@ from ._custody import Custody, finish_lost_run
 from ._errors import InternalError
 from ._identity import ProcessIdentity, name_process, read_stat
 from ._libc import set_child_subreaper
+from ._oom import read_oom_score_adj
 from ._process_group import ProcessGroup
 from ._spawn import SpawnError, SpawnSpec, describe_exit, prepare_to_spawn, spawn
 
@@ -263,6 +264,8 @@ class Guardian:
         start_time = stat.start_time if stat else 0
         monitor = self._monitor and (self._monitor.pid, self._monitor.start_time)
         started = {"event": event, "pid": pid, "start_time": start_time, "monitor": monitor}
+        # Here: it may have ended by now, but only we, or its monitor, can have reaped it.
+        started["oom_score_adj"] = read_oom_score_adj(pid)
         self._tell(started, descriptors)
 
     @property

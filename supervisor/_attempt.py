@@ -98,6 +98,7 @@ class Attempt:
         self._last_word = "none"
         self._swept = 0
         self._asked_to_end = False
+        self.oom_score_adj: int | None = None
         self.streams = self._open_streams(logs, host)
 
     def _open_streams(self, logs: Logs, host: Host) -> AgentStreams:
@@ -123,6 +124,7 @@ class Attempt:
             raise
         self.streams.note_spawned()
         self._possession.monitor = _identity(reply["monitor"])
+        self.oom_score_adj = reply["oom_score_adj"]
         agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
         mechanism = self._possession.scope().mechanism
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)

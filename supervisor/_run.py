@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from ..env import Masker
-from ..kernel import CodexlabError, OperatorError, read_oom_score_adj
+from ..kernel import CodexlabError, OperatorError
 from ..kernel import end as end_members
 from ..workspace import record_thread
 from ._attempt import Attempt, AttemptEnd
@@ -180,7 +180,7 @@ class AgentRun:
         agent = await attempt.spawn()
         self._record.update(
             pid=agent.pid,
-            oom_score_adj=read_oom_score_adj(agent.pid),
+            oom_score_adj=attempt.oom_score_adj,
             containment=self._possession.describe(),
         )
         await self._sweep.start()
