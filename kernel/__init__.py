@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Scope,
         discard_leaf,
         end,
+        is_evidently_empty,
         kill_members,
         members,
         signal_members,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         take_read_lease,
     )
     from ._flock import flock_holders, open_lock_file, try_lock, unlock
-    from ._fork_server import fork_guardian, start_fork_server
+    from ._fork_server import OrderedGuardian, fork_guardian, start_fork_server
     from ._guarded import run_guarded
     from ._identity import (
         ProcessIdentity,
@@ -93,6 +94,7 @@ __all__ = [
     "LeaseAnswer",
     "Message",
     "OperatorError",
+    "OrderedGuardian",
     "ProcessGroup",
     "ProcessIdentity",
     "ProcessStat",
@@ -120,6 +122,7 @@ __all__ = [
     "identify",
     "import_on_use",
     "is_child_subreaper",
+    "is_evidently_empty",
     "is_foreground",
     "is_populated",
     "is_read_lease_unbroken",
@@ -169,6 +172,7 @@ __getattr__ = import_on_use(
             "Scope",
             "discard_leaf",
             "end",
+            "is_evidently_empty",
             "kill_members",
             "members",
             "signal_members",
@@ -187,7 +191,7 @@ __getattr__ = import_on_use(
             "take_read_lease",
         ),
         "_flock": ("flock_holders", "open_lock_file", "try_lock", "unlock"),
-        "_fork_server": ("fork_guardian", "start_fork_server"),
+        "_fork_server": ("OrderedGuardian", "fork_guardian", "start_fork_server"),
         "_guarded": ("run_guarded",),
         "_identity": (
             "ProcessIdentity",

@@ -9,18 +9,14 @@ of its own to the host and ends its run when that one closes.
 from __future__ import annotations
 
 import os
-import signal
-import socket
+import select
 import subprocess
 import sys
 
 from ._channel import Channel, open_channel_pair
 from ._errors import OperatorError
-from ._guardian import Guardian
-from ._spawn import prepare_to_spawn
-from ._started_with import hide_environment
 
-_PROGRAM = "from codexlab.kernel._fork_server import serve; serve({fd})"
+_PROGRAM = "from codexlab.kernel._forking import serve; serve({fd})"
 
 
 def start_fork_server() -> tuple[subprocess.Popen[bytes], Channel]:
@@ -43,50 +39,62 @@ def start_fork_server() -> tuple[subprocess.Popen[bytes], Channel]:
     return process, ours
 
 
+class OrderedGuardian:
+    """A guardian that was asked for and is perhaps not there yet.
+
+    :param channel: the supervisor's end of its channel.
+    """
+
+    def __init__(self, server: Channel) -> None:
+        """Ask the server for it; nobody waits.
+
+        :raises OperatorError: the server is gone.
+        """
+        self._server = server
+        self.channel, theirs = open_channel_pair()
+        try:
+            server.send({"op": "guard"}, [theirs.fileno()])
+        except (BrokenPipeError, ConnectionResetError):
+            self.channel.close()
+            raise _server_died() from None
+        finally:
+            theirs.close()
+
+    def is_there(self) -> bool:
+        """Tell whether :meth:`receive` would return at once."""
+        return _is_readable(self._server)
+
+    def receive(self) -> int:
+        """Wait for it, about a millisecond, and return its pid.
+
+        :raises OperatorError: the server is gone.
+        """
+        received = self._server.receive()
+        if received is None:
+            self.channel.close()
+            raise _server_died()
+        return int(received[0]["pid"])
+
+    def is_fresh(self) -> bool:
+        """Tell whether it still waits for its run: not ended, and nobody sent it a signal."""
+        return not _is_readable(self.channel)
+
+
+def _is_readable(channel: Channel) -> bool:
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _server_died() -> OperatorError:
+    return OperatorError("the process that forks guardians died; open the run again")
+
+
 def fork_guardian(server: Channel) -> tuple[Channel, int]:
-    """Ask the server for a guardian. Blocks for about a millisecond.
+    """Ask the server for a guardian and wait for it.
 
     :returns: the supervisor's end of its channel, and its pid.
     :raises OperatorError: the server is gone.
     """
-    ours, theirs = open_channel_pair()
-    try:
-        server.send({"op": "guard"}, [theirs.fileno()])
-        received = server.receive()
-    except (BrokenPipeError, ConnectionResetError):
-        received = None
-    finally:
-        theirs.close()
-    if received is None:
-        ours.close()
-        raise OperatorError("the process that forks guardians died; open the run again")
-    return ours, received[0]["pid"]
-
-
-def serve(fd: int) -> None:
-    """Fork a guardian for each request until the host is gone."""
-    # It is the host's, and every agent's guardian is forked from here.
-    hide_environment()
-    prepare_to_spawn()
-    channel = Channel(socket.socket(fileno=fd))
-    # Guardians that ended need no status kept; the kernel reaps them.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while (received := channel.receive()) is not None:
-        (theirs,) = received[1]
-        pid = os.fork()
-        if pid == 0:
-            channel.close()
-            _be_guardian(theirs)
-        os.close(theirs)
-        channel.send({"event": "guarding", "pid": pid})
-
-
-def _be_guardian(fd: int) -> None:
-    """Guard one run of the host. Never returns."""
-    status = 125
-    try:
-        os.setsid()
-        guardian = Guardian(Channel(socket.socket(fileno=fd)))
-        status = guardian.guard(supervisor=None)
-    finally:
-        os._exit(status)
+    ordered = OrderedGuardian(server)
+    return ordered.channel, ordered.receive()

@@ -27,6 +27,7 @@ from ._identity import ProcessIdentity, name_process, read_stat
 from ._libc import set_child_subreaper
 from ._oom import read_oom_score_adj
 from ._process_group import ProcessGroup
+from ._processes import has_children
 from ._spawn import SpawnError, SpawnSpec, describe_exit, prepare_to_spawn, spawn
 
 if TYPE_CHECKING:
@@ -186,10 +187,7 @@ class Guardian:
             case "accompany":
                 self._accompany(message["spec"], descriptors)
             case "children":
-                pids = self._children()
-                # Afterwards: what died while it was being read is a zombie by now.
-                self._reap()
-                self._tell({"event": "children", "pids": pids})
+                self._tell({"event": "children", "pids": self._children()})
             case "terminal":
                 self._keep_settings(message["settings"])
             case "wish":
@@ -273,7 +271,13 @@ class Guardian:
         return self._monitored.monitor if self._monitored else None
 
     def _children(self) -> list[int]:
-        return [p.pid for p in members(self._scope(leaf=None)) if p.pid != self._supervisor]
+        self._reap()
+        if not has_children():
+            return []
+        pids = [p.pid for p in members(self._scope(leaf=None)) if p.pid != self._supervisor]
+        # Afterwards: what died while it was being read is a zombie by now.
+        self._reap()
+        return pids
 
     def _scope(self, leaf: str | None, group: ProcessGroup | None = None) -> Scope:
         run_id = self._custody.run_id if self._custody else ""

@@ -54,10 +54,12 @@ class SpawnError(Exception):
 
 
 def prepare_to_spawn() -> None:
-    """Load now what the first spawn would load: somebody waits for that one."""
+    """Load now what the first spawn, and the first exit, would load: somebody waits for both."""
+    import resource  # wait4(2) returns a value of it
+
     from . import _fork_into
 
-    del _fork_into
+    del _fork_into, resource
 
 
 def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ from contextlib import suppress
 import anyio
 import anyio.to_thread
 
-from ..kernel import Message, ProcessGroup, ProcessIdentity, end, members
+from ..kernel import Message, ProcessGroup, ProcessIdentity, end, is_evidently_empty, members
 from ._errors import GuardianLost
 from ._link import GuardianLink
 from ._possession import Possession
@@ -70,7 +70,9 @@ async def end_without_guardian(
 async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:
     """Return how many processes are left: members, and children of the guardian."""
     scope = possession.scope(guardian_lost=guardian_lost)
-    left = {process.pid for process in await anyio.to_thread.run_sync(members, scope)}
+    left: set[int] = set()
+    if not is_evidently_empty(scope):
+        left.update(each.pid for each in await anyio.to_thread.run_sync(members, scope))
     if not guardian_lost:
         with suppress(GuardianLost):
             left.update((await link.ask({"op": "children"}))["pids"])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,8 +10,9 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from ..kernel import Channel, OperatorError, fork_guardian, name_process, start_fork_server
+from ..kernel import name_process
 from ._exit import EXIT_FAILED
+from ._guardians import guardian_at_once, open_guardian
 from ._host import Host, Outcome, Outputs
 from ._launch import carry_out
 from ._link import GuardianLink
@@ -94,7 +92,10 @@ async def open_run(
     it climbs the ladder first and only then lets go. The host's signals, its niceness
     and its subreaper flag are not changed; a host that dies takes its runs with it.
     """
-    channel, guardian = await anyio.to_thread.run_sync(open_guardian)
+    taken = guardian_at_once()
+    if taken is None:
+        taken = await anyio.to_thread.run_sync(open_guardian)
+    channel, guardian = taken
     run = Run(GuardianLink(channel))
     failed: Exception | None = None
     async with anyio.create_task_group() as tasks:
@@ -111,38 +112,3 @@ async def open_run(
             run._receive.close()  # pyright: ignore[reportPrivateUsage]
     if failed is not None:
         raise failed
-
-
-class _ForkServer:
-    """The host's fork server, started with its first run."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._channel: Channel | None = None
-        self._host = 0
-
-    def fork(self) -> tuple[Channel, int]:
-        """Return a guardian's channel and pid; start the server where it is missing."""
-        with self._lock:
-            if self._channel is None or self._host != os.getpid() or self._has_died():
-                self._process, self._channel = start_fork_server()
-                self._host = os.getpid()
-            return fork_guardian(self._channel)
-
-    def _has_died(self) -> bool:
-        return self._process is None or self._process.poll() is not None
-
-
-_SERVER = _ForkServer()
-
-
-def open_guardian() -> tuple[Channel, int]:
-    """Return a guardian's channel and pid; it ends what it guards when we close or die.
-
-    :raises OperatorError: none can be had.
-    """
-    try:
-        return _SERVER.fork()
-    except OSError as error:
-        raise OperatorError(f"no guardian can be started: {error.strerror}") from error

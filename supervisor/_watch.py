@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from ..kernel import (
     ProcessIdentity,
     Scope,
+    is_evidently_empty,
     kill_members,
     members,
     send_signal,
@@ -189,6 +190,9 @@ class Watch:
 
     async def _count(self) -> None:
         """Report how many members are left, and again once none is."""
+        if is_evidently_empty(self._scope()):
+            self._tell.send_nowait(MembersCounted(0))
+            return
         found = await _in_thread(members, self._scope())
         self._tell.send_nowait(MembersCounted(len(found)))
         while found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 
-from codexlab.kernel import Scope, members, name_process
+from codexlab.kernel import Scope, is_evidently_empty, members, name_process
 
 
 def test_children_of_a_process_that_has_a_guardians_number_are_nobodys() -> None:
@@ -18,8 +18,11 @@ def test_children_of_a_process_that_has_a_guardians_number_are_nobodys() -> None
         scope = Scope("no-such-run", guardian=identity)
         assert len(members(scope)) == 1
         assert scope.can_prove
+        assert not is_evidently_empty(scope)
         mistaken = replace(scope, guardian=replace(identity, start_time=identity.start_time - 1))
         assert members(mistaken) == ()
+        # Its guardian is gone: what a few files show proves nothing then.
+        assert not is_evidently_empty(mistaken)
         assert not mistaken.can_prove
         for process in members(scope):
             subprocess.run(["kill", str(process.pid)], check=True)

@@ -12,12 +12,14 @@ import pytest
 def no_server_left_behind() -> Iterator[None]:
     """End the fork server of this process after each test, as a host's end does."""
     yield
-    if "codexlab.supervisor._open_run" not in sys.modules:
+    if "codexlab.supervisor._guardians" not in sys.modules:
         return
-    from codexlab.supervisor import _open_run
+    from codexlab.supervisor import _guardians
 
-    server = _open_run._SERVER
-    if server._channel is not None and server._process is not None:
-        server._channel.close()
-        server._process.wait(30)
-    _open_run._SERVER = _open_run._ForkServer()
+    kept = _guardians._GUARDIANS
+    if kept._next is not None:
+        kept._next.channel.close()
+    if kept._channel is not None and kept._process is not None:
+        kept._channel.close()
+        kept._process.wait(30)
+    _guardians._GUARDIANS = _guardians._Guardians()

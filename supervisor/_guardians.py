@@ -1,0 +1,105 @@
+"""Guardians for the runs of one host, the next one always forked ahead.
+
+Forking one takes longer than anything else that a launch waits for. So one is ordered as
+soon as the one before was taken: it waits, asleep, for a run that may never come, and ends
+with the host like every other.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+
+from ..kernel import Channel, OperatorError, OrderedGuardian, start_fork_server
+
+
+class _Guardians:
+    """The host's fork server, started with its first run, and the guardian it has ready.
+
+    Invariant: at most one is ordered, so that what the server answers next is about that one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._next: OrderedGuardian | None = None
+        self._host = 0
+
+    def take(self) -> tuple[Channel, int]:
+        """Return a guardian's channel and pid, and order the next; waits for it where it must."""
+        with self._lock:
+            while (taken := self._take_ordered(self._serving())) is None:
+                # It was ended, or sent a signal, while it waited: not for this run.
+                pass
+            return taken
+
+    def take_at_once(self) -> tuple[Channel, int] | None:
+        """Return the one that is ready; None where there is none, or who has it is asked now."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            is_ready = self._next is not None and self._is_serving() and self._next.is_there()
+            return self._take_ordered(self._serving()) if is_ready else None
+        finally:
+            self._lock.release()
+
+    def _take_ordered(self, server: Channel) -> tuple[Channel, int] | None:
+        ordered, self._next = self._next or OrderedGuardian(server), None
+        pid = ordered.receive()
+        if not ordered.is_fresh():
+            ordered.channel.close()
+            return None
+        self._next = OrderedGuardian(server)
+        return ordered.channel, pid
+
+    def _serving(self) -> Channel:
+        """Return the channel of a server that lives; start one where it is missing."""
+        if self._channel is None or not self._is_serving():
+            self._let_go()
+            self._process, self._channel = start_fork_server()
+            self._host = os.getpid()
+        return self._channel
+
+    def _let_go(self) -> None:
+        if self._next is not None:
+            self._next.channel.close()
+            self._next = None
+        if self._channel is not None:
+            self._channel.close()
+
+    def _is_serving(self) -> bool:
+        # A program that was forked from the host has a copy of this, and no guardians.
+        return (
+            self._process is not None and self._host == os.getpid() and self._process.poll() is None
+        )
+
+
+_GUARDIANS = _Guardians()
+
+
+def guardian_at_once() -> tuple[Channel, int] | None:
+    """Return a guardian as :func:`open_guardian` does, or None where it would have to wait.
+
+    :raises OperatorError: none can be had.
+    """
+    try:
+        return _GUARDIANS.take_at_once()
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+def open_guardian() -> tuple[Channel, int]:
+    """Return a guardian's channel and pid; it ends what it guards when we close or die.
+
+    :raises OperatorError: none can be had.
+    """
+    try:
+        return _GUARDIANS.take()
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> OperatorError:
+    return OperatorError(f"no guardian can be started: {error.strerror}")
