@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import cast
 
 
@@ -49,9 +49,14 @@ class DamagedRecord(ValueError):
     """The bytes are no record: torn by a crash, or written by something else."""
 
 
+# Every usual record is as long, so that one can be written over another.
+_WIDTH = 1024
+
+
 def encode_owner(record: OwnerRecord) -> bytes:
-    """Encode a record as one line of JSON."""
-    return json.dumps({"v": 1, **asdict(record)}).encode() + b"\n"
+    """Encode a record as one line of JSON, filled up with blanks to a whole KiB."""
+    line = json.dumps({"v": 1, **{name: getattr(record, name) for name in _NAMES}}).encode()
+    return line.ljust(-(-(len(line) + 1) // _WIDTH) * _WIDTH - 1) + b"\n"
 
 
 def parse_owner(data: bytes) -> OwnerRecord:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,39 @@ def test_release_frees_it_and_the_next_sees_what_was_left(
     second = claim_workspace(paths, key)
     assert second.previous == RECORD
     second.release()
+
+
+def test_a_record_is_written_over_the_one_before_and_readers_see_one_or_the_other(
+    claim: Claim, paths: WorkspacePaths
+) -> None:
+    claim.write_owner(RECORD)
+    before = paths.owner.stat()
+    claim.write_owner(replace(RECORD, contained=True))
+    assert paths.owner.stat().st_ino == before.st_ino
+    assert parse_owner(paths.owner.read_bytes()) == replace(RECORD, contained=True)
+    longer = replace(RECORD, cgroup="/" + "x" * 2000)
+    claim.write_owner(longer)
+    assert parse_owner(paths.owner.read_bytes()) == longer
+    claim.write_owner(RECORD)
+    assert parse_owner(paths.owner.read_bytes()) == RECORD
+    assert paths.owner.stat().st_size == before.st_size
+
+
+def test_what_also_has_another_name_is_replaced_and_not_written_over(
+    claim: Claim, paths: WorkspacePaths, tmp_path: Path
+) -> None:
+    claim.write_owner(RECORD)
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(paths.owner.read_bytes())
+    paths.owner.unlink()
+    paths.owner.hardlink_to(theirs)
+    claim.write_owner(replace(RECORD, contained=True))
+    assert parse_owner(theirs.read_bytes()) == RECORD
+    paths.owner.unlink()
+    paths.owner.symlink_to(theirs)
+    claim.write_owner(replace(RECORD, contained=True))
+    assert parse_owner(theirs.read_bytes()) == RECORD
+    assert parse_owner(paths.owner.read_bytes()).contained
 
 
 def test_close_keeps_the_lock_where_a_duplicate_lives(
