@@ -111,7 +111,9 @@ class Bench:
 
     def last_events(self) -> dict[str, float]:
         """Return when each event of the last run happened, in seconds; the first of each name."""
-        path = max(self.scratch.glob("ws/*/*/*/.codexlab/runs/*/events.ndjson"))
+        # Not by name: run ids of one second are in no order.
+        found = self.scratch.glob("ws/*/*/*/.codexlab/runs/*/events.ndjson")
+        path = max(found, key=lambda path: path.stat().st_mtime_ns)
         times: dict[str, float] = {}
         for line in path.read_text().splitlines():
             event = json.loads(line)

@@ -52,6 +52,10 @@ class ChildEnvironment:
     values: dict[str, str] = field(repr=False)
     receipt: tuple[Verdict, ...]
 
+    def describe(self) -> list[dict[str, str]]:
+        """Return the receipt as the run record shows it."""
+        return [{"name": v.name, "action": v.action, "rule": v.rule} for v in self.receipt]
+
     def names(self, action: Action) -> tuple[str, ...]:
         """Return the names with this verdict, sorted."""
         return tuple(verdict.name for verdict in self.receipt if verdict.action == action)

@@ -10,7 +10,7 @@ from ..kernel import is_running, name_process
 from ._events import now_text
 from ._host import Host, Outcome
 from ._plan import Plan
-from ._registry import RunEntry, enter, finish, here, prune
+from ._registry import RunEntry, enter, finish, here, prune_now_and_then
 
 
 class Listed:
@@ -39,7 +39,7 @@ class Listed:
             "error": None if outcome.error is None else self._mask(outcome.error),
         }
         if self._try(finish, self._run_id, values):
-            prune(_is_over)
+            prune_now_and_then(self._run_id, _is_over)
 
     def _try(self, step: Callable[..., None], *arguments: Any) -> bool:
         try:

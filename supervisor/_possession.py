@@ -56,8 +56,8 @@ class Possession:
         # Nothing was started yet, so nothing can be left.
         self.proven = True
 
-    def take(self, tell: Tell) -> None:
-        """End what the last run left, and write down that we run here now.
+    def end_previous(self, tell: Tell) -> None:
+        """End what the last run left.
 
         :raises SurvivorsLeft: some of it cannot be ended.
         """
@@ -65,6 +65,9 @@ class Possession:
         swept = end_survivors(previous, self._plan.paths)
         if swept and previous is not None:
             tell(f"ended {swept} processes left by run {previous.run_id}")
+
+    def take(self) -> None:
+        """Write down that we run here now; what the last run left has been ended."""
         self._enter_leaf()
 
     def _enter_leaf(self, parent: Path | None = None) -> None:

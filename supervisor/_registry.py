@@ -200,6 +200,12 @@ def _read(name: str) -> RunEntry | None:
         return None
 
 
+def prune_now_and_then(run_id: str, is_over: Callable[[RunEntry], bool]) -> None:
+    """Prune after one run in sixteen, chosen by its id: reading all names takes a while."""
+    if run_id.endswith("0"):
+        prune(is_over)
+
+
 def prune(is_over: Callable[[RunEntry], bool]) -> None:
     """Remove the oldest entries beyond the kept ones, once so many more have gathered.
 

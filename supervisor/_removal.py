@@ -30,10 +30,10 @@ from ..workspace.upkeep import Attend, Survey
 from ._environment import build_run_environment, decide_routing
 from ._errors import GuardianLost, RemovalStopped, RemovalUnattended
 from ._events import EventLog, now_text
+from ._guardians import open_guardian
 from ._hook import HookEnd, HookRunner
 from ._ladder import build_ladder
 from ._link import GuardianLink
-from ._open_run import open_guardian
 from ._plan import Plan, new_run_id
 from ._possession import Possession
 from ._reap import reap_one
@@ -154,7 +154,8 @@ async def _run(
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     events.add_target(os.open(plan.run_directory / "events.ndjson", flags, 0o600))
     try:
-        possession.take(tell)
+        possession.end_previous(tell)
+        possession.take()
         possession.hand_over(temporary)
         create_temporary(temporary)
         runner = HookRunner(plan, possession, link, events, secrets)

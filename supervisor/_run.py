@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from ..env import Masker
@@ -29,7 +30,7 @@ from ._retry import with_retries
 from ._secrets import find_secrets
 from ._session import SessionWatcher
 from ._streams import Logs
-from ._survivors import GRACE, PATIENCE, end_survivors
+from ._survivors import GRACE, PATIENCE, end_survivors, may_have_survivors
 from ._sweep_beside import SweepBeside
 from ._temporary import create_temporary
 
@@ -79,7 +80,7 @@ class AgentRun:
             resumed=place.thread,
             temporary=place.temporary,
             containment=self._possession.describe(),
-            environment=[asdict(verdict) for verdict in place.environment.receipt],
+            environment=place.environment.describe(),
             cargo=asdict(place.routing.cargo),
             artifacts=asdict(place.routing.artifacts),
         )
@@ -187,7 +188,8 @@ class AgentRun:
         end = await attempt.watch(agent, limits.with_seconds(self._seconds_left(limits)))
         self._ends.append(end)
         self._events.emit("contained", **end.contained())
-        await anyio.to_thread.run_sync(self._session.confirm)
+        if self._session.can_confirm:
+            await anyio.to_thread.run_sync(self._session.confirm)
         return end
 
     def _begin_again(self) -> None:
@@ -240,13 +242,21 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
     """
     run = AgentRun(plan, possession, host, events)
 
-    async def prepare() -> None:
-        await anyio.to_thread.run_sync(possession.take, host.tell)
+    def take_place() -> Place:
+        possession.take()
         possession.hand_over()
-        place = await finish_in_thread(prepare_place, plan, possession.claim, host.tell)
+        return prepare_place(plan, possession.claim, host.tell)
+
+    async def prepare() -> None:
+        if may_have_survivors(possession.claim.previous):
+            await anyio.to_thread.run_sync(possession.end_previous, host.tell)
+        place = await finish_in_thread(take_place)
         possession.keep(place.lease)
+        # What came in meanwhile ends the run here, before there is an agent.
+        await anyio.lowlevel.checkpoint_if_cancelled()
         # The directory may be shared with other issues' runs; theirs end too.
-        await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
+        if may_have_survivors(place.workdir.previous):
+            await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
         await run.prepare(place)
 
     try:

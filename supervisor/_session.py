@@ -80,6 +80,11 @@ class SessionWatcher:
             if self._candidate is not None and await anyio.to_thread.run_sync(self.confirm):
                 return
 
+    @property
+    def can_confirm(self) -> bool:
+        """Tell whether there is a candidate that was not confirmed yet."""
+        return self.thread is None and self._candidate is not None
+
     def confirm(self) -> bool:
         """Record the candidate if its rollout exists and is of this run.
 

@@ -34,6 +34,11 @@ PATIENCE = 10.0
 _GUARDIAN_PATIENCE, _PAUSE = 5.0, 0.02
 
 
+def may_have_survivors(previous: OwnerRecord | None) -> bool:
+    """Tell whether a run was not proven empty when it ended."""
+    return previous is not None and not previous.contained
+
+
 def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = None) -> int:
     """End the processes of a run that is provably dead, because we hold its lock.
 

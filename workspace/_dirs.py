@@ -76,10 +76,13 @@ def read_small(name: str, dir_fd: int, where: Path) -> bytes | None:
         with operator_errors(where):
             raise
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             raise PathRefused(where, "a regular file", kind_of(name, dir_fd))
-        with os.fdopen(fd, "rb", closefd=False) as file:
-            data = file.read(_LIMIT + 1)
+        # Room for what is there, not for the most there may be: that would be mapped anew.
+        data = os.read(fd, min(status.st_size, _LIMIT) + 1)
+        while len(data) <= _LIMIT and (more := os.read(fd, 1 << 16)):
+            data += more
     finally:
         os.close(fd)
     if len(data) > _LIMIT:

@@ -11,9 +11,10 @@ from ._errors import operator_errors
 from ._paths import CONTROL, WorkspacePaths
 
 
-def prune_runs(paths: WorkspacePaths, keep: int = 50) -> int:
+def prune_runs(paths: WorkspacePaths, keep: int = 50, slack: int = 10) -> int:
     """Delete all but the newest ``keep`` directories below ``runs``. The claim must be held.
 
+    :param slack: so many more may gather first; deleting one at a time holds every launch up.
     :returns: how many were deleted.
     """
     try:
@@ -22,7 +23,7 @@ def prune_runs(paths: WorkspacePaths, keep: int = 50) -> int:
             operator_errors(paths.runs),
         ):
             names = os.listdir(runs_fd)
-            if len(names) <= keep:
+            if len(names) <= keep + slack:
                 return 0
             old = sorted(_directories(names, runs_fd), reverse=True)[keep:]
             for _, name in old:

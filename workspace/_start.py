@@ -16,6 +16,8 @@ from ._errors import WorkdirRefused
 from ._git import ask_git
 
 StartKind = Literal["main", "linked", "outside", "bare"]
+# Plain texts within: this is read several times a launch, and joining a Path takes long.
+Place = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +49,30 @@ def inspect_start(cwd: Path) -> Start:
 
     :raises WorkdirRefused: ``cwd`` is no directory, or a ``.git`` file is damaged.
     """
-    here = Path(os.path.realpath(cwd))
+    here = os.path.realpath(cwd)
     try:
-        device = os.stat(here).st_dev
+        found = os.stat(here)
     except OSError as error:
         raise WorkdirRefused(cwd, error.strerror or str(error)) from None
-    if not here.is_dir():
+    if not stat.S_ISDIR(found.st_mode):
         raise WorkdirRefused(cwd, "expected a directory")
-    for place in (here, *here.parents):
-        if os.stat(place).st_dev != device:
-            break
+    place = here
+    while True:
         git_dir = _git_dir_at(place)
         if git_dir is not None:
             return _checkout(here, place, git_dir)
         if _is_git_dir(place):
             head, branch = read_head(place, place)
-            return Start(here, "bare", None, place, place, head, branch)
-    return Start(here, "outside")
+            return Start(Path(here), "bare", None, Path(place), Path(place), head, branch)
+        above = os.path.dirname(place)
+        if above == place or os.stat(above).st_dev != found.st_dev:
+            return Start(Path(here), "outside")
+        place = above
 
 
-def read_head(git_dir: Path, common_dir: Path) -> tuple[str | None, str | None]:
+def read_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None]:
     """Return (commit id, branch) of HEAD; either may be None."""
-    text = _read(git_dir / "HEAD") or ""
+    text = _read(git_dir, "HEAD") or ""
     if not text.startswith("ref:"):
         return text or None, None
     ref = text[4:].strip()
@@ -78,13 +82,14 @@ def read_head(git_dir: Path, common_dir: Path) -> tuple[str | None, str | None]:
     return resolve_ref(common_dir, ref), branch
 
 
-def resolve_ref(common_dir: Path, ref: str) -> str | None:
+def resolve_ref(common_dir: Place, ref: str) -> str | None:
     """Return the commit id of a full reference name, or None when there is none."""
-    if (common_dir / "reftable").is_dir():
-        answer = ask_git(common_dir, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+    if os.path.isdir(os.path.join(common_dir, "reftable")):
+        where = Path(common_dir)
+        answer = ask_git(where, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
         return answer.stdout.decode().strip() or None
     for _ in range(5):
-        text = _read(common_dir / ref)
+        text = _read(common_dir, ref)
         if text is None:
             return _packed(common_dir, ref)
         if not text.startswith("ref:"):
@@ -93,46 +98,49 @@ def resolve_ref(common_dir: Path, ref: str) -> str | None:
     return None
 
 
-def _checkout(here: Path, top: Path, git_dir: Path) -> Start:
-    pointer = _read(git_dir / "commondir")
-    common = git_dir if pointer is None else Path(os.path.realpath(git_dir / pointer))
+def _checkout(here: str, top: str, git_dir: str) -> Start:
+    pointer = _read(git_dir, "commondir")
+    common = git_dir
+    if pointer is not None:
+        common = os.path.realpath(os.path.join(git_dir, pointer))
     head, branch = read_head(git_dir, common)
     kind: StartKind = "main" if pointer is None else "linked"
-    return Start(here, kind, top, git_dir, common, head, branch)
+    return Start(Path(here), kind, Path(top), Path(git_dir), Path(common), head, branch)
 
 
-def _git_dir_at(place: Path) -> Path | None:
-    marker = place / ".git"
+def _git_dir_at(place: str) -> str | None:
+    marker = os.path.join(place, ".git")
     try:
         mode = os.stat(marker).st_mode
     except OSError:
         return None
     if stat.S_ISDIR(mode):
-        return Path(os.path.realpath(marker)) if _is_git_dir(marker) else None
-    text = _read(marker) or ""
+        return os.path.realpath(marker) if _is_git_dir(marker) else None
+    text = _read(place, ".git") or ""
     if not text.startswith("gitdir:"):
-        raise WorkdirRefused(marker, "expected 'gitdir: PATH'; the file is damaged")
-    target = Path(os.path.realpath(place / text[7:].strip()))
-    if not (target / "HEAD").exists():
+        raise WorkdirRefused(Path(marker), "expected 'gitdir: PATH'; the file is damaged")
+    target = os.path.realpath(os.path.join(place, text[7:].strip()))
+    if not os.path.exists(os.path.join(target, "HEAD")):
         raise WorkdirRefused(
-            marker,
+            Path(marker),
             f"leads to {target}, which is no git directory; if the repository was moved,"
             " run 'git worktree repair' in it",
         )
     return target
 
 
-def _is_git_dir(place: Path) -> bool:
+def _is_git_dir(place: str) -> bool:
     return (
-        os.path.lexists(place / "HEAD")
-        and os.path.isdir(place / "objects")
-        and os.path.isdir(place / "refs")
+        os.path.lexists(os.path.join(place, "HEAD"))
+        and os.path.isdir(os.path.join(place, "objects"))
+        and os.path.isdir(os.path.join(place, "refs"))
     )
 
 
-def _packed(common_dir: Path, ref: str) -> str | None:
+def _packed(common_dir: Place, ref: str) -> str | None:
     try:
-        data = (common_dir / "packed-refs").read_bytes()
+        with open(os.path.join(common_dir, "packed-refs"), "rb") as file:
+            data = file.read()
     except OSError:
         return None
     end = (b"\n" + data).find(b" " + os.fsencode(ref) + b"\n")
@@ -142,15 +150,21 @@ def _packed(common_dir: Path, ref: str) -> str | None:
     return data[start : end - 1].decode("ascii", "replace")
 
 
-def _ask_head(git_dir: Path) -> tuple[str | None, str | None]:
+def _ask_head(git_dir: Place) -> tuple[str | None, str | None]:
     place = f"--git-dir={git_dir}"
     oid = ask_git(None, place, "rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
     name = ask_git(None, place, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode()
     return oid or None, name.strip() or None
 
 
-def _read(path: Path) -> str | None:
+def _read(directory: Place, name: str) -> str | None:
     try:
-        return path.read_bytes()[:65536].decode("utf-8", "surrogateescape").strip()
+        fd = os.open(os.path.join(directory, name), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        return os.read(fd, 65536).decode("utf-8", "surrogateescape").strip()
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
