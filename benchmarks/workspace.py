@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -150,9 +150,7 @@ def measure_list(scratch: Path, count: int) -> Figure:
         paths = locate_workspace(root, key)
         (paths.runs / "r-1").mkdir(parents=True)
         paths.lock.touch()
-        paths.owner.write_text(
-            json.dumps({"v": 1, **{n: getattr(_RECORD, n) for n in _RECORD.__slots__}})
-        )
+        paths.owner.write_text(json.dumps({"v": 1, **asdict(_RECORD)}))
         record = {"project": key.project, "issue": key.issue, "agent": key.agent}
         paths.provenance.write_text(json.dumps({"v": 1, "state": "ready", **record}))
         (paths.runs / "r-1/record.json").write_text('{"reason": "exited", "exit_status": 0}')

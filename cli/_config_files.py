@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 
 PROJECT_FILE = ".codexlab.toml"
 # The project file may have been written by an agent: it can make a run shorter
@@ -40,7 +39,7 @@ class ConfigError(CallerError):
         super().__init__(f"{place}: {f'{key}: ' if key else ''}{problem}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigFile:
     """One configuration file, read: its settings and its text."""
 

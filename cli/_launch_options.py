@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 from ..supervisor import LaunchRequest
 from ._config_files import ConfigFile
 from ._settings import PREFIX, SettingValues, merge_settings, read_files
@@ -21,7 +20,7 @@ _HOOK_VARIABLES = frozenset(f"{PREFIX}HOOK_{name.upper()}" for name in _HOOK_FLA
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invocation:
     """One call of ``codexlab-run``: the request, and whether only to explain it."""
 

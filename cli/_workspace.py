@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -134,7 +135,7 @@ def heal(
     finally:
         claim.release()
     if as_json:
-        write_json({name: list(getattr(report, name)) for name in report.__slots__})
+        write_json(asdict(report))
         return
     for verb in ("created", "fixed", "kept"):
         for name in getattr(report, verb):

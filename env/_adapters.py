@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from ..kernel import frozen
 from ._errors import SharedConfigError
 from ._rules import NameGroup, NameIndex, index_groups
 
@@ -16,7 +16,7 @@ _ANY_NAMING_KEY = re.compile(rb"env_key|env_http_headers|bearer_token_env_var|en
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adapter:
     """What one kind of agent needs.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..kernel import frozen
 from ._volume import volume_ids
 
 ARTIFACT_ROOT_VARIABLE = "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"
 VOLUME_VARIABLE = "CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArtifactRoot:
     """The outcome of looking for an artifact root.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 from ._artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot
 
 CargoScope = Literal["shared", "worktree", "agent", "off"]
@@ -34,7 +33,7 @@ class ScopeError(CallerError):
         super().__init__(f"cargo scope {scope!r}: expected one of {', '.join(CARGO_SCOPES)}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CargoRoute:
     """What routing does to one child's environment.
 

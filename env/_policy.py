@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from ..kernel import frozen
 
 Action = Literal["kept", "dropped", "set"]
 Assignments = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnvironmentPolicy:
     """What the agent may see, from the most general layer to the most specific.
 
@@ -33,7 +35,7 @@ class EnvironmentPolicy:
     set_values: Assignments = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What became of one name, and by which rule. Never its value."""
 
@@ -42,7 +44,7 @@ class Verdict:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChildEnvironment:
     """The child's whole environment, and why it is so.
 

@@ -7,10 +7,11 @@ it stands for all names that begin so; nothing here is a finer pattern.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from ..kernel import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NameGroup:
     """Names that share one verdict.
 
@@ -120,7 +121,7 @@ DROP_GROUPS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NameIndex:
     """Groups made ready for look-up: exact names first, then prefixes."""
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from ._flock import flock_holders, open_lock_file, try_lock, unlock
     from ._fork_server import OrderedGuardian, fork_guardian, start_fork_server
+    from ._frozen import frozen
     from ._guarded import run_guarded
     from ._identity import (
         ProcessIdentity,
@@ -115,6 +116,7 @@ __all__ = [
     "finish_lost_run",
     "flock_holders",
     "fork_guardian",
+    "frozen",
     "fsync_directory",
     "has_coherent_leases",
     "hide_environment",
@@ -192,6 +194,7 @@ __getattr__ = import_on_use(
         ),
         "_flock": ("flock_holders", "open_lock_file", "try_lock", "unlock"),
         "_fork_server": ("OrderedGuardian", "fork_guardian", "start_fork_server"),
+        "_frozen": ("frozen",),
         "_guarded": ("run_guarded",),
         "_identity": (
             "ProcessIdentity",

@@ -13,9 +13,9 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, signal_leaf, wait_unpopulated
+from ._frozen import frozen
 from ._identity import ProcessIdentity, ProcessStat, boot_id, is_running, read_stat
 from ._process_group import ProcessGroup, signal_group
 from ._processes import (
@@ -38,7 +38,7 @@ _LOOK_AGAIN = 1.0
 _UNSEEN_SECONDS = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """What belongs to one run.
 

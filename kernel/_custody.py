@@ -6,19 +6,20 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from ._containment import Scope, discard_leaf, end
 from ._durable import replace_file
 from ._flock import unlock
+from ._frozen import frozen
 from ._identity import ProcessIdentity
 
 LOST_GRACE = 3.0
 LOST_PATIENCE = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Custody:
     """A run in the guardian's care.
 

@@ -20,17 +20,17 @@ import marshal
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
 from errno import ECHILD
 
 from ._channel import Channel, open_channel_pair
+from ._frozen import frozen
 from ._identity import ProcessIdentity, identify
 from ._libc import set_parent_death_signal
 from ._spawn import SpawnError, SpawnSpec, become, describe_exit
 from ._terminal import adopt_terminal, release_terminal, take_foreground
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Monitored:
     """A monitor, as the guardian sees it.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from dataclasses import dataclass
+
+from ._frozen import frozen
 
 # Linux 6.9. Names the group by the leader's descriptor, not by a number.
 _PIDFD_SIGNAL_PROCESS_GROUP = 1 << 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProcessGroup:
     """One group, for as long as its descriptor is open.
 

@@ -8,11 +8,12 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ._cgroup import join_leaf
 from ._channel import Message
+from ._frozen import frozen
 from ._libc import set_parent_death_signal
 from ._oom import go_first_when_memory_ends
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import resource
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpawnSpec:
     """One program to start.
 

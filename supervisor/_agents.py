@@ -6,8 +6,9 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
+
+from ..kernel import frozen
 
 RESUME = "{resume}"
 KNOWN_AGENTS = ("codex", "claude")
@@ -99,7 +100,7 @@ def _codex_operands(command: Sequence[str]) -> list[str]:
     return operands
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamNews:
     """What one line of output told: a thread, or the agent's last word so far."""
 

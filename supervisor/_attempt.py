@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
 
-from ..kernel import Message, OperatorError, ProcessIdentity, boot_id
+from ..kernel import Message, OperatorError, ProcessIdentity, boot_id, frozen
 from ._agents import StreamNews
 from ._command import resolve_command
 from ._contained import end_without_guardian, read_proof, start
@@ -42,7 +41,7 @@ class AgentStreams(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptEnd:
     """How one attempt ended.
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel import ProcessIdentity, create_leaf, is_running, own_cgroup, remove_leaf
+from ..kernel import ProcessIdentity, create_leaf, frozen, is_running, own_cgroup, remove_leaf
 from ._errors import PlaceUnusable
 from ._stale_leaves import LEAF_PREFIX, remove_stale_leaves
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wish:
     """What containment is asked for, and by whom.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..env import (
@@ -21,13 +20,13 @@ from ..env import (
     route_cargo,
     safe_cargo_key,
 )
-from ..kernel import RUN_ID_VARIABLE
+from ..kernel import RUN_ID_VARIABLE, frozen
 from ..workspace import read_origin
 from ._errors import ArtifactsRequired
 from ._plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Routing:
     """What the agent may see, and where high-churn build output goes.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from ..kernel import frozen
 
 EXIT_LIMIT = 124
 EXIT_FAILED = 125
@@ -13,7 +14,7 @@ EXIT_NOT_FOUND = 127
 _LIMITS = frozenset({"timeout", "idle"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExitReport:
     """How a run ended.
 

@@ -10,14 +10,14 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from ..env import Masker
-from ..kernel import CodexlabError, Message, ProcessIdentity, boot_id
+from ..kernel import CodexlabError, Message, ProcessIdentity, boot_id, frozen
 from ._command import resolve_command
 from ._contained import end_without_guardian, read_proof, start
 from ._errors import GuardianLost
@@ -34,7 +34,7 @@ from ._streams import DELIVERY_LIMIT
 from ._watch import Watch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookEnd:
     """How one hook ended.
 

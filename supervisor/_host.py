@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..kernel import ProcessIdentity
+from ..kernel import ProcessIdentity, frozen
 from ._events import Hear
 from ._link import GuardianLink
 
@@ -17,7 +16,7 @@ Tell = Callable[[str], None]
 Outputs = tuple[int | None, int | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """The surroundings of one run.
 
@@ -40,7 +39,7 @@ class Host:
     hear: Hear | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How a launch ended.
 

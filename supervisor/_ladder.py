@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from enum import Enum
+
+from ..kernel import frozen
 
 DEFAULT_GRACE = 10.0
 TERMINATE_WAIT = 3.0
@@ -18,7 +19,7 @@ class Target(Enum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rung:
     """One step of the ladder.
 

@@ -16,9 +16,10 @@ Nothing here reads a clock, a process or a descriptor.
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
+from ..kernel import frozen
 from ._ladder import FIRST_FOR_ALL, Ladder, Target
 
 # A wish to end the run; other forwarded signals only pass through.
@@ -34,7 +35,7 @@ class Phase(Enum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """Everything that decides what happens next.
 
@@ -55,33 +56,33 @@ class State:
     left: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignalReceived:
     """Somebody sent the guardian a signal."""
 
     signum: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndRequested:
     """A limit was reached, or the caller in-process wants the run to end."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChildExited:
     """The agent ended."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RungOver:
     """The wait after a rung passed."""
 
     rung: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MembersCounted:
     """The kernel was read: so many processes of the run are left."""
 
@@ -91,7 +92,7 @@ class MembersCounted:
 Event = SignalReceived | EndRequested | ChildExited | RungOver | MembersCounted
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     """Send a signal to the leader, or to every member."""
 
@@ -99,7 +100,7 @@ class Send:
     signum: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartTimer:
     """Report RungOver(rung) after so many seconds."""
 
@@ -107,7 +108,7 @@ class StartTimer:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CountMembers:
     """Read the kernel; report MembersCounted now and again when the last one ends."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ..kernel import OperatorError, Scope, limit_leaf, members, read_counter
+from ..kernel import OperatorError, Scope, frozen, limit_leaf, members, read_counter
 from ._request import LaunchRequest
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -23,7 +23,7 @@ class LimitRefused(OperatorError):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """The limits that *we* enforce on one attempt.
 

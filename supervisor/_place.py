@@ -6,11 +6,11 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..env import ChildEnvironment, new_cargo_key, tool_shell_excludes
-from ..kernel import CodexlabError, ProcessIdentity
+from ..kernel import CodexlabError, ProcessIdentity, frozen
 from ..workspace import (
     Claim,
     HealReport,
@@ -33,7 +33,7 @@ from ._temporary import choose_temporary
 KEPT_RUNS = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A workspace made ready for one run.
 

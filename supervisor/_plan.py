@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..kernel import frozen
 from ..workspace import (
     Start,
     WorkdirPlan,
@@ -23,7 +23,7 @@ from ._ladder import Ladder, build_ladder
 from ._request import LAUNCH_HOOKS, LaunchRequest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What a launch is going to do.
 

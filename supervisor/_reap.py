@@ -12,10 +12,9 @@ import re
 import socket
 import time
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel import CodexlabError, is_populated, own_cgroup, remove_leaf
+from ..kernel import CodexlabError, frozen, is_populated, own_cgroup, remove_leaf
 from ..workspace import OwnerRecord, WorkspaceBusy, claim_workspace
 from ..workspace.upkeep import Survey, survey_workspaces
 from ._errors import SurvivorsLeft
@@ -26,7 +25,7 @@ UNKNOWN_LEAF_SECONDS = 24 * 3600.0
 _LEAF_NAME = re.compile(r"codexlab-(\d{8}T\d{6}Z-[0-9a-f]{8})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reaped:
     """What was done, or would be, about one dead run.
 

@@ -16,12 +16,11 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from ..kernel import ProcessIdentity
+from ..kernel import ProcessIdentity, frozen
 from ..workspace import state_directory
 
 KEPT_ENTRIES = 1000
@@ -31,7 +30,7 @@ _SUFFIX = ".json"
 _LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunEntry:
     """One run, as it was written down.
 

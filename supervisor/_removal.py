@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from ..env import Masker, new_cargo_key
-from ..kernel import name_process, replace_file
+from ..kernel import frozen, name_process, replace_file
 from ..workspace import (
     Claim,
     WorkdirPlan,
@@ -47,7 +47,7 @@ KEPT_REMOVALS = 50
 Tell = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _RemovalPlan(Plan):
     """A plan whose log and record outlive the workspace.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
+from ..kernel import frozen
 from ._ladder import DEFAULT_GRACE
 
 LAUNCH_HOOKS = ("after_create", "before_run", "after_run")
@@ -15,7 +16,7 @@ DEFAULT_HOOK_TIMEOUT = 300.0
 HookCommand = str | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LaunchRequest:
     """One run of one agent.
 

@@ -11,11 +11,11 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from ..kernel import ProcessStat, all_stats, is_running
+from ..kernel import ProcessStat, all_stats, frozen, is_running
 from ..workspace import WorkspaceKey, locate_workspace
 from ..workspace.upkeep import Survey, survey_workspace
 from ._events import now_text
@@ -29,7 +29,7 @@ _ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
 Event = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunView:
     """One run as it is now.
 

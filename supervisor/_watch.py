@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -15,6 +14,7 @@ from anyio.abc import TaskGroup
 from ..kernel import (
     ProcessIdentity,
     Scope,
+    frozen,
     is_evidently_empty,
     kill_members,
     members,
@@ -51,7 +51,7 @@ _LOOK_AGAIN = 1.0
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """What the agent and the children it waited for used (getrusage(2))."""
 

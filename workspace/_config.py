@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
+from ..kernel import frozen
 from ._owner import is_text
 
 Table = dict[str, Any]
@@ -28,7 +28,7 @@ class WrongShape(ValueError):
         super().__init__(f"{key}: expected {expected}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Managed:
     """What we keep in the file.
 
@@ -40,7 +40,7 @@ class Managed:
     excluded: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigDecision:
     """What to do with our file.
 

@@ -16,9 +16,9 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..kernel import frozen
 from ._errors import GitFailed
 
 _KEPT = re.compile(
@@ -39,7 +39,7 @@ _COMPLAINT = re.compile(r"(?!(?:fatal|error|warning|hint|remote): ).*(?:not foun
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitAnswer:
     """What git said."""
 

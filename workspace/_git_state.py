@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..kernel import frozen
 from ._errors import GitFailed, WorkdirRefused
 from ._git import ask_git, run_git
 from ._start import inspect_start
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitState:
     """State of a checkout.
 

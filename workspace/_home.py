@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..kernel import frozen
 from ._config import Managed
 from ._dirs import directory, lstat_at, open_below, sweep_temporaries
 from ._errors import HomeRefused, operator_errors
@@ -26,7 +26,7 @@ from ._workdir import Workdir
 _OFFERED = ("AGENTS.md", "instructions.md", "prompts", "rules", "skills")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitWrite:
     """Lets codex's sandboxed tools commit in a linked worktree.
 

@@ -12,11 +12,11 @@ import hashlib
 import json
 import stat
 from collections.abc import Generator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
 
-from ..kernel import replace_file
+from ..kernel import frozen, replace_file
 from ._config import Managed, decide_config, is_inside, references
 from ._config_merge import merge_config
 from ._dirs import directory, lstat_at, read_small, set_aside
@@ -29,7 +29,7 @@ CONFIG, _SEED, _RECORD = "config.toml", "config.seed.toml", "home.json"
 _LIMIT = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Seen:
     """What was compared last time, as hashes, and what we put into the file."""
 
@@ -43,7 +43,7 @@ class _Seen:
     references: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigPlace:
     """Where the texts are.
 
@@ -128,7 +128,7 @@ def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) 
     heal_config(place, managed, notes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _After:
     text: bytes
     added: Managed

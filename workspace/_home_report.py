@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..kernel import frozen
+
 
 @dataclass(slots=True)
 class HealNotes:
@@ -19,7 +21,7 @@ class HealNotes:
         return HealReport(*map(tuple, (self.created, self.fixed, self.kept, self.warnings)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HealReport:
     """Names relative to the codex-home, and warnings of one line each.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import cast
 
+from ..kernel import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class OwnerRecord:
     """What one run leaves behind for whoever claims the workspace next.
 

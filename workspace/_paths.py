@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..kernel import frozen
 from ._errors import BadKey
 
 _SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -20,7 +20,7 @@ _BRANCH = re.compile(rf"codexlab/{_PART}/{_PART}")
 CONTROL = ".codexlab"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkspaceKey:
     """What names a workspace: each (project, issue, agent) owns exactly one."""
 
@@ -29,7 +29,7 @@ class WorkspaceKey:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkspacePaths:
     """Where everything of one workspace lies. Nothing here needs to exist."""
 

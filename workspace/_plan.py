@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from ..kernel import frozen
 from ._branch import expect_branch
 from ._cache import cache_path, public_url
 from ._dirs import directory, read_small
@@ -19,7 +20,7 @@ from ._start import Start, inspect_start
 from ._state_dir import cache_directory, state_directory
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkdirPlan:
     """What preparing the workdir will do.
 

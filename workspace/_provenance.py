@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Literal, cast
 
+from ..kernel import frozen
 from ._owner import DamagedRecord, is_text, parse_object
 from ._paths import WorkspaceKey, is_own_branch
 
@@ -20,7 +21,7 @@ _PATHS, _COMMITS = ("repo", "workdir", "removed_from"), ("base", "tip")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Provenance:
     """The exact key, how our own workdir was made, and which directory was used last.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..kernel import frozen
 from ._errors import WorkdirRefused
 from ._git import ask_git
 
@@ -20,7 +20,7 @@ StartKind = Literal["main", "linked", "outside", "bare"]
 Place = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """The place a launch was started from.
 

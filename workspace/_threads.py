@@ -6,11 +6,11 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import cast
 
-from ..kernel import replace_file
+from ..kernel import frozen, replace_file
 from ._dirs import directory, read_small, set_aside
 from ._errors import operator_errors
 from ._owner import DamagedRecord, is_text, parse_object
@@ -21,7 +21,7 @@ _NAME = "threads.json"
 _NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThreadEntry:
     """One thread.
 
@@ -37,7 +37,7 @@ class ThreadEntry:
     seen: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThreadLog:
     """Threads newest last, and the key that keeps builds of this issue warm."""
 

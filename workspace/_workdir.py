@@ -12,10 +12,10 @@ import contextlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from ..kernel import OperatorError, remove_tree
+from ..kernel import OperatorError, frozen, remove_tree
 from ._branch import check_branch, pick_branch
 from ._cache import credentials, make_cache, refresh_cache, resolve_remote
 from ._claim import Claim
@@ -32,7 +32,7 @@ from ._start import inspect_start
 _CHECKOUT_TIMEOUT = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workdir:
     """A directory that is ready for the agent, and locked.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from ...kernel import frozen
 from ._errors import FloorError, PathRefused, TooLittleSpace
 
 _CANONICAL = re.compile(r"[1-9][0-9]*")
@@ -22,7 +22,7 @@ TARGET_FLOOR = "CODEX_LAB_STORAGE_MIN_TARGET_FREE_BYTES"
 INODE_FLOOR = "CODEXLAB_MIN_FREE_INODES"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Floors:
     """What must be free, in bytes and inodes; None asks for nothing.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import cast
 
-from ...kernel import replace_file
+from ...kernel import frozen, replace_file
 from ._below import Root, opened_below, path_of
 from ._layout import BOOKS, below
 from ._leases import lease_name
@@ -25,7 +25,7 @@ _VERSION = 1
 _TEXTS = ("target", "key", "project", "issue", "repo", "workdir")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetOwner:
     """Whose target it is.
 

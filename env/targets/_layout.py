@@ -13,9 +13,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from ...kernel import frozen
 from .._cargo import OWN_NAME, CargoScope, cargo_target_dir, safe_repo_name
 
 BOOKS = ("local", OWN_NAME)
@@ -26,7 +26,7 @@ TEMPORARY = (*_PACKAGES, "tmp")
 """Where temp directories lie below the root."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """The places of one repository on one host below one root.
 
