@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._one_of import one_of
 from ._removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
 from ._workspace_gc import gc
 from ._workspace_select import (
@@ -96,20 +97,29 @@ def show(
 
 @workspace.command()
 @_chosen
-@click.option("--home", "place", flag_value="codex_home", help="Its codex-home.")
-@click.option("--context", "place", flag_value="context", help="Its context directory.")
-@click.option("--top", "place", flag_value="root", help="The workspace itself.")
+@click.option("--home", is_flag=True, help="Its codex-home.")
+@click.option("--context", is_flag=True, help="Its context directory.")
+@click.option("--top", is_flag=True, help="The workspace itself.")
 def path(
-    issue: str, project: str | None, agent: str | None, root: str | None, place: str | None
+    issue: str,
+    project: str | None,
+    agent: str | None,
+    root: str | None,
+    home: bool,
+    context: bool,
+    top: bool,
 ) -> None:
     """Print where an issue's work lies: cd "$(codexlab workspace path 123)"."""
+    place = one_of(home=home, context=context, top=top)
     survey = select_one(issue, project, agent, find_root(root))
+    paths = survey.paths
     if place is not None:
-        click.echo(getattr(survey.paths, place))
+        places = {"home": paths.codex_home, "context": paths.context, "top": paths.root}
+        click.echo(places[place])
         return
     record = None if survey.state == "moved" else survey.provenance
     used = None if record is None else record.workdir
-    click.echo(used or survey.paths.workdir)
+    click.echo(used or paths.workdir)
 
 
 @workspace.command()
