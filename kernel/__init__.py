@@ -3,7 +3,7 @@
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
 and ``_containment`` hold a run together and end it; ``_spawn`` and ``_guardian``
 are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
-``_file_lease`` and ``_durable`` guard files.
+``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one.
 
 Names are imported on first use: a command that only reads transcripts loads no
 guardian, and the guardian loads little more than itself.
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         send_signal,
         wait_any_exit,
     )
+    from ._small_file import read_small_file
     from ._started_with import hide_environment, hide_values_of
     from ._tagged import tagged
     from ._terminal import (
@@ -136,6 +137,7 @@ __all__ = [
     "own_cgroup",
     "read_counter",
     "read_settings",
+    "read_small_file",
     "read_stat",
     "release_read_lease",
     "remove_leaf",
@@ -213,6 +215,7 @@ __getattr__ = import_on_use(
             "send_signal",
             "wait_any_exit",
         ),
+        "_small_file": ("read_small_file",),
         "_started_with": ("hide_environment", "hide_values_of"),
         "_tagged": ("tagged",),
         "_terminal": (
