@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         restore_settings,
         terminal_number,
     )
+    from ._too_wide import too_wide
     from ._tree import remove_tree
     from ._user_scope import ScopeRefused, enter_user_scope
 
@@ -154,6 +155,7 @@ __all__ = [
     "tagged",
     "take_read_lease",
     "terminal_number",
+    "too_wide",
     "try_lock",
     "unlock",
     "wait_any_exit",
@@ -228,6 +230,7 @@ __getattr__ = import_on_use(
             "restore_settings",
             "terminal_number",
         ),
+        "_too_wide": ("too_wide",),
         "_tree": ("remove_tree",),
         "_user_scope": ("ScopeRefused", "enter_user_scope"),
     },
