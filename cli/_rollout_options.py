@@ -11,6 +11,7 @@ import click
 
 from ..kernel import CallerError
 from ..rollout import Filters, RolloutForm
+from ._given import GIVEN
 from ._literals import parse_duration, parse_size
 from ._one_of import one_of
 
@@ -63,6 +64,7 @@ def home_option(command: _Command) -> _Command:
     return click.option(
         "--codex-home",
         "home",
+        type=GIVEN,
         metavar="DIR",
         callback=_home,
         help="The home whose rollouts are meant.  [default: $CODEX_HOME, else ~/.codex]",
@@ -92,8 +94,10 @@ def filter_options(command: _Command) -> _Command:
 _FILTERS = (
     click.option("--since", metavar="DATE|AGE", help="Begun then or later: 2026-01-31, or 7d."),
     click.option("--until", metavar="DATE|AGE", help="Begun before that."),
-    click.option("--cwd", metavar="DIR", help="The agent worked there or below."),
-    click.option("--issue", metavar="ISSUE", help="Threads of this issue's workspaces."),
+    click.option("--cwd", type=GIVEN, metavar="DIR", help="The agent worked there or below."),
+    click.option(
+        "--issue", type=GIVEN, metavar="ISSUE", help="Threads of this issue's workspaces."
+    ),
     click.option("--active", is_flag=True, help="Only active ones."),
     click.option("--archived", is_flag=True, help="Only archived ones."),
     click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._given import GIVEN
 from ._one_of import one_of
 from ._removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
 from ._workspace_gc import gc
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-_root = click.option("--root", metavar="DIR", help="The workspaces root.")
+_root = click.option("--root", type=GIVEN, metavar="DIR", help="The workspaces root.")
 _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 
 
@@ -42,8 +43,8 @@ def _chosen(command: Command) -> Command:
     """Add what chooses one workspace."""
     for option in (
         _root,
-        click.option("--agent", metavar="NAME", help="Of this agent only."),
-        click.option("--project", metavar="NAME", help="Of this project only."),
+        click.option("--agent", type=GIVEN, metavar="NAME", help="Of this agent only."),
+        click.option("--project", type=GIVEN, metavar="NAME", help="Of this project only."),
         click.argument("issue"),
     ):
         command = option(command)
@@ -57,7 +58,7 @@ def workspace() -> None:
 
 @workspace.command("list")
 @_root
-@click.option("--project", metavar="NAME", help="Of this project only.")
+@click.option("--project", type=GIVEN, metavar="NAME", help="Of this project only.")
 @click.option("--full", is_flag=True, help="With sizes, git state and threads (JSON only).")
 @_json
 def list_command(root: str | None, project: str | None, full: bool, as_json: bool) -> None:
