@@ -49,11 +49,14 @@ def test_a_launcher_that_waits_for_a_pipe_to_end_is_ended(
             lab.argv(words, ["true"]), cwd=lab.cwd, env=lab.environ, pass_fds=[pipe.read],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as process:  # fmt: skip
-            pipe.wait_until_it_is_read()
-            # Passed over: it asks for no end.
-            process.send_signal(signal.SIGUSR1)
-            process.send_signal(signal.Signals[name])
-            out, err = process.communicate(timeout=30)
+            try:
+                pipe.wait_until_it_is_read()
+                # Passed over: it asks for no end.
+                process.send_signal(signal.SIGUSR1)
+                process.send_signal(signal.Signals[name])
+                out, err = process.communicate(timeout=30)
+            finally:
+                process.kill()
     assert (process.returncode, out) == (128 + signal.Signals[name], "")
     assert err == (
         f"codexlab-run: cancelled by {name} before the agent was started; nothing was run\n"
