@@ -99,7 +99,6 @@ class UserTerminal:
         self._tell = tell
         self._settings: list[object] | None = None
         self._held_back: list[str] = []
-        self._stops = 0
         self.continued = anyio.Event()
 
     def tell(self, line: str) -> None:
@@ -171,20 +170,16 @@ class UserTerminal:
         with suppress(OSError):
             os.setpgid(0, 0)
 
-    def refresh(self) -> bool:
-        """Go on after the job was continued, also where it was stopped by SIGSTOP.
-
-        :returns: whether we had stopped it. The agent then hears nothing of it: a SIGCONT
-            that comes late would undo a Ctrl-Z typed since.
-        """
-        ours = self._stops > 0
-        self._stops -= ours
+    def refresh(self) -> None:
+        """Go on after others continued the job, be it that they had stopped it by SIGSTOP."""
         if self._settings is not None and is_foreground(INPUT):
             with suppress(OSError):
                 apply_settings(INPUT, make_raw(self._settings))
+        self._note_continued()
+
+    def _note_continued(self) -> None:
         self.continued.set()
         self.continued = anyio.Event()
-        return ours
 
     def suspend(self) -> bool:
         """Stop the job, as Ctrl-Z stops any other; return when it has been continued.
@@ -194,9 +189,9 @@ class UserTerminal:
         if not can_be_resumed(self._guardian):
             return False
         self.leave()
-        self._stop_job()
         # Impossible only if terminal or guardian are gone, which others find out.
         with suppress(TerminalUnusable, GuardianLost, OSError):
+            self._stop_job()
             self.enter()
         return True
 
@@ -222,11 +217,25 @@ class UserTerminal:
         self._link.tell({"op": "wish", "signum": int(signal.SIGHUP)})
 
     def _stop_job(self) -> bool:
+        """Have the guardian stop the job, and us with it; return when both go on.
+
+        It alone can tell what continued us from a SIGCONT that comes later, and keeps the
+        former to itself: passed on to the agent, it would undo a Ctrl-Z typed since.
+
+        :returns: False where nobody could continue it; then nothing was done.
+        :raises GuardianLost: it is gone.
+        """
         if os.getppid() != self._guardian or not can_be_resumed(self._guardian):
             return False
-        self._stops += 1
-        # To this process too, whose main thread takes it before the call returns.
-        os.killpg(0, signal.SIGSTOP)
+        read, write = os.pipe()
+        with open(read, "rb", buffering=0) as stopped:
+            try:
+                self._link.tell({"op": "stop"}, [write])
+            finally:
+                os.close(write)
+            # It hangs up when it has been continued, or dies.
+            stopped.read()
+        self._note_continued()
         return True
 
 

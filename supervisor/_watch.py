@@ -149,8 +149,8 @@ class Watch:
             self.ending_signal = signum
         if signum == signal.SIGCONT:
             self._meters.note_resumed()
-            if self._terminal is not None and self._terminal.refresh():
-                return
+            if self._terminal is not None:
+                self._terminal.refresh()
         if signum == signal.SIGTSTP and self._terminal is not None:
             self._terminal.suspend()
             self._meters.note_resumed()
