@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     )
     from ._small_file import read_small_file
     from ._started_with import hide_environment, hide_values_of
+    from ._stopping import stop_members
     from ._tagged import tagged
     from ._terminal import (
         apply_settings,
@@ -152,6 +153,7 @@ __all__ = [
     "set_parent_death_signal",
     "signal_members",
     "start_fork_server",
+    "stop_members",
     "tagged",
     "take_read_lease",
     "terminal_number",
@@ -219,6 +221,7 @@ __getattr__ = import_on_use(
         ),
         "_small_file": ("read_small_file",),
         "_started_with": ("hide_environment", "hide_values_of"),
+        "_stopping": ("stop_members",),
         "_tagged": ("tagged",),
         "_terminal": (
             "apply_settings",

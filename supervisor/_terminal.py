@@ -17,6 +17,7 @@ import anyio
 
 from ..kernel import (
     ProcessIdentity,
+    Scope,
     apply_settings,
     can_be_resumed,
     copy_size,
@@ -25,6 +26,8 @@ from ..kernel import (
     read_settings,
     read_stat,
     restore_settings,
+    signal_members,
+    stop_members,
     terminal_number,
 )
 from ._errors import GuardianLost, TerminalContradicted, TerminalUnusable
@@ -194,6 +197,26 @@ class UserTerminal:
             self._stop_job()
             self.enter()
         return True
+
+    def heed_stops(self) -> None:
+        """Hear of Ctrl-Z also before the terminal is first lent, as it would stop the guardian only.
+
+        :raises GuardianLost: it is gone.
+        """
+        self._keep(None)
+
+    def pause(self, scope: Scope) -> None:
+        """Stop the job, and with it what it runs that is not at the terminal, until both go on.
+
+        Where nobody could continue it nothing is done.
+        """
+        if not can_be_resumed(self._guardian):
+            return
+        stop_members(scope)
+        # Gone: whoever hears of it ends what was stopped.
+        with suppress(GuardianLost, OSError):
+            self._stop_job()
+        signal_members(scope, signal.SIGCONT)
 
     def follow(self, agent: ProcessIdentity, signum: int) -> None:
         """Stop with an agent that has stopped, and continue it when we are continued.
