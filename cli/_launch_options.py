@@ -14,6 +14,7 @@ from ..kernel import CallerError
 from ..supervisor import LaunchRequest
 from ._config_files import ConfigFile
 from ._given import GIVEN
+from ._home import check_home
 from ._settings import PREFIX, SettingValues, merge_settings, read_files
 
 PROGRAM = "codexlab-run"
@@ -154,6 +155,7 @@ def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocati
         return done.exit_code
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
+    check_home(environ)
     return _invocation(values, environ)
 
 
