@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from support.lab import Lab
 from support.model_wire import Json
-from support.terminals import Typed, job, typed
+from support.terminals import Typed, children, job, state_of, typed
 
 PLAIN = ["--issue", "1", "--no-repo", "--agent", "generic"]
 AGENT = "echo agent >>trail; read -r x; echo got $x; exit 5"
@@ -46,15 +46,6 @@ def stop_and_continue(run: Typed, lab: Lab, hook: str) -> None:
 def events_of(lab: Lab) -> list[Json]:
     (path,) = lab.workspaces_root.glob("*/*/*/.codexlab/runs/*/events.ndjson")
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def state_of(pid: int) -> str:
-    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    return text[text.rindex(")") + 2]
-
-
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def log_of(lab: Lab, name: str) -> list[str]:

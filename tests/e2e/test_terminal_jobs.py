@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.lab import Lab
-from support.terminals import Typed, job
+from support.terminals import Typed, job, state_of
 
 PLAIN = ["--issue", "1", "--no-repo", "--agent", "generic"]
 AGENT = """
@@ -28,11 +28,6 @@ os.write(1, b"[ready]")
 while True:
     signal.pause()
 """
-
-
-def state_of(pid: int) -> str:
-    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    return text[text.rindex(")") + 2]
 
 
 def takes_a_signal(pid: int) -> bool:

@@ -247,29 +247,36 @@ class Typed:
     @property
     def guardian(self) -> int:
         """The pid of the shell's job."""
-        (pid,) = _children(self.screen.shell)
+        (pid,) = children(self.screen.shell)
         return pid
 
     @property
     def supervisor(self) -> int:
         """The pid of the guardian's child that is in the shell's session as well."""
         (pid,) = (
-            pid for pid in _children(self.guardian) if os.getsid(pid) == os.getsid(self.guardian)
+            pid for pid in children(self.guardian) if os.getsid(pid) == os.getsid(self.guardian)
         )
         return pid
 
     @property
     def monitor(self) -> int:
         """The pid of the guardian's child that leads the session of the agent's terminal."""
-        (pid,) = (pid for pid in _children(self.guardian) if os.getsid(pid) == pid)
+        (pid,) = (pid for pid in children(self.guardian) if os.getsid(pid) == pid)
         return pid
 
     @property
     def agent(self) -> int:
         """The pid of the monitor's only child."""
-        (pid,) = _children(self.monitor)
+        (pid,) = children(self.monitor)
         return pid
 
 
-def _children(pid: int) -> list[int]:
+def state_of(pid: int) -> str:
+    """Return the letter by which the kernel shows what a process is at (proc(5))."""
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return text[text.rindex(")") + 2]
+
+
+def children(pid: int) -> list[int]:
+    """Return the pids of its children."""
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
