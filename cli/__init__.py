@@ -9,20 +9,38 @@ from __future__ import annotations
 __all__ = ["command", "launch"]
 
 
+def _end_at_interrupt() -> None:
+    """End at Ctrl-C without a word, with 130, as long as we have only ourselves to end.
+
+    What Python does before it calls us is not in our hands. Ignored, it stays ignored.
+    """
+    try:
+        import signal
+
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _leave)
+    except KeyboardInterrupt:
+        _leave()
+
+
+def _leave(*_: object) -> None:
+    import os
+
+    os._exit(130)
+
+
 def launch() -> None:
     """Be ``codexlab-run``: become the guardian before anything heavy is imported."""
+    # Until the guardian takes it over.
+    _end_at_interrupt()
     import gc
     import os
     from functools import partial
 
     # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
     gc.disable()
-    try:
-        from ..kernel import descriptors_given, hide_environment, hide_values_of, run_guarded
-        from ._supervise import supervise
-    except KeyboardInterrupt:
-        # The guardian, who makes of it what it should be, is only being loaded.
-        os._exit(130)
+    from ..kernel import descriptors_given, hide_environment, hide_values_of, run_guarded
+    from ._supervise import supervise
 
     gc.enable()
     given = descriptors_given()
@@ -35,18 +53,23 @@ def launch() -> None:
 
 def command() -> None:
     """Be ``codexlab``."""
+    _end_at_interrupt()
     import gc
     import os
+    import signal
 
     # Little of what a command loads and lists becomes garbage before it ends.
     gc.set_threshold(50_000)
-    try:
-        from ._main import main
+    from ._main import main
 
+    try:
+        if signal.getsignal(signal.SIGINT) is _leave:
+            # From here on there may be something to put in order first.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         main()
     except KeyboardInterrupt:
-        # While its modules are loaded, or the last output is written.
-        os._exit(130)
+        # Also while the last output is written.
+        _leave()
     except SystemExit as end:
         if not isinstance(end.code, int):
             raise

@@ -19,21 +19,28 @@ from ._artifacts_output import (
     table,
 )
 from ._artifacts_standing import NoRepository, resolve_key, stand
+from ._given import GIVEN
 from ._literals import parse_duration
 
 _OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR")
 
 _root = click.option(
-    "--root", metavar="DIR", help=f"The artifact root; default {ARTIFACT_ROOT_VARIABLE}."
+    "--root",
+    type=GIVEN,
+    metavar="DIR",
+    help=f"The artifact root; default {ARTIFACT_ROOT_VARIABLE}.",
 )
 _scope = click.option(
     "--scope",
+    type=GIVEN,
     default="shared",
     show_default=True,
     metavar="|".join(CARGO_SCOPES[:-1]),
     help="Who shares one cargo target.",
 )
-_key = click.option("--key", metavar="KEY", help="Key of the scopes worktree and agent.")
+_key = click.option(
+    "--key", type=GIVEN, metavar="KEY", help="Key of the scopes worktree and agent."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
@@ -62,7 +69,9 @@ def artifacts() -> None:
 @_scope
 @_key
 @_json
-@click.option("--shell", metavar="|".join(store.SHELLS), help="Default: as $SHELL says.")
+@click.option(
+    "--shell", type=GIVEN, metavar="|".join(store.SHELLS), help="Default: as $SHELL says."
+)
 @click.option("--sccache", is_flag=True, help="Route rustc through sccache, when installed.")
 @click.option("--no-mkdir", is_flag=True, help="Print only; make no directory.")
 def environment(

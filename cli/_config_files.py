@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..kernel import CallerError, frozen
+from ..kernel import CallerError, frozen, read_small_file
 
 PROJECT_FILE = ".codexlab.toml"
+_LIMIT = 1 << 20
 # The project file may have been written by an agent: it can make a run shorter
 # or start elsewhere, never let anything more in.
 PROJECT_KEYS = frozenset(
@@ -71,12 +72,16 @@ def read_config(path: Path, known: frozenset[str], allowed: frozenset[str]) -> C
     :raises ConfigError: it cannot be read, is no TOML, or sets what it may not.
     """
     try:
-        text = path.read_bytes().decode()
+        # An agent may have put anything in the project file's place.
+        data = read_small_file(path, _LIMIT)
+        text = data.decode()
     except FileNotFoundError:
         return ConfigFile(path, {})
     except (OSError, UnicodeDecodeError) as error:
         problem = getattr(error, "strerror", None) or "not UTF-8"
         raise ConfigError(path, None, None, f"cannot be read: {problem}") from None
+    if len(data) > _LIMIT:
+        raise ConfigError(path, None, None, "cannot be read: larger than 1 MiB")
     config = ConfigFile(path, _parse(path, text), text)
     for key in config.settings:
         _check_key(config, key, known, allowed)

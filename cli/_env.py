@@ -22,6 +22,7 @@ from ..env import (
 )
 from ..env.artifacts import render_exports, shell_of
 from ..supervisor import LaunchRequest, plan_run
+from ._given import GIVEN
 from ._launch_options import read_invocation
 from ._terminal import on_one_line
 
@@ -75,7 +76,7 @@ def rules() -> None:
 
 
 @env.command("print", context_settings=_as_launch)
-@click.option("--shell", metavar="bash|zsh|fish", help="Default: as $SHELL says.")
+@click.option("--shell", type=GIVEN, metavar="bash|zsh|fish", help="Default: as $SHELL says.")
 @click.option("-0", "--null", "null", is_flag=True, help="NAME=VALUE with NUL ends, for env -i.")
 @_launch_arguments
 def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -> None:

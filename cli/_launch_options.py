@@ -12,6 +12,8 @@ import click
 from ..kernel import CallerError, frozen
 from ..supervisor import LaunchRequest
 from ._config_files import ConfigFile
+from ._given import GIVEN
+from ._home import check_home
 from ._settings import PREFIX, SettingValues, merge_settings, read_files
 
 PROGRAM = "codexlab-run"
@@ -109,9 +111,15 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
     help="Set a variable for the agent.",
 )
 @click.option(
-    "--context", metavar="FILE", multiple=True, help="Give the agent a file of this task."
+    "--context",
+    type=GIVEN,
+    metavar="FILE",
+    multiple=True,
+    help="Give the agent a file of this task.",
 )
-@click.option("--env-file", metavar="FILE", multiple=True, help="Set variables from a file.")
+@click.option(
+    "--env-file", type=GIVEN, metavar="FILE", multiple=True, help="Set variables from a file."
+)
 @_flag("--hook-after-create", metavar="CMD", help="Run once in a new workdir, by /bin/sh.")
 @_flag("--hook-before-run", metavar="CMD", help="Run before the agent; failing, it prevents that.")
 @_flag("--hook-after-run", metavar="CMD", help="Run after the agent, whatever came of it.")
@@ -146,6 +154,7 @@ def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocati
         return done.exit_code
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
+    check_home(environ)
     return _invocation(values, environ)
 
 

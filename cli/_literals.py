@@ -37,6 +37,16 @@ def parse_size(text: object) -> int:
     return int(match[1]) * _BYTES[match[2].upper() if match[2] else None]
 
 
+def parse_given(text: object) -> object:
+    """Return a text as it is, if there is any: an empty one was a variable that is not set.
+
+    :raises ValueError: saying what was expected.
+    """
+    if text == "":
+        raise ValueError("expected a text that is not empty")
+    return text
+
+
 def parse_limit(value: object) -> float | None:
     """Return seconds; nothing, or zero of them, is no limit."""
     return (parse_duration(value) or None) if value is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from ..kernel import CodexlabError
+from ._home import check_home
 from ._standard_streams import ensure_standard_streams, failed_call, stop_writing
 from ._terminal import on_one_line
 
@@ -51,6 +53,7 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="codexlab", prog_name=PROGRAM)
 def group() -> None:
     """Look after what codexlab-run leaves: workspaces, build output, transcripts."""
+    check_home(os.environ)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -15,6 +15,7 @@ from typing import Any, get_args
 from ._literals import (
     parse_codes,
     parse_duration,
+    parse_given,
     parse_limit,
     parse_size,
     parse_size_limit,
@@ -65,8 +66,12 @@ def _text(value: Any) -> str:
     return text
 
 
+def _given(value: Any) -> str:
+    return _text(parse_given(value))
+
+
 def _path(value: Any) -> Path:
-    return Path(_text(value))
+    return Path(_given(value))
 
 
 def _switch(value: Any) -> bool:
@@ -116,13 +121,13 @@ def _names(value: Any) -> tuple[str, ...]:
 
 _CONVERT: dict[str, _Convert] = {
     "issue": _text,
-    "project": _text,
+    "project": _given,
     "agent": _one_of(Agent),
     "workspaces_root": _path,
-    "repo": _text,
+    "repo": _given,
     "no_repo": _switch,
     "workdir": _path,
-    "base": _text,
+    "base": _given,
     "timeout": parse_limit,
     "idle_timeout": parse_limit,
     "memory_max": parse_size_limit,
@@ -132,9 +137,9 @@ _CONVERT: dict[str, _Convert] = {
     "retry_on": parse_codes,
     "grace": parse_duration,
     "wait": parse_wait,
-    "stdin": _text,
-    "events": _text,
-    "thread": _text,
+    "stdin": _given,
+    "events": _given,
+    "thread": _given,
     "cargo_scope": _one_of(CargoScope),
     "require_artifacts": _switch,
     "containment": _one_of(Containment),

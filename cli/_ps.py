@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..supervisor import RunView, list_runs
+from ._given import GIVEN
 from ._terminal import size_text
 from ._workspace_view import write_json, write_table
 
@@ -16,7 +17,7 @@ _HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "SINCE", "PID", "PROCS", "MEMOR
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Also runs that are over or were refused.")
-@click.option("--issue", metavar="TEXT", help="Of this issue only.")
+@click.option("--issue", type=GIVEN, metavar="TEXT", help="Of this issue only.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def ps(everything: bool, issue: str | None, as_json: bool) -> None:
     """List your runs: what each is at, since when, and what it uses.

@@ -8,13 +8,17 @@ from pathlib import Path
 import click
 
 from ..supervisor import Reaped, known_roots, reap_leaves, reap_workspaces
+from ._given import GIVEN
 from ._workspace_select import find_root
 from ._workspace_view import write_json, write_table
 
 
 @click.command()
 @click.option(
-    "--root", metavar="DIR", help="Below this workspaces root only. Default: all that runs used."
+    "--root",
+    type=GIVEN,
+    metavar="DIR",
+    help="Below this workspaces root only. Default: all that runs used.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 @click.option("--dry-run", is_flag=True, help="Say what there is; end and change nothing.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._given import GIVEN
 from ._setting_values import PREFIX
 from ._workspace_select import shared_home, user_config
 
@@ -26,7 +27,7 @@ hook_option = click.option(
     "--hook-before-remove", metavar="CMD", help=f"Run it before each.  [{PREFIX}HOOK_BEFORE_REMOVE]"
 )
 limit_option = click.option(
-    "--hook-timeout", metavar="DURATION", help=f"Its limit; 5m.  [{PREFIX}HOOK_TIMEOUT]"
+    "--hook-timeout", type=GIVEN, metavar="DURATION", help=f"Its limit; 5m.  [{PREFIX}HOOK_TIMEOUT]"
 )
 
 

@@ -20,6 +20,7 @@ from ..rollout import (
     open_snapshot,
     thread_names,
 )
+from ._given import GIVEN
 from ._issue_threads import threads_by_issue
 from ._rollout_options import (
     filter_options,
@@ -46,7 +47,9 @@ _PAGE = 50
     "--limit", type=click.IntRange(1), default=_PAGE, show_default=True, help="Rows on a page."
 )
 @click.option("--all", "everything", is_flag=True, help="No limit.")
-@click.option("--after", "cursor", metavar="CURSOR", help="The `next` of the page before.")
+@click.option(
+    "--after", "cursor", type=GIVEN, metavar="CURSOR", help="The `next` of the page before."
+)
 @json_option
 def list_command(
     home: str,

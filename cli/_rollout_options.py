@@ -11,7 +11,9 @@ import click
 
 from ..kernel import CallerError
 from ..rollout import Filters, RolloutForm
+from ._given import GIVEN
 from ._literals import parse_duration, parse_size
+from ._one_of import one_of
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -62,6 +64,7 @@ def home_option(command: _Command) -> _Command:
     return click.option(
         "--codex-home",
         "home",
+        type=GIVEN,
         metavar="DIR",
         callback=_home,
         help="The home whose rollouts are meant.  [default: $CODEX_HOME, else ~/.codex]",
@@ -91,10 +94,12 @@ def filter_options(command: _Command) -> _Command:
 _FILTERS = (
     click.option("--since", metavar="DATE|AGE", help="Begun then or later: 2026-01-31, or 7d."),
     click.option("--until", metavar="DATE|AGE", help="Begun before that."),
-    click.option("--cwd", metavar="DIR", help="The agent worked there or below."),
-    click.option("--issue", metavar="ISSUE", help="Threads of this issue's workspaces."),
-    click.option("--active", "place", flag_value="active", help="Only active ones."),
-    click.option("--archived", "place", flag_value="archived", help="Only archived ones."),
+    click.option("--cwd", type=GIVEN, metavar="DIR", help="The agent worked there or below."),
+    click.option(
+        "--issue", type=GIVEN, metavar="ISSUE", help="Threads of this issue's workspaces."
+    ),
+    click.option("--active", is_flag=True, help="Only active ones."),
+    click.option("--archived", is_flag=True, help="Only archived ones."),
     click.option(
         "--form",
         type=click.Choice([form.value for form in RolloutForm]),
@@ -108,13 +113,15 @@ def filters_from(
     until: str | None,
     cwd: str | None,
     issue: str | None,
-    place: str | None,
+    active: bool,
+    archived: bool,
     form: str | None,
 ) -> Filters:
     """Read the options of `filter_options`.
 
-    :raises click.BadParameter: a date is none.
+    :raises click.UsageError: a date is none, or two places were asked for.
     """
+    place = one_of(active=active, archived=archived)
     return Filters(
         since=None if since is None else moment(since, "--since"),
         until=None if until is None else moment(until, "--until"),

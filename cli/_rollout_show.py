@@ -25,6 +25,7 @@ from ..rollout import (
     resolve_rollout,
     thread_names,
 )
+from ._given import GIVEN
 from ._issue_threads import threads_by_issue, workspaces_root
 from ._rollout_options import home_option, json_option
 from ._terminal import neutral, one_line, size_text
@@ -42,7 +43,9 @@ _STYLES = {
 @click.command()
 @click.argument("thread", required=False)
 @home_option
-@click.option("--issue", metavar="ISSUE", help="Instead of THREAD: this issue's newest.")
+@click.option(
+    "--issue", type=GIVEN, metavar="ISSUE", help="Instead of THREAD: this issue's newest."
+)
 @click.option("--full", is_flag=True, help="Do not fold what tools were given and gave.")
 @click.option("--everything", is_flag=True, help="Also instructions, metadata and events.")
 @click.option("--pager/--no-pager", default=None, help="[default: when stdout is a terminal]")

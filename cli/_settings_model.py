@@ -24,6 +24,7 @@ from ._config_files import ConfigError, ConfigFile
 from ._literals import (
     parse_codes,
     parse_duration,
+    parse_given,
     parse_limit,
     parse_size,
     parse_size_limit,
@@ -44,6 +45,10 @@ _DEFAULTS = SettingValues(workspaces_root=Path())
 # How a classmethod of pydantic-settings learns of the files; a subclass for each
 # reading would build the whole schema again.
 _FILES: ContextVar[tuple[ConfigFile, ...]] = ContextVar("files", default=())
+
+
+_Text = Annotated[str, BeforeValidator(parse_given)]
+_Path = Annotated[Path, BeforeValidator(parse_given)]
 
 
 def _split_names(value: object) -> object:
@@ -68,13 +73,13 @@ class LaunchSettings(BaseSettings):
     )
 
     issue: str = _DEFAULTS.issue
-    project: str | None = _DEFAULTS.project
+    project: _Text | None = _DEFAULTS.project
     agent: Agent | None = _DEFAULTS.agent
-    workspaces_root: Path = Field(default_factory=default_workspaces_root)
-    repo: str | None = _DEFAULTS.repo
+    workspaces_root: _Path = Field(default_factory=default_workspaces_root)
+    repo: _Text | None = _DEFAULTS.repo
     no_repo: bool = _DEFAULTS.no_repo
-    workdir: Path | None = _DEFAULTS.workdir
-    base: str | None = _DEFAULTS.base
+    workdir: _Path | None = _DEFAULTS.workdir
+    base: _Text | None = _DEFAULTS.base
     timeout: Annotated[float | None, BeforeValidator(parse_limit)] = _DEFAULTS.timeout
     idle_timeout: Annotated[float | None, BeforeValidator(parse_limit)] = _DEFAULTS.idle_timeout
     memory_max: Annotated[int | None, BeforeValidator(parse_size_limit)] = _DEFAULTS.memory_max
@@ -86,9 +91,9 @@ class LaunchSettings(BaseSettings):
     )
     grace: Annotated[float, BeforeValidator(parse_duration)] = _DEFAULTS.grace
     wait: Annotated[float | None, BeforeValidator(parse_wait)] = _DEFAULTS.wait
-    stdin: str = _DEFAULTS.stdin
-    events: str | None = _DEFAULTS.events
-    thread: str | None = _DEFAULTS.thread
+    stdin: _Text = _DEFAULTS.stdin
+    events: _Text | None = _DEFAULTS.events
+    thread: _Text | None = _DEFAULTS.thread
     cargo_scope: CargoScope = _DEFAULTS.cargo_scope
     require_artifacts: bool = _DEFAULTS.require_artifacts
     containment: Containment = _DEFAULTS.containment

@@ -105,13 +105,19 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
     """
     import anyio
 
-    from ..supervisor import launch
+    from ..supervisor import Cancelled, launch
+    from ._answer import await_answer
 
     # Loaded now, while the settings are being read.
     import_module("trio")
 
-    with os.fdopen(fd, "rb") as file:
-        data = file.read()
+    try:
+        data = await_answer(fd, channel, reader)
+    except Cancelled as error:
+        say(str(error))
+        return error.exit_status
+    finally:
+        os.close(fd)
     _, wait_status = os.waitpid(reader, 0)
     if not data:
         return os.waitstatus_to_exitcode(wait_status) & 0xFF

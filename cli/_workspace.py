@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._given import GIVEN
+from ._one_of import one_of
 from ._removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
 from ._workspace_gc import gc
 from ._workspace_select import (
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-_root = click.option("--root", metavar="DIR", help="The workspaces root.")
+_root = click.option("--root", type=GIVEN, metavar="DIR", help="The workspaces root.")
 _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 
 
@@ -42,8 +44,8 @@ def _chosen(command: Command) -> Command:
     """Add what chooses one workspace."""
     for option in (
         _root,
-        click.option("--agent", metavar="NAME", help="Of this agent only."),
-        click.option("--project", metavar="NAME", help="Of this project only."),
+        click.option("--agent", type=GIVEN, metavar="NAME", help="Of this agent only."),
+        click.option("--project", type=GIVEN, metavar="NAME", help="Of this project only."),
         click.argument("issue"),
     ):
         command = option(command)
@@ -57,7 +59,7 @@ def workspace() -> None:
 
 @workspace.command("list")
 @_root
-@click.option("--project", metavar="NAME", help="Of this project only.")
+@click.option("--project", type=GIVEN, metavar="NAME", help="Of this project only.")
 @click.option("--full", is_flag=True, help="With sizes, git state and threads (JSON only).")
 @_json
 def list_command(root: str | None, project: str | None, full: bool, as_json: bool) -> None:
@@ -97,20 +99,29 @@ def show(
 
 @workspace.command()
 @_chosen
-@click.option("--home", "place", flag_value="codex_home", help="Its codex-home.")
-@click.option("--context", "place", flag_value="context", help="Its context directory.")
-@click.option("--top", "place", flag_value="root", help="The workspace itself.")
+@click.option("--home", is_flag=True, help="Its codex-home.")
+@click.option("--context", is_flag=True, help="Its context directory.")
+@click.option("--top", is_flag=True, help="The workspace itself.")
 def path(
-    issue: str, project: str | None, agent: str | None, root: str | None, place: str | None
+    issue: str,
+    project: str | None,
+    agent: str | None,
+    root: str | None,
+    home: bool,
+    context: bool,
+    top: bool,
 ) -> None:
     """Print where an issue's work lies: cd "$(codexlab workspace path 123)"."""
+    place = one_of(home=home, context=context, top=top)
     survey = select_one(issue, project, agent, find_root(root))
+    paths = survey.paths
     if place is not None:
-        click.echo(getattr(survey.paths, place))
+        places = {"home": paths.codex_home, "context": paths.context, "top": paths.root}
+        click.echo(places[place])
         return
     record = None if survey.state == "moved" else survey.provenance
     used = None if record is None else record.workdir
-    click.echo(used or survey.paths.workdir)
+    click.echo(used or paths.workdir)
 
 
 @workspace.command()

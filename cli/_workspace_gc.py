@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..kernel import CodexlabError
+from ._given import GIVEN
 from ._removal_hook import (
     RemovalHook,
     find_removal_hook,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--root", metavar="DIR", help="The workspaces root.")
+@click.option("--root", type=GIVEN, metavar="DIR", help="The workspaces root.")
 @click.option("--apply", is_flag=True, help="Delete; without it only say what would be.")
 @click.option("--force", is_flag=True, help="Also what has uncommitted or unpushed work.")
 @click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")

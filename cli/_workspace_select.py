@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from ..kernel import CallerError
+from ..workspace import check_root
 from ._config_files import ConfigError, ConfigFile, read_config, user_config_path
 from ._literals import parse_duration, parse_size
 
@@ -61,6 +62,7 @@ def find_root(given: str | None) -> Path:
     """Return the workspaces root: flag, variable, user config, default.
 
     :raises NoSuchRoot: it is no directory, or is not there although a flag names it.
+    :raises RootTooWide: it is the root of the filesystem or the home directory.
     """
     chosen = given or os.environ.get("CODEXLAB_WORKSPACES_ROOT")
     if not chosen:
@@ -69,6 +71,7 @@ def find_root(given: str | None) -> Path:
     # One that nobody named need not be there yet.
     if not root.is_dir() and (given or root.exists()):
         raise NoSuchRoot(root)
+    check_root(root, os.environ.get("HOME"))
     return root
 
 

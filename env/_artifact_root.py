@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..kernel import frozen
+from ..kernel import frozen, too_wide
 from ._volume import volume_ids
 
 ARTIFACT_ROOT_VARIABLE = "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"
@@ -50,7 +50,12 @@ def open_artifact_root(
     if not path:
         return ArtifactRoot(None)
     volume = expected_volume or environment.get(VOLUME_VARIABLE) or None
-    problem = _problem_of_text(path) or _problem_on_disk(path) or _problem_of_volume(path, volume)
+    problem = (
+        _problem_of_text(path)
+        or _problem_on_disk(path)
+        or _problem_of_place(path, environment.get("HOME"))
+        or _problem_of_volume(path, volume)
+    )
     if problem is None:
         found = os.stat(path)
         return ArtifactRoot(Path(path), identity=(found.st_dev, found.st_ino))
@@ -79,6 +84,12 @@ def _problem_on_disk(path: str) -> str | None:
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         return "not writable"
     return None
+
+
+def _problem_of_place(path: str, home: str | None) -> str | None:
+    # local/, tmp/ and the rest of a root would lie among what is there already.
+    what = too_wide(path, home)
+    return None if what is None else f"is {what}; expected a directory of its own"
 
 
 def _problem_of_volume(path: str, expected: str | None) -> str | None:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from ..kernel import read_small_file
 from ._errors import AssignmentError, EnvFileError
 from ._policy import Assignments
 
@@ -39,7 +40,10 @@ def parse_env_file(path: str | os.PathLike[str]) -> Assignments:
     blanks at its end. Nothing is expanded, and a quoted value ends on its own line.
     Of two lines with one name the last wins.
 
-    :raises EnvFileError: unreadable, over 1 MiB, not UTF-8 text, or a line that is neither.
+    A pipe is read to its end, as in ``--env-file <(…)``.
+
+    :raises EnvFileError: unreadable, a terminal, a named pipe nobody writes to, over 1 MiB,
+        not UTF-8 text, or a line that is neither.
     """
     name = os.fspath(path)
     lines = _read_text(name).split("\n")
@@ -58,8 +62,7 @@ def _is_name(text: str) -> bool:
 
 def _read_text(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            data = file.read(_LIMIT + 1)
+        data = read_small_file(path, _LIMIT)
     except OSError as error:
         raise EnvFileError(path, None, error.strerror or "unreadable") from None
     if len(data) > _LIMIT:

@@ -3,7 +3,7 @@
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
 and ``_containment`` hold a run together and end it; ``_spawn`` and ``_guardian``
 are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
-``_file_lease`` and ``_durable`` guard files.
+``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one.
 
 Names are imported on first use: a command that only reads transcripts loads no
 guardian, and the guardian loads little more than itself.
@@ -69,7 +69,9 @@ if TYPE_CHECKING:
         send_signal,
         wait_any_exit,
     )
+    from ._small_file import read_small_file
     from ._started_with import hide_environment, hide_values_of
+    from ._stopping import stop_members
     from ._tagged import tagged
     from ._terminal import (
         apply_settings,
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
         restore_settings,
         terminal_number,
     )
+    from ._too_wide import too_wide
     from ._tree import remove_tree
     from ._user_scope import ScopeRefused, enter_user_scope
 
@@ -141,6 +144,7 @@ __all__ = [
     "own_cgroup",
     "read_counter",
     "read_settings",
+    "read_small_file",
     "read_stat",
     "release_read_lease",
     "remove_leaf",
@@ -154,9 +158,11 @@ __all__ = [
     "set_parent_death_signal",
     "signal_members",
     "start_fork_server",
+    "stop_members",
     "tagged",
     "take_read_lease",
     "terminal_number",
+    "too_wide",
     "try_lock",
     "unlock",
     "wait_any_exit",
@@ -220,7 +226,9 @@ __getattr__ = import_on_use(
             "send_signal",
             "wait_any_exit",
         ),
+        "_small_file": ("read_small_file",),
         "_started_with": ("hide_environment", "hide_values_of"),
+        "_stopping": ("stop_members",),
         "_tagged": ("tagged",),
         "_terminal": (
             "apply_settings",
@@ -232,6 +240,7 @@ __getattr__ = import_on_use(
             "restore_settings",
             "terminal_number",
         ),
+        "_too_wide": ("too_wide",),
         "_tree": ("remove_tree",),
         "_user_scope": ("ScopeRefused", "enter_user_scope"),
     },

@@ -7,6 +7,7 @@ guardian small, and it carries any file name Python can hold.
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import socket
@@ -56,12 +57,7 @@ class Channel:
         :returns: the message and its descriptors (closed on exec), or None when
             the peer has closed its end or died.
         """
-        try:
-            data, descriptors, _, _ = socket.recv_fds(
-                self._sock, _INLINE_LIMIT + 64, _MAX_DESCRIPTORS
-            )
-        except ConnectionResetError:
-            return None
+        data, descriptors = self._take_packet()
         for fd in descriptors:
             os.set_inheritable(fd, False)
         if not data:
@@ -71,6 +67,13 @@ class Channel:
         with os.fdopen(descriptors.pop(), "rb") as file:
             file.seek(0)
             return marshal.loads(file.read()), descriptors
+
+    def _take_packet(self) -> tuple[bytes, list[int]]:
+        while True:
+            # A peer that left without reading all we sent is told of once, and ahead of
+            # what it had sent before: its last word is still to come.
+            with contextlib.suppress(ConnectionResetError):
+                return socket.recv_fds(self._sock, _INLINE_LIMIT + 64, _MAX_DESCRIPTORS)[:2]
 
     def close(self) -> None:
         """Close this end; the peer reads end of file."""

@@ -105,12 +105,18 @@ class Guardian:
             if self._channel.fileno() in ready and not self._serve():
                 return self._end()
 
-    def _take_notice(self) -> None:
-        for signum in os.read(self._wakeup, 4096):
+    def _take_notice(self, answered: int | None = None) -> None:
+        for signum in self._noted():
             if signum == signal.SIGCHLD:
                 self._reap()
-            else:
+            elif signum != answered:
                 self._report_signal(signum)
+
+    def _noted(self) -> bytes:
+        try:
+            return os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            return b""
 
     def _reap(self) -> None:
         """Collect every ended child: the agent's status exactly, orphans so that none stays."""
@@ -190,6 +196,8 @@ class Guardian:
                 self._tell({"event": "children", "pids": self._children()})
             case "terminal":
                 self._keep_settings(message["settings"])
+            case "stop":
+                self._stop_job(descriptors)
             case "wish":
                 self._report_signal(message["signum"])
             case "finish":
@@ -216,6 +224,21 @@ class Guardian:
             signal.signal(signal.SIGTSTP, _note)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTSTP])
             self._taken = (*self._taken, signal.SIGTSTP)
+
+    def _stop_job(self, waiting: Sequence[int]) -> None:
+        """Stop our process group, which is the job a shell knows; hang up on who waits for its end.
+
+        Whoever continues it answers this stop: the SIGCONT is noted by the time we go on,
+        and is no news. What came before the stop is told first.
+        """
+        self._take_notice()
+        # To this process too, which takes it before the call returns.
+        os.killpg(0, signal.SIGSTOP)
+        # All of it: somebody may have continued only the process they know.
+        os.killpg(0, signal.SIGCONT)
+        self._take_notice(answered=signal.SIGCONT)
+        for fd in waiting:
+            os.close(fd)
 
     def _spawn(self, spec: dict[str, Any], descriptors: list[int], *, grouped: bool) -> None:
         if self._group is not None:

@@ -8,6 +8,8 @@ import os
 import stat
 from dataclasses import dataclass
 
+from ._libc import open_in_mount
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -31,7 +33,8 @@ def remove_tree(name: str, dir_fd: int) -> None:
     What is missing, also because somebody else deletes the same tree, is fine.
 
     A directory without permissions (a Go module cache is read-only) is opened up first.
-    Never leaves the filesystem ``dir_fd`` is on.
+    Never leaves the filesystem ``dir_fd`` is on, and enters no mount, be it one made
+    meanwhile. *Not promised* before Linux 5.6: that a mount of that same filesystem is noticed.
 
     :raises OSError: something cannot be deleted; the rest may already be gone.
     """
@@ -41,7 +44,7 @@ def remove_tree(name: str, dir_fd: int) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=dir_fd)
         elif status.st_dev != device:
-            raise OSError(errno.EXDEV, "is a mount point", name)
+            raise _mount_point(name)
         else:
             # Again, where somebody else deleted the directory under us.
             with contextlib.suppress(FileNotFoundError):
@@ -91,7 +94,7 @@ def _remove_files(fd: int, device: int) -> list[str]:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=fd)
         elif status.st_dev != device:
-            raise OSError(errno.EXDEV, "is a mount point", name)
+            raise _mount_point(name)
         else:
             directories.append(name)
     return directories
@@ -101,12 +104,32 @@ def _open(name: str, dir_fd: int) -> int:
     status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
     if stat.S_IMODE(status.st_mode) & 0o700 != 0o700 and os.geteuid() != 0:
         # By descriptor: a link put there now must not have its target opened up.
-        fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+        fd = _enter(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd)
         try:
             os.chmod(f"/proc/self/fd/{fd}", 0o700)
         finally:
             os.close(fd)
-    return os.open(name, _DIRECTORY, dir_fd=dir_fd)
+    return _enter(name, _DIRECTORY, dir_fd)
+
+
+def _enter(name: str, flags: int, dir_fd: int) -> int:
+    """Open a directory that is in the same mount: one may have come since it was listed."""
+    try:
+        return open_in_mount(name, flags, dir_fd)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise _mount_point(name) from None
+        if error.errno not in (errno.ENOSYS, errno.EPERM):
+            raise
+    fd = os.open(name, flags, dir_fd=dir_fd)
+    if os.fstat(fd).st_dev != os.fstat(dir_fd).st_dev:
+        os.close(fd)
+        raise _mount_point(name)
+    return fd
+
+
+def _mount_point(name: str) -> OSError:
+    return OSError(errno.EXDEV, "is a mount point", name)
 
 
 def _status(name: str, dir_fd: int) -> os.stat_result | None:

@@ -13,10 +13,11 @@ from ..kernel import import_on_use
 
 if TYPE_CHECKING:
     from ._describe import describe_plan
-    from ._errors import RemovalStopped
+    from ._errors import Cancelled, RemovalStopped
     from ._exit import EXIT_FAILED, ExitReport
     from ._host import Outcome
     from ._launch import launch
+    from ._lifecycle import ENDING_SIGNALS
     from ._open_run import Run, open_run
     from ._plan import Plan, plan_run
     from ._reap import Reaped, reap_leaves, reap_workspaces
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_HOOK_TIMEOUT",
+    "ENDING_SIGNALS",
     "EXIT_FAILED",
     "HOOK_NAMES",
+    "Cancelled",
     "ExitReport",
     "HookCommand",
     "LaunchRequest",
@@ -53,10 +56,11 @@ __getattr__ = import_on_use(
     __name__,
     {
         "_describe": ("describe_plan",),
-        "_errors": ("RemovalStopped",),
+        "_errors": ("Cancelled", "RemovalStopped"),
         "_exit": ("EXIT_FAILED", "ExitReport"),
         "_host": ("Outcome",),
         "_launch": ("launch",),
+        "_lifecycle": ("ENDING_SIGNALS",),
         "_open_run": ("Run", "open_run"),
         "_plan": ("Plan", "plan_run"),
         "_reap": ("Reaped", "reap_leaves", "reap_workspaces"),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -32,6 +32,9 @@ from ._relay import Relay, open_pipe
 from ._request import HookCommand
 from ._streams import DELIVERY_LIMIT
 from ._watch import Watch
+
+if TYPE_CHECKING:
+    from ._terminal import UserTerminal
 
 
 @frozen
@@ -93,6 +96,7 @@ class HookRunner:
     """Runs the hooks of one run, one after the other, each in fresh containment.
 
     :param secrets: what is masked in their logs.
+    :param terminal: that of the job they are stopped and continued with, if it has one.
     """
 
     def __init__(
@@ -102,12 +106,14 @@ class HookRunner:
         link: GuardianLink,
         events: EventLog,
         secrets: tuple[bytes, ...],
+        terminal: UserTerminal | None = None,
     ) -> None:
         self._plan = plan
         self._possession = possession
         self._link = link
         self._events = events
         self._secrets = secrets
+        self._terminal = terminal
 
     def log_of(self, name: str) -> str:
         """Return where a hook's output goes, masked and bounded."""
@@ -146,6 +152,8 @@ class HookRunner:
         read, write = open_pipe()
         relay = Relay(read, None, file, None)
         try:
+            if self._terminal is not None:
+                self._terminal.heed_stops()
             reply = await self._start(spec, write)
             if reply["event"] == "spawn-failed":
                 raise OSError(reply["errno"], f"{reply['step']}: {os.strerror(reply['errno'])}")
@@ -173,6 +181,7 @@ class HookRunner:
             self._link.news,
             _HookEvents(self._events, name),
             lambda: relay.last_output,
+            pause=self._pause(),
         )
         delivered = anyio.Event()
 
@@ -189,6 +198,12 @@ class HookRunner:
                 await delivered.wait()
             tasks.cancel_scope.cancel()
         return watch
+
+    def _pause(self) -> Callable[[], object] | None:
+        terminal = self._terminal
+        if terminal is None:
+            return None
+        return lambda: terminal.pause(self._possession.scope())
 
     async def _conclude(
         self, name: str, log: str, watch: Watch | None, began: float, *, lost: bool

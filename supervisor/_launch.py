@@ -96,7 +96,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
             host.link, lambda: anyio.to_thread.run_sync(plan_run, request)
         )
         if request.terminal:
-            from ._terminal import check_terminal
+            from ._terminal_check import check_terminal
 
             check_terminal(request.events, lent=host.terminal is not None)
         listed = Listed(plan, host, mask)

@@ -12,6 +12,7 @@ from ..workspace import (
     WorkdirPlan,
     WorkspaceKey,
     WorkspacePaths,
+    check_root,
     choose_workdir,
     default_project,
     inspect_start,
@@ -55,6 +56,7 @@ def plan_run(request: LaunchRequest) -> Plan:
     """
     _check_hooks(request)
     _check_terminal(request)
+    check_root(request.workspaces_root, request.environ.get("HOME"))
     agent = request.agent or detect_agent(request.command)
     start = inspect_start(request.cwd if request.workdir is None else request.workdir)
     project = request.project or (

@@ -119,7 +119,8 @@ class AgentRun:
         from ._run_hooks import RunHooks
 
         plan, possession = self._plan, self._possession
-        runner = HookRunner(plan, possession, self._link, self._events, self._secrets)
+        terminal = self._host.terminal if plan.request.terminal else None
+        runner = HookRunner(plan, possession, self._link, self._events, self._secrets, terminal)
         return RunHooks(plan, self._place, possession, self._record, runner, self._warn)
 
     def _announce(self) -> None:

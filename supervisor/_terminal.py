@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 from contextlib import suppress
 
 import anyio
 
 from ..kernel import (
     ProcessIdentity,
+    Scope,
     apply_settings,
     can_be_resumed,
     copy_size,
@@ -25,9 +25,10 @@ from ..kernel import (
     read_settings,
     read_stat,
     restore_settings,
-    terminal_number,
+    signal_members,
+    stop_members,
 )
-from ._errors import GuardianLost, TerminalContradicted, TerminalUnusable
+from ._errors import GuardianLost, TerminalUnusable
 from ._host import Tell
 from ._link import GuardianLink
 
@@ -48,44 +49,6 @@ _REPORTED = (
 _REFUSED = (signal.SIGTTIN, signal.SIGTTOU)
 
 
-def check_terminal(events: str | None, *, lent: bool) -> None:
-    """Find out before anything is made that there is no terminal to be lent.
-
-    :param events: what ``--events`` names, or None.
-    :param lent: whether there is somebody whose terminal it is.
-    :raises TerminalUnusable: there is none.
-    :raises TerminalContradicted: the events would go to it too.
-    """
-    if not lent:
-        raise TerminalUnusable("stdin", "is the program's own that embeds this run")
-    for fd, stream in enumerate(("stdin", "stdout")):
-        if not os.isatty(fd):
-            raise TerminalUnusable(stream, "is not a terminal")
-    if events is not None and _terminal_of(events) in map(terminal_number, (INPUT, OUTPUT)):
-        raise TerminalContradicted(
-            f"--events {events}",
-            "it is the same terminal, and they would garble the agent's screen",
-        )
-
-
-def _terminal_of(target: str) -> int | None:
-    """Return which terminal a target of events is; None: another thing, or not to be opened."""
-    if target.isdecimal():
-        return terminal_number(int(target))
-    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    try:
-        # Opening anything else could already do something, as it does with a pipe.
-        if not stat.S_ISCHR(os.stat(target).st_mode):
-            return None
-        fd = os.open(target, flags)
-    except OSError:
-        return None
-    try:
-        return terminal_number(fd)
-    finally:
-        os.close(fd)
-
-
 class UserTerminal:
     """The terminal on our stdin: raw while an agent runs, as it was at any other time.
 
@@ -99,7 +62,6 @@ class UserTerminal:
         self._tell = tell
         self._settings: list[object] | None = None
         self._held_back: list[str] = []
-        self._stops = 0
         self.continued = anyio.Event()
 
     def tell(self, line: str) -> None:
@@ -171,20 +133,16 @@ class UserTerminal:
         with suppress(OSError):
             os.setpgid(0, 0)
 
-    def refresh(self) -> bool:
-        """Go on after the job was continued, also where it was stopped by SIGSTOP.
-
-        :returns: whether we had stopped it. The agent then hears nothing of it: a SIGCONT
-            that comes late would undo a Ctrl-Z typed since.
-        """
-        ours = self._stops > 0
-        self._stops -= ours
+    def refresh(self) -> None:
+        """Go on after others continued the job, be it that they had stopped it by SIGSTOP."""
         if self._settings is not None and is_foreground(INPUT):
             with suppress(OSError):
                 apply_settings(INPUT, make_raw(self._settings))
+        self._note_continued()
+
+    def _note_continued(self) -> None:
         self.continued.set()
         self.continued = anyio.Event()
-        return ours
 
     def suspend(self) -> bool:
         """Stop the job, as Ctrl-Z stops any other; return when it has been continued.
@@ -194,11 +152,31 @@ class UserTerminal:
         if not can_be_resumed(self._guardian):
             return False
         self.leave()
-        self._stop_job()
         # Impossible only if terminal or guardian are gone, which others find out.
         with suppress(TerminalUnusable, GuardianLost, OSError):
+            self._stop_job()
             self.enter()
         return True
+
+    def heed_stops(self) -> None:
+        """Hear of Ctrl-Z also before the terminal is first lent, as it would stop the guardian only.
+
+        :raises GuardianLost: it is gone.
+        """
+        self._keep(None)
+
+    def pause(self, scope: Scope) -> None:
+        """Stop the job, and with it what it runs that is not at the terminal, until both go on.
+
+        Where nobody could continue it nothing is done.
+        """
+        if not can_be_resumed(self._guardian):
+            return
+        stop_members(scope)
+        # Gone: whoever hears of it ends what was stopped.
+        with suppress(GuardianLost, OSError):
+            self._stop_job()
+        signal_members(scope, signal.SIGCONT)
 
     def follow(self, agent: ProcessIdentity, signum: int) -> None:
         """Stop with an agent that has stopped, and continue it when we are continued.
@@ -222,11 +200,25 @@ class UserTerminal:
         self._link.tell({"op": "wish", "signum": int(signal.SIGHUP)})
 
     def _stop_job(self) -> bool:
+        """Have the guardian stop the job, and us with it; return when both go on.
+
+        It alone can tell what continued us from a SIGCONT that comes later, and keeps the
+        former to itself: passed on to the agent, it would undo a Ctrl-Z typed since.
+
+        :returns: False where nobody could continue it; then nothing was done.
+        :raises GuardianLost: it is gone.
+        """
         if os.getppid() != self._guardian or not can_be_resumed(self._guardian):
             return False
-        self._stops += 1
-        # To this process too, whose main thread takes it before the call returns.
-        os.killpg(0, signal.SIGSTOP)
+        read, write = os.pipe()
+        with open(read, "rb", buffering=0) as stopped:
+            try:
+                self._link.tell({"op": "stop"}, [write])
+            finally:
+                os.close(write)
+            # It hangs up when it has been continued, or dies.
+            stopped.read()
+        self._note_continued()
         return True
 
 

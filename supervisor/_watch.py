@@ -67,6 +67,9 @@ class Watch:
     what the agent itself ended with (None: it outlived every rung). With
     ``guardian_lost`` the caller ends the run by cgroup or tag. ``ending_signal``:
     the first that asked for the end, be it after the agent had ended by itself.
+
+    :param terminal: the one lent to the agent, if one is.
+    :param pause: called when Ctrl-Z asks for the job to stop, where none is lent.
     """
 
     def __init__(
@@ -78,9 +81,11 @@ class Watch:
         log: Emitter,
         last_output: Callable[[], float],
         terminal: UserTerminal | None = None,
+        pause: Callable[[], object] | None = None,
     ) -> None:
         self._agent = agent
         self._terminal = terminal
+        self._pause = pause if terminal is None else terminal.suspend
         self._scope = scope
         self._ladder = ladder
         self._news = news
@@ -150,10 +155,10 @@ class Watch:
             self.ending_signal = signum
         if signum == signal.SIGCONT:
             self._meters.note_resumed()
-            if self._terminal is not None and self._terminal.refresh():
-                return
-        if signum == signal.SIGTSTP and self._terminal is not None:
-            self._terminal.suspend()
+            if self._terminal is not None:
+                self._terminal.refresh()
+        if signum == signal.SIGTSTP and self._pause is not None:
+            self._pause()
             self._meters.note_resumed()
         else:
             self._tell.send_nowait(SignalReceived(signum))

@@ -13,7 +13,7 @@ A launch calls, in this order and from one thread::
 
 ::
 
-    _paths          from a key to names and places, pure
+    _paths          from a key to names and places, pure; _root whether one may hold them
     _start          where a launch was started from, read from git's files
     _project        a project's default name
     _claim          the lock, owner.json (_held), and directories of others
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from ._paths import WorkspaceKey, WorkspacePaths, directory_name, locate_workspace
     from ._plan import WorkdirPlan, choose_workdir
     from ._project import default_project, read_origin
+    from ._root import RootTooWide, check_root
     from ._runs import prune_runs
     from ._start import Start, inspect_start
     from ._state_dir import state_directory
@@ -85,6 +86,7 @@ __all__ = [
     "OwnerRecord",
     "PathRefused",
     "RepositoryBusy",
+    "RootTooWide",
     "Start",
     "ThreadEntry",
     "ThreadLog",
@@ -94,6 +96,7 @@ __all__ = [
     "WorkspaceBusy",
     "WorkspaceKey",
     "WorkspacePaths",
+    "check_root",
     "choose_workdir",
     "claim_workspace",
     "default_project",
@@ -176,6 +179,10 @@ __getattr__ = import_on_use(
         "_project": (
             "default_project",
             "read_origin",
+        ),
+        "_root": (
+            "RootTooWide",
+            "check_root",
         ),
         "_runs": ("prune_runs",),
         "_start": (

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...kernel import rename_noreplace, replace_file
+from ...kernel import read_small_file, rename_noreplace, replace_file
 from .._artifact_root import ArtifactRoot
 from .._cargo import safe_cargo_key
 from ..targets._below import make_below_root, path_of
@@ -23,6 +23,7 @@ from ._errors import SetupRefused
 from ._repository import Repository, ask_git, worktree_key
 
 RC = "user.bazelrc"
+_VERSION_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,9 @@ def _read_rc(rc: Path) -> str:
 
 
 def _read_version(path: Path) -> str | None:
+    # In the working tree, where an agent may have put anything.
     try:
-        return path.read_text(errors="replace")
+        return read_small_file(path, _VERSION_LIMIT).decode(errors="replace")
     except OSError:
         return None
 
@@ -150,8 +152,9 @@ def _back_up(rc: Path) -> Path | None:
     """Keep a copy beside our books, not in the tree: a backup there would show in git."""
     if not os.path.lexists(rc):
         return None
-    directory = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
-    keep = directory / "codexlab" / "backups"
+    from platformdirs import user_state_path
+
+    keep = user_state_path("codexlab") / "backups"
     keep.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{rc.name}.{time.strftime('%Y%m%dT%H%M%S')}"
     temporary = keep / f".{name}.{os.getpid()}"

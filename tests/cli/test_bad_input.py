@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -112,6 +113,36 @@ def test_an_unreadable_kind_of_config_is_named(lab: Lab) -> None:
 def test_a_key_the_project_file_may_not_set_is_refused(lab: Lab, key: str) -> None:
     (lab.cwd / ".codexlab.toml").write_text(f'{key} = "x"\n')
     check(lab, ["--issue", "1"], _OK, 125, ".codexlab.toml:1", key, "base")
+
+
+@pytest.mark.parametrize("place", ["flag", "project file", "variable"])
+def test_a_named_pipe_that_nobody_writes_to_is_not_waited_for(
+    lab: Lab, scratch: Path, place: str
+) -> None:
+    path = lab.cwd / ".codexlab.toml" if place == "project file" else scratch / "pipe"
+    os.mkfifo(path)
+    if place == "variable":
+        lab.environ["CODEXLAB_CONFIG"] = str(path)
+    flags = ["--issue", "1", *(["--env-file", str(path)] if place == "flag" else [])]
+    check(lab, flags, _OK, 125, str(path), "a named pipe that nobody writes to")
+
+
+def test_a_file_of_variables_may_be_what_a_shell_substitutes(lab: Lab) -> None:
+    script = '"$@" --env-file <(echo GREETING=hello) -- sh -c "echo \\$GREETING"'
+    argv = ["bash", "-c", script, "bash", *lab.argv(["--issue", "1"])]
+    done = subprocess.run(
+        argv, cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
+
+
+def test_variables_come_from_stdin_when_that_is_named(lab: Lab) -> None:
+    done = subprocess.run(
+        lab.argv(["--issue", "1", "--env-file", "/dev/stdin"], ["sh", "-c", "echo $GREETING"]),
+        cwd=lab.cwd, env=lab.environ, input="GREETING=hello\n", capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "hello\n"), done.stderr
 
 
 def test_events_to_a_descriptor_that_is_only_read_are_refused(lab: Lab, scratch: Path) -> None:

@@ -107,6 +107,47 @@ def test_a_launch_with_closed_streams_runs(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("program", ["codexlab", "codexlab-run"])
+def test_an_interrupt_before_the_guardian_has_taken_over_ends_quietly(
+    clean_environ: dict[str, str], program: str
+) -> None:
+    body = (
+        "import signal; from codexlab import cli, kernel;"
+        "kernel.open_standard_descriptors = kernel.hide_environment ="
+        " lambda: signal.raise_signal(signal.SIGINT);"
+        f"cli.{'command' if program == 'codexlab' else 'launch'}()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", body], env=clean_environ, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("program", ["codexlab", "codexlab-run"])
+def test_an_interrupt_that_the_caller_ignores_is_ignored_from_the_first_moment(
+    clean_environ: dict[str, str], scratch: Path, program: str
+) -> None:
+    (scratch / "click.py").write_text(
+        "import importlib, signal, sys\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+        "sys.path.remove('" + str(scratch) + "')\n"
+        "del sys.modules['click']\n"
+        "sys.modules['click'] = importlib.import_module('click')\n"
+    )
+    argv = [str(Path(sys.executable).with_name(program)), "--version"]
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *argv],
+        env=clean_environ | {"PYTHONPATH": str(scratch)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert program in done.stdout
+
+
+@pytest.mark.parametrize("program", ["codexlab", "codexlab-run"])
 def test_an_interrupt_while_modules_are_loaded_ends_quietly(
     clean_environ: dict[str, str], scratch: Path, program: str
 ) -> None:

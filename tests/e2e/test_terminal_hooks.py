@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from pathlib import Path
 from typing import cast
 
 import pytest
 from support.lab import Lab
 from support.model_wire import Json
-from support.terminals import Typed, job, typed
+from support.terminals import Typed, children, job, state_of, typed
 
 PLAIN = ["--issue", "1", "--no-repo", "--agent", "generic"]
 AGENT = "echo agent >>trail; read -r x; echo got $x; exit 5"
@@ -24,6 +27,25 @@ def wait_for_hook(run: Typed, gate: Path) -> None:
     run.screen.wait_until(gate.exists)
     assert not run.screen.is_raw
     assert run.screen.settings == run.before
+
+
+def stop_and_continue(run: Typed, lab: Lab, hook: str) -> None:
+    """Press Ctrl-Z during a hook: the job stops with it; then continue the job, and the hook goes on."""
+    hooks = [event for event in events_of(lab) if event["event"] == "hook.started"]
+    pid = next(int(str(event["pid"])) for event in hooks if event["name"] == hook)
+    run.screen.type("\x1a")
+    run.screen.wait_for(r"\[stopped\]")
+    run.screen.wait_until(lambda: state_of(run.guardian) == "T")
+    members = [pid, *children(pid)]
+    assert {state_of(member) for member in members} <= {"T", "Z"}
+    assert run.screen.settings == run.before
+    os.killpg(run.guardian, signal.SIGCONT)
+    run.screen.wait_until(lambda: state_of(pid) != "T")
+
+
+def events_of(lab: Lab) -> list[Json]:
+    (path,) = lab.workspaces_root.glob("*/*/*/.codexlab/runs/*/events.ndjson")
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def log_of(lab: Lab, name: str) -> list[str]:
@@ -61,6 +83,24 @@ def test_what_hooks_say_is_in_their_logs_and_what_is_typed_meanwhile_is_the_agen
     assert log_of(lab, "after_run") == ["from-a-hook", "from-a-hook", "exited"]
 
 
+def test_ctrl_z_during_before_run_stops_the_hook_with_the_job_and_fg_continues_both(
+    lab: Lab, scratch: Path
+) -> None:
+    gate = scratch / "gate"
+    flags = [*PLAIN, "--hook-before-run", holding(gate, "echo before >>trail")]
+    with job(lab, flags, ["sh", "-c", AGENT]) as run:
+        wait_for_hook(run, gate)
+        for _ in range(2):
+            stop_and_continue(run, lab, "before_run")
+        gate.unlink()
+        run.screen.wait_until(lambda: run.screen.is_raw)
+        run.screen.type("word\r")
+        run.screen.wait_for("got word")
+        assert run.wait_end() == 5
+        assert run.screen.settings == run.before
+    assert (lab.workspace / "workdir" / "trail").read_text().split() == ["before", "agent"]
+
+
 @pytest.mark.parametrize(("key", "status", "signum"), [("\x03", 130, 2), ("\x1c", 131, 3)])
 def test_ctrl_c_during_before_run_ends_the_run_and_the_agent_never_starts(
     lab: Lab, scratch: Path, key: str, status: int, signum: int
@@ -88,8 +128,8 @@ def test_ctrl_c_during_after_run_ends_the_hook_and_the_status_stays_the_agents(
         run.screen.type("word\r")
         run.screen.wait_for("got word")
         wait_for_hook(run, gate)
-        # Ctrl-Z stops nothing here: only the guardian is left in the shell's job.
-        run.screen.type("\x1a\x03")
+        stop_and_continue(run, lab, "after_run")
+        run.screen.type("\x03")
         assert run.wait_end() == 5
         assert run.screen.settings == run.before
     assert lab.records[0]["reason"] == "exited"

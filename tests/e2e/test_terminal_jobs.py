@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.lab import Lab
-from support.terminals import Typed, job
+from support.terminals import Typed, job, state_of
 
 PLAIN = ["--issue", "1", "--no-repo", "--agent", "generic"]
 AGENT = """
@@ -28,11 +28,6 @@ os.write(1, b"[ready]")
 while True:
     signal.pause()
 """
-
-
-def state_of(pid: int) -> str:
-    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    return text[text.rindex(")") + 2]
 
 
 def takes_a_signal(pid: int) -> bool:
@@ -106,27 +101,47 @@ def test_an_agent_that_was_stopped_is_continued_once_with_its_job(lab: Lab) -> N
     assert passed_on(lab) == ["SIGUSR1", "SIGUSR2"]
 
 
-def test_news_of_a_resumption_that_comes_late_does_not_undo_a_ctrl_z_typed_since(lab: Lab) -> None:
+def test_a_resumption_of_one_half_alone_undoes_no_ctrl_z_typed_since(lab: Lab) -> None:
     with job(lab, PLAIN, [sys.executable, "-c", AGENT]) as run:
         run.screen.wait_for(r"\[ready\]")
         run.screen.type("\x1a")
         wait_stopped(run)
-        # The guardian, which tells of the signal, is slower than the person; and so is
-        # the monitor, which tells that the agent has stopped.
+        # It waits for the guardian, which alone knows what a SIGCONT means.
         os.kill(run.supervisor, signal.SIGCONT)
-        run.screen.wait_for(r"\[continued\]")
-        os.kill(run.monitor, signal.SIGSTOP)
-        agent, monitor = run.agent, run.monitor
-        run.screen.type("\x1a")
-        run.screen.wait_until(lambda: state_of(agent) == "T")
+        run.screen.wait_until(lambda: state_of(run.supervisor) == "S")
+        assert (state_of(run.agent), run.screen.settings) == ("T", run.before)
+        # Whoever continues the one process they know of continues the job.
         os.kill(run.guardian, signal.SIGCONT)
-        run.screen.wait_until(lambda: takes_a_signal(run.guardian))
-        os.kill(run.guardian, signal.SIGUSR1)
-        run.screen.wait_until(lambda: passed_on(lab))
-        assert (passed_on(lab), state_of(agent)) == (["SIGUSR1"], "T")
-        os.kill(monitor, signal.SIGCONT)
+        run.screen.wait_for(r"\[continued\]")
+        run.screen.type("\x1a")
         wait_stopped(run)
-        os.killpg(run.guardian, signal.SIGCONT)
-        run.screen.wait_for(r"\[heard\]")
+        assert state_of(run.agent) == "T"
+        os.kill(run.guardian, signal.SIGCONT)
+        assert continued(run, 1, signal.SIGUSR1)
+        # One that answers no stop of ours is passed on, and once.
+        os.kill(run.guardian, signal.SIGCONT)
+        assert continued(run, 1, signal.SIGUSR2)
         assert end(run) == 6
-    assert passed_on(lab) == ["SIGUSR1"]
+    assert passed_on(lab) == ["SIGUSR1", "SIGCONT", "SIGUSR2"]
+
+
+def test_what_continues_the_job_in_the_background_stops_it_again_and_counts_for_nothing(
+    lab: Lab,
+) -> None:
+    with job(lab, PLAIN, [sys.executable, "-c", AGENT]) as run:
+        run.screen.wait_for(r"\[ready\]")
+        run.screen.type("\x1a")
+        wait_stopped(run)
+        run.take_foreground()
+        for _ in range(2):
+            os.killpg(run.guardian, signal.SIGCONT)
+            wait_stopped(run)
+            assert state_of(run.agent) == "T"
+        run.give_foreground()
+        os.killpg(run.guardian, signal.SIGCONT)
+        assert continued(run, 1, signal.SIGUSR1)
+        # And one that nobody waited for is passed on, once.
+        os.kill(run.guardian, signal.SIGCONT)
+        assert continued(run, 1, signal.SIGUSR2)
+        assert end(run) == 6
+    assert passed_on(lab) == ["SIGUSR1", "SIGCONT", "SIGUSR2"]

@@ -60,6 +60,27 @@ def test_what_cannot_be_a_root_says_why(tmp_path: Path) -> None:
         assert "\n" not in root.fallback_reason
 
 
+def test_a_root_that_holds_everything_else_too_is_refused_however_it_is_spelled(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "link").symlink_to("home")
+    (tmp_path / "home" / "below").mkdir()
+    reasons = {
+        "/": "is the root of the filesystem",
+        "//.": "is the root of the filesystem",
+        f"{tmp_path}/home/": "is the home directory itself",
+        f"{tmp_path}/link": "is the home directory itself",
+    }
+    home = {"HOME": str(tmp_path / "home")}
+    for path, reason in reasons.items():
+        root = open_artifact_root(home | {ARTIFACT_ROOT_VARIABLE: path})
+        assert root.path is None
+        assert reason in str(root.fallback_reason)
+    below = str(tmp_path / "home" / "below")
+    assert open_artifact_root(home | {ARTIFACT_ROOT_VARIABLE: below}).path == Path(below)
+
+
 def test_a_link_to_a_directory_is_used_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "link"

@@ -55,3 +55,13 @@ def test_the_death_of_the_peer_reads_as_the_end(pair: tuple[Channel, Channel]) -
     assert pair[1].receive() is None
     with pytest.raises(BrokenPipeError):
         pair[1].send({"op": "x"})
+
+
+def test_the_last_word_of_a_peer_that_did_not_hear_all_arrives(
+    pair: tuple[Channel, Channel],
+) -> None:
+    pair[0].send({"op": "finish", "status": 3})
+    pair[1].send({"event": "signal"})
+    pair[0].close()
+    assert pair[1].receive() == ({"op": "finish", "status": 3}, [])
+    assert pair[1].receive() is None

@@ -24,6 +24,32 @@ def test_it_ends_with_the_status_the_supervisor_gave(
     assert run_guarded_script(body, clean_environ)[0] == code
 
 
+def test_a_signal_that_the_supervisor_no_longer_hears_does_not_take_its_status_away(
+    clean_environ: Mapping[str, str],
+) -> None:
+    body = """
+    import select
+    os.kill(os.getppid(), signal.SIGUSR1)
+    select.select([channel.fileno()], [], [])
+    # It looks again only when we are gone: somebody else continues it then.
+    guardian = os.getppid()
+    read, write = os.pipe()
+    if os.fork() == 0:
+        channel.close()
+        os.close(write)
+        os.read(read, 1)
+        os.kill(guardian, signal.SIGCONT)
+        os._exit(0)
+    os.kill(guardian, signal.SIGSTOP)
+    while open(f"/proc/{guardian}/stat").read().rpartition(") ")[2][0] != "T":
+        pass
+    channel.send({"op": "finish", "status": 7})
+    """
+    # Ignored, or the guardian would report that it was continued.
+    before = "signal.signal(signal.SIGCONT, signal.SIG_IGN)"
+    assert run_guarded_script(body, clean_environ, before=before) == (7, "", "")
+
+
 def test_the_agents_wait_status_and_usage_are_reported(clean_environ: Mapping[str, str]) -> None:
     body = """
     sh(channel, "exit 7")

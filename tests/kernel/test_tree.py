@@ -24,6 +24,31 @@ remove_tree(sys.argv[2], os.open(sys.argv[1], os.O_RDONLY))
 """
 
 
+# Mounts a filesystem, or a directory of the same one, as soon as the tree has been listed;
+# with a third word as if the kernel had no openat2.
+_REMOVE_UNDER_A_MOUNT = """
+import errno, os, subprocess, sys
+from codexlab.kernel import _tree
+place, source, *old = sys.argv[1:]
+listed = _tree._remove_files
+def mount_then_return(*arguments):
+    directories = listed(*arguments)
+    if not os.path.ismount(place + "/tree/inner"):
+        subprocess.run(["mount", *source.split(), place + "/tree/inner"], check=True)
+        open(place + "/tree/inner/kept", "w").close()
+    return directories
+def missing(*_):
+    raise OSError(errno.ENOSYS, "no such call")
+_tree._remove_files = mount_then_return
+if old:
+    _tree.open_in_mount = missing
+try:
+    _tree.remove_tree("tree", os.open(place, os.O_RDONLY))
+except OSError as error:
+    print(error.errno == errno.EXDEV, error.strerror, os.listdir(place + "/tree/inner"))
+"""
+
+
 @pytest.fixture
 def below(tmp_path: Path) -> Generator[int]:
     fd = os.open(tmp_path, os.O_RDONLY)
@@ -100,3 +125,33 @@ def test_several_may_delete_one_tree_at_the_same_time(tmp_path: Path, below: int
     ]
     assert [each.wait(60) for each in removers] == [0, 0, 0]
     assert os.listdir(tmp_path) == []
+
+
+def _apart() -> list[str]:
+    """Return the words that run a program where its mounts are nobody else's, or skip."""
+    words = ["unshare", "--mount", "--propagation", "private"]
+    tried = subprocess.run([*words, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"nothing can be mounted here: {tried.stderr.strip()}")
+    return words
+
+
+@pytest.mark.parametrize(
+    ("source", "old"),
+    [("-t tmpfs none", False), ("-t tmpfs none", True), ("--bind {kept}", False)],
+    ids=["filesystem", "filesystem, old kernel", "directory of the same filesystem"],
+)
+def test_what_is_mounted_after_the_listing_is_not_entered(
+    tmp_path: Path, source: str, old: bool
+) -> None:
+    (tmp_path / "tree" / "inner").mkdir(parents=True)
+    (tmp_path / "kept").mkdir()
+    words = [str(tmp_path), source.format(kept=tmp_path / "kept"), *(["old"] if old else [])]
+    done = subprocess.run(
+        [*_apart(), sys.executable, "-c", _REMOVE_UNDER_A_MOUNT, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("True is a mount point ['kept']\n", "")

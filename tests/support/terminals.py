@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -191,6 +192,8 @@ if pid == 0:
     os.tcsetpgrp(0, os.getpid())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     os.execv(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGUSR1, lambda *_: os.tcsetpgrp(0, os.getpid()))
+signal.signal(signal.SIGUSR2, lambda *_: os.tcsetpgrp(0, pid))
 while True:
     _, status = os.waitpid(pid, os.WUNTRACED)
     if not os.WIFSTOPPED(status):
@@ -199,7 +202,9 @@ while True:
 os.write(1, b"[status %d]" % (os.waitstatus_to_exitcode(status) % 256))
 os.read(0, 1)
 """
-"""A shell with one job, of which it says that it was stopped; it leaves it the foreground."""
+"""A shell with one job, of which it says that it was stopped; it leaves it the foreground.
+
+At SIGUSR1 it takes the foreground itself, and at SIGUSR2 it gives it to the job again."""
 
 
 @contextlib.contextmanager
@@ -225,6 +230,16 @@ class Typed:
     screen: Screen
     before: Settings
 
+    def take_foreground(self) -> None:
+        """Have a shell of :func:`job` take the terminal, as shells do of a stopped job."""
+        os.kill(self.screen.shell, signal.SIGUSR1)
+        self.screen.wait_until(lambda: self.screen.foreground == self.screen.shell)
+
+    def give_foreground(self) -> None:
+        """Have it give the terminal to its job, as at ``fg``; the job is not continued yet."""
+        os.kill(self.screen.shell, signal.SIGUSR2)
+        self.screen.wait_until(lambda: self.screen.foreground == self.guardian)
+
     def wait_end(self) -> int:
         """Return the exit status that the shell was told."""
         return int(self.screen.wait_for(r"\[status (\d+)\]")[1])
@@ -232,29 +247,36 @@ class Typed:
     @property
     def guardian(self) -> int:
         """The pid of the shell's job."""
-        (pid,) = _children(self.screen.shell)
+        (pid,) = children(self.screen.shell)
         return pid
 
     @property
     def supervisor(self) -> int:
         """The pid of the guardian's child that is in the shell's session as well."""
         (pid,) = (
-            pid for pid in _children(self.guardian) if os.getsid(pid) == os.getsid(self.guardian)
+            pid for pid in children(self.guardian) if os.getsid(pid) == os.getsid(self.guardian)
         )
         return pid
 
     @property
     def monitor(self) -> int:
         """The pid of the guardian's child that leads the session of the agent's terminal."""
-        (pid,) = (pid for pid in _children(self.guardian) if os.getsid(pid) == pid)
+        (pid,) = (pid for pid in children(self.guardian) if os.getsid(pid) == pid)
         return pid
 
     @property
     def agent(self) -> int:
         """The pid of the monitor's only child."""
-        (pid,) = _children(self.monitor)
+        (pid,) = children(self.monitor)
         return pid
 
 
-def _children(pid: int) -> list[int]:
+def state_of(pid: int) -> str:
+    """Return the letter by which the kernel shows what a process is at (proc(5))."""
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return text[text.rindex(")") + 2]
+
+
+def children(pid: int) -> list[int]:
+    """Return the pids of its children."""
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 from pathlib import Path
 
@@ -50,6 +52,27 @@ def test_applied_it_is_ignored_by_git_and_idempotent(root: Path, source_repo: Pa
     assert not again.changes
     apply_setup(again)
     assert (source_repo / ".git/info/exclude").read_text().count("/user.bazelrc") == 1
+
+
+def test_a_pipe_as_bazels_version_is_not_waited_for(root: Path, source_repo: Path) -> None:
+    os.mkfifo(source_repo / ".bazelversion")
+    signal.alarm(20)
+    try:
+        assert plan(root, source_repo).changes
+    finally:
+        signal.alarm(0)
+
+
+def test_a_relative_state_directory_is_no_place_for_a_backup(
+    root: Path, source_repo: Path, monkeypatch: pytest.MonkeyPatch, user_home: Path
+) -> None:
+    (source_repo / "user.bazelrc").write_text("build --jobs=2\n")
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    monkeypatch.chdir(source_repo)
+    backup = apply_setup(plan(root, source_repo))
+    assert backup is not None
+    assert backup.parent == user_home / ".local/state/codexlab/backups"
+    assert not (source_repo / "state").exists()
 
 
 def test_where_a_rule_ignores_it_already_no_rule_is_added(root: Path, source_repo: Path) -> None:
