@@ -122,7 +122,10 @@ def _release(custody: Custody) -> None:
 
     shutil.rmtree(custody.temporary, ignore_errors=True)
     with contextlib.suppress(OSError, ValueError):
-        _write_json(custody.owner, {**_read_json(custody.owner), "contained": True})
+        owner = _read_json(custody.owner)
+        # Another run's is not ours to vouch for, however it got there.
+        if owner.get("run_id", custody.run_id) == custody.run_id:
+            _write_json(custody.owner, {**owner, "contained": True})
     for fd in custody.locks:
         unlock(fd)
 

@@ -3,20 +3,25 @@
 A host may have threads, so it cannot fork safely itself; and orphans of two runs
 under one subreaper could not be told apart, so each run has its own guardian.
 End of file on the server's channel ends the server; each guardian has a channel
-of its own to the host and ends its run when that one closes.
+of its own to the host and ends its run when that one closes. Both end with the host
+as well: a process that it forked has copies of all its channels.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import select
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from ._channel import Channel, open_channel_pair
 from ._errors import OperatorError
 
-_PROGRAM = "from codexlab.kernel._forking import serve; serve({fd})"
+_PROGRAM = "from codexlab.kernel._forking import serve; serve({fd}, {host})"
+_numbers = itertools.count(1)
 
 
 def start_fork_server() -> tuple[subprocess.Popen[bytes], Channel]:
@@ -25,18 +30,32 @@ def start_fork_server() -> tuple[subprocess.Popen[bytes], Channel]:
     :returns: the process, and our end of its channel.
     """
     ours, theirs = open_channel_pair()
-    fd = theirs.fileno()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM.format(fd=fd)],
-        pass_fds=[fd],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        # The host may have found us by a changed sys.path.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,
-    )
-    theirs.close()
+    fd, host = theirs.fileno(), os.pidfd_open(os.getpid())
+    try:
+        process = subprocess.Popen(
+            # -P: nothing is imported from the directory we happen to be in.
+            [sys.executable, "-P", "-c", _PROGRAM.format(fd=fd, host=host)],
+            pass_fds=[fd, host],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_search_path())},
+            start_new_session=True,
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(host)
     return process, ours
+
+
+def _search_path() -> Iterator[str]:
+    """Yield where the host imports from: it may have found us by a changed ``sys.path``."""
+    for place in sys.path:
+        # An empty one is the directory the host is in, which may be gone.
+        with contextlib.suppress(FileNotFoundError):
+            yield place or os.getcwd()
 
 
 class OrderedGuardian:
@@ -51,9 +70,10 @@ class OrderedGuardian:
         :raises OperatorError: the server is gone.
         """
         self._server = server
+        self._number = next(_numbers)
         self.channel, theirs = open_channel_pair()
         try:
-            server.send({"op": "guard"}, [theirs.fileno()])
+            server.send({"op": "guard", "number": self._number}, [theirs.fileno()])
         except (BrokenPipeError, ConnectionResetError):
             self.channel.close()
             raise _server_died() from None
@@ -69,11 +89,12 @@ class OrderedGuardian:
 
         :raises OperatorError: the server is gone.
         """
-        received = self._server.receive()
-        if received is None:
-            self.channel.close()
-            raise _server_died()
-        return int(received[0]["pid"])
+        while (received := self._server.receive()) is not None:
+            # Another number is that of one whose receiver was interrupted.
+            if received[0]["number"] == self._number:
+                return int(received[0]["pid"])
+        self.channel.close()
+        raise _server_died()
 
     def is_fresh(self) -> bool:
         """Tell whether it still waits for its run: not ended, and nobody sent it a signal."""

@@ -5,8 +5,10 @@ What it does not load, no fork has to copy; so it is a module of its own.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import select
 import signal
 import socket
 
@@ -16,8 +18,11 @@ from ._spawn import prepare_to_spawn
 from ._started_with import hide_environment
 
 
-def serve(fd: int) -> None:
-    """Fork a guardian for each request until the host is gone."""
+def serve(fd: int, host: int) -> None:
+    """Fork a guardian for each request until the host is gone.
+
+    :param host: a pidfd of it.
+    """
     # It is the host's, and every agent's guardian is forked from here.
     hide_environment()
     prepare_to_spawn()
@@ -26,22 +31,32 @@ def serve(fd: int) -> None:
     channel = Channel(socket.socket(fileno=fd))
     # Guardians that ended need no status kept; the kernel reaps them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while (received := channel.receive()) is not None:
-        (theirs,) = received[1]
+    while is_asked(channel, host) and (received := channel.receive()) is not None:
+        message, (theirs,) = received
         pid = os.fork()
         if pid == 0:
             channel.close()
-            _be_guardian(theirs)
+            _be_guardian(theirs, host)
         os.close(theirs)
-        channel.send({"event": "guarding", "pid": pid})
+        # A host that died meanwhile is noticed by the next look.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            channel.send({"event": "guarding", "number": message["number"], "pid": pid})
 
 
-def _be_guardian(fd: int) -> None:
+def is_asked(channel: Channel, host: int) -> bool:
+    """Wait for a message or the end of file; return False when the host is gone without one."""
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    poll.register(host, select.POLLIN)
+    return channel.fileno() in {fd for fd, _ in poll.poll()}
+
+
+def _be_guardian(fd: int, host: int) -> None:
     """Guard one run of the host. Never returns."""
     status = 125
     try:
         os.setsid()
         guardian = Guardian(Channel(socket.socket(fileno=fd)))
-        status = guardian.guard(supervisor=None)
+        status = guardian.guard(supervisor=None, host=host)
     finally:
         os._exit(status)

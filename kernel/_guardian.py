@@ -86,23 +86,30 @@ class Guardian:
             os.close(fd)
         self._channel.close()
 
-    def guard(self, supervisor: int | None) -> int:
+    def guard(self, supervisor: int | None, host: int | None = None) -> int:
         """Serve the supervisor until it is gone; return the exit status.
 
         :param supervisor: its pid when it is our child, None when we serve a host.
+        :param host: a pidfd of the host.
         """
         self._supervisor = supervisor
         set_child_subreaper()
         prepare_to_spawn()
         self._poll.register(self._channel.fileno(), select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
+        if host is not None:
+            self._poll.register(host, select.POLLIN)
         while True:
             ready = {fd for fd, _ in self._poll.poll()}
             if self._wakeup in ready:
                 self._take_notice()
             if self._monitored and self._monitored.channel.fileno() in ready:
                 self._hear_monitor(self._monitored)  # and of its end by SIGCHLD
-            if self._channel.fileno() in ready and not self._serve():
+            if self._channel.fileno() in ready:
+                if not self._serve():
+                    return self._end()
+            elif host in ready:
+                # What it forked may hold a copy of its end of our channel for ever.
                 return self._end()
 
     def _take_notice(self, answered: int | None = None) -> None:
@@ -200,6 +207,10 @@ class Guardian:
                 self._stop_job(descriptors)
             case "wish":
                 self._report_signal(message["signum"])
+            case "released":
+                self._let_go()
+                if message["status"] is not None:
+                    self._status = message["status"]
             case "finish":
                 self._status = message["status"]
             case unknown:
@@ -207,9 +218,14 @@ class Guardian:
         return True
 
     def _take_custody(self, custody: Custody) -> None:
+        self._let_go()
+        self._custody = custody
+
+    def _let_go(self) -> None:
+        """Forget the run: its supervisor hands it over anew, or has given it back proven empty."""
         for fd in self._custody.locks if self._custody else ():
             os.close(fd)
-        self._custody = custody
+        self._custody = None
 
     def _keep_settings(self, settings: list[Any] | None) -> None:
         """Take care of the caller's terminal while it is raw; None: it no longer is.

@@ -10,14 +10,20 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from contextlib import suppress
 
 from ..kernel import Channel, OperatorError, OrderedGuardian, start_fork_server
+from ._inherited import Inherited, what_is_inherited
+
+_PATIENCE = 5.0
 
 
 class _Guardians:
     """The host's fork server, started with its first run, and the guardian it has ready.
 
-    Invariant: at most one is ordered, so that what the server answers next is about that one.
+    Invariants: at most one is ordered. A server serves only the very host that started it, and
+    only while that would start another one with the same rights, limits and groups: an agent
+    must not get back what the host has given up since.
     """
 
     def __init__(self) -> None:
@@ -25,7 +31,7 @@ class _Guardians:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self._next: OrderedGuardian | None = None
-        self._host = 0
+        self._inherited: Inherited = ()
 
     def take(self) -> tuple[Channel, int]:
         """Return a guardian's channel and pid, and order the next; waits for it where it must."""
@@ -57,26 +63,57 @@ class _Guardians:
     def _serving(self) -> Channel:
         """Return the channel of a server that lives; start one where it is missing."""
         if self._channel is None or not self._is_serving():
-            self._let_go()
+            self._end_server()
+            self._inherited = what_is_inherited()
             self._process, self._channel = start_fork_server()
-            self._host = os.getpid()
         return self._channel
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Close our ends of all channels; server and guardian end, unless somebody else has one."""
         if self._next is not None:
             self._next.channel.close()
             self._next = None
         if self._channel is not None:
             self._channel.close()
+            self._channel = None
+
+    def _end_server(self) -> None:
+        self.let_go()
+        if self._process is None:
+            return
+        # It ends by itself, as soon as nobody has the other end; a host that gave up its
+        # rights could not even end it.
+        with suppress(PermissionError):
+            self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        _GIVEN_UP.append(self._process)
 
     def _is_serving(self) -> bool:
-        # A program that was forked from the host has a copy of this, and no guardians.
         return (
-            self._process is not None and self._host == os.getpid() and self._process.poll() is None
+            self._process is not None
+            and self._process.poll() is None
+            and self._inherited == what_is_inherited()
         )
 
 
-_GUARDIANS = _Guardians()
+# Kept: what is collected while its process runs warns, and waits for another's child.
+_GIVEN_UP: list[object] = []
+_guardians_of_host = _Guardians()
+
+
+def _begin_anew() -> None:
+    """Give up the copies of a process that was forked from the host: they are the host's.
+
+    Its lock may have been held by a thread that this process does not have.
+    """
+    global _guardians_of_host
+    _GIVEN_UP.append(_guardians_of_host)
+    _guardians_of_host.let_go()
+    _guardians_of_host = _Guardians()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def guardian_at_once() -> tuple[Channel, int] | None:
@@ -85,7 +122,7 @@ def guardian_at_once() -> tuple[Channel, int] | None:
     :raises OperatorError: none can be had.
     """
     try:
-        return _GUARDIANS.take_at_once()
+        return _guardians_of_host.take_at_once()
     except OSError as error:
         raise _unavailable(error) from error
 
@@ -96,7 +133,7 @@ def open_guardian() -> tuple[Channel, int]:
     :raises OperatorError: none can be had.
     """
     try:
-        return _GUARDIANS.take()
+        return _guardians_of_host.take()
     except OSError as error:
         raise _unavailable(error) from error
 

@@ -127,16 +127,24 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
 async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -> Outcome:
     """Run the agent; afterwards the claim is freed only if the run is proven empty."""
     possession = Possession(plan, claim, host.link, host.guardian)
+    status: int | None = None
     try:
-        return await run_agent(plan, possession, host, events)
+        outcome = await run_agent(plan, possession, host, events)
+    except CodexlabError as error:
+        status = error.exit_status
+        raise
     except OSError as error:
+        status = EXIT_FAILED
         where = error.filename or plan.run_directory
         raise PlaceUnusable(
             "the workspace", str(where), error.strerror or "unusable", "make room or mend it"
         ) from error
+    else:
+        status = outcome.status
+        return outcome
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(possession.give_back)
+            await anyio.to_thread.run_sync(possession.give_back, status)
 
 
 def _check_early(plan: Plan) -> None:

@@ -66,10 +66,9 @@ class Run:
             self.events_dropped += 1
 
     async def _carry_out(self, request: LaunchRequest, guardian: int, outputs: Outputs) -> None:
-        host = Host(
-            self._link, name_process(guardian), self.messages.append, outputs, hear=self._hear
-        )
         try:
+            named = name_process(guardian)
+            host = Host(self._link, named, self.messages.append, outputs, hear=self._hear)
             # Cancelling the host's task must not skip a step: the end is asked for instead.
             with anyio.CancelScope(shield=True):
                 self._outcome = await carry_out(request, host)

@@ -23,6 +23,7 @@ from ..kernel import (
 )
 from ..workspace import Claim, OwnerRecord
 from ._containment import Wish, give_up_leaf, open_leaf, why_no_descent
+from ._errors import GuardianLost
 from ._link import GuardianLink
 from ._place import describe_owner
 from ._plan import Plan
@@ -156,8 +157,11 @@ class Possession:
         """Return the containment in force, as the record's field."""
         return {"mechanism": self._mechanism(), "leaf": self.leaf, "why": self.why_no_leaf}
 
-    def give_back(self) -> None:
-        """Release what was proven empty; only close what was not."""
+    def give_back(self, status: int | None) -> None:
+        """Release what was proven empty; only close what was not.
+
+        :param status: what the guardian is to exit with, where that is known.
+        """
         if self._lease is not None:
             os.close(self._lease)
         self.take_group(None)
@@ -165,6 +169,10 @@ class Possession:
             self.claim.close()
             return
         self.clear_away()
+        # Before the lock is free: from then on owner.json may be another run's, and the
+        # guardian of this one must not vouch for it, whenever we die.
+        with suppress(GuardianLost):
+            self._link.tell({"op": "released", "status": status})
         self.claim.release()
 
     def clear_away(self) -> None:

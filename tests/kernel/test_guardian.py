@@ -332,3 +332,48 @@ def test_a_companion_never_outlives_its_guardian(
         process.communicate("\n", timeout=30)
     wait_any_exit([companion], 30)
     assert not is_running(companion)
+
+
+RELEASED = """
+import fcntl
+lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+channel.send({{"op": "custody", "custody": {{
+    "run_id": "testrun", "leaf": None, "record": "{place}/record.json",
+    "owner": "{place}/owner.json", "events": "{place}/events.ndjson",
+    "temporary": "{place}/temporary"}}}}, [lock])
+channel.send({{"op": "released", "status": 7}})
+fcntl.flock(lock, fcntl.LOCK_UN)
+print("released", flush=True)
+signal.pause()
+"""
+
+
+def test_a_run_that_was_given_back_is_no_longer_the_guardians_when_its_supervisor_dies(
+    clean_environ: Mapping[str, str], lost_place: Path
+) -> None:
+    """From the moment the lock is free, what lies there may be another run's."""
+    with start_guarded(RELEASED.format(place=lost_place), clean_environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "released\n"
+        kept = {path: path.read_bytes() for path in lost_place.glob("*.*json")}
+        os.kill(_supervisor_of(process.pid, None), signal.SIGKILL)
+        assert process.wait(30) == 7
+    assert {path: path.read_bytes() for path in lost_place.glob("*.*json")} == kept
+    assert (lost_place / "temporary").exists()
+
+
+def test_a_guardian_never_vouches_for_the_run_of_another(
+    clean_environ: Mapping[str, str], lost_place: Path
+) -> None:
+    owner = json.dumps({"run_id": "another", "contained": False})
+    (lost_place / "owner.json").write_text(owner)
+    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        agent = identify(int(process.stdout.readline()))
+        process.stderr.readline()
+        os.kill(_supervisor_of(process.pid, agent), signal.SIGKILL)
+        assert process.wait(30) == 125
+        process.stderr.read()
+    assert (lost_place / "owner.json").read_text() == owner

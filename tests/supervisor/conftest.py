@@ -16,10 +16,8 @@ def no_server_left_behind() -> Iterator[None]:
         return
     from codexlab.supervisor import _guardians
 
-    kept = _guardians._GUARDIANS
-    if kept._next is not None:
-        kept._next.channel.close()
-    if kept._channel is not None and kept._process is not None:
-        kept._channel.close()
+    kept = _guardians._guardians_of_host
+    kept.let_go()
+    if kept._process is not None:
         kept._process.wait(30)
-    _guardians._GUARDIANS = _guardians._Guardians()
+    _guardians._guardians_of_host = _guardians._Guardians()
