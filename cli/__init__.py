@@ -41,9 +41,7 @@ def command() -> None:
     # Little of what a command loads and lists becomes garbage before it ends.
     gc.set_threshold(50_000)
     try:
-        from ._main import main
-
-        main()
+        _look_after()
     except KeyboardInterrupt:
         # While its modules are loaded, or the last output is written.
         os._exit(130)
@@ -52,3 +50,31 @@ def command() -> None:
             raise
         # As above: what was written is out, threads and children are joined.
         os._exit(end.code)
+
+
+def _look_after() -> None:
+    """Run a command; before all else a search gives ripgrep its work."""
+    import sys
+
+    if sys.argv[1:3] != ["rollout", "search"]:
+        from ._main import main
+
+        return main()
+    import signal
+
+    from ..kernel import open_standard_descriptors
+    from ._search_ahead import walk_ahead
+
+    # What is opened from here on must not become our stdout.
+    open_standard_descriptors()
+    # An interrupt after its start and before we hold it would leave it running.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    ahead = walk_ahead(sys.argv[3:])
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        from ._main import main
+
+        main(ahead=ahead)
+    finally:
+        if ahead is not None:
+            ahead.close()

@@ -12,6 +12,7 @@ import click
 from ..kernel import CallerError
 from ..rollout import Filters, RolloutForm
 from ._literals import parse_duration, parse_size
+from ._search_ahead import home_of
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -70,7 +71,7 @@ def home_option(command: _Command) -> _Command:
 
 def _home(ctx: click.Context, param: click.Parameter, given: str | None) -> str:
     del ctx, param
-    home = given or os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
+    home = home_of(given)
     if not os.path.isdir(home):
         raise NoSuchHomeError(home)
     return home
