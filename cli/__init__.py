@@ -23,6 +23,14 @@ def _end_at_interrupt() -> None:
         _leave()
 
 
+def _tidy_at_interrupt() -> None:
+    """Be interrupted by an exception from here on: there may be something to put in order."""
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _leave(*_: object) -> None:
     import os
 
@@ -56,17 +64,11 @@ def command() -> None:
     _end_at_interrupt()
     import gc
     import os
-    import signal
 
     # Little of what a command loads and lists becomes garbage before it ends.
     gc.set_threshold(50_000)
-    from ._main import main
-
     try:
-        if signal.getsignal(signal.SIGINT) is _leave:
-            # From here on there may be something to put in order first.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        main()
+        _look_after()
     except KeyboardInterrupt:
         # Also while the last output is written.
         _leave()
@@ -75,3 +77,33 @@ def command() -> None:
             raise
         # As above: what was written is out, threads and children are joined.
         os._exit(end.code)
+
+
+def _look_after() -> None:
+    """Run a command; before all else a search gives ripgrep its work."""
+    import sys
+
+    if sys.argv[1:3] != ["rollout", "search"]:
+        from ._main import main
+
+        _tidy_at_interrupt()
+        return main()
+    import signal
+
+    from ..kernel import open_standard_descriptors
+    from ._search_ahead import walk_ahead
+
+    # What is opened from here on must not become our stdout.
+    open_standard_descriptors()
+    # An interrupt after its start and before we hold it would leave it running.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    _tidy_at_interrupt()
+    ahead = walk_ahead(sys.argv[3:])
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        from ._main import main
+
+        main(ahead=ahead)
+    finally:
+        if ahead is not None:
+            ahead.close()

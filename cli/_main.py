@@ -56,11 +56,14 @@ def group() -> None:
     check_home(os.environ)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run one command and exit with its status; an error is one line on stderr and 125."""
+def main(argv: list[str] | None = None, ahead: object = None) -> None:
+    """Run one command and exit with its status; an error is one line on stderr and 125.
+
+    :param ahead: what was begun for the command before it was read, for it to use.
+    """
     ensure_standard_streams()
     try:
-        result = _invoke(sys.argv[1:] if argv is None else argv)
+        result = _invoke(sys.argv[1:] if argv is None else argv, ahead)
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
         _leave(130)
@@ -78,10 +81,10 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _invoke(argv: list[str]) -> Any:
+def _invoke(argv: list[str], ahead: object) -> Any:
     """Run the command; ``click``'s own ``main`` would take a closed pipe for a failure, 1."""
     try:
-        with group.make_context(PROGRAM, list(argv)) as context:
+        with group.make_context(PROGRAM, list(argv), obj=ahead) as context:
             return group.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code

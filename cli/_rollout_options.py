@@ -14,6 +14,7 @@ from ..rollout import Filters, RolloutForm
 from ._given import GIVEN
 from ._literals import parse_duration, parse_size
 from ._one_of import one_of
+from ._search_ahead import home_of
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -73,7 +74,7 @@ def home_option(command: _Command) -> _Command:
 
 def _home(ctx: click.Context, param: click.Parameter, given: str | None) -> str:
     del ctx, param
-    home = given or os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
+    home = home_of(given)
     if not os.path.isdir(home):
         raise NoSuchHomeError(home)
     return home

@@ -11,11 +11,12 @@ import click
 
 from ..rollout import CONVERSATION, Role, make_query, search_rollouts
 from ._rollout_options import filter_options, filters_from, home_option, json_option, moment
+from ._search_ahead import find_ripgrep
 from ._terminal import neutral, one_line
 
 if TYPE_CHECKING:
     # Loaded while ripgrep is at work.
-    from ..rollout import Excerpt, SearchedRollout, SearchHit, UnreadableDirectory
+    from ..rollout import Excerpt, RipgrepWalk, SearchedRollout, SearchHit, UnreadableDirectory
 
 _FOUND, _NOTHING = 0, 1
 
@@ -39,7 +40,10 @@ _FOUND, _NOTHING = 0, 1
 @click.option("-j", "--processes", type=click.IntRange(1, 64), help="[default: one per core]")
 @click.option("--no-rg", is_flag=True, help="Do not use ripgrep even where it is installed.")
 @json_option
+@click.pass_obj
 def search(
+    ahead: RipgrepWalk | None,
+    /,
     pattern: str,
     home: str,
     regex: bool,
@@ -74,7 +78,8 @@ def search(
         query,
         filters_from(since=None, until=until, **choice),
         processes=processes or len(os.sched_getaffinity(0)),
-        ripgrep=None if no_rg else _ripgrep(),
+        ripgrep=None if no_rg else find_ripgrep(),
+        ahead=ahead,
         on_unreadable=_complain,
     )
     shown = 0
@@ -88,14 +93,6 @@ def search(
         if shown == limit:
             break
     return _FOUND if shown else _NOTHING
-
-
-def _ripgrep() -> str | None:
-    for directory in os.get_exec_path():
-        program = os.path.join(directory, "rg")
-        if os.path.isfile(program) and os.access(program, os.X_OK):
-            return program
-    return None
 
 
 def _utc(name_stamp: str) -> str:

@@ -7,7 +7,9 @@ A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
             _lookup _state _select _listing    one by id or path; those wanted; pages of many
     read    _snapshot _plain_bytes _decoded_bytes _reader    bytes and lines, past damage
             _meta _heads _titles _records _entries _conversation    what they say
-            _query _candidate_lines _plain_positions _ripgrep _search    text in any of them
+            _needle _query _candidate_lines _plain_positions    what may match
+            _roots _ripgrep_run _ripgrep_walk _ripgrep    who else looks for it
+            _search _search_one _excerpts    text in any of them
             _stats                        what they take, what could be saved
     hold    _thread_lease _holders _sweeper _places    codex's locks, and who has what open
     change  _decide                       every decision, without I/O
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
         session_meta_of,
     )
     from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
+    from ._needle import needle_of
     from ._pair import settle_pair
     from ._places import NotARolloutError, Places, Subject, find_places
     from ._query import BadPatternError, Query, make_query
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from ._records import parse_record
     from ._recover import recover
     from ._result import Outcome, Result
+    from ._ripgrep_walk import RipgrepWalk
     from ._search import search_rollouts
     from ._search_one import SearchedRollout, SearchHit
     from ._select import Filters, select_rollouts
@@ -139,6 +143,7 @@ __all__ = [
     "Problem",
     "Query",
     "Result",
+    "RipgrepWalk",
     "Role",
     "RolloutForm",
     "RolloutHead",
@@ -176,6 +181,7 @@ __all__ = [
     "make_query",
     "materialize",
     "measure",
+    "needle_of",
     "newest_by_thread",
     "open_snapshot",
     "parse_record",
@@ -269,6 +275,7 @@ _MODULES = {
         "is_thread_id",
         "parse_rollout_name",
     ),
+    "_needle": ("needle_of",),
     "_pair": ("settle_pair",),
     "_places": (
         "NotARolloutError",
@@ -293,6 +300,7 @@ _MODULES = {
         "Outcome",
         "Result",
     ),
+    "_ripgrep_walk": ("RipgrepWalk",),
     "_search": ("search_rollouts",),
     "_search_one": (
         "SearchHit",

@@ -15,8 +15,9 @@ from ..kernel import CallerError
 from ._directory import LogicalRollout
 from ._meta import SessionMetaError, read_session_meta
 from ._names import COMPRESSED_SUFFIX, is_thread_id, parse_rollout_name
+from ._roots import ARCHIVED_SESSIONS, SESSIONS
 from ._snapshot import NoSuchRolloutError
-from ._store import ARCHIVED_SESSIONS, SESSIONS, scan_store
+from ._store import scan_store
 
 _PREFIX = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
 _SHOWN = 3

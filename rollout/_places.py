@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..kernel import CallerError
 from ._names import COMPRESSED_SUFFIX, RolloutName, parse_rollout_name
-from ._store import ARCHIVED_SESSIONS, SESSIONS
+from ._roots import ARCHIVED_SESSIONS, SESSIONS
 from ._thread_lease import ThreadLocks
 
 KEPT_DIRECTORY = ".codexlab-retired"

@@ -2,8 +2,7 @@
 
 A rollout holds text as JSON, so a quote, a line break or an umlaut can be written
 in several ways there, within a tool's arguments even twice. Matching is therefore
-done on decoded text. To decode only few lines, a *needle* is taken from the
-pattern: characters that every match must hold and that JSON writes in one way only.
+done on decoded text; to decode only few lines, a needle is taken from the pattern.
 """
 
 from __future__ import annotations
@@ -13,14 +12,7 @@ from dataclasses import dataclass
 
 from ..kernel import CallerError
 from ._entries import CONVERSATION, Role
-
-# Everything else can be escaped by some writer of JSON: quotes, backslashes,
-# controls, all that is not ASCII, and < > & / by careful ones.
-_RUN = re.compile(r"[A-Za-z0-9 _\-.,:;=*#@!?%$^~|(){}\[\]]+")
-_LITERAL = re.compile(r"[A-Za-z0-9 _\-,:;=#@!%~]")
-# Branches, groups, sets, counts, and escapes that spell a character out.
-_UNCERTAIN = re.compile(r"[|(\[{\n]|\\[xuUN0-9]")
-_MIN_NEEDLE = 2
+from ._needle import needle_of
 
 
 class BadPatternError(CallerError):
@@ -82,32 +74,5 @@ def make_query(
         raise BadPatternError(text, f"it is no regular expression: {error}") from None
     if pattern.fullmatch("") is not None:
         raise BadPatternError(text, "it matches the empty text, which is everywhere")
-    needle = needle_of(required_literal(text) if regex else text)
-    folded = needle.lower() if ignore_case else needle
-    return Query(pattern, folded, ignore_case, roles, since, until, context)
-
-
-def needle_of(text: str) -> bytes:
-    """Return the longest part of a text that JSON writes in one way only."""
-    best = max(_RUN.findall(text), key=len, default="")
-    return best.encode() if len(best) >= _MIN_NEEDLE else b""
-
-
-def required_literal(pattern: str) -> str:
-    """Return characters that every match of a regular expression holds in a row.
-
-    Cautious: "" whenever the expression branches, groups, or sets flags.
-    """
-    if _UNCERTAIN.search(pattern) is not None:
-        return ""
-    runs, run, index = [""], "", 0
-    while index < len(pattern):
-        following = pattern[index + 1 : index + 2]
-        if _LITERAL.fullmatch(pattern[index]) and following not in ("*", "?", "{"):
-            run += pattern[index]
-        else:
-            runs.append(run)
-            run = ""
-        # What follows a backslash is a class, or one character we do without.
-        index += 2 if pattern[index] == "\\" else 1
-    return max([*runs, run], key=len)
+    needle = needle_of(text, regex=regex, ignore_case=ignore_case)
+    return Query(pattern, needle, ignore_case, roles, since, until, context)

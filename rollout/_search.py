@@ -2,8 +2,8 @@
 
 ::
 
-    names and heads that fit  ->  candidate lines (ripgrep, or needle by needle)
-                              ->  parsed, judged by role and time, matched  ->  hits
+    names that fit  ->  candidate lines (ripgrep, walking beside; or needle by needle)
+                    ->  heads that fit, parsed, judged by role and time, matched  ->  hits
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._directory import LogicalRollout
+from ._names import RolloutForm
 from ._query import Query
-from ._ripgrep import Positions, ripgrep_positions
+from ._ripgrep import ripgrep_positions
+from ._ripgrep_run import Positions
+from ._ripgrep_walk import RipgrepWalk
 from ._select import Filters, select_rollouts
 from ._store import UnreadableDirectory
 
@@ -53,6 +57,7 @@ def search_rollouts(
     *,
     processes: int = 1,
     ripgrep: str | None = None,
+    ahead: RipgrepWalk | None = None,
     on_unreadable: Callable[[UnreadableDirectory], object] | None = None,
 ) -> Iterator[SearchedRollout]:
     """Yield every rollout with a hit, newest first.
@@ -63,17 +68,24 @@ def search_rollouts(
 
     :param processes: how many search at once. More than one forks this process,
         which then must not have other threads.
-    :param on_unreadable: told of every directory that could not be searched.
     :param ripgrep: path of an ``rg`` that preselects lines of plain rollouts.
+    :param ahead: a walk that was started before; it is used if it asks just what this
+        search would, else ended.
+    :param on_unreadable: told of every directory that could not be searched.
 
     Not promised: that lines written after the search began are found.
     """
     wanted = filters or Filters()
-    found, unreadable = select_rollouts(home, wanted)
+    base = os.fspath(home)
+    with closing(_walk(base, query, wanted, ripgrep, ahead)) as walk:
+        found, unreadable = select_rollouts(base, wanted)
+        _load_the_rest()
+        seen = walk.finish()
+        tasks, left = _split(found, seen, walk)
     if on_unreadable is not None:
         for directory in unreadable:
             on_unreadable(directory)
-    tasks = list(_tasks(found, query, ripgrep))
+    tasks += _tasks_of(left, query, ripgrep)
     tasks.sort(key=lambda task: task.rollout.name.order, reverse=True)
     jobs = list(_jobs(tasks, query, wanted))
     worth = sum(task.weight for job in jobs for task in job.tasks) > _WORTH_FORKING
@@ -94,20 +106,52 @@ def _leave_interrupts_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _tasks(found: list[LogicalRollout], query: Query, ripgrep: str | None) -> Iterator[_Task]:
+def _walk(
+    home: str, query: Query, filters: Filters, ripgrep: str | None, ahead: RipgrepWalk | None
+) -> RipgrepWalk:
+    """Use the walk that is under way or start one, where most of the store is wanted."""
+    few = filters.threads is not None or filters.form is RolloutForm.COMPRESSED
+    asked = (None if few else ripgrep, home, query.needle, query.fold, filters.archived)
+    if ahead is not None and ahead.asked == asked:
+        return ahead
+    if ahead is not None:
+        ahead.close()
+    return RipgrepWalk(*asked)
+
+
+def _split(
+    found: list[LogicalRollout], seen: dict[str, Positions], walk: RipgrepWalk
+) -> tuple[list[_Task], list[LogicalRollout]]:
+    """Return what the walk has found something in, and what it has not seen."""
+    tasks: list[_Task] = []
+    left: list[LogicalRollout] = []
+    leaves = {os.path.basename(path) for path in seen}
+    for rollout in found:
+        if not rollout.plain or not walk.has_seen(rollout.directory):
+            left.append(rollout)
+        elif rollout.name.plain_name in leaves and rollout.path in seen:
+            tasks.append(_known(rollout, seen[rollout.path]))
+    return tasks, left
+
+
+def _tasks_of(rollouts: list[LogicalRollout], query: Query, ripgrep: str | None) -> Iterator[_Task]:
     # ripgrep's output has lines: a path with a line break is read here.
-    paths = [rollout.path for rollout in found]
     asked: list[str] = []
     if ripgrep is not None and query.needle:
-        both = zip(paths, found, strict=True)
-        asked = [path for path, rollout in both if rollout.plain and "\n" not in path]
-    positions = ripgrep_positions(ripgrep or "", asked, query, _load_the_rest)
+        asked = [each.path for each in rollouts if each.plain and "\n" not in each.directory]
+    positions = ripgrep_positions(ripgrep or "", asked, query)
     passed = frozenset(asked).difference(positions)
-    for path, rollout in zip(paths, found, strict=True):
-        if path in passed:
-            continue
+    for rollout in rollouts:
+        path = rollout.path
         known = positions.get(path)
-        yield _Task(rollout, known, _weight(rollout) if known is None else len(known) << 12)
+        if known is not None:
+            yield _known(rollout, known)
+        elif path not in passed:
+            yield _Task(rollout, None, _weight(rollout))
+
+
+def _known(rollout: LogicalRollout, positions: Positions) -> _Task:
+    return _Task(rollout, positions, len(positions) << 12)
 
 
 def _load_the_rest() -> None:

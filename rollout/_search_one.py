@@ -16,7 +16,7 @@ from ._plain_positions import plain_positions
 from ._query import Query
 from ._reader import MAX_LINE_BYTES
 from ._records import is_object, parse_record, text_of
-from ._ripgrep import Positions
+from ._ripgrep_run import Positions
 from ._select import Filters
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
 

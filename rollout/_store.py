@@ -17,9 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ._directory import DirectoryScan, LogicalRollout, Stamp, is_rested, scan_directory, stamp_of
-
-SESSIONS = "sessions"
-ARCHIVED_SESSIONS = "archived_sessions"
+from ._roots import ARCHIVED_SESSIONS, SESSIONS
 
 _MAX_ROUNDS = 4
 
