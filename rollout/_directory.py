@@ -16,6 +16,7 @@ import os
 import time
 from dataclasses import dataclass
 
+from ..kernel import frozen
 from ._names import COMPRESSED, PLAIN, RolloutName, parse_rollout_name
 
 # File times advance with the kernel's tick, at most 10 ms long: a change within
@@ -71,7 +72,7 @@ class LogicalRollout:
         return self.name.thread_id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectoryScan:
     """The rollouts of one directory.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from ..kernel import frozen
 
 _MAX_EXCERPTS = 20
 _MAX_WIDTH = 240
 _MARGIN = 80
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Excerpt:
     """One match and the lines around it.
 

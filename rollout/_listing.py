@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 from ._directory import LogicalRollout
 from ._heads import HeadReader, RolloutHead
 from ._names import RolloutForm, parse_rollout_name
@@ -56,7 +56,7 @@ class ListEntry:
     head: RolloutHead
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListPage:
     """Some rollouts, newest first.
 

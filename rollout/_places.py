@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 from ._names import COMPRESSED_SUFFIX, RolloutName, parse_rollout_name
 from ._roots import ARCHIVED_SESSIONS, SESSIONS
 from ._thread_lease import ThreadLocks
@@ -30,7 +29,7 @@ class NotARolloutError(CallerError):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """One logical rollout to be worked on.
 
@@ -52,7 +51,7 @@ class Subject:
         return self.plain + COMPRESSED_SUFFIX
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """The places of one codex home.
 

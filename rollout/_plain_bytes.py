@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import IO
 
+from ..kernel import frozen
 from ._names import RolloutForm
 from ._snapshot import RolloutSnapshot
 
@@ -18,7 +18,7 @@ CHUNK = 1 << 20
 _SPOOL = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FrameDamage:
     """A hole in the plain bytes: part of a compressed file that does not decode.
 
@@ -56,7 +56,7 @@ def _file_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes]:
         offset += len(data)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeekableBytes:
     """The plain bytes of a snapshot, readable at any offset.
 

@@ -8,9 +8,8 @@ done on decoded text; to decode only few lines, a needle is taken from the patte
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 from ._entries import CONVERSATION, Role
 from ._needle import needle_of
 
@@ -27,7 +26,7 @@ class BadPatternError(CallerError):
         super().__init__(f"{pattern!r} cannot be searched for: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Query:
     """A search, ready to be run.
 

@@ -12,10 +12,10 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..kernel import frozen
 from ._directory import LogicalRollout
 from ._names import RolloutForm
 from ._query import Query
@@ -34,14 +34,14 @@ _WORTH_FORKING = 48 << 20
 _COMPRESSED_WEIGHT = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Task:
     rollout: LogicalRollout
     positions: Positions | None
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Job:
     """What a worker process needs for some rollouts."""
 

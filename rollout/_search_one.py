@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
+from ..kernel import frozen
 from ._candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
 from ._directory import LogicalRollout
 from ._entries import Entry, Role, all_text, entry_of
@@ -21,7 +21,7 @@ from ._select import Filters
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SearchHit:
     """One entry with at least one match.
 
@@ -39,7 +39,7 @@ class SearchHit:
     matches: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SearchedRollout:
     """What came out of one rollout that has hits or problems.
 

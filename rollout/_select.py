@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..kernel import frozen
 from ._directory import LogicalRollout
 from ._names import RolloutForm
 from ._store import UnreadableDirectory, scan_store
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._heads import RolloutHead
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filters:
     """Which rollouts are wanted; None wants all.
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 from ._names import COMPRESSED_SUFFIX, RolloutForm
 
 # Looking up both names is not one step: while forms change, both look-ups can miss.
@@ -41,7 +40,7 @@ class NotARolloutFileError(CallerError):
         super().__init__(f"{path} is not a regular file; a rollout was expected")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RolloutSnapshot:
     """One open file of a rollout; a context manager that closes it.
 

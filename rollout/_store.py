@@ -16,13 +16,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ..kernel import frozen
 from ._directory import DirectoryScan, LogicalRollout, Stamp, is_rested, scan_directory, stamp_of
 from ._roots import ARCHIVED_SESSIONS, SESSIONS
 
 _MAX_ROUNDS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnreadableDirectory:
     """A directory of a store that could not be read, and why."""
 
@@ -30,7 +31,7 @@ class UnreadableDirectory:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreScan:
     """All rollouts found, in path order, active before archived.
 
