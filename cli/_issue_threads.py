@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..rollout import parse_record
+from ._workspace_select import configured_root
 
 if TYPE_CHECKING:
     from ..workspace import WorkspaceKey
@@ -15,18 +16,12 @@ if TYPE_CHECKING:
 _RECORD_LIMIT = 64 << 10
 
 
-def workspaces_root() -> Path:
-    """Return where workspaces lie: ``CODEXLAB_WORKSPACES_ROOT``, else the default."""
-    root = os.environ.get("CODEXLAB_WORKSPACES_ROOT")
-    return Path(root) if root else Path("~/codexlab/workspaces").expanduser()
-
-
 def threads_by_issue() -> dict[str, str]:
     """Return the issue of every thread that some workspace recorded.
 
     Workspaces that are damaged or not ours to read know no threads.
     """
-    root = workspaces_root()
+    root = configured_root()
     if not root.is_dir():
         return {}
     # Much to import, and only needed where there are workspaces.

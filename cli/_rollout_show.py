@@ -26,9 +26,10 @@ from ..rollout import (
     thread_names,
 )
 from ._given import GIVEN
-from ._issue_threads import threads_by_issue, workspaces_root
+from ._issue_threads import threads_by_issue
 from ._rollout_options import home_option, json_option
 from ._terminal import neutral, one_line, size_text
+from ._workspace_select import configured_root
 
 _FOLDED_LINES = 6
 _STYLES = {
@@ -97,7 +98,7 @@ class NoThreadOfIssueError(CallerError):
         self.issue, self.home = issue, home
         super().__init__(
             f"no rollout of issue {issue!r} in {home}: no workspace of it below"
-            f" {workspaces_root()} recorded a thread that is there"
+            f" {configured_root()} recorded a thread that is there"
         )
 
 

@@ -58,16 +58,33 @@ def user_config() -> ConfigFile:
     return read_config(user_config_path(os.environ), KNOWN_KEYS, KNOWN_KEYS)
 
 
+def configured_root() -> Path:
+    """Return the workspaces root where no flag names one: variable, user config, default.
+
+    :raises ConfigError: the user config names none that could be one.
+    """
+    chosen: object = os.environ.get("CODEXLAB_WORKSPACES_ROOT")
+    if not chosen:
+        config, key = user_config(), "workspaces_root"
+        chosen = config.settings.get(key, "~/codexlab/workspaces")
+        if not isinstance(chosen, str) or not chosen:
+            problem = f"expected a path, not {chosen!r}"
+            raise ConfigError(config.path, config.line_of(key), key, problem)
+    return _absolute(str(chosen))
+
+
+def _absolute(path: str) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
 def find_root(given: str | None) -> Path:
     """Return the workspaces root: flag, variable, user config, default.
 
+    :raises ConfigError: the user config names none that could be one.
     :raises NoSuchRoot: it is no directory, or is not there although a flag names it.
     :raises RootTooWide: it is the root of the filesystem or the home directory.
     """
-    chosen = given or os.environ.get("CODEXLAB_WORKSPACES_ROOT")
-    if not chosen:
-        chosen = str(user_config().settings.get("workspaces_root") or "~/codexlab/workspaces")
-    root = Path(os.path.abspath(Path(chosen).expanduser()))
+    root = _absolute(given) if given else configured_root()
     # One that nobody named need not be there yet.
     if not root.is_dir() and (given or root.exists()):
         raise NoSuchRoot(root)

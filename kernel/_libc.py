@@ -14,7 +14,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
-# Added to all architectures under one number (Alpha has its own, and no such call for us).
+# The same on every architecture but Alpha.
 _SYS_OPENAT2 = 437
 _RESOLVE_NO_XDEV = 1
 

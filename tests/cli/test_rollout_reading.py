@@ -95,6 +95,28 @@ def test_list_by_issue_knows_the_threads_of_its_workspaces(
     assert (nothing.returncode, nothing.stderr.count("\n")) == (125, 1)
 
 
+def test_the_workspaces_root_of_the_users_config_is_looked_into_too(
+    home: Path, run: Run, scratch: Path, clean_environ: dict[str, str]
+) -> None:
+    _make(home, 1)
+    control = _control_of(scratch / "elsewhere", "acme", "7", "codex")
+    control.mkdir(parents=True)
+    key = {"v": 1, "project": "acme", "issue": "7", "agent": "codex"}
+    (control / "workspace.json").write_text(json.dumps(key))
+    entry = {"id": thread_id(1), "cwd": "/src/app", "agent": "codex", "seen": "2025-01-03"}
+    (control / "threads.json").write_text(json.dumps({"threads": [entry], "cargo_key": None}))
+    del clean_environ["CODEXLAB_WORKSPACES_ROOT"]
+    config = Path(clean_environ["XDG_CONFIG_HOME"], "codexlab", "config.toml")
+    config.parent.mkdir(parents=True)
+    config.write_text(f'workspaces_root = "{scratch}/elsewhere"\n')
+    assert run("show", "--issue", "7").stdout.startswith(thread_id(1))
+    for wrong in ("1", '""', "true"):
+        config.write_text(f"# where\nworkspaces_root = {wrong}\n")
+        refused = run("list")
+        assert (refused.returncode, refused.stderr.count("\n")) == (125, 1)
+        assert f"{config}:2: workspaces_root: expected a path" in refused.stderr
+
+
 def _control_of(root: Path, project: str, issue: str, agent: str) -> Path:
     return locate_workspace(root, WorkspaceKey(project, issue, agent)).control
 

@@ -94,8 +94,6 @@ _OTHERS = [
     ["needle", "-C1"],
     ["-il", "needle"],
     ["--", "needle"],
-    ["needle", "--archived", "--active"],
-    ["needle", "--active", "--archived"],
     ["needle", "--codex-home", "/nowhere", "--codex-home", "."],
     ["needle", "--form", "plain"],
 ]

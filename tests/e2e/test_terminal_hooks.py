@@ -36,8 +36,7 @@ def stop_and_continue(run: Typed, lab: Lab, hook: str) -> None:
     run.screen.type("\x1a")
     run.screen.wait_for(r"\[stopped\]")
     run.screen.wait_until(lambda: state_of(run.guardian) == "T")
-    members = [pid, *children(pid)]
-    assert {state_of(member) for member in members} <= {"T", "Z"}
+    run.screen.wait_until(lambda: all(state_of(each) in "TZ" for each in (pid, *children(pid))))
     assert run.screen.settings == run.before
     os.killpg(run.guardian, signal.SIGCONT)
     run.screen.wait_until(lambda: state_of(pid) != "T")
