@@ -9,8 +9,8 @@ peers are ``grep -rc`` for plain files and ``zstd -dc | grep -c`` for frames: ot
 programs with other goals, so these rows are printed and judge nothing. Each figure is the
 best of several runs, taken in turn with its peer's: what others do on the machine
 meanwhile only adds; CPU seconds are printed beside it. The corpus is written below the
-scratch directory, left to come to rest, and removed again. ``--corpus`` searches the small
-threads that ``real_corpus.py`` made there as well. Exit status 1 when a goal is missed.
+scratch directory, left to come to rest, and removed again. ``--corpus`` searches the
+threads that ``real_corpus.py`` made there as well, all of them and the small ones alone. Exit status 1 when a goal is missed.
 
 Plain rollouts are searched in two stores, ``--megabytes`` large and a quarter of that. In
 the small one, as in real threads that are short, the start of the interpreter and of the
@@ -244,18 +244,19 @@ def searching(
 
 
 def searching_real(scratch: Path, corpus: Path, rounds: int) -> Iterator[Row]:
-    """Search small threads of real codex for what was asked in few of them."""
+    """Search threads of real codex for what was asked in few of them: all, and the small alone."""
     needle = "question 7.1"
-    for compressed in (False, True):
+    for parts, compressed in ((("small", "large"), False), (("small",), False), (("small",), True)):
         home = scratch / "real"
-        shutil.copytree(corpus / "small", home)
+        for part in parts:
+            shutil.copytree(corpus / part, home, dirs_exist_ok=True)
         paths = [os.fspath(path) for path in home.rglob("rollout-*.jsonl")]
         if compressed:
             subprocess.run(["zstd", "-q", "-3", "--rm", *paths], check=True)
         come_to_rest()
         assert found_by(home, needle)
-        tree = f"{len(paths)} of real codex"
-        yield from search_rows(home, needle, tree, rounds, compressed, judged=False)
+        tree = f"{' and '.join(parts)} of real codex"
+        yield from search_rows(home, needle, tree, rounds, compressed, judged=len(parts) > 1)
         shutil.rmtree(home)
 
 
