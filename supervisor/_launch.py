@@ -120,7 +120,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
         if listed is not None:
             listed.finish(outcome)
         if events is not None:
-            events.close()
+            await events.close()
     return outcome
 
 
