@@ -30,7 +30,7 @@ def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
     """
     places = _places(root)
     runs = [run for place in places for run in reap_workspaces(place, dry_run=dry_run)]
-    leaves = reap_leaves(places, dry_run=dry_run)
+    leaves = reap_leaves(dry_run=dry_run)
     if as_json:
         write_json({"runs": [asdict(run) for run in runs], "leaves": leaves})
     else:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ._fork_server import OrderedGuardian, fork_guardian, start_fork_server
     from ._frozen import frozen
     from ._guarded import run_guarded
+    from ._guardian import FORWARDED
     from ._identity import (
         ProcessIdentity,
         ProcessStat,
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from ._user_scope import ScopeRefused, enter_user_scope
 
 __all__ = [
+    "FORWARDED",
     "RUN_ID_VARIABLE",
     "BusyError",
     "CallerError",
@@ -202,6 +204,7 @@ __getattr__ = import_on_use(
         "_fork_server": ("OrderedGuardian", "fork_guardian", "start_fork_server"),
         "_frozen": ("frozen",),
         "_guarded": ("run_guarded",),
+        "_guardian": ("FORWARDED",),
         "_identity": (
             "ProcessIdentity",
             "ProcessStat",

@@ -11,6 +11,7 @@ import anyio.to_thread
 from ._errors import Cancelled, GuardianLost
 from ._lifecycle import ENDING_SIGNALS
 from ._link import GuardianLink
+from ._threads import in_own_thread
 
 _T = TypeVar("_T")
 
@@ -55,9 +56,11 @@ async def unless_cancelled(link: GuardianLink, work: Callable[[], Awaitable[_T]]
 async def finish_in_thread(function: Callable[..., _T], *arguments: object) -> _T:
     """Run ``function`` in a thread and keep what it returned, also when cancelled meanwhile.
 
-    The cancellation takes effect at the caller's next wait.
+    The cancellation takes effect at the caller's next wait. Where all threads of anyio's
+    default limiter are at work it waits for its turn first, and until then ends at once.
     """
     result: list[_T] = []
-    with anyio.CancelScope(shield=True):
-        result.append(await anyio.to_thread.run_sync(function, *arguments))
+    async with anyio.to_thread.current_default_thread_limiter():
+        with anyio.CancelScope(shield=True):
+            result.append(await in_own_thread(function, *arguments))
     return result[0]

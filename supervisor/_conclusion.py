@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
-
 from ..kernel import CodexlabError, OperatorError
 from ..workspace import git_state
 from ._attempt import AttemptEnd
@@ -23,6 +21,7 @@ from ._record import RunRecord, describe_exit, describe_git
 from ._session import SessionWatcher
 from ._streams import Logs
 from ._sweep_beside import SweepBeside
+from ._threads import in_own_thread
 
 if TYPE_CHECKING:
     from ._run_hooks import RunHooks
@@ -75,14 +74,14 @@ class Conclusion:
         self._record.update(
             git={
                 "head_before": place.workdir.head,
-                "after": await anyio.to_thread.run_sync(self._git_after, place),
+                "after": await in_own_thread(self._git_after, place),
             },
             attempts=[describe_exit(each.report) for each in ends],
         )
         for fault in self._logs.faults():
             self._warn(fault)
         await self._end_sweep()
-        await anyio.to_thread.run_sync(self._write)
+        await in_own_thread(self._write)
         await self._run_last_hook(report.reason, report.status, outcome)
         self._events.emit(
             "run.finished",
@@ -152,7 +151,7 @@ class Conclusion:
     async def _run_last_hook(self, reason: str, status: int, outcome: str) -> None:
         if self.hooks is not None:
             await self.hooks.after_agent(reason, status, outcome, self._session.thread)
-            await anyio.to_thread.run_sync(self._write)
+            await in_own_thread(self._write)
 
     def _write(self) -> None:
         try:

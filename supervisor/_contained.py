@@ -10,14 +10,12 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-import anyio
-import anyio.to_thread
-
 from ..kernel import Message, ProcessGroup, ProcessIdentity, end, is_evidently_empty, members
 from ._errors import GuardianLost
 from ._link import GuardianLink
 from ._possession import Possession
 from ._survivors import GRACE, PATIENCE
+from ._threads import in_own_thread
 
 
 async def start(
@@ -64,7 +62,7 @@ async def end_without_guardian(
         end(scope, grace=GRACE, patience=PATIENCE)
         return len(outlived)
 
-    return await anyio.to_thread.run_sync(end_all)
+    return await in_own_thread(end_all)
 
 
 async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:
@@ -72,7 +70,7 @@ async def read_proof(possession: Possession, link: GuardianLink, *, guardian_los
     scope = possession.scope(guardian_lost=guardian_lost)
     left: set[int] = set()
     if not is_evidently_empty(scope):
-        left.update(each.pid for each in await anyio.to_thread.run_sync(members, scope))
+        left.update(each.pid for each in await in_own_thread(members, scope))
     if not guardian_lost:
         with suppress(GuardianLost):
             left.update((await link.ask({"op": "children"}))["pids"])

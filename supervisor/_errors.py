@@ -8,6 +8,7 @@
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
     ├── TerminalContradicted  -> 125
+    ├── SignalRefused         embedded only: raised where it was asked for
     └── Cancelled             -> 128+n, a signal came before the agent was started
     OperatorError
     ├── PlaceUnusable         -> 125
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 
 from ..kernel import BusyError, CallerError, CodexlabError, OperatorError
 from ._exit import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
@@ -88,6 +90,15 @@ class TerminalContradicted(CallerError):
     def __init__(self, flag: str, why: str) -> None:
         self.flag = flag
         super().__init__(f"{flag} does not go with --tty: {why}; leave one of them out")
+
+
+class SignalRefused(CallerError, ValueError):
+    """A number was to be sent to a run that codexlab-run does not forward either."""
+
+    def __init__(self, signum: int, forwarded: Sequence[signal.Signals]) -> None:
+        self.signum = signum
+        names = ", ".join(each.name for each in forwarded)
+        super().__init__(f"signal {int(signum)} is not passed on to a run; expected one of {names}")
 
 
 class SurvivorsLeft(OperatorError):

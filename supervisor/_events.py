@@ -1,4 +1,4 @@
-"""The run's events: one line of JSON each, one write each."""
+"""The run's events: one line of JSON each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+import anyio
+
 from ._errors import PlaceUnusable
+from ._event_target import EventTarget
 from ._output import reopen_nonblocking
 
 VERSION = 1
 Hear = Callable[[dict[str, object]], None]
 HEARTBEAT_SECONDS = 15.0
+LAST_LINE_SECONDS = 1.0
 
 
 def now_text() -> str:
@@ -63,8 +67,8 @@ class Emitter(Protocol):
 class EventLog:
     """Writes events to the run's own file and to whoever asked for them.
 
-    A reader that stalls or goes away never blocks the run: what it would not
-    take is counted in ``dropped`` and stays in the run's own file.
+    A reader that stalls or goes away never blocks the run: an event it would not
+    take is dropped whole, counted in ``dropped``, and stays in the run's own file.
 
     :param hear: takes each event in this process, unmasked as it is.
 
@@ -83,16 +87,17 @@ class EventLog:
             "run_id": run_id,
             "issue": issue,
         }
-        self._fds: list[int] = []
+        self._targets: list[EventTarget] = []
         self._early: list[bytes] = []
         self.attempt = 1
         self.dropped = 0
 
     def add_target(self, fd: int) -> None:
         """Write to this descriptor too, from now on, and what was emitted before."""
-        self._fds.append(fd)
+        target = EventTarget(fd)
+        self._targets.append(target)
         for line in self._early:
-            self._write(fd, line)
+            self._write(target, line)
 
     def emit(self, event: str, **fields: object) -> None:
         """Write one event."""
@@ -106,17 +111,18 @@ class EventLog:
         line = text.encode() + b"\n"
         if len(self._early) < 64:
             self._early.append(line)
-        for fd in self._fds:
-            self._write(fd, line)
+        for target in self._targets:
+            self._write(target, line)
 
-    def _write(self, fd: int, line: bytes) -> None:
-        try:
-            os.write(fd, line)
-        except OSError:
+    def _write(self, target: EventTarget, line: bytes) -> None:
+        if not target.write(line):
             self.dropped += 1
 
-    def close(self) -> None:
-        """Close every target."""
-        while self._fds:
+    async def close(self) -> None:
+        """Close every target; a reader in the middle of a line gets a second for the rest."""
+        with anyio.move_on_after(LAST_LINE_SECONDS, shield=True):
+            for target in self._targets:
+                await target.finish()
+        while self._targets:
             with contextlib.suppress(OSError):
-                os.close(self._fds.pop())
+                self._targets.pop().close()

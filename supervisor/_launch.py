@@ -26,6 +26,7 @@ from ._request import LaunchRequest
 from ._run import run_agent
 from ._secrets import make_masker
 from ._stdin import check_stdin
+from ._threads import in_own_thread
 
 _LOST = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
 
@@ -120,7 +121,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
         if listed is not None:
             listed.finish(outcome)
         if events is not None:
-            events.close()
+            await events.close()
     return outcome
 
 
@@ -144,7 +145,7 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
         return outcome
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(possession.give_back, status)
+            await in_own_thread(possession.give_back, status)
 
 
 def _check_early(plan: Plan) -> None:

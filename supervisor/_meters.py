@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import anyio
-import anyio.to_thread
 
 from ..kernel import Scope
 from ._events import HEARTBEAT_SECONDS, Emitter
 from ._limits import cpu_seconds, memory_bytes
+from ._threads import in_own_thread
 
 # Below this share of one core a silent run counts as idle: an agent that waits
 # for its model uses almost nothing, one that compiles uses a lot.
@@ -78,9 +78,7 @@ class Meters:
         Looks once a second, so what grows faster than that is caught late.
         """
         while True:
-            used = await anyio.to_thread.run_sync(
-                memory_bytes, self._scope(), limit, abandon_on_cancel=True
-            )
+            used = await in_own_thread(memory_bytes, self._scope(), limit, abandon_on_cancel=True)
             self.peak_memory = max(used, self.peak_memory or 0)
             if used > limit:
                 self._request_end("memory")
@@ -98,4 +96,4 @@ class Meters:
         return max(self._last_output(), self._resumed)
 
     async def _cpu(self) -> float:
-        return await anyio.to_thread.run_sync(cpu_seconds, self._scope(), abandon_on_cancel=True)
+        return await in_own_thread(cpu_seconds, self._scope(), abandon_on_cancel=True)

@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from ..kernel import name_process
+from ..kernel import FORWARDED, name_process
+from ._errors import SignalRefused
 from ._exit import EXIT_FAILED
 from ._guardians import guardian_at_once, open_guardian
 from ._host import Host, Outcome, Outputs
@@ -49,7 +50,14 @@ class Run:
         return self._receive
 
     def signal(self, signum: int) -> None:
-        """Do what a signal to ``codexlab-run`` does: INT, TERM, HUP and QUIT end the run."""
+        """Do what a signal to ``codexlab-run`` does: INT, TERM, HUP and QUIT end the run.
+
+        USR1, USR2 and CONT are passed on to the agent. After the end it does nothing.
+
+        :raises SignalRefused: any other number, a ``ValueError``; nothing has happened.
+        """
+        if signum not in FORWARDED:
+            raise SignalRefused(signum, FORWARDED)
         if not self._ended.is_set():
             self._link.inject(signum)
 

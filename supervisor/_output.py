@@ -15,7 +15,8 @@ import socket
 import stat
 
 import anyio
-import anyio.to_thread
+
+from ._threads import in_own_thread
 
 PIPE_SIZE = 256 * 1024
 
@@ -82,7 +83,7 @@ class Output:
         if self._socket is not None:
             return self._socket.send(view, socket.MSG_DONTWAIT)
         if self._threaded:
-            return await anyio.to_thread.run_sync(os.write, self._fd, view, abandon_on_cancel=True)
+            return await in_own_thread(os.write, self._fd, view, abandon_on_cancel=True)
         return os.write(self._fd, view)
 
     def close(self) -> None:

@@ -11,18 +11,18 @@ import os
 import re
 import socket
 import time
-from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from ..kernel import CodexlabError, frozen, is_populated, own_cgroup, remove_leaf
 from ..workspace import OwnerRecord, WorkspaceBusy, claim_workspace
 from ..workspace.upkeep import Survey, survey_workspaces
 from ._errors import SurvivorsLeft
+from ._stale_leaves import is_run_dead, leaves_below
 from ._survivors import end_survivors, survivors_of
 
 # A launch makes its leaf first and may clone for a long time before it joins it.
 UNKNOWN_LEAF_SECONDS = 24 * 3600.0
-_LEAF_NAME = re.compile(r"codexlab-(\d{8}T\d{6}Z-[0-9a-f]{8})")
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 
 @frozen
@@ -61,22 +61,34 @@ def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Rea
     ]
 
 
-def reap_leaves(workspaces_roots: Iterable[Path], *, dry_run: bool = False) -> list[str]:
+def reap_leaves(*, dry_run: bool = False) -> list[str]:
     """Remove the empty cgroups of dead runs below our own cgroup.
 
-    A run whose record lies below one of the roots is dead unless it holds its workspace;
-    any other leaf counts as dead after a day.
+    A run that is registered is dead if its guardian and its supervisor provably are, as
+    for the launch of any issue; the leaf of one that nobody registered goes after a day.
 
     :returns: the leaves removed, or to be removed.
     """
     parent = own_cgroup()
     if parent is None:
         return []
-    surveys = [survey for root in workspaces_roots for survey in survey_workspaces(root)]
-    alive = {survey.owner.run_id for survey in surveys if survey.busy and survey.owner}
-    known = {run for survey in surveys for run in _runs(survey)}
-    stale = [os.fspath(leaf) for leaf in _stale_leaves(parent, alive, known)]
+    leaves = leaves_below(os.fspath(parent))
+    stale = [leaf for leaf, run in leaves if _is_stale(leaf, run)]
     return stale if dry_run else [leaf for leaf in stale if remove_leaf(leaf)]
+
+
+def _is_stale(leaf: str, run_id: str) -> bool:
+    if _RUN_ID.fullmatch(run_id) is None or is_populated(leaf):
+        return False
+    dead = is_run_dead(run_id)
+    return _is_old(leaf) if dead is None else dead
+
+
+def _is_old(leaf: str) -> bool:
+    try:
+        return time.time() - os.lstat(leaf).st_ctime > UNKNOWN_LEAF_SECONDS
+    except FileNotFoundError:
+        return False  # its own run has removed it
 
 
 def _look(survey: Survey, owner: OwnerRecord) -> Reaped:
@@ -129,24 +141,3 @@ def _result(
     return Reaped(
         key.project, key.issue, key.agent, path, owner.run_id, action, processes, left, why
     )
-
-
-def _runs(survey: Survey) -> list[str]:
-    try:
-        return os.listdir(survey.paths.runs)
-    except OSError:
-        return []
-
-
-def _stale_leaves(
-    parent: Path, alive: Collection[str], known: Collection[str]
-) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(parent) as entries:
-        leaves = [(entry, _LEAF_NAME.fullmatch(entry.name)) for entry in entries]
-    for entry, name in leaves:
-        if name is None or name[1] in alive:
-            continue
-        status = entry.stat(follow_symlinks=False)
-        dead = name[1] in known or time.time() - status.st_ctime > UNKNOWN_LEAF_SECONDS
-        if dead and status.st_uid == os.getuid() and not is_populated(entry.path):
-            yield entry

@@ -165,7 +165,7 @@ async def _run(
         record.write(end.describe(), reason="removal", finished=now_text())
         return end
     finally:
-        events.close()
+        await events.close()
 
 
 def _environment(plan: Plan, temporary: str) -> dict[str, str]:

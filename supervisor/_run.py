@@ -33,6 +33,7 @@ from ._streams import Logs
 from ._survivors import GRACE, PATIENCE, end_survivors, may_have_survivors
 from ._sweep_beside import SweepBeside
 from ._temporary import create_temporary
+from ._threads import in_own_thread
 
 if TYPE_CHECKING:
     from ._run_hooks import RunHooks
@@ -190,7 +191,7 @@ class AgentRun:
         self._ends.append(end)
         self._events.emit("contained", **end.contained())
         if self._session.can_confirm:
-            await anyio.to_thread.run_sync(self._session.confirm)
+            await in_own_thread(self._session.confirm)
         return end
 
     def _begin_again(self) -> None:
@@ -264,5 +265,5 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
         await unless_cancelled(host.link, prepare)
         return await run.run()
     except GuardianLost:
-        await anyio.to_thread.run_sync(run.end_lost)
+        await in_own_thread(run.end_lost)
         raise

@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import anyio.to_thread
-
 from ..kernel import CodexlabError
 from ..workspace import note_after_create
 from ._errors import Cancelled, GuardianLost, HookFailed
@@ -24,6 +22,7 @@ from ._place import Place
 from ._plan import Plan
 from ._possession import Possession
 from ._record import RunRecord
+from ._threads import in_own_thread
 
 
 class RunHooks:
@@ -129,6 +128,6 @@ class RunHooks:
             self._warn(f"{end.problem}; it runs again at the next launch")
             return
         try:
-            await anyio.to_thread.run_sync(note_after_create, self._possession.claim)
+            await in_own_thread(note_after_create, self._possession.claim)
         except CodexlabError as error:
             self._warn(str(error))

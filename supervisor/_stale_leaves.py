@@ -2,9 +2,10 @@
 
 Invariant: a leaf is removed only if the registry names its run, its guardian and its
 supervisor are both provably dead, it is this user's, and the kernel shows nobody in
-it. A run is registered before its leaf is made, and nobody but those two makes it or
-puts anybody in it. So the leaf of a run that is just starting, or between two attempts, is
-never taken, be it empty; and that of a run nobody registered is left to ``reap``.
+it. A run is registered before its leaf is made (so the leaves are listed before the
+registry is read), and nobody but those two makes it or puts anybody in it. So the leaf
+of a run that is just starting, or between two attempts, is never taken, be it empty; and
+that of a run nobody registered is left to ``reap``.
 
 Nothing is locked. A reading that is outdated by the time of the removal does no harm:
 who is dead stays so, and rmdir(2) refuses a group with a process in it.
@@ -38,12 +39,12 @@ def remove_stale_leaves(parent: Path, run_id: str) -> None:
     if now - _last_look.get(place, -LOOK_AGAIN) < LOOK_AGAIN:
         return
     _last_look[place] = now
-    for leaf, run in _leaves(place):
-        if run != run_id and not is_populated(leaf) and _is_dead(run):
+    for leaf, run in leaves_below(place):
+        if run != run_id and not is_populated(leaf) and is_run_dead(run):
             remove_leaf(leaf)
 
 
-def _leaves(parent: str) -> Iterator[tuple[str, str]]:
+def leaves_below(parent: str) -> Iterator[tuple[str, str]]:
     """Yield the groups that are this user's and named like a leaf, each with its run's id."""
     try:
         with os.scandir(parent) as entries:
@@ -62,12 +63,16 @@ def _is_ours(entry: os.DirEntry[str]) -> bool:
         return False  # its own run has removed it
 
 
-def _is_dead(run_id: str) -> bool:
-    """Tell whether both halves of a run are known to be dead, here where its pids mean something."""
+def is_run_dead(run_id: str) -> bool | None:
+    """Tell whether both halves of a run are known to be dead, here where its pids mean something.
+
+    :returns: None where the registry has no such run.
+    """
     entry = read_entry(run_id)
+    if entry is None:
+        return None
     return (
-        entry is not None
-        and entry.run_id == run_id
+        entry.run_id == run_id
         and entry.place == here()
         and _has_ended(entry.guardian)
         and _has_ended(entry.supervisor)

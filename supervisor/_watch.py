@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from ..kernel import (
@@ -43,12 +42,12 @@ from ._lifecycle import (
 from ._limits import Limits
 from ._link import NewsStream
 from ._meters import Meters
+from ._threads import in_own_thread
 
 if TYPE_CHECKING:
     from ._terminal import UserTerminal
 
 _LOOK_AGAIN = 1.0
-_T = TypeVar("_T")
 
 
 @frozen
@@ -172,7 +171,7 @@ class Watch:
     async def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
         match effect:
             case Send(target, signum):
-                await anyio.to_thread.run_sync(self._send, target, signum)
+                await in_own_thread(self._send, target, signum)
                 self._log.emit(
                     "signal.sent", target=target.value, signal=signal.Signals(signum).name
                 )
@@ -198,15 +197,12 @@ class Watch:
         if is_evidently_empty(self._scope()):
             self._tell.send_nowait(MembersCounted(0))
             return
-        found = await _in_thread(members, self._scope())
+        found = await in_own_thread(members, self._scope(), abandon_on_cancel=True)
         self._tell.send_nowait(MembersCounted(len(found)))
         while found:
             killing = self.state.rung == len(self._ladder) - 1
-            found = await _in_thread(
-                lambda: wait_empty(self._scope(), _LOOK_AGAIN, killing=killing)  # noqa: B023
+            found = await in_own_thread(
+                lambda: wait_empty(self._scope(), _LOOK_AGAIN, killing=killing),  # noqa: B023
+                abandon_on_cancel=True,
             )
         self._tell.send_nowait(MembersCounted(0))
-
-
-async def _in_thread(function: Callable[..., _T], *arguments: object) -> _T:
-    return await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)

@@ -32,7 +32,9 @@ class Held:
 
         Not durable on purpose: after a power cut no survivor can exist. The kernel writes
         within a page whole, whoever is killed meanwhile. Who reads without the lock may,
-        in theory, see a part of each: nothing but a line for a person rests on that.
+        in theory, see a part of each: what rests on that is a line for a person, a hint in
+        the registry, or whose lock is tried. Whoever ends, frees or removes anything of a
+        run reads again under the lock.
         """
         data = encode_owner(record)
         if not _overwrite(self.record_name, self.directory_fd, data):
@@ -139,6 +141,6 @@ def _read_owner(
     try:
         return parse_owner(data)
     except DamagedRecord:
-        # Written by rename, so only a power cut tears it: nothing survived that.
+        # Written within a page, or by rename: only a power cut tears it, nothing survived that.
         notes.append(f"{where / record}: damaged, kept as {set_aside(record, directory_fd)}")
         return None

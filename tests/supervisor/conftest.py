@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from support.leaks import own_cgroup
+
+from codexlab.kernel import remove_leaf
+
+
+@pytest.fixture
+def leaves_group() -> Iterator[Path]:
+    """A group that leaves are made in."""
+    home = own_cgroup()
+    if home is None or not os.access(home, os.W_OK):
+        pytest.skip("no cgroup v2 we may divide")
+    path = home / f"leaves-{os.getpid()}"
+    path.mkdir()
+    yield path
+    assert remove_leaf(path)
 
 
 @pytest.fixture(autouse=True)

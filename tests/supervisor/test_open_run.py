@@ -111,6 +111,24 @@ async def test_a_signal_climbs_the_ladder_and_is_a_cancel(make_request: MakeRequ
 
 
 @pytest.mark.anyio
+async def test_a_number_that_codexlab_run_does_not_pass_on_is_refused_before_anything_happens(
+    make_request: MakeRequest,
+) -> None:
+    numbers = (0, -1, 36, 65, signal.SIGKILL, signal.SIGTSTP, signal.SIGWINCH)
+    async with open_run(make_request("sh", "-c", "exit 3")) as run:
+        async for event in run.events():
+            if event["event"] == "child.spawned":
+                break
+        for number in numbers:
+            with pytest.raises(ValueError, match=rf"signal {int(number)} .*SIGTERM"):
+                run.signal(number)
+        outcome = await run.outcome()
+        with pytest.raises(ValueError, match="36"):
+            run.signal(36)
+    assert (outcome.status, outcome.reason) == (3, "exited")
+
+
+@pytest.mark.anyio
 async def test_leaving_the_block_ends_the_run_and_everything_it_started(
     make_request: MakeRequest,
 ) -> None:

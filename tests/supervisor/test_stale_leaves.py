@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.leaks import own_cgroup
+from support.leaves import OTHER_RUN as NEW
+from support.leaves import RUN, entry, living, make_leaf
 from support.unprivileged import NOBODY
 
-from codexlab.kernel import ProcessIdentity, identify, remove_leaf
+from codexlab.kernel import remove_leaf
 from codexlab.supervisor import _stale_leaves as stale
-from codexlab.supervisor._registry import RunEntry, enter, here
-
-RUN = "20260131T120000Z-00000001"
-NEW = "20260131T120001Z-00000002"
+from codexlab.supervisor._registry import enter
 
 
 @pytest.fixture
-def group() -> Iterator[Path]:
-    """A group that leaves are made in."""
-    home = own_cgroup()
-    if home is None or not os.access(home, os.W_OK):
-        pytest.skip("no cgroup v2 we may divide")
-    path = home / f"stale-{os.getpid()}"
-    path.mkdir()
-    yield path
-    assert remove_leaf(path)
+def group(leaves_group: Path) -> Path:
+    return leaves_group
 
 
 @pytest.fixture(autouse=True)
@@ -42,34 +32,6 @@ def never_looked(monkeypatch: pytest.MonkeyPatch) -> None:
 def leaf(group: Path) -> Path:
     """An empty leaf of :data:`RUN`."""
     return make_leaf(group, RUN)
-
-
-def make_leaf(group: Path, run_id: str) -> Path:
-    path = group / f"codexlab-{run_id}"
-    path.mkdir()
-    return path
-
-
-def living() -> ProcessIdentity:
-    found = identify(os.getpid())
-    assert found is not None
-    return found
-
-
-def dead() -> ProcessIdentity:
-    with subprocess.Popen(["sleep", "60"]) as process:
-        found = identify(process.pid)
-        process.kill()
-    assert found is not None
-    return found
-
-
-def entry(run_id: str = RUN) -> RunEntry:
-    """The entry of a run of which both halves are dead."""
-    gone = dead()
-    return RunEntry(
-        run_id, "p", "1", "generic", "/ws", "/ws/record.json", gone, gone, here(), "2026-01-31"
-    )
 
 
 def test_the_empty_leaf_of_a_dead_run_goes_with_all_below_it(group: Path, leaf: Path) -> None:
