@@ -112,7 +112,7 @@ class Conclusion:
     def _git_after(self, place: Place) -> dict[str, object] | None:
         try:
             return describe_git(git_state(place.workdir.path, place.workdir.base))
-        except OperatorError as error:
+        except (OperatorError, OSError) as error:
             self._record.warn(str(error))
             return None
 
@@ -122,12 +122,16 @@ class Conclusion:
         seconds = time.monotonic() - self._started
         yield from hint_at_dropped_names(end.report, seconds, place.environment.receipt)
 
-    async def after_failure(self, error: CodexlabError) -> None:
-        """Write down that the agent could not be started, and why."""
+    async def after_failure(self, error: CodexlabError) -> Outcome:
+        """Write down, and tell, that the agent could not be started, and why."""
         await self._end_sweep()
         reason, status = reason_of(error), error.exit_status
         self._write_failure(reason, status, str(error))
         await self._run_last_hook(reason, status, "failed")
+        self._tell(str(error))
+        self._events.emit("run.finished", reason=reason, exit_status=status)
+        run_id, record = self._plan.run_id, self._record.content
+        return Outcome(status, reason, run_id, record, str(error))
 
     def after_loss(self) -> None:
         """Write down that the guardian died before the agent's start was answered."""

@@ -1,6 +1,6 @@
 """One program inside the run's containment: start it, end it, read what is left of it.
 
-Invariant: from the moment the guardian is asked to start something until the
+Invariant: from the moment the guardian was asked to start something until the
 kernel showed the run empty, the possession is not ``proven``.
 """
 
@@ -44,10 +44,11 @@ async def start(
 async def _ask(
     possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
 ) -> Message:
-    # From here on something may be running, whatever we get to hear of it.
-    possession.proven = False
     message = {"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}
-    return await link.ask({**message, "grouped": possession.grouped}, stdio)
+    # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
+    link.tell({**message, "grouped": possession.grouped}, stdio)
+    possession.proven = False
+    return await link.reply()
 
 
 async def end_without_guardian(

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from typing import cast
 
 from ..kernel import BusyError, CallerError, CodexlabError, OperatorError
 from ._exit import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
@@ -175,6 +177,34 @@ class ArtifactsRequired(OperatorError):
         self.reason = reason
         problem = reason or "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT is not set"
         super().__init__(f"{problem}; mend it, or launch without --require-artifacts")
+
+
+def refusal(error: CodexlabError | OSError, where: str) -> CodexlabError:
+    """Return what a launch reports of an error: itself, or one line on what the kernel refused.
+
+    :param where: what was being made, for an error that names no file.
+    """
+    if isinstance(error, CodexlabError):
+        return error
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else where
+    return PlaceUnusable(
+        "the workspace", place, error.strerror or "unusable", "make room or mend it"
+    )
+
+
+def only_refusals(group: ExceptionGroup) -> CodexlabError | OSError | None:
+    """Return the first error of tasks that met nothing but refusals; None for any other fault."""
+    leaves = list(_leaves(group))
+    refusals = [error for error in leaves if isinstance(error, CodexlabError | OSError)]
+    return refusals[0] if len(refusals) == len(leaves) else None
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for inner in cast("ExceptionGroup[Exception]", error).exceptions:
+        yield from _leaves(inner)
 
 
 def reason_of(error: CodexlabError) -> str:

@@ -162,12 +162,14 @@ class HookRunner:
             relay.close()
 
     async def _start(self, spec: Message, write: int) -> Message:
-        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return await start(self._possession, self._link, spec, (nothing, write, write))
+            nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return await start(self._possession, self._link, spec, (nothing, write, write))
+            finally:
+                os.close(nothing)
         finally:
-            # Our duplicates, so that end of file means every writer is gone.
-            os.close(nothing)
+            # Our duplicate, so that end of file means every writer is gone.
             os.close(write)
 
     async def _watch(self, name: str, reply: Message, relay: Relay, limits: Limits) -> Watch:
