@@ -8,7 +8,8 @@
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
     ├── TerminalContradicted  -> 125
-    └── Cancelled             -> 128+n, a signal came before the agent was started
+    ├── Cancelled             -> 128+n, a signal came while no agent ran
+    └── TimeOver              -> 124, the time limit was reached between two attempts
     OperatorError
     ├── PlaceUnusable         -> 125
     ├── ArtifactsRequired     -> 125
@@ -28,7 +29,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from ..kernel import BusyError, CallerError, CodexlabError, OperatorError
-from ._exit import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
+from ._exit import EXIT_LIMIT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
 
 
 class GuardianLost(Exception):
@@ -61,18 +62,32 @@ class CommandNotExecutable(CallerError):
 
 
 class Cancelled(CallerError):
-    """A signal asked for the end before the agent was started.
+    """A signal asked for the end while no agent ran.
 
     :param hook: what ran at that moment, or None where nothing did.
+    :param when: the moment, where the agent had run before.
     """
 
-    def __init__(self, signum: int, hook: str | None = None) -> None:
+    def __init__(self, signum: int, hook: str | None = None, when: str | None = None) -> None:
         self.signum = signum
         self.hook = hook
         self.exit_status = 128 + signum
         name = signal.Signals(signum).name
         done = "nothing was run" if hook is None else f"hook {hook} was ended"
-        super().__init__(f"cancelled by {name} before the agent was started; {done}")
+        moment = when and f"{when}; the agent was not started again"
+        super().__init__(f"cancelled by {name} {moment or f'before the agent was started; {done}'}")
+
+
+class TimeOver(CallerError):
+    """The time limit of all attempts was reached while none was under way."""
+
+    exit_status = EXIT_LIMIT
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"--timeout of {seconds:g} s was over between two attempts; no other one was started"
+        )
 
 
 class PlaceUnusable(OperatorError):
@@ -208,7 +223,9 @@ def _leaves(error: Exception) -> Iterator[Exception]:
 
 
 def reason_of(error: CodexlabError) -> str:
-    """Return the record's reason for a run that was refused or never started."""
+    """Return the record's reason for a run that ended without an agent running."""
     if isinstance(error, Cancelled):
         return "cancelled"
+    if isinstance(error, TimeOver):
+        return "timeout"
     return "busy" if isinstance(error, BusyError) else "launch-failed"

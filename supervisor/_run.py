@@ -12,11 +12,12 @@ import anyio.to_thread
 from ..kernel import CodexlabError
 from ..kernel import end as end_members
 from ._attempt import Attempt, AttemptEnd
+from ._between import pause_between
 from ._cancelling import finish_in_thread, unless_cancelled
 from ._errors import GuardianLost, only_refusals, refusal
 from ._events import EventLog
 from ._host import Host, Outcome
-from ._limits import Limits, set_limits
+from ._limits import set_limits
 from ._opening import OpenedRun
 from ._place import Place, prepare_place, replace_thread
 from ._plan import Plan
@@ -75,7 +76,7 @@ class AgentRun:
         """
         if not self._has_record:
             raise error
-        return await self._run.conclusion.after_failure(error)
+        return await self._run.conclusion.after_failure(error, self._place, self._ends)
 
     def close(self) -> None:
         """Close what is open, also where the run's end was not written down. Idempotent."""
@@ -139,7 +140,7 @@ class AgentRun:
             containment=self._possession.describe(),
         )
         await self._run.sweep.start()
-        return await attempt.watch(agent, limits.with_seconds(self._seconds_left(limits)))
+        return await attempt.watch(agent, limits.with_seconds(self._seconds_left()))
 
     def _begin_again(self) -> None:
         """Enter fresh containment, and resume the thread the last attempt got to."""
@@ -149,29 +150,41 @@ class AgentRun:
             self._place = replace_thread(self._plan, self._place, self._run.session.thread)
         self._run.record.update(attempt=self._events.attempt, argv=list(self._place.argv))
 
-    def _seconds_left(self, limits: Limits) -> float | None:
-        if limits.seconds is None:
+    def _seconds_left(self) -> float | None:
+        limit = self._plan.request.timeout
+        if limit is None:
             return None
         # Hooks have a limit of their own.
         elsewhere = self._hooks.seconds if self._hooks is not None else 0.0
-        return max(0.0, limits.seconds - (time.monotonic() - self._started - elsewhere))
+        return max(0.0, limit - (time.monotonic() - self._started - elsewhere))
 
     def _has_thread(self) -> bool:
         return self._run.session.thread is not None
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; a signal or the time limit ends the run instead."""
-        self._events.emit("attempt.retrying", after=round(seconds, 3))
-        await unless_cancelled(self._link, lambda: anyio.sleep(seconds))
+        limit, left = self._plan.request.timeout, self._seconds_left()
+        await pause_between(seconds, limit, left, self._link, self._events)
 
-    def end_lost(self) -> None:
-        """End a run whose guardian died before the agent's start was answered."""
+    async def end_lost(self) -> None:
+        """End a run whose guardian died while no agent was being watched."""
+        contained = None
         if not self._possession.proven:
-            scope = self._possession.scope(guardian_lost=True)
-            _, left = end_members(scope, grace=GRACE, patience=PATIENCE)
-            self._possession.proven = not left
+            contained = await anyio.to_thread.run_sync(self._end_unanswered)
         if self._has_record:
-            self._run.conclusion.after_loss()
+            await self._run.conclusion.after_loss(contained, self._place, self._ends)
+
+    def _end_unanswered(self) -> dict[str, object]:
+        """End what the guardian may have started before it died; return what was read."""
+        scope = self._possession.scope(guardian_lost=True)
+        swept, left = end_members(scope, grace=GRACE, patience=PATIENCE)
+        self._possession.proven = not left
+        return {
+            "mechanism": scope.mechanism,
+            "proven": False,
+            "swept": swept,
+            "left": len(left),
+        }
 
 
 async def run_agent(plan: Plan, possession: Possession, host: Host, events: EventLog) -> Outcome:
@@ -205,7 +218,7 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
         await unless_cancelled(host.link, prepare)
         return await run.run()
     except GuardianLost:
-        await anyio.to_thread.run_sync(run.end_lost)
+        await run.end_lost()
         raise
     except (CodexlabError, OSError) as error:
         return await run.fail(refusal(error, str(plan.run_directory)))
