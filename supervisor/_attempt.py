@@ -52,8 +52,8 @@ class AttemptEnd:
     :param swept: how many processes outlived the agent.
     :param left: how many are left, read from the kernel after the last signal.
     :param asked_to_end: by a signal, be it after the agent had ended by itself.
-    :param can_prove: False where a process could be left that nothing shows: without
-        its guardian a run is known by leaf and tag only, and both can be shed.
+    :param proven: that none is; False also where a process could be left that nothing
+        shows: without its guardian a run is known by leaf and tag, and both can be shed.
     """
 
     report: ExitReport
@@ -61,7 +61,7 @@ class AttemptEnd:
     last_word: str
     swept: int
     left: int
-    can_prove: bool
+    proven: bool
     usage: Usage | None
     peak_memory: int | None
     asked_to_end: bool = False
@@ -70,7 +70,7 @@ class AttemptEnd:
         """Return the proof, as record and event show it."""
         return {
             "mechanism": self.mechanism,
-            "proven": self.left == 0 and self.can_prove,
+            "proven": self.proven,
             "swept": self.swept,
             "left": self.left,
         }
@@ -220,7 +220,7 @@ class Attempt:
         return AttemptEnd(
             report=report_exit(watch.wait_status, ended_for),
             mechanism=scope.mechanism,
-            can_prove=scope.can_prove,
+            proven=self._possession.proven,
             last_word=self._last_word,
             swept=watch.state.swept or self._swept,
             left=left,

@@ -35,7 +35,7 @@ async def start(
         possession.fall_back(os.strerror(reply["errno"]))
         reply = await _ask(possession, link, spec, stdio)
     if reply["event"] == "spawn-failed":
-        possession.proven = True
+        possession.note_reading(0, proves=True)
     elif reply["descriptors"]:
         possession.take_group(ProcessGroup(reply["pid"], *reply["descriptors"]))
     return reply
@@ -47,7 +47,7 @@ async def _ask(
     message = {"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}
     # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
     link.tell({**message, "grouped": possession.grouped}, stdio)
-    possession.proven = False
+    possession.proven = possession.seems_empty = False
     return await link.reply()
 
 
@@ -69,7 +69,10 @@ async def end_without_guardian(
 
 
 async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:
-    """Return how many processes are left: members, and children of the guardian."""
+    """Return how many processes are left: members, and children of the guardian.
+
+    The possession is then proven if none is, and that reading proves anything.
+    """
     scope = possession.scope(guardian_lost=guardian_lost)
     left: set[int] = set()
     if not is_evidently_empty(scope):
@@ -77,5 +80,5 @@ async def read_proof(possession: Possession, link: GuardianLink, *, guardian_los
     if not guardian_lost:
         with suppress(GuardianLost):
             left.update((await link.ask({"op": "children"}))["pids"])
-    possession.proven = not left
+    possession.note_reading(len(left), proves=scope.can_prove)
     return len(left)

@@ -175,10 +175,13 @@ class AgentRun:
             await self._run.conclusion.after_loss(contained, self._place, self._ends)
 
     def _end_unanswered(self) -> dict[str, object]:
-        """End what the guardian may have started before it died; return what was read."""
+        """End what the guardian may have started before it died; return what was read.
+
+        Without it nothing is proven: the next launch looks again.
+        """
         scope = self._possession.scope(guardian_lost=True)
         swept, left = end_members(scope, grace=GRACE, patience=PATIENCE)
-        self._possession.proven = not left
+        self._possession.note_reading(len(left), proves=False)
         return {
             "mechanism": scope.mechanism,
             "proven": False,
