@@ -215,7 +215,7 @@ class Attempt:
         scope = self._possession.scope(guardian_lost=watch.guardian_lost)
         left = await read_proof(self._possession, self._link, guardian_lost=watch.guardian_lost)
         ended_for = "supervisor-lost" if lost else watch.state.reason
-        if ended_for is None and kernel_killed_for_memory(self._possession.leaf):
+        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, watch.wait_status):
             ended_for = "memory"
         return AttemptEnd(
             report=report_exit(watch.wait_status, ended_for),

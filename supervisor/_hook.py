@@ -212,9 +212,10 @@ class HookRunner:
     ) -> HookEnd:
         left = await read_proof(self._possession, self._link, guardian_lost=lost)
         ended_for = "guardian-lost" if lost or watch is None else watch.state.reason
-        if ended_for is None and kernel_killed_for_memory(self._possession.leaf):
+        wait_status = watch.wait_status if watch is not None else None
+        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, wait_status):
             ended_for = "memory"
-        report = report_exit(watch.wait_status if watch is not None else None, ended_for)
+        report = report_exit(wait_status, ended_for)
         own = report.code if report.signal is None else 128 + report.signal
         end = HookEnd(
             name,
