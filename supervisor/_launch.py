@@ -134,6 +134,12 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
     except CodexlabError as error:
         status = error.exit_status
         raise
+    except GuardianLost:
+        raise
+    except BaseException:
+        # A fault of ours, or the host's loop ends under us: nobody here writes the end down.
+        possession.leave_to_guardian()
+        raise
     else:
         status = outcome.status
         return outcome
