@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
 from ._containment import Scope, discard_leaf, end
 from ._durable import replace_file
@@ -17,6 +17,7 @@ from ._identity import ProcessIdentity
 
 LOST_GRACE = 3.0
 LOST_PATIENCE = 10.0
+_LOST = {"reason": "supervisor-lost", "exit_status": 125, "agent_outcome": "failed"}
 
 
 @frozen
@@ -74,15 +75,31 @@ def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ..
 
 
 def _write_record(custody: Custody, contained: dict[str, Any]) -> None:
+    """Finish the record; what it says already stays, for it was known by who saw the agent end."""
     content = _read_json(custody.record)
+    missing: dict[str, Any] = {}
     if content.get("reason") is None:
-        content |= {
-            "reason": "supervisor-lost",
-            "exit_status": 125,
-            "agent_outcome": "failed",
-            "finished": _now(),
-        }
-    _write_json(custody.record, {**content, "contained": contained})
+        missing = {**_LOST, "finished": _now()}
+    if not _shows_an_end(content.get("contained")):
+        missing["contained"] = contained
+    if missing:
+        _write_json(custody.record, {**content, **missing})
+
+
+def _shows_an_end(contained: object) -> bool:
+    """Tell whether nothing was left of the agent: what is found later is not of its end."""
+    return isinstance(contained, dict) and cast("dict[str, Any]", contained).get("left") == 0
+
+
+def _ending(custody: Custody) -> dict[str, Any]:
+    """Return how the run ended, as its record says."""
+    content: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        content = _read_json(custody.record)
+    if content.get("reason") is None:
+        content = _LOST
+    names = ("reason", "exit_status", "agent_outcome", "thread")
+    return {name: content[name] for name in names if name in content}
 
 
 def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
@@ -92,9 +109,11 @@ def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 65536))
         last = _last_event(file.read().splitlines())
+        if last.get("event") == "run.finished":
+            return
         rest: tuple[dict[str, Any], ...] = (
             {"event": "contained", **contained},
-            {"event": "run.finished", "reason": "supervisor-lost", "exit_status": 125},
+            {"event": "run.finished", **_ending(custody)},
         )
         for number, body in enumerate(rest, start=1):
             event: dict[str, Any] = {

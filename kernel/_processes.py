@@ -85,11 +85,15 @@ def open_pidfd(process: ProcessIdentity) -> int | None:
         fd = os.pidfd_open(process.pid)
     except (ProcessLookupError, OSError):
         return None
-    stat = read_stat(process.pid)
-    if stat is None or stat.start_time != process.start_time or process.boot_id != boot_id():
+    try:
+        stat = read_stat(process.pid)
+        if stat and stat.start_time == process.start_time and process.boot_id == boot_id():
+            return fd
+    except BaseException:
         os.close(fd)
-        return None
-    return fd
+        raise
+    os.close(fd)
+    return None
 
 
 def send_signal(process: ProcessIdentity, signum: int) -> bool:
@@ -193,6 +197,9 @@ def _open_child(pid: int, parent: int, parent_fd: int | None) -> int | None:
             return fd
     except (ProcessLookupError, PermissionError):
         pass
+    except BaseException:
+        os.close(fd)
+        raise
     os.close(fd)
     return None
 

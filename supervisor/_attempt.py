@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 from typing import Protocol
 
 import anyio
 
-from ..kernel import Message, OperatorError, ProcessIdentity, boot_id, frozen
+from ..kernel import Message, OperatorError, ProcessIdentity, boot_id, end, frozen
 from ._agents import StreamNews
 from ._command import resolve_command
 from ._contained import end_without_guardian, read_proof, start
@@ -24,6 +25,8 @@ from ._plan import Plan
 from ._possession import Possession
 from ._session import SessionWatcher
 from ._streams import DELIVERY_LIMIT, Logs, Streams
+from ._survivors import GRACE, PATIENCE
+from ._threads import in_own_thread
 from ._watch import Usage, Watch
 
 
@@ -49,8 +52,8 @@ class AttemptEnd:
     :param swept: how many processes outlived the agent.
     :param left: how many are left, read from the kernel after the last signal.
     :param asked_to_end: by a signal, be it after the agent had ended by itself.
-    :param can_prove: False where a process could be left that nothing shows: without
-        its guardian a run is known by leaf and tag only, and both can be shed.
+    :param proven: that none is; False also where a process could be left that nothing
+        shows: without its guardian a run is known by leaf and tag, and both can be shed.
     """
 
     report: ExitReport
@@ -58,7 +61,7 @@ class AttemptEnd:
     last_word: str
     swept: int
     left: int
-    can_prove: bool
+    proven: bool
     usage: Usage | None
     peak_memory: int | None
     asked_to_end: bool = False
@@ -67,7 +70,7 @@ class AttemptEnd:
         """Return the proof, as record and event show it."""
         return {
             "mechanism": self.mechanism,
-            "proven": self.left == 0 and self.can_prove,
+            "proven": self.proven,
             "swept": self.swept,
             "left": self.left,
         }
@@ -98,6 +101,8 @@ class Attempt:
         self._swept = 0
         self._asked_to_end = False
         self.oom_score_adj: int | None = None
+        self._open = True
+        self._watch: Watch | None = None
         self.streams = self._open_streams(logs, host)
 
     def _open_streams(self, logs: Logs, host: Host) -> AgentStreams:
@@ -114,17 +119,14 @@ class Attempt:
 
         :raises CodexlabError: it cannot be; nothing of it runs.
         """
-        try:
-            reply = await start(self._possession, self._link, self._spec(), self.streams.agent_ends)
-            if reply["event"] == "spawn-failed":
-                raise _spawn_error(reply, self._place.argv[0])
-        except BaseException:
-            self.streams.close()
-            raise
+        reply = await start(self._possession, self._link, self._spec(), self.streams.agent_ends)
+        if reply["event"] == "spawn-failed":
+            raise _spawn_error(reply, self._place.argv[0])
+        agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
+        self._watch = self._make_watch(agent)
         self.streams.note_spawned()
         self._possession.monitor = _identity(reply["monitor"])
         self.oom_score_adj = reply["oom_score_adj"]
-        agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
         mechanism = self._possession.scope().mechanism
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
         return agent
@@ -140,9 +142,8 @@ class Attempt:
             "terminal": self._terminal is not None,
         }
 
-    async def watch(self, agent: ProcessIdentity, limits: Limits) -> AttemptEnd:
-        """Relay, watch and decide, until the attempt is over, delivered and proven."""
-        watch = Watch(
+    def _make_watch(self, agent: ProcessIdentity) -> Watch:
+        return Watch(
             agent,
             self._possession.scope,
             self._plan.ladder,
@@ -151,6 +152,11 @@ class Attempt:
             self.streams.last_output,
             self._terminal,
         )
+
+    async def watch(self, agent: ProcessIdentity, limits: Limits) -> AttemptEnd:
+        """Relay, watch and decide, until the attempt is over, delivered and proven."""
+        watch = self._watch
+        assert watch is not None
         delivered, hurry = anyio.Event(), anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._deliver, hurry, delivered)
@@ -164,8 +170,28 @@ class Attempt:
             tasks.start_soon(self._hurry_on_signal, hurry)
             await delivered.wait()
             tasks.cancel_scope.cancel()
-        self.streams.close()
-        return await self._conclude(watch)
+        self.close()
+        return await self._conclude(watch, lost=watch.guardian_lost)
+
+    async def give_up(self) -> AttemptEnd | None:
+        """End an agent that we can no longer watch, and all it started.
+
+        :returns: how the attempt ended, or None where no agent was started.
+        """
+        self.close()
+        if self._watch is None:
+            return None
+        scope = self._possession.scope(guardian_lost=self._link.lost)
+        end_all = partial(end, scope, grace=GRACE, patience=PATIENCE)
+        self._swept, _ = await in_own_thread(end_all)
+        self._watch.guardian_lost = self._link.lost
+        return await self._conclude(self._watch, lost=self._watch.wait_status is None)
+
+    def close(self) -> None:
+        """Hear what is left as a last line, and give up every descriptor. Idempotent."""
+        if self._open:
+            self._open = False
+            self.streams.close()
 
     def _may_be_held_open(self, watch: Watch) -> bool:
         """Tell whether somebody we do not end may hold the agent's output open."""
@@ -185,16 +211,16 @@ class Attempt:
                 self._asked_to_end = True
                 hurry.cancel()
 
-    async def _conclude(self, watch: Watch) -> AttemptEnd:
+    async def _conclude(self, watch: Watch, *, lost: bool) -> AttemptEnd:
         scope = self._possession.scope(guardian_lost=watch.guardian_lost)
         left = await read_proof(self._possession, self._link, guardian_lost=watch.guardian_lost)
-        ended_for = "supervisor-lost" if watch.guardian_lost else watch.state.reason
-        if ended_for is None and kernel_killed_for_memory(self._possession.leaf):
+        ended_for = "supervisor-lost" if lost else watch.state.reason
+        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, watch.wait_status):
             ended_for = "memory"
         return AttemptEnd(
             report=report_exit(watch.wait_status, ended_for),
             mechanism=scope.mechanism,
-            can_prove=scope.can_prove,
+            proven=self._possession.proven,
             last_word=self._last_word,
             swept=watch.state.swept or self._swept,
             left=left,

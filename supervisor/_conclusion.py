@@ -66,38 +66,38 @@ class Conclusion:
         :param place: as the last attempt found it.
         :param ends: of all attempts; at least one.
         """
-        self._sweep.ask_to_end()
-        self._logs.close()
         end = ends[-1]
         report, outcome = end.report, agent_outcome(end.report, end.last_word)
-        self._record.update(**self._describe(end, outcome))
-        self._record.update(
-            git={
-                "head_before": place.workdir.head,
-                "after": await in_own_thread(self._git_after, place),
-            },
-            attempts=[describe_exit(each.report) for each in ends],
-        )
-        for fault in self._logs.faults():
-            self._warn(fault)
-        await self._end_sweep()
+        await self._take_facts(place, ends)
+        self._record.update(**describe_exit(report), agent_outcome=outcome)
         await in_own_thread(self._write)
         await self._run_last_hook(report.reason, report.status, outcome)
-        self._events.emit(
-            "run.finished",
-            reason=report.reason,
-            exit_status=report.status,
-            agent_outcome=outcome,
-            thread=self._session.thread,
-        )
+        self._emit_finished(report.reason, report.status, outcome)
         for line in self._closing_lines(place, end, outcome):
             self._tell(line)
         return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
 
-    def _describe(self, end: AttemptEnd, outcome: str) -> dict[str, object]:
+    async def _take_facts(self, place: Place, ends: Sequence[AttemptEnd]) -> None:
+        """Note all that is known but how the run ended; nothing is written yet."""
+        self._sweep.ask_to_end()
+        self._logs.close()
+        if ends:
+            self._record.update(
+                **self._describe(ends[-1]),
+                git={
+                    "head_before": place.workdir.head,
+                    "after": await in_own_thread(self._git_after, place),
+                },
+                attempts=[describe_exit(each.report) for each in ends],
+            )
+        for fault in self._logs.faults():
+            self._warn(fault)
+        await self._end_sweep()
+
+    def _describe(self, end: AttemptEnd) -> dict[str, object]:
         return {
-            **describe_exit(end.report),
-            "agent_outcome": outcome,
+            "exit_code": end.report.code,
+            "signal": end.report.signal,
             "last_word": end.last_word,
             "finished": now_text(),
             "duration": round(time.monotonic() - self._started, 3),
@@ -111,7 +111,7 @@ class Conclusion:
     def _git_after(self, place: Place) -> dict[str, object] | None:
         try:
             return describe_git(git_state(place.workdir.path, place.workdir.base))
-        except OperatorError as error:
+        except (OperatorError, OSError) as error:
             self._record.warn(str(error))
             return None
 
@@ -121,19 +121,37 @@ class Conclusion:
         seconds = time.monotonic() - self._started
         yield from hint_at_dropped_names(end.report, seconds, place.environment.receipt)
 
-    async def after_failure(self, error: CodexlabError) -> None:
-        """Write down that the agent could not be started, and why."""
-        await self._end_sweep()
+    async def after_failure(
+        self, error: CodexlabError, place: Place, ends: Sequence[AttemptEnd]
+    ) -> Outcome:
+        """Write down, and tell, that the agent could not be started, or not again, and why.
+
+        :param ends: of the attempts before, if there were any.
+        """
         reason, status = reason_of(error), error.exit_status
-        self._write_failure(reason, status, str(error))
+        await self._take_facts(place, ends)
+        await self._write_failure(reason, status, str(error))
         await self._run_last_hook(reason, status, "failed")
+        self._tell(str(error))
+        self._emit_finished(reason, status, "failed")
+        run_id, record = self._plan.run_id, self._record.content
+        return Outcome(status, reason, run_id, record, str(error))
 
-    def after_loss(self) -> None:
-        """Write down that the guardian died before the agent's start was answered."""
-        self._write_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
+    async def after_loss(
+        self, contained: dict[str, object] | None, place: Place, ends: Sequence[AttemptEnd]
+    ) -> None:
+        """Write down that the guardian died before the agent's start was answered.
 
-    def _write_failure(self, reason: str, status: int, error: str) -> None:
-        self._logs.close()
+        :param contained: what was read after the last signal; None where nothing was
+            started since the last attempt.
+        """
+        await self._take_facts(place, ends)
+        if contained is not None:
+            self._record.update(contained=contained)
+        await self._write_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
+        self._emit_finished("supervisor-lost", EXIT_FAILED, "failed")
+
+    async def _write_failure(self, reason: str, status: int, error: str) -> None:
         self._record.update(
             finished=now_text(),
             reason=reason,
@@ -141,7 +159,16 @@ class Conclusion:
             agent_outcome="failed",
             error=error,
         )
-        self._write()
+        await in_own_thread(self._write)
+
+    def _emit_finished(self, reason: str, status: int, outcome: str) -> None:
+        self._events.emit(
+            "run.finished",
+            reason=reason,
+            exit_status=status,
+            agent_outcome=outcome,
+            thread=self._session.thread,
+        )
 
     async def _end_sweep(self) -> None:
         self._sweep.ask_to_end()
@@ -150,7 +177,11 @@ class Conclusion:
 
     async def _run_last_hook(self, reason: str, status: int, outcome: str) -> None:
         if self.hooks is not None:
-            await self.hooks.after_agent(reason, status, outcome, self._session.thread)
+            try:
+                await self.hooks.after_agent(reason, status, outcome, self._session.thread)
+            except OSError as error:
+                # How the agent ended stays the truth; the next launch ends what is left.
+                self._warn(f"hook after_run could not be seen to its end: {error.strerror}")
             await in_own_thread(self._write)
 
     def _write(self) -> None:

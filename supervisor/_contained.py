@@ -1,6 +1,6 @@
 """One program inside the run's containment: start it, end it, read what is left of it.
 
-Invariant: from the moment the guardian is asked to start something until the
+Invariant: from the moment the guardian was asked to start something until the
 kernel showed the run empty, the possession is not ``proven``.
 """
 
@@ -33,7 +33,7 @@ async def start(
         possession.fall_back(os.strerror(reply["errno"]))
         reply = await _ask(possession, link, spec, stdio)
     if reply["event"] == "spawn-failed":
-        possession.proven = True
+        possession.note_reading(0, proves=True)
     elif reply["descriptors"]:
         possession.take_group(ProcessGroup(reply["pid"], *reply["descriptors"]))
     return reply
@@ -42,10 +42,11 @@ async def start(
 async def _ask(
     possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
 ) -> Message:
-    # From here on something may be running, whatever we get to hear of it.
-    possession.proven = False
     message = {"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}
-    return await link.ask({**message, "grouped": possession.grouped}, stdio)
+    # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
+    link.tell({**message, "grouped": possession.grouped}, stdio)
+    possession.proven = possession.seems_empty = False
+    return await link.reply()
 
 
 async def end_without_guardian(
@@ -66,7 +67,10 @@ async def end_without_guardian(
 
 
 async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:
-    """Return how many processes are left: members, and children of the guardian."""
+    """Return how many processes are left: members, and children of the guardian.
+
+    The possession is then proven if none is, and that reading proves anything.
+    """
     scope = possession.scope(guardian_lost=guardian_lost)
     left: set[int] = set()
     if not is_evidently_empty(scope):
@@ -74,5 +78,5 @@ async def read_proof(possession: Possession, link: GuardianLink, *, guardian_los
     if not guardian_lost:
         with suppress(GuardianLost):
             left.update((await link.ask({"op": "children"}))["pids"])
-    possession.proven = not left
+    possession.note_reading(len(left), proves=scope.can_prove)
     return len(left)

@@ -9,7 +9,8 @@
     ├── CommandNotExecutable  -> 126
     ├── TerminalContradicted  -> 125
     ├── SignalRefused         embedded only: raised where it was asked for
-    └── Cancelled             -> 128+n, a signal came before the agent was started
+    ├── Cancelled             -> 128+n, a signal came while no agent ran
+    └── TimeOver              -> 124, the time limit was reached between two attempts
     OperatorError
     ├── PlaceUnusable         -> 125
     ├── ArtifactsRequired     -> 125
@@ -25,10 +26,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from ..kernel import BusyError, CallerError, CodexlabError, OperatorError
-from ._exit import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
+from ._exit import EXIT_LIMIT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
 
 
 class GuardianLost(Exception):
@@ -61,18 +63,32 @@ class CommandNotExecutable(CallerError):
 
 
 class Cancelled(CallerError):
-    """A signal asked for the end before the agent was started.
+    """A signal asked for the end while no agent ran.
 
     :param hook: what ran at that moment, or None where nothing did.
+    :param when: the moment, where the agent had run before.
     """
 
-    def __init__(self, signum: int, hook: str | None = None) -> None:
+    def __init__(self, signum: int, hook: str | None = None, when: str | None = None) -> None:
         self.signum = signum
         self.hook = hook
         self.exit_status = 128 + signum
         name = signal.Signals(signum).name
         done = "nothing was run" if hook is None else f"hook {hook} was ended"
-        super().__init__(f"cancelled by {name} before the agent was started; {done}")
+        moment = when and f"{when}; the agent was not started again"
+        super().__init__(f"cancelled by {name} {moment or f'before the agent was started; {done}'}")
+
+
+class TimeOver(CallerError):
+    """The time limit of all attempts was reached while none was under way."""
+
+    exit_status = EXIT_LIMIT
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"--timeout of {seconds:g} s was over between two attempts; no other one was started"
+        )
 
 
 class PlaceUnusable(OperatorError):
@@ -188,8 +204,38 @@ class ArtifactsRequired(OperatorError):
         super().__init__(f"{problem}; mend it, or launch without --require-artifacts")
 
 
+def refusal(error: CodexlabError | OSError, where: str) -> CodexlabError:
+    """Return what a launch reports of an error: itself, or one line on what the kernel refused.
+
+    :param where: what was being made, for an error that names no file.
+    """
+    if isinstance(error, CodexlabError):
+        return error
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else where
+    return PlaceUnusable(
+        "the workspace", place, error.strerror or "unusable", "make room or mend it"
+    )
+
+
+def only_refusals(group: ExceptionGroup) -> CodexlabError | OSError | None:
+    """Return the first error of tasks that met nothing but refusals; None for any other fault."""
+    leaves = list(_leaves(group))
+    refusals = [error for error in leaves if isinstance(error, CodexlabError | OSError)]
+    return refusals[0] if len(refusals) == len(leaves) else None
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for inner in cast("ExceptionGroup[Exception]", error).exceptions:
+        yield from _leaves(inner)
+
+
 def reason_of(error: CodexlabError) -> str:
-    """Return the record's reason for a run that was refused or never started."""
+    """Return the record's reason for a run that ended without an agent running."""
     if isinstance(error, Cancelled):
         return "cancelled"
+    if isinstance(error, TimeOver):
+        return "timeout"
     return "busy" if isinstance(error, BusyError) else "launch-failed"

@@ -162,12 +162,14 @@ class HookRunner:
             relay.close()
 
     async def _start(self, spec: Message, write: int) -> Message:
-        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return await start(self._possession, self._link, spec, (nothing, write, write))
+            nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return await start(self._possession, self._link, spec, (nothing, write, write))
+            finally:
+                os.close(nothing)
         finally:
-            # Our duplicates, so that end of file means every writer is gone.
-            os.close(nothing)
+            # Our duplicate, so that end of file means every writer is gone.
             os.close(write)
 
     async def _watch(self, name: str, reply: Message, relay: Relay, limits: Limits) -> Watch:
@@ -210,9 +212,10 @@ class HookRunner:
     ) -> HookEnd:
         left = await read_proof(self._possession, self._link, guardian_lost=lost)
         ended_for = "guardian-lost" if lost or watch is None else watch.state.reason
-        if ended_for is None and kernel_killed_for_memory(self._possession.leaf):
+        wait_status = watch.wait_status if watch is not None else None
+        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, wait_status):
             ended_for = "memory"
-        report = report_exit(watch.wait_status if watch is not None else None, ended_for)
+        report = report_exit(wait_status, ended_for)
         own = report.code if report.signal is None else 128 + report.signal
         end = HookEnd(
             name,

@@ -14,7 +14,7 @@ from ..workspace import Claim
 from ._cancelling import unless_cancelled
 from ._claiming import claim_with_patience
 from ._command import needs_workdir, resolve_command
-from ._errors import GuardianLost, PlaceUnusable, reason_of
+from ._errors import GuardianLost, PlaceUnusable, reason_of, refusal
 from ._events import EventLog, open_events_target
 from ._exit import EXIT_FAILED
 from ._host import Host, Outcome, Tell
@@ -111,7 +111,8 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
             host.link, lambda: claim_with_patience(plan.paths, plan.key, request.wait)
         )
         outcome = await _under_claim(plan, claim, host, events)
-    except CodexlabError as error:
+    except (CodexlabError, OSError) as refused:
+        error = refusal(refused, str(request.workspaces_root))
         host.tell(str(error))
         outcome = Outcome(error.exit_status, reason_of(error), error=str(error))
         if events is not None:
@@ -134,12 +135,12 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
     except CodexlabError as error:
         status = error.exit_status
         raise
-    except OSError as error:
-        status = EXIT_FAILED
-        where = error.filename or plan.run_directory
-        raise PlaceUnusable(
-            "the workspace", str(where), error.strerror or "unusable", "make room or mend it"
-        ) from error
+    except GuardianLost:
+        raise
+    except BaseException:
+        # A fault of ours, or the host's loop ends under us: nobody here writes the end down.
+        possession.leave_to_guardian()
+        raise
     else:
         status = outcome.status
         return outcome

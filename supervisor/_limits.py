@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from dataclasses import replace
 
 from ..kernel import OperatorError, Scope, frozen, limit_leaf, members, read_counter
@@ -112,9 +113,21 @@ def _proportional(pid: int) -> int:
         return resident_bytes(pid)
 
 
-def kernel_killed_for_memory(leaf: str | None) -> bool:
-    """Tell whether the kernel killed a member because the leaf reached ``memory.max``."""
-    return leaf is not None and bool(read_counter(leaf, "memory.events", "oom_kill"))
+def kernel_killed_for_memory(leaf: str | None, wait_status: int | None) -> bool:
+    """Tell whether the kernel killed a program because its leaf ran out of memory.
+
+    The leaf counts every kill in it; a program that lost a child and ended by itself
+    was not killed.
+
+    :param wait_status: the program's own, as from waitpid(2), or None.
+    """
+    if leaf is None or wait_status is None or _signal_of(wait_status) != signal.SIGKILL:
+        return False
+    return bool(read_counter(leaf, "memory.events", "oom_kill"))
+
+
+def _signal_of(wait_status: int) -> int | None:
+    return os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else None
 
 
 def kernel_peak_memory(leaf: str | None) -> int | None:

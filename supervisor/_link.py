@@ -67,6 +67,13 @@ class GuardianLink:
         :raises GuardianLost: the guardian died before it answered.
         """
         self.tell(message, descriptors)
+        return await self.reply()
+
+    async def reply(self) -> Message:
+        """Wait for the reply to the request that was told last.
+
+        :raises GuardianLost: the guardian died before it answered.
+        """
         try:
             return await self._replies.receive()
         except anyio.EndOfStream:

@@ -40,11 +40,15 @@ class LogFile:
         self._append(self._mask.feed(data))
 
     def close(self) -> None:
-        """Write what the mask still held back, and close."""
+        """Write what the mask still held back, and close. Idempotent."""
         self._append(self._mask.finish())
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        self._give_up_descriptor()
+
+    def _give_up_descriptor(self) -> None:
+        # First: the number may be another file's as soon as it is closed.
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
 
     def _append(self, data: bytes) -> None:
         if self._fd is None or not data:
@@ -57,12 +61,10 @@ class LogFile:
         except OSError as error:
             self.fault = f"{self._path}: {error.strerror}"
             with contextlib.suppress(OSError):
-                os.close(self._fd)
-            self._fd = None
+                self._give_up_descriptor()
 
     def _rotate(self) -> None:
         os.rename(self._path, self._path + ".1")
-        if self._fd is not None:
-            os.close(self._fd)
+        self._give_up_descriptor()
         self._fd = self._open()
         self._size = 0

@@ -80,7 +80,13 @@ class Run:
             # Cancelling the host's task must not skip a step: the end is asked for instead.
             with anyio.CancelScope(shield=True):
                 self._outcome = await carry_out(request, host)
+        except OSError as error:
+            problem = f"{error.filename or 'the guardian'}: {error.strerror}"
+            self._outcome = Outcome(EXIT_FAILED, "launch-failed", error=problem)
+            self.messages.append(problem)
         finally:
+            # Also of a run that never began; the guardian then ends.
+            self._link.close()
             # Also after a fault of ours, which leaves the block by itself: nobody waits for ever.
             self._send.close()
             self._ended.set()

@@ -81,6 +81,17 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
     routing = decide_routing(plan, key)
     lease = _lease_target(plan, routing, workdir.path)
+    try:
+        return _furnish(plan, workdir, routing, lease, tell)
+    except BaseException:
+        if lease is not None:
+            os.close(lease)
+        raise
+
+
+def _furnish(
+    plan: Plan, workdir: Workdir, routing: Routing, lease: int | None, tell: Callable[[str], None]
+) -> Place:
     _make_caches(routing)
     home = heal_codex_home(
         plan.paths,

@@ -2,7 +2,8 @@
 
 Invariant: ``owner.json`` names the run and its group before anything is started,
 and says ``contained`` only after the kernel showed the run empty; the claim's
-locks are *freed* only then, and merely closed otherwise.
+locks are *freed* only then, and merely closed otherwise. An empty reading that proves
+nothing (the guardian is dead) leaves it to the next launch to look again.
 """
 
 from __future__ import annotations
@@ -55,7 +56,16 @@ class Possession:
         self.why_no_leaf: str | None = None
         self.monitor: ProcessIdentity | None = None
         # Nothing was started yet, so nothing can be left.
-        self.proven = True
+        self.proven = self.seems_empty = True
+
+    def note_reading(self, left: int, *, proves: bool) -> None:
+        """Take in how many processes the kernel showed, and whether none proves that none is left."""
+        self.seems_empty = not left
+        self.proven = self.seems_empty and proves
+
+    def leave_to_guardian(self) -> None:
+        """Vouch for nothing: the guardian ends the run, finishes its record and frees the claim."""
+        self.proven = self.seems_empty = False
 
     def end_previous(self, tell: Tell) -> None:
         """End what the last run left.
@@ -165,10 +175,10 @@ class Possession:
         if self._lease is not None:
             os.close(self._lease)
         self.take_group(None)
+        self.clear_away()
         if not self.proven:
             self.claim.close()
             return
-        self.clear_away()
         # Before the lock is free: from then on owner.json may be another run's, and the
         # guardian of this one must not vouch for it, whenever we die.
         with suppress(GuardianLost):
@@ -176,11 +186,16 @@ class Possession:
         self.claim.release()
 
     def clear_away(self) -> None:
-        """Remove what the run needed and write down that it is proven empty; keep the claim."""
+        """Remove what the run needed, once nothing of it is seen; keep the claim.
+
+        That it is *proven* empty, where it is, is then written down.
+        """
+        if not self.seems_empty:
+            return
         if self._temporary:
             remove_temporary(self._temporary)
         # Also when the disk was too full to write the owner down: nothing was started in it.
         discard_leaf(Scope(self._plan.run_id, self.leaf))
-        if self._owner is not None:
+        if self.proven and self._owner is not None:
             with suppress(OperatorError):
                 self.claim.write_owner(replace(self._owner, contained=True))

@@ -132,8 +132,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
             tasks.cancel_scope.cancel()
     finally:
         # What is not proven stays written down so: whoever comes next ends it first.
-        if possession.proven:
-            possession.clear_away()
+        possession.clear_away()
         possession.take_group(None)
         with suppress(GuardianLost):
             link.tell({"op": "finish", "status": 0})

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from ..env import Masker
-from ..kernel import CodexlabError, OperatorError
+from ..kernel import CodexlabError
 from ..kernel import end as end_members
-from ..workspace import record_thread
 from ._attempt import Attempt, AttemptEnd
+from ._between import pause_between
 from ._cancelling import finish_in_thread, unless_cancelled
-from ._conclusion import Conclusion
-from ._errors import GuardianLost
+from ._errors import GuardianLost, only_refusals, refusal
 from ._events import EventLog
 from ._host import Host, Outcome
-from ._limits import Limits, set_limits
-from ._place import Place, note_thread_of_target, prepare_place, replace_thread
+from ._limits import set_limits
+from ._opening import OpenedRun
+from ._place import Place, prepare_place, replace_thread
 from ._plan import Plan
 from ._possession import Possession
-from ._record import RunRecord
 from ._retry import with_retries
-from ._secrets import find_secrets
-from ._session import SessionWatcher
-from ._streams import Logs
 from ._survivors import GRACE, PATIENCE, end_survivors, may_have_survivors
-from ._sweep_beside import SweepBeside
 from ._temporary import create_temporary
 from ._threads import in_own_thread
 
@@ -48,198 +40,161 @@ class AgentRun:
         self._host = host
         self._link = host.link
         self._events = events
-        self._tell = host.tell
         self._started = time.monotonic()
         self._ends: list[AttemptEnd] = []
-        self._opened = False
+        self._opened: OpenedRun | None = None
+        self._has_record = False
         self._hooks: RunHooks | None = None
 
     async def prepare(self, place: Place) -> None:
         """Open what the run writes to, and say what was made ready."""
         self._place = place
-        self._open_record()
-        self._sweep = SweepBeside(self._plan, self._link, self._events, self._warn)
-        self._conclusion = self._make_conclusion()
-        self._opened = True
-        self._announce()
-        self._record.write(durable=False)
+        self._opened = self._run = OpenedRun(
+            self._plan, place, self._possession, self._host, self._events, self._started
+        )
+        self._run.announce()
+        self._run.record.write(durable=False)
+        self._has_record = True
         self._possession.hand_over(place.temporary)
         create_temporary(place.temporary)
         if self._plan.request.hooks:
-            self._hooks = self._conclusion.hooks = self._make_hooks()
-
-    def _open_record(self) -> None:
-        place, plan = self._place, self._plan
-        self._secrets = secrets = find_secrets(plan.request, place.environment.values)
-        masker = Masker(secrets)
-        # From here on the agent's own values are known too (--set, --env-file).
-        self._events.mask = masker.mask_text
-        self._record = RunRecord(plan, masker)
-        self._record.update(
-            argv=list(place.argv),
-            workdir=asdict(place.workdir),
-            resumed=place.thread,
-            temporary=place.temporary,
-            containment=self._possession.describe(),
-            environment=place.environment.describe(),
-            cargo=asdict(place.routing.cargo),
-            artifacts=asdict(place.routing.artifacts),
-        )
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        path = os.fspath(plan.run_directory / "events.ndjson")
-        self._events.add_target(os.open(path, flags, 0o600))
-        self._logs = Logs(
-            plan.run_directory,
-            secrets,
-            plan.request.log_max_bytes,
-            terminal=plan.request.terminal,
-        )
-        self._session = SessionWatcher(
-            plan.paths.codex_home,
-            place.workdir.path.resolve(),
-            self._take_thread,
-            resumed=place.thread,
-            look_at_files=plan.agent == "codex",
-        )
-
-    def _make_conclusion(self) -> Conclusion:
-        return Conclusion(
-            self._plan,
-            self._record,
-            self._events,
-            self._logs,
-            self._session,
-            self._sweep,
-            self._warn,
-            self._tell,
-            self._started,
-        )
-
-    def _make_hooks(self) -> RunHooks:
-        from ._hook import HookRunner
-        from ._run_hooks import RunHooks
-
-        plan, possession = self._plan, self._possession
-        terminal = self._host.terminal if plan.request.terminal else None
-        runner = HookRunner(plan, possession, self._link, self._events, self._secrets, terminal)
-        return RunHooks(plan, self._place, possession, self._record, runner, self._warn)
-
-    def _announce(self) -> None:
-        place, receipt = self._place, self._place.environment
-        self._events.emit(
-            "workspace.ready",
-            workdir=str(place.workdir.path),
-            kind=place.workdir.kind,
-            branch=place.workdir.branch,
-            created=place.workdir.created,
-        )
-        self._events.emit(
-            "env.scrubbed",
-            **{action: len(receipt.names(action)) for action in ("kept", "dropped", "set")},
-        )
-        fallback = place.routing.artifacts.fallback_reason
-        self._events.emit(
-            "artifacts.routed", target=place.routing.cargo.target_dir, fallback=fallback
-        )
-        for line in (fallback, *self._plan.workdir.notes, *self._possession.claim.notes):
-            self._warn(line)
-        if self._host.talkative:
-            self._tell(f"working in {place.workdir.path} ({place.workdir.kind})")
-
-    def _warn(self, line: str | None) -> None:
-        if line:
-            self._record.warn(line)
-            self._tell(line)
+            self._hooks = self._run.conclusion.hooks = self._run.make_hooks()
 
     async def run(self) -> Outcome:
         """Attempt it, as often as the request allows, and write down how it ended.
 
-        :raises CodexlabError: the agent could not be started.
+        :raises CodexlabError, OSError: the agent could not be started.
         """
-        try:
-            if self._hooks is not None:
-                await self._hooks.before_agent()
-            await with_retries(self._plan.request, self._attempt, self._has_thread, self._pause)
-        except CodexlabError as error:
-            await self._conclusion.after_failure(error)
-            raise
-        return await self._conclusion.after_attempts(self._place, self._ends)
+        if self._hooks is not None:
+            await self._hooks.before_agent()
+        await with_retries(self._plan.request, self._attempt, self._has_thread, self._pause)
+        return await self._run.conclusion.after_attempts(self._place, self._ends)
+
+    async def fail(self, error: CodexlabError) -> Outcome:
+        """Write down that the agent could not be started.
+
+        :raises CodexlabError: the very error, where there is no record yet.
+        """
+        if not self._has_record:
+            raise error
+        return await self._run.conclusion.after_failure(error, self._place, self._ends)
+
+    def close(self) -> None:
+        """Close what is open, also where the run's end was not written down. Idempotent."""
+        if self._opened is not None:
+            self._opened.close()
 
     async def _attempt(self) -> AttemptEnd:
         if self._ends:
             self._begin_again()
-        limits = set_limits(self._plan.request, self._possession.leaf, self._possession.why_no_leaf)
         attempt = Attempt(
             self._plan,
             self._place,
             self._possession,
             self._link,
             self._events,
-            self._session,
-            self._logs,
+            self._run.session,
+            self._run.logs,
             self._host,
         )
-        self._warn(attempt.streams.remark)
+        try:
+            end = await self._see_through(attempt)
+        finally:
+            attempt.close()
+        self._ends.append(end)
+        self._events.emit("contained", **end.contained())
+        if self._run.session.can_confirm:
+            await in_own_thread(self._run.session.confirm)
+        return end
+
+    async def _see_through(self, attempt: Attempt) -> AttemptEnd:
+        """Carry one attempt out; an agent that we can no longer watch is ended.
+
+        :raises CodexlabError, OSError: it could not be started.
+        """
+        try:
+            return await self._carry_out(attempt)
+        except (CodexlabError, OSError) as error:
+            refused: CodexlabError | OSError = error
+        except ExceptionGroup as group:
+            if (found := only_refusals(group)) is None:
+                raise
+            refused = found
+        try:
+            end = await attempt.give_up()
+        except OSError as error:
+            # The guardian has descriptors of its own: a fault of ours is its to end.
+            raise ExceptionGroup("the run cannot be ended from here", [refused, error]) from error
+        if end is None:
+            raise refused
+        problem = refusal(refused, str(self._plan.run_directory))
+        self._run.warn(f"the agent could no longer be watched, and was ended: {problem}")
+        return end
+
+    async def _carry_out(self, attempt: Attempt) -> AttemptEnd:
+        limits = set_limits(self._plan.request, self._possession.leaf, self._possession.why_no_leaf)
+        self._run.warn(attempt.streams.remark)
         agent = await attempt.spawn()
-        self._record.update(
+        self._run.record.update(
             pid=agent.pid,
             oom_score_adj=attempt.oom_score_adj,
             containment=self._possession.describe(),
         )
-        await self._sweep.start()
-        end = await attempt.watch(agent, limits.with_seconds(self._seconds_left(limits)))
-        self._ends.append(end)
-        self._events.emit("contained", **end.contained())
-        if self._session.can_confirm:
-            await in_own_thread(self._session.confirm)
-        return end
+        await self._run.sweep.start()
+        return await attempt.watch(agent, limits.with_seconds(self._seconds_left()))
 
     def _begin_again(self) -> None:
         """Enter fresh containment, and resume the thread the last attempt got to."""
         self._possession.renew()
         self._events.attempt += 1
-        if self._session.thread is not None:
-            self._place = replace_thread(self._plan, self._place, self._session.thread)
-        self._record.update(attempt=self._events.attempt, argv=list(self._place.argv))
+        if self._run.session.thread is not None:
+            self._place = replace_thread(self._plan, self._place, self._run.session.thread)
+        self._run.record.update(attempt=self._events.attempt, argv=list(self._place.argv))
 
-    def _seconds_left(self, limits: Limits) -> float | None:
-        if limits.seconds is None:
+    def _seconds_left(self) -> float | None:
+        limit = self._plan.request.timeout
+        if limit is None:
             return None
         # Hooks have a limit of their own.
         elsewhere = self._hooks.seconds if self._hooks is not None else 0.0
-        return max(0.0, limits.seconds - (time.monotonic() - self._started - elsewhere))
+        return max(0.0, limit - (time.monotonic() - self._started - elsewhere))
 
     def _has_thread(self) -> bool:
-        return self._session.thread is not None
+        return self._run.session.thread is not None
 
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; a signal or the time limit ends the run instead."""
-        self._events.emit("attempt.retrying", after=round(seconds, 3))
-        await unless_cancelled(self._link, lambda: anyio.sleep(seconds))
+        limit, left = self._plan.request.timeout, self._seconds_left()
+        await pause_between(seconds, limit, left, self._link, self._events)
 
-    def _take_thread(self, thread: str) -> None:
-        try:
-            record_thread(self._plan.paths, thread, self._place.workdir.path, self._plan.agent)
-        except OperatorError as error:
-            # A full disk must not end the agent; the thread is in the record too.
-            self._warn(str(error))
-        self._events.emit("thread.started", thread=thread)
-        note_thread_of_target(self._plan, self._place, thread)
-
-    def end_lost(self) -> None:
-        """End a run whose guardian died before the agent's start was answered."""
+    async def end_lost(self) -> None:
+        """End a run whose guardian died while no agent was being watched."""
+        contained = None
         if not self._possession.proven:
-            scope = self._possession.scope(guardian_lost=True)
-            _, left = end_members(scope, grace=GRACE, patience=PATIENCE)
-            self._possession.proven = not left
-        if self._opened:
-            self._conclusion.after_loss()
+            contained = await in_own_thread(self._end_unanswered)
+        if self._has_record:
+            await self._run.conclusion.after_loss(contained, self._place, self._ends)
+
+    def _end_unanswered(self) -> dict[str, object]:
+        """End what the guardian may have started before it died; return what was read.
+
+        Without it nothing is proven: the next launch looks again.
+        """
+        scope = self._possession.scope(guardian_lost=True)
+        swept, left = end_members(scope, grace=GRACE, patience=PATIENCE)
+        self._possession.note_reading(len(left), proves=False)
+        return {
+            "mechanism": scope.mechanism,
+            "proven": False,
+            "swept": swept,
+            "left": len(left),
+        }
 
 
 async def run_agent(plan: Plan, possession: Possession, host: Host, events: EventLog) -> Outcome:
-    """Run one agent to its end.
+    """Run one agent to its end; from the moment there is a record, every error is in it.
 
-    :raises CodexlabError: it could not be started; nothing of it runs.
+    :raises CodexlabError: it could not be started, and there is no record yet.
     :raises GuardianLost: the guardian died while it was asked to start it.
     """
     run = AgentRun(plan, possession, host, events)
@@ -247,13 +202,15 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
     def take_place() -> Place:
         possession.take()
         possession.hand_over()
-        return prepare_place(plan, possession.claim, host.tell)
+        place = prepare_place(plan, possession.claim, host.tell)
+        # Here: who waits for this thread may be gone by now.
+        possession.keep(place.lease)
+        return place
 
     async def prepare() -> None:
         if may_have_survivors(possession.claim.previous):
             await anyio.to_thread.run_sync(possession.end_previous, host.tell)
         place = await finish_in_thread(take_place)
-        possession.keep(place.lease)
         # What came in meanwhile ends the run here, before there is an agent.
         await anyio.lowlevel.checkpoint_if_cancelled()
         # The directory may be shared with other issues' runs; theirs end too.
@@ -265,5 +222,9 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
         await unless_cancelled(host.link, prepare)
         return await run.run()
     except GuardianLost:
-        await in_own_thread(run.end_lost)
+        await run.end_lost()
         raise
+    except (CodexlabError, OSError) as error:
+        return await run.fail(refusal(error, str(plan.run_directory)))
+    finally:
+        run.close()

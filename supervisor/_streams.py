@@ -32,13 +32,17 @@ class Logs:
     ) -> None:
         if terminal:
             secrets = (*secrets, *_as_shown(secrets))
-        self.files = tuple(
-            LogFile(os.fspath(directory / f"{name}.log"), Masker(secrets), max_bytes)
-            for name in (("terminal",) if terminal else ("stdout", "stderr"))
-        )
+        self.files: list[LogFile] = []
+        try:
+            for name in ("terminal",) if terminal else ("stdout", "stderr"):
+                path = os.fspath(directory / f"{name}.log")
+                self.files.append(LogFile(path, Masker(secrets), max_bytes))
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Write what the masks still hold back, and close."""
+        """Write what the masks still hold back, and close. Idempotent."""
         for log in self.files:
             log.close()
 
@@ -67,15 +71,26 @@ class Streams:
         outputs: Outputs,
         hear: Callable[[StreamNews], None],
     ) -> None:
-        self._stdin, self.remark = open_stdin(plan.request.stdin, argv, plan.agent)
-        self._agent_ends = [self._stdin]
+        stdin, self.remark = open_stdin(plan.request.stdin, argv, plan.agent)
+        self._agent_ends = [stdin]
         self.relays: list[Relay] = []
         readers = _line_readers(plan.agent, argv, hear)
-        for fd, log, reader in zip(outputs, logs.files, readers, strict=True):
-            read, write = open_pipe()
-            self._agent_ends.append(write)
+        try:
+            for fd, log, reader in zip(outputs, logs.files, readers, strict=True):
+                self._open_relay(fd, log, reader)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_relay(self, fd: int | None, log: LogFile, reader: LineReader | None) -> None:
+        read, write = open_pipe()
+        self._agent_ends.append(write)
+        try:
             output = None if fd is None else Output(fd)
-            self.relays.append(Relay(read, output, log, reader))
+        except BaseException:
+            os.close(read)
+            raise
+        self.relays.append(Relay(read, output, log, reader))
 
     def last_output(self) -> float:
         """Return when the agent last wrote anything, on the event loop's clock."""

@@ -50,7 +50,7 @@ def create_temporary(path: str) -> None:
 
 
 def remove_temporary(path: str) -> None:
-    """Remove the run's temp directory; only after the run is proven empty."""
+    """Remove the run's temp directory; only after nothing of the run is seen."""
     import shutil
 
     shutil.rmtree(path, ignore_errors=True)

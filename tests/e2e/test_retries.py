@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 from support.lab import Lab, Task
 from support.model_server import ModelFactory, fail, say
+from support.model_wire import Json
 
 FAIL_ONCE = ["sh", "-c", "test -e failed && exit 0; touch failed; setsid sleep 60 & exit 7"]
 
@@ -35,8 +37,53 @@ def test_a_signal_between_two_attempts_ends_the_run(lab: Lab) -> None:
         run.process.send_signal(signal.SIGTERM)
         status, _, _ = run.finish()
     assert status == 143
-    assert lab.records[0]["reason"] == "cancelled"
+    (record,) = lab.records
+    assert record["reason"] == "cancelled"
+    assert_tells_of_one_attempt(record)
+    assert "between two attempts" in str(record["error"])
+    assert "nothing was run" not in str(record["error"])
     assert lab.run(["--issue", "1"], ["true"]).returncode == 0
+
+
+def test_a_next_attempt_that_cannot_start_leaves_the_last_ones_facts(
+    lab: Lab, scratch: Path
+) -> None:
+    once = scratch / "once"
+    once.write_text("#!/bin/sh\nrm $0\nexit 1\n")
+    once.chmod(0o700)
+    done = lab.run(["--issue", "1", "--retries", "9"], [once])
+    assert done.returncode == 127
+    (record,) = lab.records
+    assert (record["reason"], record["exit_status"]) == ("launch-failed", 127)
+    assert_tells_of_one_attempt(record)
+
+
+def assert_tells_of_one_attempt(record: Json) -> None:
+    """Look for what the only attempt, which ended with status 1, was and left."""
+    assert [attempt["exit_status"] for attempt in record["attempts"]] == [1]
+    assert (record["contained"]["proven"], record["contained"]["left"]) == (True, 0)
+    assert record["exit_code"] == 1
+    assert record["agent_outcome"] == "failed"
+    assert record["usage"]["max_rss_kib"] > 0
+    assert record["duration"] > 0
+    assert "head_before" in record["git"]
+
+
+def test_the_time_limit_holds_between_two_attempts_and_no_other_follows(lab: Lab) -> None:
+    flags = ["--issue", "1", "--retries", "9", "--timeout", "1500ms"]
+    with lab.started(flags, ["false"]) as run:
+        finished = run.wait_for_event("run.finished")
+        status, _, stderr = run.finish()
+    assert status == 124
+    assert (finished["reason"], finished["exit_status"]) == ("timeout", 124)
+    spawned = [event["attempt"] for event in run.events if event["event"] == "child.spawned"]
+    retrying = [event for event in run.events if event["event"] == "attempt.retrying"]
+    assert len(spawned) == len(retrying) + 1  # who is told of another one gets to see it
+    assert finished["mono"] - run.events[0]["mono"] < 3
+    (record,) = lab.records
+    assert (record["reason"], record["exit_status"]) == ("timeout", 124)
+    assert len(record["attempts"]) == len(spawned)
+    assert "--timeout" in stderr
 
 
 def test_a_signal_while_the_rest_of_an_attempt_is_swept_lets_no_other_follow(lab: Lab) -> None:

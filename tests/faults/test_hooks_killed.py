@@ -6,12 +6,14 @@ Invariant: whoever launches the issue next runs alone, nothing of the hook is le
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 
 import pytest
 from support.killing import kill, wait_for_both_halves
 from support.lab import Lab, running
+from support.model_wire import Json
 
 HOOK = """
 echo $CODEXLAB_HOOK >> ../trail
@@ -50,6 +52,7 @@ def test_after_a_kill_during_a_hook_the_next_launch_runs_alone(
     lost, last = lab.records
     assert lost["reason"] == ("exited" if hook == "after_run" else "supervisor-lost")
     assert lost["finished"] is not None
+    assert_events_agree(lab, lost)
     (told,) = lost["hooks"]
     # A supervisor that lives on saw the hook's end; the dead one's note stays as it was.
     assert told["status"] == ("guardian-lost" if victims == "guardian" else None)
@@ -59,6 +62,19 @@ def test_after_a_kill_during_a_hook_the_next_launch_runs_alone(
     assert third.returncode == 0
     expected = 2 if hook == "after_create" else 3
     assert len((lab.workspace / "trail").read_text().split()) == expected
+
+
+def assert_events_agree(lab: Lab, record: Json) -> None:
+    """The last event tells what the record does, which keeps what was read of the agent's end."""
+    lines = (lab.run_directory(record) / "events.ndjson").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    last, proofs = events[-1], [each for each in events if each["event"] == "contained"]
+    assert [each["event"] for each in events].count("run.finished") == 1
+    told = (last["event"], last["reason"], last["exit_status"])
+    assert told == ("run.finished", record["reason"], record["exit_status"])
+    if record["reason"] == "exited":
+        assert record["contained"].items() <= proofs[0].items()
+        assert record["contained"]["swept"] == 0
 
 
 def wait_for_sleepers(mark: str) -> None:

@@ -176,6 +176,67 @@ def crowd(scratch: Path, environ: Mapping[str, str], command: list[str]) -> subp
     )
 
 
+ORPHANS = (
+    _REQUEST
+    + """
+import asyncio, gc
+
+def descriptors():
+    gc.collect()
+    return sorted(os.readlink(f"/proc/self/fd/{fd}").split(":[")[0] for fd in os.listdir("/proc/self/fd")
+                  if os.path.exists(f"/proc/self/fd/{fd}"))
+
+async def one(issue, moment, seen):
+    script = "exit 1" if moment == "attempt.retrying" else "setsid sleep 60 & sleep 60"
+    async with open_run(replace(request(issue, "sh", "-c", script), retries=9)) as run:
+        async for event in run.events():
+            if event["event"] == moment:
+                seen.set()
+
+async def main(issue, moment):
+    seen = asyncio.Event()
+    left = asyncio.create_task(one(issue, moment, seen))
+    await seen.wait()
+
+async def finished(issue):
+    async with open_run(request(issue, "true")) as run:
+        await run.outcome()
+
+asyncio.run(finished("first"))
+before = descriptors()
+for moment in sys.argv[2:]:
+    asyncio.run(main(moment, moment))
+    assert descriptors() == before, (moment, descriptors(), before)
+print("none kept")
+"""
+)
+
+
+def test_runs_that_their_loop_leaves_behind_keep_no_descriptor_and_are_finished_by_their_guardians(
+    clean_environ: Mapping[str, str], scratch: Path
+) -> None:
+    moments = ["workspace.ready", "child.spawned", "attempt.retrying"]
+    before = descendants()
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHANS, str(scratch), *moments],
+        env=dict(clean_environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "none kept\n"), done.stderr
+    while descendants() - before:
+        os.waitpid(-1, 0)
+    records = [json.loads(path.read_bytes()) for path in scratch.glob("ws/**/runs/*/record.json")]
+    assert len(records) == 1 + len(moments)
+    lost = [record for record in records if record["issue"] != "first"]
+    assert {record["reason"] for record in lost} == {"supervisor-lost"}
+    assert {record["contained"]["left"] for record in lost} == {0}
+    owners = scratch.glob("ws/*/*/*/.codexlab/owner.json")
+    assert all(json.loads(owner.read_bytes())["contained"] for owner in owners)
+
+
 class CancelAfter(trio.abc.Instrument):
     """Cancels a scope after so many steps of any task: each await ends up being one."""
 

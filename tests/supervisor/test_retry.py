@@ -17,7 +17,7 @@ HERE = Path("/")
 
 def ended(status: int = 1, reason: str = "exited", left: int = 0) -> AttemptEnd:
     return AttemptEnd(
-        ExitReport(status, reason, status), "cgroup", "none", 0, left, True, None, None
+        ExitReport(status, reason, status), "cgroup", "none", 0, left, not left, None, None
     )
 
 

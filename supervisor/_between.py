@@ -1,0 +1,34 @@
+"""The pause between two attempts: signals and the time limit end the run there too."""
+
+from __future__ import annotations
+
+import math
+
+import anyio
+
+from ._cancelling import unless_cancelled
+from ._errors import Cancelled, TimeOver
+from ._events import Emitter
+from ._link import GuardianLink
+
+
+async def pause_between(
+    seconds: float, limit: float | None, left: float | None, link: GuardianLink, log: Emitter
+) -> None:
+    """Wait before the next attempt, which is announced only where it can follow.
+
+    :param limit: the time of all attempts together, in seconds, or None.
+    :param left: what is left of it, or None.
+    :raises Cancelled: a signal asked for the end of the run.
+    :raises TimeOver: the limit is reached first; nothing is left of it now.
+    :raises GuardianLost: the guardian died.
+    """
+    until_limit = math.inf if left is None else left
+    if seconds < until_limit:
+        log.emit("attempt.retrying", after=round(seconds, 3))
+    try:
+        await unless_cancelled(link, lambda: anyio.sleep(min(seconds, until_limit)))
+    except Cancelled as error:
+        raise Cancelled(error.signum, when="between two attempts") from None
+    if limit is not None and until_limit <= seconds:
+        raise TimeOver(limit)

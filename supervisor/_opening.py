@@ -1,0 +1,151 @@
+"""What one run writes to, and what goes on beside all its attempts: opened once, closed once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ..env import Masker
+from ..kernel import OperatorError
+from ..workspace import record_thread
+from ._conclusion import Conclusion
+from ._events import EventLog
+from ._host import Host
+from ._place import Place, note_thread_of_target
+from ._plan import Plan
+from ._possession import Possession
+from ._record import RunRecord
+from ._secrets import find_secrets
+from ._session import SessionWatcher
+from ._streams import Logs
+from ._sweep_beside import SweepBeside
+
+if TYPE_CHECKING:
+    from ._run_hooks import RunHooks
+
+
+class OpenedRun:
+    """What all steps of a run write to, open.
+
+    :param started: when the run began (CLOCK_MONOTONIC, seconds).
+    :raises OSError: something cannot be opened; nothing stays open but the target of
+        ``events``, which is closed with them.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        place: Place,
+        possession: Possession,
+        host: Host,
+        events: EventLog,
+        started: float,
+    ) -> None:
+        self._plan = plan
+        self._place = place
+        self._possession = possession
+        self._host = host
+        self._events = events
+        self._secrets = find_secrets(plan.request, place.environment.values)
+        masker = Masker(self._secrets)
+        # From here on the agent's own values are known too (--set, --env-file).
+        events.mask = masker.mask_text
+        self.record = RunRecord(plan, masker)
+        self._describe_place()
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        path = os.fspath(plan.run_directory / "events.ndjson")
+        events.add_target(os.open(path, flags, 0o600))
+        self.session = SessionWatcher(
+            plan.paths.codex_home,
+            place.workdir.path.resolve(),
+            self._take_thread,
+            resumed=place.thread,
+            look_at_files=plan.agent == "codex",
+        )
+        self.sweep = SweepBeside(plan, host.link, events, self.warn)
+        self.logs = Logs(
+            plan.run_directory,
+            self._secrets,
+            plan.request.log_max_bytes,
+            terminal=plan.request.terminal,
+        )
+        self.conclusion = self._make_conclusion(started)
+
+    def _describe_place(self) -> None:
+        place = self._place
+        self.record.update(
+            argv=list(place.argv),
+            workdir=asdict(place.workdir),
+            resumed=place.thread,
+            temporary=place.temporary,
+            containment=self._possession.describe(),
+            environment=place.environment.describe(),
+            cargo=asdict(place.routing.cargo),
+            artifacts=asdict(place.routing.artifacts),
+        )
+
+    def _make_conclusion(self, started: float) -> Conclusion:
+        return Conclusion(
+            self._plan,
+            self.record,
+            self._events,
+            self.logs,
+            self.session,
+            self.sweep,
+            self.warn,
+            self._host.tell,
+            started,
+        )
+
+    def make_hooks(self) -> RunHooks:
+        """Return the hooks around the run's agent; there are some."""
+        from ._hook import HookRunner
+        from ._run_hooks import RunHooks
+
+        plan, possession, link = self._plan, self._possession, self._host.link
+        terminal = self._host.terminal if plan.request.terminal else None
+        runner = HookRunner(plan, possession, link, self._events, self._secrets, terminal)
+        return RunHooks(plan, self._place, possession, self.record, runner, self.warn)
+
+    def announce(self) -> None:
+        """Say what was made ready."""
+        place, receipt = self._place, self._place.environment
+        self._events.emit(
+            "workspace.ready",
+            workdir=str(place.workdir.path),
+            kind=place.workdir.kind,
+            branch=place.workdir.branch,
+            created=place.workdir.created,
+        )
+        self._events.emit(
+            "env.scrubbed",
+            **{action: len(receipt.names(action)) for action in ("kept", "dropped", "set")},
+        )
+        fallback = place.routing.artifacts.fallback_reason
+        self._events.emit(
+            "artifacts.routed", target=place.routing.cargo.target_dir, fallback=fallback
+        )
+        for line in (fallback, *self._plan.workdir.notes, *self._possession.claim.notes):
+            self.warn(line)
+        if self._host.talkative:
+            self._host.tell(f"working in {place.workdir.path} ({place.workdir.kind})")
+
+    def warn(self, line: str | None) -> None:
+        """Take one line, if it is one, for the record and for a person."""
+        if line:
+            self.record.warn(line)
+            self._host.tell(line)
+
+    def _take_thread(self, thread: str) -> None:
+        try:
+            record_thread(self._plan.paths, thread, self._place.workdir.path, self._plan.agent)
+        except OperatorError as error:
+            # A full disk must not end the agent; the thread is in the record too.
+            self.warn(str(error))
+        self._events.emit("thread.started", thread=thread)
+        note_thread_of_target(self._plan, self._place, thread)
+
+    def close(self) -> None:
+        """Close the logs, also where the run's end was not written down. Idempotent."""
+        self.logs.close()
