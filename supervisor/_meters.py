@@ -19,6 +19,14 @@ _LATE = 1.0
 _MEMORY_LOOK = 1.0
 
 
+async def beat(log: Emitter, quiet_since: Callable[[], float]) -> None:
+    """Say every 15 s that somebody is there, and how long there was no output."""
+    while True:
+        await anyio.sleep(HEARTBEAT_SECONDS)
+        silent = anyio.current_time() - quiet_since()
+        log.emit("heartbeat", silent=round(silent, 1))
+
+
 class Meters:
     """Timers beside one agent.
 
@@ -87,10 +95,7 @@ class Meters:
 
     async def beat(self) -> None:
         """Say every 15 s that the run is watched, and how long it has been silent."""
-        while True:
-            await anyio.sleep(HEARTBEAT_SECONDS)
-            silent = anyio.current_time() - self._quiet_since()
-            self._log.emit("heartbeat", silent=round(silent, 1))
+        await beat(self._log, self._quiet_since)
 
     def _quiet_since(self) -> float:
         return max(self._last_output(), self._resumed)

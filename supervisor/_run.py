@@ -97,6 +97,7 @@ class AgentRun:
             self._run.logs,
             self._host,
         )
+        self._last_output = attempt.streams.last_output
         try:
             end = await self._see_through(attempt)
         finally:
@@ -165,7 +166,7 @@ class AgentRun:
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; a signal or the time limit ends the run instead."""
         limit, left = self._plan.request.timeout, self._seconds_left()
-        await pause_between(seconds, limit, left, self._link, self._events)
+        await pause_between(seconds, limit, left, self._link, self._events, self._last_output)
 
     async def end_lost(self) -> None:
         """End a run whose guardian died while no agent was being watched."""

@@ -18,7 +18,7 @@ from support import rollout_files as files
 from support.leaks import descendants
 
 from codexlab.kernel import is_child_subreaper
-from codexlab.supervisor import LaunchRequest, Run, _launch, open_run
+from codexlab.supervisor import LaunchRequest, Run, _launch, _meters, open_run
 
 MakeRequest = Callable[..., LaunchRequest]
 
@@ -98,6 +98,22 @@ async def test_an_outcome_is_waited_for_by_many_twice_and_after_the_end(
         run.signal(signal.SIGTERM)
     await wait(run)
     assert found == [3] * 6
+
+
+@pytest.mark.anyio
+async def test_a_heart_beats_between_two_attempts_too(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_meters, "HEARTBEAT_SECONDS", 0.3)
+    async with open_run(make_request("false", retries=1)) as run:
+        events = [event async for event in run.events()]
+    names = [event["event"] for event in events]
+    pause = events[
+        names.index("attempt.retrying") : names.index("child.spawned", names.index("contained"))
+    ]
+    silent = [event["silent"] for event in pause if event["event"] == "heartbeat"]
+    assert len(silent) >= 2  # in a second at the least
+    assert silent == sorted(silent)
 
 
 @pytest.mark.anyio
