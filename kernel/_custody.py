@@ -108,7 +108,8 @@ def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
     with open(custody.events, "rb+") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 65536))
-        last = _last_event(file.read().splitlines())
+        tail = file.read()
+        last = _last_event(tail.splitlines())
         if last.get("event") == "run.finished":
             return
         rest: tuple[dict[str, Any], ...] = (
@@ -124,6 +125,9 @@ def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
                 **body,
             }
             file.seek(0, os.SEEK_END)
+            if number == 1 and tail and not tail.endswith(b"\n"):
+                # The supervisor died in the middle of a line.
+                file.write(b"\n")
             file.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
 
 

@@ -363,6 +363,24 @@ def test_a_run_that_was_given_back_is_no_longer_the_guardians_when_its_superviso
     assert (lost_place / "temporary").exists()
 
 
+def test_an_event_the_supervisor_died_in_the_middle_of_is_a_line_of_its_own(
+    clean_environ: Mapping[str, str], lost_place: Path
+) -> None:
+    with (lost_place / "events.ndjson").open("a") as file:
+        file.write('{"v":1,"seq":5,"run_id":"te')
+    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        agent = identify(int(process.stdout.readline()))
+        process.stderr.readline()
+        os.kill(_supervisor_of(process.pid, agent), signal.SIGKILL)
+        assert process.wait(30) == 125
+        process.stderr.read()
+    _, torn, *rest = (lost_place / "events.ndjson").read_text().splitlines()
+    assert torn == '{"v":1,"seq":5,"run_id":"te'
+    assert [json.loads(line)["event"] for line in rest] == ["contained", "run.finished"]
+
+
 def test_a_guardian_never_vouches_for_the_run_of_another(
     clean_environ: Mapping[str, str], lost_place: Path
 ) -> None:
