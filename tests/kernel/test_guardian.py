@@ -232,10 +232,9 @@ def lost_place(scratch: Path) -> Path:
     return scratch
 
 
-def test_a_lost_supervisor_leaves_no_process_and_a_finished_record(
-    clean_environ: Mapping[str, str], lost_place: Path
-) -> None:
-    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
+def lose_supervisor(environ: Mapping[str, str], place: Path) -> str:
+    """Kill the supervisor of a run that leaves processes; return what its guardian said at the end."""
+    with start_guarded(LOST.format(place=place), environ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         agent = identify(int(process.stdout.readline()))
@@ -245,6 +244,13 @@ def test_a_lost_supervisor_leaves_no_process_and_a_finished_record(
         said = process.stderr.read()
     assert agent is not None
     assert not is_running(agent)
+    return said
+
+
+def test_a_lost_supervisor_leaves_no_process_and_a_finished_record(
+    clean_environ: Mapping[str, str], lost_place: Path
+) -> None:
+    said = lose_supervisor(clean_environ, lost_place)
     assert "the supervisor of run testrun died; nothing it started is left" in said
     record = json.loads((lost_place / "record.json").read_text())
     assert (record["reason"], record["kept"]) == ("supervisor-lost", "yes")
@@ -264,16 +270,7 @@ def test_a_record_that_cannot_be_written_does_not_keep_the_processes_alive(
 ) -> None:
     (lost_place / "record.json").unlink()
     (lost_place / "events.ndjson").unlink()
-    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        agent = identify(int(process.stdout.readline()))
-        process.stderr.readline()
-        os.kill(_supervisor_of(process.pid, agent), signal.SIGKILL)
-        assert process.wait(30) == 125
-        process.stderr.read()
-    assert agent is not None
-    assert not is_running(agent)
+    lose_supervisor(clean_environ, lost_place)
 
 
 def _supervisor_of(guardian: int, agent: ProcessIdentity | None) -> int:
@@ -368,14 +365,7 @@ def test_an_event_the_supervisor_died_in_the_middle_of_is_a_line_of_its_own(
 ) -> None:
     with (lost_place / "events.ndjson").open("a") as file:
         file.write('{"v":1,"seq":5,"run_id":"te')
-    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        agent = identify(int(process.stdout.readline()))
-        process.stderr.readline()
-        os.kill(_supervisor_of(process.pid, agent), signal.SIGKILL)
-        assert process.wait(30) == 125
-        process.stderr.read()
+    lose_supervisor(clean_environ, lost_place)
     _, torn, *rest = (lost_place / "events.ndjson").read_text().splitlines()
     assert torn == '{"v":1,"seq":5,"run_id":"te'
     assert [json.loads(line)["event"] for line in rest] == ["contained", "run.finished"]
@@ -386,12 +376,5 @@ def test_a_guardian_never_vouches_for_the_run_of_another(
 ) -> None:
     owner = json.dumps({"run_id": "another", "contained": False})
     (lost_place / "owner.json").write_text(owner)
-    with start_guarded(LOST.format(place=lost_place), clean_environ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        agent = identify(int(process.stdout.readline()))
-        process.stderr.readline()
-        os.kill(_supervisor_of(process.pid, agent), signal.SIGKILL)
-        assert process.wait(30) == 125
-        process.stderr.read()
+    lose_supervisor(clean_environ, lost_place)
     assert (lost_place / "owner.json").read_text() == owner
