@@ -12,7 +12,7 @@ import click
 from ..rollout import CONVERSATION, Role, make_query, search_rollouts
 from ._rollout_options import filter_options, filters_from, home_option, json_option, moment
 from ._search_ahead import find_ripgrep
-from ._terminal import neutral, one_line
+from ._terminal import neutral, on_one_line, one_line
 
 if TYPE_CHECKING:
     # Loaded while ripgrep is at work.
@@ -85,7 +85,9 @@ def search(
     shown = 0
     for result in results:
         for problem in result.problems:
-            click.echo(f"codexlab: {result.rollout.path}: {neutral(problem)}", err=True)
+            click.echo(
+                f"codexlab: {on_one_line(result.rollout.path)}: {neutral(problem)}", err=True
+            )
         hits = result.hits if limit is None else result.hits[: limit - shown]
         if hits:
             _write(result, hits, threads_only=threads_only, as_json=as_json)

@@ -62,8 +62,9 @@ def _at_once(snapshot: RolloutSnapshot) -> bytes | None:
         return None
     data = os.pread(snapshot.fd, snapshot.size, 0)
     try:
-        if zstandard.get_frame_parameters(data).content_size > _SMALL_CONTENT:
-            return None  # large, or it does not say
+        # Of a frame that says it is empty the decoder returns nothing, whatever follows.
+        if not 0 < zstandard.get_frame_parameters(data).content_size <= _SMALL_CONTENT:
+            return None  # empty, large, or it does not say
         return _decoder.decompress(data, allow_extra_data=False)
     except zstandard.ZstdError:
         return None
@@ -74,7 +75,8 @@ def _frame_chunks(fd: int, start: int, stop: int, chunk: int) -> Iterator[bytes]
     decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
     source = _Part(fd, start, stop)
     with decoder.stream_reader(source, closefd=False) as reader:  # type: ignore[arg-type]
-        while data := reader.read(chunk):
+        # Not read: what was decoded in front of a damaged place would be lost with it.
+        while data := reader.read1(chunk):
             yield data
 
 
@@ -88,7 +90,7 @@ def head_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | Frame
     source = _Part(snapshot.fd, 0, snapshot.size)
     try:
         with decoder.stream_reader(source, read_across_frames=True, closefd=False) as reader:  # type: ignore[arg-type]
-            while data := reader.read(chunk):
+            while data := reader.read1(chunk):
                 yield data
     except zstandard.ZstdError as error:
         yield FrameDamage(0, str(error))

@@ -214,11 +214,13 @@ def all_text(value: Any) -> str:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif is_object(value):
-        for member in value.values():
-            yield from _strings(member)
-    elif is_list(value):
-        for member in value:
-            yield from _strings(member)
+    # Not by recursion: what the parser takes may be nested deeper than Python calls.
+    pending: list[Any] = [value]
+    while pending:
+        member = pending.pop()
+        if isinstance(member, str):
+            yield member
+        elif is_object(member):
+            pending.extend(reversed(member.values()))
+        elif is_list(member):
+            pending.extend(reversed(member))

@@ -180,7 +180,7 @@ def _file_of(rollout: LogicalRollout) -> tuple[int, int] | None:
     for path in (rollout.path, rollout.compressed_path):
         try:
             stat = os.lstat(path)
-        except FileNotFoundError:
-            continue
+        except OSError:
+            continue  # gone, or in a directory that cannot be looked into
         return (stat.st_dev, stat.st_ino)
     return None

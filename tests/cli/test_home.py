@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.lab import Lab
-from support.unprivileged import Unprivileged
+from support.unprivileged import Unprivileged, become
 
 _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 # Of nobody's; an entry of it would be a curious accident.
@@ -48,10 +48,9 @@ def test_a_user_without_an_entry_is_told_to_set_home(
 ) -> None:
     del as_nobody  # it is there if such a user can run anything here
     del homeless.environ["HOME"]
-    become = ["setpriv", f"--reuid={_NAMELESS}", f"--regid={_NAMELESS}", "--clear-groups"]
     for command in ([_PROGRAM, *words], homeless.argv(["--issue", "1"], ["true"])):
         done = subprocess.run(
-            [*become, *command], cwd="/", env=homeless.environ, capture_output=True, text=True,
+            become(_NAMELESS, command), cwd="/", env=homeless.environ, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (125, "", 1), done.stderr

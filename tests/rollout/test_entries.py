@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from support.rollout_files import message
 
 from codexlab.rollout import Role, entry_of
+from codexlab.rollout._entries import all_text
 
 
 def _item(kind: str, **fields: Any) -> dict[str, Any]:
@@ -124,3 +125,11 @@ def test_no_shape_of_a_record_breaks_the_reading(outer: dict[str, Any], kind: st
     payload = outer.get("payload")
     if isinstance(payload, dict):
         entry_of({**outer, "type": "response_item", "payload": {**payload, "type": kind}})
+
+
+def test_texts_are_found_however_deep_a_record_is_nested() -> None:
+    deep: object = ["last"]
+    for number in range(5000):
+        deep = [f"before {number}", deep] if number % 2 else {"key": deep}
+    assert all_text(deep).endswith("last")
+    assert all_text({"a": ["one", {"b": "two"}, 3], "c": "three"}) == "one\ntwo\nthree"

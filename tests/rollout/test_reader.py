@@ -262,3 +262,23 @@ def test_memory_does_not_grow_with_the_rollout(
     total, peak_kib = map(int, result.stdout.split())
     assert total == len(block) * count
     assert peak_kib < 80 * 1024
+
+
+@pytest.mark.parametrize("first", [zstandard.compress(b""), b"\x50\x2a\x4d\x18\0\0\0\0"])
+def test_an_empty_frame_in_front_hides_nothing(tmp_path: Path, first: bytes) -> None:
+    path = _packed(tmp_path, first + frame(b'{"a":1}\n{"b":2}\n'))
+    assert [line.data for line in _forward(path)] == [b'{"a":1}', b'{"b":2}']
+    assert _same(_forward(path), _backward(path))
+
+
+def test_what_lies_before_a_damaged_place_is_read(tmp_path: Path) -> None:
+    data = b"".join(
+        b'{"n":%d,"text":"%s"}\n' % (n, os.urandom(200).hex().encode()) for n in range(4000)
+    )
+    packed = bytearray(zstandard.ZstdCompressor(write_checksum=True).compress(data))
+    packed[len(packed) // 2] ^= 1
+    *read, last = _forward(_packed(tmp_path, bytes(packed)))
+    assert last.fault is LineFault.DAMAGED
+    pairs = zip(read, data.splitlines(), strict=False)
+    changed = [number for number, (line, original) in enumerate(pairs) if line.data != original]
+    assert len(changed) <= 1 < 1000 < len(read)

@@ -30,11 +30,7 @@ class Unprivileged:
         else's private home; it changes nothing about writing, locks or leases.
         """
         plain = [str(argument) for argument in arguments]
-        if os.geteuid() != 0:
-            return plain
-        identity = ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
-        capability = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-        return ["setpriv", *identity, *capability, "--", *plain]
+        return plain if os.geteuid() != 0 else become(NOBODY, plain)
 
     def run(
         self,
@@ -59,6 +55,13 @@ class Unprivileged:
             timeout=timeout,
             check=False,
         )
+
+
+def become(uid: int, command: Sequence[str]) -> list[str]:
+    """Return the vector that runs a command as another user; only for root."""
+    identity = ["--reuid", str(uid), "--regid", str(uid), "--clear-groups"]
+    capability = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return ["setpriv", *identity, *capability, "--", *command]
 
 
 def why_not() -> str:
