@@ -1,8 +1,10 @@
 """Append a kept file's own lines to the thread, each exactly once, crash or not.
 
 Where its lines begin to be appended is made durable first. Who finds such a note
-was preceded by a crash: of the lines to be appended, those that stand in the plain
-file from there on, in their order, are there already.
+was preceded by a crash or a full disk. Where the plain file is still a prefix of the
+kept one, the bytes tell how far that came, and it goes on within the line; else, of the
+lines to be appended, those that stand in the plain file from there on, in their order,
+are there already, and one that was cut short is written again, whole.
 """
 
 from __future__ import annotations
@@ -63,8 +65,8 @@ def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, cal
         lines = _lines(kept, start)
         if entry.append_at is None:
             group.note_append(entry, os.fstat(plain).st_size)
-        else:
-            lines, joined = _missing(lines, plain, entry.append_at), False
+        elif not joined:
+            lines = _missing(lines, plain, entry.append_at)
         return _append(plain, lines, joined, calls)
     finally:
         os.close(plain)
