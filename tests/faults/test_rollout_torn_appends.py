@@ -128,3 +128,14 @@ def test_an_append_that_is_cut_short_again_and_again_is_finished_all_the_same(
         _fail_within(thread, cut, end)
     thread.settle()
     thread.expect()
+
+
+def test_a_note_that_a_full_disk_tore_doubles_no_line(tmp_path: Path) -> None:
+    thread = Thread(tmp_path, torn=False)
+    restore(thread.places, thread.subject)
+    thread.write_as_codex(OTHER)
+    (group,) = Path(thread.places.kept).glob("*.jsonl")
+    _append(group, b'{"v": 1, "kind": "reti')
+    _fail_within(thread, 1 << 20, dead)
+    thread.settle()
+    thread.expect(OTHER)
