@@ -1,7 +1,7 @@
 """Give a rollout its plain form again, under its thread's writer lease.
 
 **Invariant.** The compressed form goes only after the plain one, proven to hold all
-of it, has its name durably. A crash before leaves the compressed form alone, a crash
+of it, and its name are durable. A crash before leaves the compressed form alone, a crash
 between leaves both, equal; a temporary file is swept.
 """
 
@@ -15,7 +15,7 @@ from ._attributes import copy_attributes
 from ._calls import Calls
 from ._decide import Forms, Relation
 from ._decode import decode_chunks
-from ._observe import PAIR_REST, Fingerprint, fingerprint, forms_of, look, rested
+from ._observe import PAIR_REST, Fingerprint, fingerprint, forms_of, is_durable, look, rested
 from ._places import Places, Subject
 from ._snapshot import NoSuchRolloutError
 from ._thread_lease import ThreadLease
@@ -96,8 +96,9 @@ def _drop_compressed(places: Places, subject: Subject, calls: Calls, rest: float
         raise DisagreementError(subject.plain)
     if rested(subject) < rest:
         return False
-    with calls.store(places.kept):
-        _withdraw(subject, sight.file, sight.other, calls)
+    if is_durable(subject.plain, sight.file, calls):
+        with calls.store(places.kept):
+            _withdraw(subject, sight.file, sight.other, calls)
     return True
 
 

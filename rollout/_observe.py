@@ -102,6 +102,29 @@ def look(path: str, other: str, base: int, calls: Calls) -> Sight | None:
     return Sight(before, beside, relate(comparison, base), comparison, written)
 
 
+def is_durable(path: str, seen: Fingerprint, calls: Calls) -> bool:
+    """Make a file that was compared outlive a power cut, before it becomes the only form.
+
+    Not to be done under locks that anybody waits for: a disk may take long.
+
+    :param seen: its fingerprint before it was compared; growth since is no matter.
+    :returns: False when the name leads to another file, or to none.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        now = fingerprint(fd)
+        if now is None or now[:2] != seen[:2] or now[2] < seen[2]:
+            return False
+        calls.sync_file(fd)
+        calls.sync_directory(os.path.dirname(path))
+        return True
+    finally:
+        os.close(fd)
+
+
 def rested(subject: Subject) -> float:
     """Return for how many seconds nothing changed; a clock set back counts as none."""
     try:

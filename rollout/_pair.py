@@ -19,7 +19,7 @@ from ._calls import Calls, rename_away
 from ._decide import Action, decide_pair, in_words
 from ._manifest import Kind, begin, make_entry, new_token
 from ._materialize import materialize
-from ._observe import PAIR_REST, Sight, fingerprint, look, rested
+from ._observe import PAIR_REST, Sight, fingerprint, is_durable, look, rested
 from ._places import Places, Subject
 from ._publish import Prepared, publish
 from ._result import Outcome, Result
@@ -67,6 +67,9 @@ def planned_for(sight: Sight) -> Action:
 
 def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
     """Retire the plain file exactly as compressing does after publishing."""
+    # Who made the frame may have left it to the page cache.
+    if not is_durable(subject.compressed, sight.other, calls):
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     try:
         fd = os.open(subject.plain, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -92,6 +95,8 @@ def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Res
 
 
 def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+    if not is_durable(subject.plain, sight.file, calls):
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     with calls.coordination(places.locks) as coordination, calls.store(places.kept):
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
