@@ -17,7 +17,7 @@ from ._decide import Forms, Relation
 from ._decode import decode_chunks
 from ._observe import PAIR_REST, Fingerprint, fingerprint, forms_of, is_durable, look, rested
 from ._places import Places, Subject
-from ._snapshot import NoSuchRolloutError
+from ._snapshot import NoSuchRolloutError, open_regular
 from ._thread_lease import ThreadLease
 
 MATERIALIZE_PREFIX = "rollout-materialize-codexlab-"
@@ -66,6 +66,7 @@ def materialize(
     :raises NoSuchRolloutError: neither form exists.
     :raises DisagreementError: both exist and the plain one does not hold all.
     :raises DamagedFrameError: the compressed form does not decode; it is untouched.
+    :raises NotARolloutFileError: a directory, a fifo or the like has its name.
     :raises OSError: the disk is full, a permission is missing.
     """
     if lease.thread != subject.thread:
@@ -115,7 +116,7 @@ def _withdraw(
 
 def _restore(places: Places, subject: Subject, calls: Calls) -> None:
     try:
-        source = os.open(subject.compressed, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        source = open_regular(subject.compressed)
     except FileNotFoundError:
         return
     temporary = os.path.join(subject.directory, f"{MATERIALIZE_PREFIX}{secrets.token_hex(4)}.tmp")

@@ -12,6 +12,7 @@ from ._compare import Comparison, compare
 from ._decide import Forms, Relation, relate
 from ._decode import DamagedFrameError
 from ._places import Places, Subject
+from ._snapshot import open_regular
 from ._store import scan_store
 
 Fingerprint = tuple[int, int, int]
@@ -72,7 +73,7 @@ def locate(places: Places, subject: Subject) -> tuple[Subject, Forms]:
 
 def can_be_written(path: str, calls: Calls) -> bool:
     """Tell whether anybody can write to the file now; by its lease where there is one."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_regular(path)
     try:
         answer = calls.take_lease(fd)
         calls.release_lease(fd)
@@ -111,7 +112,7 @@ def is_durable(path: str, seen: Fingerprint, calls: Calls) -> bool:
     :returns: False when the name leads to another file, or to none.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_regular(path)
     except FileNotFoundError:
         return False
     try:

@@ -24,6 +24,7 @@ from ._places import Places, Subject
 from ._publish import Prepared, publish
 from ._result import Outcome, Result
 from ._salvage import salvage
+from ._snapshot import open_regular
 
 
 def settle_pair(
@@ -71,7 +72,7 @@ def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Res
     if not is_durable(subject.compressed, sight.other, calls):
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     try:
-        fd = os.open(subject.plain, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_regular(subject.plain)
     except FileNotFoundError:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     frame = (sight.other[0], sight.other[1])

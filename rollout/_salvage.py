@@ -18,6 +18,7 @@ from ._calls import Calls
 from ._compare import compare
 from ._manifest import Entry, Group, Kind
 from ._places import Subject
+from ._snapshot import open_regular
 
 _PIECE = 1 << 20
 
@@ -29,7 +30,7 @@ def salvage(group: Group, entry: Entry, kept: str, subject: Subject, calls: Call
 
     :returns: the bytes appended, or None when somebody can still write to it.
     """
-    fd = os.open(kept, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_regular(kept)
     try:
         before = os.fstat(fd).st_size
         if not _is_unwritten(fd, kept, calls):
@@ -59,7 +60,7 @@ def _is_unwritten(fd: int, path: str, calls: Calls) -> bool:
 
 def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, calls: Calls) -> int:
     """Append what the plain file lacks of the kept one; return how many bytes."""
-    plain = os.open(subject.plain, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    plain = open_regular(subject.plain, os.O_RDWR | os.O_APPEND)
     try:
         start, joined = _start(entry, kept, plain)
         lines = _lines(kept, start)

@@ -35,6 +35,7 @@ from ._pair import settle_pair
 from ._places import Places, Subject
 from ._result import Outcome, Result
 from ._salvage import salvage
+from ._snapshot import open_regular
 
 GRACE = 60.0
 # Without leases only a scan of descriptors said that nobody writes.
@@ -197,7 +198,7 @@ def _is_durably_there(case: _Case, sight: Sight) -> bool:
 def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
     """Unlink the kept file if it is what was looked at and nobody can write to it."""
     calls = case.calls
-    fd = os.open(case.kept, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_regular(case.kept)
     try:
         answer = calls.take_lease(fd)
         if answer is LeaseAnswer.BUSY or fingerprint(fd) != wanted:
