@@ -98,7 +98,7 @@ def _drop_compressed(places: Places, subject: Subject, calls: Calls, rest: float
     if rested(subject) < rest:
         return False
     if is_durable(subject.plain, sight.file, calls):
-        with calls.store(places.kept):
+        with calls.store(places):
             _withdraw(subject, sight.file, sight.other, calls)
     return True
 
@@ -126,7 +126,7 @@ def _restore(places: Places, subject: Subject, calls: Calls) -> None:
         try:
             try_lock(target)
             _decode_into(source, target, subject.compressed, calls)
-            with calls.store(places.kept):
+            with calls.store(places):
                 _install(subject, temporary, fingerprint(target), fingerprint(source), calls)
         finally:
             calls.discard(temporary)

@@ -98,7 +98,7 @@ def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Res
 def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
     if not is_durable(subject.plain, sight.file, calls):
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-    with calls.coordination(places.locks) as coordination, calls.store(places.kept):
+    with calls.coordination(places.locks) as coordination, calls.store(places):
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         plain = fingerprint(subject.plain)
@@ -116,7 +116,7 @@ def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> 
     entry = make_entry(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
     group = begin(places, token, [entry])
     try:
-        with calls.coordination(places.locks) as coordination, calls.store(places.kept):
+        with calls.coordination(places.locks) as coordination, calls.store(places):
             if coordination.is_writer_active(subject.thread):
                 return Result(subject, Outcome.WAITING, "the thread has an active writer")
             now = fingerprint(subject.plain)

@@ -221,7 +221,7 @@ def _put_back(case: _Case, sight: Sight) -> Result:
     places = case.places
     if not is_durable(case.kept, sight.file, calls):
         return case.result(Outcome.WAITING, "it changed while it was compared")
-    with calls.coordination(places.locks) as coordination, calls.store(places.kept):
+    with calls.coordination(places.locks) as coordination, calls.store(places):
         if coordination.is_writer_active(subject.thread):
             return case.result(Outcome.WAITING, "the thread has an active writer")
         if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, sight):

@@ -143,7 +143,7 @@ def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | No
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
     name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
-    with calls.coordination(places.locks), calls.store(places.kept):
+    with calls.coordination(places.locks), calls.store(places):
         if fingerprint(subject.compressed) != sight.other or fingerprint(subject.plain) is None:
             return None
         target = rename_away(calls.set_aside, subject.compressed, targets)
