@@ -244,11 +244,15 @@ def _lower_priority() -> None:
 
 
 def _subjects(places: Places, given: tuple[str, ...]) -> Iterator[Subject]:
-    """Resolve what was named, or take every rollout of the store."""
+    """Resolve what was named, each rollout once, or take every one of the store."""
     if not given:
         yield from _all_subjects(places)
+    seen: set[Subject] = set()
     for name in given:
-        yield places.subject(resolve_rollout(places.home, name).path)
+        subject = places.subject(resolve_rollout(places.home, name).path)
+        if subject not in seen:
+            seen.add(subject)
+            yield subject
 
 
 def _all_subjects(places: Places) -> Iterator[Subject]:

@@ -10,7 +10,7 @@ from ..kernel import CallerError
 from ._calls import Calls
 from ._materialize import materialize
 from ._places import Places, Subject
-from ._snapshot import NoSuchRolloutError
+from ._snapshot import NoSuchRolloutError, open_regular
 
 _ATTEMPTS = 8
 
@@ -58,7 +58,7 @@ def append(
 
 def append_to_plain(path: str, data: bytes, calls: Calls) -> None:
     """Append whole lines to an existing plain file in one write, and make them durable."""
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_regular(path, os.O_RDWR | os.O_APPEND)
     try:
         calls.append(fd, b"\n" + data if ends_torn(fd) else data)
         calls.sync_file(fd)

@@ -23,6 +23,7 @@ from ..kernel import (
     write_all,
 )
 from ._holders import writers_of
+from ._places import Places
 from ._sweeper import only_changer
 from ._thread_lease import Coordination, ThreadLocks
 
@@ -37,9 +38,9 @@ class Calls:
             yield held
 
     @contextlib.contextmanager
-    def store(self, kept: str) -> Generator[None]:
+    def store(self, places: Places) -> Generator[None]:
         """Hold the store's own lock: none of us, of whatever home, changes it meanwhile."""
-        with only_changer(kept):
+        with only_changer(places):
             yield
 
     def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:

@@ -32,6 +32,9 @@ class CompressOptions:
     :param min_age: seconds since a file's last write; 0 when it was asked for by name.
     :param min_quiet: seconds since its last change of any kind (ctime).
     :param should_stop: asked between chunks; what was begun is finished.
+    :param room: plain bytes to begin at most before the results of all that was begun
+        were given out, so that the caller can free what they replaced; None where there
+        is plenty. Asked between chunks; one file is always begun.
     """
 
     strict: bool = False
@@ -40,6 +43,7 @@ class CompressOptions:
     min_age: float = 0.0
     min_quiet: float = 0.0
     should_stop: Callable[[], bool] = lambda: False
+    room: Callable[[], int | None] = lambda: None
 
 
 class RefusedError(Exception):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ._decode import decode_chunks
 from ._names import COMPRESSED_SUFFIX
+from ._snapshot import open_regular
 
 _CHUNK = 1 << 20
 
@@ -36,6 +37,7 @@ def compare(left: str | int, right: str | int) -> Comparison:
     are read to their ends.
 
     :raises DamagedFrameError: one of them does not decode.
+    :raises NotARolloutFileError: one of them is a directory, a fifo or the like.
     :raises OSError: one of them is gone or cannot be read.
     """
     with contextlib.closing(_chunks(left)) as ours, contextlib.closing(_chunks(right)) as theirs:
@@ -101,7 +103,7 @@ def _chunks(file: str | int) -> Generator[bytes]:
     if isinstance(file, int):
         yield from _plain(file)
         return
-    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = open_regular(file)
     try:
         yield from decode_chunks(fd, file) if file.endswith(COMPRESSED_SUFFIX) else _plain(fd)
     finally:

@@ -63,7 +63,12 @@ def compress(
     with ThreadPoolExecutor(options.workers, "rollout-encode") as pool:
         begun: deque[_Chunk] = deque()
         try:
-            while not options.should_stop() and (chunk := _next_chunk(waiting)):
+            while not options.should_stop():
+                # Short of room, nothing is encoded before what was is given out.
+                while begun and options.room() is not None:
+                    yield from _finish_chunk(places, begun.popleft(), options, calls)
+                if not (chunk := _next_chunk(waiting, options.room())):
+                    break
                 if len(chunk) == _CHUNK_FILES:  # small ones, and more of them may follow
                     encoder.give_back()
                 # One chunk is encoded while the one before it is published.
@@ -77,13 +82,14 @@ def compress(
                 _clean_up_all(_prepared(rest), calls)
 
 
-def _next_chunk(subjects: Iterator[Subject]) -> list[Subject]:
+def _next_chunk(subjects: Iterator[Subject], room: int | None) -> list[Subject]:
     chunk: list[Subject] = []
     size = 0
+    most = _CHUNK_BYTES if room is None else min(room, _CHUNK_BYTES)
     for subject in islice(subjects, _CHUNK_FILES):
         chunk.append(subject)
         size += _size(subject.plain)
-        if size >= _CHUNK_BYTES:
+        if size >= most:
             break
     return chunk
 
@@ -148,9 +154,11 @@ def _take_places(
         return
     try:
         batch = list(zip(prepared, group.entries, strict=True))
-        yield from publish(places, batch, calls, strict=options.strict)
+        results = publish(places, batch, calls, strict=options.strict)
     finally:
         group.close(places)
+    # Only now: who gets a result may settle what it replaced, which needs the group.
+    yield from results
 
 
 def _begin_group(places: Places, prepared: Sequence[Prepared], calls: Calls) -> Group:

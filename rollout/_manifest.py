@@ -124,7 +124,8 @@ class Group:
     def note_append(self, entry: Entry, offset: int) -> Entry:
         """Make durable that the entry's lines are about to be appended at ``offset``."""
         noted = replace(entry, append_at=offset)
-        write_all(self._fd, encode_entry(noted))
+        # A full disk may have torn the line before; behind a whole one it is a blank.
+        write_all(self._fd, b"\n" + encode_entry(noted))
         os.fsync(self._fd)
         return noted
 
@@ -213,7 +214,7 @@ def encode_entry(entry: Entry) -> bytes:
 
 
 def parse_entries(data: bytes) -> list[Entry]:
-    """Read lines; unknown fields are ignored, a torn last line was never acted on."""
+    """Read lines; unknown fields are ignored, a torn line was never acted on."""
     latest: dict[str, Entry] = {}
     for line in data.split(b"\n"):
         entry = _parse_line(line)

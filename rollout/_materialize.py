@@ -1,7 +1,7 @@
 """Give a rollout its plain form again, under its thread's writer lease.
 
 **Invariant.** The compressed form goes only after the plain one, proven to hold all
-of it, has its name durably. A crash before leaves the compressed form alone, a crash
+of it, and its name are durable. A crash before leaves the compressed form alone, a crash
 between leaves both, equal; a temporary file is swept.
 """
 
@@ -15,9 +15,9 @@ from ._attributes import copy_attributes
 from ._calls import Calls
 from ._decide import Forms, Relation
 from ._decode import decode_chunks
-from ._observe import PAIR_REST, Fingerprint, fingerprint, forms_of, look, rested
+from ._observe import PAIR_REST, Fingerprint, fingerprint, forms_of, is_durable, look, rested
 from ._places import Places, Subject
-from ._snapshot import NoSuchRolloutError
+from ._snapshot import NoSuchRolloutError, open_regular
 from ._thread_lease import ThreadLease
 
 MATERIALIZE_PREFIX = "rollout-materialize-codexlab-"
@@ -66,6 +66,7 @@ def materialize(
     :raises NoSuchRolloutError: neither form exists.
     :raises DisagreementError: both exist and the plain one does not hold all.
     :raises DamagedFrameError: the compressed form does not decode; it is untouched.
+    :raises NotARolloutFileError: a directory, a fifo or the like has its name.
     :raises OSError: the disk is full, a permission is missing.
     """
     if lease.thread != subject.thread:
@@ -96,8 +97,9 @@ def _drop_compressed(places: Places, subject: Subject, calls: Calls, rest: float
         raise DisagreementError(subject.plain)
     if rested(subject) < rest:
         return False
-    with calls.store(places.kept):
-        _withdraw(subject, sight.file, sight.other, calls)
+    if is_durable(subject.plain, sight.file, calls):
+        with calls.store(places):
+            _withdraw(subject, sight.file, sight.other, calls)
     return True
 
 
@@ -114,7 +116,7 @@ def _withdraw(
 
 def _restore(places: Places, subject: Subject, calls: Calls) -> None:
     try:
-        source = os.open(subject.compressed, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        source = open_regular(subject.compressed)
     except FileNotFoundError:
         return
     temporary = os.path.join(subject.directory, f"{MATERIALIZE_PREFIX}{secrets.token_hex(4)}.tmp")
@@ -124,7 +126,7 @@ def _restore(places: Places, subject: Subject, calls: Calls) -> None:
         try:
             try_lock(target)
             _decode_into(source, target, subject.compressed, calls)
-            with calls.store(places.kept):
+            with calls.store(places):
                 _install(subject, temporary, fingerprint(target), fingerprint(source), calls)
         finally:
             calls.discard(temporary)

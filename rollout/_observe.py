@@ -12,6 +12,7 @@ from ._compare import Comparison, compare
 from ._decide import Forms, Relation, relate
 from ._decode import DamagedFrameError
 from ._places import Places, Subject
+from ._snapshot import open_regular
 from ._store import scan_store
 
 Fingerprint = tuple[int, int, int]
@@ -72,7 +73,7 @@ def locate(places: Places, subject: Subject) -> tuple[Subject, Forms]:
 
 def can_be_written(path: str, calls: Calls) -> bool:
     """Tell whether anybody can write to the file now; by its lease where there is one."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_regular(path)
     try:
         answer = calls.take_lease(fd)
         calls.release_lease(fd)
@@ -100,6 +101,29 @@ def look(path: str, other: str, base: int, calls: Calls) -> Sight | None:
     except DamagedFrameError:
         return Sight(before, beside, Relation.UNREADABLE, None, written)
     return Sight(before, beside, relate(comparison, base), comparison, written)
+
+
+def is_durable(path: str, seen: Fingerprint, calls: Calls) -> bool:
+    """Make a file that was compared outlive a power cut, before it becomes the only form.
+
+    Not to be done under locks that anybody waits for: a disk may take long.
+
+    :param seen: its fingerprint before it was compared; growth since is no matter.
+    :returns: False when the name leads to another file, or to none.
+    """
+    try:
+        fd = open_regular(path)
+    except FileNotFoundError:
+        return False
+    try:
+        now = fingerprint(fd)
+        if now is None or now[:2] != seen[:2] or now[2] < seen[2]:
+            return False
+        calls.sync_file(fd)
+        calls.sync_directory(os.path.dirname(path))
+        return True
+    finally:
+        os.close(fd)
 
 
 def rested(subject: Subject) -> float:

@@ -19,11 +19,12 @@ from ._calls import Calls, rename_away
 from ._decide import Action, decide_pair, in_words
 from ._manifest import Kind, begin, make_entry, new_token
 from ._materialize import materialize
-from ._observe import PAIR_REST, Sight, fingerprint, look, rested
+from ._observe import PAIR_REST, Sight, fingerprint, is_durable, look, rested
 from ._places import Places, Subject
 from ._publish import Prepared, publish
 from ._result import Outcome, Result
 from ._salvage import salvage
+from ._snapshot import open_regular
 
 
 def settle_pair(
@@ -67,8 +68,11 @@ def planned_for(sight: Sight) -> Action:
 
 def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
     """Retire the plain file exactly as compressing does after publishing."""
+    # Who made the frame may have left it to the page cache.
+    if not is_durable(subject.compressed, sight.other, calls):
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     try:
-        fd = os.open(subject.plain, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_regular(subject.plain)
     except FileNotFoundError:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     frame = (sight.other[0], sight.other[1])
@@ -92,7 +96,9 @@ def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Res
 
 
 def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
-    with calls.coordination(places.locks) as coordination, calls.store(places.kept):
+    if not is_durable(subject.plain, sight.file, calls):
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    with calls.coordination(places.locks) as coordination, calls.store(places):
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         plain = fingerprint(subject.plain)
@@ -110,7 +116,7 @@ def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> 
     entry = make_entry(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
     group = begin(places, token, [entry])
     try:
-        with calls.coordination(places.locks) as coordination, calls.store(places.kept):
+        with calls.coordination(places.locks) as coordination, calls.store(places):
             if coordination.is_writer_active(subject.thread):
                 return Result(subject, Outcome.WAITING, "the thread has an active writer")
             now = fingerprint(subject.plain)

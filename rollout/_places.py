@@ -16,6 +16,7 @@ from ._roots import ARCHIVED_SESSIONS, SESSIONS
 from ._thread_lease import ThreadLocks
 
 KEPT_DIRECTORY = ".codexlab-retired"
+_SHARED_PREFIX = ".codexlab-"
 
 
 class NotARolloutError(CallerError):
@@ -59,12 +60,14 @@ class Places:
     :param sessions: the active root, links resolved.
     :param archived: the archived root, links resolved.
     :param kept: the directory of what is kept for a grace, and of the manifests.
+    :param shared: what the paths of the locks begin with that all homes of the store share.
     """
 
     home: str
     sessions: str
     archived: str
     kept: str
+    shared: str
 
     @property
     def locks(self) -> ThreadLocks:
@@ -147,7 +150,8 @@ def find_places(home: str | os.PathLike[str]) -> Places:
     base = os.path.abspath(home)
     sessions = os.path.realpath(os.path.join(base, SESSIONS))
     archived = os.path.realpath(os.path.join(base, ARCHIVED_SESSIONS))
-    return Places(base, sessions, archived, _kept_directory(base, sessions))
+    kept = _kept_directory(base, sessions)
+    return Places(base, sessions, archived, kept, _shared_prefix(kept, sessions))
 
 
 def _kept_directory(home: str, sessions: str) -> str:
@@ -157,6 +161,16 @@ def _kept_directory(home: str, sessions: str) -> str:
     if os.path.isdir(beside) or not os.path.isdir(parent) or os.access(parent, os.W_OK):
         return beside
     return os.path.join(os.path.realpath(home), KEPT_DIRECTORY)
+
+
+def _shared_prefix(kept: str, sessions: str) -> str:
+    """With what is kept, where every home finds that; else in the store itself.
+
+    There under names that codex takes neither for a year nor for a thread's.
+    """
+    if os.path.dirname(kept) == os.path.dirname(sessions) or not os.access(sessions, os.W_OK):
+        return os.path.join(kept, "")
+    return os.path.join(sessions, _SHARED_PREFIX)
 
 
 def _day(name: RolloutName) -> str:

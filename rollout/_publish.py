@@ -121,7 +121,7 @@ def _under_locks(
     for start in range(0, len(batch), _TOGETHER):
         few = batch[start : start + _TOGETHER]
         try:
-            with calls.coordination(locks) as held, calls.store(places.kept):
+            with calls.coordination(locks) as held, calls.store(places):
                 has_writer = held.writer_check()
                 for prepared, entry in few:
                     ended = _attempt(prepared, partial(step, prepared, entry, has_writer), calls)

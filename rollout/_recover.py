@@ -59,7 +59,7 @@ def is_temporary(name: str) -> bool:
 
 def _discard_unlocked(path: str, calls: Calls) -> bool:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -1,8 +1,10 @@
 """Append a kept file's own lines to the thread, each exactly once, crash or not.
 
 Where its lines begin to be appended is made durable first. Who finds such a note
-was preceded by a crash: of the lines to be appended, those that stand in the plain
-file from there on, in their order, are there already.
+was preceded by a crash or a full disk. Where the plain file is still a prefix of the
+kept one, the bytes tell how far that came, and it goes on within the line; else, of the
+lines to be appended, those that stand in the plain file from there on, in their order,
+are there already, and one that was cut short is written again, whole.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ._calls import Calls
 from ._compare import compare
 from ._manifest import Entry, Group, Kind
 from ._places import Subject
+from ._snapshot import open_regular
 
 _PIECE = 1 << 20
 
@@ -27,7 +30,7 @@ def salvage(group: Group, entry: Entry, kept: str, subject: Subject, calls: Call
 
     :returns: the bytes appended, or None when somebody can still write to it.
     """
-    fd = os.open(kept, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_regular(kept)
     try:
         before = os.fstat(fd).st_size
         if not _is_unwritten(fd, kept, calls):
@@ -57,14 +60,14 @@ def _is_unwritten(fd: int, path: str, calls: Calls) -> bool:
 
 def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, calls: Calls) -> int:
     """Append what the plain file lacks of the kept one; return how many bytes."""
-    plain = os.open(subject.plain, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    plain = open_regular(subject.plain, os.O_RDWR | os.O_APPEND)
     try:
         start, joined = _start(entry, kept, plain)
         lines = _lines(kept, start)
         if entry.append_at is None:
             group.note_append(entry, os.fstat(plain).st_size)
-        else:
-            lines, joined = _missing(lines, plain, entry.append_at), False
+        elif not joined:
+            lines = _missing(lines, plain, entry.append_at)
         return _append(plain, lines, joined, calls)
     finally:
         os.close(plain)

@@ -21,11 +21,21 @@ from ._calls import Calls
 from ._decide import Action, Forms, Relation, decide_kept, in_words
 from ._manifest import Entry, Group, Kind, open_groups
 from ._materialize import DisagreementError, materialize
-from ._observe import PAIR_REST, Sight, can_be_written, fingerprint, forms_of, locate, look
+from ._observe import (
+    PAIR_REST,
+    Sight,
+    can_be_written,
+    fingerprint,
+    forms_of,
+    is_durable,
+    locate,
+    look,
+)
 from ._pair import settle_pair
 from ._places import Places, Subject
 from ._result import Outcome, Result
 from ._salvage import salvage
+from ._snapshot import open_regular
 
 GRACE = 60.0
 # Without leases only a scan of descriptors said that nobody writes.
@@ -179,25 +189,16 @@ def _drop(case: _Case, sight: Sight) -> Result:
 
 def _is_durably_there(case: _Case, sight: Sight) -> bool:
     """The form that holds all is the file that was compared, and outlives a power cut."""
-    try:
-        fd = os.open(case.present, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        now = fingerprint(fd)
-        if now is None or now[:2] != sight.other[:2] or now[2] < sight.other[2]:
-            return False
-        if case.forms is Forms.PLAIN:  # a frame was made durable before it got its name
-            case.calls.sync_file(fd)
-        return True
-    finally:
-        os.close(fd)
+    if case.forms is Forms.PLAIN:
+        return is_durable(case.present, sight.other, case.calls)
+    # A frame was made durable before it got its name.
+    return fingerprint(case.present) == sight.other
 
 
 def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
     """Unlink the kept file if it is what was looked at and nobody can write to it."""
     calls = case.calls
-    fd = os.open(case.kept, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_regular(case.kept)
     try:
         answer = calls.take_lease(fd)
         if answer is LeaseAnswer.BUSY or fingerprint(fd) != wanted:
@@ -218,7 +219,9 @@ def _put_back(case: _Case, sight: Sight) -> Result:
     """Give the file its name again, then withdraw the frame that holds less."""
     subject, calls = case.subject, case.calls
     places = case.places
-    with calls.coordination(places.locks) as coordination, calls.store(places.kept):
+    if not is_durable(case.kept, sight.file, calls):
+        return case.result(Outcome.WAITING, "it changed while it was compared")
+    with calls.coordination(places.locks) as coordination, calls.store(places):
         if coordination.is_writer_active(subject.thread):
             return case.result(Outcome.WAITING, "the thread has an active writer")
         if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, sight):

@@ -102,6 +102,21 @@ def open_snapshot(path: str | os.PathLike[str], *, patience: float = 0.15) -> Ro
     raise NoSuchRolloutError(plain)
 
 
+def open_regular(path: str, flags: int = os.O_RDONLY | os.O_NONBLOCK) -> int:
+    """Open one form to work on it, never through a link.
+
+    :param flags: as in open(2). By default a fifo is not waited for; who opens to write
+        leaves ``O_NONBLOCK`` out, for it would not wait for a file lease to end either.
+    :raises NotARolloutFileError: a directory, a fifo or the like.
+    :raises OSError: it is gone, a link, or cannot be opened.
+    """
+    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if os.fstat(fd).st_mode & _TYPE != _REGULAR:
+        os.close(fd)
+        raise NotARolloutFileError(path)
+    return fd
+
+
 def _open(plain: str, physical: str, form: RolloutForm) -> RolloutSnapshot:
     # Non-blocking, so that a fifo in the file's place does not stop us for ever.
     fd = os.open(physical, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -29,6 +29,8 @@ COLD_AGE = 7 * 86400.0
 QUIET = 3600.0
 LOW_SPACE = 2 << 30
 _PAUSE = 0.5
+# Of the little space that is left, plain bytes that are encoded before any is freed.
+_SHARE = 4
 # What the next sweep may do better. A cold rollout that somebody has open stays so for long.
 _UNFINISHED = frozenset({Outcome.WAITING, Outcome.CHANGED, Outcome.FAILED})
 
@@ -46,7 +48,8 @@ class SweepOptions:
     :param dry_run: say what would be done, and change nothing.
     :param grace: seconds for which a plain file is kept after it was replaced.
     :param wait: stay until what this sweep replaced is settled.
-    :param low_space: with fewer free bytes than this, kept files are settled at once.
+    :param low_space: with fewer free bytes than this, kept files are settled at once, and
+        no more is encoded before that than the space surely has room for.
     :param should_stop: asked between chunks of files and while waiting.
     :param on_begin: told once, before the first is compressed, how many files are cold
         and within the budgets, and how many bytes they are.
@@ -120,13 +123,14 @@ def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Resu
         min_age=options.cold_age,
         min_quiet=min(QUIET, options.cold_age),
         should_stop=should_stop,
+        room=lambda: _room(places, options),
     )
     found = list(_candidates(places, scan.rollouts, options))
     options.on_begin(len(found), sum(size for _, size in found))
     subjects = (subject for subject, _ in found)
     for result in compress(places, subjects, compress_options, calls):
         yield result
-        if result.outcome is Outcome.COMPRESSED and _is_space_low(places, options):
+        if result.outcome is Outcome.COMPRESSED and _room(places, options) is not None:
             yield from settle(places, SettleOptions(grace=0), calls)
 
 
@@ -155,9 +159,17 @@ def _lstat(path: str) -> os.stat_result | None:
         return None
 
 
-def _is_space_low(places: Places, options: SweepOptions) -> bool:
-    free = os.statvfs(places.sessions)
-    return free.f_bavail * free.f_frsize < options.low_space
+def _room(places: Places, options: SweepOptions) -> int | None:
+    """Return how many plain bytes may be begun before some are freed; None for plenty."""
+    # Either root may be a link to another filesystem, and need not be there.
+    roots = filter(os.path.isdir, (places.sessions, places.archived))
+    free = min(map(_free_bytes, roots), default=options.low_space)
+    return None if free >= options.low_space else free // _SHARE
+
+
+def _free_bytes(path: str) -> int:
+    space = os.statvfs(path)
+    return space.f_bavail * space.f_frsize
 
 
 def _settle_rest(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Result]:

@@ -2,7 +2,7 @@
 
 codex's locks belong to a home. Two homes whose ``sessions`` link to one directory but
 whose locks do not would let two of *us* work on one rollout; these locks lie beside
-the store itself. codex does not know them: against a codex of such a home stand the
+the store itself, or in it where the user may write nothing beside it. codex does not know them: against a codex of such a home stand the
 file lease and the rest that a pair of forms must have had.
 """
 
@@ -19,7 +19,7 @@ from ._places import Places
 
 # codex's own sweeper and its migration of histories hold this one (0.169.0).
 MAINTENANCE = os.path.join(".tmp", "rollout-maintenance.lock")
-# Homes that share a store have different maintenance locks; this one lies beside it.
+# Homes that share a store have different maintenance locks; this one is the store's.
 _OURS = "sweep.lock"
 _CHANGE = "store.lock"
 LOCK_FILES = frozenset({_OURS, _CHANGE})
@@ -42,7 +42,7 @@ class SweeperBusyError(BusyError):
 
 def sweep_lock(places: Places) -> str:
     """Return the path of the lock that the store's only sweeper of ours holds."""
-    return os.path.join(places.kept, _OURS)
+    return places.shared + _OURS
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def only_sweeper(places: Places) -> Generator[None]:
     :raises SweeperBusyError: somebody else is.
     """
     os.makedirs(os.path.join(places.home, os.path.dirname(MAINTENANCE)), exist_ok=True)
-    os.makedirs(places.kept, mode=0o700, exist_ok=True)
+    os.makedirs(os.path.dirname(sweep_lock(places)), mode=0o700, exist_ok=True)
     with (
         _held(os.path.join(places.home, MAINTENANCE)),
         _held(sweep_lock(places)),
@@ -61,17 +61,16 @@ def only_sweeper(places: Places) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def only_changer(kept: str) -> Generator[None]:
+def only_changer(places: Places) -> Generator[None]:
     """Be the only one of us who takes names of this store away or gives them.
 
     Held for milliseconds, last in the order of locks before a file lease; its holder
     waits for nothing, so waiting for it while holding the others cannot deadlock.
 
-    :param kept: the store's directory of kept files.
     :raises SweeperBusyError: it stayed held for 10 s.
     """
-    os.makedirs(kept, mode=0o700, exist_ok=True)
-    path = os.path.join(kept, _CHANGE)
+    path = places.shared + _CHANGE
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     fd = open_lock_file(path)
     try:
         deadline = time.monotonic() + _TIMEOUT

@@ -84,7 +84,7 @@ def _move_aside(
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
     name = f"{LEFTOVER}{sight.file[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
-    with calls.coordination(places.locks) as coordination, calls.store(places.kept):
+    with calls.coordination(places.locks) as coordination, calls.store(places):
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         held = fingerprint(holder)

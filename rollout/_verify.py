@@ -25,7 +25,7 @@ from ._records import parse_record
 from ._recover import is_temporary, recover
 from ._result import Outcome, Result
 from ._settle import SettleOptions, settle
-from ._snapshot import NoSuchRolloutError, open_snapshot
+from ._snapshot import NoSuchRolloutError, NotARolloutFileError, open_regular, open_snapshot
 from ._sweeper import LOCK_FILES
 from ._two_places import LEFTOVER, say_twin, tidy_twins, twins
 
@@ -85,13 +85,18 @@ def verify_rollout(subject: Subject, calls: Calls | None = None) -> Iterator[Fin
     """
     calls = calls or Calls()
     if os.path.lexists(subject.compressed):
-        yield from _verify_frame(subject.compressed)
-        if os.path.lexists(subject.plain):
-            yield from _verify_pair(subject, calls)
+        yield from _readable(subject.compressed, _verify_frame(subject.compressed))
+        if os.path.isfile(subject.plain) and os.path.isfile(subject.compressed):
+            yield from _readable(subject.plain, _verify_pair(subject, calls))
+    yield from _readable(subject.plain, _verify_lines(subject))
+
+
+def _readable(path: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What cannot be opened is one more finding, and hides no other."""
     try:
-        yield from _verify_lines(subject)
-    except (OSError, NoSuchRolloutError) as error:
-        yield Finding(subject.plain, Problem.UNREADABLE, str(error))
+        yield from findings
+    except (OSError, NoSuchRolloutError, NotARolloutFileError) as error:
+        yield Finding(path, Problem.UNREADABLE, str(error))
 
 
 def verify_kept(places: Places) -> Iterator[Finding]:
@@ -129,13 +134,16 @@ def repair(places: Places, calls: Calls | None = None) -> Iterator[Result]:
 
 def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | None:
     """Move a damaged frame aside; None where both forms are not there, or it is whole."""
-    sight = look(subject.plain, subject.compressed, 0, calls)
+    try:
+        sight = look(subject.plain, subject.compressed, 0, calls)
+    except NotARolloutFileError:
+        return None
     if sight is None or sight.relation is not Relation.UNREADABLE:
         return None
     os.makedirs(places.kept, mode=0o700, exist_ok=True)
     name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
-    with calls.coordination(places.locks), calls.store(places.kept):
+    with calls.coordination(places.locks), calls.store(places):
         if fingerprint(subject.compressed) != sight.other or fingerprint(subject.plain) is None:
             return None
         target = rename_away(calls.set_aside, subject.compressed, targets)
@@ -144,11 +152,8 @@ def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | No
 
 def _verify_frame(path: str) -> Iterator[Finding]:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_regular(path)
     except FileNotFoundError:
-        return
-    except OSError as error:
-        yield Finding(path, Problem.UNREADABLE, str(error))
         return
     try:
         damage = frame_damage(fd)

@@ -61,6 +61,14 @@ def records(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def test_a_rollout_that_is_named_twice_is_worked_on_once(command: Command, plain: Path) -> None:
+    for word, outcome in (("compress", "compressed"), ("restore", "restored")):
+        done = command(word, THREAD, plain, THREAD[:9], "--json")
+        assert done.returncode == 0
+        assert [result.get("outcome") for result in records(done.stdout)] == [outcome, None]
+        assert plain.exists() == (word == "restore")
+
+
 def test_a_thread_is_compressed_verified_and_restored(command: Command, plain: Path) -> None:
     done = command("compress", THREAD)
     assert (done.returncode, done.stdout.split()[:2]) == (0, ["compressed", THREAD])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
@@ -135,4 +136,25 @@ def test_a_store_below_a_directory_that_is_not_ours_keeps_its_files_in_the_home(
     )
     assert (home / ".codexlab-retired").is_dir()
     assert os.listdir(foreign) == ["store"]
+    foreign.chmod(0o755)
+
+
+@pytest.mark.usefixtures("plain")
+def test_two_homes_of_a_store_below_a_directory_that_is_not_ours_sweep_one_at_a_time(
+    as_nobody: Unprivileged, scratch: Path, home: Path
+) -> None:
+    foreign = scratch / "volume"
+    foreign.mkdir(mode=0o755)
+    os.rename(home / "sessions", foreign / "store")
+    other = home.with_name("other")
+    other.mkdir(mode=0o700)
+    for each in (home, other):
+        give(each)
+        (each / "sessions").symlink_to(foreign / "store")
+    foreign.chmod(0o555)
+    assert sweep(as_nobody)[0] == 0
+    with (foreign / "store" / ".codexlab-sweep.lock").open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = as_nobody.run([sys.executable, _PROGRAM, *SWEEP, "--codex-home", str(other)])
+    assert (done.returncode, "another sweep is at work" in done.stderr) == (75, True)
     foreign.chmod(0o755)

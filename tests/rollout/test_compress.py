@@ -310,6 +310,23 @@ def test_a_compression_that_is_given_up_midway_leaves_no_temporary_file(
     assert left_over(places) == []
 
 
+def test_without_room_no_file_is_encoded_before_the_one_before_it_can_be_freed(
+    home: Path, places: Places
+) -> None:
+    paths = [
+        files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
+        for thread in map(files.thread_id, range(3))
+    ]
+    old(paths[-1])
+    subjects = [places.subject(str(path)) for path in paths]
+    now = SettleOptions(grace=0)
+    for result in compress(places, subjects, CompressOptions(room=lambda: 0)):
+        assert result.outcome is Outcome.COMPRESSED
+        assert [freed.outcome for freed in settle(places, now)] == [Outcome.SETTLED]
+        assert left_over(places) == []
+    assert [path.exists() for path in paths] == [False] * 3
+
+
 def test_many_small_files_each_become_their_own_frame(home: Path, places: Places) -> None:
     subjects: list[Subject] = []
     for number in range(300):

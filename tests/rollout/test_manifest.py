@@ -18,6 +18,7 @@ from codexlab.rollout._manifest import (
     make_entry,
     open_groups,
     parse_entries,
+    read_entries,
 )
 
 THREAD = files.thread_id(1)
@@ -52,6 +53,16 @@ def test_unknown_fields_and_torn_lines_do_no_harm_and_the_last_line_counts(
     future = encode_entry(noted).replace(b'{"v": 1', b'{"news": [], "v": 2')
     torn = encode_entry(entry)[:40]
     assert parse_entries(encode_entry(entry) + future + torn) == [noted]
+
+
+def test_a_line_behind_one_that_a_full_disk_tore_counts(places: Places, subject: Subject) -> None:
+    group = begin(places, "token", [entry_of(subject)])
+    with open(group.path, "ab") as file:
+        file.write(encode_entry(entry_of(subject))[:40])
+    noted = group.note_append(group.entries[0], 7)
+    assert read_entries(group.path) == [noted]
+    assert group.note_append(noted, 8) == read_entries(group.path)[0]
+    group.close(places)
 
 
 def test_a_group_is_invisible_to_settlers_until_it_is_left(

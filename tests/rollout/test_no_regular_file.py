@@ -1,0 +1,73 @@
+"""A fifo or a directory in a form's place is that rollout's problem: nobody waits for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import rollout_files as files
+from support.rollout_cases import BASE, LATE, NOW, THREAD, Store
+from support.rollout_writers import left_over
+
+from codexlab.rollout import (
+    NotARolloutFileError,
+    Outcome,
+    Problem,
+    append,
+    repair,
+    restore,
+    settle,
+    settle_pair,
+    verify_rollout,
+)
+
+Make = Callable[[str], None]
+odd = pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+@odd
+def test_in_a_frames_place_it_is_reported_and_keeps_no_lock(store: Store, make: Make) -> None:
+    files.write(store.plain, BASE)
+    make(store.subject.compressed)
+    for work in (
+        lambda: restore(store.places, store.subject),
+        lambda: append(store.places, store.subject, [b"{}"]),
+        lambda: settle_pair(store.places, store.subject, rest=0),
+    ):
+        with pytest.raises(NotARolloutFileError, match=r"\.zst is not a regular file"):
+            work()
+    store.places.locks.lease(THREAD).release()
+    (found,) = verify_rollout(store.subject)
+    assert (found.path, found.problem) == (store.subject.compressed, Problem.UNREADABLE)
+    assert list(repair(store.places)) == []
+    assert store.plain.read_bytes() == BASE
+
+
+@odd
+def test_in_a_plain_files_place_nothing_is_written_to_it(store: Store, make: Make) -> None:
+    store.plain.parent.mkdir(parents=True)
+    make(str(store.plain))
+    with pytest.raises((NotARolloutFileError, IsADirectoryError)):
+        append(store.places, store.subject, [b"{}"])
+    (found,) = verify_rollout(store.subject)
+    assert found.problem is Problem.UNREADABLE
+
+
+@odd
+def test_a_kept_file_waits_beside_it_with_every_byte(store: Store, make: Make) -> None:
+    store.compressed()
+    kept = store.kept
+    with kept.open("ab") as file:
+        file.write(LATE)
+    make(str(store.plain))
+    (result,) = settle(store.places, NOW)
+    assert (result.outcome, "regular" in result.reason) == (Outcome.FAILED, True)
+    assert kept.read_bytes() == BASE + LATE
+    assert left_over(store.places) != []
