@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ._budget import Budget, Cold
 from ._calls import Calls
 from ._candidate import CompressOptions
 from ._compress import compress
 from ._directory import LogicalRollout
 from ._manifest import group_paths, read_entries
-from ._places import Places, Subject
+from ._places import Places
 from ._recover import recover
 from ._result import Outcome, Result
 from ._settle import GRACE, SettleOptions, seconds_left, settle
@@ -40,7 +41,8 @@ class SweepOptions:
     """How far a sweep goes.
 
     :param cold_age: seconds since the last write; younger files stay plain.
-    :param max_bytes: plain bytes to compress at most; None for no limit.
+    :param max_bytes: plain bytes to compress at most; None for no limit. What cannot be
+        compressed spends nothing, and a file larger than what is left is passed over.
     :param max_files: files to compress at most.
     :param max_seconds: begin no more files after so many seconds.
     :param workers: threads that encode.
@@ -125,30 +127,27 @@ def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Resu
         should_stop=should_stop,
         room=lambda: _room(places, options),
     )
-    found = list(_candidates(places, scan.rollouts, options))
-    options.on_begin(len(found), sum(size for _, size in found))
-    subjects = (subject for subject, _ in found)
-    for result in compress(places, subjects, compress_options, calls):
-        yield result
-        if result.outcome is Outcome.COMPRESSED and _room(places, options) is not None:
-            yield from settle(places, SettleOptions(grace=0), calls)
+    budget = Budget(options.max_files, options.max_bytes)
+    chosen, later = budget.choose(list(_cold(places, scan.rollouts, options)))
+    options.on_begin(len(chosen), sum(size for _, size in chosen))
+    while chosen and not should_stop():
+        sizes = dict(chosen)
+        for result in compress(places, sizes, compress_options, calls):
+            yield result
+            if result.outcome in (Outcome.COMPRESSED, Outcome.WOULD):
+                budget.spend(sizes[result.subject])
+            if result.outcome is Outcome.COMPRESSED and _room(places, options) is not None:
+                yield from settle(places, SettleOptions(grace=0), calls)
+        chosen, later = budget.choose(later)
 
 
-def _candidates(
-    places: Places, rollouts: list[LogicalRollout], options: SweepOptions
-) -> Iterator[tuple[Subject, int]]:
-    """Yield cold plain files within the budgets of bytes and files, and their sizes."""
-    files, size = 0, 0
+def _cold(places: Places, rollouts: list[LogicalRollout], options: SweepOptions) -> Iterator[Cold]:
+    """Yield cold plain files, archived ones first, old ones before new ones."""
     oldest = time.time() - options.cold_age
     for found in sorted(rollouts, key=lambda each: (not each.archived, each.name.order)):
         stat = None if found.compressed or not found.plain else _lstat(found.path)
         if stat is None or stat.st_mtime > oldest:
             continue
-        files, size = files + 1, size + stat.st_size
-        if options.max_files is not None and files > options.max_files:
-            return
-        if options.max_bytes is not None and size > options.max_bytes:
-            return
         yield places.subject(found.path), stat.st_size
 
 

@@ -110,6 +110,26 @@ def test_a_budget_ends_a_sweep_and_the_next_goes_on(
     assert done == [2, 4, 5]
 
 
+def test_what_cannot_be_compressed_spends_no_budget(home: Path, places: Places) -> None:
+    *unusable, one, two, three = make_many(home, 5)
+    for path in unusable:
+        old = path.stat().st_mtime
+        path.write_bytes(b"no rollout\n")
+        os.utime(path, (old, old))
+    run(places, max_files=2)
+    assert [is_packed(path) for path in (one, two, three)] == [True, True, False]
+
+
+def test_a_file_larger_than_the_budget_is_passed_over(home: Path, places: Places) -> None:
+    large, small = make_many(home, 2)
+    old = large.stat().st_mtime
+    with large.open("ab") as file:
+        file.write(b'{"type":"event_msg","payload":{}}\n' * 1000)
+    os.utime(large, (old, old))
+    run(places, max_bytes=small.stat().st_size + 100)
+    assert [is_packed(path) for path in (large, small)] == [False, True]
+
+
 def test_no_file_is_begun_after_its_time_or_a_request_to_stop(home: Path, places: Places) -> None:
     make_many(home, 2)
     assert run(places, max_seconds=0.0) == []
