@@ -25,6 +25,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from ..kernel import boot_id, fsync_directory, try_lock, write_all
+from ._ownership import make_directories, open_shared
 from ._places import Places, Subject
 
 UNFINISHED_SUFFIX = ".new"
@@ -154,11 +155,11 @@ def begin(
     :param flush: makes the group's file, given its descriptor, and its name durable,
         perhaps together with more; by default both are synced by themselves.
     """
-    os.makedirs(places.kept, mode=0o700, exist_ok=True)
+    make_directories(places.kept, 0o700)
     path = os.path.join(places.kept, token)
     # Locked before it has the name that settlers look for.
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    fd = os.open(path + UNFINISHED_SUFFIX, flags, 0o600)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL
+    fd = open_shared(path + UNFINISHED_SUFFIX, flags, 0o600)
     try:
         try_lock(fd)
         write_all(fd, b"".join(map(encode_entry, entries)))

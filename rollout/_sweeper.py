@@ -13,8 +13,9 @@ import os
 import time
 from collections.abc import Generator
 
-from ..kernel import BusyError, open_lock_file, try_lock
+from ..kernel import BusyError, try_lock
 from ._holders import Holder, lock_holders
+from ._ownership import make_directories, open_shared
 from ._places import Places
 
 # codex's own sweeper and its migration of histories hold this one (0.169.0).
@@ -51,8 +52,8 @@ def only_sweeper(places: Places) -> Generator[None]:
 
     :raises SweeperBusyError: somebody else is.
     """
-    os.makedirs(os.path.join(places.home, os.path.dirname(MAINTENANCE)), exist_ok=True)
-    os.makedirs(os.path.dirname(sweep_lock(places)), mode=0o700, exist_ok=True)
+    make_directories(os.path.join(places.home, os.path.dirname(MAINTENANCE)))
+    make_directories(os.path.dirname(sweep_lock(places)), 0o700)
     with (
         _held(os.path.join(places.home, MAINTENANCE)),
         _held(sweep_lock(places)),
@@ -70,8 +71,8 @@ def only_changer(places: Places) -> Generator[None]:
     :raises SweeperBusyError: it stayed held for 10 s.
     """
     path = places.shared + _CHANGE
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    fd = open_lock_file(path)
+    make_directories(os.path.dirname(path), 0o700)
+    fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         deadline = time.monotonic() + _TIMEOUT
         while not try_lock(fd):
@@ -85,7 +86,7 @@ def only_changer(places: Places) -> Generator[None]:
 
 @contextlib.contextmanager
 def _held(path: str) -> Generator[None]:
-    fd = open_lock_file(path)
+    fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if not try_lock(fd):
             raise SweeperBusyError(path, lock_holders(path))

@@ -31,6 +31,7 @@ from typing import Self
 from ..kernel import BusyError, OperatorError, try_lock
 from ._holders import Holder, lock_holders
 from ._names import is_thread_id
+from ._ownership import make_directories, open_shared
 
 LOCK_DIRECTORY = "thread-writer-locks"
 COORDINATION = ".coordination.lock"
@@ -106,8 +107,7 @@ class Coordination:
         :returns: the descriptor that holds it, or None when somebody else does.
         """
         # Mode as codex's own: the umask decides who shares a store.
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(_lock_path(self._directory, thread), flags, 0o666)
+        fd = open_shared(_lock_path(self._directory, thread), os.O_RDWR | os.O_CREAT, 0o666)
         if try_lock(fd):
             return fd
         os.close(fd)
@@ -184,7 +184,7 @@ class ThreadLocks:
     def __init__(self, home: str | os.PathLike[str]) -> None:
         self.directory = os.path.realpath(os.path.join(home, LOCK_DIRECTORY))
         try:
-            os.makedirs(self.directory, exist_ok=True)
+            make_directories(self.directory)
         except OSError as error:
             raise LockDirectoryError(self.directory, error.strerror or str(error)) from error
 
@@ -201,7 +201,7 @@ class ThreadLocks:
         timeout = COORDINATION_TIMEOUT if timeout is None else timeout
         path = os.path.join(self.directory, COORDINATION)
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = open_shared(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise LockDirectoryError(self.directory, error.strerror or str(error)) from error
         try:

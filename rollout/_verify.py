@@ -19,6 +19,7 @@ from ._frames import frame_damage
 from ._manifest import group_paths, read_entries
 from ._names import COMPRESSED_SUFFIX
 from ._observe import fingerprint, look
+from ._ownership import make_directories
 from ._places import Places, Subject
 from ._reader import LineFault, iter_lines
 from ._records import parse_record
@@ -140,7 +141,7 @@ def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | No
         return None
     if sight is None or sight.relation is not Relation.UNREADABLE:
         return None
-    os.makedirs(places.kept, mode=0o700, exist_ok=True)
+    make_directories(places.kept, 0o700)
     name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
     with calls.coordination(places.locks), calls.store(places):

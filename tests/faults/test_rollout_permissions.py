@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import resource
+import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -158,3 +159,33 @@ def test_two_homes_of_a_store_below_a_directory_that_is_not_ours_sweep_one_at_a_
         done = as_nobody.run([sys.executable, _PROGRAM, *SWEEP, "--codex-home", str(other)])
     assert (done.returncode, "another sweep is at work" in done.stderr) == (75, True)
     foreign.chmod(0o755)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root works on another's home")
+def test_what_root_makes_in_a_users_home_is_the_users(
+    as_nobody: Unprivileged, home: Path, plain: Path
+) -> None:
+    subprocess.run(
+        [_PROGRAM, "rollout", "sweep", "--cold-age", "0s", "--codex-home", home], check=True
+    )
+    owners = {path: path.lstat().st_uid for path in (home, *home.rglob("*"))}
+    assert set(owners.values()) == {home.stat().st_uid}, owners
+    assert not plain.exists()
+    for command in (["restore", THREAD], ["verify"], SWEEP[1:]):
+        done = as_nobody.run([sys.executable, _PROGRAM, "rollout", *command])
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be made to give a file away")
+def test_root_follows_no_link_that_a_user_put_where_a_lock_belongs(
+    home: Path, plain: Path, scratch: Path
+) -> None:
+    roots_own = scratch / "roots-own"
+    roots_own.write_text("secret")
+    roots_own.chmod(0o600)
+    locks = home / "thread-writer-locks"
+    locks.mkdir()
+    (locks / ".coordination.lock").symlink_to(roots_own)
+    subprocess.run([_PROGRAM, "rollout", "compress", THREAD, "--codex-home", home], check=False)
+    assert roots_own.stat().st_uid == 0
+    assert plain.exists()
