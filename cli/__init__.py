@@ -79,6 +79,10 @@ def command() -> None:
         os._exit(end.code)
 
 
+def _leave_in_order(signum: int, _: object) -> None:
+    raise SystemExit(128 + signum)
+
+
 def _look_after() -> None:
     """Run a command; before all else a search gives ripgrep its work."""
     import sys
@@ -96,8 +100,11 @@ def _look_after() -> None:
     # What is opened from here on must not become our stdout.
     open_standard_descriptors()
     # An interrupt after its start and before we hold it would leave it running.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     _tidy_at_interrupt()
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is signal.SIG_DFL:
+            signal.signal(signum, _leave_in_order)
     ahead = walk_ahead(sys.argv[3:])
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -80,6 +80,7 @@ def search(
         processes=processes or len(os.sched_getaffinity(0)),
         ripgrep=None if no_rg else find_ripgrep(),
         ahead=ahead,
+        most=1 if threads_only else limit,
         on_unreadable=_complain,
     )
     shown = 0

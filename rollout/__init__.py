@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from ._recover import recover
     from ._result import Outcome, Result
     from ._ripgrep_walk import RipgrepWalk
-    from ._search import search_rollouts
+    from ._search import SearchBroken, search_rollouts
     from ._search_one import SearchedRollout, SearchHit
     from ._select import Filters, select_rollouts
     from ._settle import SettleOptions, settle
@@ -149,6 +149,7 @@ __all__ = [
     "RolloutHead",
     "RolloutName",
     "RolloutSnapshot",
+    "SearchBroken",
     "SearchHit",
     "SearchedRollout",
     "SessionMeta",
@@ -301,7 +302,7 @@ _MODULES = {
         "Result",
     ),
     "_ripgrep_walk": ("RipgrepWalk",),
-    "_search": ("search_rollouts",),
+    "_search": ("SearchBroken", "search_rollouts"),
     "_search_one": (
         "SearchHit",
         "SearchedRollout",

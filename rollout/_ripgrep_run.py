@@ -6,6 +6,7 @@ encodings. Nothing heavy is imported here: a search starts it first of all.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -27,6 +28,8 @@ _FLAGS = (
     "--max-columns=1",
 )
 _OUTPUT = re.compile(rb"([^\0\n]+)\0([0-9]+):([0-9]+):[^\n]*\n")
+_MOST_OUTPUT = 32 << 20
+_F_ADD_SEALS, _F_SEAL_GROW = 1033, 0x4  # fcntl(2); not in Python's fcntl before 3.13
 # Python ignores them, and others may be blocked just now; it is to end by any.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -37,7 +40,8 @@ Positions = list[tuple[int, int]]
 class RipgrepRun:
     """``rg`` at work, until it is closed.
 
-    Its output goes to memory, so that it never waits for us.
+    Its output goes to memory, so that it never waits for us; where that is full it ends, and
+    has not read all. *Not promised:* that it ends with us where we are killed.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class RipgrepRun:
         """
         case = "--ignore-case" if fold else "--case-sensitive"
         command = [program, *_FLAGS, *options, case, "-e", needle.decode(), "--", *paths]
-        self._output = os.memfd_create("codexlab-ripgrep")
+        self._output = _bounded_memory()
         self._pid: int | None = None
         try:
             self._pid = _spawn(program, command, self._output)
@@ -64,12 +68,12 @@ class RipgrepRun:
         :returns: the candidate lines by path, and whether it has read all it was to.
         """
         complete = self._wait()
-        with open(self._output, "rb", closefd=False) as file:
-            file.seek(0)
-            output = file.read()
         found: dict[str, Positions] = {}
-        for path, number, offset in _OUTPUT.findall(output):
-            found.setdefault(os.fsdecode(path), []).append((int(number), int(offset)))
+        if complete:
+            # The offset is the one that ripgrep wrote at.
+            output = os.pread(self._output, os.lseek(self._output, 0, os.SEEK_CUR), 0)
+            for path, number, offset in map(re.Match[bytes].groups, _OUTPUT.finditer(output)):
+                found.setdefault(os.fsdecode(path), []).append((int(number), int(offset)))
         return found, complete
 
     def _wait(self) -> bool:
@@ -90,6 +94,18 @@ class RipgrepRun:
         if pid is not None:
             _end(pid)
         os.close(self._output)
+
+
+def _bounded_memory() -> int:
+    """Return a file in memory that takes so much and no more: writing on is EPERM.
+
+    Positions of more lines than that are not worth having: almost every line is one.
+    """
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    fd = os.memfd_create("codexlab-ripgrep", flags)
+    os.ftruncate(fd, _MOST_OUTPUT)
+    fcntl.fcntl(fd, _F_ADD_SEALS, _F_SEAL_GROW)
+    return fd
 
 
 def _spawn(program: str, command: list[str], output: int) -> int:

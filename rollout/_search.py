@@ -15,7 +15,7 @@ from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..kernel import frozen
+from ..kernel import OperatorError, frozen
 from ._directory import LogicalRollout
 from ._names import RolloutForm
 from ._query import Query
@@ -48,6 +48,17 @@ class _Job:
     tasks: list[_Task]
     query: Query
     filters: Filters
+    most: int | None
+
+
+class SearchBroken(OperatorError):
+    """A process of the search was killed, as when memory runs out."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process of the search was killed, so what it had left was not searched;"
+            " search again, with -j 1 where memory is short"
+        )
 
 
 def search_rollouts(
@@ -58,6 +69,7 @@ def search_rollouts(
     processes: int = 1,
     ripgrep: str | None = None,
     ahead: RipgrepWalk | None = None,
+    most: int | None = None,
     on_unreadable: Callable[[UnreadableDirectory], object] | None = None,
 ) -> Iterator[SearchedRollout]:
     """Yield every rollout with a hit, newest first.
@@ -71,7 +83,10 @@ def search_rollouts(
     :param ripgrep: path of an ``rg`` that preselects lines of plain rollouts.
     :param ahead: a walk that was started before; it is used if it asks just what this
         search would, else ended.
+    :param most: leave a rollout after so many hits; what is behind them is not read. None
+        for all, which are held in memory, one rollout's at a time and process.
     :param on_unreadable: told of every directory that could not be searched.
+    :raises SearchBroken: a process of the search was killed.
 
     Not promised: that lines written after the search began are found.
     """
@@ -87,23 +102,41 @@ def search_rollouts(
             on_unreadable(directory)
     tasks += _tasks_of(left, query, ripgrep)
     tasks.sort(key=lambda task: task.rollout.name.order, reverse=True)
-    jobs = list(_jobs(tasks, query, wanted))
+    jobs = [_Job(batch, query, wanted, most) for batch in _batches(tasks)]
     worth = sum(task.weight for job in jobs for task in job.tasks) > _WORTH_FORKING
     if processes < 2 or not worth or len(jobs) < 2:
         for job in jobs:
             yield from _run(job)
         return
-    import multiprocessing
+    yield from _in_processes(jobs, min(processes, len(jobs)))
 
-    fork = multiprocessing.get_context("fork")
-    with fork.Pool(min(processes, len(jobs)), _leave_interrupts_to_parent) as pool:
-        for results in pool.imap(_run, jobs):
+
+def _in_processes(jobs: list[_Job], processes: int) -> Iterator[SearchedRollout]:
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import active_children, get_context
+
+    others = set(active_children())
+    pool = ProcessPoolExecutor(processes, get_context("fork"), _leave_signals_to_parent)
+    try:
+        for results in pool.map(_run, jobs):
             yield from results
+    except BrokenProcessPool:
+        raise SearchBroken from None
+    except BaseException:
+        # Nobody waits for what they still have.
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _leave_signals_to_parent() -> None:
     # A terminal interrupts the whole group; the parent then ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
 
 
 def _walk(
@@ -169,23 +202,24 @@ def _weight(rollout: LogicalRollout) -> int:
     return size if rollout.plain else size * _COMPRESSED_WEIGHT
 
 
-def _jobs(tasks: list[_Task], query: Query, filters: Filters) -> Iterator[_Job]:
+def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:
     batch: list[_Task] = []
     weight = 0
     for task in tasks:
         batch.append(task)
         weight += task.weight
         if weight > _BATCH_BYTES or len(batch) >= _BATCH_FILES:
-            yield _Job(batch, query, filters)
+            yield batch
             batch, weight = [], 0
     if batch:
-        yield _Job(batch, query, filters)
+        yield batch
 
 
 def _run(job: _Job) -> list[SearchedRollout]:
     from ._search_one import search_one
 
     searched = (
-        search_one(task.rollout, task.positions, job.query, job.filters) for task in job.tasks
+        search_one(task.rollout, task.positions, job.query, job.filters, job.most)
+        for task in job.tasks
     )
     return [result for result in searched if result is not None]

@@ -55,11 +55,16 @@ class SearchedRollout:
 
 
 def search_one(
-    rollout: LogicalRollout, positions: Positions | None, query: Query, filters: Filters
+    rollout: LogicalRollout,
+    positions: Positions | None,
+    query: Query,
+    filters: Filters,
+    most: int | None = None,
 ) -> SearchedRollout | None:
     """Search one rollout; None when there is nothing to say about it.
 
     :param positions: of the candidate lines in its plain form, when they are known.
+    :param most: stop after so many hits.
     """
     problems = Problems()
     hits: list[SearchHit] = []
@@ -72,6 +77,8 @@ def search_one(
                 hit = _judge(rollout, number, line, query)
                 if hit is not None:
                     hits.append(hit)
+                    if len(hits) == most:
+                        break
             cwd = _cwd(snapshot) if hits else ""
     except NoSuchRolloutError:
         return None  # deleted since it was listed

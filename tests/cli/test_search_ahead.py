@@ -156,17 +156,20 @@ def test_a_closed_stdout_is_not_taken_by_what_was_started_ahead(
     assert (result.returncode, result.stderr) == (0, b"")
 
 
-def test_an_interrupt_ends_ripgrep_too(environ: dict[str, str], programs: Path) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_ripgrep_too(
+    environ: dict[str, str], programs: Path, signum: signal.Signals
+) -> None:
     begun = programs / "begun"
     os.mkfifo(begun)
-    _put_ripgrep(programs, f"trap '' INT\nread line < {begun}\nread line < {begun}")
+    _put_ripgrep(programs, f"trap '' INT TERM HUP\nread line < {begun}\nread line < {begun}")
     command = [sys.executable, "-c", _COMMAND, "rollout", "search", "needle"]
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
     ) as child:
         begun.write_text("\n")
-        os.killpg(child.pid, signal.SIGINT)
+        os.killpg(child.pid, signum)
         output, errors = child.communicate(timeout=30)
-    assert (child.returncode, output, errors) == (130, b"", b"")
+    assert (child.returncode, output, errors) == (128 + signum, b"", b"")
     with pytest.raises(ProcessLookupError):
         os.killpg(child.pid, 0)

@@ -1,0 +1,85 @@
+"""What a search may cost: bounded memory, no more than was asked for, no wait for the dead."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from support.rollout_files import message
+from support.rollout_searches import RG, make_rollout, needs_ripgrep, search
+
+from codexlab.rollout import (
+    SearchBroken,
+    _ripgrep_run,
+    _search,
+    _search_one,
+    make_query,
+    search_rollouts,
+)
+
+
+@needs_ripgrep
+def test_a_word_of_every_line_is_found_without_keeping_what_ripgrep_says_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ripgrep may say so much and no more; the lines are then found here."""
+    for number in range(3):
+        make_rollout(tmp_path, number, *(message("user", f"a needle {n}") for n in range(200)))
+    expected = search(tmp_path, ripgrep=None)
+    monkeypatch.setattr(_ripgrep_run, "_MOST_OUTPUT", 4096)
+    assert search(tmp_path) == expected
+    assert sum(len(result.hits) for result in expected) == 600
+
+
+@needs_ripgrep
+def test_ripgrep_ends_unfinished_where_its_output_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_rollout(tmp_path, 1, *(message("user", f"a needle {n}") for n in range(200)))
+    monkeypatch.setattr(_ripgrep_run, "_MOST_OUTPUT", 4096)
+    run = _ripgrep_run.RipgrepRun(str(RG), [], b"needle", False, [str(path)])
+    assert run.result() == ({}, False)
+    run.close()
+
+
+def test_a_rollout_is_left_after_as_many_hits_as_are_wanted(tmp_path: Path) -> None:
+    for number in range(2):
+        make_rollout(tmp_path, number, *(message("user", f"a needle {n}") for n in range(50)))
+    results = list(search_rollouts(tmp_path, make_query("needle"), most=2))
+    assert [[hit.line for hit in result.hits] for result in results] == [[2, 3], [2, 3]]
+
+
+def test_a_search_whose_process_is_killed_ends_with_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel does that when memory runs out."""
+    ours = os.getpid()
+
+    def die(*_: object) -> None:
+        if os.getpid() != ours:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for number in range(4):
+        make_rollout(tmp_path, number, message("user", "a needle"))
+    monkeypatch.setattr(_search, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(_search, "_BATCH_FILES", 1)
+    monkeypatch.setattr(_search_one, "search_one", die)
+    with pytest.raises(SearchBroken, match="was killed"):
+        list(search_rollouts(tmp_path, make_query("needle"), processes=2))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_search_that_nobody_reads_to_the_end_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        make_rollout(tmp_path, number, message("user", "a needle"))
+    monkeypatch.setattr(_search, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(_search, "_BATCH_FILES", 1)
+    results = search_rollouts(tmp_path, make_query("needle"), processes=2)
+    assert next(iter(results)).hits
+    results.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []
