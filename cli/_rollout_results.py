@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from ..rollout import Outcome, Result
-from ._terminal import one_line, size_text
+from ..rollout import Outcome, Result, UnreadableDirectory
+from ._terminal import on_one_line, one_line, size_text
 
 _GOOD = frozenset({Outcome.COMPRESSED, Outcome.RESTORED, Outcome.SETTLED, Outcome.SALVAGED})
 _LATER = frozenset({Outcome.BUSY, Outcome.CHANGED})
@@ -49,6 +49,11 @@ def show_nothing(reason: str, *, as_json: bool) -> int:
     else:
         click.echo(f"nothing to do: {reason}", err=True)
     return 0
+
+
+def show_left_out(directory: UnreadableDirectory) -> None:
+    """Say that nothing was done in a directory, and why."""
+    click.echo(f"codexlab: left out {on_one_line(directory.path)}: {directory.reason}", err=True)
 
 
 def document(result: Result) -> dict[str, Any]:

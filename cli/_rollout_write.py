@@ -18,6 +18,7 @@ from ..rollout import (
     Outcome,
     Places,
     Result,
+    StoreScan,
     Subject,
     SweepOptions,
     compress,
@@ -28,13 +29,14 @@ from ..rollout import (
     scan_store,
     seconds_since_sweep,
     sweep,
+    verify_directories,
     verify_kept,
     verify_places,
     verify_rollout,
     verify_temporaries,
 )
 from ._rollout_options import Duration, Size, home_option, json_option
-from ._rollout_results import show_nothing, show_results, write_json
+from ._rollout_results import show_left_out, show_nothing, show_results, write_json
 from ._sweep_progress import choose_progress
 from ._terminal import one_line
 
@@ -66,7 +68,7 @@ def compress_command(
     """
     places = find_places(home)
     options = CompressOptions(strict=strict, dry_run=dry_run)
-    status = show_results(compress(places, _subjects(places, rollouts), options), as_json=as_json)
+    status = show_results(compress(places, _named(places, rollouts), options), as_json=as_json)
     if not (as_json or dry_run):
         click.echo("the plain files are kept for 60 s; `codexlab rollout sweep` settles", err=True)
     return status
@@ -80,7 +82,7 @@ def compress_command(
 def restore_command(home: str, rollouts: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
     """Give these rollouts their plain form again."""
     places = find_places(home)
-    results = (_restore(places, subject, dry_run) for subject in _subjects(places, rollouts))
+    results = (_restore(places, subject, dry_run) for subject in _named(places, rollouts))
     return show_results(results, as_json=as_json)
 
 
@@ -123,13 +125,21 @@ def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bo
 
 
 def _findings(places: Places, rollouts: tuple[str, ...]) -> Iterator[Finding]:
-    for subject in _subjects(places, rollouts):
+    for subject in _named(places, rollouts):
         yield from verify_rollout(subject)
     if not rollouts:
-        subjects = list(_all_subjects(places))
-        yield from verify_places(subjects)
-        yield from verify_temporaries({subject.directory for subject in subjects})
-        yield from verify_kept(places)
+        yield from _findings_of_all(places)
+
+
+def _findings_of_all(places: Places) -> Iterator[Finding]:
+    scan = scan_store(places.home)
+    yield from verify_directories(scan)
+    subjects = list(_found(places, scan))
+    for subject in subjects:
+        yield from verify_rollout(subject)
+    yield from verify_places(subjects)
+    yield from verify_temporaries({subject.directory for subject in subjects})
+    yield from verify_kept(places)
 
 
 def _show_finding(finding: Finding, *, as_json: bool) -> None:
@@ -218,6 +228,7 @@ def sweep_command(
         wait=not no_wait,
         should_stop=_stop_on_signals(),
         on_begin=progress.begin,
+        on_unreadable=show_left_out,
     )
     _lower_priority()
     results = progress.watch(sweep(places, options))
@@ -243,10 +254,8 @@ def _lower_priority() -> None:
         ctypes.CDLL(None).syscall(number, 1, 0, _IDLE_CLASS)
 
 
-def _subjects(places: Places, given: tuple[str, ...]) -> Iterator[Subject]:
-    """Resolve what was named, each rollout once, or take every one of the store."""
-    if not given:
-        yield from _all_subjects(places)
+def _named(places: Places, given: tuple[str, ...]) -> Iterator[Subject]:
+    """Resolve what was named, each rollout once."""
     seen: set[Subject] = set()
     for name in given:
         subject = places.subject(resolve_rollout(places.home, name).path)
@@ -255,8 +264,8 @@ def _subjects(places: Places, given: tuple[str, ...]) -> Iterator[Subject]:
             yield subject
 
 
-def _all_subjects(places: Places) -> Iterator[Subject]:
-    for found in scan_store(places.home).rollouts:
+def _found(places: Places, scan: StoreScan) -> Iterator[Subject]:
+    for found in scan.rollouts:
         # Gone or moved since it was found: it is somebody else's business.
         with contextlib.suppress(FileNotFoundError):
             yield places.subject(found.path)

@@ -22,7 +22,7 @@ from ._places import Places
 from ._recover import recover
 from ._result import Outcome, Result
 from ._settle import GRACE, SettleOptions, seconds_left, settle
-from ._store import scan_store
+from ._store import StoreScan, UnreadableDirectory, scan_store
 from ._sweeper import only_sweeper
 from ._swept import note_swept
 
@@ -55,6 +55,7 @@ class SweepOptions:
     :param should_stop: asked between chunks of files and while waiting.
     :param on_begin: told once, before the first is compressed, how many files are cold
         and within the budgets, and how many bytes they are.
+    :param on_unreadable: told of each directory that cannot be read; nothing in it is swept.
     """
 
     cold_age: float = COLD_AGE
@@ -69,6 +70,7 @@ class SweepOptions:
     low_space: int = LOW_SPACE
     should_stop: Callable[[], bool] = lambda: False
     on_begin: Callable[[int, int], None] = lambda _files, _bytes: None
+    on_unreadable: Callable[[UnreadableDirectory], None] = lambda _directory: None
 
     @property
     def is_partial(self) -> bool:
@@ -90,13 +92,14 @@ def sweep(
     """
     calls = calls or Calls()
     if options.dry_run:
-        yield from _sweep(places, options, calls)
+        yield from _sweep(places, options, calls, _look(places, options))
         return
     with only_sweeper(places):
         with calls.coordination(places.locks) as coordination:
             coordination.sweep()  # lock files of killed writers, as codex does at its start
-        is_complete = not options.is_partial
-        for result in _sweep(places, options, calls):
+        scan = _look(places, options)
+        is_complete = not (options.is_partial or scan.unreadable)
+        for result in _sweep(places, options, calls, scan):
             is_complete &= result.outcome not in _UNFINISHED
             yield result
         for result in _settle_rest(places, options, calls):
@@ -107,7 +110,16 @@ def sweep(
             note_swept(places, options.cold_age)
 
 
-def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Result]:
+def _look(places: Places, options: SweepOptions) -> StoreScan:
+    scan = scan_store(places.home)
+    for directory in scan.unreadable:
+        options.on_unreadable(directory)
+    return scan
+
+
+def _sweep(
+    places: Places, options: SweepOptions, calls: Calls, scan: StoreScan
+) -> Iterator[Result]:
     began = time.monotonic()
 
     def should_stop() -> bool:
@@ -115,7 +127,6 @@ def _sweep(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Resu
         late = late and time.monotonic() - began >= (options.max_seconds or 0.0)
         return late or options.should_stop()
 
-    scan = scan_store(places.home)
     settle_options = SettleOptions(grace=options.grace, dry_run=options.dry_run)
     yield from recover(places, settle_options, calls, scan)
     compress_options = CompressOptions(

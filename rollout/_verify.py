@@ -27,6 +27,7 @@ from ._recover import is_temporary, recover
 from ._result import Outcome, Result
 from ._settle import SettleOptions, settle
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, open_regular, open_snapshot
+from ._store import StoreScan
 from ._sweeper import LOCK_FILES
 from ._two_places import LEFTOVER, say_twin, tidy_twins, twins
 
@@ -37,6 +38,7 @@ class Problem(StrEnum):
     DAMAGED_FRAME = "damaged frame"
     NO_CHECKSUM = "frame without checksum"
     BAD_LINE = "line is no record"
+    TOO_LONG = "line too long to be read"
     INVALID_UTF8 = "invalid UTF-8"
     BYTE_ORDER_MARK = "byte order mark hides the thread from codex"
     TORN_TAIL = "torn last line"
@@ -100,8 +102,19 @@ def _readable(path: str, findings: Iterator[Finding]) -> Iterator[Finding]:
         yield Finding(path, Problem.UNREADABLE, str(error))
 
 
+def verify_directories(scan: StoreScan) -> Iterator[Finding]:
+    """Name the directories of a store that could not be read: nothing below them was checked."""
+    for directory in scan.unreadable:
+        detail = f"{directory.reason}; nothing in it was checked"
+        yield Finding(directory.path, Problem.UNREADABLE, detail)
+
+
 def verify_kept(places: Places) -> Iterator[Finding]:
     """Check what is kept beside the store: entries, their files, and strays."""
+    yield from _readable(places.kept, _verify_kept(places))
+
+
+def _verify_kept(places: Places) -> Iterator[Finding]:
     yield from map(_kept_finding, settle(places, SettleOptions(dry_run=True)))
     yield from _strays(places.kept, set(_listed(places)))
 
@@ -197,6 +210,7 @@ def _line_faults(path: str, number: int, fault: LineFault, detail: str) -> Itera
         (LineFault.BYTE_ORDER_MARK, Problem.BYTE_ORDER_MARK),
         (LineFault.INVALID_UTF8, Problem.INVALID_UTF8),
         (LineFault.DAMAGED, Problem.DAMAGED_FRAME),
+        (LineFault.TOO_LONG, Problem.TOO_LONG),
         (LineFault.UNTERMINATED, Problem.TORN_TAIL),
     ):
         if fault & flag:
@@ -229,8 +243,12 @@ def verify_places(subjects: Iterable[Subject]) -> Iterator[Finding]:
 def verify_temporaries(directories: Iterable[str]) -> Iterator[Finding]:
     """Find our temporary files; one whose maker is at work is no harm."""
     for directory in sorted(set(directories)):
-        for name in sorted(filter(is_temporary, os.listdir(directory))):
-            yield Finding(os.path.join(directory, name), Problem.TEMPORARY)
+        yield from _readable(directory, _temporaries(directory))
+
+
+def _temporaries(directory: str) -> Iterator[Finding]:
+    for name in sorted(filter(is_temporary, os.listdir(directory))):
+        yield Finding(os.path.join(directory, name), Problem.TEMPORARY)
 
 
 def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:

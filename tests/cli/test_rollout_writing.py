@@ -128,6 +128,34 @@ def test_verify_names_file_line_and_problem_and_exits_1(command: Command, plain:
     ]
 
 
+@pytest.fixture
+def unreadable(home: Path) -> list[Path]:
+    """Make both roots unreadable, for root as well."""
+    roots = [home / "sessions", home / "archived_sessions"]
+    roots[0].touch()
+    roots[1].symlink_to(roots[1].name)
+    return roots
+
+
+def test_verify_names_what_it_could_not_read(command: Command, unreadable: list[Path]) -> None:
+    found = command("verify", "--json")
+    assert found.returncode == 1
+    assert [(each["path"], each["problem"]) for each in records(found.stdout)] == [
+        (str(path), "cannot be read") for path in unreadable
+    ]
+    assert command("verify").stderr == "2 to look at\n"
+
+
+def test_a_sweep_that_could_not_read_all_says_so_and_is_no_whole_one(
+    command: Command, unreadable: list[Path]
+) -> None:
+    done = command("sweep")
+    assert done.returncode == 0
+    for path in unreadable:
+        assert f"left out {path}: " in done.stderr
+    assert "swept" not in command("sweep", "--unless-swept", "10m").stderr
+
+
 def test_repair_joins_what_hid_the_history_and_keeps_a_damaged_frame(
     command: Command, plain: Path, home: Path
 ) -> None:

@@ -64,6 +64,19 @@ def test_each_bad_line_is_named_and_hides_no_other(
     assert problems(verify(places, data)) == [found]
 
 
+def test_a_line_that_is_too_long_to_be_read_is_a_finding(places: Places) -> None:
+    long = b"x" * ((64 << 20) + 1) + b"\n"
+    found = verify(places, GOOD + long + b"{}\n")
+    assert problems(found) == [(Problem.TOO_LONG, 3)]
+    assert not found[0].is_harmless
+
+
+def test_kept_files_that_cannot_be_looked_at_are_a_finding(places: Places) -> None:
+    Path(places.kept).touch()
+    (found,) = verify_kept(places)
+    assert (found.path, found.problem) == (places.kept, Problem.UNREADABLE)
+
+
 def test_ordinals_may_leave_gaps_but_not_repeat_or_fall(places: Places) -> None:
     records = [{**META, "ordinal": ordinal} for ordinal in (0, 1, 5, 5, 4, 6)]
     data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
