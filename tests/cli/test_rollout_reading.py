@@ -215,6 +215,27 @@ def test_dates_are_local_and_of_what_was_said(home: Path, run: Run) -> None:
     assert len(json.loads(listed.stdout)["rollouts"]) == 1
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ("--since", "500000d"),
+        ("--since", "5000000d"),
+        ("--since", "0001-01-01"),
+        ("--since", "0999-01-01"),
+        ("--until", "9999-12-31T23:59:59"),
+    ],
+)
+def test_dates_at_either_end_of_the_calendar_are_dates(
+    home: Path, run: Run, zone: str, choice: tuple[str, str]
+) -> None:
+    _make(home, 1, message("user", "needle"))
+    for words in (("search", "needle", "-l"), ("list",)):
+        found = run(*words, *choice, zone=zone)
+        assert (found.returncode, found.stderr) == (0, "")
+        assert thread_id(1) in found.stdout
+
+
 def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run) -> None:
     filler = message("assistant", "filler " * 600_000)
     for number in range(20):
