@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,14 @@ def test_the_last_name_given_to_a_thread_wins(tmp_path: Path) -> None:
         + lines({"id": one, "thread_name": "new", "updated_at": "x"})
     )
     assert thread_names(tmp_path) == {one: "new", two: "other"}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_an_index_that_cannot_be_read_names_nothing(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "session_index.jsonl")
+    assert thread_names(tmp_path) == {}
 
 
 def test_the_first_prompt_is_the_users_and_not_the_harness_s(tmp_path: Path) -> None:
