@@ -118,9 +118,13 @@ def _text(path: str) -> str:
 
 
 def _moment(mtime_ns: int) -> str:
-    return dt.datetime.fromtimestamp(mtime_ns // 1_000_000 / 1000, dt.UTC).isoformat(
-        timespec="milliseconds"
-    )
+    """Write a file's time; one outside of the calendar as its nearest end."""
+    try:
+        then = dt.datetime.fromtimestamp(mtime_ns // 1_000_000 / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        end = dt.datetime.max if mtime_ns > 0 else dt.datetime.min
+        then = end.replace(tzinfo=dt.UTC)
+    return then.isoformat(timespec="milliseconds")
 
 
 def _write_table(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:

@@ -141,15 +141,27 @@ def _threads_of(issue: str) -> frozenset[str]:
 
 
 def moment(text: str, option: str) -> str:
-    """Write a date, a time or an age the way rollout names do, in local time."""
+    """Write a date, a time or an age the way rollout names do, in local time.
+
+    An age that reaches back beyond the calendar means its first day.
+    """
     try:
-        if text[:4].isdecimal() and "-" in text:
-            then = dt.datetime.fromisoformat(text)
-            then = then.astimezone() if then.tzinfo else then
-        else:
-            # The names carry local time without a zone, so we compare in it.
-            then = dt.datetime.now().astimezone() - dt.timedelta(seconds=parse_duration(text))
+        dated = text[:4].isdecimal() and "-" in text
+        then = _local(dt.datetime.fromisoformat(text)) if dated else _ago(parse_duration(text))
     except (ValueError, OverflowError):
         message = f"{text!r}: expected a date such as 2026-01-31, a time, or an age such as 7d"
         raise click.BadParameter(message, param_hint=option) from None
-    return then.strftime("%Y-%m-%dT%H-%M-%S")
+    # strftime(3) writes the year 999 with three digits, and names are compared as text.
+    return then.replace(tzinfo=None).isoformat(timespec="seconds").replace(":", "-")
+
+
+def _local(then: dt.datetime) -> dt.datetime:
+    # The names carry local time without a zone, so we compare in it.
+    return then.astimezone() if then.tzinfo else then
+
+
+def _ago(seconds: float) -> dt.datetime:
+    try:
+        return dt.datetime.now().astimezone() - dt.timedelta(seconds=seconds)
+    except OverflowError:
+        return dt.datetime.min

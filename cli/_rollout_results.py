@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from ._terminal import on_one_line, one_line, size_text
 
 _GOOD = frozenset({Outcome.COMPRESSED, Outcome.RESTORED, Outcome.SETTLED, Outcome.SALVAGED})
 _LATER = frozenset({Outcome.BUSY, Outcome.CHANGED})
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _IN_SUMMARY = {Outcome.WOULD: "would change"}
 
 
@@ -60,7 +62,7 @@ def document(result: Result) -> dict[str, Any]:
     """Describe one result for ``--json``."""
     return {
         "thread": result.subject.thread,
-        "path": result.subject.plain.encode(errors="surrogateescape").decode(errors="replace"),
+        "path": result.subject.plain,
         "outcome": result.outcome,
         "reason": result.reason or None,
         "before": result.before,
@@ -69,11 +71,22 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def write_json(value: dict[str, Any]) -> None:
-    """Write one NDJSON line."""
+    """Write one NDJSON line; bytes of paths that are no text are replaced."""
     import orjson
 
-    sys.stdout.buffer.write(orjson.dumps(value) + b"\n")
+    try:
+        line = orjson.dumps(value)
+    except TypeError:  # a lone surrogate, which is what Python makes of such a byte
+        line = orjson.dumps(_as_text(value))
+    sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _as_text(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _SURROGATES.sub("\ufffd", field) if isinstance(field, str) else field
+        for key, field in value.items()
+    }
 
 
 def _line(result: Result) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import sys
@@ -100,8 +101,11 @@ def search(
 
 def _utc(name_stamp: str) -> str:
     """Turn a local time as file names write it into codex's timestamps."""
-    then = dt.datetime.strptime(name_stamp, "%Y-%m-%dT%H-%M-%S").astimezone(dt.UTC)
-    return then.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    then = dt.datetime.strptime(name_stamp, "%Y-%m-%dT%H-%M-%S")
+    # At either end of the calendar UTC lies outside of it; nothing was said in those years.
+    with contextlib.suppress(ValueError, OverflowError):
+        then = then.astimezone(dt.UTC)
+    return then.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _complain(directory: UnreadableDirectory) -> None:

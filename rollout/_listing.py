@@ -152,7 +152,8 @@ def _cursor_of(entry: ListEntry, order: Order) -> str:
 def _parse_cursor(cursor: str, order: Order) -> _Key:
     changed, colon, rest = cursor.rpartition(":")
     name = parse_rollout_name(rest.removesuffix(_ARCHIVED))
-    dated = changed.isdecimal() and changed.isascii()
+    digits = changed.removeprefix("-")  # a file's time may lie before 1970
+    dated = digits.isdecimal() and digits.isascii()
     if name is None or name.form is not RolloutForm.PLAIN:
         raise BadCursorError(cursor)
     if (bool(colon), dated) != (order is Order.UPDATED, order is Order.UPDATED):

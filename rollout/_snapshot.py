@@ -83,7 +83,7 @@ def open_snapshot(path: str | os.PathLike[str], *, patience: float = 0.15) -> Ro
     :param patience: seconds to wait for a rollout that is not there: some tools
         remove the old file before they make the new one. 0 when many are opened.
     :raises NoSuchRolloutError: neither form exists.
-    :raises NotARolloutFileError: a directory, a fifo or the like.
+    :raises NotARolloutFileError: a directory, a fifo or the like, and no other form.
     :raises OSError: it exists and cannot be opened.
     """
     plain = plain_path_of(path)
@@ -91,15 +91,28 @@ def open_snapshot(path: str | os.PathLike[str], *, patience: float = 0.15) -> Ro
     for attempt in range(_IMMEDIATE_TRIES + pauses):
         if attempt >= _IMMEDIATE_TRIES:
             time.sleep(_PAUSE_SECONDS)
-        for physical, form in (
-            (plain, RolloutForm.PLAIN),
-            (plain + COMPRESSED_SUFFIX, RolloutForm.COMPRESSED),
-        ):
-            try:
-                return _open(plain, physical, form)
-            except FileNotFoundError:
-                continue
+        snapshot = _open_either(plain)
+        if snapshot is not None:
+            return snapshot
     raise NoSuchRolloutError(plain)
+
+
+def _open_either(plain: str) -> RolloutSnapshot | None:
+    """Open the first form that is a file: what else has its name hides no whole frame."""
+    odd: NotARolloutFileError | None = None
+    for physical, form in (
+        (plain, RolloutForm.PLAIN),
+        (plain + COMPRESSED_SUFFIX, RolloutForm.COMPRESSED),
+    ):
+        try:
+            return _open(plain, physical, form)
+        except FileNotFoundError:
+            continue
+        except NotARolloutFileError as error:
+            odd = odd or error
+    if odd is not None:
+        raise odd
+    return None
 
 
 def open_regular(path: str, flags: int = os.O_RDONLY | os.O_NONBLOCK) -> int:

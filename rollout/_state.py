@@ -36,7 +36,9 @@ def _databases(home: str) -> list[str]:
     except OSError:
         return []
     numbered = [(int(match[1]), name) for name in names if (match := _NAME.fullmatch(name))]
-    return [os.path.join(home, name) for _, name in sorted(numbered, reverse=True)]
+    paths = [os.path.join(home, name) for _, name in sorted(numbered, reverse=True)]
+    # sqlite would wait for a fifo for ever.
+    return list(filter(os.path.isfile, paths))
 
 
 def _ask(database: str, thread_id: str) -> list[str]:

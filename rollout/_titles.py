@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import BinaryIO
 
 from ._entries import Role, entry_of
 from ._reader import iter_lines
@@ -16,18 +17,27 @@ _BYTES = 4 << 20
 def thread_names(home: str | os.PathLike[str]) -> dict[str, str]:
     """Read codex's ``session_index.jsonl``: the last line about a thread names it.
 
-    :returns: {} when there is none; lines that do not parse are passed over.
+    :returns: {} when there is none, or none that can be read: a name is only a label, and
+        whoever lists threads does so without. Lines that do not parse are passed over.
     """
-    names: dict[str, str] = {}
     try:
-        with open(os.path.join(home, "session_index.jsonl"), "rb") as index:
-            for line in index:
-                record = parse_record(line.strip())
-                if record is not None:
-                    thread = text_of(record.get("id")).lower()
-                    names[thread] = text_of(record.get("thread_name"))
-    except FileNotFoundError:
+        with open(os.path.join(home, "session_index.jsonl"), "rb", opener=_open) as index:
+            return _names_in(index)
+    except OSError:
         return {}
+
+
+def _open(path: str, flags: int) -> int:
+    # A fifo in the file's place does not stop us for ever.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _names_in(index: BinaryIO) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for line in index:
+        record = parse_record(line.strip())
+        if record is not None:
+            names[text_of(record.get("id")).lower()] = text_of(record.get("thread_name"))
     return names
 
 

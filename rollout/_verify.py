@@ -89,9 +89,17 @@ def verify_rollout(subject: Subject, calls: Calls | None = None) -> Iterator[Fin
     calls = calls or Calls()
     if os.path.lexists(subject.compressed):
         yield from _readable(subject.compressed, _verify_frame(subject.compressed))
-        if os.path.isfile(subject.plain) and os.path.isfile(subject.compressed):
+        if not os.path.isfile(subject.plain):
+            yield from _odd_plain(subject.plain)
+        elif os.path.isfile(subject.compressed):
             yield from _readable(subject.plain, _verify_pair(subject, calls))
     yield from _readable(subject.plain, _verify_lines(subject))
+
+
+def _odd_plain(path: str) -> Iterator[Finding]:
+    """Readers pass over what is no file and has a plain form's name; codex need not."""
+    if os.path.lexists(path):
+        yield Finding(path, Problem.UNREADABLE, str(NotARolloutFileError(path)))
 
 
 def _readable(path: str, findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ import pytest
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 from support.terminal import on_terminal
 
+from codexlab.cli import _rollout_list
 from codexlab.workspace import WorkspaceKey, locate_workspace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -213,6 +214,40 @@ def test_dates_are_local_and_of_what_was_said(home: Path, run: Run) -> None:
     assert lines_of("--since", "1h") == []
     listed = run("list", "--json", "--since", "2025-01-03", "--until", "2025-01-04")
     assert len(json.loads(listed.stdout)["rollouts"]) == 1
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ("--since", "500000d"),
+        ("--since", "5000000d"),
+        ("--since", "0001-01-01"),
+        ("--since", "0999-01-01"),
+        ("--until", "9999-12-31T23:59:59"),
+    ],
+)
+def test_dates_at_either_end_of_the_calendar_are_dates(
+    home: Path, run: Run, zone: str, choice: tuple[str, str]
+) -> None:
+    _make(home, 1, message("user", "needle"))
+    for words in (("search", "needle", "-l"), ("list",)):
+        found = run(*words, *choice, zone=zone)
+        assert (found.returncode, found.stderr) == (0, "")
+        assert thread_id(1) in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-5, "1969-12-31T23:59:55.000+00:00"),
+        (10**12, "9999-12-31T23:59:59.999+00:00"),
+        (-(10**12), "0001-01-01T00:00:00.000+00:00"),
+    ],
+)
+def test_a_files_time_outside_of_the_calendar_is_its_nearest_end(seconds: int, shown: str) -> None:
+    # Which of them a file can have is up to its filesystem.
+    assert _rollout_list._moment(seconds * 10**9) == shown
 
 
 def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run) -> None:

@@ -175,6 +175,22 @@ def test_repair_joins_what_hid_the_history_and_keeps_a_damaged_frame(
     ]
 
 
+def test_json_below_a_home_that_is_no_text_is_json(
+    command: Command, plain: Path, home: Path
+) -> None:
+    frame = files.write(plain, DATA, compressed=True)
+    frame.write_bytes(frame.read_bytes()[:-3])
+    plain.unlink()
+    odd = home / os.fsdecode(b"h\xff")
+    odd.mkdir()
+    (home / "sessions").rename(odd / "sessions")
+    shown = str(odd).replace("\udcff", "\ufffd")
+    for words in (("restore", THREAD), ("verify",), ("verify", "--repair")):
+        done = command(*words, "--json", "--codex-home", odd)
+        assert "Traceback" not in done.stderr
+        assert shown in str(records(done.stdout))
+
+
 def test_a_sweep_does_not_look_again_only_where_it_was_told_so(
     command: Command, plain: Path, home: Path
 ) -> None:

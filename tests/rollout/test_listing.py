@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,14 +66,18 @@ def test_new_and_removed_rollouts_neither_repeat_nor_hide_others(tmp_path: Path)
 def test_updated_at_is_the_mtime_and_can_order_the_pages(tmp_path: Path) -> None:
     made = [_make(tmp_path, number, compressed=number == 1) for number in range(4)]
     physical = [str(path) + (".zst" if n == 1 else "") for n, path in enumerate(made)]
-    for path, when in zip(physical, (40, 10, 30, 30), strict=True):
+    for path, when in zip(physical, (40, -10, 30, 30), strict=True):
         os.utime(path, (when, when))
     page = list_rollouts(tmp_path, order=Order.UPDATED)
-    assert [entry.head.mtime_ns // 10**9 for entry in page.entries] == [40, 30, 30, 10]
+    assert [entry.head.mtime_ns // 10**9 for entry in page.entries] == [40, 30, 30, -10]
     assert _all_pages(tmp_path, 1, Order.UPDATED) == _paths(page.entries)
+    early = list_rollouts(tmp_path, order=Order.UPDATED, cursor=f"-5000000000:{made[0].name}")
+    assert _paths(early.entries) == [str(made[1])]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "5:x", "rollout-2025-01-03T12-00-00-x.jsonl"])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "5:x", "--5:x", "-:x", "rollout-2025-01-03T12-00-00-x.jsonl"]
+)
 @pytest.mark.parametrize("order", list(Order))
 def test_a_cursor_that_is_none_is_refused(tmp_path: Path, cursor: str, order: Order) -> None:
     with pytest.raises(BadCursorError):
@@ -140,6 +145,14 @@ def test_the_last_name_given_to_a_thread_wins(tmp_path: Path) -> None:
         + lines({"id": one, "thread_name": "new", "updated_at": "x"})
     )
     assert thread_names(tmp_path) == {one: "new", two: "other"}
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_an_index_that_cannot_be_read_names_nothing(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "session_index.jsonl")
+    assert thread_names(tmp_path) == {}
 
 
 def test_the_first_prompt_is_the_users_and_not_the_harness_s(tmp_path: Path) -> None:

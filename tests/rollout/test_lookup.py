@@ -99,6 +99,11 @@ def test_a_database_that_is_none_is_passed_over(tmp_path: Path) -> None:
     assert find_thread(tmp_path, thread_id(7)) is None
 
 
+def test_a_database_that_is_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "state_5.sqlite")
+    assert find_thread(tmp_path, thread_id(3)) is None
+
+
 def test_a_beginning_finds_its_thread_and_an_ambiguous_one_says_which(tmp_path: Path) -> None:
     one, two = _make(tmp_path, 0x11 << 40), _make(tmp_path, 0x12 << 40)
     assert resolve_rollout(tmp_path, thread_id(0x11 << 40)[:-10]).path == str(one)

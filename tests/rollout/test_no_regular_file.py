@@ -16,8 +16,13 @@ from codexlab.rollout import (
     Outcome,
     Problem,
     append,
+    iter_lines,
+    list_rollouts,
+    make_query,
+    open_snapshot,
     repair,
     restore,
+    search_rollouts,
     settle,
     settle_pair,
     verify_rollout,
@@ -58,6 +63,20 @@ def test_in_a_plain_files_place_nothing_is_written_to_it(store: Store, make: Mak
         append(store.places, store.subject, [b"{}"])
     (found,) = verify_rollout(store.subject)
     assert found.problem is Problem.UNREADABLE
+
+
+@odd
+def test_in_a_plain_files_place_it_hides_no_frame_and_is_reported(store: Store, make: Make) -> None:
+    files.write(store.plain, BASE, compressed=True)
+    make(str(store.plain))
+    with open_snapshot(store.plain) as snapshot:
+        assert b"".join(line.data + b"\n" for line in iter_lines(snapshot)) == BASE
+    (found,) = verify_rollout(store.subject)
+    assert (found.path, found.problem) == (store.subject.plain, Problem.UNREADABLE)
+    (listed,) = list_rollouts(store.places.home).entries
+    assert listed.head.problem == ""
+    (result,) = search_rollouts(store.places.home, make_query("line 3"))
+    assert (result.problems, result.hits != ()) == ((), True)
 
 
 @odd
