@@ -99,7 +99,7 @@ def open_snapshot(path: str | os.PathLike[str], *, patience: float = 0.15) -> Ro
 
 def _open_either(plain: str) -> RolloutSnapshot | None:
     """Open the first form that is a file: what else has its name hides no whole frame."""
-    odd: NotARolloutFileError | None = None
+    odd: list[NotARolloutFileError] = []
     for physical, form in (
         (plain, RolloutForm.PLAIN),
         (plain + COMPRESSED_SUFFIX, RolloutForm.COMPRESSED),
@@ -109,9 +109,9 @@ def _open_either(plain: str) -> RolloutSnapshot | None:
         except FileNotFoundError:
             continue
         except NotARolloutFileError as error:
-            odd = odd or error
-    if odd is not None:
-        raise odd
+            odd.append(error)
+    if odd:
+        raise odd[0]
     return None
 
 
