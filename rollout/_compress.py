@@ -16,7 +16,7 @@ from functools import partial
 from itertools import islice
 
 from ..kernel import try_lock
-from ._attributes import copy_attributes
+from ._attributes import copy_attributes, give_owner
 from ._calls import Calls
 from ._candidate import CompressOptions, RefusedError, open_candidate
 from ._encode import Encoder, EncodingError
@@ -202,6 +202,9 @@ def _prepare(
         return Result(subject, Outcome.FAILED, str(error))
     try:
         path, target, frame = _encode_beside(subject, fd, stat, encoder, calls)
+    except RefusedError as refused:
+        os.close(fd)
+        return Result(subject, refused.outcome, refused.reason)
     except (OSError, EncodingError) as error:
         os.close(fd)
         outcome = Outcome.CHANGED if isinstance(error, EncodingError) else Outcome.FAILED
@@ -216,6 +219,7 @@ def _encode_beside(
     """Encode to a locked temporary file in the same directory.
 
     :returns: its path, descriptor and stat.
+    :raises RefusedError: the owner and group of the plain file cannot be given to it.
     """
     path = os.path.join(
         subject.directory, TEMPORARY_PREFIX + secrets.token_hex(4) + TEMPORARY_SUFFIX
@@ -224,6 +228,7 @@ def _encode_beside(
     target = os.open(path, flags, 0o600)
     try:
         try_lock(target)
+        _give_owner(target, stat)
         encoder.encode(fd, target, stat.st_size)
         frame = os.fstat(target)
         copy_attributes(fd, stat, target, frame)
@@ -234,6 +239,15 @@ def _encode_beside(
         os.close(target)
         raise
     return path, target, frame
+
+
+def _give_owner(target: int, stat: os.stat_result) -> None:
+    """Refuse before any work is done on a file whose frame could not be its owner's."""
+    try:
+        give_owner(target, os.fstat(target), stat)
+    except PermissionError:
+        reason = f"its frame cannot be given to user {stat.st_uid}, group {stat.st_gid}"
+        raise RefusedError(Outcome.SKIPPED, reason) from None
 
 
 def _clean_up_all(prepared: Iterable[Prepared], calls: Calls) -> None:

@@ -73,6 +73,18 @@ def test_an_ordinary_user_compresses_and_settles_its_own(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_file_of_a_group_that_we_are_not_in_is_skipped(
+    as_nobody: Unprivileged, plain: Path
+) -> None:
+    os.chown(plain, -1, 12345)
+    wait_one_tick(plain, plain.parents[5] / "tick")
+    status, results = sweep(as_nobody)
+    assert (status, results[0]["outcome"]) == (0, "skipped")
+    assert "group 12345" in results[0]["reason"]
+    assert sorted(plain.parent.iterdir()) == [plain]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
 def test_another_users_file_is_left_to_its_owner(as_nobody: Unprivileged, plain: Path) -> None:
     os.chown(plain, 0, 0)
     plain.chmod(0o644)
