@@ -68,10 +68,18 @@ def compress_command(
     """
     places = find_places(home)
     options = CompressOptions(strict=strict, dry_run=dry_run)
-    status = show_results(compress(places, _named(places, rollouts), options), as_json=as_json)
-    if not (as_json or dry_run):
+    outcomes: set[Outcome] = set()
+    results = _noting(outcomes, compress(places, _named(places, rollouts), options))
+    status = show_results(results, as_json=as_json)
+    if Outcome.COMPRESSED in outcomes and not as_json:
         click.echo("the plain files are kept for 60 s; `codexlab rollout sweep` settles", err=True)
     return status
+
+
+def _noting(outcomes: set[Outcome], results: Iterator[Result]) -> Iterator[Result]:
+    for result in results:
+        outcomes.add(result.outcome)
+        yield result
 
 
 @click.command("restore")
@@ -88,16 +96,24 @@ def restore_command(home: str, rollouts: tuple[str, ...], dry_run: bool, as_json
 
 def _restore(places: Places, subject: Subject, dry_run: bool) -> Result:
     if dry_run:
-        compressed = os.path.lexists(subject.compressed)
-        return Result(subject, Outcome.WOULD if compressed else Outcome.SKIPPED, "would restore")
+        return _would_restore(subject)
     try:
         changed = restore(places, subject)
     except BusyError as error:
         return Result(subject, Outcome.BUSY, str(error))
     except (CodexlabError, OSError) as error:
         return Result(subject, Outcome.FAILED, str(error))
-    reason = "" if changed else "it is plain already"
-    return Result(subject, Outcome.RESTORED if changed else Outcome.SKIPPED, reason)
+    return Result(subject, Outcome.RESTORED) if changed else _plain_already(subject)
+
+
+def _would_restore(subject: Subject) -> Result:
+    if os.path.lexists(subject.compressed):
+        return Result(subject, Outcome.WOULD, "would restore")
+    return _plain_already(subject)
+
+
+def _plain_already(subject: Subject) -> Result:
+    return Result(subject, Outcome.SKIPPED, "it is plain already")
 
 
 @click.command("verify")

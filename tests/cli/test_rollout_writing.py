@@ -81,6 +81,15 @@ def test_a_thread_is_compressed_verified_and_restored(command: Command, plain: P
     assert "it is plain already" in command("restore", plain).stdout
 
 
+def test_what_was_left_alone_is_not_told_as_done(command: Command, plain: Path) -> None:
+    done = command("restore", THREAD, "--dry-run")
+    assert done.stdout == f"skipped     {THREAD}  (it is plain already)\n"
+    plain.write_bytes(b"no rollout\n")
+    done = command("compress", THREAD)
+    assert done.stdout.startswith("skipped")
+    assert done.stderr == "1 skipped\n"
+
+
 def test_a_dry_run_changes_nothing_and_says_so_as_json(
     command: Command, plain: Path, home: Path
 ) -> None:
