@@ -122,15 +122,22 @@ def _plain_already(subject: Subject) -> Result:
 @click.option(
     "--repair", "mend", is_flag=True, help="First finish, in the whole store, what a crash left."
 )
+@click.option(
+    "--dry-run", is_flag=True, help="With --repair: say what it would do, change nothing."
+)
 @json_option
-def verify_command(home: str, rollouts: tuple[str, ...], mend: bool, as_json: bool) -> int:
+def verify_command(
+    home: str, rollouts: tuple[str, ...], mend: bool, dry_run: bool, as_json: bool
+) -> int:
     """Check these rollouts, or the whole store: frames, lines, ordinals, both forms.
 
     Exits with 1 when something needs attention. Nothing is changed without --repair.
     """
+    if dry_run and not mend:
+        raise click.UsageError("--dry-run goes with --repair; without it nothing is changed")
     places = find_places(home)
     if mend:
-        show_results(repair(places), as_json=as_json)
+        show_results(repair(places, dry_run=dry_run), as_json=as_json)
     bad = 0
     for finding in _findings(places, rollouts):
         bad += not finding.is_harmless

@@ -38,16 +38,21 @@ def twins(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
 
 
 def tidy_twins(
-    places: Places, calls: Calls | None = None, *, rest: float = PAIR_REST
+    places: Places,
+    calls: Calls | None = None,
+    *,
+    rest: float = PAIR_REST,
+    dry_run: bool = False,
 ) -> Iterator[Result]:
     """Move frames aside that the other root's form holds all of; report every other twin.
 
     :param rest: seconds for which neither must have changed: codex may be moving them.
+    :param dry_run: say what would be done, and change nothing.
     """
     calls = calls or Calls()
     subjects = [places.subject(found.path) for found in scan_store(places.home).rollouts]
     for first, second in twins(subjects):
-        yield _tidy(places, first, second, calls, rest)
+        yield _tidy(places, (first, second), calls, rest, dry_run)
 
 
 def say_twin(subject: Subject, other: Subject, calls: Calls) -> str:
@@ -58,7 +63,10 @@ def say_twin(subject: Subject, other: Subject, calls: Calls) -> str:
     return f"also {other.plain}{relation}"
 
 
-def _tidy(places: Places, first: Subject, second: Subject, calls: Calls, rest: float) -> Result:
+def _tidy(
+    places: Places, pair: tuple[Subject, Subject], calls: Calls, rest: float, dry_run: bool
+) -> Result:
+    first, second = pair
     for subject, other in ((first, second), (second, first)):
         frame, holder = _only_form(subject), _only_form(other)
         if not frame or not holder:
@@ -69,6 +77,8 @@ def _tidy(places: Places, first: Subject, second: Subject, calls: Calls, rest: f
         if sight is not None and _is_leftover(sight, holder):
             if min(map(_quiet, (frame, holder))) < rest:
                 return Result(subject, Outcome.WAITING, "it is too new to be a leftover")
+            if dry_run:
+                return Result(subject, Outcome.WOULD, f"would move {frame} aside")
             return _move_aside(places, subject, frame, holder, sight, calls)
     return Result(second, Outcome.REPORTED, f"{say_twin(second, first, calls)}; both stay")
 

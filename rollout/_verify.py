@@ -141,20 +141,23 @@ def _listed(places: Places) -> Iterator[str]:
             yield from entry.candidates(places)
 
 
-def repair(places: Places, calls: Calls | None = None) -> Iterator[Result]:
+def repair(
+    places: Places, calls: Calls | None = None, *, dry_run: bool = False
+) -> Iterator[Result]:
     """Finish what a crash left; move damaged and left-over frames out of the way.
 
+    :param dry_run: say what would be done, and change nothing.
     :returns: what became of everything that was found unfinished. A damaged frame, or
         one that the other root holds all of, goes to the directory of kept files, never
         away; where it is the only form it stays.
     """
     calls = calls or Calls()
-    for result in recover(places, SettleOptions(), calls):
-        yield _move_damaged(places, result.subject, calls) or result
-    yield from tidy_twins(places, calls)
+    for result in recover(places, SettleOptions(dry_run=dry_run), calls):
+        yield _move_damaged(places, result.subject, calls, dry_run) or result
+    yield from tidy_twins(places, calls, dry_run=dry_run)
 
 
-def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | None:
+def _move_damaged(places: Places, subject: Subject, calls: Calls, dry_run: bool) -> Result | None:
     """Move a damaged frame aside; None where both forms are not there, or it is whole."""
     try:
         sight = look(subject.plain, subject.compressed, 0, calls)
@@ -162,6 +165,8 @@ def _move_damaged(places: Places, subject: Subject, calls: Calls) -> Result | No
         return None
     if sight is None or sight.relation is not Relation.UNREADABLE:
         return None
+    if dry_run:
+        return Result(subject, Outcome.WOULD, "would move its damaged frame aside")
     make_directories(places.kept, 0o700)
     name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))

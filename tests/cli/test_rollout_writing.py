@@ -137,6 +137,22 @@ def test_verify_names_file_line_and_problem_and_exits_1(command: Command, plain:
     ]
 
 
+def test_a_dry_run_of_a_repair_says_what_it_would_do_and_touches_nothing(
+    command: Command, plain: Path, home: Path
+) -> None:
+    frame = files.write(plain, DATA, compressed=True)
+    frame.write_bytes(frame.read_bytes()[:-3])
+    before = {path: path.lstat() for path in home.rglob("*")}
+    done = command("verify", "--repair", "--dry-run")
+    assert done.returncode == 1
+    assert done.stdout.startswith("would move its damaged frame aside")
+    after = {path: path.lstat() for path in home.rglob("*")}
+    assert {path: (stat.st_ino, stat.st_ctime_ns) for path, stat in after.items()} == {
+        path: (stat.st_ino, stat.st_ctime_ns) for path, stat in before.items()
+    }
+    assert "--dry-run goes with --repair" in command("verify", "--dry-run").stderr
+
+
 @pytest.fixture
 def unreadable(home: Path) -> list[Path]:
     """Make both roots unreadable, for root as well."""

@@ -142,6 +142,8 @@ def test_a_frame_whose_plain_form_was_archived_without_it_is_moved_aside(
     frame, plain = make_twins(Path(places.home), GOOD, GOOD + more, True, False)
     before = frame.read_bytes()
     assert [result.outcome for result in tidy_twins(places)] == [Outcome.WAITING]
+    (would,) = tidy_twins(places, rest=0.0, dry_run=True)
+    assert would.outcome is Outcome.WOULD
     (result,) = tidy_twins(places, rest=0.0)
     assert result.outcome is Outcome.SETTLED
     assert plain.read_bytes() == GOOD + more
