@@ -187,7 +187,9 @@ def test_started_in_the_background_it_waits_for_the_foreground(lab: Lab) -> None
 def test_a_process_that_keeps_the_terminal_open_holds_nothing_up_and_loses_no_last_word(
     lab: Lab,
 ) -> None:
-    script = "trap '' HUP; (trap 'echo last word; exit' TERM; echo up; while :; do sleep 62; done) & read x; exit 0"
+    # wait, and no program in the foreground: a shell heeds a signal only after that has ended.
+    loop = "while :; do sleep 62 & wait; done"
+    script = f"trap '' HUP; (trap 'echo last word; exit' TERM; echo up; {loop}) & read x; exit 0"
     with typed(lab, PLAIN, sh(script)) as run:
         run.screen.wait_for("up")
         run.screen.type("\r")
