@@ -1,8 +1,8 @@
 """The few kernel facts everything rests on; standard library only.
 
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
-and ``_containment`` hold a run together and end it; ``_spawn`` and ``_guardian``
-are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
+and ``_containment`` hold a run together and end it; ``_spawn``, ``_wards`` and
+``_guardian`` are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
 ``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one.
 
 Names are imported on first use: a command that only reads transcripts loads no
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from ._fork_server import OrderedGuardian, fork_guardian, start_fork_server
     from ._frozen import frozen
     from ._guarded import run_guarded
-    from ._guardian import FORWARDED
     from ._identity import (
         ProcessIdentity,
         ProcessStat,
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
         set_child_subreaper,
         set_parent_death_signal,
     )
+    from ._noted_signals import FORWARDED
     from ._process_group import ProcessGroup
     from ._processes import (
         all_stats,
@@ -204,7 +204,6 @@ __getattr__ = import_on_use(
         "_fork_server": ("OrderedGuardian", "fork_guardian", "start_fork_server"),
         "_frozen": ("frozen",),
         "_guarded": ("run_guarded",),
-        "_guardian": ("FORWARDED",),
         "_identity": (
             "ProcessIdentity",
             "ProcessStat",
@@ -221,6 +220,7 @@ __getattr__ = import_on_use(
             "set_child_subreaper",
             "set_parent_death_signal",
         ),
+        "_noted_signals": ("FORWARDED",),
         "_process_group": ("ProcessGroup",),
         "_processes": (
             "all_stats",

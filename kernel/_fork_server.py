@@ -19,8 +19,10 @@ from collections.abc import Iterator
 
 from ._channel import Channel, open_channel_pair
 from ._errors import OperatorError
+from ._identity import read_stat
 
 _PROGRAM = "from codexlab.kernel._forking import serve; serve({fd}, {host})"
+_STOPPED = "T"
 _numbers = itertools.count(1)
 
 
@@ -96,9 +98,10 @@ class OrderedGuardian:
         self.channel.close()
         raise _server_died()
 
-    def is_fresh(self) -> bool:
-        """Tell whether it still waits for its run: not ended, and nobody sent it a signal."""
-        return not _is_readable(self.channel)
+    def is_fresh(self, pid: int) -> bool:
+        """Tell whether it still waits for its run: not ended nor stopped, and sent no signal."""
+        stat = read_stat(pid)
+        return not _is_readable(self.channel) and not (stat and stat.state == _STOPPED)
 
 
 def _is_readable(channel: Channel) -> bool:

@@ -37,7 +37,7 @@ class _Guardians:
         """Return a guardian's channel and pid, and order the next; waits for it where it must."""
         with self._lock:
             while (taken := self._take_ordered(self._serving())) is None:
-                # It was ended, or sent a signal, while it waited: not for this run.
+                # It was ended, stopped or sent a signal while it waited: not for this run.
                 pass
             return taken
 
@@ -54,7 +54,7 @@ class _Guardians:
     def _take_ordered(self, server: Channel) -> tuple[Channel, int] | None:
         ordered, self._next = self._next or OrderedGuardian(server), None
         pid = ordered.receive()
-        if not ordered.is_fresh():
+        if not ordered.is_fresh(pid):
             ordered.channel.close()
             return None
         self._next = OrderedGuardian(server)

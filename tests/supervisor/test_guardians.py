@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.killing import stopped
 from support.leaks import descendants
 
 from codexlab.kernel import Channel
@@ -52,6 +53,20 @@ def test_one_that_was_ended_or_sent_a_signal_while_it_waited_is_passed_over(
         second = guardians.take()
         assert second[1] not in (waiting, first[1])
         wait_readable(fd.fileno())  # the one passed over ends as well
+    for channel, pid in (first, second):
+        end(channel, pid)
+
+
+def test_one_that_was_stopped_while_it_waited_is_passed_over_and_ends_once_continued(
+    guardians: _Guardians,
+) -> None:
+    first = guardians.take()
+    waiting = wait_until_one_waits(guardians)
+    with pidfd(waiting) as fd:
+        with stopped(waiting):
+            second = guardians.take()
+        assert second[1] not in (waiting, first[1])
+        wait_readable(fd.fileno())
     for channel, pid in (first, second):
         end(channel, pid)
 

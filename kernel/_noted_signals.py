@@ -1,0 +1,86 @@
+"""The signals a guardian takes: noted by the kernel, read in its own time.
+
+Invariant: no Python runs in a handler that does anything, so a signal interrupts
+nothing; and one wish that is delivered twice is told once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+FORWARDED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGCONT,
+)
+# A terminal, timeout(1) and a kill of the group can each deliver one wish twice.
+SAME_WISH_SECONDS = 0.3
+# A job may be stopped and continued as often as somebody likes.
+_NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
+
+
+class NotedSignals:
+    """What this process was sent, as a descriptor to poll. One per process: handlers are its own.
+
+    :ivar taken: the signals whose disposition is ours; a program must not inherit that.
+    """
+
+    def __init__(self) -> None:
+        self._last_wish: dict[int, float] = {}
+        self._wakeup, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._wakeup_write)
+        # A signal that was ignored on entry stays so (nohup, a shell's background job).
+        wishes = [s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN]
+        self.taken: tuple[signal.Signals, ...] = (signal.SIGCHLD, *wishes)
+        for signum in self.taken:
+            signal.signal(signum, _note)
+        # A mask outlives fork and exec: a host that waits for its signals itself has them blocked.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self.taken)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable once a signal was noted."""
+        return self._wakeup
+
+    def read(self) -> bytes:
+        """Return the numbers noted since the last call, in their order; never waits."""
+        try:
+            return os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            return b""
+
+    def is_news(self, signum: int) -> bool:
+        """Tell whether this is a wish of its own, not the one just heard by another way."""
+        now = time.monotonic()
+        if signum in _NOT_WISHES:
+            self._last_wish.pop(signum, None)
+        if now - self._last_wish.get(signum, -1.0) < SAME_WISH_SECONDS:
+            return False
+        self._last_wish[signum] = now
+        return True
+
+    def take_stop(self) -> None:
+        """Note SIGTSTP too, unless it is ignored: whoever has a raw terminal puts it back first."""
+        # Putting it back from the background must not stop us.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, _note)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTSTP])
+            self.taken = (*self.taken, signal.SIGTSTP)
+
+    def give_back(self) -> None:
+        """Put every disposition back in a fork, which has its own signals."""
+        signal.set_wakeup_fd(-1)
+        for signum in self.taken:
+            signal.signal(signum, signal.SIG_DFL)
+        for fd in (self._wakeup, self._wakeup_write):
+            os.close(fd)
+
+
+def _note(_signum: int, _frame: object) -> None:
+    """Let the wake-up descriptor carry the signal; nothing happens in the handler itself."""
