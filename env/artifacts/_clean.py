@@ -171,8 +171,18 @@ def cargo_builds_in(target: Path) -> bool:
 
 
 def _cargo_locks(target: Path) -> Iterator[Path]:
-    for pattern in ("*/.cargo-lock", "*/*/.cargo-lock"):
-        yield from target.glob(pattern)
+    for parent in (target, *_directories(target)):
+        for profile in _directories(parent):
+            yield profile / ".cargo-lock"
+
+
+def _directories(path: Path) -> list[Path]:
+    try:
+        with os.scandir(path) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Another cleanup took it away meanwhile, or it is closed to cargo as well.
+        return []
 
 
 def _is_locked(path: Path) -> bool:

@@ -177,9 +177,7 @@ def test_two_homes_of_a_store_below_a_directory_that_is_not_ours_sweep_one_at_a_
 def test_what_root_makes_in_a_users_home_is_the_users(
     as_nobody: Unprivileged, home: Path, plain: Path
 ) -> None:
-    subprocess.run(
-        [_PROGRAM, "rollout", "sweep", "--cold-age", "0s", "--codex-home", home], check=True
-    )
+    subprocess.run([_PROGRAM, *SWEEP, "--codex-home", home], check=True)
     owners = {path: path.lstat().st_uid for path in (home, *home.rglob("*"))}
     assert set(owners.values()) == {home.stat().st_uid}, owners
     assert not plain.exists()

@@ -227,6 +227,27 @@ def test_two_cleanups_at_once_remove_each_target_once(root: Path) -> None:
     assert not any(target.exists() for target in targets)
 
 
+@pytest.mark.parametrize("step", range(8))
+def test_a_target_that_goes_while_it_is_judged_is_gone_and_no_error(
+    root: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    target = make_target(root)
+    looks = 0
+
+    def scandir(path: str | Path) -> object:
+        nonlocal looks
+        looks += str(path).startswith(str(target))
+        if looks > step and target.exists():
+            target.rename(root / "taken")
+        return real(path)
+
+    real = os.scandir
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scandir)
+        findings = plan_clean(root, None, EVERYTHING, Deadline(30))
+    assert set(verdicts(apply_clean(findings, EVERYTHING, lambda _: None)).values()) <= {"removed"}
+
+
 def test_a_volume_that_goes_away_during_a_run_is_refused_not_recreated(
     mount_volume: Callable[..., Path],
 ) -> None:
