@@ -7,6 +7,7 @@ the opening is not part of the snapshot.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from types import TracebackType
@@ -123,18 +124,26 @@ def open_regular(path: str, flags: int = os.O_RDONLY | os.O_NONBLOCK) -> int:
     :raises NotARolloutFileError: a directory, a fifo or the like.
     :raises OSError: it is gone, a link, or cannot be opened.
     """
-    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if os.fstat(fd).st_mode & _TYPE != _REGULAR:
+    fd, _ = _open_file(path, flags | os.O_NOFOLLOW)
+    return fd
+
+
+def _open_file(path: str, flags: int) -> tuple[int, os.stat_result]:
+    try:
+        fd = os.open(path, flags | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        # So open(2) answers for a socket.
+        raise NotARolloutFileError(path) from None
+    stat = os.fstat(fd)
+    if stat.st_mode & _TYPE != _REGULAR:
         os.close(fd)
         raise NotARolloutFileError(path)
-    return fd
+    return fd, stat
 
 
 def _open(plain: str, physical: str, form: RolloutForm) -> RolloutSnapshot:
     # Non-blocking, so that a fifo in the file's place does not stop us for ever.
-    fd = os.open(physical, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    stat = os.fstat(fd)
-    if stat.st_mode & _TYPE != _REGULAR:
-        os.close(fd)
-        raise NotARolloutFileError(physical)
+    fd, stat = _open_file(physical, os.O_RDONLY | os.O_NONBLOCK)
     return RolloutSnapshot(plain, physical, form, stat.st_size, stat.st_mtime_ns, fd)

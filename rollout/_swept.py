@@ -49,7 +49,8 @@ def seconds_since_sweep(places: Places, cold_age: float) -> float | None:
 
 
 def _read_note(places: Places) -> dict[str, Any]:
-    fd = os.open(sweep_lock(places), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(sweep_lock(places), flags)
     try:
         note: dict[str, Any] = json.loads(os.pread(fd, _LONGEST_NOTE, 0))
     finally:

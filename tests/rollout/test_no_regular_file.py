@@ -1,8 +1,9 @@
-"""A fifo or a directory in a form's place is that rollout's problem: nobody waits for it."""
+"""A fifo, a directory or a socket in a form's place is that rollout's problem: nobody waits for it."""
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,17 @@ from codexlab.rollout import (
 )
 
 Make = Callable[[str], None]
-odd = pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+
+
+def listen(path: str) -> None:
+    # By its short name: an address has room for a hundred bytes.
+    directory = os.open(os.path.dirname(path), os.O_PATH)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
+    os.close(directory)
+
+
+odd = pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, listen])
 
 
 @pytest.fixture

@@ -261,6 +261,12 @@ def test_a_sweep_that_may_have_left_something_is_not_noted(
     assert seconds_since_sweep(places, 0.0) is None
 
 
+def test_a_fifo_where_the_note_belongs_is_not_waited_for(places: Places) -> None:
+    Path(places.kept).mkdir(parents=True)
+    os.mkfifo(Path(places.kept, "sweep.lock"))
+    assert seconds_since_sweep(places, 1e9) is None
+
+
 def test_a_note_says_nothing_about_younger_files_another_boot_or_when_it_is_torn(
     home: Path, places: Places
 ) -> None:
