@@ -12,10 +12,10 @@ _MODULES = {
     "search": "_rollout_search",
     "show": "_rollout_show",
     "stats": "_rollout_stats",
-    "compress": "_rollout_write",
-    "restore": "_rollout_write",
-    "sweep": "_rollout_write",
-    "verify": "_rollout_write",
+    "compress": "_rollout_forms",
+    "restore": "_rollout_forms",
+    "sweep": "_rollout_sweep",
+    "verify": "_rollout_verify",
 }
 
 

@@ -1,0 +1,29 @@
+"""What the commands share that change rollouts, or judge them: which ones, and how far to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from ..rollout import Places, Subject, resolve_rollout
+
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Say what would be done; change nothing."
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Leave files alone where the kernel grants no file leases."
+)
+
+
+def name_rollouts(places: Places, given: tuple[str, ...]) -> Iterator[Subject]:
+    """Resolve what was named, each rollout once.
+
+    :raises CallerError: there is none of that name, or several.
+    """
+    seen: set[Subject] = set()
+    for name in given:
+        subject = places.subject(resolve_rollout(places.home, name).path)
+        if subject not in seen:
+            seen.add(subject)
+            yield subject
