@@ -14,7 +14,7 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +25,7 @@ from support.leaks import Warden, descendants, end_processes, leaked_files, leak
 from support.model_server import ModelFactory, ModelServer, Script
 from support.real_codex import CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
 from support.repositories import GIT_ENVIRON, make_repository
+from support.trees import remove_tree
 from support.unprivileged import Unprivileged, give, why_not
 
 _WARDEN = pytest.StashKey[Warden]()
@@ -89,7 +90,7 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     its sandbox. The test process itself is pointed at it: HOME, XDG, TMPDIR, and
     no name of any agent.
     """
-    path = _scratch_base() / secrets.token_hex(4)
+    path = _make_scratch_base() / secrets.token_hex(4)
     for name in ("home", "run", "tmp"):
         (path / name).mkdir(parents=True, mode=0o700)
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
@@ -100,23 +101,18 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     remove_tree(path)
 
 
+def _make_scratch_base() -> Path:
+    base = _scratch_base()
+    base.mkdir(parents=True, exist_ok=True)
+    # Ordinary users, whom tests start as well, go through it. Another suite that ends just
+    # now may take it away; it is made anew with what is made in it.
+    with contextlib.suppress(FileNotFoundError):
+        base.chmod(0o755)
+    return base
+
+
 def _scratch_base() -> Path:
     return Path(os.environ.get("CODEXLAB_TEST_SCRATCH") or f"/var/tmp/codexlab-tests-{os.getuid()}")
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a tree even where a test took the rights away from its directories."""
-
-    def insist(function: Callable[[str], object], name: str, _error: object) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(name), 0o700)
-            os.chmod(name, 0o700)
-        function(name)
-
-    if sys.version_info >= (3, 12):
-        shutil.rmtree(path, onexc=insist)
-    else:
-        shutil.rmtree(path, onerror=insist)
 
 
 def _private_places(scratch: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.real_codex import CHECKOUT
+from support.unprivileged import Unprivileged
 
 _HEAD = "import os, pathlib, subprocess, sys\n"
 
@@ -101,6 +102,33 @@ def test_a_runtime_file_left_behind_fails_its_test(scratch: Path) -> None:
     )
     assert done.returncode == 1
     assert "left behind: file" in done.stdout
+
+
+_REMOVE = """
+import sys
+from pathlib import Path
+from support.trees import remove_tree
+tree = Path(sys.argv[1])
+(tree / "closed" / "inner").mkdir(parents=True)
+(tree / "closed" / "out").symlink_to("/")
+(tree / "closed").chmod(0)
+remove_tree(tree)
+try:
+    remove_tree(tree)
+except FileNotFoundError:
+    print("gone")
+"""
+
+
+def test_a_tree_without_rights_is_removed_and_the_place_it_was_in_keeps_its_own(
+    as_nobody: Unprivileged,
+) -> None:
+    place = as_nobody.home
+    mode = place.stat().st_mode
+    argv: list[str | Path] = [sys.executable, "-c", _REMOVE, place / "tree"]
+    done = as_nobody.run(argv, environ={"PYTHONPATH": str(CHECKOUT / "tests")})
+    assert done.stdout == "gone\n", done.stderr
+    assert place.stat().st_mode == mode
 
 
 def test_a_cgroup_left_behind_fails_its_test(scratch: Path) -> None:
