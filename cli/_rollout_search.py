@@ -92,7 +92,7 @@ def search(
             )
         hits = result.hits if limit is None else result.hits[: limit - shown]
         if hits:
-            _write(result, hits, threads_only=threads_only, as_json=as_json)
+            _write(result, hits, first=not shown, threads_only=threads_only, as_json=as_json)
         shown += len(hits)
         if shown == limit:
             break
@@ -113,14 +113,21 @@ def _complain(directory: UnreadableDirectory) -> None:
 
 
 def _write(
-    result: SearchedRollout, hits: tuple[SearchHit, ...], *, threads_only: bool, as_json: bool
+    result: SearchedRollout,
+    hits: tuple[SearchHit, ...],
+    *,
+    first: bool,
+    threads_only: bool,
+    as_json: bool,
 ) -> None:
     if threads_only:
         _write_thread(result, as_json)
     elif as_json:
         _write_json(result, hits)
     else:
-        _write_text(result, hits)
+        if not result.continued:
+            _write_head(result, first)
+        _write_text(hits)
 
 
 def _write_thread(result: SearchedRollout, as_json: bool) -> None:
@@ -174,12 +181,17 @@ def _write_objects(documents: list[dict[str, Any]]) -> None:
     out.flush()
 
 
-def _write_text(result: SearchedRollout, hits: tuple[SearchHit, ...]) -> None:
+def _write_head(result: SearchedRollout, first: bool) -> None:
     rollout = result.rollout
     when = rollout.name.started.isoformat(" ", "minutes")
     place = " (archived)" if rollout.archived else ""
+    if not first:
+        click.echo()
     click.secho(rollout.thread_id, bold=True, nl=False)
     click.secho(f"  {when}  {one_line(result.cwd)}{place}", dim=True)
+
+
+def _write_text(hits: tuple[SearchHit, ...]) -> None:
     for hit in hits:
         entry = hit.entry
         name = f" {one_line(entry.name)}" if entry.name else ""
@@ -189,7 +201,6 @@ def _write_text(result: SearchedRollout, hits: tuple[SearchHit, ...]) -> None:
             if index and (excerpt.before or excerpt.after):
                 click.secho("    --", dim=True)
             _write_excerpt(excerpt)
-    click.echo()
 
 
 def _write_excerpt(excerpt: Excerpt) -> None:

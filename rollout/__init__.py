@@ -9,7 +9,7 @@ A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
             _meta _heads _titles _records _entries _conversation    what they say
             _needle _query _candidate_lines _plain_positions    what may match
             _roots _ripgrep_run _ripgrep_walk _ripgrep    who else looks for it
-            _search _search_one _excerpts    text in any of them
+            _search _search_one _in_order _excerpts    text in any of them
             _stats                        what they take, what could be saved
     hold    _thread_lease _holders _sweeper _places    codex's locks, and who has what open
     change  _decide                       every decision, without I/O

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import import_module
@@ -32,6 +31,7 @@ _BATCH_BYTES = 32 << 20
 _BATCH_FILES = 256
 _WORTH_FORKING = 48 << 20
 _COMPRESSED_WEIGHT = 8
+_BUNDLED_HITS = 256
 
 
 @frozen
@@ -72,7 +72,7 @@ def search_rollouts(
     most: int | None = None,
     on_unreadable: Callable[[UnreadableDirectory], object] | None = None,
 ) -> Iterator[SearchedRollout]:
-    """Yield every rollout with a hit, newest first.
+    """Yield every rollout with a hit, newest first; one with very many in several parts.
 
     A pattern is found within one text of an entry: a message, a tool's output, one
     argument of its call. Argument names, pictures and, unless asked for by role,
@@ -83,8 +83,7 @@ def search_rollouts(
     :param ripgrep: path of an ``rg`` that preselects lines of plain rollouts.
     :param ahead: a walk that was started before; it is used if it asks just what this
         search would, else ended.
-    :param most: leave a rollout after so many hits; what is behind them is not read. None
-        for all, which are held in memory, one rollout's at a time and process.
+    :param most: leave a rollout after so many hits; what is behind them is not read.
     :param on_unreadable: told of every directory that could not be searched.
     :raises SearchBroken: a process of the search was killed.
 
@@ -112,31 +111,27 @@ def search_rollouts(
 
 
 def _in_processes(jobs: list[_Job], processes: int) -> Iterator[SearchedRollout]:
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import active_children, get_context
+    from ._in_order import WorkerLost, in_order
 
-    others = set(active_children())
-    pool = ProcessPoolExecutor(processes, get_context("fork"), _leave_signals_to_parent)
     try:
-        for results in pool.map(_run, jobs):
+        for results in in_order(lambda number: _bundled(_run(jobs[number])), len(jobs), processes):
             yield from results
-    except BrokenProcessPool:
+    except WorkerLost:
         raise SearchBroken from None
-    except BaseException:
-        # Nobody waits for what they still have.
-        for worker in set(active_children()) - others:
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
-def _leave_signals_to_parent() -> None:
-    # A terminal interrupts the whole group; the parent then ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_DFL)
+def _bundled(results: Iterator[SearchedRollout]) -> Iterator[list[SearchedRollout]]:
+    """Put small results together: each bundle is a message between processes."""
+    bundle: list[SearchedRollout] = []
+    hits = 0
+    for result in results:
+        bundle.append(result)
+        hits += 1 + len(result.hits)
+        if hits >= _BUNDLED_HITS:
+            yield bundle
+            bundle, hits = [], 0
+    if bundle:
+        yield bundle
 
 
 def _walk(
@@ -215,11 +210,8 @@ def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:
         yield batch
 
 
-def _run(job: _Job) -> list[SearchedRollout]:
+def _run(job: _Job) -> Iterator[SearchedRollout]:
     from ._search_one import search_one
 
-    searched = (
-        search_one(task.rollout, task.positions, job.query, job.filters, job.most)
-        for task in job.tasks
-    )
-    return [result for result in searched if result is not None]
+    for task in job.tasks:
+        yield from search_one(task.rollout, task.positions, job.query, job.filters, job.most)

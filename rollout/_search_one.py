@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from ..kernel import frozen
 from ._candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
@@ -19,6 +20,9 @@ from ._records import is_object, parse_record, text_of
 from ._ripgrep_run import Positions
 from ._select import Filters
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
+
+# Of at most 250 characters each.
+_LINES_AT_ONCE = 4096
 
 
 @frozen
@@ -41,17 +45,19 @@ class SearchHit:
 
 @frozen
 class SearchedRollout:
-    """What came out of one rollout that has hits or problems.
+    """What came out of one rollout that has hits or problems, or a part of it.
 
     :param cwd: where its agent worked, "" when not known.
     :param hits: in order.
     :param problems: what kept parts of it from being searched.
+    :param continued: the rollout's hits before these came just before, in results of their own.
     """
 
     rollout: LogicalRollout
     cwd: str
     hits: tuple[SearchHit, ...]
     problems: tuple[str, ...]
+    continued: bool = False
 
 
 def search_one(
@@ -60,35 +66,70 @@ def search_one(
     query: Query,
     filters: Filters,
     most: int | None = None,
-) -> SearchedRollout | None:
-    """Search one rollout; None when there is nothing to say about it.
+) -> Iterator[SearchedRollout]:
+    """Search one rollout; yield nothing when there is nothing to say about it.
+
+    Many hits are handed on some at a time, so that memory does not grow with their number.
 
     :param positions: of the candidate lines in its plain form, when they are known.
     :param most: stop after so many hits.
     """
     problems = Problems()
-    hits: list[SearchHit] = []
-    cwd = ""
+    cwd, hits, continued = "", _Hits(), False
     try:
         with open_snapshot(rollout.path, patience=0) as snapshot:
             if _is_out(snapshot, query, filters):
-                return None
-            for number, line in _candidates(snapshot, positions, query, problems):
-                hit = _judge(rollout, number, line, query)
-                if hit is not None:
-                    hits.append(hit)
-                    if len(hits) == most:
-                        break
-            cwd = _cwd(snapshot) if hits else ""
+                return
+            for hit in islice(_find_hits(rollout, snapshot, positions, query, problems), most):
+                if not hits:
+                    cwd = _cwd(snapshot)
+                elif hits.is_full():
+                    yield SearchedRollout(rollout, cwd, hits.take(), (), continued)
+                    continued = True
+                hits.add(hit)
     except NoSuchRolloutError:
-        return None  # deleted since it was listed
+        return  # deleted since it was listed
     except NotARolloutFileError as error:
         problems.note(str(error))
     except OSError as error:
         problems.note(error.strerror or str(error))
-    if not hits and not problems.reasons:
-        return None
-    return SearchedRollout(rollout, cwd, tuple(hits), tuple(problems.reasons))
+    if hits or problems.reasons:
+        yield SearchedRollout(rollout, cwd, hits.take(), tuple(problems.reasons), continued)
+
+
+class _Hits:
+    """Hits that wait to be handed on, and how much they hold."""
+
+    def __init__(self) -> None:
+        self._hits: list[SearchHit] = []
+        self._lines = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._hits)
+
+    def add(self, hit: SearchHit) -> None:
+        self._hits.append(hit)
+        self._lines += sum(1 + len(each.before) + len(each.after) for each in hit.excerpts)
+
+    def is_full(self) -> bool:
+        return self._lines >= _LINES_AT_ONCE
+
+    def take(self) -> tuple[SearchHit, ...]:
+        taken, self._hits, self._lines = tuple(self._hits), [], 0
+        return taken
+
+
+def _find_hits(
+    rollout: LogicalRollout,
+    snapshot: RolloutSnapshot,
+    positions: Positions | None,
+    query: Query,
+    problems: Problems,
+) -> Iterator[SearchHit]:
+    for number, line in _candidates(snapshot, positions, query, problems):
+        hit = _judge(rollout, number, line, query)
+        if hit is not None:
+            yield hit
 
 
 def _is_out(snapshot: RolloutSnapshot, query: Query, filters: Filters) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,48 @@ def test_a_search_that_nobody_reads_to_the_end_leaves_no_process(
     assert next(iter(results)).hits
     results.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_many_hits_of_one_rollout_come_some_at_a_time_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    for number in range(3):
+        make_rollout(tmp_path, number, *(message("user", f"a needle {n}") for n in range(50)))
+    query = make_query("needle")
+    whole = list(search_rollouts(tmp_path, query))
+    monkeypatch.setattr(_search, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(_search, "_BATCH_FILES", 1)
+    monkeypatch.setattr(_search_one, "_LINES_AT_ONCE", 20)
+    parts = list(search_rollouts(tmp_path, query, processes=processes))
+    assert [len(part.hits) for part in parts] == [20, 20, 10] * 3
+    assert [part.continued for part in parts] == [False, True, True] * 3
+    assert {part.cwd for part in parts} == {"/src/app"}
+    assert [hit for part in parts for hit in part.hits] == [
+        hit for result in whole for hit in result.hits
+    ]
+    (first, second, third) = search_rollouts(tmp_path, query, most=20)
+    assert [len(part.hits) for part in (first, second, third)] == [20] * 3
+
+
+_PEAK = """
+import sys
+from codexlab.rollout import make_query, search_rollouts
+print(sum(len(part.hits) for part in search_rollouts(sys.argv[1], make_query("needle"))))
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_hits(tmp_path: Path) -> None:
+    peaks: list[int] = []
+    for count in (100, 30_000):
+        home = tmp_path / str(count)
+        make_rollout(home, 1, *(message("user", f"a needle {n}") for n in range(count)))
+        done = subprocess.run(
+            [sys.executable, "-c", _PEAK, home], stdout=subprocess.PIPE, text=True, check=True
+        )
+        hits, peak = map(int, done.stdout.split())
+        assert hits == count
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 10 << 10, peaks  # KiB; all hits are 17 MiB
