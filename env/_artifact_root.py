@@ -52,8 +52,8 @@ def open_artifact_root(
     volume = expected_volume or environment.get(VOLUME_VARIABLE) or None
     problem = (
         _problem_of_text(path)
-        or _problem_on_disk(path)
         or _problem_of_place(path, environment.get("HOME"))
+        or _problem_on_disk(path)
         or _problem_of_volume(path, volume)
     )
     if problem is None:

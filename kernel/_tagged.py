@@ -37,8 +37,11 @@ def _environment_after_exec(stat: ProcessStat) -> bytes:
     last, so for some microseconds a process shows neither.
     """
     for _ in range(_LOOKS):
-        if (environment := _environment(stat)) or not _is_in_exec(stat.pid):
+        if environment := _environment(stat):
             return environment
+        if not _is_in_exec(stat.pid):
+            # It may have been, until just now.
+            return _environment(stat)
         time.sleep(_EXEC_SECONDS)
     return b""
 

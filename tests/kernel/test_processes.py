@@ -14,6 +14,7 @@ import pytest
 
 from codexlab.kernel import (
     ProcessIdentity,
+    _tagged,
     descendants,
     identify,
     is_running,
@@ -24,7 +25,7 @@ from codexlab.kernel import (
     wait_any_exit,
 )
 from codexlab.kernel._identity import parse_stat
-from codexlab.kernel._processes import is_live
+from codexlab.kernel._processes import all_stats, is_live
 
 
 def this() -> ProcessIdentity:
@@ -112,6 +113,21 @@ def test_a_process_in_the_middle_of_its_exec_is_found_all_the_same() -> None:
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+def test_a_process_whose_exec_ends_between_two_looks_is_found_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = iter([b"", b"CODEXLAB_RUN_ID=tag-11\0"])
+    ours = os.getpid()
+    with subprocess.Popen(["sleep", "60"]) as process:
+        shown = [stat for stat in all_stats() if stat.pid in (ours, process.pid)]
+        monkeypatch.setattr(_tagged, "all_stats", lambda: shown)
+        monkeypatch.setattr(_tagged, "_environment", lambda _: next(looks))
+        monkeypatch.setattr(_tagged, "_is_in_exec", lambda _: False)
+        found = tagged("CODEXLAB_RUN_ID", "tag-11")
+        process.kill()
+    assert [each.pid for each in found] == [process.pid]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start another user's process")

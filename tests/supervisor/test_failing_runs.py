@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -125,7 +126,8 @@ async def test_an_agent_that_can_no_longer_be_watched_is_ended_and_proven_gone(
         with room_for(0):
             run.stop()
             outcome = await run.outcome()
-    assert descriptors() == before
+    # Before 3.11.4 Python keeps the pipes of a Popen that failed (gh-87474).
+    assert descriptors() == before or sys.version_info < (3, 11, 4)
     assert (outcome.status, outcome.reason) == (125, "supervisor-lost")
     (record,) = (found for found in records(workspaces_root) if found["reason"] != "exited")
     assert record["reason"] == "supervisor-lost"
