@@ -37,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Become the process that sees every leak of this worker's tests; give examples time."""
     warden = config.stash[_WARDEN] = Warden()
     warden.enter()
+    # Ordinary users, whom tests start as well, read what tests make.
+    os.umask(0o022)
     # Two slow cores say nothing about an example; under CI hypothesis knows it already.
     if "CI" not in os.environ:
         settings.register_profile(
@@ -90,7 +92,7 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     its sandbox. The test process itself is pointed at it: HOME, XDG, TMPDIR, and
     no name of any agent.
     """
-    path = _make_scratch_base() / secrets.token_hex(4)
+    path = _scratch_base() / secrets.token_hex(4)
     for name in ("home", "run", "tmp"):
         (path / name).mkdir(parents=True, mode=0o700)
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
@@ -99,16 +101,6 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv(name, value)
     yield path
     remove_tree(path)
-
-
-def _make_scratch_base() -> Path:
-    base = _scratch_base()
-    base.mkdir(parents=True, exist_ok=True)
-    # Ordinary users, whom tests start as well, go through it. Another suite that ends just
-    # now may take it away; it is made anew with what is made in it.
-    with contextlib.suppress(FileNotFoundError):
-        base.chmod(0o755)
-    return base
 
 
 def _scratch_base() -> Path:
