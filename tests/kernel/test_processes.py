@@ -14,6 +14,7 @@ import pytest
 
 from codexlab.kernel import (
     ProcessIdentity,
+    ProcessStat,
     _tagged,
     descendants,
     identify,
@@ -120,11 +121,18 @@ def test_a_process_whose_exec_ends_between_two_looks_is_found_all_the_same(
 ) -> None:
     looks = iter([b"", b"CODEXLAB_RUN_ID=tag-11\0"])
     ours = os.getpid()
+
+    def look(_: ProcessStat) -> bytes:
+        return next(looks)
+
+    def has_ended(_: int) -> bool:
+        return False
+
     with subprocess.Popen(["sleep", "60"]) as process:
         shown = [stat for stat in all_stats() if stat.pid in (ours, process.pid)]
         monkeypatch.setattr(_tagged, "all_stats", lambda: shown)
-        monkeypatch.setattr(_tagged, "_environment", lambda _: next(looks))
-        monkeypatch.setattr(_tagged, "_is_in_exec", lambda _: False)
+        monkeypatch.setattr(_tagged, "_environment", look)
+        monkeypatch.setattr(_tagged, "_is_in_exec", has_ended)
         found = tagged("CODEXLAB_RUN_ID", "tag-11")
         process.kill()
     assert [each.pid for each in found] == [process.pid]
