@@ -83,7 +83,9 @@ def test_the_time_limit_holds_between_two_attempts_and_no_other_follows(lab: Lab
     (record,) = lab.records
     assert (record["reason"], record["exit_status"]) == ("timeout", 124)
     assert len(record["attempts"]) == len(spawned)
-    assert "--timeout" in stderr
+    # On a busy machine it may be over just while an attempt is under way.
+    between = record["attempts"][-1]["reason"] != "timeout"
+    assert ("--timeout" in stderr) == between
 
 
 def test_a_signal_while_the_rest_of_an_attempt_is_swept_lets_no_other_follow(lab: Lab) -> None:
