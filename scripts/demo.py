@@ -3,7 +3,7 @@
 
     python scripts/demo.py        in the environment where codexlab is installed
 
-Everything happens below build/demo/, which is made anew. codex 0.169.0 talks to
+Everything happens below build/demo/, which is made anew. codex 0.171.0 talks to
 a scripted model on loopback; where it is not installed (scripts/install-codex),
 the bundled example agent stands in. Exit status 0 when all went as described.
 """

@@ -175,7 +175,7 @@ def model(shared_home: Path) -> Iterator[ModelFactory]:
 
 @pytest.fixture
 def codex(request: pytest.FixtureRequest) -> Codex:
-    """A real codex: 0.169.0, or the version given by ``support.marks.both_codex``.
+    """A real codex: 0.171.0, or the version given by ``support.marks.both_codex``.
 
     Where it is not installed the test is skipped with the reason; under CI it fails.
     """

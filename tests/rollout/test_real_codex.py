@@ -1,4 +1,4 @@
-"""Our leases and frames, judged by real codex: 0.169 with locks, 0.135 without."""
+"""Our leases and frames, judged by real codex: 0.171 with locks, 0.135 without."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What codex sends to a model and what a model streams back, as plain data.
 
-The shapes are those of the OpenAI Responses API as codex 0.135 and 0.169 use
+The shapes are those of the OpenAI Responses API as codex 0.135 and 0.171 use
 it: one ``POST /v1/responses`` per step of a turn, answered by server-sent
 events. Everything here is pure; the standard library is enough, so that the
 demo can run the server with any Python.

@@ -15,7 +15,7 @@ from typing import Final
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 INSTALLED: Final = CHECKOUT / "build" / "codex"
 
-CURRENT: Final = "0.169.0"
+CURRENT: Final = "0.171.0"
 OLD: Final = "0.135.0"
 """The old one: it knows neither thread locks nor compressed rollouts."""
 

@@ -55,32 +55,32 @@ def test_both_versions_are_installed_once(checkout: Path) -> None:
 
 
 def test_a_changed_lock_file_installs_anew(checkout: Path) -> None:
-    install(checkout, "0.169.0", npm=_MAKES_A_PACKAGE)
-    lock = checkout / "tests/support/codex/0.169.0/package-lock.json"
+    install(checkout, "0.171.0", npm=_MAKES_A_PACKAGE)
+    lock = checkout / "tests/support/codex/0.171.0/package-lock.json"
     lock.write_text(lock.read_text() + "\n")
-    assert "installed" in install(checkout, "0.169.0", npm=_MAKES_A_PACKAGE).stdout
+    assert "installed" in install(checkout, "0.171.0", npm=_MAKES_A_PACKAGE).stdout
 
 
 def test_without_npm_it_says_so_with_a_status_of_its_own(checkout: Path) -> None:
-    done = install(checkout, "0.169.0")
+    done = install(checkout, "0.171.0")
     assert done.returncode == 3
     assert done.stderr == (
-        "install-codex: codex 0.169.0: npm was not found on PATH; install Node.js\n"
+        "install-codex: codex 0.171.0: npm was not found on PATH; install Node.js\n"
     )
 
 
 def test_a_version_that_is_not_pinned_is_refused(checkout: Path) -> None:
     done = install(checkout, "9.9.9")
     assert done.returncode == 2
-    assert done.stderr == "install-codex: no such version 9.9.9; 0.135.0, 0.169.0\n"
+    assert done.stderr == "install-codex: no such version 9.9.9; 0.135.0, 0.171.0\n"
 
 
 def test_a_failing_npm_leaves_nothing_that_looks_installed(checkout: Path) -> None:
-    done = install(checkout, "0.169.0", npm=_FAILS)
+    done = install(checkout, "0.171.0", npm=_FAILS)
     assert done.returncode == 4
     assert done.stderr.count("\n") == 1
     assert "no such package" in done.stderr
-    assert not (checkout / "build/codex/0.169.0/installed").exists()
+    assert not (checkout / "build/codex/0.171.0/installed").exists()
 
 
 def test_the_lock_files_name_no_registry() -> None:
