@@ -2,7 +2,7 @@
 
     python benchmarks/real_corpus.py DIR [--small 5000] [--megabytes 1024] [--seconds 60]
 
-codex (``scripts/install-codex``) talks to a scripted model on loopback: many small
+codex (``scripts/install-agents``) talks to a scripted model on loopback: many small
 threads, threads of command output, and a thread of five pictures that return. What real
 turns do not fill in ``--seconds`` is filled with codex's own lines: small threads are
 written again under fresh ids, the picture thread's turns follow each other again, and
@@ -64,7 +64,7 @@ def make_corpus(base: Path, small: int, megabytes: int, seconds: float) -> None:
             return
     codex = find_codex()
     if codex is None:
-        sys.exit("codex is not installed: run scripts/install-codex")
+        sys.exit("codex is not installed: run scripts/install-agents")
     for name in ("small", "large"):
         shutil.rmtree(base / name, ignore_errors=True)
         (base / name).mkdir(parents=True)

@@ -251,7 +251,7 @@ def main() -> int:
     for figure in measured:
         print(figure)
     if len(measured) < len(figures):
-        print("codex is not installed (scripts/install-codex): its first launch was not measured")
+        print("codex is not installed (scripts/install-agents): its first launch was not measured")
     return int(any(figure.value > figure.goal for figure in measured))
 
 

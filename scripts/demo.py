@@ -4,7 +4,7 @@
     python scripts/demo.py        in the environment where codexlab is installed
 
 Everything happens below build/demo/, which is made anew. codex 0.171.0 talks to
-a scripted model on loopback; where it is not installed (scripts/install-codex),
+a scripted model on loopback; where it is not installed (scripts/install-agents),
 the bundled example agent stands in. Exit status 0 when all went as described.
 """
 
@@ -114,7 +114,7 @@ def choose_agent(*, example: bool) -> Agent:
         command = ("codex", "exec", "-s", "workspace-write", "--json")
         return Agent(f"codex {codex.version}", command, (), codex.native.parent)
     program = ROOT / "examples" / "example_agent.py"
-    reason = "as asked" if example else "codex is not installed: scripts/install-codex"
+    reason = "as asked" if example else "codex is not installed: scripts/install-agents"
     name = f"the bundled {program.relative_to(ROOT)}, no real codex ({reason})"
     return Agent(name, (str(program), "exec", "--json"), ("--agent", "codex"), None)
 

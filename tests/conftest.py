@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, settings
 from support.lab import Lab
 from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
 from support.model_server import ModelFactory, ModelServer, Script
+from support.real_claude import Claude, find_claude, offline_environ
 from support.real_codex import CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
 from support.repositories import GIT_ENVIRON, make_repository
 from support.trees import remove_tree
@@ -182,8 +183,32 @@ def codex(request: pytest.FixtureRequest) -> Codex:
     version = str(getattr(request, "param", CURRENT))
     found = find_codex(version)
     if found is None:
-        unavailable(f"codex {version} is not installed: run scripts/install-codex")
+        unavailable(f"codex {version} is not installed: run scripts/install-agents")
     return found
+
+
+@pytest.fixture
+def claude(scratch: Path) -> Iterator[Claude]:
+    """A real Claude Code 2.1.332; skipped or failed without it, as :func:`codex` is."""
+    found = find_claude()
+    if found is None:
+        unavailable("claude 2.1.332 is not installed: run scripts/install-agents")
+    yield found
+    with contextlib.suppress(FileNotFoundError):
+        (scratch / "run" / "cc-socks").rmdir()  # claude keeps this directory, empty, for good
+
+
+@pytest.fixture
+def claude_model(clean_environ: dict[str, str]) -> Iterator[ModelFactory]:
+    """Start a scripted model and point claude at it by the environment; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(script: Script) -> ModelServer:
+            server = stack.enter_context(ModelServer(script))
+            clean_environ.update(offline_environ(server))
+            return server
+
+        yield start
 
 
 @pytest.fixture

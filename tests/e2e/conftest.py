@@ -1,9 +1,10 @@
-"""What the end-to-end tests share: a task for codex, written as a caller writes it."""
+"""What the end-to-end tests share: a task for an agent, written as a caller writes it."""
 
 from __future__ import annotations
 
 import pytest
 from support.lab import Task
+from support.real_claude import Claude
 from support.real_codex import Codex
 
 
@@ -13,5 +14,16 @@ def task(codex: Codex) -> Task:
 
     def build(*words: str, sandbox: str = "workspace-write") -> list[str]:
         return [str(codex.native), "exec", "-s", sandbox, "--json", *words]
+
+    return build
+
+
+@pytest.fixture
+def claude_task(claude: Claude) -> Task:
+    """Build the command of one task: ``claude -p WORDS --output-format stream-json``."""
+
+    def build(*words: str, form: str = "stream-json") -> list[str]:
+        shape = ["--output-format", form, *(["--verbose"] if form == "stream-json" else [])]
+        return [str(claude.native), "-p", *words, *shape, "--allowedTools", "Bash"]
 
     return build

@@ -1,8 +1,8 @@
-"""A loopback HTTP server on one thread that plays a scripted model to codex.
+"""A loopback HTTP server on one thread that plays a scripted model to codex and claude.
 
 Bounded everywhere: it ends with its context manager, after its lifetime, and a
 turn that is held ends when its client goes away or the server closes. Answers
-are delimited by the end of the connection, so a cut stream looks to codex as a
+are delimited by the end of the connection, so a cut stream looks to an agent as a
 broken network does.
 """
 
@@ -12,19 +12,21 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
+from .model_messages import Messages, MessagesRequest
 from .model_turns import Choose, Gate, Script, in_order
-from .model_wire import Json, ModelRequest, completed, created, encode_event, item_done
+from .model_wire import Json, ModelRequest, Responses, encode_event
 
+_ANSWERED = (("POST", "/v1/responses"), ("POST", "/v1/messages"))
 _MAX_HEAD = 1 << 20
 _MAX_BODY = 512 << 20
 
 
 class _ClientGoneError(ConnectionError):
-    """codex closed the connection while its turn was still being played."""
+    """The agent closed the connection while its turn was still being played."""
 
 
 class ModelServer:
@@ -51,7 +53,12 @@ class ModelServer:
     @property
     def url(self) -> str:
         """Base URL for a codex provider, ending in ``/v1``."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"{self.root}/v1"
+
+    @property
+    def root(self) -> str:
+        """Base URL for claude, which adds ``/v1`` itself."""
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def port(self) -> int:
@@ -60,7 +67,7 @@ class ModelServer:
 
     @property
     def requests(self) -> list[ModelRequest]:
-        """The ``POST /v1/responses`` received so far, oldest first."""
+        """The requests for an answer received so far, oldest first."""
         with self._changed:
             return list(self._requests)
 
@@ -150,7 +157,7 @@ class ModelServer:
         if method == "GET" and request.path.split("?")[0].endswith("/models"):
             await _send(writer, 200, {"object": "list", "data": [], "models": []}, {})
             return
-        if (method, request.path) != ("POST", "/v1/responses"):
+        if (method, request.path.split("?")[0]) not in _ANSWERED:
             self._note(f"unexpected request: {method} {request.path}")
             await _send(writer, 404, {"error": {"message": "no such resource"}}, {})
             return
@@ -160,7 +167,7 @@ class ModelServer:
         except (LookupError, ValueError) as error:  # the script has no fitting answer
             self._note(str(error))
             if not exchange.begun:
-                await exchange.refuse(400, {"error": {"message": str(error)}}, {})
+                await exchange.refuse(400, str(error), "scripted", {})
 
     def _record(self, request: ModelRequest) -> int:
         with self._changed:
@@ -187,6 +194,7 @@ class _Exchange:
         self.request = request
         self._reader = reader
         self._writer = writer
+        self._dialect = Messages if isinstance(request, MessagesRequest) else Responses
         self.begun = False
 
     async def begin(self) -> None:
@@ -194,21 +202,31 @@ class _Exchange:
             return
         self.begun = True
         self._writer.write(_head(200, {"content-type": "text/event-stream"}))
-        await self.send(created(self.number))
+        for event in self._dialect.opening(self.number):
+            await self._send(event)
 
-    async def send(self, event: Json) -> None:
+    async def _send(self, event: Json) -> None:
         self._writer.write(encode_event(event))
         await self._writer.drain()
 
-    async def finish(self, item: Json) -> None:
-        await self.send(item_done(item))
-        await self.send(completed(self.number))
+    async def say(self, text: str) -> None:
+        for event in self._dialect.said(text, self.number):
+            await self._send(event)
 
-    async def refuse(self, status: int, body: Json, headers: Mapping[str, str]) -> None:
+    async def say_part(self, text: str) -> None:
+        await self._send(self._dialect.part(text, self.number))
+
+    async def call(self, command: str | Sequence[str], wait_ms: int) -> None:
+        events = list(self._dialect.called(command, self.request, self.number, wait_ms))
+        await self.begin()
+        for event in events:
+            await self._send(event)
+
+    async def refuse(self, status: int, text: str, code: str, headers: Mapping[str, str]) -> None:
         if self.begun:
             message = "a turn that has begun its stream cannot answer with an HTTP error"
             raise ValueError(message)
-        await _send(self._writer, status, body, headers)
+        await _send(self._writer, status, self._dialect.error(text, code), headers)
 
     async def wait(self, gate: Gate | None, limit: float) -> None:
         loop = asyncio.get_running_loop()
@@ -247,7 +265,8 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[str, ModelRequest
         message = f"a request of {length} bytes"
         raise ValueError(message)
     raw = await reader.readexactly(length)
-    return method, ModelRequest(path, headers, json.loads(raw) if raw else {})
+    shape = MessagesRequest if path.startswith("/v1/messages") else ModelRequest
+    return method, shape(path, headers, json.loads(raw) if raw else {})
 
 
 async def _send(

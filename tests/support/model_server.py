@@ -1,4 +1,4 @@
-"""A scripted model for codex: the front for tests, and a command for the demo.
+"""A scripted model for codex and claude: the front for tests, and a command for the demo.
 
 In a test::
 

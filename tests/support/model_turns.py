@@ -2,7 +2,7 @@
 
 A *turn* answers one request. A *script* chooses the turn: a sequence is taken
 in order, a callable looks at the request, and :func:`by_prompt` gives each
-conversation a sequence of its own, so that several codex share one server.
+conversation a sequence of its own, so that several agents share one server.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from .model_wire import Json, ModelRequest, command_call, item_added, message, text_delta
+from .model_wire import ModelRequest
 
 HOLD_LIMIT = 60.0
 """Seconds after which a held turn goes on although nobody opened its gate."""
-
-_DELTA = 4096
 
 
 class Gate:
@@ -80,15 +78,22 @@ class Exchange(Protocol):
         """Send the head of the stream and its opening event, once."""
         ...
 
-    async def send(self, event: Json) -> None:
-        """Send one event."""
+    async def say(self, text: str) -> None:
+        """Send ``text`` as a message, in pieces, and close the answer."""
         ...
 
-    async def finish(self, item: Json) -> None:
-        """Send ``item`` and the closing event."""
+    async def say_part(self, text: str) -> None:
+        """Send one piece of a message that is not finished."""
         ...
 
-    async def refuse(self, status: int, body: Json, headers: Mapping[str, str]) -> None:
+    async def call(self, command: str | Sequence[str], wait_ms: int) -> None:
+        """Ask for a command to be run, and close the answer.
+
+        :raises ValueError: the agent offers no tool that runs commands.
+        """
+        ...
+
+    async def refuse(self, status: int, text: str, code: str, headers: Mapping[str, str]) -> None:
         """Answer with an error instead of a stream."""
         ...
 
@@ -111,39 +116,31 @@ def say(text: str) -> Turn:
 
     async def turn(exchange: Exchange) -> None:
         await exchange.begin()
-        await exchange.send(item_added(message("", number=exchange.number)))
-        size = max(_DELTA, len(text) // 64)
-        for start in range(0, len(text), size):
-            piece = text[start : start + size]
-            await exchange.send(text_delta(piece, number=exchange.number))
-        await exchange.finish(message(text, number=exchange.number))
+        await exchange.say(text)
 
     return turn
 
 
 def run_command(command: str | Sequence[str], *, wait_ms: int = 20_000) -> Turn:
-    """Make codex run a command, through whichever tool this codex offers.
+    """Make the agent run a command, through whichever tool it offers.
 
     :param command: a shell line or an argument vector.
-    :param wait_ms: how long codex waits before it reports a command still running.
+    :param wait_ms: how long the agent waits before it reports a command still running.
     """
 
     async def turn(exchange: Exchange) -> None:
-        tools = exchange.request.tools
-        call = command_call(command, tools, number=exchange.number, wait_ms=wait_ms)
-        await exchange.begin()
-        await exchange.finish(call)
+        await exchange.call(command, wait_ms)
 
     return turn
 
 
 def write_file(path: str, text: str) -> Turn:
-    """Make codex write ``text`` to ``path``, relative to its working directory."""
+    """Make the agent write ``text`` to ``path``, relative to its working directory."""
     return run_command(f"printf %s {shlex.quote(text)} > {shlex.quote(path)}")
 
 
 def hold(gate: Gate, then: Turn, *, limit: float = HOLD_LIMIT) -> Turn:
-    """Open the stream, wait for ``gate``, then go on; ends early if codex goes away."""
+    """Open the stream, wait for ``gate``, then go on; ends early if the agent goes away."""
 
     async def turn(exchange: Exchange) -> None:
         await exchange.begin()
@@ -168,8 +165,7 @@ def fail(status: int, text: str = "scripted failure", *, code: str = "scripted")
     """Refuse the request with an HTTP status and an API error body."""
 
     async def turn(exchange: Exchange) -> None:
-        error: Json = {"error": {"message": text, "type": "scripted", "code": code}}
-        await exchange.refuse(status, error, {})
+        await exchange.refuse(status, text, code, {})
 
     return turn
 
@@ -179,8 +175,8 @@ def rate_limited(retry_after: int = 1) -> Turn:
 
     async def turn(exchange: Exchange) -> None:
         text = f"Rate limit reached. Please try again in {retry_after}s."
-        error = {"message": text, "type": "requests", "code": "rate_limit_exceeded"}
-        await exchange.refuse(429, {"error": error}, {"retry-after": str(retry_after)})
+        headers = {"retry-after": str(retry_after)}
+        await exchange.refuse(429, text, "rate_limit_exceeded", headers)
 
     return turn
 
@@ -191,10 +187,8 @@ def drop_connection(after_events: int = 1) -> Turn:
     async def turn(exchange: Exchange) -> None:
         if after_events:
             await exchange.begin()
-        if after_events > 1:
-            await exchange.send(item_added(message("", number=exchange.number)))
-        for count in range(2, after_events):
-            await exchange.send(text_delta(f"piece {count} ", number=exchange.number))
+        for count in range(1, after_events):
+            await exchange.say_part("" if count == 1 else f"piece {count} ")
         exchange.drop()
 
     return turn

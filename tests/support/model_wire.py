@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 Json = dict[str, Any]
+
+_DELTA = 4096
 
 # In order of preference: the tool through which each codex runs a command.
 _EXEC, _SHELL_COMMAND, _SHELL = "exec_command", "shell_command", "shell"
@@ -178,3 +180,49 @@ def completed(number: int) -> Json:
 def encode_event(event: Json) -> bytes:
     """Encode one event as ``text/event-stream`` sends it."""
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+class Responses:
+    """How the Responses API shapes an answer."""
+
+    @staticmethod
+    def opening(number: int) -> Iterator[Json]:
+        """Yield what opens the answer with this number."""
+        yield created(number)
+
+    @staticmethod
+    def said(text: str, number: int) -> Iterator[Json]:
+        """Yield a message in pieces, and what closes the answer."""
+        yield item_added(message("", number=number))
+        for piece in pieces(text):
+            yield text_delta(piece, number=number)
+        yield item_done(message(text, number=number))
+        yield completed(number)
+
+    @staticmethod
+    def part(text: str, number: int) -> Json:
+        """Return a piece of a message; the empty one announces the message itself."""
+        return text_delta(text, number=number) if text else item_added(message("", number=number))
+
+    @staticmethod
+    def called(
+        command: str | Sequence[str], request: ModelRequest, number: int, wait_ms: int
+    ) -> Iterator[Json]:
+        """Yield the call of a command, and what closes the answer.
+
+        :raises ValueError: no tool on offer runs commands.
+        """
+        yield item_done(command_call(command, request.tools, number=number, wait_ms=wait_ms))
+        yield completed(number)
+
+    @staticmethod
+    def error(text: str, code: str) -> Json:
+        """Return the body of a refusal."""
+        kind = "requests" if code == "rate_limit_exceeded" else "scripted"
+        return {"error": {"message": text, "type": kind, "code": code}}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Cut a text as it is streamed."""
+    size = max(_DELTA, len(text) // 64)
+    return (text[start : start + size] for start in range(0, len(text), size))

@@ -1,6 +1,6 @@
 """Find the pinned codex versions and give them a home that works offline.
 
-``scripts/install-codex`` puts them below ``build/codex/<version>/``. Their lock
+``scripts/install-agents`` puts them below ``build/codex/<version>/``. Their lock
 files carry no registry address, so any npm registry serves; for 0.135.0 only
 the package of Linux on x86-64 is pinned by its digest.
 """

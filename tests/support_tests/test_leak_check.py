@@ -159,4 +159,4 @@ def test_a_missing_codex_skips_by_itself_and_fails_under_ci(scratch: Path) -> No
     (scratch / "nested").rename(scratch / "first")
     done = run_nested(scratch, body, CI="true")
     assert done.returncode == 1
-    assert "scripts/install-codex" in done.stdout
+    assert "scripts/install-agents" in done.stdout

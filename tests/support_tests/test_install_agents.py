@@ -1,4 +1,4 @@
-"""scripts/install-codex with an npm of our own making, so without a network."""
+"""scripts/install-agents with an npm of our own making, so without a network."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def checkout(scratch: Path) -> Path:
     """A checkout that holds nothing but the script and its manifests."""
     root = scratch / "checkout"
     (root / "scripts").mkdir(parents=True)
-    shutil.copy(CHECKOUT / "scripts" / "install-codex", root / "scripts")
-    shutil.copytree(CHECKOUT / "tests/support/codex", root / "tests/support/codex")
+    shutil.copy(CHECKOUT / "scripts" / "install-agents", root / "scripts")
+    for agent in ("codex", "claude"):
+        shutil.copytree(CHECKOUT / "tests/support" / agent, root / "tests/support" / agent)
     return root
 
 
@@ -35,7 +36,7 @@ def install(
         (tools / "npm").chmod(0o755)
     path = f"{tools}:/usr/bin:/bin" if npm else str(tools)
     return subprocess.run(
-        [sys.executable, checkout / "scripts" / "install-codex", *versions],
+        [sys.executable, checkout / "scripts" / "install-agents", *versions],
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -45,38 +46,40 @@ def install(
     )
 
 
-def test_both_versions_are_installed_once(checkout: Path) -> None:
+def test_every_pinned_version_is_installed_once(checkout: Path) -> None:
     first = install(checkout, npm=_MAKES_A_PACKAGE)
     again = install(checkout, npm=_MAKES_A_PACKAGE)
     assert (first.returncode, again.returncode) == (0, 0)
-    assert [line.split()[2] for line in first.stdout.splitlines()] == ["installed", "installed"]
-    assert [line.split()[2] for line in again.stdout.splitlines()] == ["present", "present"]
-    assert (checkout / "build" / "npm-calls").read_text() == "called\n" * 2
+    assert [line.split()[1] for line in first.stdout.splitlines()] == ["installed"] * 3
+    assert [line.split()[1] for line in again.stdout.splitlines()] == ["present"] * 3
+    assert (checkout / "build" / "npm-calls").read_text() == "called\n" * 3
 
 
 def test_a_changed_lock_file_installs_anew(checkout: Path) -> None:
-    install(checkout, "0.171.0", npm=_MAKES_A_PACKAGE)
+    install(checkout, "codex/0.171.0", npm=_MAKES_A_PACKAGE)
     lock = checkout / "tests/support/codex/0.171.0/package-lock.json"
     lock.write_text(lock.read_text() + "\n")
-    assert "installed" in install(checkout, "0.171.0", npm=_MAKES_A_PACKAGE).stdout
+    assert "installed" in install(checkout, "codex/0.171.0", npm=_MAKES_A_PACKAGE).stdout
 
 
 def test_without_npm_it_says_so_with_a_status_of_its_own(checkout: Path) -> None:
-    done = install(checkout, "0.171.0")
+    done = install(checkout, "codex/0.171.0")
     assert done.returncode == 3
     assert done.stderr == (
-        "install-codex: codex 0.171.0: npm was not found on PATH; install Node.js\n"
+        "install-agents: codex/0.171.0: npm was not found on PATH; install Node.js\n"
     )
 
 
 def test_a_version_that_is_not_pinned_is_refused(checkout: Path) -> None:
-    done = install(checkout, "9.9.9")
+    done = install(checkout, "codex/9.9.9")
     assert done.returncode == 2
-    assert done.stderr == "install-codex: no such version 9.9.9; 0.135.0, 0.171.0\n"
+    assert done.stderr == (
+        "install-agents: no such version codex/9.9.9; codex/0.135.0, codex/0.171.0, claude/2.1.332\n"
+    )
 
 
 def test_a_failing_npm_leaves_nothing_that_looks_installed(checkout: Path) -> None:
-    done = install(checkout, "0.171.0", npm=_FAILS)
+    done = install(checkout, "codex/0.171.0", npm=_FAILS)
     assert done.returncode == 4
     assert done.stderr.count("\n") == 1
     assert "no such package" in done.stderr
@@ -84,6 +87,8 @@ def test_a_failing_npm_leaves_nothing_that_looks_installed(checkout: Path) -> No
 
 
 def test_the_lock_files_name_no_registry() -> None:
-    for lock in (CHECKOUT / "tests/support/codex").glob("*/package-lock.json"):
+    locks = list((CHECKOUT / "tests/support").glob("*/*/package-lock.json"))
+    assert len(locks) == 3
+    for lock in locks:
         assert "resolved" not in lock.read_text()
         assert "://" not in lock.read_text()
