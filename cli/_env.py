@@ -13,30 +13,15 @@ from ..env import (
     RULES,
     ChildEnvironment,
     EnvironmentPolicy,
-    build_environment,
-    codex_provider_names,
-    open_artifact_root,
-    route_cargo,
     rule_table,
     tool_shell_excludes,
 )
 from ..env.artifacts import render_exports, shell_of
-from ..supervisor import LaunchRequest, plan_run
+from ..supervisor import LaunchRequest, describe_left_behind, expect_environment, plan_run
+from ..workspace import read_threads
 from ._given import GIVEN
 from ._launch_options import read_invocation
 from ._terminal import on_one_line
-
-_PER_RUN = (
-    "CODEXLAB_RUN_ID",
-    "CODEXLAB_RUN_ISSUE",
-    "CODEXLAB_RUN_PROJECT",
-    "CODEXLAB_RUN_WORKDIR",
-    "CODEX_HOME",
-    "PWD",
-    "TMPDIR",
-    "TMP",
-    "TEMP",
-)
 
 _launch_arguments = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 _as_launch = {"ignore_unknown_options": True, "allow_interspersed_args": True}
@@ -111,21 +96,16 @@ def _request(arguments: Sequence[str]) -> LaunchRequest:
 
 
 def _decide(request: LaunchRequest) -> tuple[EnvironmentPolicy, ChildEnvironment]:
-    policy = EnvironmentPolicy(
-        agent=plan_run(request).agent,
-        provider_names=codex_provider_names(request.shared_home / "config.toml"),
-        user_pass=request.user_pass,
-        user_set=request.user_set,
-        pass_names=request.pass_names,
-        file_values=request.file_values,
-        set_values=request.set_values,
-    )
-    root = open_artifact_root(request.environ)
-    if root.fallback_reason:
-        click.echo(f"codexlab: {root.fallback_reason}", err=True)
-    cargo = route_cargo("decided-at-launch", request.cargo_scope, root, "decided-at-launch", None)
-    required = {**dict.fromkeys(_PER_RUN, ""), **cargo.variables}
-    return policy, build_environment(request.environ, policy, required, cargo.removed)
+    """Decide by the functions of the launch itself.
+
+    :raises CodexlabError: the launch would fail so.
+    """
+    plan = plan_run(request)
+    expected = expect_environment(plan, read_threads(plan.paths))
+    notes = (expected.routing.artifacts.fallback_reason, describe_left_behind(expected.environment))
+    for note in filter(None, notes):
+        click.echo(f"codexlab: {note}", err=True)
+    return expected.routing.policy, expected.environment
 
 
 def _document(policy: EnvironmentPolicy, child: ChildEnvironment) -> dict[str, object]:

@@ -34,18 +34,21 @@ if TYPE_CHECKING:
         route_cargo,
         safe_cargo_key,
     )
+    from ._circumstances import LEFT_BEHIND, Circumstances
     from ._documentation import rule_table
     from ._errors import AssignmentError, EnvFileError, ReservedNameError, SharedConfigError
     from ._host import host_triple
     from ._known_secrets import known_secrets
     from ._mask import MASK, Masker
     from ._policy import ChildEnvironment, EnvironmentPolicy, Verdict
+    from ._search_path import TakenOut
     from ._secret_names import looks_secret
     from ._volume import volume_ids
 
 __all__ = [
     "ARTIFACT_ROOT_VARIABLE",
     "CARGO_SCOPES",
+    "LEFT_BEHIND",
     "MASK",
     "RULES",
     "ArtifactRoot",
@@ -53,12 +56,14 @@ __all__ = [
     "CargoRoute",
     "CargoScope",
     "ChildEnvironment",
+    "Circumstances",
     "EnvFileError",
     "EnvironmentPolicy",
     "Masker",
     "ReservedNameError",
     "ScopeError",
     "SharedConfigError",
+    "TakenOut",
     "Verdict",
     "build_environment",
     "codex_provider_names",
@@ -107,6 +112,7 @@ __getattr__ = import_on_use(
             "route_cargo",
             "safe_cargo_key",
         ),
+        "_circumstances": ("LEFT_BEHIND", "Circumstances"),
         "_documentation": ("rule_table",),
         "_errors": (
             "AssignmentError",
@@ -125,6 +131,7 @@ __getattr__ = import_on_use(
             "EnvironmentPolicy",
             "Verdict",
         ),
+        "_search_path": ("TakenOut",),
         "_secret_names": ("looks_secret",),
         "_volume": ("volume_ids",),
     },

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from ._adapters import adapter_for
+from ._circumstances import unfit_names
 from ._errors import ReservedNameError
 from ._policy import ChildEnvironment, EnvironmentPolicy, Verdict
 from ._rules import DROPPED, PASSED
-from ._search_path import clean_search_path, is_safe_entry
+from ._search_path import TakenOut, clean_search_path, is_safe_entry
 from ._secret_names import holds_secret_assignment
 
 _GLOB = re.compile(r"[*?\[]")
@@ -56,13 +57,14 @@ def build_environment(
     _refuse_reserved(policy, required, gone)
     values, rules = _set_values(policy, required, gone)
     receipt = [Verdict(name, "set", rule) for name, rule in rules.items()]
-    judge = _Judge(policy, gone, is_safe_path_entry)
+    judge = _Judge(policy, gone, is_safe_path_entry, unfit_names(parent, policy.circumstances))
     for name in parent.keys() - values.keys():
         verdict, value = judge.decide(name, parent[name])
         receipt.append(verdict)
         if value is not None:
             values[name] = value
-    return ChildEnvironment(values, tuple(sorted(receipt, key=lambda verdict: verdict.name)))
+    receipt.sort(key=lambda verdict: verdict.name)
+    return ChildEnvironment(values, tuple(receipt), judge.taken_out)
 
 
 def tool_shell_excludes(policy: EnvironmentPolicy) -> tuple[str, ...]:
@@ -112,10 +114,17 @@ class _Judge:
     """One policy made ready for look-up."""
 
     def __init__(
-        self, policy: EnvironmentPolicy, gone: frozenset[str], is_safe: Callable[[str], bool]
+        self,
+        policy: EnvironmentPolicy,
+        gone: frozenset[str],
+        is_safe: Callable[[str], bool],
+        unfit: Mapping[str, str],
     ) -> None:
         self._gone = gone
         self._is_safe = is_safe
+        self._unfit = unfit
+        self._left_behind = policy.circumstances.left_behind
+        self.taken_out: tuple[TakenOut, ...] = ()
         self._adapter = adapter_for(policy.agent)
         no_names: frozenset[str] = frozenset()
         self._provider_names = policy.provider_names if policy.agent == "codex" else no_names
@@ -133,7 +142,7 @@ class _Judge:
             return Verdict(name, "dropped", "routing"), None
         if name in self._exact:
             return Verdict(name, "kept", self._exact[name]), value
-        if drop := DROPPED.title_of(name):
+        if drop := DROPPED.title_of(name) or self._unfit.get(name):
             return Verdict(name, "dropped", f"drop: {drop}"), None
         rule = self._allowed_by(name)
         if rule is None:
@@ -154,8 +163,15 @@ class _Judge:
         return next((rule for glob, rule in self._globs if fnmatchcase(name, glob)), None)
 
     def _search_path(self, rule: str, value: str) -> tuple[Verdict, str | None]:
-        cleaned, lost = clean_search_path(value, self._is_safe)
+        cleaned, self.taken_out = clean_search_path(value, self._is_safe, self._left_behind)
         if not cleaned:
             return Verdict("PATH", "dropped", "no safe entry"), None
-        suffix = f"; unsafe entries taken out: {lost}" if lost else ""
-        return Verdict("PATH", "kept", rule + suffix), cleaned
+        return Verdict("PATH", "kept", rule + _what_was_lost(self.taken_out)), cleaned
+
+
+def _what_was_lost(taken_out: tuple[TakenOut, ...]) -> str:
+    behind = sum(each.why == "left behind" for each in taken_out)
+    unsafe = len(taken_out) - behind
+    return (f"; unsafe entries taken out: {unsafe}" if unsafe else "") + (
+        f"; entries of the checkout left behind taken out: {behind}" if behind else ""
+    )

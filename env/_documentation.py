@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ._adapters import ADAPTERS
 from ._build import RULES
+from ._circumstances import MEANINGS
 from ._rules import DROP_GROUPS, PASS_GROUPS, NameGroup
 
 
@@ -21,6 +22,8 @@ def rule_table() -> str:
         _groups(adapters),
         "\n### Names that are dropped even when a glob would pass them\n",
         _groups(DROP_GROUPS),
+        "\n### Names that do not fit one launch, and are dropped unless passed by name\n",
+        _table(("Group", "Which names"), MEANINGS.items()),
     )
     return "".join(f"{part}\n" if not part.endswith("\n") else part for part in parts)
 

@@ -6,6 +6,8 @@ from dataclasses import field
 from typing import Literal
 
 from ..kernel import frozen
+from ._circumstances import Circumstances
+from ._search_path import TakenOut
 
 Action = Literal["kept", "dropped", "set"]
 Assignments = tuple[tuple[str, str], ...]
@@ -22,6 +24,7 @@ class EnvironmentPolicy:
     :param pass_names: names or globs from ``--pass``.
     :param file_values: what ``--env-file`` sets; see :func:`parse_env_file`.
     :param set_values: what ``--set`` sets.
+    :param circumstances: where and how this launch runs its agent.
 
     An exact name of the user (config or flag) wins over the drop rules; a glob does not.
     """
@@ -33,6 +36,7 @@ class EnvironmentPolicy:
     pass_names: tuple[str, ...] = ()
     file_values: Assignments = field(default=(), repr=False)
     set_values: Assignments = field(default=(), repr=False)
+    circumstances: Circumstances = Circumstances()
 
 
 @frozen
@@ -49,10 +53,12 @@ class ChildEnvironment:
     """The child's whole environment, and why it is so.
 
     :param receipt: one verdict for every name of the parent and every name set, by name.
+    :param taken_out: entries of the caller's PATH that the agent does not get.
     """
 
     values: dict[str, str] = field(repr=False)
     receipt: tuple[Verdict, ...]
+    taken_out: tuple[TakenOut, ...] = ()
 
     def describe(self) -> list[dict[str, str]]:
         """Return the receipt as the run record shows it."""

@@ -42,6 +42,11 @@ PASS_GROUPS = (
     _group("search path", "PATH", "programs are found; unsafe entries are taken out"),
     _group("user", "HOME USER LOGNAME USERNAME SHELL", "tools find the user's own settings"),
     _group(
+        "git identity",
+        "GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL",
+        "the agent can commit where only the environment says who the author is",
+    ),
+    _group(
         "XDG",
         "XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_HOME XDG_DATA_DIRS XDG_CACHE_HOME "
         "XDG_STATE_HOME XDG_RUNTIME_DIR",
@@ -149,5 +154,6 @@ def index_groups(groups: Iterable[NameGroup]) -> NameIndex:
     return NameIndex(exact, tuple(prefixes))
 
 
+TOOLCHAIN = next(group.names for group in PASS_GROUPS if group.title == "toolchain home")
 PASSED = index_groups(PASS_GROUPS)
 DROPPED = index_groups(DROP_GROUPS)

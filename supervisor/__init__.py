@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from ..kernel import import_on_use
 
 if TYPE_CHECKING:
+    from ._closing_lines import describe_left_behind
     from ._describe import describe_plan
     from ._errors import Cancelled, RemovalStopped
     from ._exit import EXIT_FAILED, ExitReport
+    from ._expected import ExpectedEnvironment, expect_environment
     from ._host import Outcome
     from ._launch import launch
     from ._lifecycle import ENDING_SIGNALS
@@ -32,6 +34,7 @@ __all__ = [
     "HOOK_NAMES",
     "Cancelled",
     "ExitReport",
+    "ExpectedEnvironment",
     "HookCommand",
     "LaunchRequest",
     "Outcome",
@@ -41,7 +44,9 @@ __all__ = [
     "Run",
     "RunView",
     "attend_removal",
+    "describe_left_behind",
     "describe_plan",
+    "expect_environment",
     "known_roots",
     "launch",
     "list_runs",
@@ -55,9 +60,11 @@ __all__ = [
 __getattr__ = import_on_use(
     __name__,
     {
+        "_closing_lines": ("describe_left_behind",),
         "_describe": ("describe_plan",),
         "_errors": ("Cancelled", "RemovalStopped"),
         "_exit": ("EXIT_FAILED", "ExitReport"),
+        "_expected": ("ExpectedEnvironment", "expect_environment"),
         "_host": ("Outcome",),
         "_launch": ("launch",),
         "_lifecycle": ("ENDING_SIGNALS",),

@@ -121,7 +121,7 @@ class Attempt:
         """
         reply = await start(self._possession, self._link, self._spec(), self.streams.agent_ends)
         if reply["event"] == "spawn-failed":
-            raise _spawn_error(reply, self._place.argv[0])
+            raise _spawn_error(reply, self._place)
         agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
         self._watch = self._make_watch(agent)
         self.streams.note_spawned()
@@ -135,7 +135,9 @@ class Attempt:
         place = self._place
         search_path = place.environment.values.get("PATH", os.defpath)
         return {
-            "path": resolve_command(place.argv[0], search_path, place.workdir.path),
+            "path": resolve_command(
+                place.argv[0], search_path, place.workdir.path, place.environment.taken_out
+            ),
             "argv": place.argv,
             "environment": place.environment.values,
             "cwd": os.fspath(place.workdir.path),
@@ -239,8 +241,12 @@ def _identity(named: tuple[int, int] | None) -> ProcessIdentity | None:
     return named and ProcessIdentity(*named, boot_id())
 
 
-def _spawn_error(reply: Message, command: str) -> Exception:
-    step, code = reply["step"], reply["errno"]
+def _spawn_error(reply: Message, place: Place) -> Exception:
+    step, code, command = reply["step"], reply["errno"], place.argv[0]
+    if step == "exec" and code == errno.E2BIG:
+        from ._too_long import too_long
+
+        return too_long(place.argv, place.environment.values)
     if step == "exec" and code in (errno.ENOENT, errno.ENOTDIR):
         return CommandNotFound(command, "it, or the interpreter its first line names")
     if step == "exec":

@@ -1,16 +1,20 @@
-"""What the person at the terminal is told of a run that has ended."""
+"""What the person at the terminal is told of a run's environment and of its end."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..env import Verdict
+from ..env import LEFT_BEHIND, ChildEnvironment, Verdict
 from ._attempt import AttemptEnd
 from ._exit import ExitReport
 
 # Seconds within which a failing command probably never got to its work.
 _QUICK_FAILURE = 2.0
+_SHOWN = 3
+_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
 
 
@@ -31,19 +35,43 @@ def describe_ending(
 
 
 def hint_at_dropped_names(
-    report: ExitReport, seconds: float, receipt: Iterable[Verdict]
+    report: ExitReport, seconds: float, receipt: Iterable[Verdict], said: bytes
 ) -> Iterator[str]:
-    """Yield a line when a command failed at once and may miss a variable of the caller's.
+    """Yield a line when a command failed at once and named a variable that it did not get.
 
     :param seconds: how long the run took.
+    :param said: the end of what the command printed.
     """
+    if seconds >= _QUICK_FAILURE or report.reason != "exited" or not report.code:
+        return
+    words = set(_NAME.findall(said))
     missed = [
         verdict.name
         for verdict in receipt
-        if verdict.rule == "not allowed" and verdict.name not in _OF_THE_SHELL
+        if verdict.rule == "not allowed"
+        and verdict.name not in _OF_THE_SHELL
+        and os.fsencode(verdict.name) in words
     ]
-    if seconds < _QUICK_FAILURE and missed and report.reason == "exited" and report.code:
+    if missed:
+        flags = " ".join(f"--pass {name}" for name in missed)
+        verb, what = ("was", "it") if len(missed) == 1 else ("were", "them")
         yield (
-            f"it failed at once; {len(missed)} of your variables were not passed on"
-            " (codexlab env explain lists them, --pass NAME lets one in)"
+            f"it failed at once and named {', '.join(missed)}, which {verb} not passed on"
+            f" ({flags} lets {what} in; codexlab env explain lists all)"
         )
+
+
+def describe_left_behind(environment: ChildEnvironment) -> str | None:
+    """Say which tools of the caller's checkout the agent does not get, if there are any."""
+    entries = [each.entry for each in environment.taken_out if each.why == "left behind"]
+    names = [each.name for each in environment.receipt if each.rule == f"drop: {LEFT_BEHIND}"]
+    if not entries and not names:
+        return None
+    found = [f"{entry} in PATH" for entry in entries[:_SHOWN]]
+    if len(entries) > _SHOWN:
+        found.append(f"{len(entries) - _SHOWN} more entries of PATH")
+    flags = " ".join(f"--pass {name}" for name in (*(["PATH"] if entries else []), *names))
+    return (
+        f"not passed on, because the agent does not work in that checkout:"
+        f" {', '.join((*found, *names))} ({flags} passes them)"
+    )

@@ -119,7 +119,8 @@ class Conclusion:
         run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
         yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
         seconds = time.monotonic() - self._started
-        yield from hint_at_dropped_names(end.report, seconds, place.environment.receipt)
+        receipt, said = place.environment.receipt, self._logs.tail()
+        yield from hint_at_dropped_names(end.report, seconds, receipt, said)
 
     async def after_failure(
         self, error: CodexlabError, place: Place, ends: Sequence[AttemptEnd]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..env import new_cargo_key
+from ..env import ChildEnvironment
 from ..kernel import flock_holders
 from ..workspace import owes_after_create, read_threads
-from ._agents import RESUME, expand_resume
+from ._agents import expand_resume
 from ._command import needs_workdir, resolve_command
-from ._environment import build_run_environment, decide_routing
+from ._expected import expect_environment
 from ._ladder import Ladder
 from ._plan import Plan
 from ._request import LAUNCH_HOOKS
@@ -23,16 +23,12 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     make a real launch find the workspace busy.
     """
     threads = read_threads(plan.paths)
-    latest = threads.latest(plan.agent)
-    thread = latest.id if latest and RESUME in plan.request.command else None
-    routing = decide_routing(plan, threads.cargo_key or new_cargo_key(plan.key.issue))
-    environment = build_run_environment(
-        plan, routing, plan.workdir.path, thread, "(made at launch)"
-    )
+    expected = expect_environment(plan, threads)
+    routing, environment, thread = expected.routing, expected.environment, expected.thread
     argv = expand_resume(plan.request.command, plan.agent, thread)
     return {
         "argv": list(argv),
-        "executable": _executable(plan, environment.values.get("PATH", os.defpath)),
+        "executable": _executable(plan, environment),
         "terminal": plan.request.terminal,
         "agent": plan.agent,
         "project": plan.key.project,
@@ -77,11 +73,12 @@ def _describe_hooks(plan: Plan) -> dict[str, Any]:
     return {**hooks, "timeout": plan.request.hook_timeout} if hooks else {}
 
 
-def _executable(plan: Plan, search_path: str) -> str:
+def _executable(plan: Plan, environment: ChildEnvironment) -> str:
     name = plan.request.command[0]
     if needs_workdir(name) and plan.workdir.created:
         return f"{name} (looked for once the workdir exists)"
-    return resolve_command(name, search_path, plan.workdir.path)
+    search_path = environment.values.get("PATH", os.defpath)
+    return resolve_command(name, search_path, plan.workdir.path, environment.taken_out)
 
 
 def _describe_ladder(ladder: Ladder) -> list[dict[str, Any]]:

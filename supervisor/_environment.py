@@ -10,6 +10,7 @@ from ..env import (
     ArtifactRoot,
     CargoRoute,
     ChildEnvironment,
+    Circumstances,
     EnvironmentPolicy,
     build_environment,
     codex_provider_names,
@@ -43,14 +44,17 @@ class Routing:
     directories: tuple[Path, ...]
 
 
-def decide_routing(plan: Plan, cargo_key: str) -> Routing:
+def decide_routing(plan: Plan, cargo_key: str, *, without_root: str | None = None) -> Routing:
     """Read the shared config and the artifact root; decide policy and routes.
 
     :param cargo_key: the workspace's own; ``--thread`` wins over it.
+    :param without_root: why the artifact root, usable as it looks, is not used all the same.
     :raises ArtifactsRequired: the root cannot be used, and ``--require-artifacts`` was given.
     """
     request = plan.request
-    artifacts = open_artifact_root(request.environ)
+    artifacts = (
+        ArtifactRoot(None, without_root) if without_root else open_artifact_root(request.environ)
+    )
     if artifacts.path is None and request.require_artifacts:
         raise ArtifactsRequired(artifacts.fallback_reason)
     policy = EnvironmentPolicy(
@@ -61,12 +65,35 @@ def decide_routing(plan: Plan, cargo_key: str) -> Routing:
         pass_names=request.pass_names,
         file_values=request.file_values,
         set_values=request.set_values,
+        circumstances=Circumstances(request.terminal, left_behind(plan)),
     )
     key = safe_cargo_key(request.thread) if request.thread else cargo_key
     if artifacts.path is None:
         cargo = route_cargo(key, parse_scope(request.cargo_scope), artifacts, "", "")
         return Routing(policy, artifacts, cargo, key, {}, ())
     return _route_below(plan, artifacts, artifacts.path, policy, key)
+
+
+def left_behind(plan: Plan) -> tuple[str, ...]:
+    """Return the checkouts whose own tools are not for an agent that works elsewhere.
+
+    A checkout that holds the home directory keeps nothing back: its tools are the user's.
+    """
+    if plan.workdir.kind in ("linked", "given"):
+        return ()
+    tops = {plan.start.top, _main_checkout(plan.workdir.repo)} - {None}
+    home, workdir = (
+        os.path.realpath(place)
+        for place in (plan.request.environ.get("HOME") or "/", plan.workdir.path)
+    )
+    found = {os.fspath(top) for top in tops if top is not None}
+    return tuple(
+        sorted(top for top in found if top != workdir and not f"{home}/".startswith(f"{top}/"))
+    )
+
+
+def _main_checkout(common_dir: Path | None) -> Path | None:
+    return common_dir.parent if common_dir is not None and common_dir.name == ".git" else None
 
 
 def _route_below(
@@ -135,6 +162,7 @@ def _run_variables(
     }
     if thread is not None:
         variables["CODEXLAB_RUN_THREAD"] = thread
-    if plan.paths.context.is_dir():
+    # The directory holds the files of this task, so without any it goes.
+    if plan.request.context:
         variables["CODEXLAB_RUN_CONTEXT"] = os.fspath(plan.paths.context)
     return variables

@@ -7,6 +7,7 @@
     ├── RemovalStopped        -> 128+n, a signal came during the hook before a removal
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
+    ├── CommandTooLong        -> 126
     ├── TerminalContradicted  -> 125
     ├── SignalRefused         embedded only: raised where it was asked for
     ├── Cancelled             -> 128+n, a signal came while no agent ran
@@ -42,10 +43,11 @@ class CommandNotFound(CallerError):
 
     exit_status = EXIT_NOT_FOUND
 
-    def __init__(self, command: str, where: str) -> None:
+    def __init__(self, command: str, where: str, remedy: str | None = None) -> None:
         self.command = command
         self.where = where
-        super().__init__(f"command not found: {command!r} ({where}); check the name and PATH")
+        remedy = remedy or "check the name and PATH"
+        super().__init__(f"command not found: {command!r} ({where}); {remedy}")
 
 
 class CommandNotExecutable(CallerError):
@@ -59,6 +61,21 @@ class CommandNotExecutable(CallerError):
         super().__init__(
             f"command not executable: {command!r}: {os.strerror(errno)};"
             " expected a program or a script with a '#!' line and its execute bit set"
+        )
+
+
+class CommandTooLong(CallerError):
+    """The kernel takes no argument or variable of this size, or not so much of all together."""
+
+    exit_status = EXIT_NOT_EXECUTABLE
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        self.what = what
+        self.size = size
+        self.limit = limit
+        super().__init__(
+            f"{what}: {size} bytes, and the kernel passes at most {limit} to a program;"
+            " put the text into a file and give the agent its name (--context FILE)"
         )
 
 

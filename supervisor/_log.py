@@ -8,6 +8,8 @@ from typing import Protocol
 
 from ..kernel import write_all
 
+_TAIL = 16 * 1024
+
 
 class Mask(Protocol):
     """A streaming filter; what it holds back comes out with ``finish``."""
@@ -20,7 +22,8 @@ class LogFile:
     """Appends to a file and starts a new one at ``max_bytes``, keeping the one before.
 
     A log that cannot be written (a full disk) is given up with ``fault`` set; the
-    agent and the pass-through of its output go on.
+    agent and the pass-through of its output go on. Once it is closed, ``tail`` holds
+    its end.
     """
 
     def __init__(self, path: str, mask: Mask, max_bytes: int) -> None:
@@ -30,9 +33,10 @@ class LogFile:
         self._size = 0
         self._fd: int | None = self._open()
         self.fault: str | None = None
+        self.tail = b""
 
     def _open(self) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(self._path, flags, 0o600)
 
     def write(self, data: bytes) -> None:
@@ -42,6 +46,10 @@ class LogFile:
     def close(self) -> None:
         """Write what the mask still held back, and close. Idempotent."""
         self._append(self._mask.finish())
+        if self._fd is not None:
+            # Through our own descriptor: the agent could have put anything at the path.
+            with contextlib.suppress(OSError):
+                self.tail = os.pread(self._fd, _TAIL, max(0, self._size - _TAIL))
         self._give_up_descriptor()
 
     def _give_up_descriptor(self) -> None:

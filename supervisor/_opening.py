@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..env import Masker
 from ..kernel import OperatorError
 from ..workspace import record_thread
+from ._closing_lines import describe_left_behind
 from ._conclusion import Conclusion
 from ._events import EventLog
 from ._host import Host
@@ -128,8 +129,15 @@ class OpenedRun:
         )
         for line in (fallback, *self._plan.workdir.notes, *self._possession.claim.notes):
             self.warn(line)
+        self._say_what_stays_behind()
         if self._host.talkative:
             self._host.tell(f"working in {place.workdir.path} ({place.workdir.kind})")
+
+    def _say_what_stays_behind(self) -> None:
+        if line := describe_left_behind(self._place.environment):
+            self.record.warn(line)
+            if self._host.talkative:
+                self._host.tell(line)
 
     def warn(self, line: str | None) -> None:
         """Take one line, if it is one, for the record and for a person."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..env import ChildEnvironment, new_cargo_key, tool_shell_excludes
-from ..kernel import CodexlabError, ProcessIdentity, frozen
+from ..kernel import CodexlabError, OperatorError, ProcessIdentity, frozen
 from ..workspace import (
     Claim,
     HealReport,
@@ -79,8 +79,7 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
         claim, plan.workdir, after_create="after_create" in plan.request.hooks
     )
     key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
-    routing = decide_routing(plan, key)
-    lease = _lease_target(plan, routing, workdir.path)
+    routing, lease = _route(plan, key, workdir.path)
     try:
         return _furnish(plan, workdir, routing, lease, tell)
     except BaseException:
@@ -89,10 +88,38 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
         raise
 
 
+def _route(plan: Plan, key: str, workdir: Path) -> tuple[Routing, int | None]:
+    """Decide the routes, make the directories they lead to and lease the cargo target.
+
+    Where something else lies in the place of a directory below the root, the run goes on
+    without the root, as it does where the root is missing.
+    """
+    routing = decide_routing(plan, key)
+    try:
+        return routing, _make_routes(plan, routing, workdir)
+    except OperatorError as error:
+        from ..env.targets import PathRefused, RootUnusable
+
+        if plan.request.require_artifacts or not isinstance(error, PathRefused | RootUnusable):
+            raise
+        routing = decide_routing(plan, key, without_root=str(error))
+    return routing, _make_routes(plan, routing, workdir)
+
+
+def _make_routes(plan: Plan, routing: Routing, workdir: Path) -> int | None:
+    lease = _lease_target(plan, routing, workdir)
+    try:
+        _make_caches(routing)
+    except BaseException:
+        if lease is not None:
+            os.close(lease)
+        raise
+    return lease
+
+
 def _furnish(
     plan: Plan, workdir: Workdir, routing: Routing, lease: int | None, tell: Callable[[str], None]
 ) -> Place:
-    _make_caches(routing)
     home = heal_codex_home(
         plan.paths,
         plan.request.shared_home,

@@ -46,6 +46,10 @@ class Logs:
         for log in self.files:
             log.close()
 
+    def tail(self) -> bytes:
+        """Return the end of each closed log, one after the other; masked."""
+        return b"\n".join(log.tail for log in self.files)
+
     def faults(self) -> list[str]:
         """Return what went wrong, one line each."""
         return [f"log given up: {log.fault}" for log in self.files if log.fault]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from support.lab import Lab
 
 PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 CANARY = "canary-0123456789abcdef"
@@ -138,3 +139,43 @@ def test_bad_input_is_one_clear_line_without_values(
     assert done.stderr.count("\n") == 1
     assert all(word in done.stderr for word in words), done.stderr
     assert CANARY not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [],
+        ["--context", "README.md"],
+        ["--thread", "key-1"],
+        ["--cargo-scope", "off"],
+        ["--pass", "npm_config_cache"],
+        ["--agent", "codex"],
+        ["--no-repo"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("root", [False, True], ids=["no root", "root"])
+def test_the_explanation_is_what_the_launch_then_records(
+    lab: Lab, environ: dict[str, str], scratch: Path, flags: list[str], root: bool
+) -> None:
+    lab.environ.update(environ)
+    (lab.cwd / "README.md").touch()
+    if root:
+        (scratch / "artifacts").mkdir()
+        lab.environ["CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"] = str(scratch / "artifacts")
+    # Twice: what a first task left must not change the answer for the second.
+    for _ in range(2):
+        done = run(["explain", "--json", "--issue", "1", *flags], lab.environ, lab.cwd)
+        launched = lab.run(["--issue", "1", *flags], ["true"])
+        assert launched.returncode == 0, launched.stderr
+        assert json.loads(done.stdout)["receipt"] == lab.records[-1]["environment"]
+
+
+def test_a_required_root_fails_the_explanation_as_it_fails_the_launch(
+    lab: Lab, scratch: Path
+) -> None:
+    lab.environ["CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"] = str(scratch / "unmounted")
+    done = run(["explain", "--issue", "1", "--require-artifacts"], lab.environ, lab.cwd)
+    launched = lab.run(["--issue", "1", "--require-artifacts"], ["true"])
+    assert done.returncode == launched.returncode == 125
+    assert done.stderr.partition(": ")[2] == launched.stderr.partition(": ")[2]

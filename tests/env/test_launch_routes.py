@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,3 +185,31 @@ def test_no_value_of_a_dropped_name_is_anywhere_afterwards(lab: Lab, everything:
     for name in set(names) - shown | {"AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"}:
         assert not [path for path in written if values[name].encode() in path.read_bytes()], name
         assert values[name] not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["target", "harness"])
+def test_a_link_in_place_of_a_routed_directory_is_a_visible_fallback(
+    lab: Lab, scratch: Path, place: str
+) -> None:
+    root, outside = scratch / "artifacts", scratch / "outside"
+    root.mkdir()
+    outside.mkdir()
+    lab.environ[ARTIFACT_ROOT_VARIABLE] = str(root)
+    flags = ["--issue", "7", "--thread", "key-1"]
+    lab.run(flags, ["true"])
+    (routed,) = root.glob(
+        "local/*/worktrees/key-1/cargo-target/*"
+        if place == "target"
+        else "local/*/exec-harness/output"
+    )
+    shutil.rmtree(routed)
+    routed.symlink_to(outside)
+    done = lab.run(flags, ["env", "-0"])
+    assert done.returncode == 0, done.stderr
+    assert str(routed) in done.stderr
+    assert not {"CARGO_BUILD_TARGET_DIR", ARTIFACT_ROOT_VARIABLE} & printed(done.stdout).keys()
+    assert str(routed) in str(lab.records[-1]["artifacts"])
+    assert not list(outside.iterdir())
+    required = lab.run([*flags, "--require-artifacts"], ["true"])
+    assert required.returncode == 125
+    assert str(routed) in required.stderr

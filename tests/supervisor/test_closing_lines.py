@@ -46,9 +46,16 @@ def test_what_is_left_is_told_unasked() -> None:
 def test_no_hint_where_dropped_names_explain_nothing(
     report: ExitReport, seconds: float, verdict: Verdict
 ) -> None:
-    assert list(hint_at_dropped_names(report, seconds, [verdict])) == []
+    said = b"DATABASE_URL, SHLVL and HOME"
+    assert list(hint_at_dropped_names(report, seconds, [verdict], said)) == []
 
 
-def test_a_command_that_failed_at_once_is_told_how_many_names_it_may_miss() -> None:
-    (line,) = hint_at_dropped_names(FAILED, 0.5, [MISSED, MISSED])
-    assert line.startswith("it failed at once; 2 of your variables were not passed on")
+@pytest.mark.parametrize("said", [b"", b"no such table", b"MY_DATABASE_URL", b"DATABASE_URLS"])
+def test_no_hint_where_the_command_did_not_name_the_variable(said: bytes) -> None:
+    assert list(hint_at_dropped_names(FAILED, 0.5, [MISSED], said)) == []
+
+
+def test_a_command_that_named_what_it_misses_is_told_how_to_get_it() -> None:
+    (line,) = hint_at_dropped_names(FAILED, 0.5, [MISSED], b"KeyError: 'DATABASE_URL'\n")
+    assert line.startswith("it failed at once and named DATABASE_URL, which was not passed on")
+    assert "--pass DATABASE_URL lets it in" in line
