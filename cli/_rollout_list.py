@@ -154,15 +154,17 @@ def _row(entry: ListEntry, names: dict[str, str], issues: dict[str, str]) -> tup
 
 
 def _title(entry: ListEntry) -> str:
-    if entry.head.problem:
+    if entry.head.meta is None:
         return f"({entry.head.problem})"
     try:
         with open_snapshot(entry.rollout.path, patience=0) as snapshot:
-            return first_prompt(snapshot)
+            asked = first_prompt(snapshot)
     except (NoSuchRolloutError, NotARolloutFileError):
         return "(gone)"
     except OSError as error:
         return f"({error.strerror})"
+    note = f"({entry.head.problem})" if entry.head.problem else ""
+    return " ".join(filter(None, (asked, note)))
 
 
 def _write_rows(rows: list[tuple[str, ...]]) -> None:

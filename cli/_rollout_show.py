@@ -231,9 +231,9 @@ def _header(
     facts = [rollout.name.started.isoformat(" ", "seconds")]
     if head.meta is not None:
         meta = head.meta
-        facts += [one_line(meta.cwd), one_line(f"codex {meta.cli_version}"), one_line(meta.source)]
-    else:
-        facts.append(head.problem)
+        version = f"codex {meta.cli_version}" if meta.cli_version else ""
+        facts += [one_line(meta.cwd), one_line(version), one_line(meta.source)]
+    facts.append(head.problem)
     facts.append(f"{size_text(snapshot.size)} {snapshot.form}")
     yield title, "bold"
     yield "  ".join(filter(None, facts)), "dim"

@@ -10,6 +10,7 @@ import click
 from ..rollout import (
     Finding,
     Places,
+    Problem,
     StoreScan,
     Subject,
     find_places,
@@ -49,13 +50,20 @@ def verify_command(
     places = find_places(home)
     if mend:
         show_results(repair(places, dry_run=dry_run), as_json=as_json)
-    bad = 0
+    bad = unchecked = 0
     for finding in _findings(places, rollouts):
         bad += not finding.is_harmless
+        unchecked += finding.problem is Problem.TOO_LONG
         _show_finding(finding, as_json=as_json)
     if not as_json:
-        click.echo(f"{bad} to look at" if bad else "all is well", err=True)
+        click.echo(_verdict(bad, unchecked), err=True)
     return 1 if bad else 0
+
+
+def _verdict(bad: int, unchecked: int) -> str:
+    lines = "1 line was" if unchecked == 1 else f"{unchecked} lines were"
+    but = f"; {lines} too long to be checked" if unchecked else ""
+    return (f"{bad} to look at" if bad else "all is well") + but
 
 
 def _findings(places: Places, rollouts: tuple[str, ...]) -> Iterator[Finding]:

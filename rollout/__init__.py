@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ._conversation import ConversationLine, read_conversation
     from ._decode import DamagedFrameError
     from ._directory import LogicalRollout
-    from ._entries import CONVERSATION, Entry, Role, entry_of
+    from ._entries import CONVERSATION, Entry, Role, entries_of, entry_of
     from ._excerpts import Excerpt
     from ._heads import RolloutHead, head_of, read_head
     from ._holders import Holder
@@ -171,6 +171,7 @@ __all__ = [
     "append",
     "choose_sample",
     "compress",
+    "entries_of",
     "entry_of",
     "find_places",
     "find_thread",
@@ -232,6 +233,7 @@ _MODULES = {
         "CONVERSATION",
         "Entry",
         "Role",
+        "entries_of",
         "entry_of",
     ),
     "_excerpts": ("Excerpt",),

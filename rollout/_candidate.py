@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from ..kernel import LeaseAnswer
 from ._calls import Calls
+from ._entries import is_old_head
+from ._meta import OLD_FORMAT
 from ._places import Subject
-from ._records import parse_record
+from ._records import parse_record, text_of
 from ._result import Outcome
 
 # File times advance with the kernel's tick: a write within the tick of the last one
@@ -74,7 +76,7 @@ def open_candidate(
     try:
         stat = os.fstat(fd)
         _check_file(stat, options)
-        _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0))
+        _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0), subject.thread)
         leased = _check_lease(fd, options, calls)
     except BaseException:
         os.close(fd)
@@ -96,12 +98,27 @@ def _check_file(stat: os.stat_result, options: CompressOptions) -> None:
         raise RefusedError(Outcome.SKIPPED, "it belongs to another user")
 
 
-def _check_head(head: bytes) -> None:
-    """The record that names the thread must be among the first; bad lines may precede."""
-    for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n", _HEAD_RECORDS)[:_HEAD_RECORDS]:
+def _check_head(head: bytes, thread: str) -> None:
+    """The record that names the thread must be among the first; bad lines may precede.
+
+    A rollout from before September 2025 has none: its first line is an object with the
+    thread's id. No codex of today reads such a file in either form, so all that its
+    compressed form must keep is its bytes.
+    """
+    lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", _HEAD_RECORDS)[:_HEAD_RECORDS]
+    for line in lines:
         if b'"session_meta"' in line and _is_session_meta(line):
             return
-    raise RefusedError(Outcome.SKIPPED, "no record at its beginning names a thread")
+    _check_old_head(lines[0], thread)
+
+
+def _check_old_head(line: bytes, thread: str) -> None:
+    record = parse_record(line)
+    if record is None or not is_old_head(record):
+        raise RefusedError(Outcome.SKIPPED, "no record at its beginning names a thread")
+    if text_of(record["id"]).lower() != thread:
+        reason = f"it is {OLD_FORMAT}, and its first line names another thread than its file"
+        raise RefusedError(Outcome.SKIPPED, reason)
 
 
 def _is_session_meta(line: bytes) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from ._entries import CONVERSATION, Entry, Role, entry_of
+from ._entries import CONVERSATION, Entry, Role, entries_of
 from ._reader import LineFault, iter_lines
 from ._records import parse_record
 from ._snapshot import RolloutSnapshot
@@ -43,18 +44,22 @@ def read_conversation(
         record = parse_record(line.data)
         if record is None and fault & LineFault.INVALID_UTF8:
             record = parse_record(line.data.decode(errors="replace").encode())
-        entry = None if record is None else entry_of(record)
-        if entry is None or entry.role in wanted:
-            yield ConversationLine(line.number, entry, _problem(entry, fault, line.detail))
+        problem = _problem(record, fault, line.detail)
+        if record is None:
+            yield ConversationLine(line.number, None, problem)
+            continue
+        for entry in entries_of(record):
+            if entry.role in wanted:
+                yield ConversationLine(line.number, entry, problem)
 
 
-def _problem(entry: Entry | None, fault: LineFault, detail: str) -> str:
+def _problem(record: dict[str, Any] | None, fault: LineFault, detail: str) -> str:
     if fault & LineFault.DAMAGED:
         return f"damaged from here: {detail}"
     if fault & LineFault.TOO_LONG:
         return "too long to be read"
     if fault & LineFault.INVALID_UTF8:
         return "not valid UTF-8"
-    if entry is None:
+    if record is None:
         return "torn" if fault & LineFault.UNTERMINATED else "not a JSON object"
     return ""

@@ -2,7 +2,8 @@
 
 codex writes most things twice, once for the model (``response_item``) and once for
 its own screen (``event_msg``); the first is the conversation. Records of kinds we
-do not know are entries too, with every text they hold.
+do not know are entries too, with every text they hold. Before September 2025 codex
+wrote the items themselves, each a line, without the record around them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ._messages import content_text, part_message
 from ._records import is_list, is_object, parse_record, text_of
 
 
@@ -49,15 +51,6 @@ _META_KINDS = frozenset(
         "inter_agent_communication_metadata",
     }
 )
-# What codex puts into the first messages of a thread under the user's role.
-_INJECTED = (
-    "<environment_context>",
-    "<user_instructions>",
-    "<permissions instructions>",
-    "<skills_instructions>",
-    "<turn_aborted>",
-    "# AGENTS.md instructions",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,59 +79,60 @@ class Entry:
 
 
 def entry_of(record: dict[str, Any]) -> Entry:
-    """Read one record; any shape gives an entry."""
+    """Read one record; any shape gives an entry.
+
+    Of a message in which the harness and a person speak it is the person's.
+    """
+    return entries_of(record)[-1]
+
+
+def entries_of(record: dict[str, Any]) -> tuple[Entry, ...]:
+    """Do what `entry_of` does, with what the harness put in front as an entry of its own."""
     kind, stamp = text_of(record.get("type")), text_of(record.get("timestamp"))
     payload = record.get("payload")
     if kind == "response_item" and is_object(payload):
         return _item(payload, stamp)
+    if payload is None and kind in _ITEMS:
+        return _item(record, stamp)
     if kind == "compacted" and is_object(payload):
-        return Entry(Role.COMPACTED, kind, stamp, text_of(payload.get("message")))
+        return (Entry(Role.COMPACTED, kind, stamp, text_of(payload.get("message"))),)
     if kind == "event_msg" and is_object(payload):
-        return Entry(Role.EVENT, text_of(payload.get("type")), stamp, _texts(payload))
-    role = Role.META if kind in _META_KINDS else Role.OTHER
-    return Entry(role, kind, stamp, all_text(payload if payload is not None else record))
+        return (Entry(Role.EVENT, text_of(payload.get("type")), stamp, _texts(payload)),)
+    is_meta = kind in _META_KINDS or is_old_head(record) or "record_type" in record
+    text = all_text(payload if payload is not None else record)
+    return (Entry(Role.META if is_meta else Role.OTHER, kind, stamp, text),)
 
 
-def _item(payload: dict[str, Any], stamp: str) -> Entry:
+def is_old_head(record: dict[str, Any]) -> bool:
+    """Tell whether this is how a rollout began before its records had a type."""
+    named = isinstance(record.get("id"), str) and isinstance(record.get("timestamp"), str)
+    return named and "instructions" in record and "type" not in record
+
+
+def _item(payload: dict[str, Any], stamp: str) -> tuple[Entry, ...]:
     kind = text_of(payload.get("type"))
     if kind == "message":
         return _message(payload, stamp)
     if kind == "reasoning":
-        texts = [_content(payload.get("summary")), _content(payload.get("content"))]
-        return Entry(Role.REASONING, kind, stamp, "\n".join(filter(None, texts)))
+        texts = [content_text(payload.get("summary")), content_text(payload.get("content"))]
+        return (Entry(Role.REASONING, kind, stamp, "\n".join(filter(None, texts))),)
     call_id = text_of(payload.get("call_id"))
     reader = _TOOLS.get(kind)
     if reader is not None:
-        return Entry(Role.TOOL, kind, stamp, reader(payload), _tool_name(payload), call_id)
-    return Entry(Role.OTHER, kind, stamp, _texts(payload), call_id=call_id)
+        name = _tool_name(payload)
+        return (Entry(Role.TOOL, kind, stamp, reader(payload), name, call_id),)
+    return (Entry(Role.OTHER, kind, stamp, _texts(payload), call_id=call_id),)
 
 
-def _message(payload: dict[str, Any], stamp: str) -> Entry:
-    speaker, text = text_of(payload.get("role")), _content(payload.get("content"))
-    if speaker == "assistant":
-        role = Role.ASSISTANT
-    elif speaker == "user" and not text.lstrip().startswith(_INJECTED):
-        role = Role.USER
-    else:
-        role = Role.INSTRUCTIONS
-    return Entry(role, "message", stamp, text)
-
-
-def _content(value: Any) -> str:
-    """Join the parts of a message; a picture is named by its size."""
-    if not is_list(value):
-        return text_of(value)
-    return "\n".join(filter(None, map(_part, value)))
-
-
-def _part(part: Any) -> str:
-    if not is_object(part):
-        return text_of(part)
-    address = text_of(part.get("image_url"))
-    if address:
-        kind = address[: address.find(";")] if address.startswith("data:") else address[:200]
-        return f"[image {kind.removeprefix('data:')}, {len(address)} bytes]"
-    return text_of(part.get("text"))
+def _message(payload: dict[str, Any], stamp: str) -> tuple[Entry, ...]:
+    speaker, content = text_of(payload.get("role")), payload.get("content")
+    if speaker != "user":
+        role = Role.ASSISTANT if speaker == "assistant" else Role.INSTRUCTIONS
+        return (Entry(role, "message", stamp, content_text(content)),)
+    injected, said = part_message(content)
+    parts = ((Role.INSTRUCTIONS, injected), (Role.USER, said))
+    entries = tuple(Entry(role, "message", stamp, text) for role, text in parts if text)
+    return entries or (Entry(Role.USER, "message", stamp, ""),)
 
 
 def _tool_name(payload: dict[str, Any]) -> str:
@@ -180,8 +174,8 @@ def _output(payload: dict[str, Any]) -> str:
         wrapped = parse_record(output.encode())
         output = output if wrapped is None else wrapped.get("output")
     if is_object(output):
-        return _content(output.get("content")) or all_text(output)
-    return _content(output)
+        return content_text(output.get("content")) or all_text(output)
+    return content_text(output)
 
 
 def _action(payload: dict[str, Any]) -> str:
@@ -202,6 +196,7 @@ _TOOLS: dict[str, Callable[[dict[str, Any]], str]] = {
     "tool_search_call": _arguments,
     "mcp_tool_call_output": _output,
 }
+_ITEMS = frozenset({"message", "reasoning", *_TOOLS})
 
 
 def _texts(payload: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from ._directory import LogicalRollout
 from ._meta import (
     HISTORY_MODES,
     NOTHING,
+    OLD_FORMAT,
     SessionMeta,
     SessionMetaError,
     parse_session_meta,
@@ -65,7 +66,7 @@ class RolloutHead:
 
     @property
     def problem(self) -> str:
-        """Why its metadata cannot be read, "" when it can."""
+        """Why its metadata, or codex itself, cannot read it; "" where both can."""
         self._parse()
         return self._problem
 
@@ -99,6 +100,7 @@ def head_of(snapshot: RolloutSnapshot) -> RolloutHead:
     if meta is None:
         try:
             meta = replace(session_meta_of(snapshot), raw=NOTHING)
+            problem = OLD_FORMAT if meta.is_old else ""
         except SessionMetaError as error:
             problem = error.reason
     return RolloutHead(snapshot.size, snapshot.mtime_ns, snapshot.form, meta=meta, problem=problem)

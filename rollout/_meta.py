@@ -4,6 +4,9 @@ Codex's rule (0.169): blank lines, lines that are no record and records of other
 kinds before it are passed over; a response item before it means that this is no
 thread's own file; a history mode that it does not know ends the reading. Later
 ``session_meta`` records are copies from a fork's past or patches, never the name.
+
+Until September 2025 codex wrote items without records around them, and before them one
+object with the thread's ``id``. Today's codex takes such a file for an empty one.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, pread
+from os.path import basename
 from types import MappingProxyType
 from typing import Any
 
 from ..kernel import OperatorError
-from ._names import RolloutForm, is_thread_id
+from ._entries import is_old_head
+from ._names import RolloutForm, is_thread_id, parse_rollout_name
 from ._plain_bytes import FrameDamage
 from ._records import is_object, parse_record, text_of
 from ._snapshot import RolloutSnapshot, open_snapshot
@@ -24,6 +29,7 @@ MAX_HEAD_BYTES = 32 << 20
 _FIRST_READ = 32 << 10
 HISTORY_MODES = (None, "legacy", "paginated")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+OLD_FORMAT = "older than codex's present format"
 _TOO_LATE = ("response_item", "inter_agent_communication")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -84,6 +90,7 @@ class SessionMeta:
     :param source: ``cli``, ``exec``, ``vscode``, ``subagent``, …; "" when not said.
     :param model_provider: as configured, "" when not said.
     :param raw: the whole payload, with fields we do not know; empty in a listing.
+    :param is_old: it is written as before September 2025; today's codex cannot read it.
     """
 
     id: str
@@ -93,6 +100,7 @@ class SessionMeta:
     source: str
     model_provider: str
     raw: Mapping[str, Any]
+    is_old: bool = False
 
 
 def read_session_meta(path: str | PathLike[str]) -> SessionMeta:
@@ -114,8 +122,15 @@ def read_session_meta(path: str | PathLike[str]) -> SessionMeta:
 
 def session_meta_of(snapshot: RolloutSnapshot) -> SessionMeta:
     """Do what `read_session_meta` does, for a rollout that is open already."""
+    is_first = True
     for line in _head_lines(snapshot):
-        meta = _judge(line, snapshot.path)
+        record = parse_record(line)
+        if record is None:
+            continue
+        if is_first and is_old_head(record):
+            return _old_meta(record, snapshot.path)
+        is_first = False
+        meta = _judge(record, snapshot.path)
         if meta is not None:
             return meta
     raise EmptyRolloutError(snapshot.path)
@@ -141,11 +156,18 @@ def parse_session_meta(payload: dict[str, Any], *, keep_raw: bool = True) -> Ses
     )
 
 
-def _judge(line: bytes, path: str) -> SessionMeta | None:
-    """Apply codex's rule to one line: the record, None to go on, or an error."""
-    record = parse_record(line)
-    if record is None:
-        return None
+def _old_meta(record: dict[str, Any], path: str) -> SessionMeta:
+    """Read the object that an old rollout begins with; the file's name knows the thread too."""
+    name = parse_rollout_name(basename(path))
+    thread = text_of(record["id"])
+    if not is_thread_id(thread):
+        thread = name.thread_id if name else ""
+    stamp = text_of(record["timestamp"])
+    return SessionMeta(thread.lower(), "", stamp, "", "", "", record, is_old=True)
+
+
+def _judge(record: dict[str, Any], path: str) -> SessionMeta | None:
+    """Apply codex's rule to one record: what it names, None to go on, or an error."""
     kind, payload = record.get("type"), record.get("payload")
     if kind in _TOO_LATE:
         raise MetaNotFirstError(path)

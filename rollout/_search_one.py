@@ -9,9 +9,10 @@ from itertools import islice
 from ..kernel import frozen
 from ._candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
 from ._directory import LogicalRollout
-from ._entries import Entry, Role, all_text, entry_of
+from ._entries import Entry, Role, all_text, entries_of
 from ._excerpts import Excerpt, excerpts_of
 from ._heads import head_of
+from ._moments import local_as_utc
 from ._names import RolloutForm
 from ._plain_positions import plain_positions
 from ._query import Query
@@ -127,9 +128,7 @@ def _find_hits(
     problems: Problems,
 ) -> Iterator[SearchHit]:
     for number, line in _candidates(snapshot, positions, query, problems):
-        hit = _judge(rollout, number, line, query)
-        if hit is not None:
-            yield hit
+        yield from _judge(rollout, number, line, query)
 
 
 def _is_out(snapshot: RolloutSnapshot, query: Query, filters: Filters) -> bool:
@@ -174,25 +173,29 @@ def _at_positions(
                 yield number, line
 
 
-def _judge(rollout: LogicalRollout, number: int, line: bytes, query: Query) -> SearchHit | None:
+def _judge(rollout: LogicalRollout, number: int, line: bytes, query: Query) -> Iterator[SearchHit]:
     record = parse_record(line.removeprefix(b"\xef\xbb\xbf"))
     if record is None:
         record = parse_record(line.decode(errors="replace").encode())
     if record is None:
-        return None
-    entry = entry_of(record)
-    if entry.role not in query.roles or not _in_time(entry.timestamp, query):
-        return None
-    excerpts, matches = excerpts_of(_searchable(record, entry), query.pattern, query.context)
-    if not matches:
-        return None
-    bare = Entry(entry.role, entry.kind, entry.timestamp, "", entry.name, entry.call_id)
-    return SearchHit(rollout, number, bare, excerpts, matches)
+        return
+    for entry in entries_of(record):
+        if entry.role not in query.roles or not _in_time(rollout, entry.timestamp, query):
+            continue
+        text = _searchable(record, entry)
+        excerpts, matches = excerpts_of(text, query.pattern, query.context)
+        if matches:
+            bare = Entry(entry.role, entry.kind, entry.timestamp, "", entry.name, entry.call_id)
+            yield SearchHit(rollout, number, bare, excerpts, matches)
 
 
-def _in_time(timestamp: str, query: Query) -> bool:
-    return (query.since is None or timestamp >= query.since) and (
-        query.until is None or timestamp < query.until
+def _in_time(rollout: LogicalRollout, timestamp: str, query: Query) -> bool:
+    if query.since is None and query.until is None:
+        return True
+    # Old rollouts say of no item when it was: then it counts when its thread began.
+    then = timestamp or local_as_utc(rollout.name.timestamp)
+    return (query.since is None or then >= query.since) and (
+        query.until is None or then < query.until
     )
 
 
@@ -200,7 +203,7 @@ def _searchable(record: dict[str, object], entry: Entry) -> str:
     """Return texts as the rollout holds them: a needle must not fail for our layout."""
     if entry.role is not Role.TOOL or entry.is_tool_output:
         return entry.text
-    payload = record.get("payload")
+    payload = record.get("payload", record)
     if not is_object(payload):
         return entry.text
     written = payload.get("arguments", payload.get("input", payload.get("action")))

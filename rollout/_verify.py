@@ -21,7 +21,7 @@ from ._names import COMPRESSED_SUFFIX
 from ._observe import fingerprint, look
 from ._ownership import make_directories
 from ._places import Places, Subject
-from ._reader import LineFault, iter_lines
+from ._reader import MAX_LINE_BYTES, LineFault, iter_lines
 from ._records import parse_record
 from ._recover import is_temporary, recover
 from ._result import Outcome, Result
@@ -38,7 +38,7 @@ class Problem(StrEnum):
     DAMAGED_FRAME = "damaged frame"
     NO_CHECKSUM = "frame without checksum"
     BAD_LINE = "line is no record"
-    TOO_LONG = "line too long to be read"
+    TOO_LONG = "line too long to be checked"
     INVALID_UTF8 = "invalid UTF-8"
     BYTE_ORDER_MARK = "byte order mark hides the thread from codex"
     TORN_TAIL = "torn last line"
@@ -54,11 +54,20 @@ class Problem(StrEnum):
 
 
 # Said, but nothing is lost and nothing needs doing: codex's own frames have no
-# checksum; a writer that is at work, or was killed, leaves a torn line; what is kept
-# for a grace is the next sweep's business.
-HARMLESS = frozenset({Problem.NO_CHECKSUM, Problem.TORN_TAIL, Problem.DUE, Problem.SET_ASIDE})
+# checksum; a writer that is at work, or was killed, leaves a torn line; a line may be
+# longer than we read, and whole; what is kept for a grace is the next sweep's business.
+HARMLESS = frozenset(
+    {
+        Problem.NO_CHECKSUM,
+        Problem.TORN_TAIL,
+        Problem.TOO_LONG,
+        Problem.DUE,
+        Problem.SET_ASIDE,
+    }
+)
 
 _DAMAGED = "damaged-"
+_BEYOND = f"it is beyond {MAX_LINE_BYTES >> 20} MiB, and what it says was not checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +236,8 @@ def _line_faults(path: str, number: int, fault: LineFault, detail: str) -> Itera
         (LineFault.UNTERMINATED, Problem.TORN_TAIL),
     ):
         if fault & flag:
-            yield Finding(path, problem, detail, number)
+            said = _BEYOND if problem is Problem.TOO_LONG else detail
+            yield Finding(path, problem, said, number)
 
 
 class _Ordinals:

@@ -24,9 +24,13 @@ class AppServer:
         self._call("initialize", clientInfo=_CLIENT, capabilities={"experimentalApi": True})
         self._send({"method": "initialized"})
 
-    def start(self, cwd: Path, history: str) -> str:
-        """Begin a thread; ``history`` is legacy or paginated. Returns its id."""
-        return self._thread("start", cwd=str(cwd), historyMode=history)
+    def start(self, cwd: Path, history: str | None) -> str:
+        """Begin a thread; ``history`` is legacy or paginated, None for codex before 0.150.
+
+        :returns: its id.
+        """
+        mode = {} if history is None else {"historyMode": history}
+        return self._thread("start", cwd=str(cwd), **mode)
 
     def fork(self, thread: str) -> str:
         """Fork a thread at its end and return the fork's id."""
@@ -42,6 +46,43 @@ class AppServer:
         if image is not None:
             parts.append({"type": "localImage", "path": str(image)})
         self._call("turn/start", threadId=thread, input=parts)
+        self._finish_turn()
+
+    def shell(self, thread: str, command: str) -> None:
+        """Run a command as the user does with ``!``, and wait until it has ended."""
+        self._call("thread/shellCommand", threadId=thread, command=command)
+        self._finish_turn()
+
+    def turns(self, thread: str) -> list[str]:
+        """Return the ids of a thread's turns, oldest first."""
+        listed = self._call("thread/turns/list", threadId=thread)["data"]
+        return [str(turn["id"]) for turn in reversed(listed)]
+
+    def revert(self, thread: str, turn: str) -> None:
+        """Go back to before a turn, as who edits its message does; the thread gets a new file."""
+        self._call("thread/revert", threadId=thread, beforeTurnId=turn)
+
+    def roll_back(self, thread: str, turns: int) -> None:
+        """Take the last turns back, as codex did before 0.150: within the file."""
+        self._call("thread/rollback", threadId=thread, numTurns=turns)
+
+    def archive(self, thread: str) -> None:
+        """Move a thread to the archived ones."""
+        self._call("thread/archive", threadId=thread)
+
+    def refuses(self, method: str, **params: object) -> str:
+        """Return the message with which a call is refused.
+
+        :raises LookupError: it was not.
+        """
+        try:
+            self._call(method, **params)
+        except AssertionError as error:
+            return str(error)
+        message = f"{method} was not refused"
+        raise LookupError(message)
+
+    def _finish_turn(self) -> None:
         while (message := self._receive()).get("method") != "turn/completed":
             pass
         assert message["params"]["turn"]["status"] == "completed", message
