@@ -1,9 +1,8 @@
-"""What differs between agents: how one resumes, takes its prompt, and says that it is done."""
+"""What differs between agents: how one resumes, and says that it is done."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -11,17 +10,12 @@ from typing import cast
 from ..kernel import frozen
 
 RESUME = "{resume}"
-KNOWN_AGENTS = ("codex", "claude")
+RESUMABLE = ("codex", "claude")
+"""Agents whose sessions codexlab knows how to go on with."""
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _CODEX_FAREWELL = re.compile(rb"codex resume (" + _UUID.encode() + rb")")
 _CODEX_BANNER = re.compile(rb"^session id: (" + _UUID.encode() + rb")\s*$")
-
-
-def detect_agent(command: Sequence[str]) -> str:
-    """Return codex, claude or generic, by the name the command is called by."""
-    name = os.path.basename(command[0]).removesuffix(".js")
-    return name if name in KNOWN_AGENTS else "generic"
 
 
 def expand_resume(command: Sequence[str], agent: str, thread: str | None) -> tuple[str, ...]:
@@ -36,68 +30,6 @@ def _resume_arguments(agent: str, thread: str | None) -> tuple[str, ...]:
     if thread is None:
         return ()
     return {"codex": ("resume", thread), "claude": ("--resume", thread)}.get(agent, ())
-
-
-def reads_prompt_from_stdin(command: Sequence[str], agent: str) -> bool:
-    """Tell whether the agent would read its prompt from a pipe on stdin.
-
-    codex does when its prompt is ``-`` or missing; to find out whether one is
-    missing, options and their values are skipped as ``codex exec --help`` lists
-    them (0.135 to 0.169). A generic command is expected to read what it is given.
-    """
-    if agent == "generic":
-        return True
-    if "-" in command[1:]:
-        return True
-    if agent == "claude":
-        return any(word in command for word in ("-p", "--print"))
-    return not _codex_operands(command)
-
-
-_CODEX_VALUED = frozenset(
-    [
-        "-c",
-        "--config",
-        "--enable",
-        "--disable",
-        "-i",
-        "--image",
-        "-m",
-        "--model",
-        "--local-provider",
-        "-p",
-        "--profile",
-        "-s",
-        "--sandbox",
-        "-C",
-        "--cd",
-        "--add-dir",
-        "--output-schema",
-        "--color",
-        "-o",
-        "--output-last-message",
-    ]
-)
-
-
-def _codex_operands(command: Sequence[str]) -> list[str]:
-    """Return the operands of ``codex exec`` that can be a prompt."""
-    words = list(command[1:])
-    while words and words[0] not in ("exec", "e"):
-        words.pop(0)
-    operands: list[str] = []
-    rest = iter(words[1:])
-    for word in rest:
-        if word == "--":
-            operands.extend(rest)
-        elif word in _CODEX_VALUED:
-            next(rest, None)
-        elif not word.startswith("-"):
-            operands.append(word)
-    if operands[:1] == ["resume"]:
-        skipped = 1 if "--last" in words else 2
-        return operands[skipped:]
-    return operands
 
 
 @frozen

@@ -4,6 +4,7 @@
 
     CallerError
     ├── BadHook               -> 125
+    ├── ResumeImpossible      -> 125
     ├── RemovalStopped        -> 128+n, a signal came during the hook before a removal
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
@@ -115,6 +116,23 @@ class PlaceUnusable(OperatorError):
         self.what = what
         self.path = path
         super().__init__(f"{what} {path}: {problem}; {remedy}")
+
+
+class ResumeImpossible(CallerError):
+    """The command is to go on with a thread, and of what agent nobody knows.
+
+    :param agent: as the caller named it; None where the command was to tell.
+    """
+
+    def __init__(self, command: str, agent: str | None) -> None:
+        self.command = command
+        self.agent = agent
+        problem = (
+            f"{command!r} is not known as an agent; say which it is (--agent codex or claude),"
+            if agent is None
+            else f"agent {agent!r} has no sessions known here; expected --agent codex or claude,"
+        )
+        super().__init__(f"{{resume}} cannot be replaced: {problem} or leave it out")
 
 
 class TerminalContradicted(CallerError):

@@ -18,9 +18,10 @@ from ..workspace import (
     inspect_start,
     locate_workspace,
 )
-from ._agents import detect_agent
-from ._errors import BadHook, PlaceUnusable, TerminalContradicted
+from ._agents import RESUMABLE, RESUME
+from ._errors import BadHook, PlaceUnusable, ResumeImpossible, TerminalContradicted
 from ._ladder import Ladder, build_ladder
+from ._recognition import detect_agent
 from ._request import LAUNCH_HOOKS, LaunchRequest
 
 
@@ -58,6 +59,7 @@ def plan_run(request: LaunchRequest) -> Plan:
     _check_terminal(request)
     check_root(request.workspaces_root, request.environ.get("HOME"))
     agent = request.agent or detect_agent(request.command)
+    _check_resume(request, agent)
     start = inspect_start(request.cwd if request.workdir is None else request.workdir)
     project = request.project or (
         "default" if request.no_repo else default_project(start, request.repo)
@@ -81,6 +83,12 @@ def plan_run(request: LaunchRequest) -> Plan:
 def new_run_id() -> str:
     """Return an id like ``20260131T120000Z-1a2b3c4d``."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
+
+
+def _check_resume(request: LaunchRequest, agent: str) -> None:
+    """Refuse to leave out in silence what makes an agent go on."""
+    if RESUME in request.command and agent not in RESUMABLE:
+        raise ResumeImpossible(request.command[0], request.agent)
 
 
 def _check_terminal(request: LaunchRequest) -> None:

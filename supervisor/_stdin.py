@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 from collections.abc import Sequence
 
-from ._agents import reads_prompt_from_stdin
 from ._errors import PlaceUnusable
+from ._piped_prompts import Reads, reads_prompt_from_stdin
+
+# A writer beside us has long written by now: everything else was made ready meanwhile.
+_PATIENCE = 0.2
 
 PIPE_DROPPED = "stdin is a pipe and was not passed on; the agent got its prompt as an argument (--stdin inherit passes it)"
 
 
-def open_stdin(choice: str, command: Sequence[str], agent: str) -> tuple[int, str | None]:
+def open_stdin(choice: str, words: Sequence[str], agent: str) -> tuple[int, str | None]:
     """Open the agent's stdin.
 
     :param choice: ``inherit``, ``null``, a path, or ``auto``: a regular file is
         passed on, a pipe or socket only when the agent reads its prompt there,
         anything else becomes /dev/null. An inherited stdin that nobody ever
-        closes once made agents wait for ever.
+        closes once made agents wait for ever. In doubt a pipe is passed on that has
+        something to read by now.
+    :param words: the agent's own words of the command.
     :returns: a descriptor of ours, and one line to tell if a pipe was dropped.
     :raises PlaceUnusable: the file cannot be read.
     """
@@ -33,9 +39,17 @@ def open_stdin(choice: str, command: Sequence[str], agent: str) -> tuple[int, st
         return os.dup(0), None
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return _open_null(), None
-    if reads_prompt_from_stdin(command, agent):
+    reads = reads_prompt_from_stdin(words, agent)
+    if reads is Reads.YES or (reads is Reads.UNSURE and _has_something(0)):
         return os.dup(0), None
     return _open_null(), PIPE_DROPPED
+
+
+def _has_something(fd: int) -> bool:
+    """Tell whether there is a byte, or nobody who could still write any."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(_PATIENCE * 1000))
 
 
 def check_stdin(choice: str) -> None:

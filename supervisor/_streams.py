@@ -14,6 +14,7 @@ from ._host import Outputs
 from ._log import LogFile
 from ._output import Output
 from ._plan import Plan
+from ._recognition import own_words
 from ._relay import LineReader, Relay, open_pipe
 from ._stdin import open_stdin
 
@@ -75,10 +76,11 @@ class Streams:
         outputs: Outputs,
         hear: Callable[[StreamNews], None],
     ) -> None:
-        stdin, self.remark = open_stdin(plan.request.stdin, argv, plan.agent)
+        words = own_words(argv)
+        stdin, self.remark = open_stdin(plan.request.stdin, words, plan.agent)
         self._agent_ends = [stdin]
         self.relays: list[Relay] = []
-        readers = _line_readers(plan.agent, argv, hear)
+        readers = _line_readers(plan.agent, words, hear)
         try:
             for fd, log, reader in zip(outputs, logs.files, readers, strict=True):
                 self._open_relay(fd, log, reader)

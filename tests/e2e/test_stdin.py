@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from collections.abc import Iterator
@@ -10,8 +11,13 @@ from pathlib import Path
 import pytest
 from support.lab import Lab, Task
 from support.model_server import ModelFactory, ModelRequest, Turn, say
+from support.real_codex import CURRENT, Codex
+from support.repositories import git
 
 FLAGS = ["--issue", "1"]
+_PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 DROPPED = (
     "codexlab-run: stdin is a pipe and was not passed on; the agent got its prompt as an"
     " argument (--stdin inherit passes it)\n"
@@ -30,6 +36,13 @@ def run(lab: Lab, flags: list[str], stdin: int | None, said: bytes = b"") -> tup
     ) as process:  # fmt: skip
         out, err = process.communicate(said if stdin is None else None, timeout=60)
     return process.returncode, out, err.decode()
+
+
+def pipe_in(lab: Lab, command: list[str], said: bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        lab.argv(FLAGS, command), cwd=lab.cwd, env=lab.environ, input=said, capture_output=True,
+        timeout=60, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -123,18 +136,66 @@ def test_codex_reads_its_prompt_from_the_pipe_it_was_given(
         return say("understood")
 
     model(script)
-    done = subprocess.run(
-        lab.argv(FLAGS, task("-")),
-        cwd=lab.cwd,
-        env=lab.environ,
-        input=b"a prompt through the pipe",
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = pipe_in(lab, task("-"), b"a prompt through the pipe")
     assert done.returncode == 0, done.stderr
     assert prompts == ["a prompt through the pipe"]
     assert b"was not passed on" not in done.stderr
+
+
+@pytest.mark.parametrize("codex", [CURRENT], indirect=True)
+@pytest.mark.parametrize(
+    "options", [["--thread-source", "automation"], ["-i", "a.png", "b.png"]], ids=["valued", "many"]
+)
+def test_the_value_of_an_option_is_no_prompt(
+    lab: Lab, model: ModelFactory, task: Task, options: list[str]
+) -> None:
+    server = model([say("understood")])
+    for name in ("a.png", "b.png"):
+        (lab.cwd / name).write_bytes(_PIXEL)
+    git(lab.cwd, "add", ".")
+    git(lab.cwd, "commit", "-qm", "pictures")
+    done = pipe_in(lab, task(*options), b"a prompt through the pipe")
+    assert done.returncode == 0, done.stderr
+    assert server.requests[0].prompt.endswith("a prompt through the pipe")
+
+
+def test_a_pipe_reaches_a_codex_that_a_package_runner_starts(
+    lab: Lab, model: ModelFactory, codex: Codex
+) -> None:
+    server = model([say("understood")])
+    words = ["env", "A=1", "timeout", "60", "node", str(codex.launcher), "exec", "--json"]
+    done = pipe_in(lab, words, b"a prompt through the pipe")
+    assert done.returncode == 0, done.stderr
+    assert server.requests[0].prompt == "a prompt through the pipe"
+    (record,) = lab.records
+    assert (record["agent"], record["agent_outcome"]) == ("codex", "completed")
+    assert record["thread"] == server.requests[0].thread
+
+
+def test_in_doubt_a_pipe_is_passed_on_that_has_something_to_read(lab: Lab) -> None:
+    codex = lab.cwd.parent / "codex"
+    codex.write_text("#!/bin/sh\ncat\n")
+    codex.chmod(0o755)
+    command = [str(codex), "exec", "--from-the-future", "value-or-prompt"]
+    assert pipe_in(lab, command, b"said").stdout == b"said"
+    with lab.started(FLAGS, command, stdin=subprocess.PIPE) as run:
+        # Its writer stays and says nothing: this time the word was the prompt.
+        status = run.process.wait(60)
+        err = run.process.stderr
+        assert (status, err and DROPPED in err.read().decode()) == (0, True)
+
+
+def test_claude_reads_its_prompt_from_the_pipe_also_behind_one_it_was_given(
+    lab: Lab, claude_model: ModelFactory, claude_task: Task
+) -> None:
+    server = claude_model([say("one"), say("two")])
+    for words in ([], ["review this"]):
+        done = pipe_in(lab, claude_task(*words), b"what came by pipe")
+        assert done.returncode == 0, done.stderr
+    assert [request.prompt for request in server.requests] == [
+        "what came by pipe",
+        "review this\nwhat came by pipe",
+    ]
 
 
 def test_a_pipe_that_is_never_closed_keeps_no_codex_waiting_that_has_its_prompt(

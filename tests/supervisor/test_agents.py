@@ -4,32 +4,14 @@ import pytest
 
 from codexlab.supervisor._agents import (
     StreamNews,
-    detect_agent,
     expand_resume,
     read_stderr_line,
     read_stdout_line,
     read_terminal_line,
-    reads_prompt_from_stdin,
     speaks_json,
 )
 
 THREAD = "019a1b2c-3d4e-7f50-8a9b-0c1d2e3f4a5b"
-
-
-@pytest.mark.parametrize(
-    ("command", "agent"),
-    [
-        (("codex",), "codex"),
-        (("/opt/bin/codex", "exec"), "codex"),
-        (("/opt/lib/codex.js",), "codex"),
-        (("claude", "-p"), "claude"),
-        (("codex-wrapper",), "generic"),
-    ],
-)
-def test_the_agent_is_known_by_the_name_it_is_called_by(
-    command: tuple[str, ...], agent: str
-) -> None:
-    assert detect_agent(command) == agent
 
 
 def test_only_an_argument_that_is_exactly_the_placeholder_is_replaced() -> None:
@@ -46,27 +28,6 @@ def test_without_a_session_the_placeholder_becomes_nothing() -> None:
 
 def test_claude_resumes_by_a_flag() -> None:
     assert expand_resume(("claude", "{resume}"), "claude", "x") == ("claude", "--resume", "x")
-
-
-@pytest.mark.parametrize(
-    ("command", "reads"),
-    [
-        ("codex exec -", True),
-        ("codex exec", True),
-        ("codex exec -s workspace-write --json", True),
-        ("codex exec -s workspace-write prompt", False),
-        ("codex exec -m model --json -- prompt", False),
-        (f"codex exec resume {THREAD}", True),
-        (f"codex exec resume {THREAD} prompt", False),
-        ("codex exec resume --last", True),
-        ("codex exec resume --last prompt", False),
-        ("claude -p", True),
-        ("claude", False),
-    ],
-)
-def test_a_pipe_is_passed_when_the_agent_reads_its_prompt_there(command: str, reads: bool) -> None:
-    words = command.split()
-    assert reads_prompt_from_stdin(words, detect_agent(words)) is reads
 
 
 def test_codex_json_names_the_thread_and_its_last_word() -> None:
