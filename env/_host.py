@@ -84,22 +84,14 @@ def _remember(name: str, host: str) -> None:
 
 
 def _ask(rustc: str, environment: Mapping[str, str]) -> str | None:
-    import subprocess
+    from ..kernel import run_errand
 
     try:
-        done = subprocess.run(
-            [rustc, "-vV"],
-            env=dict(environment),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = run_errand([rustc, "-vV"], environment, timeout=_TIMEOUT, what="rustc -vV", cwd="/")
+    except OSError:
         return None
     match = _HOST_LINE.search(done.stdout)
-    return match.group(1).decode() if match and done.returncode == 0 else None
+    return match.group(1).decode() if match and done.status == 0 else None
 
 
 def _machine() -> str:

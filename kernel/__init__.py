@@ -2,7 +2,7 @@
 
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
 and ``_containment`` hold a run together and end it; ``_spawn``, ``_wards`` and
-``_guardian`` are its parent; ``_channel`` joins guardian and supervisor; ``_flock``,
+``_guardian`` are its parent; ``_errand`` runs what a launch itself waits for; ``_channel`` joins guardian and supervisor; ``_flock``,
 ``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one.
 
 Names are imported on first use: a command that only reads transcripts loads no
@@ -32,6 +32,17 @@ if TYPE_CHECKING:
     from ._custody import Custody, finish_lost_run
     from ._descriptors import descriptors_given, open_standard_descriptors
     from ._durable import fsync_directory, replace_file, write_all
+    from ._errand import (
+        EndSwitch,
+        EndWanted,
+        Errands,
+        LongWait,
+        check_end,
+        end_switch,
+        errands_of,
+        pause,
+        run_errand,
+    )
     from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
     from ._file_lease import (
         LeaseAnswer,
@@ -96,8 +107,12 @@ __all__ = [
     "Channel",
     "CodexlabError",
     "Custody",
+    "EndSwitch",
+    "EndWanted",
+    "Errands",
     "InternalError",
     "LeaseAnswer",
+    "LongWait",
     "Message",
     "OperatorError",
     "OrderedGuardian",
@@ -110,13 +125,16 @@ __all__ = [
     "apply_settings",
     "boot_id",
     "can_be_resumed",
+    "check_end",
     "copy_size",
     "create_leaf",
     "descendants",
     "descriptors_given",
     "discard_leaf",
     "end",
+    "end_switch",
     "enter_user_scope",
+    "errands_of",
     "filesystem_type",
     "finish_lost_run",
     "flock_holders",
@@ -144,6 +162,7 @@ __all__ = [
     "open_pidfd",
     "open_standard_descriptors",
     "own_cgroup",
+    "pause",
     "read_counter",
     "read_settings",
     "read_small_file",
@@ -154,6 +173,7 @@ __all__ = [
     "rename_noreplace",
     "replace_file",
     "restore_settings",
+    "run_errand",
     "run_guarded",
     "send_signal",
     "set_child_subreaper",
@@ -191,6 +211,17 @@ __getattr__ = import_on_use(
         "_custody": ("Custody", "finish_lost_run"),
         "_descriptors": ("descriptors_given", "open_standard_descriptors"),
         "_durable": ("fsync_directory", "replace_file", "write_all"),
+        "_errand": (
+            "EndSwitch",
+            "EndWanted",
+            "Errands",
+            "LongWait",
+            "check_end",
+            "end_switch",
+            "errands_of",
+            "pause",
+            "run_errand",
+        ),
         "_errors": ("BusyError", "CallerError", "CodexlabError", "InternalError", "OperatorError"),
         "_file_lease": (
             "LeaseAnswer",

@@ -49,6 +49,8 @@ class Scope:
     :param spared: roots of subtrees that are ours, not the agent's.
     :param monitor: the process of ours whose only child the agent is, where it has a
         terminal; it lives until the run has been proven empty.
+    :param strays: look for the tag too while the guardian lives: errands of an embedding
+        host are started by that host, and so never are the guardian's descendants.
     :param group: the agent's process group, where that alone is gone by: who leaves it
         is not ended. None where cgroup, descent or tag are.
     """
@@ -59,6 +61,7 @@ class Scope:
     spared: frozenset[int] = frozenset()
     monitor: ProcessIdentity | None = None
     group: ProcessGroup | None = None
+    strays: bool = False
 
     @property
     def mechanism(self) -> str:
@@ -111,7 +114,8 @@ def is_evidently_empty(scope: Scope) -> bool:
     :func:`members` then has to be asked. So it does where the run is known by less than
     its leaf and its descent from a living guardian.
     """
-    if scope.group is not None or scope.guardian is None or not is_running(scope.guardian):
+    known_by_less = scope.group is not None or scope.strays
+    if known_by_less or scope.guardian is None or not is_running(scope.guardian):
         return False
     if scope.leaf is not None and is_populated(scope.leaf):
         return False
@@ -143,7 +147,14 @@ def _outside(scope: Scope, in_leaf: Mapping[int, ProcessStat]) -> Sequence[Proce
     """Return the members known by their descent, or else by their tag."""
     if scope.guardian is None or not is_running(scope.guardian):
         return tagged(RUN_ID_VARIABLE, scope.run_id)
-    guardian, monitor = scope.guardian.pid, _living_monitor(scope)
+    found = _below(scope, scope.guardian.pid, in_leaf)
+    return tuple({*found, *tagged(RUN_ID_VARIABLE, scope.run_id)}) if scope.strays else found
+
+
+def _below(
+    scope: Scope, guardian: int, in_leaf: Mapping[int, ProcessStat]
+) -> Sequence[ProcessIdentity]:
+    monitor = _living_monitor(scope)
     childless = _is_childless(guardian, scope.spared, monitor)
     if childless:
         return ()

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._channel import Channel, Message
-from ._custody import Custody, finish_lost_run
+from ._containment import end
+from ._custody import LOST_GRACE, LOST_PATIENCE, Custody, finish_lost_run
 from ._errors import InternalError
 from ._libc import set_child_subreaper
 from ._noted_signals import NotedSignals
@@ -52,7 +53,7 @@ class Guardian:
         :param supervisor: its pid when it is our child, None when we serve a host.
         :param host: a pidfd of the host.
         """
-        self._wards.supervisor = supervisor
+        self._wards.supervisor, self._wards.is_hosted = supervisor, supervisor is None
         set_child_subreaper()
         prepare_to_spawn()
         for source in (self._channel, self._signals, host):
@@ -174,14 +175,20 @@ class Guardian:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(self._wards.supervisor, 0)
             return self._status
-        if self._custody is not None:
-            self._finish_lost(self._custody)
+        self._wards.outlive_supervisor()
+        self._finish_lost()
         return 125
 
-    def _finish_lost(self, custody: Custody) -> None:
+    def _finish_lost(self) -> None:
+        custody = self._custody
+        if custody is None:
+            # Not claimed yet: what the planning started is all there can be.
+            end(self._wards.below_us(), grace=LOST_GRACE, patience=LOST_PATIENCE)
+            return
         left = finish_lost_run(custody, self._wards.scope_of(custody))
         rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
-        line = f"the supervisor of run {custody.run_id} died{rest}; see {custody.record}"
+        where = f"; see {custody.record}" if os.path.exists(custody.record) else ""
+        line = f"the supervisor of run {custody.run_id} died{rest}{where}"
         # The terminal may have died first.
         with contextlib.suppress(OSError):
             sys.stderr.write(f"codexlab-run: {line}\n")

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ._monitor import Monitored
 
 Tell = Callable[[Message, Sequence[int]], None]
+# One that closed its channel says what its fault was, and ends.
+_SUPERVISOR_SECONDS = 5.0
 
 
 class Wards:
@@ -39,10 +41,12 @@ class Wards:
     :param tell: sends a message with descriptors to the supervisor.
     :param poll: the guardian's; the channel of a monitor is registered there.
     :ivar supervisor: its pid when it is our child: no part of the run.
+    :ivar is_hosted: the supervisor is a part of a program that is not our child.
     """
 
     def __init__(self, tell: Tell, poll: select.poll) -> None:
         self.supervisor: int | None = None
+        self.is_hosted = False
         self._tell = tell
         self._poll = poll
         self._agent: int | None = None
@@ -177,12 +181,13 @@ class Wards:
         self.reap()
         if not has_children():
             return []
-        pids = [p.pid for p in members(self._below_us()) if p.pid != self.supervisor]
+        pids = [p.pid for p in members(self.below_us()) if p.pid != self.supervisor]
         # Afterwards: what died while it was being read is a zombie by now.
         self.reap()
         return pids
 
-    def _below_us(self) -> Scope:
+    def below_us(self) -> Scope:
+        """Return all that is below us, but what is ours."""
         companion = None if self._companion is None else self._companion.pid
         ours = [pid for pid in (self.supervisor, companion) if pid is not None]
         return Scope("", None, name_process(os.getpid()), frozenset(ours), self._monitor)
@@ -190,8 +195,29 @@ class Wards:
     def scope_of(self, custody: Custody) -> Scope:
         """Return what belongs to the run: all below us but what is ours, its leaf and its group."""
         return replace(
-            self._below_us(), run_id=custody.run_id, leaf=custody.leaf, group=self._group
+            self.below_us(),
+            run_id=custody.run_id,
+            leaf=custody.leaf,
+            group=self._group,
+            strays=self.is_hosted,
         )
+
+    def outlive_supervisor(self) -> None:
+        """Wait for the end of a supervisor that serves no more; kill one that stays.
+
+        Its channel is closed before its children are given to us. Read in between, the
+        kernel would show a git of its as a part of the supervisor, and the run as empty.
+        """
+        if self.supervisor is None:
+            return
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            pidfd, poll = os.pidfd_open(self.supervisor), select.poll()
+            poll.register(pidfd, select.POLLIN)
+            if not poll.poll(_SUPERVISOR_SECONDS * 1000):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
+            os.waitpid(self.supervisor, 0)
+        self.supervisor = None
 
     def end_companion(self) -> None:
         """Kill the helper: from here on it is nobody's to be spared."""

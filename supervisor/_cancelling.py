@@ -8,7 +8,8 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from ._errors import Cancelled, GuardianLost
+from ..kernel import EndWanted, end_switch
+from ._errors import Cancelled, GuardianLost, TimeOver
 from ._lifecycle import ENDING_SIGNALS
 from ._link import GuardianLink
 from ._threads import in_own_thread
@@ -16,39 +17,62 @@ from ._threads import in_own_thread
 _T = TypeVar("_T")
 
 
-async def unless_cancelled(link: GuardianLink, work: Callable[[], Awaitable[_T]]) -> _T:
+async def unless_cancelled(
+    link: GuardianLink, work: Callable[[], Awaitable[_T]], limit: float | None = None
+) -> _T:
     """Do some work before the agent exists; a signal that asks for the end stops it.
 
-    Work that finished all the same keeps its result: it may hold a lock. The
-    signal is then reported again, to whatever comes next.
+    What it waits for in threads (git, a lock) is woken; see ``kernel/_errand.py``. Work that
+    finished all the same keeps its result: it may hold a lock. The signal is then reported
+    again, to whatever comes next.
 
+    :param limit: seconds after which the end is wanted too, or None.
     :raises Cancelled: by a signal; work in a thread is waited for, not abandoned.
+    :raises TimeOver: by the limit.
     :raises GuardianLost: the guardian died.
     """
-    received: list[int] = []
+    asked: list[Cancelled | TimeOver | GuardianLost] = []
+    signals: list[int] = []
 
-    async def hear(scope: anyio.CancelScope) -> None:
+    async def hear(stop: Callable[[], None]) -> None:
         async for news in link.news:
-            if news["event"] == "signal" and news["signum"] not in ENDING_SIGNALS:
+            if news["event"] != "signal":
+                asked.append(GuardianLost())
+            elif news["signum"] in ENDING_SIGNALS:
+                signals.append(news["signum"])
+                asked.append(Cancelled(news["signum"]))
+            else:
                 continue
-            received.append(news.get("signum", 0))
-            scope.cancel()
+            stop()
+
+    async def watch_clock(seconds: float, stop: Callable[[], None]) -> None:
+        await anyio.sleep(seconds)
+        asked.append(TimeOver(seconds, "before the agent was started; nothing was run"))
+        stop()
 
     result: list[_T] = []
     failed: list[Exception] = []
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(hear, tasks.cancel_scope)
-        # Kept aside, so that it leaves here as itself and not as a group.
-        try:
-            result.append(await work())
-        except Exception as error:
-            failed.append(error)
-        tasks.cancel_scope.cancel()
-    if failed:
+    with end_switch() as switch:
+        async with anyio.create_task_group() as tasks:
+
+            def stop() -> None:
+                switch.turn()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(hear, stop)
+            if limit is not None:
+                tasks.start_soon(watch_clock, limit, stop)
+            # Kept aside, so that it leaves here as itself and not as a group.
+            try:
+                result.append(await work())
+            except Exception as error:
+                failed.append(error)
+            tasks.cancel_scope.cancel()
+    if failed and not (asked and isinstance(failed[0], EndWanted)):
         raise failed[0]
     if not result:
-        raise Cancelled(received[0]) if received and received[0] else GuardianLost
-    for signum in filter(None, received):
+        raise asked[0]
+    for signum in signals:
         link.inject(signum)
     return result[0]
 

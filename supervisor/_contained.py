@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from ..kernel import Message, ProcessGroup, ProcessIdentity, end, is_evidently_empty, members
 from ._errors import GuardianLost
@@ -28,12 +29,14 @@ async def start(
     :raises PlaceUnusable: a cgroup was demanded and cannot be joined.
     :raises GuardianLost: the guardian died before it answered.
     """
+    # What an errand of the preparation left may be there all the same.
+    was_proven = possession.proven
     reply = await _ask(possession, link, spec, stdio)
     if reply.get("step") == "cgroup" and possession.leaf:
         possession.fall_back(os.strerror(reply["errno"]))
         reply = await _ask(possession, link, spec, stdio)
     if reply["event"] == "spawn-failed":
-        possession.note_reading(0, proves=True)
+        possession.proven = possession.seems_empty = was_proven
     elif reply["descriptors"]:
         possession.take_group(ProcessGroup(reply["pid"], *reply["descriptors"]))
     return reply
@@ -64,6 +67,25 @@ async def end_without_guardian(
         return len(outlived)
 
     return await in_own_thread(end_all)
+
+
+async def end_strays(possession: Possession) -> None:
+    """End what errands of an embedding host left: the guardian never adopts that."""
+    if (strays := possession.strays()) is not None:
+        await in_own_thread(partial(end, strays, grace=GRACE, patience=PATIENCE))
+
+
+async def end_unread(possession: Possession, link: GuardianLink) -> None:
+    """End what is left of the run, where it was not read since something was started.
+
+    Without the guardian the run is ended by its leaf and tag, and nothing is proven.
+    """
+    await end_strays(possession)
+    if not await read_proof(possession, link, guardian_lost=link.lost):
+        return
+    scope = possession.scope(guardian_lost=link.lost)
+    await in_own_thread(partial(end, scope, grace=GRACE, patience=PATIENCE))
+    await read_proof(possession, link, guardian_lost=link.lost)
 
 
 async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:

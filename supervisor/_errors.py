@@ -12,7 +12,7 @@
     ├── TerminalContradicted  -> 125
     ├── SignalRefused         embedded only: raised where it was asked for
     ├── Cancelled             -> 128+n, a signal came while no agent ran
-    └── TimeOver              -> 124, the time limit was reached between two attempts
+    └── TimeOver              -> 124, the time limit was reached while no agent ran
     OperatorError
     ├── PlaceUnusable         -> 125
     ├── ArtifactsRequired     -> 125
@@ -98,15 +98,18 @@ class Cancelled(CallerError):
 
 
 class TimeOver(CallerError):
-    """The time limit of all attempts was reached while none was under way."""
+    """The time limit was reached while no agent ran.
+
+    :param moment: when that was, and what it means.
+    """
 
     exit_status = EXIT_LIMIT
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(
+        self, seconds: float, moment: str = "between two attempts; no other one was started"
+    ) -> None:
         self.seconds = seconds
-        super().__init__(
-            f"--timeout of {seconds:g} s was over between two attempts; no other one was started"
-        )
+        super().__init__(f"--timeout of {seconds:g} s was over {moment}")
 
 
 class PlaceUnusable(OperatorError):

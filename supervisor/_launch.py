@@ -94,7 +94,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
     outcome = _LOST
     try:
         plan = await unless_cancelled(
-            host.link, lambda: anyio.to_thread.run_sync(plan_run, request)
+            host.link, lambda: anyio.to_thread.run_sync(plan_run, request), request.timeout
         )
         if request.terminal:
             from ._terminal_check import check_terminal

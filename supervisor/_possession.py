@@ -63,6 +63,10 @@ class Possession:
         self.seems_empty = not left
         self.proven = self.seems_empty and proves
 
+    def note_errand(self) -> None:
+        """Take in that the preparation starts a program, which may leave others behind."""
+        self.proven = self.seems_empty = False
+
     def leave_to_guardian(self) -> None:
         """Vouch for nothing: the guardian ends the run, finishes its record and frees the claim."""
         self.proven = self.seems_empty = False
@@ -162,6 +166,16 @@ class Possession:
             return Scope(self._plan.run_id, self.leaf, group=self._group)
         ours = frozenset([os.getpid(), *filter(None, [self._link.companion])])
         return Scope(self._plan.run_id, self.leaf, self._guardian, ours, self.monitor, self._group)
+
+    def strays(self) -> Scope | None:
+        """Return what errands of ours may have left that the guardian never adopts.
+
+        :returns: None where there can be no such process: the guardian forked us, or no
+            errand was run.
+        """
+        if self.proven or self._guardian.pid == os.getppid():
+            return None
+        return Scope(self._plan.run_id)
 
     def describe(self) -> dict[str, str | None]:
         """Return the containment in force, as the record's field."""

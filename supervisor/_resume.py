@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..kernel import pause
 from ..workspace import ThreadEntry, expose_rollout, read_threads
 from ._agents import RESUME
 from ._plan import Plan
@@ -61,7 +62,7 @@ def _wait_ready(plan: Plan, thread: str) -> bool:
         except ThreadBusyError:
             if time.monotonic() > deadline:
                 raise
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
 
 
 def _make_ready(plan: Plan, thread: str) -> bool:

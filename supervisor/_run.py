@@ -9,11 +9,12 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from ..kernel import CodexlabError
+from ..kernel import RUN_ID_VARIABLE, CodexlabError, Errands, errands_of
 from ..kernel import end as end_members
 from ._attempt import Attempt, AttemptEnd
 from ._between import pause_between
 from ._cancelling import finish_in_thread, unless_cancelled
+from ._contained import end_strays, end_unread
 from ._errors import GuardianLost, only_refusals, refusal
 from ._events import EventLog
 from ._host import Host, Outcome
@@ -69,6 +70,11 @@ class AgentRun:
             await self._hooks.before_agent()
         await with_retries(self._plan.request, self._attempt, self._has_thread, self._pause)
         return await self._run.conclusion.after_attempts(self._place, self._ends)
+
+    async def end_errands(self) -> None:
+        """End what the preparation started and left, where no agent was started after it."""
+        if not self._ends and not self._possession.proven:
+            await end_unread(self._possession, self._link)
 
     async def fail(self, error: CodexlabError) -> Outcome:
         """Write down that the agent could not be started.
@@ -199,6 +205,7 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
     :raises GuardianLost: the guardian died while it was asked to start it.
     """
     run = AgentRun(plan, possession, host, events)
+    errands = Errands({RUN_ID_VARIABLE: plan.run_id}, possession.note_errand, host.tell)
 
     def take_place() -> Place:
         possession.take()
@@ -211,21 +218,24 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
     async def prepare() -> None:
         if may_have_survivors(possession.claim.previous):
             await anyio.to_thread.run_sync(possession.end_previous, host.tell)
-        place = await finish_in_thread(take_place)
+        with errands_of(errands):
+            place = await finish_in_thread(take_place)
         # What came in meanwhile ends the run here, before there is an agent.
         await anyio.lowlevel.checkpoint_if_cancelled()
         # The directory may be shared with other issues' runs; theirs end too.
         if may_have_survivors(place.workdir.previous):
             await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
+        await end_strays(possession)
         await run.prepare(place)
 
     try:
-        await unless_cancelled(host.link, prepare)
+        await unless_cancelled(host.link, prepare, plan.request.timeout)
         return await run.run()
     except GuardianLost:
         await run.end_lost()
         raise
     except (CodexlabError, OSError) as error:
+        await run.end_errands()
         return await run.fail(refusal(error, str(plan.run_directory)))
     finally:
         run.close()

@@ -24,6 +24,7 @@ from ..kernel import (
     finish_lost_run,
     is_running,
     members,
+    pause,
 )
 from ..workspace import OwnerRecord, WorkspacePaths
 from ._errors import RunAlive, SurvivorsLeft
@@ -77,7 +78,7 @@ def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None) -> None:
         if time.monotonic() > deadline:
             owner = "owner.json" if paths is None else os.fspath(paths.owner)
             raise RunAlive(previous.run_id, previous.pid, owner)
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
 
 
 def survivors_of(previous: OwnerRecord) -> tuple[ProcessIdentity, ...]:

@@ -52,16 +52,17 @@ def make_cache(cache: Path) -> None:
     os.close(open_below(cache, create=True))
 
 
-def refresh_cache(cache: Path, url: str) -> str | None:
+def refresh_cache(cache: Path, url: str, lock_fd: int) -> str | None:
     """Bring a cache up to date, making it first when it is not whole. Its lock must be held.
 
+    :param lock_fd: of that lock; every git that writes there keeps it.
     :returns: a note when the remote could not be reached and the cache is older.
     :raises GitFailed: the first fetch failed.
     """
     if not (cache / READY).exists():
-        _initialise(cache, url)
+        _initialise(cache, url, lock_fd)
     try:
-        _fetch(cache, url)
+        _fetch(cache, url, lock_fd)
     except GitFailed as error:
         if not (cache / READY).exists():
             raise
@@ -88,26 +89,27 @@ def resolve_remote(cache: Path, url: str, base: str | None) -> str:
     raise WorkdirRefused(f"--repo {public_url(url)}", reason)
 
 
-def _initialise(cache: Path, url: str) -> None:
+def _initialise(cache: Path, url: str, lock_fd: int) -> None:
     # Not ready means that no worktree was ever made from it.
     with directory(cache) as cache_fd, operator_errors(cache):
         for name in os.listdir(cache_fd):
             remove_tree(name, cache_fd)
-    run_git(None, "init", "--quiet", "--bare", "--", str(cache))
-    run_git(cache, "remote", "add", "origin", public_url(url))
+    run_git(None, "init", "--quiet", "--bare", "--", str(cache), pass_fds=(lock_fd,))
+    run_git(cache, "remote", "add", "origin", public_url(url), pass_fds=(lock_fd,))
 
 
-def _fetch(cache: Path, url: str) -> None:
+def _fetch(cache: Path, url: str, lock_fd: int) -> None:
     secret = credentials(url)
     run_git(
         cache,
         *("fetch", "--quiet", "--prune", "--no-auto-gc", "--no-write-fetch-head"),
         *("--no-recurse-submodules", "origin"),
         timeout=_FETCH_TIMEOUT,
+        pass_fds=(lock_fd,),
         extra=secret,
     )
     # An empty remote or one with a detached HEAD has no default; --base can still name one.
-    ask_git(cache, "remote", "set-head", "origin", "--auto", extra=secret)
+    ask_git(cache, "remote", "set-head", "origin", "--auto", pass_fds=(lock_fd,), extra=secret)
 
 
 def credentials(url: str) -> Mapping[str, str]:

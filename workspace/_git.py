@@ -4,21 +4,19 @@
   how to reach a remote stay.
 - No prompt, no pager, no file-system monitor, no hooks, no background maintenance:
   the repository's configuration runs no program that the answer does not need.
-- Every call is bounded; its group is killed when the time is over.
+- Every call is bounded, and ends at once when the end of the launch is wanted; its group
+  and its descendants are killed then, and when the time is over.
 - Errors are one line, without credentials and control characters.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..kernel import frozen
+from ..kernel import frozen, run_errand
 from ._errors import GitFailed
 
 _KEPT = re.compile(
@@ -90,32 +88,23 @@ def ask_git(
     :param pass_fds: descriptors git keeps open, such as a lock that must outlive us.
     :param extra: variables for this call.
     :raises GitFailed: git is missing or did not answer in time.
+    :raises EndWanted: the end of the launch is wanted; git has been ended.
     """
     place = ("-C", str(where)) if where is not None else ()
+    action = _action(arguments)
     try:
-        process = subprocess.Popen(
+        done = run_errand(
             ["git", *_OPTIONS, *place, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**git_environment(os.environ), **extra},
+            {**git_environment(os.environ), **extra},
+            timeout=timeout,
+            what=f"git {action}",
             pass_fds=pass_fds,
-            # Without a terminal ssh cannot stop to ask for a password.
-            start_new_session=True,
         )
     except FileNotFoundError:
-        raise GitFailed(_action(arguments), where, "git was not found on PATH") from None
-    with process:
-        try:
-            stdout, stderr = process.communicate(timeout=timeout)
-        except BaseException as error:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                detail = f"no answer within {timeout:.0f} s"
-                raise GitFailed(_action(arguments), where, detail) from None
-            raise
-    return GitAnswer(process.returncode, stdout, one_line(stderr.decode(errors="replace")))
+        raise GitFailed(action, where, "git was not found on PATH") from None
+    except TimeoutError:
+        raise GitFailed(action, where, f"no answer within {timeout:.0f} s") from None
+    return GitAnswer(done.status, done.stdout, one_line(done.stderr.decode(errors="replace")))
 
 
 def run_git(

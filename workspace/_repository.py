@@ -15,7 +15,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from ..kernel import open_lock_file, try_lock
+from ..kernel import LongWait, open_lock_file, pause, try_lock
 from ._dirs import open_below
 from ._errors import RepositoryBusy, operator_errors
 
@@ -59,9 +59,10 @@ def _is_still(common_dir: Path, status: os.stat_result) -> bool:
 
 def _wait(fd: int, common_dir: Path, patience: float) -> None:
     deadline = time.monotonic() + patience
-    pause = _FIRST_PAUSE
+    long, step = LongWait(f"another launch, which works on {common_dir}"), _FIRST_PAUSE
     while not try_lock(fd):
         if time.monotonic() > deadline:
             raise RepositoryBusy(common_dir, patience)
-        time.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        pause(step)
+        long.tell_if_due()
+        step = min(step * 2, _LONGEST_PAUSE)

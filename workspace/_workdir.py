@@ -154,7 +154,7 @@ def _make_plain(claim: Claim, stored: Provenance) -> None:
         with operator_errors(claim.paths.workdir):
             os.mkdir("workdir", 0o700, dir_fd=root_fd)
         try:
-            run_git(claim.paths.workdir, "init", "--quiet", pass_fds=(claim.lock_fd,))
+            run_git(claim.paths.workdir, "init", "--quiet")
         except GitFailed:
             _undo(root_fd, claim, preparing)
             raise
@@ -171,7 +171,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         directory(claim.paths.base, *claim.paths.names) as root_fd,
     ):
         _undo(root_fd, claim, stored)
-        base = plan.base if plan.url is None else _fetched(repo, plan.url, plan.base_name, claim)
+        base = plan.base if plan.url is None else _fetched(claim, plan, lock_fd)
         known = drop_registration(repo, plan.path)
         branch = pick_branch(repo, claim.paths, stored, known, claim.state_dir)
         tip = check_branch(repo, branch, stored, known)
@@ -190,7 +190,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         try:
             # A filter such as LFS fetches from the same server as git did.
             secret = credentials(plan.url or "")
-            _add_worktree(repo, plan.path, arguments, (claim.lock_fd, lock_fd), secret)
+            _add_worktree(repo, plan.path, arguments, lock_fd, secret)
         except GitFailed:
             _undo(root_fd, claim, preparing)
             _take_back(claim, repo, preparing, stored, made=tip is None)
@@ -198,18 +198,21 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
         claim.write_provenance(replace(preparing, state="ready"))
 
 
-def _fetched(cache: Path, url: str, base: str | None, claim: Claim) -> str:
-    stale = refresh_cache(cache, url)
+def _fetched(claim: Claim, plan: WorkdirPlan, lock_fd: int) -> str:
+    cache, url = plan.repo, plan.url
+    assert cache is not None
+    assert url is not None
+    stale = refresh_cache(cache, url, lock_fd)
     if stale is not None:
         claim.notes.append(stale)
-    return resolve_remote(cache, url, base)
+    return resolve_remote(cache, url, plan.base_name)
 
 
 def _add_worktree(
     repo: Path,
     path: Path,
     arguments: tuple[str, ...],
-    fds: tuple[int, ...],
+    lock_fd: int,
     secret: Mapping[str, str],
 ) -> None:
     # Locked with our name from its first moment: no prune takes it while the
@@ -219,7 +222,8 @@ def _add_worktree(
         # Tracking would make a later plain `git push` write to the base branch.
         command += ["--no-track", *arguments[:2]]
     command += ["--", str(path), arguments[-1]]
-    run_git(repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds, extra=secret)
+    # Not the claim's lock too: whoever finds that free ends what is left of us first.
+    run_git(repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=(lock_fd,), extra=secret)
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:

@@ -378,3 +378,29 @@ def test_a_guardian_never_vouches_for_the_run_of_another(
     (lost_place / "owner.json").write_text(owner)
     lose_supervisor(clean_environ, lost_place)
     assert (lost_place / "owner.json").read_text() == owner
+
+
+def test_a_supervisor_that_serves_no_more_is_gone_before_what_it_started_is_read(
+    clean_environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    owner = tmp_path / "owner.json"
+    owner.write_text(json.dumps({"run_id": "testrun", "contained": False}))
+    body = f"""
+    import subprocess
+    channel.send({{"op": "custody", "custody": {{
+        "run_id": "testrun", "leaf": None, "record": {str(tmp_path / "record.json")!r},
+        "owner": {str(owner)!r}, "events": "/nowhere", "temporary": ""}}}})
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    print(child.pid, flush=True)
+    # As the kernel does it: first the channel, then for a while nothing.
+    channel.close()
+    os.kill(os.getpid(), signal.SIGSTOP)
+    """
+    status, out, err = run_guarded_script(body, clean_environ)
+    child = identify(int(out))
+    assert child is None or not is_running(child)
+    assert (status, err) == (
+        125,
+        "codexlab-run: the supervisor of run testrun died; nothing it started is left\n",
+    )
+    assert json.loads(owner.read_bytes())["contained"] is True

@@ -1,0 +1,256 @@
+"""Errands: the programs that a launch runs itself and waits for, such as git.
+
+Invariant: whoever waits for an errand, or pauses here, stops waiting as soon as the end is
+wanted; and the errand, its group and its descendants have been killed before that wait is
+left. Where a run sends on errands, each carries the run's tag in its environment, so that
+whoever claims the workspace next finds what outlived both halves of the run.
+
+Who wants the end, and whose errands these are, is known by context and not by argument: the
+thread that reads a repository is far from the task that hears the signal.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+
+from ._frozen import frozen
+from ._identity import ProcessIdentity
+from ._processes import descendants, send_signal
+
+# git removes its locks when it is told to end; whoever does not listen loses them.
+_TERM_SECONDS = 0.5
+# A process in the middle of a system call that nothing interrupts is left to the run's reading.
+_KILL_SECONDS = 5.0
+_TELL_AFTER = 4.0
+_PIECE = 1 << 16
+
+
+class EndWanted(Exception):
+    """The end was asked for while something was waited for. Caught by who asked, nobody else."""
+
+
+@frozen
+class Errands:
+    """Whose errands are run.
+
+    :param tag: variables that every errand is started with.
+    :param starting: called before each.
+    :param tell: takes one line for a person, once a wait has become long.
+    """
+
+    tag: Mapping[str, str]
+    starting: Callable[[], object]
+    tell: Callable[[str], object]
+
+
+@frozen
+class ErrandResult:
+    """How an errand ended: its wait status as ``Popen.returncode`` says it, and what it wrote."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+_switch: ContextVar[int | None] = ContextVar("end_wanted", default=None)
+_errands: ContextVar[Errands | None] = ContextVar("errands", default=None)
+
+
+class EndSwitch:
+    """Where the end is asked for; works from any task or thread."""
+
+    def __init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable once the end is wanted."""
+        return self._fd
+
+    def turn(self) -> None:
+        """Ask for the end. Idempotent."""
+        os.eventfd_write(self._fd, 1)
+
+    def close(self) -> None:
+        """Close it, once nobody waits any more."""
+        os.close(self._fd)
+
+
+@contextmanager
+def end_switch() -> Generator[EndSwitch]:
+    """Let all that is waited for in this block, also in its threads, end by one switch."""
+    switch = EndSwitch()
+    token = _switch.set(switch.fileno())
+    try:
+        yield switch
+    finally:
+        _switch.reset(token)
+        switch.close()
+
+
+@contextmanager
+def errands_of(errands: Errands) -> Generator[None]:
+    """Say for a block, and for its threads, whose errands are run there."""
+    token = _errands.set(errands)
+    try:
+        yield
+    finally:
+        _errands.reset(token)
+
+
+def check_end() -> None:
+    """Go on, unless the end is wanted.
+
+    :raises EndWanted: it is.
+    """
+    pause(0.0)
+
+
+def pause(seconds: float) -> None:
+    """Wait.
+
+    :raises EndWanted: the end is wanted.
+    """
+    fd = _switch.get()
+    if fd is None:
+        time.sleep(seconds)
+    elif _poll([fd], seconds):
+        raise EndWanted
+
+
+class LongWait:
+    """Tells once that something takes long.
+
+    :param what: what is waited for, as in "waiting for …".
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.due = time.monotonic() + _TELL_AFTER
+
+    def tell_if_due(self) -> None:
+        """Tell, when it is time."""
+        errands = _errands.get()
+        if time.monotonic() >= self.due:
+            self.due = float("inf")
+            if errands is not None:
+                errands.tell(f"still waiting for {self._what}; an interrupt ends it")
+
+
+def run_errand(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    timeout: float,
+    what: str,
+    pass_fds: Sequence[int] = (),
+    cwd: str | None = None,
+) -> ErrandResult:
+    """Run a program without a terminal or stdin, and wait for it.
+
+    What it leaves in the background is not waited for, even where that holds its output.
+
+    :param timeout: seconds until it is ended, with its group and its descendants.
+    :param what: what a person is told is waited for.
+    :raises EndWanted: the end is wanted; it has been ended.
+    :raises TimeoutError: the time was over; it has been ended.
+    :raises OSError: it cannot be started.
+    """
+    check_end()
+    errands = _errands.get()
+    if errands is not None:
+        errands.starting()
+        environment = {**environment, **errands.tag}
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=cwd,
+        pass_fds=pass_fds,
+        # Without a terminal ssh cannot stop to ask for a password.
+        start_new_session=True,
+    )
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        stdout, stderr = _attend(process, pidfd, time.monotonic() + timeout, LongWait(what))
+    except BaseException:
+        _end(process, pidfd)
+        raise
+    finally:
+        os.close(pidfd)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+    return ErrandResult(process.wait(), stdout, stderr)
+
+
+def _attend(
+    process: subprocess.Popen[bytes], pidfd: int, deadline: float, long: LongWait
+) -> tuple[bytes, bytes]:
+    """Read what it writes until it has ended."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    outputs = {stream.fileno(): list[bytes]() for stream in (process.stdout, process.stderr)}
+    for fd in outputs:
+        os.set_blocking(fd, False)
+    wanted, unfinished = _switch.get(), set(outputs)
+    while True:
+        fds = [pidfd, *unfinished, *(() if wanted is None else (wanted,))]
+        ready = _poll(fds, min(deadline, long.due) - time.monotonic())
+        if wanted in ready:
+            raise EndWanted
+        unfinished.difference_update(fd for fd in unfinished & ready if _drain(fd, outputs[fd]))
+        if pidfd in ready:
+            # It has ended, and what it wrote is in the pipes.
+            for fd in unfinished:
+                _drain(fd, outputs[fd])
+            stdout, stderr = (b"".join(pieces) for pieces in outputs.values())
+            return stdout, stderr
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+        long.tell_if_due()
+
+
+def _poll(fds: Iterable[int], seconds: float) -> set[int]:
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    # Rounded up: a wait must not end before its time, and then be none.
+    return {fd for fd, _ in poll.poll(-int(-max(0.0, min(seconds, 1e6)) * 1000 // 1))}
+
+
+def _drain(fd: int, pieces: list[bytes]) -> bool:
+    """Take what is there; return whether nobody will write any more."""
+    with suppress(BlockingIOError):
+        while piece := os.read(fd, _PIECE):
+            pieces.append(piece)
+        return True
+    return False
+
+
+def _end(process: subprocess.Popen[bytes], pidfd: int) -> None:
+    """End it, its group, and its descendants elsewhere; nobody waits for who does not listen."""
+    strays = _tell(process, signal.SIGTERM)
+    _poll([pidfd], _TERM_SECONDS)
+    for each in {*strays, *_tell(process, signal.SIGKILL)}:
+        send_signal(each, signal.SIGKILL)
+    if _poll([pidfd], _KILL_SECONDS):
+        process.wait()
+
+
+def _tell(process: subprocess.Popen[bytes], signum: int) -> tuple[ProcessIdentity, ...]:
+    # Not reaped yet, so that its number still names its group, even when it has ended.
+    below = descendants(process.pid)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signum)
+    for each in below:
+        send_signal(each, signum)
+    return below
