@@ -34,10 +34,14 @@ def _resume_arguments(agent: str, thread: str | None) -> tuple[str, ...]:
 
 @frozen
 class StreamNews:
-    """What one line of output told: a thread, or the agent's last word so far."""
+    """What one line of output told: a thread, or the agent's last word so far.
+
+    :param sure: the line is of the agent's own stream, and no tool's output.
+    """
 
     thread: str | None = None
     last_word: str | None = None
+    sure: bool = True
 
 
 _NOTHING = StreamNews()
@@ -80,7 +84,7 @@ def read_stderr_line(agent: str, line: bytes) -> StreamNews:
     that the rollout exists and was made in this workdir.
     """
     match = _CODEX_BANNER.match(line) if agent == "codex" else None
-    return StreamNews(match[1].decode()) if match else _NOTHING
+    return StreamNews(match[1].decode(), sure=False) if match else _NOTHING
 
 
 def read_terminal_line(agent: str, line: bytes) -> StreamNews:
@@ -89,7 +93,7 @@ def read_terminal_line(agent: str, line: bytes) -> StreamNews:
     A hint only, as that of :func:`read_stderr_line`.
     """
     match = _CODEX_FAREWELL.search(line) if agent == "codex" else None
-    return StreamNews(match[1].decode()) if match else _NOTHING
+    return StreamNews(match[1].decode(), sure=False) if match else _NOTHING
 
 
 def _text(value: object) -> str | None:

@@ -233,7 +233,7 @@ class Attempt:
 
     def _hear_agent(self, news: StreamNews) -> None:
         if news.thread is not None:
-            self._session.suggest(news.thread)
+            self._session.suggest(news.thread, sure=news.sure)
         self._last_word = news.last_word or self._last_word
 
 

@@ -10,6 +10,7 @@ from ..env import Masker
 from ..kernel import OperatorError
 from ..workspace import record_thread
 from ._closing_lines import describe_left_behind
+from ._codex_sessions import CodexSessions
 from ._conclusion import Conclusion
 from ._events import EventLog
 from ._host import Host
@@ -48,6 +49,7 @@ class OpenedRun:
         self._possession = possession
         self._host = host
         self._events = events
+        self._threads: set[str] = set()
         self._secrets = find_secrets(plan.request, place.environment.values)
         masker = Masker(self._secrets)
         # From here on the agent's own values are known too (--set, --env-file).
@@ -58,10 +60,8 @@ class OpenedRun:
         path = os.fspath(plan.run_directory / "events.ndjson")
         events.add_target(os.open(path, flags, 0o600))
         self.session = SessionWatcher(
-            plan.paths.codex_home,
-            place.workdir.path.resolve(),
+            CodexSessions(plan.paths.codex_home, place.workdir.path.resolve(), place.thread),
             self._take_thread,
-            resumed=place.thread,
             look_at_files=plan.agent == "codex",
         )
         self.sweep = SweepBeside(plan, host.link, events, self.warn)
@@ -146,12 +146,20 @@ class OpenedRun:
             self._host.tell(line)
 
     def _take_thread(self, thread: str) -> None:
+        """Write down the newest thread at once: whoever finds the run killed needs it."""
         try:
             record_thread(self._plan.paths, thread, self._place.workdir.path, self._plan.agent)
         except OperatorError as error:
             # A full disk must not end the agent; the thread is in the record too.
             self.warn(str(error))
-        self._events.emit("thread.started", thread=thread)
+        if thread not in self._threads:
+            self._threads.add(thread)
+            self._events.emit("thread.started", thread=thread)
+        self.record.update(thread=thread)
+        try:
+            self.record.write(durable=False)
+        except OSError as error:
+            self.warn(f"the record could not be written: {self.record.path}: {error.strerror}")
         note_thread_of_target(self._plan, self._place, thread)
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from ..workspace import (
 from ._agents import expand_resume
 from ._environment import Routing, build_run_environment, decide_routing
 from ._events import now_text
+from ._lost_threads import adopt_threads
 from ._plan import Plan
 from ._resume import ready_thread
 from ._temporary import choose_temporary
@@ -75,6 +76,7 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
 
     :param tell: takes one line for the person at the terminal.
     """
+    adopt_threads(plan.paths, plan.agent, claim.previous)
     workdir = prepare_workdir(
         claim, plan.workdir, after_create="after_create" in plan.request.hooks
     )

@@ -17,6 +17,7 @@ from ..kernel import CodexlabError, frozen, is_populated, own_cgroup, remove_lea
 from ..workspace import OwnerRecord, WorkspaceBusy, claim_workspace
 from ..workspace.upkeep import Survey, survey_workspaces
 from ._errors import SurvivorsLeft
+from ._lost_threads import adopt_threads
 from ._stale_leaves import is_run_dead, leaves_below
 from ._survivors import end_survivors, survivors_of
 
@@ -112,6 +113,7 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
     current = claim.previous or owner
     try:
         ended = end_survivors(claim.previous, survey.paths)
+        adopt_threads(survey.paths, survey.key.agent, claim.previous)
     except SurvivorsLeft as error:
         left = len(error.pids)
         return _result(survey, current, "left", processes=left, left=left, why=str(error))

@@ -110,6 +110,11 @@ def removal_directory(run_id: str) -> Path:
     return state_directory() / "removals" / run_id
 
 
+def rewrite_record(run_directory: Path, content: dict[str, Any]) -> None:
+    """Write a run's record anew; nobody else may be writing it."""
+    replace_file(os.fspath(run_directory / "record.json"), _encode(content).encode())
+
+
 def read_record(run_directory: Path) -> dict[str, Any] | None:
     """Return a run's record, or None when it is missing or torn."""
     with contextlib.suppress(OSError, ValueError):

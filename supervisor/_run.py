@@ -110,8 +110,8 @@ class AgentRun:
             attempt.close()
         self._ends.append(end)
         self._events.emit("contained", **end.contained())
-        if self._run.session.can_confirm:
-            await in_own_thread(self._run.session.confirm)
+        if self._run.session.must_look_again:
+            await in_own_thread(self._run.session.look)
         return end
 
     async def _see_through(self, attempt: Attempt) -> AttemptEnd:

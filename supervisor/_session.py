@@ -1,133 +1,164 @@
-"""Learn which thread the agent works on, and write it down once its rollout exists."""
+"""Learn on which threads the agent works, and write each down once its store has it."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
-from ..kernel import CodexlabError, Scope, members
+from ..kernel import Scope, frozen
 
 # Often while a busy machine may still be starting it, then ever more seldom: a quiet
 # run must not be woken.
 _DELAYS = (0.3, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+# A tool can print as many lines that look like a banner as it likes.
+_MOST_NAMES = 8
+
+
+@frozen
+class Sighting:
+    """A thread of this run that is in its agent's own store.
+
+    :param path: its transcript, or None where only its name is known.
+    """
+
+    thread: str
+    path: str | None
+
+
+class SessionStore(Protocol):
+    """An agent's own store, asked which threads are this run's. Called in a worker thread."""
+
+    def find(self, thread: str, *, sure: bool) -> Sighting | None:
+        """Return a thread that was named, once the store has it and it is this run's.
+
+        :param sure: the agent's own stream named it; else a line that a tool can print too.
+        """
+        ...
+
+    def held_open(self, scope: Scope) -> Sequence[Sighting]:
+        """Return the threads whose transcripts processes of the run hold open for writing."""
+        ...
 
 
 class SessionWatcher:
-    """Collects candidates for the thread; confirms one by its rollout on disk.
+    """Records each thread of a run, and the one in which it works as the newest.
 
-    Candidates come from the agent's event stream, from codex's banner, or from
-    a rollout that a process of this run holds open.
+    Threads are named by the agent's stream, banner or farewell, or found by the transcripts
+    that processes of this run hold open. A thread that is named becomes the newest; later
+    another one does by being named, or written to.
 
-    :param home: the agent's codex home.
-    :param workdir: where a thread of this run works.
-    :param record: called once with the confirmed thread.
-    :param resumed: the thread the agent was told to go on with, wherever it was made.
-    :param look_at_files: look for a rollout held open while no candidate is known.
+    :param store: the agent's own; what it does not have is not recorded.
+    :param record: called with each thread that becomes the newest, in a worker thread.
+    :param look_at_files: look for transcripts held open until the agent's stream names one.
     """
 
     def __init__(
-        self,
-        home: Path,
-        workdir: Path,
-        record: Callable[[str], None],
-        *,
-        resumed: str | None = None,
-        look_at_files: bool,
+        self, store: SessionStore, record: Callable[[str], None], *, look_at_files: bool
     ) -> None:
-        self._resumed = resumed
-        self._look_at_files = look_at_files
-        self._home = home
-        self._workdir = workdir
+        self._store = store
         self._record = record
-        self._candidate: str | None = None
+        self._look_at_files = look_at_files
+        self._named: dict[str, bool] = {}
+        self._last_named: str | None = None
+        self._written: dict[Sighting, int] = {}
+        self._recorded: set[str] = set()
         self._news = anyio.Event()
         self._delays = _delays()
+        self._next_look = math.inf
         self.thread: str | None = None
 
-    def suggest(self, thread: str) -> None:
-        """Take the first candidate."""
-        if self._candidate is None:
-            self._candidate = thread
-            self._begin_anew()
+    def suggest(self, thread: str, *, sure: bool = False) -> None:
+        """Take a name; one that was the last already brings no news.
+
+        :param sure: the agent's own stream gave it, which no tool writes to.
+        """
+        if thread == self._last_named:
+            return
+        self._last_named = thread
+        sure = self._named.pop(thread, False) or sure
+        if len(self._named) >= _MOST_NAMES:
+            self._named.pop(next(iter(self._named)))
+        self._named[thread] = sure
+        self._begin_anew()
 
     def look_soon(self) -> None:
         """Look more often again: a person has asked the agent for something."""
-        if self._candidate is None:
-            self._begin_anew()
+        self._begin_anew()
 
     def _begin_anew(self) -> None:
         self._delays = _delays()
-        self._news.set()
+        # A look that is near anyway is not put off: there may be such news all the time.
+        if self._next_look - anyio.current_time() > _DELAYS[0]:
+            self._news.set()
 
     async def watch(self, scope: Callable[[], Scope]) -> None:
-        """Confirm a candidate as soon as its rollout exists; look for one if asked to."""
-        if not self._look_at_files:
-            # Only the agent's stream can name one: nothing to wake up for until it does.
-            await self._news.wait()
+        """Look for threads as long as the agent works; never returns by itself."""
+        self._delays = _delays()
         while True:
-            with anyio.move_on_after(next(self._delays)):
+            if not (self._look_at_files or self._named):
+                # Only the agent's stream can name one: nothing to wake up for until it does.
+                await self._news.wait()
+                self._news, self._delays = anyio.Event(), _delays()
+            delay = next(self._delays)
+            self._next_look = anyio.current_time() + delay
+            with anyio.move_on_after(delay):
                 await self._news.wait()
                 self._news = anyio.Event()
                 continue
-            if self._candidate is None and self._look_at_files:
-                found = await anyio.to_thread.run_sync(self._open_rollout, scope())
-                if found is not None:
-                    self.suggest(found)
-            if self._candidate is not None and await anyio.to_thread.run_sync(self.confirm):
-                return
+            self._next_look = math.inf
+            await anyio.to_thread.run_sync(self.look, scope())
 
     @property
-    def can_confirm(self) -> bool:
-        """Tell whether there is a candidate that was not confirmed yet."""
-        return self.thread is None and self._candidate is not None
+    def must_look_again(self) -> bool:
+        """Tell whether a last look, when the agent has ended, can bring news."""
+        return bool(self._named) or len(self._written) > 1
 
-    def confirm(self) -> bool:
-        """Record the candidate if its rollout exists and is of this run.
+    def look(self, scope: Scope | None = None) -> None:
+        """Record what is new: threads that were named or found, and another newest one.
 
-        It is if it was made in our workdir, or is the one that was to be resumed.
+        :param scope: whose open files are looked at; None: the agent has ended.
         """
-        if self.thread is None and self._candidate is not None and self._has_rollout():
-            self.thread = self._candidate
-            self._record(self.thread)
-        return self.thread is not None
+        found = self._store.held_open(scope) if scope and self._look_at_files else ()
+        news = [*self._written_since(found), *self._confirmed()]
+        latest = dict.fromkeys(reversed(news))
+        for thread in reversed(latest):
+            is_known = thread in self._recorded and thread != news[-1]
+            if not is_known and thread != self.thread:
+                self._recorded.add(thread)
+                self.thread = thread
+                self._record(thread)
 
-    def _has_rollout(self) -> bool:
-        from ..rollout import find_thread
+    def _written_since(self, found: Sequence[Sighting]) -> list[str]:
+        """Return the threads written to since the last look, the last one last."""
+        changed: list[tuple[int, str]] = []
+        for sighting in dict.fromkeys((*self._written, *found)):
+            with contextlib.suppress(OSError):
+                moment = os.stat(sighting.path or "").st_mtime_ns
+                if moment != self._written.get(sighting):
+                    self._written[sighting] = moment
+                    changed.append((moment, sighting.thread))
+        return [thread for _, thread in sorted(changed)]
 
-        if self._candidate == self._resumed:
-            return True  # seen before the start; here perhaps by a link, which no store lists
-        rollout = find_thread(self._home, self._candidate or "")
-        return rollout is not None and self._works_here(Path(rollout.current_path))
+    def _confirmed(self) -> Iterator[str]:
+        """Yield what was named and is confirmed now, in the order in which it was named."""
+        for thread, sure in tuple(self._named.items()):
+            sighting = self._store.find(thread, sure=sure)
+            if sighting is not None:
+                self._named.pop(thread, None)
+                self._note_path(sighting)
+                # What it names itself needs no looking for; a tool's own codex is none of its.
+                self._look_at_files = self._look_at_files and not sure
+                yield thread
 
-    def _works_here(self, path: Path) -> bool:
-        from ..rollout import read_session_meta
-
-        try:
-            meta = read_session_meta(path)
-        except (OSError, CodexlabError):
-            # Still empty, or not a rollout after all: nothing to learn here yet.
-            return False
-        cwd = Path(os.path.realpath(meta.cwd))
-        return cwd == self._workdir or self._workdir in cwd.parents
-
-    def _open_rollout(self, scope: Scope) -> str | None:
-        from ..rollout import parse_rollout_name
-
-        for process in members(scope):
-            directory = f"/proc/{process.pid}/fd"
-            try:
-                links = [os.readlink(os.path.join(directory, fd)) for fd in os.listdir(directory)]
-            except OSError:
-                continue
-            for link in links:
-                name = parse_rollout_name(os.path.basename(link))
-                if name is not None and self._works_here(Path(link)):
-                    return name.thread_id
-        return None
+    def _note_path(self, sighting: Sighting) -> None:
+        with contextlib.suppress(OSError):
+            self._written[sighting] = os.stat(sighting.path or "").st_mtime_ns
 
 
 def _delays() -> Iterator[float]:

@@ -10,6 +10,7 @@ import anyio
 
 from ..env import Masker
 from ._agents import StreamNews, read_stderr_line, read_stdout_line, speaks_json
+from ._app_server_news import read_app_server_line, speaks_app_server
 from ._host import Outputs
 from ._log import LogFile
 from ._output import Output
@@ -134,6 +135,8 @@ def _line_readers(
 ) -> tuple[LineReader | None, LineReader | None]:
     if speaks_json(argv, agent):
         return (lambda line: hear(read_stdout_line(agent, line))), None
+    if speaks_app_server(argv, agent):
+        return lambda line: hear(read_app_server_line(line)), None
     if agent == "codex":
         return None, lambda line: hear(read_stderr_line(agent, line))
     return None, None

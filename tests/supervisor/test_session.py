@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from codexlab.kernel import Scope
+from codexlab.supervisor._codex_sessions import CodexSessions
 from codexlab.supervisor._session import SessionWatcher
 
 
@@ -27,12 +28,29 @@ class Wakeups(trio.abc.Instrument):
 async def test_where_only_the_stream_can_name_a_thread_nobody_wakes_up_before_it_does(
     autojump_clock: MockClock, scratch: Path
 ) -> None:
-    watcher = SessionWatcher(scratch, scratch, print, look_at_files=False)
+    watcher = SessionWatcher(CodexSessions(scratch, scratch), print, look_at_files=False)
     wakeups = Wakeups("SessionWatcher.watch")
     trio.lowlevel.add_instrument(wakeups)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watcher.watch, lambda: Scope("none"))
         await trio.sleep(3600)
         assert wakeups.count == 1  # its start
+        nursery.cancel_scope.cancel()
+    trio.lowlevel.remove_instrument(wakeups)
+
+
+@pytest.mark.trio
+async def test_a_quiet_run_is_woken_a_few_times_a_minute_to_look_for_another_thread(
+    autojump_clock: MockClock, scratch: Path
+) -> None:
+    autojump_clock.autojump_threshold = 0.02  # a look in a thread takes real time
+    watcher = SessionWatcher(CodexSessions(scratch, scratch), print, look_at_files=True)
+    wakeups = Wakeups("SessionWatcher.watch")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watcher.watch, lambda: Scope("none"))
+        await trio.sleep(60)
+        trio.lowlevel.add_instrument(wakeups)
+        await trio.sleep(600)
+        assert 0 < wakeups.count <= 600 / 5
         nursery.cancel_scope.cancel()
     trio.lowlevel.remove_instrument(wakeups)

@@ -18,7 +18,7 @@ _CLIENT = {"name": "codexlab_tests", "title": None, "version": "1"}
 class AppServer:
     """One app-server and its client; made by :func:`app_server`."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._calls = 0
         self._call("initialize", clientInfo=_CLIENT, capabilities={"experimentalApi": True})
@@ -102,7 +102,7 @@ class AppServer:
 
     def _send(self, message: Json) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
 
     def _receive(self) -> dict[str, Any]:
@@ -118,7 +118,6 @@ def app_server(codex: Codex, environ: Mapping[str, str], cwd: Path) -> Generator
         [codex.native, "app-server"],
         env=environ,
         cwd=cwd,
-        text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

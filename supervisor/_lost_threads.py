@@ -1,0 +1,106 @@
+"""Find the threads of a run that was killed before it could write them down."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from ..kernel import CodexlabError
+from ..workspace import OwnerRecord, WorkspacePaths, read_threads, record_thread
+from ._agents import StreamNews, read_stderr_line, read_stdout_line, read_terminal_line, speaks_json
+from ._app_server_news import read_app_server_line, speaks_app_server
+from ._codex_sessions import CodexSessions
+from ._record import read_record, rewrite_record
+
+_UNFINISHED = (None, "supervisor-lost")
+# A stream names its thread at the beginning, a screen at the end.
+_PIECE = 256 * 1024
+_MOST_NAMES = 64
+
+
+def adopt_threads(paths: WorkspacePaths, agent: str, previous: OwnerRecord | None) -> None:
+    """Record the threads of the last run here, if its host was killed before it could.
+
+    The run's logs name them, or else they are the rollouts that were begun in its workdir
+    meanwhile. The claim must be held, and the run must be over. What cannot be read or
+    written is left out: the launch goes on without it.
+    """
+    if previous is None or agent != "codex":
+        return
+    directory = paths.runs / previous.run_id
+    record = read_record(directory)
+    if record is None or record.get("reason") not in _UNFINISHED:
+        return
+    try:
+        _adopt(paths, agent, directory, record)
+    except (OSError, ValueError, CodexlabError):
+        return
+
+
+def _adopt(paths: WorkspacePaths, agent: str, directory: Path, record: dict[str, Any]) -> None:
+    workdir, since = _workdir_of(record), str(record.get("started"))
+    if workdir is None:
+        return
+    known = {entry.id for entry in read_threads(paths).threads}
+    store = CodexSessions(paths.codex_home, Path(os.path.realpath(workdir)))
+    named = _names_in_logs(directory, agent, record)
+    found = [name for name in named if name in known or store.find_late(name, since)]
+    found = found or store.begun_since(since)
+    for thread in found:
+        record_thread(paths, thread, workdir, agent)
+    if found and record.get("thread") != found[-1]:
+        rewrite_record(directory, {**record, "thread": found[-1]})
+
+
+def _workdir_of(record: Mapping[str, Any]) -> Path | None:
+    workdir = record.get("workdir")
+    path = cast("dict[str, object]", workdir).get("path") if isinstance(workdir, dict) else None
+    return Path(path) if isinstance(path, str) and os.path.isabs(path) else None
+
+
+def _names_in_logs(directory: Path, agent: str, record: Mapping[str, Any]) -> list[str]:
+    """Return the threads that the run's output named, the last one last."""
+    command = record.get("argv")
+    words = list(map(str, cast("list[object]", command))) if isinstance(command, list) else []
+    names: dict[str, None] = {}
+    for name in _names(directory, agent, words):
+        names.pop(name, None)
+        names[name] = None
+    return list(names)[-_MOST_NAMES:]
+
+
+def _names(directory: Path, agent: str, command: list[str]) -> Iterator[str]:
+    for news in _news(directory, agent, command):
+        if news.thread is not None:
+            yield news.thread
+
+
+def _news(directory: Path, agent: str, command: list[str]) -> Iterator[StreamNews]:
+    if speaks_json(command, agent):
+        yield from (read_stdout_line(agent, line) for line in _lines(directory / "stdout.log"))
+    elif speaks_app_server(command, agent):
+        yield from map(read_app_server_line, _lines(directory / "stdout.log"))
+    else:
+        yield from (read_stderr_line(agent, line) for line in _lines(directory / "stderr.log"))
+    yield from (read_terminal_line(agent, line) for line in _lines(directory / "terminal.log"))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a log's beginning and end; a log that is no plain file has none."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags)
+    except OSError:
+        return
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode):
+            data = os.pread(fd, _PIECE, 0)
+            if status.st_size > _PIECE:
+                data += b"\n" + os.pread(fd, _PIECE, max(_PIECE, status.st_size - _PIECE))
+            yield from (line.rstrip(b"\r") for line in data.split(b"\n"))
+    finally:
+        os.close(fd)
