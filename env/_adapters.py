@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 from ..kernel import frozen
+from . import _claude_settings
 from ._errors import SharedConfigError
+from ._providers import AWS, switches_of
 from ._rules import NameGroup, NameIndex, index_groups
 
 _NAMING_KEYS = frozenset({"env_key", "env_http_headers", "bearer_token_env_var", "env_vars"})
-_ANY_NAMING_KEY = re.compile(rb"env_key|env_http_headers|bearer_token_env_var|env_vars")
+_BEDROCK = "amazon-bedrock"
+_ANY_NAMING_KEY = re.compile(
+    rb"env_key|env_http_headers|bearer_token_env_var|env_vars|amazon-bedrock"
+)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_CODEX_SETTINGS = (
+    "OPENAI_BASE_URL OPENAI_ORGANIZATION OPENAI_PROJECT CODEX_OSS_BASE_URL CODEX_OSS_PORT RUST_LOG"
+)
 
 
 @frozen
@@ -30,10 +39,13 @@ class Adapter:
     index: NameIndex
 
 
-def _adapter(agent: str, keys: str, settings: str, reason: str) -> Adapter:
-    names = (*keys.split(), *settings.split())
-    groups = (NameGroup(f"adapter: {agent}", names, reason),) if names else ()
-    return Adapter(agent, groups, tuple(keys.split()), index_groups(groups))
+def _adapter(agent: str, keys: str, *groups: tuple[str, str]) -> Adapter:
+    """Make an adapter whose first group begins with the keys."""
+    made = tuple(
+        NameGroup(f"adapter: {agent}", tuple(f"{'' if at else keys} {names}".split()), reason)
+        for at, (names, reason) in enumerate(groups)
+    )
+    return Adapter(agent, made, tuple(keys.split()), index_groups(made))
 
 
 ADAPTERS = {
@@ -42,20 +54,20 @@ ADAPTERS = {
         _adapter(
             "codex",
             "OPENAI_API_KEY CODEX_API_KEY",
-            "OPENAI_BASE_URL OPENAI_ORGANIZATION OPENAI_PROJECT RUST_LOG",
-            "codex reaches its own provider",
+            (_CODEX_SETTINGS, "codex reaches its own provider"),
         ),
         _adapter(
             "claude",
-            "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN",
-            "ANTHROPIC_BASE_URL ANTHROPIC_MODEL ANTHROPIC_SMALL_FAST_MODEL ANTHROPIC_DEFAULT_* "
-            "ANTHROPIC_CUSTOM_HEADERS CLAUDE_CONFIG_DIR CLAUDE_CODE_* BASH_DEFAULT_TIMEOUT_MS "
-            "BASH_MAX_TIMEOUT_MS BASH_MAX_OUTPUT_LENGTH MAX_THINKING_TOKENS MAX_MCP_OUTPUT_TOKENS "
-            "MCP_TIMEOUT MCP_TOOL_TIMEOUT DISABLE_TELEMETRY DISABLE_AUTOUPDATER "
-            "DISABLE_ERROR_REPORTING",
-            "claude reaches its own provider; its user's settings hold (session markers do not)",
+            _claude_settings.KEYS,
+            (
+                f"{_claude_settings.SIGN_IN} {switches_of('claude')}",
+                "claude signs in as its user does",
+            ),
+            (_claude_settings.MODELS, "claude reaches its own provider and models"),
+            (_claude_settings.CONDUCT, "settings of claude's user hold"),
+            (_claude_settings.SCREEN, "claude's screen and logs are as its user wants them"),
         ),
-        _adapter("generic", "", "", ""),
+        _adapter("generic", ""),
     )
 }
 
@@ -65,15 +77,23 @@ def adapter_for(agent: str) -> Adapter:
     return ADAPTERS.get(agent, ADAPTERS["generic"])
 
 
-def codex_provider_names(shared_config: Path) -> frozenset[str]:
+def codex_provider_names(shared_config: Path, command: Sequence[str] = ()) -> frozenset[str]:
     """Return the variables that codex's shared ``config.toml`` asks for by name.
+
+    Its built-in provider for Amazon Bedrock asks for those of AWS, chosen there or in the command.
 
     :param shared_config: the file in the *shared* codex-home. Never pass one that the
         repository or the agent can write: it could name any secret of the caller.
+    :param command: what is to be run.
     :returns: values of ``env_key``, ``env_http_headers``, ``bearer_token_env_var`` and
         ``env_vars`` at any depth (codex 0.169); empty when there is no such file.
     :raises SharedConfigError: the file is there and cannot be read as TOML.
     """
+    names = _names_of_config(shared_config)
+    return names | set(AWS.split()) if any(_BEDROCK in word for word in command) else names
+
+
+def _names_of_config(shared_config: Path) -> frozenset[str]:
     try:
         data = shared_config.read_bytes()
     except FileNotFoundError:
@@ -105,6 +125,8 @@ def _place_only(message: str) -> str:
 def _named(node: object) -> Iterator[str]:
     if isinstance(node, dict):
         for key, value in cast("dict[str, object]", node).items():
+            if key == "model_provider" and value == _BEDROCK:
+                yield from AWS.split()
             yield from _names_in(value) if key in _NAMING_KEYS else _named(value)
     elif isinstance(node, list):
         for value in cast("list[object]", node):

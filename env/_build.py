@@ -10,7 +10,8 @@ from ._adapters import adapter_for
 from ._circumstances import unfit_names
 from ._errors import ReservedNameError
 from ._policy import ChildEnvironment, EnvironmentPolicy, Verdict
-from ._rules import DROPPED, PASSED
+from ._providers import switched_on
+from ._rules import DROPPED, PASSED, NameIndex
 from ._search_path import TakenOut, clean_search_path, is_safe_entry
 from ._secret_names import holds_secret_assignment
 
@@ -57,7 +58,9 @@ def build_environment(
     _refuse_reserved(policy, required, gone)
     values, rules = _set_values(policy, required, gone)
     receipt = [Verdict(name, "set", rule) for name, rule in rules.items()]
-    judge = _Judge(policy, gone, is_safe_path_entry, unfit_names(parent, policy.circumstances))
+    unfit = unfit_names(parent, policy.circumstances)
+    providers = switched_on(policy.agent, {**parent, **values})
+    judge = _Judge(policy, gone, is_safe_path_entry, unfit, providers)
     for name in parent.keys() - values.keys():
         verdict, value = judge.decide(name, parent[name])
         receipt.append(verdict)
@@ -119,12 +122,14 @@ class _Judge:
         gone: frozenset[str],
         is_safe: Callable[[str], bool],
         unfit: Mapping[str, str],
+        providers: NameIndex,
     ) -> None:
         self._gone = gone
         self._is_safe = is_safe
         self._unfit = unfit
         self._left_behind = policy.circumstances.left_behind
         self.taken_out: tuple[TakenOut, ...] = ()
+        self._providers = providers
         self._adapter = adapter_for(policy.agent)
         no_names: frozenset[str] = frozenset()
         self._provider_names = policy.provider_names if policy.agent == "codex" else no_names
@@ -156,7 +161,7 @@ class _Judge:
     def _allowed_by(self, name: str) -> str | None:
         if title := PASSED.title_of(name):
             return f"built-in: {title}"
-        if title := self._adapter.index.title_of(name):
+        if title := self._adapter.index.title_of(name) or self._providers.title_of(name):
             return title
         if name in self._provider_names:
             return "codex provider"

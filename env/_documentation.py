@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ._adapters import ADAPTERS
 from ._build import RULES
 from ._circumstances import MEANINGS
+from ._providers import PROVIDERS
 from ._rules import DROP_GROUPS, PASS_GROUPS, NameGroup
 
 
@@ -20,6 +21,8 @@ def rule_table() -> str:
         _groups(PASS_GROUPS),
         "\n### Names that pass for one kind of agent\n",
         _groups(adapters),
+        "\n### Names that pass for one kind of agent once it is told to use them\n",
+        _groups(provider.group for provider in PROVIDERS),
         "\n### Names that are dropped even when a glob would pass them\n",
         _groups(DROP_GROUPS),
         "\n### Names that do not fit one launch, and are dropped unless passed by name\n",
