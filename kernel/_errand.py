@@ -29,6 +29,9 @@ _TERM_SECONDS = 0.5
 # A process in the middle of a system call that nothing interrupts is left to the run's reading.
 _KILL_SECONDS = 5.0
 _TELL_AFTER = 4.0
+# An engine may signal every process of a tree, the youngest first.
+_SIGNALLED_SECONDS = 0.3
+_ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 _PIECE = 1 << 16
 
 
@@ -189,7 +192,11 @@ def run_errand(
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-    return ErrandResult(process.wait(), stdout, stderr)
+    status = process.wait()
+    if -status in _ENDING:
+        # Whoever told it to end may be telling us.
+        pause(_SIGNALLED_SECONDS)
+    return ErrandResult(status, stdout, stderr)
 
 
 def _attend(

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ._channel import Channel, open_channel_pair
 from ._descriptors import open_descriptors, open_standard_descriptors
@@ -27,8 +27,7 @@ def run_guarded(supervise: Callable[[Channel], None]) -> int:
     guardian = Guardian(ours)
     pid = os.fork()
     if pid == 0:
-        guardian.abandon()
-        _run_supervisor(supervise, theirs)
+        _run_supervisor(supervise, theirs, guardian.abandon())
     theirs.close()
     return guardian.guard(pid)
 
@@ -41,9 +40,15 @@ def _keep_from_children() -> None:
                 os.set_inheritable(fd, False)
 
 
-def _run_supervisor(supervise: Callable[[Channel], None], channel: Channel) -> None:
-    """Live as the supervisor in the forked child. Never returns."""
+def _run_supervisor(
+    supervise: Callable[[Channel], None], channel: Channel, wishes: Sequence[signal.Signals]
+) -> None:
+    """Live as the supervisor in the forked child. Never returns.
+
+    :param wishes: the signals that the guardian takes.
+    """
     try:
+        _pass_on(wishes, channel)
         # Its own group: what a terminal or kill(2) sends to ours reaches the guardian only.
         os.setpgid(0, 0)
         # Writing one line to a terminal from a background group must not stop it.
@@ -58,3 +63,19 @@ def _run_supervisor(supervise: Callable[[Channel], None], channel: Channel) -> N
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(125)
+
+
+def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
+    """Leave to the guardian what an engine sends to every process of a tree (scancel does).
+
+    The supervisor would die of it, and the guardian takes its own. A handler and not
+    SIG_IGN: what the supervisor starts must find these signals at their default.
+    """
+
+    def echo(signum: int, _frame: object) -> None:
+        # The guardian may have died of something else.
+        with contextlib.suppress(OSError):
+            channel.send({"op": "echo", "signum": signum})
+
+    for signum in wishes:
+        signal.signal(signum, echo)

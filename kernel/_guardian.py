@@ -22,7 +22,7 @@ from ._containment import end
 from ._custody import LOST_GRACE, LOST_PATIENCE, Custody, finish_lost_run
 from ._errors import InternalError
 from ._libc import set_child_subreaper
-from ._noted_signals import NotedSignals
+from ._noted_signals import ECHO_SECONDS, SAME_WISH_SECONDS, NotedSignals
 from ._spawn import prepare_to_spawn
 from ._wards import Wards
 
@@ -42,10 +42,14 @@ class Guardian:
         self._settings: list[Any] | None = None
         self._status: int | None = None
 
-    def abandon(self) -> None:
-        """Give everything back in the forked supervisor, which is not the guardian."""
+    def abandon(self) -> tuple[signal.Signals, ...]:
+        """Give everything back in the forked supervisor, which is not the guardian.
+
+        :returns: the wishes that the guardian takes.
+        """
         self._signals.give_back()
         self._channel.close()
+        return self._signals.wishes
 
     def guard(self, supervisor: int | None, host: int | None = None) -> int:
         """Serve the supervisor until it is gone; return the exit status.
@@ -78,8 +82,8 @@ class Guardian:
             elif signum != answered:
                 self._report_signal(signum)
 
-    def _report_signal(self, signum: int) -> None:
-        if self._signals.is_news(signum):
+    def _report_signal(self, signum: int, same_wish: float = SAME_WISH_SECONDS) -> None:
+        if self._signals.is_news(signum, same_wish):
             self._tell({"event": "signal", "signum": signum})
 
     def _tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
@@ -110,6 +114,10 @@ class Guardian:
                 self._stop_job(descriptors)
             case "wish":
                 self._report_signal(message["signum"])
+            case "echo":
+                # Ours is heard at once; the supervisor's own may wait for a processor.
+                self._take_notice()
+                self._report_signal(message["signum"], ECHO_SECONDS)
             case "released":
                 self._let_go()
                 if message["status"] is not None:

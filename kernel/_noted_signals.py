@@ -21,6 +21,8 @@ FORWARDED = (
 )
 # A terminal, timeout(1) and a kill of the group can each deliver one wish twice.
 SAME_WISH_SECONDS = 0.3
+# So late a supervisor may tell of the signal that was sent to it and to us.
+ECHO_SECONDS = 10.0
 # A job may be stopped and continued as often as somebody likes.
 _NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
 
@@ -29,6 +31,7 @@ class NotedSignals:
     """What this process was sent, as a descriptor to poll. One per process: handlers are its own.
 
     :ivar taken: the signals whose disposition is ours; a program must not inherit that.
+    :ivar wishes: those of them that ask for something.
     """
 
     def __init__(self) -> None:
@@ -37,6 +40,7 @@ class NotedSignals:
         signal.set_wakeup_fd(self._wakeup_write)
         # A signal that was ignored on entry stays so (nohup, a shell's background job).
         wishes = [s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN]
+        self.wishes = tuple(signum for signum in wishes if signum not in _NOT_WISHES)
         self.taken: tuple[signal.Signals, ...] = (signal.SIGCHLD, *wishes)
         for signum in self.taken:
             signal.signal(signum, _note)
@@ -54,12 +58,15 @@ class NotedSignals:
         except BlockingIOError:
             return b""
 
-    def is_news(self, signum: int) -> bool:
-        """Tell whether this is a wish of its own, not the one just heard by another way."""
+    def is_news(self, signum: int, same_wish: float = SAME_WISH_SECONDS) -> bool:
+        """Tell whether this is a wish of its own, not the one just heard by another way.
+
+        :param same_wish: seconds in which an equal one is the same.
+        """
         now = time.monotonic()
         if signum in _NOT_WISHES:
             self._last_wish.pop(signum, None)
-        if now - self._last_wish.get(signum, -1.0) < SAME_WISH_SECONDS:
+        if now - self._last_wish.get(signum, -same_wish) < same_wish:
             return False
         self._last_wish[signum] = now
         return True

@@ -76,6 +76,10 @@ class AttemptEnd:
         }
 
 
+# So long an agent that died of TERM may be one of many who were sent it, ourselves the last.
+_SAME_WISH_SECONDS = 0.3
+
+
 class Attempt:
     """One agent process from spawn to proof."""
 
@@ -216,7 +220,7 @@ class Attempt:
     async def _conclude(self, watch: Watch, *, lost: bool) -> AttemptEnd:
         scope = self._possession.scope(guardian_lost=watch.guardian_lost)
         left = await read_proof(self._possession, self._link, guardian_lost=watch.guardian_lost)
-        ended_for = "supervisor-lost" if lost else watch.state.reason
+        ended_for = "supervisor-lost" if lost else await self._why_ended(watch)
         if ended_for is None and kernel_killed_for_memory(self._possession.leaf, watch.wait_status):
             ended_for = "memory"
         return AttemptEnd(
@@ -230,6 +234,19 @@ class Attempt:
             peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
             asked_to_end=self._asked_to_end or watch.ending_signal is not None,
         )
+
+    async def _why_ended(self, watch: Watch) -> str | None:
+        """Return why we ended the agent; None where it ended by itself.
+
+        Who signals every process of a tree, as an engine does, may come to the agent first.
+        """
+        status = watch.wait_status
+        died_of = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
+        if watch.state.reason is not None or died_of not in ENDING_SIGNALS:
+            return watch.state.reason
+        if self._link.asked is None:
+            await anyio.sleep(_SAME_WISH_SECONDS)
+        return "cancelled" if self._link.asked == died_of else None
 
     def _hear_agent(self, news: StreamNews) -> None:
         if news.thread is not None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from ..kernel import EndWanted, end_switch
+from ..kernel import end_switch
 from ._errors import Cancelled, GuardianLost, TimeOver
 from ._lifecycle import ENDING_SIGNALS
 from ._link import GuardianLink
@@ -24,7 +24,8 @@ async def unless_cancelled(
 
     What it waits for in threads (git, a lock) is woken; see ``kernel/_errand.py``. Work that
     finished all the same keeps its result: it may hold a lock. The signal is then reported
-    again, to whatever comes next.
+    again, to whatever comes next. Work that failed once the end was asked for is cancelled,
+    whatever it failed of: who asks may have signalled git as well.
 
     :param limit: seconds after which the end is wanted too, or None.
     :raises Cancelled: by a signal; work in a thread is waited for, not abandoned.
@@ -68,7 +69,7 @@ async def unless_cancelled(
             except Exception as error:
                 failed.append(error)
             tasks.cancel_scope.cancel()
-    if failed and not (asked and isinstance(failed[0], EndWanted)):
+    if failed and not asked:
         raise failed[0]
     if not result:
         raise asked[0]

@@ -10,6 +10,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 
 from ..kernel import Channel, InternalError, Message
 from ._errors import GuardianLost
+from ._lifecycle import ENDING_SIGNALS
 
 _REPLIES = frozenset({"spawned", "accompanied", "spawn-failed", "children"})
 
@@ -19,6 +20,7 @@ class GuardianLink:
 
     Replies come back from :meth:`ask`; what happens by itself (``signal``,
     ``exited``, and ``lost`` when the guardian died) is read from ``news``.
+    ``asked`` is the last signal that asked for the end, heeded or not.
     ``companion`` is the pid of what runs beside the agent, or None; once
     ``companion_ended`` is set, ``companion_status`` is its wait status, None where
     it was not read.
@@ -30,6 +32,7 @@ class GuardianLink:
         self._tell_news, self.news = anyio.create_memory_object_stream[Message](math.inf)
         self._tell_reply, self._replies = anyio.create_memory_object_stream[Message](math.inf)
         self.lost = False
+        self.asked: int | None = None
         self.companion: int | None = None
         self.companion_ended = anyio.Event()
         self.companion_status: int | None = None
@@ -49,6 +52,8 @@ class GuardianLink:
             elif received[0]["event"] == "companion-exited":
                 self._note_companion(received[0]["status"])
             else:
+                if received[0].get("signum") in ENDING_SIGNALS:
+                    self.asked = received[0]["signum"]
                 self._tell_news.send_nowait(received[0])
 
     def _take_reply(self, reply: Message) -> None:
