@@ -12,6 +12,7 @@ import click
 from ._given import GIVEN
 from ._one_of import one_of
 from ._removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
+from ._terminal import neutral
 from ._workspace_gc import gc
 from ._workspace_select import (
     find_root,
@@ -185,16 +186,19 @@ def remove(
         click.echo(f"and branch {done.branch}, all of whose commits are elsewhere")
     if done.moved:
         click.echo(f"{done.moved} transcripts moved to the shared codex home first")
+    for line in done.kept:
+        click.echo(neutral(line))
 
 
 def _shown(survey: Survey) -> dict[str, Any]:
-    from ..workspace.upkeep import explain, is_pressed
+    from ..workspace.upkeep import checkouts_below, explain, is_pressed
 
     policy = gc_policy(None, None)
     pressed = is_pressed(survey.paths.base, policy)
     verdict = explain(survey, policy, time.time(), pressed=pressed)
     return {
         **describe(survey, deep=True),
+        "checkouts": checkouts_below(survey.paths),
         "only_here": list(verdict.findings),
         "gc": f"{'keep' if verdict.action == 'due' else verdict.action}: {why(verdict)}",
     }

@@ -86,14 +86,14 @@ def _collect(verdict: Verdict, hook: RemovalHook | None, *, force: bool) -> tupl
     survey = verdict.survey
     attend = hook.attend if hook is not None else None
     try:
-        remove_workspace(
+        done = remove_workspace(
             survey.paths, survey.key, force=force, unused_since=survey.used, attend=attend
         )
     except RemovalStopped:
         raise
     except CodexlabError as error:
         return "kept", str(error)
-    return "deleted", why(verdict)
+    return "deleted", "; ".join((why(verdict), *done.kept))
 
 
 def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:

@@ -1,6 +1,6 @@
 """The branch of a workspace's own worktree: which one, and whether it may be used.
 
-It is ``codexlab/<issue>/<agent>``. Where another workspace of ours has that one, for the
+It is ``codexlab/<issue>/<agent>``, until the agent chooses another. Where another workspace of ours has that one, for the
 same issue below another root or in another project, it is the same name with ``+`` and 8
 hex digits of this workspace's place: stable, and no agent's name (see `directory_name`).
 A branch that no workspace made is explained, never taken; none is ever moved.
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..kernel import CodexlabError
@@ -19,8 +21,12 @@ from ._kept_branches import remembered_for
 from ._owner import DamagedRecord
 from ._paths import CONTROL, WorkspacePaths, branch_name
 from ._provenance import Provenance, parse_provenance
-from ._registration import drop_ref_lock, our_registrations
-from ._start import resolve_ref
+from ._registration import Entry, drop_ref_lock, is_checked_out_elsewhere, our_registrations
+from ._start import read_head, resolve_ref
+
+_PLAIN = re.compile(r"(?![0-9a-f]{40,64}$)[\w+#%&=,;.@'\"!()-]+(?:/[\w+#%&=,;.@'\"!()-]+)*")
+# git-check-ref-format(1), and what would be an option.
+_ODD = re.compile(r"\.\.|@\{|^-|^@$|(?:^|/)\.|\.(?:lock)?(?:/|$)")
 
 
 def expect_branch(repo: Path, paths: WorkspacePaths, state_dir: Path) -> tuple[str, str | None]:
@@ -33,21 +39,53 @@ def expect_branch(repo: Path, paths: WorkspacePaths, state_dir: Path) -> tuple[s
     return (usual, None) if other is None else (_own_name(usual, paths), other)
 
 
+def known_branches(
+    repo: Path, paths: WorkspacePaths, lost: Sequence[Entry], state_dir: Path
+) -> set[str]:
+    """Return the branches that are this workspace's although no record here may say so.
+
+    They are those its lost entries were on, and those left behind when it was removed. An
+    entry for the workdir also proves that this workspace made a branch, whatever its agent
+    checked out since: the usual one, unless another workspace has that.
+    """
+    usual = branch_name(paths)
+    names = (usual, _own_name(usual, paths))
+    known = {entry.branch for entry in lost if entry.branch is not None}
+    here = os.fspath(paths.root)
+    known |= {name for name in names if remembered_for(repo, name, state_dir) == here}
+    if lost:
+        known |= {name for name in names if _workspace_of(repo, name, paths, state_dir) is None}
+    return known
+
+
+def branch_left(
+    repo: Path, paths: WorkspacePaths, lost: Sequence[Entry], stored: Provenance
+) -> tuple[str | None, str]:
+    """Say which branch of its own choice an agent was on when its worktree was lost.
+
+    :returns: the branch to go on with, or None; and a line where that cannot be.
+    """
+    usual = branch_name(paths)
+    ours = (None, usual, _own_name(usual, paths), stored.branch)
+    branch = next((entry.branch for entry in lost if entry.branch not in ours), stored.chosen)
+    if branch is None:
+        return None, ""
+    if not _is_plain(branch) or resolve_ref(repo, f"refs/heads/{branch}") is None:
+        return None, f"the lost worktree was on branch {branch}, which is gone"
+    if is_checked_out_elsewhere(repo, branch, paths.workdir) or _is_mains(repo, branch):
+        return None, f"the lost worktree was on branch {branch}, which is checked out elsewhere now"
+    return branch, ""
+
+
 def pick_branch(
     repo: Path, paths: WorkspacePaths, stored: Provenance, known: set[str], state_dir: Path
 ) -> str:
     """Choose the branch for a worktree about to be made. The repository's lock must be held.
 
-    :param known: branches that entries of this very workspace were on; those left
-        behind when it was removed are added.
+    :param known: what `known_branches` returned.
     """
     usual = branch_name(paths)
     own = _own_name(usual, paths)
-    known.update(
-        name
-        for name in (usual, own)
-        if remembered_for(repo, name, state_dir) == os.fspath(paths.root)
-    )
     recorded = stored.branch if stored.repo == str(repo) else None
     if recorded is not None and stored.state == "ready":
         return recorded
@@ -96,6 +134,15 @@ def _workspace_of(repo: Path, branch: str, paths: WorkspacePaths, state_dir: Pat
             return place
     left = remembered_for(repo, branch, state_dir)
     return left if left not in here else None
+
+
+def _is_mains(repo: Path, branch: str) -> bool:
+    return repo.name == ".git" and read_head(repo, repo)[1] == branch
+
+
+def _is_plain(branch: str) -> bool:
+    """Tell whether git would take a name for a branch and for nothing else."""
+    return _PLAIN.fullmatch(branch) is not None and not _ODD.search(branch)
 
 
 def _recorded(workspace: Path) -> str | None:

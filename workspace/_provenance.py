@@ -15,7 +15,10 @@ from ._paths import WorkspaceKey, is_own_branch
 WorkdirKind = Literal["linked", "worktree", "plain", "given"]
 State = Literal["new", "preparing", "ready"]
 
-_TEXTS = ("kind", "repo", "base", "branch", "tip", "workdir", "removed_from", "created")
+_TEXTS = (
+    *("kind", "repo", "base", "branch", "tip", "chosen"),
+    *("workdir", "removed_from", "created"),
+)
 _KINDS = ("linked", "worktree", "plain", "given", None)
 _PATHS, _COMMITS = ("repo", "workdir", "removed_from"), ("base", "tip")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -31,6 +34,7 @@ class Provenance:
     :param base: commit id its branch was started from.
     :param branch: the branch this workspace made; None for a plain directory.
     :param tip: commit id that branch is at while ``preparing``.
+    :param chosen: the agent's own branch that the workdir is to be made on, until it is.
     :param kind: how the directory used last was come by; None while there is none.
     :param workdir: the directory used last.
     :param inode: (device, inode) of that directory.
@@ -46,6 +50,7 @@ class Provenance:
     base: str | None = None
     branch: str | None = None
     tip: str | None = None
+    chosen: str | None = None
     workdir: str | None = None
     inode: tuple[int, int] | None = None
     after_create_due: bool = False

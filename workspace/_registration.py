@@ -4,66 +4,106 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..kernel import remove_tree
+from ..kernel import frozen, remove_tree
 from ._dirs import directory
 from ._errors import operator_errors
 
 _REASON = "codexlab workspace "
+_BRANCH = "ref: refs/heads/"
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-def drop_registration(repo: Path, workdir: Path) -> set[str]:
+@frozen
+class Entry:
+    """What a repository has on one of its worktrees. Whoever may write there may have.
+
+    :param place: the entry's directory.
+    :param pointer: path of the ``.git`` it is for; empty where git was killed before it
+        wrote that.
+    :param head: text of its ``HEAD``.
+    :param reason: why it is locked; empty where it is not.
+    """
+
+    place: Path
+    pointer: str
+    head: str
+    reason: str
+
+    @property
+    def branch(self) -> str | None:
+        """Return the branch it is on, or None."""
+        return self.head.removeprefix(_BRANCH) if self.head.startswith(_BRANCH) else None
+
+    @property
+    def detached(self) -> str | None:
+        """Return the commit it is at while it is on no branch, or None."""
+        return self.head if _COMMIT.fullmatch(self.head) else None
+
+    @property
+    def checkout(self) -> str:
+        """Return the directory it is for; empty where that is not known."""
+        return os.path.dirname(self.pointer)
+
+
+def entries(repo: Path) -> list[Entry]:
+    """Return the entries of all worktrees a repository has."""
+    try:
+        names = sorted(os.listdir(repo / "worktrees"))
+    except OSError:
+        return []
+    return [_entry(repo / "worktrees" / name) for name in names]
+
+
+def entries_for(repo: Path, workdir: Path) -> list[Entry]:
+    """Return the entries of a workdir of ours.
+
+    Ours is told by its ``gitdir``, or by the lock's reason where git was killed before
+    writing that.
+    """
+    marker, reason = marker_of(workdir), lock_reason(workdir)
+    return [
+        entry
+        for entry in entries(repo)
+        if entry.pointer == marker or (not entry.pointer and entry.reason == reason)
+    ]
+
+
+def entries_below(repo: Path, top: Path) -> list[Entry]:
+    """Return the entries of all worktrees that lie below a directory, or did."""
+    prefix = f"{os.path.realpath(top)}/"
+    return [entry for entry in entries(repo) if entry.pointer.startswith(prefix)]
+
+
+def drop_registration(repo: Path, workdir: Path) -> None:
     """Drop the entries for a workdir of ours that itself is gone.
 
-    Ours is told by its ``gitdir``, or by the lock's reason where git was killed
-    before writing that. Never ``git worktree prune``: it takes others' entries too.
-    The repository's lock must be held.
-
-    :returns: the branches those entries were on.
+    Never ``git worktree prune``: it takes others' entries too. The repository's lock
+    must be held, and what only they hold must be kept: see `keep_what_entries_hold`.
     """
-    branches: set[str] = set()
-    marker = f"{os.path.realpath(workdir.parent)}/{workdir.name}/.git"
-    try:
-        with directory(repo, "worktrees") as entries_fd:
-            for name in os.listdir(entries_fd):
-                place = repo / "worktrees" / name
-                pointer, reason = _pointer(place), _text(place / "locked")
-                if pointer == marker or (not pointer and reason == lock_reason(workdir)):
-                    branches.add(_text(place / "HEAD").removeprefix("ref: refs/heads/"))
-                    with operator_errors(place):
-                        remove_tree(name, entries_fd)
-    except FileNotFoundError:
-        pass
-    return branches
+    _drop(repo, entries_for(repo, workdir))
+
+
+def drop_orphans(repo: Path, top: Path) -> None:
+    """Drop the entries of worktrees that went with a directory. The lock must be held."""
+    gone = [entry for entry in entries_below(repo, top) if not os.path.lexists(entry.pointer)]
+    _drop(repo, gone)
 
 
 def our_registrations(repo: Path) -> Iterator[tuple[str, str]]:
     """Yield (workspace, branch it is on) for every worktree that some workspace made."""
-    try:
-        names = os.listdir(repo / "worktrees")
-    except OSError:
-        return
-    for name in names:
-        place = repo / "worktrees" / name
-        reason = _text(place / "locked")
-        if reason.startswith(_REASON):
-            head = _text(place / "HEAD").removeprefix("ref: refs/heads/")
-            yield reason.removeprefix(_REASON), head
+    for entry in entries(repo):
+        if entry.reason.startswith(_REASON):
+            yield entry.reason.removeprefix(_REASON), entry.head.removeprefix(_BRANCH)
 
 
 def is_checked_out_elsewhere(repo: Path, branch: str, workdir: Path) -> bool:
     """Tell whether another worktree is on a branch: without it that one would be lost."""
-    ours = f"{os.path.realpath(workdir.parent)}/{workdir.name}/.git"
-    try:
-        entries = [repo / "worktrees" / name for name in os.listdir(repo / "worktrees")]
-    except OSError:
-        return False
-    return any(
-        _text(place / "HEAD") == f"ref: refs/heads/{branch}" and _pointer(place) != ours
-        for place in entries
-    )
+    ours = marker_of(workdir)
+    return any(entry.branch == branch and entry.pointer != ours for entry in entries(repo))
 
 
 def drop_ref_lock(repo: Path, branch: str) -> None:
@@ -77,10 +117,26 @@ def lock_reason(workdir: Path) -> str:
     return f"{_REASON}{os.path.realpath(workdir.parent)}"
 
 
-def _pointer(place: Path) -> str:
-    """Return which ``.git`` an entry is for; it may be written relative (git 2.48)."""
+def marker_of(workdir: Path) -> str:
+    """Return what the entry of a workdir points at: its ``.git``."""
+    return f"{os.path.realpath(workdir.parent)}/{workdir.name}/.git"
+
+
+def _drop(repo: Path, gone: Iterable[Entry]) -> None:
+    with (
+        contextlib.suppress(FileNotFoundError),
+        directory(repo, "worktrees") as entries_fd,
+    ):
+        for entry in gone:
+            with operator_errors(entry.place):
+                remove_tree(entry.place.name, entries_fd)
+
+
+def _entry(place: Path) -> Entry:
+    # The pointer may be written relative (git 2.48).
     text = _text(place / "gitdir")
-    return os.path.normpath(place / text) if text else ""
+    pointer = os.path.normpath(place / text) if text else ""
+    return Entry(place, pointer, _text(place / "HEAD"), _text(place / "locked"))
 
 
 def _text(path: Path) -> str:

@@ -16,16 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..kernel import OperatorError, frozen, remove_tree
-from ._branch import check_branch, pick_branch
+from ._branch import branch_left, check_branch, known_branches, pick_branch
 from ._cache import credentials, make_cache, refresh_cache, resolve_remote
 from ._claim import Claim
 from ._dirs import directory, kind_of, lstat_at
 from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
+from ._kept_commits import keep_what_entries_hold
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan, is_worktree_of
 from ._provenance import Provenance, WorkdirKind
-from ._registration import drop_ref_lock, drop_registration, lock_reason
+from ._registration import Entry, drop_ref_lock, drop_registration, entries_for, lock_reason
 from ._repository import repository_lock
 from ._start import inspect_start
 
@@ -172,9 +173,11 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
     ):
         _undo(root_fd, claim, stored)
         base = plan.base if plan.url is None else _fetched(claim, plan, lock_fd)
-        known = drop_registration(repo, plan.path)
+        lost = entries_for(repo, plan.path)
+        known = known_branches(repo, claim.paths, lost, claim.state_dir)
         branch = pick_branch(repo, claim.paths, stored, known, claim.state_dir)
         tip = check_branch(repo, branch, stored, known)
+        chosen = _let_go(claim, repo, lost, stored, branch)
         preparing = replace(
             stored,
             state="preparing",
@@ -184,18 +187,35 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
             base=stored.base if tip else base,
             branch=branch,
             tip=tip or base,
+            chosen=chosen,
         )
         claim.write_provenance(preparing)
-        arguments = (branch,) if tip else ("-b", branch, str(base))
+        arguments = (chosen or branch,) if chosen or tip else ("-b", branch, str(base))
         try:
             # A filter such as LFS fetches from the same server as git did.
             secret = credentials(plan.url or "")
             _add_worktree(repo, plan.path, arguments, lock_fd, secret)
         except GitFailed:
             _undo(root_fd, claim, preparing)
-            _take_back(claim, repo, preparing, stored, made=tip is None)
+            _take_back(claim, repo, preparing, stored, made=not chosen and tip is None)
             raise
-        claim.write_provenance(replace(preparing, state="ready"))
+        claim.write_provenance(replace(preparing, state="ready", chosen=None))
+
+
+def _let_go(
+    claim: Claim, repo: Path, lost: list[Entry], stored: Provenance, branch: str
+) -> str | None:
+    """Drop the entries of a workdir that was lost, once what only they hold is kept.
+
+    :returns: the branch its agent had chosen, where that can be gone on with.
+    """
+    chosen, line = branch_left(repo, claim.paths, lost, stored)
+    if line:
+        claim.notes.append(f"{line}; this one is on {branch}")
+    if stored.state != "preparing":  # else it never was an agent's
+        claim.notes += keep_what_entries_hold(repo, lost, claim.paths, staged=True)
+    drop_registration(repo, claim.paths.workdir)
+    return chosen
 
 
 def _fetched(claim: Claim, plan: WorkdirPlan, lock_fd: int) -> str:
@@ -249,4 +269,4 @@ def _take_back(
         ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", str(preparing.tip))
     # On a full disk the journal stays at "preparing", which the next launch undoes too.
     with contextlib.suppress(OperatorError):
-        claim.write_provenance(stored)
+        claim.write_provenance(replace(stored, chosen=preparing.chosen))

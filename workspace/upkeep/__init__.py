@@ -5,6 +5,9 @@
     _survey       what workspaces there are (_held_locks: who holds them, without trying)
     _usage        what they take
     _findings     what would be lost with one
+    _work_below   ... in the repositories and worktrees in it (_below finds them)
+    _own_worktrees _merged     those of the repository it belongs to
+    _foreign _foreign_files _neutral    those an agent made, whose configuration is not heard
     _verdict      which may go, by age, state and free space
     _collect      remove one; finish what a killed removal left
     _caches       repositories fetched by URL that nothing uses any more
@@ -19,9 +22,11 @@ from ...kernel import import_on_use
 if TYPE_CHECKING:
     from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
     from ._collect import Attend, Removal, RemovalRefused, empty_trash, remove_workspace
+    from ._findings import findings
     from ._survey import Survey, survey_workspace, survey_workspaces
     from ._usage import Usage, disk_usage
     from ._verdict import GcPolicy, Verdict, explain, is_pressed, plan_collection
+    from ._work_below import checkouts_below
 
 __all__ = [
     "MONTH",
@@ -33,9 +38,11 @@ __all__ = [
     "Survey",
     "Usage",
     "Verdict",
+    "checkouts_below",
     "disk_usage",
     "empty_trash",
     "explain",
+    "findings",
     "is_pressed",
     "plan_cache_collection",
     "plan_collection",
@@ -61,6 +68,7 @@ __getattr__ = import_on_use(
             "empty_trash",
             "remove_workspace",
         ),
+        "_findings": ("findings",),
         "_survey": (
             "Survey",
             "survey_workspace",
@@ -77,5 +85,6 @@ __getattr__ = import_on_use(
             "is_pressed",
             "plan_collection",
         ),
+        "_work_below": ("checkouts_below",),
     },
 )

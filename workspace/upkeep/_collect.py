@@ -23,10 +23,17 @@ from .._errors import operator_errors
 from .._git import ask_git
 from .._home_config import recorded_shared_home
 from .._kept_branches import remember_branch
+from .._kept_commits import keep_what_entries_hold
 from .._owner import DamagedRecord
 from .._paths import CONTROL, WorkspaceKey, WorkspacePaths
 from .._provenance import Provenance, parse_provenance
-from .._registration import drop_ref_lock, drop_registration, is_checked_out_elsewhere
+from .._registration import (
+    drop_orphans,
+    drop_ref_lock,
+    drop_registration,
+    entries_below,
+    is_checked_out_elsewhere,
+)
 from .._repository import repository_lock
 from .._start import read_head, resolve_ref
 from .._state_dir import state_directory
@@ -52,11 +59,14 @@ class Removal:
 
     :param branch: the branch that was deleted too, or None when it stays.
     :param moved: transcripts that were moved to the shared store first.
+    :param kept: one line for each commit that got a reference of its own, because only a
+        worktree that went had it.
     """
 
     root: Path
     branch: str | None
     moved: int
+    kept: tuple[str, ...] = ()
 
 
 def remove_workspace(
@@ -91,11 +101,11 @@ def remove_workspace(
         with _announced(claim, attend):
             moved = _save_transcripts(paths)
             _check(claim, force, movable=False)
-            branch = _remove(claim)
+            branch, kept = _remove(claim)
         claim.forget_directories()
     finally:
         claim.release()
-    return Removal(paths.root, branch, moved)
+    return Removal(paths.root, branch, moved, kept)
 
 
 @contextlib.contextmanager
@@ -159,14 +169,16 @@ def _check_survivors(claim: Claim) -> None:
 
 def _check(claim: Claim, force: bool, *, movable: bool) -> None:
     """Refuse what has findings; ``movable`` transcripts can still be saved."""
+    if force:
+        return
     found = findings(claim.paths, claim.read_provenance())
     reasons = [line for line in found if not (movable and line.startswith(TRANSCRIPTS))]
-    if reasons and not force:
+    if reasons:
         advice = "--force deletes it all the same"
         raise RemovalRefused(claim.paths.root, ", ".join(reasons), advice)
 
 
-def _remove(claim: Claim) -> str | None:
+def _remove(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
     paths = claim.paths
     provenance = replace(claim.read_provenance(), removed_from=str(paths.root))
     claim.write_provenance(provenance)
@@ -174,6 +186,7 @@ def _remove(claim: Claim) -> str | None:
     trash_fd = open_below(paths.base, TRASH, create=True)
     try:
         with _repository(provenance, claim.state_dir), operator_errors(paths.root):
+            kept = _keep(provenance, paths)
             with directory(paths.base, *paths.names[:2]) as issue_fd:
                 rename_noreplace(paths.names[2], name, source_fd=issue_fd, target_fd=trash_fd)
             branch = _unregister(provenance, claim.state_dir)
@@ -181,7 +194,21 @@ def _remove(claim: Claim) -> str | None:
     finally:
         os.close(trash_fd)
     _drop_empty_parents(paths)
-    return branch
+    return branch, kept
+
+
+def _keep(provenance: Provenance, paths: WorkspacePaths) -> tuple[str, ...]:
+    """Give references to what goes with the worktrees below a workspace, before they go."""
+    if provenance.repo is None or not os.path.isdir(provenance.repo):
+        return ()
+    repo = Path(provenance.repo)
+    found = entries_below(repo, paths.root)
+    lost = [entry for entry in found if not os.path.lexists(entry.pointer)]
+    present = [entry for entry in found if entry not in lost]
+    return (
+        *keep_what_entries_hold(repo, lost, paths, staged=True),
+        *keep_what_entries_hold(repo, present, paths, staged=False),
+    )
 
 
 def _finish(trash_fd: int, name: str, place: Path, state_dir: Path) -> None:
@@ -214,6 +241,7 @@ def _unregister(provenance: Provenance, state_dir: Path) -> str | None:
         return None  # a new workspace of that name has taken the entry over
     deleted = _drop_branch(repo, provenance.branch, root, state_dir)
     drop_registration(repo, root / "workdir")
+    drop_orphans(repo, root)
     return deleted
 
 

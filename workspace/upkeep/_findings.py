@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from pathlib import Path
 
 from ...kernel import CodexlabError, boot_id
 from .._dirs import directory
-from .._git import ask_git
-from .._git_state import git_state
 from .._owner import OwnerRecord
-from .._paths import WorkspacePaths, belongs_at
+from .._paths import CONTROL, WorkspacePaths, belongs_at
 from .._provenance import Provenance
-from .._start import Start, inspect_start
 from .._stores import STORES
+from ._words import shortened, shown
+from ._work_below import work_below
 
 TRANSCRIPTS = "transcripts of its own"
-_UNFINISHED = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
+_OURS = frozenset({CONTROL, "workdir", "codex-home", "context"})
 
 
 def findings(paths: WorkspacePaths, provenance: Provenance | None) -> tuple[str, ...]:
     """Return one line for everything that exists nowhere else; empty when nothing does.
 
-    What cannot be judged counts as a finding. Files that git ignores do not.
+    What cannot be judged counts as a finding. Files that git ignores do not, nor does what
+    codex itself keeps in its home.
     """
     found: list[str] = []
     if provenance is None:
@@ -34,13 +33,10 @@ def findings(paths: WorkspacePaths, provenance: Provenance | None) -> tuple[str,
         found.append(
             f"it is the workspace of {key.project}/{key.issue}/{key.agent}, moved or copied here"
         )
-    if os.path.lexists(paths.workdir):
-        try:
-            found.extend(_workdir_findings(paths))
-        except (CodexlabError, OSError) as error:
-            found.append(f"its workdir cannot be judged ({error})")
+    found.extend(work_below(paths, provenance))
+    found.extend(_beside(paths))
     found.extend(_home_findings(paths))
-    return tuple(found)
+    return tuple(shortened(found))
 
 
 def unproven(owner: OwnerRecord | None) -> str | None:
@@ -57,40 +53,34 @@ def unproven(owner: OwnerRecord | None) -> str | None:
     return f"its last run {owner.run_id} was not proven contained"
 
 
-def _workdir_findings(paths: WorkspacePaths) -> list[str]:
-    if not stat.S_ISDIR(os.lstat(paths.workdir).st_mode):
-        return ["its workdir is not a directory"]
-    found = inspect_start(paths.workdir)
-    if found.top != Path(os.path.realpath(paths.workdir)) or found.git_dir is None:
-        return ["its workdir is no git checkout"]
-    state = git_state(paths.workdir)
-    lines: list[str] = []
-    if state is not None and state.dirty:
-        lines.append("uncommitted changes")
-    lines.extend(
-        f"unfinished {name}" for name in _UNFINISHED if os.path.lexists(found.git_dir / name)
-    )
-    if (found.git_dir / "modules").is_dir():
-        lines.append("checked-out submodules")
-    if lonely := _lonely_commits(found):
-        commits = "1 commit that is" if lonely == 1 else f"{lonely} commits that are"
-        lines.append(f"{commits} on no remote and no other branch")
-    return lines
+def _beside(paths: WorkspacePaths) -> list[str]:
+    """Name what was put beside the directories that are ours, and below ``context``."""
+    try:
+        names = _names(paths, ())
+        found = [f"{shown(name)} beside its workdir" for name in names if not _is_ours(name)]
+        inner = _names(paths, ("context",), directories=True)
+    except CodexlabError as error:
+        return [str(error)]
+    return found + [f"directory context/{shown(name)}, which no task was given" for name in inner]
 
 
-def _lonely_commits(found: Start) -> int:
-    if found.head is None or found.top is None:
-        return 0
-    own = [f"--exclude={found.branch}"] if found.branch is not None else []
-    # A branch of ours keeps the commits of a worktree, but nobody would look there.
-    stash = ["refs/stash"] if found.kind == "main" else []
-    arguments = ["HEAD", *_existing(found.top, stash), "--not", *own, "--branches", "--remotes"]
-    answer = ask_git(found.top, "rev-list", "--count", *arguments, "--tags")
-    return int(answer.stdout) if answer.status == 0 else 1
+def _is_ours(name: str) -> bool:
+    return name in _OURS or name.startswith(".context-")
 
 
-def _existing(top: Path, refs: list[str]) -> list[str]:
-    return [ref for ref in refs if ask_git(top, "rev-parse", "--verify", "-q", ref).status == 0]
+def _names(
+    paths: WorkspacePaths, below: tuple[str, ...], *, directories: bool = False
+) -> list[str]:
+    try:
+        with directory(paths.base, *paths.names, *below) as fd:
+            names = sorted(os.listdir(fd))
+            return [name for name in names if not directories or _is_dir(name, fd)]
+    except FileNotFoundError:
+        return []
+
+
+def _is_dir(name: str, dir_fd: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode)
 
 
 def _home_findings(paths: WorkspacePaths) -> list[str]:

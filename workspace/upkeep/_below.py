@@ -1,0 +1,139 @@
+"""Find every git repository and checkout below a directory that an agent wrote.
+
+By descriptors, one at a time, whatever the depth; no link is followed and no mount entered.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_NAMES, _MOST_FOUND = 5_000_000, 1000
+_STORE = frozenset({"HEAD", "objects", "refs"})
+# git's own, of which there are many, and no checkouts.
+_PASSED_OVER = frozenset({"objects", "refs", "logs"})
+
+
+@dataclass(slots=True)
+class Below:
+    """What lies below a directory; all paths are relative to it.
+
+    :param checkouts: directories with a ``.git`` of any kind.
+    :param stores: git directories with objects and references of their own.
+    :param unseen: what could not be looked into, and why: it may hold anything.
+    """
+
+    checkouts: list[str] = field(default_factory=list[str])
+    stores: list[str] = field(default_factory=list[str])
+    unseen: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True)
+class _Level:
+    """A directory on the way down.
+
+    :param inner: names of the directories in it that are still to be looked into.
+    """
+
+    name: str
+    place: tuple[int, int]
+    inner: list[str]
+
+
+def look_below(top: Path) -> Below:
+    """Walk a tree and return what is in it. Reads names alone.
+
+    :raises OSError: ``top`` cannot be opened, or somebody moves directories meanwhile.
+    """
+    walk = _Walk(top)
+    try:
+        while walk.go_on():
+            pass
+    finally:
+        os.close(walk.fd)
+    return walk.found
+
+
+class _Walk:
+    """A walk, of which one directory is open at a time; the way back up is ``..``."""
+
+    def __init__(self, top: Path) -> None:
+        self.found = Below()
+        self.fd = os.open(top, _DIRECTORY)
+        self._device = os.fstat(self.fd).st_dev
+        self._names_left = _MOST_NAMES
+        self._levels: list[_Level] = []
+        self._enter("")
+
+    def go_on(self) -> bool:
+        """Take one step down or up, and tell whether there is another."""
+        found, level = self.found, self._levels[-1]
+        if self._names_left < 0 or len(found.checkouts) + len(found.stores) > _MOST_FOUND:
+            found.unseen.append("more than can be looked at")
+            return False
+        if level.inner:
+            self._descend(level.inner.pop())
+        elif len(self._levels) == 1:
+            return False
+        else:
+            self._climb()
+        return True
+
+    def _descend(self, name: str) -> None:
+        try:
+            below = _open(name, self.fd, self._device)
+        except OSError as error:
+            self.found.unseen.append(f"{self._path(name)} ({error.strerror})")
+            return
+        os.close(self.fd)
+        self.fd = below
+        self._enter(name)
+
+    def _climb(self) -> None:
+        self._levels.pop()
+        above = os.open("..", _DIRECTORY, dir_fd=self.fd)
+        os.close(self.fd)
+        self.fd = above
+        if _place(above) != self._levels[-1].place:
+            raise OSError(errno.ESTALE, "directories are being moved in it")
+
+    def _enter(self, name: str) -> None:
+        names: set[str] = set()
+        inner: list[str] = []
+        with os.scandir(self.fd) as items:
+            for item in items:
+                names.add(item.name)
+                if item.is_dir(follow_symlinks=False):
+                    inner.append(item.name)
+        self._names_left -= len(names)
+        is_store = names >= _STORE and _STORE - {"HEAD"} <= set(inner)
+        if is_store:
+            inner = [each for each in inner if each not in _PASSED_OVER]
+            self.found.stores.append(self._path(name))
+        if ".git" in names:
+            self.found.checkouts.append(self._path(name))
+        self._levels.append(_Level(name, _place(self.fd), inner))
+
+    def _path(self, name: str) -> str:
+        return "/".join([*(level.name for level in self._levels[1:]), name])
+
+
+def _open(name: str, dir_fd: int, device: int) -> int:
+    fd = os.open(name, _DIRECTORY, dir_fd=dir_fd)
+    try:
+        if os.fstat(fd).st_dev != device:
+            raise OSError(errno.EXDEV, "a mount")
+        # Without the right to search it there would be no way back up.
+        os.stat("..", dir_fd=fd)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _place(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino

@@ -1,0 +1,80 @@
+"""What exists only in a repository that an agent made, cloned, or added a worktree to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .._kept_commits import UNFINISHED, commits_held
+from .._registration import entries
+from ._foreign_files import (
+    Unjudged,
+    git_directories,
+    head_commit,
+    lasting_remotes,
+    read_references,
+)
+from ._neutral import neutral
+from ._words import commits_text
+
+
+def judge_store(store: Path, top: Path) -> list[str]:
+    """Say what a repository below ``top`` holds and nobody else does.
+
+    Commits on a remote that lasts are elsewhere, all others are not; and a worktree outside
+    that hangs on it would be orphaned.
+
+    :raises Unjudged: it cannot be told.
+    """
+    references, lasting = read_references(store), lasting_remotes(store, top)
+    elsewhere = {
+        oid
+        for name, oid in references.items()
+        if any(name.startswith(f"refs/remotes/{remote}/") for remote in lasting)
+    }
+    hanging = [entry for entry in entries(store) if entry.pointer]
+    own = {*references.values(), *commits_held(store)}
+    for entry in hanging:
+        own.update(commits_held(entry.place))
+    lines: list[str] = []
+    if own - elsewhere:
+        with neutral(store, own=own - elsewhere, elsewhere=elsewhere) as question:
+            count = question.count()
+        if count:
+            lines.append(f"{commits_text(count)} on no remote")
+    outside = [
+        entry.checkout
+        for entry in hanging
+        if not entry.pointer.startswith(f"{top}/") and os.path.lexists(entry.pointer)
+    ]
+    lines.extend(f"a worktree at {place}, which would lose its repository," for place in outside)
+    return lines
+
+
+def judge_checkout(checkout: Path, top: Path) -> list[str]:
+    """Say what a checkout below ``top`` holds beside the commits of a repository in there.
+
+    :raises Unjudged: it cannot be told.
+    """
+    found = git_directories(checkout)
+    if found is None:
+        return []
+    git_dir, store = found
+    references = read_references(store)
+    head = head_commit(git_dir, references)
+    is_guest = not f"{store}/".startswith(f"{top}/")
+    held = set(commits_held(git_dir)) if is_guest else set[str]()
+    lines: list[str] = []
+    with neutral(store, own=held, elsewhere=references.values(), head=head) as question:
+        if question.is_dirty(checkout, _index(git_dir)):
+            lines.append("uncommitted changes")
+        if held and (count := question.count()):
+            lines.append(f"{commits_text(count)} on no branch")
+    return lines + [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(git_dir / name)]
+
+
+def _index(git_dir: Path) -> Path:
+    index = git_dir / "index"
+    if os.path.lexists(index) and not (index.is_file() and not index.is_symlink()):
+        raise Unjudged("its index is no regular file")
+    return index

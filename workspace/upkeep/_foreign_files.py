@@ -1,0 +1,154 @@
+"""Read the files of a git repository that an agent wrote: bounded, and nothing is waited for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...kernel import CodexlabError
+from .._dirs import read_small
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_MOST_REFS = 200_000
+_PARTS = ("HEAD", "objects", "refs", "packed-refs", "index")
+_REMOTE = re.compile(r'\[\s*remote\s+"((?:[^"\\]|\\.)*)"\s*\]', re.I)
+_ELSEWHERE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://|[^/\s:]+:", re.I)
+
+
+class Unjudged(Exception):
+    """What lies there cannot be judged, so it counts as work. Never leaves this package."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what is in a small regular file; nothing where there is none.
+
+    :raises Unjudged: something else lies there.
+    """
+    try:
+        fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise Unjudged(f"{path.name}: {error.strerror}") from None
+    try:
+        return read_small(path.name, fd, path) or b""
+    except (OSError, CodexlabError) as error:
+        raise Unjudged(str(error)) from None
+    finally:
+        os.close(fd)
+
+
+def git_directories(checkout: Path) -> tuple[Path, Path] | None:
+    """Return a checkout's own git directory and the one shared by all of its repository.
+
+    :returns: None where its ``.git`` is a directory that git would pass over as well.
+    :raises Unjudged: it is damaged, or leads nowhere.
+    """
+    marker = checkout / ".git"
+    if os.path.isdir(marker):
+        own = Path(os.path.realpath(marker))
+        if not is_store(own):
+            if any(os.path.lexists(own / name) for name in _PARTS):
+                raise Unjudged("its .git is damaged")
+            return None
+    else:
+        # A link to such a file is one that git follows too.
+        text = _text(Path(os.path.realpath(marker)))
+        if not text.startswith("gitdir:"):
+            raise Unjudged("its .git is damaged")
+        own = Path(os.path.realpath(checkout / text[7:].strip()))
+        if not os.path.lexists(own / "HEAD"):
+            raise Unjudged(f"its .git leads to {own}, which is no git directory")
+    pointer = _text(own / "commondir")
+    common = Path(os.path.realpath(own / pointer)) if pointer else own
+    if not is_store(common):
+        raise Unjudged(f"it belongs to {common}, which is no repository")
+    return own, common
+
+
+def is_store(place: Path) -> bool:
+    """Tell whether a directory has what git asks of a repository."""
+    here = os.path.lexists(place / "HEAD")
+    return here and (place / "objects").is_dir() and (place / "refs").is_dir()
+
+
+def read_references(store: Path) -> dict[str, str]:
+    """Return every reference of a repository and the object it is at.
+
+    :raises Unjudged: there are too many, or they are kept in a form that only git reads.
+    """
+    if os.path.lexists(store / "reftable"):
+        raise Unjudged("its references are in a reftable")
+    found: dict[str, str] = {}
+    for line in _text(store / "packed-refs").splitlines():
+        oid, _, name = line.partition(" ")
+        if _COMMIT.fullmatch(oid) and name:
+            found[name] = oid
+    for name in _loose(store):
+        text = _text(store / name)
+        if _COMMIT.fullmatch(text):
+            found[name] = text
+        elif not text.startswith("ref:") and not name.endswith(".lock"):
+            raise Unjudged(f"its {name} is damaged")
+    return found
+
+
+def head_commit(git_dir: Path, references: dict[str, str]) -> str | None:
+    """Return the commit a checkout is at, or None before its first."""
+    text = _text(git_dir / "HEAD")
+    if text.startswith("ref:"):
+        return references.get(text[4:].strip())
+    return text if _COMMIT.fullmatch(text) else None
+
+
+def lasting_remotes(store: Path, top: Path) -> frozenset[str]:
+    """Return the remotes whose repository will still be there when ``top`` is gone.
+
+    One by a path counts when it is there and not below ``top``. Whether a server still has
+    what was fetched from it is not asked.
+    """
+    kept: set[str] = set()
+    name: str | None = None
+    for line in _text(store / "config").splitlines():
+        if line.lstrip().startswith("["):
+            match = _REMOTE.match(line.strip())
+            name = match[1] if match else None
+        elif name is not None:
+            key, _, value = line.partition("=")
+            url = value.strip().strip('"')
+            if key.strip().lower() == "url" and _lasts(url, store, top):
+                kept.add(name)
+    return frozenset(kept)
+
+
+def _lasts(url: str, store: Path, top: Path) -> bool:
+    if _ELSEWHERE.match(url) and not url.startswith((".", "/")):
+        return True
+    base = store.parent if store.name == ".git" else store
+    place = os.path.realpath(base / url.removeprefix("file://"))
+    return os.path.isdir(place) and not f"{place}/".startswith(f"{top}/")
+
+
+def _loose(store: Path) -> Iterator[str]:
+    waiting, left = ["refs"], _MOST_REFS
+    while waiting:
+        name = waiting.pop()
+        try:
+            with os.scandir(store / name) as items:
+                for item in items:
+                    left -= 1
+                    inner = f"{name}/{item.name}"
+                    if item.is_dir(follow_symlinks=False):
+                        waiting.append(inner)
+                    else:
+                        yield inner
+        except OSError as error:
+            raise Unjudged(f"its {name[:200]}: {error.strerror}") from None
+        if left < 0:
+            raise Unjudged("it has too many references")
+
+
+def _text(path: Path) -> str:
+    return read_bytes(path).decode("utf-8", "surrogateescape").strip()

@@ -1,0 +1,125 @@
+"""Ask git about a repository that an agent wrote, without that repository's configuration.
+
+git runs with a git directory of ours, made for one question: our configuration, the
+references as we read them, and no hooks. From the repository come objects and an index, which
+are data. So nothing it says can start a program, fetch, or name another working tree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._git import GitAnswer, ask_git
+from ._foreign_files import Unjudged, read_bytes
+
+_CONFIG = """[core]
+\trepositoryformatversion = 1
+\tbare = false
+\tfsmonitor = false
+\tcommitGraph = false
+\tuntrackedCache = false
+\thooksPath = /dev/null
+\tattributesFile = /dev/null
+[extensions]
+\tobjectFormat = {format}
+[protocol]
+\tallow = never
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Neutral:
+    """A git directory of ours that lends a repository's objects.
+
+    :param place: our git directory.
+    :param store: the repository's common git directory.
+    """
+
+    place: Path
+    store: Path
+
+    def ask(self, *arguments: str, extra: Mapping[str, str] | None = None) -> GitAnswer:
+        """Run git; see `ask_git`."""
+        surroundings = {
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_OBJECT_DIRECTORY": str(self.store / "objects"),
+            "GIT_NO_REPLACE_OBJECTS": "1",
+            **(extra or {}),
+        }
+        return ask_git(self.place, f"--git-dir={self.place}", *arguments, extra=surroundings)
+
+    def count(self) -> int:
+        """Return how many commits only references in ``own`` reach.
+
+        :raises Unjudged: git cannot tell, as where objects are missing.
+        """
+        wanted = ("--glob=refs/own/*", "--not", "--glob=refs/elsewhere/*")
+        answer = self.ask("rev-list", "--count", *wanted)
+        if answer.status != 0:
+            raise Unjudged(answer.detail)
+        return int(answer.stdout)
+
+    def is_dirty(self, top: Path, index: Path) -> bool:
+        """Tell whether a working tree differs from HEAD and its index, or holds more.
+
+        :raises Unjudged: git cannot tell.
+        """
+        tree, extra = f"--work-tree={top}", {"GIT_INDEX_FILE": str(index)}
+        options = ("--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all")
+        answer = self.ask(tree, "status", *options, extra=extra)
+        if answer.status != 0:
+            raise Unjudged(answer.detail)
+        if answer.stdout:
+            return True
+        listed = self.ask(tree, "ls-files", "-v", "-z", extra=extra)
+        return listed.status != 0 or hides_changes(top, listed.stdout)
+
+
+@contextlib.contextmanager
+def neutral(
+    store: Path, *, own: Iterable[str], elsewhere: Iterable[str], head: str | None = None
+) -> Generator[Neutral]:
+    """Make such a directory for a block.
+
+    :param own: commits that would go with the repository; `Neutral.count` counts from them.
+    :param elsewhere: commits that would not.
+    :param head: commit that HEAD is at.
+    """
+    lists = {"own": sorted(set(own)), "elsewhere": sorted(set(elsewhere))}
+    names = [f"{oid} refs/{kind}/{n}" for kind, oids in lists.items() for n, oid in enumerate(oids)]
+    known = next((oid for oid in (head, *lists["own"], *lists["elsewhere"]) if oid), "")
+    with tempfile.TemporaryDirectory(prefix="codexlab-look-") as made:
+        place = Path(made)
+        (place / "refs").mkdir()
+        (place / "info").mkdir()
+        (place / "HEAD").write_text(f"{head or 'ref: refs/heads/none'}\n")
+        object_format = "sha256" if len(known) == 64 else "sha1"
+        (place / "config").write_text(_CONFIG.format(format=object_format))
+        # Sorted as git writes it, which looks names up by halving.
+        packed = sorted(names, key=lambda line: line.partition(" ")[2])
+        (place / "packed-refs").write_text("".join(f"{line}\n" for line in packed))
+        for name in ("shallow", "info/exclude"):
+            data = read_bytes(store / name)
+            if data:
+                (place / name).write_bytes(data)
+        yield Neutral(place, store)
+
+
+def hides_changes(top: Path, listed: bytes) -> bool:
+    """Tell whether git was told not to look at a file that is there.
+
+    :param listed: what ``git ls-files -v -z`` says: lower case is "assume unchanged", ``S``
+        "skip", which a sparse checkout says of files that are not there.
+    """
+    for record in listed.split(b"\0"):
+        if record[:1].islower():
+            return True
+        if record[:2] == b"S " and os.path.lexists(os.path.join(os.fsencode(top), record[2:])):
+            return True
+    return False

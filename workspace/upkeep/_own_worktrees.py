@@ -1,0 +1,99 @@
+"""What exists only in the worktrees that a repository has, or had, below a workspace."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from .._errors import GitFailed
+from .._git import ask_git
+from .._git_state import git_state
+from .._kept_commits import UNFINISHED, commits_held, has_staged, head_of
+from .._registration import Entry
+from ._foreign_files import Unjudged, read_bytes
+from ._merged import merged_text
+from ._neutral import hides_changes
+from ._words import commits_text
+
+_STASHED = re.compile(r"\t(?:WIP on|On) (.+?): ")
+
+
+def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
+    """Say what a worktree holds and nobody else does.
+
+    :param branches: those that worktrees below the workspace are on: there nobody would look.
+    :raises Unjudged: it cannot be told.
+    """
+    checkout = Path(entry.checkout)
+    _check_home(repo, entry)
+    lines: list[str] = []
+    try:
+        state = git_state(checkout)
+        if state is None or state.dirty or _is_hidden(repo, entry, checkout):
+            lines.append("uncommitted changes")
+    except GitFailed as error:
+        raise Unjudged(error.detail) from None
+    lines += [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(entry.place / name)]
+    if (entry.place / "modules").is_dir():
+        lines.append("checked-out submodules")
+    return lines + lonely_commits(repo, entry, branches)
+
+
+def judge_lost(repo: Path, entry: Entry) -> list[str]:
+    """Say what only the entry of a worktree holds that somebody deleted.
+
+    Its branch is the repository's own and stays.
+    """
+    lines = _count(repo, commits_held(entry.place), ())
+    try:
+        if has_staged(repo, entry):
+            lines.append("staged changes")
+    except (GitFailed, OSError) as error:
+        lines.append(f"an index that cannot be judged ({error})")
+    return lines
+
+
+def lonely_commits(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
+    """Say how many commits no remote, tag or other branch holds."""
+    held = list(commits_held(entry.place))
+    head = head_of(repo, entry)
+    return _count(repo, [*([head] if head else []), *held], branches)
+
+
+def stashes(repo: Path, branches: Collection[str]) -> int:
+    """Return how many stashes were made on these branches: by what git calls them."""
+    text = read_bytes(repo / "logs" / "refs" / "stash").decode("utf-8", "surrogateescape")
+    return sum(branch in branches for branch in _STASHED.findall(text))
+
+
+def _count(repo: Path, commits: Iterable[str], branches: Collection[str]) -> list[str]:
+    wanted = list(dict.fromkeys(commits))
+    if not wanted:
+        return []
+    others = [*(f"--exclude={name}" for name in branches), "--branches", "--remotes", "--tags"]
+    where = f"--git-dir={repo}"
+    answer = ask_git(repo, where, "rev-list", *wanted, "--not", *others)
+    if answer.status != 0:
+        return [f"commits that cannot be judged ({answer.detail})"]
+    lonely = answer.stdout.decode().split()
+    if not lonely:
+        return []
+    merged = merged_text(repo, wanted, lonely, branches)
+    if merged is None:
+        return []
+    return [f"{commits_text(len(lonely))} on no remote and no other branch{merged}"]
+
+
+def _check_home(repo: Path, entry: Entry) -> None:
+    """Refuse an entry that would lead git to another repository than its own."""
+    pointer = read_bytes(entry.place / "commondir").decode("utf-8", "replace").strip()
+    if os.path.realpath(entry.place / pointer) != os.path.realpath(repo):
+        raise Unjudged("its git directory leads to another repository")
+
+
+def _is_hidden(repo: Path, entry: Entry, checkout: Path) -> bool:
+    extra = {"GIT_INDEX_FILE": str(entry.place / "index")}
+    answer = ask_git(repo, f"--git-dir={repo}", "ls-files", "-v", "-z", extra=extra)
+    return answer.status != 0 or hides_changes(checkout, answer.stdout)
