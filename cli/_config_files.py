@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..kernel import CallerError, frozen, read_small_file
+from ..kernel import (
+    CallerError,
+    TomlError,
+    decode_toml,
+    frozen,
+    parse_toml,
+    read_small_file,
+)
 
 PROJECT_FILE = ".codexlab.toml"
 _LIMIT = 1 << 20
@@ -74,31 +81,20 @@ def read_config(path: Path, known: frozenset[str], allowed: frozenset[str]) -> C
     try:
         # An agent may have put anything in the project file's place.
         data = read_small_file(path, _LIMIT)
-        text = data.decode()
     except FileNotFoundError:
         return ConfigFile(path, {})
-    except (OSError, UnicodeDecodeError) as error:
-        problem = getattr(error, "strerror", None) or "not UTF-8"
-        raise ConfigError(path, None, None, f"cannot be read: {problem}") from None
+    except OSError as error:
+        raise ConfigError(path, None, None, f"cannot be read: {error.strerror}") from None
     if len(data) > _LIMIT:
         raise ConfigError(path, None, None, "cannot be read: larger than 1 MiB")
-    config = ConfigFile(path, _parse(path, text), text)
+    try:
+        text = decode_toml(data)
+        config = ConfigFile(path, parse_toml(text), text)
+    except TomlError as error:
+        raise ConfigError(path, error.line, None, error.problem) from None
     for key in config.settings:
         _check_key(config, key, known, allowed)
     return config
-
-
-def _parse(path: Path, text: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        problem = re.sub(r" \(at .*\)$", "", str(error))
-        raise ConfigError(
-            path, int(line[1]) if line else None, None, f"not TOML: {problem}"
-        ) from None
 
 
 def _check_key(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from ..kernel import frozen
+from ..kernel import TomlError, decode_toml, frozen, parse_toml
 from . import _claude_settings
 from ._errors import SharedConfigError
 from ._providers import AWS, switches_of
@@ -77,7 +77,11 @@ def adapter_for(agent: str) -> Adapter:
     return ADAPTERS.get(agent, ADAPTERS["generic"])
 
 
-def codex_provider_names(shared_config: Path, command: Sequence[str] = ()) -> frozenset[str]:
+def codex_provider_names(
+    shared_config: Path,
+    command: Sequence[str] = (),
+    tell: Callable[[str], object] | None = None,
+) -> frozenset[str]:
     """Return the variables that codex's shared ``config.toml`` asks for by name.
 
     Its built-in provider for Amazon Bedrock asks for those of AWS, chosen there or in the command.
@@ -85,15 +89,18 @@ def codex_provider_names(shared_config: Path, command: Sequence[str] = ()) -> fr
     :param shared_config: the file in the *shared* codex-home. Never pass one that the
         repository or the agent can write: it could name any secret of the caller.
     :param command: what is to be run.
+    :param tell: takes a line where the file cannot be read as TOML; it then names nothing.
     :returns: values of ``env_key``, ``env_http_headers``, ``bearer_token_env_var`` and
         ``env_vars`` at any depth (codex 0.169); empty when there is no such file.
-    :raises SharedConfigError: the file is there and cannot be read as TOML.
+    :raises SharedConfigError: the file cannot be opened; or, without ``tell``, is no TOML.
     """
-    names = _names_of_config(shared_config)
+    names = _names_of_config(shared_config, tell)
     return names | set(AWS.split()) if any(_BEDROCK in word for word in command) else names
 
 
-def _names_of_config(shared_config: Path) -> frozenset[str]:
+def _names_of_config(
+    shared_config: Path, tell: Callable[[str], object] | None
+) -> frozenset[str]:
     try:
         data = shared_config.read_bytes()
     except FileNotFoundError:
@@ -102,24 +109,21 @@ def _names_of_config(shared_config: Path) -> frozenset[str]:
         raise SharedConfigError(str(shared_config), error.strerror or "unreadable") from None
     if not _ANY_NAMING_KEY.search(data):
         return frozenset()
-    return frozenset(n for n in _named(_parse(data, shared_config)) if _VARIABLE.fullmatch(n))
-
-
-def _parse(data: bytes, path: Path) -> dict[str, object]:
-    import tomllib
-
     try:
-        return tomllib.loads(data.decode())
-    except UnicodeDecodeError:
-        raise SharedConfigError(str(path), "not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SharedConfigError(str(path), f"not TOML: {_place_only(str(error))}") from None
+        values = parse_toml(decode_toml(data))
+    except TomlError as error:
+        problem = SharedConfigError(str(shared_config), _without_quotes(error))
+        if tell is None:
+            raise problem from None
+        tell(str(problem))
+        return frozenset()
+    return frozenset(n for n in _named(values) if _VARIABLE.fullmatch(n))
 
 
-def _place_only(message: str) -> str:
-    """Keep the kind and place of a TOML error; some kinds quote the text they stumbled on."""
-    place = re.search(r"\(at (line \d+, column \d+|end of document)\)", message)
-    return place.group(1) if place else "syntax error"
+def _without_quotes(error: TomlError) -> str:
+    """Keep kind and place of a TOML error; some kinds quote the text they stumbled on."""
+    kind = error.problem.partition(":")[0]
+    return kind if error.line is None else f"line {error.line}: {kind}"
 
 
 def _named(node: object) -> Iterator[str]:

@@ -7,7 +7,7 @@
     ├── EnvFileError         an --env-file that cannot be read as one
     └── ReservedNameError    a flag for a name that codexlab itself decides
     OperatorError
-    └── SharedConfigError    the shared config.toml of codex is broken
+    └── SharedConfigError    the shared config.toml of codex cannot be read
 
 No message ever holds a value: what was given may be a secret typed in the wrong place.
 """
@@ -60,4 +60,4 @@ class SharedConfigError(OperatorError):
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
         self.problem = problem
-        super().__init__(f"{path}: {problem}; mend the file, codex itself cannot use it either")
+        super().__init__(f"{path}: {problem}; the variables that it names are not known")

@@ -3,7 +3,8 @@
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
 and ``_containment`` hold a run together and end it; ``_spawn``, ``_wards`` and
 ``_guardian`` are its parent; ``_errand`` runs what a launch itself waits for; ``_channel`` joins guardian and supervisor; ``_flock``,
-``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one.
+``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one,
+and ``_toml`` what is in it.
 
 Names are imported on first use: a command that only reads transcripts loads no
 guardian, and the guardian loads little more than itself.
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
         set_parent_death_signal,
     )
     from ._noted_signals import FORWARDED
+    from ._ownership import give_named, give_to_home_owner, give_to_owner_above
     from ._process_group import ProcessGroup
     from ._processes import (
         all_stats,
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
         restore_settings,
         terminal_number,
     )
+    from ._toml import TomlError, decode_toml, parse_toml
     from ._too_wide import too_wide
     from ._tree import remove_tree
     from ._user_scope import ScopeRefused, enter_user_scope
@@ -121,6 +124,7 @@ __all__ = [
     "ProcessStat",
     "Scope",
     "ScopeRefused",
+    "TomlError",
     "all_stats",
     "apply_settings",
     "boot_id",
@@ -128,6 +132,7 @@ __all__ = [
     "check_end",
     "copy_size",
     "create_leaf",
+    "decode_toml",
     "descendants",
     "descriptors_given",
     "discard_leaf",
@@ -141,6 +146,9 @@ __all__ = [
     "fork_guardian",
     "frozen",
     "fsync_directory",
+    "give_named",
+    "give_to_home_owner",
+    "give_to_owner_above",
     "has_coherent_leases",
     "hide_environment",
     "hide_values_of",
@@ -163,6 +171,7 @@ __all__ = [
     "open_standard_descriptors",
     "own_cgroup",
     "pause",
+    "parse_toml",
     "read_counter",
     "read_settings",
     "read_small_file",
@@ -252,6 +261,7 @@ __getattr__ = import_on_use(
             "set_parent_death_signal",
         ),
         "_noted_signals": ("FORWARDED",),
+        "_ownership": ("give_named", "give_to_home_owner", "give_to_owner_above"),
         "_process_group": ("ProcessGroup",),
         "_processes": (
             "all_stats",
@@ -274,6 +284,7 @@ __getattr__ = import_on_use(
             "restore_settings",
             "terminal_number",
         ),
+        "_toml": ("TomlError", "decode_toml", "parse_toml"),
         "_too_wide": ("too_wide",),
         "_tree": ("remove_tree",),
         "_user_scope": ("ScopeRefused", "enter_user_scope"),

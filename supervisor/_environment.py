@@ -59,7 +59,10 @@ def decide_routing(plan: Plan, cargo_key: str, *, without_root: str | None = Non
         raise ArtifactsRequired(artifacts.fallback_reason)
     policy = EnvironmentPolicy(
         agent=plan.agent,
-        provider_names=codex_provider_names(request.shared_home / "config.toml", request.command),
+        # Of a file that is no TOML the line comes from healing the codex-home.
+        provider_names=codex_provider_names(
+            request.shared_home / "config.toml", request.command, lambda _: None
+        ),
         user_pass=request.user_pass,
         user_set=request.user_set,
         pass_names=request.pass_names,
