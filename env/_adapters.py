@@ -98,9 +98,7 @@ def codex_provider_names(
     return names | set(AWS.split()) if any(_BEDROCK in word for word in command) else names
 
 
-def _names_of_config(
-    shared_config: Path, tell: Callable[[str], object] | None
-) -> frozenset[str]:
+def _names_of_config(shared_config: Path, tell: Callable[[str], object] | None) -> frozenset[str]:
     try:
         data = shared_config.read_bytes()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Which values must never be written down: found in environments and in auth.json."""
+"""Which values must never be written down: found in environments and in logins."""
 
 from __future__ import annotations
 
@@ -20,23 +20,35 @@ _PEM_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
 
 
 def known_secrets(
-    parent: Mapping[str, str], child: Mapping[str, str], auth_json: bytes | None = None
+    parent: Mapping[str, str],
+    child: Mapping[str, str],
+    *logins: bytes,
+    dotenv: bytes | None = None,
 ) -> tuple[bytes, ...]:
     """Return every value to mask, longest first.
 
     :param parent: the caller's environment; :param child: the agent's.
-    :param auth_json: content of the shared ``auth.json``, or None without one.
+    :param logins: content of the shared ``auth.json`` and ``.credentials.json``.
+    :param dotenv: content of the shared ``.env``, which codex loads by itself.
     :returns: values of at least 8 bytes whose names look secret (a plain path given to a
         ``…_FILE``, ``…_DIR``, ``…_PATH`` or ``…_SOCK`` is none), lines inside values that
-        assign such names, passwords in URLs, and tokens of ``auth.json``.
+        assign such names, passwords in URLs, and tokens of the logins.
     """
     found: set[bytes] = set()
-    for environment in (parent, child):
+    for environment in (parent, child, _assigned(dotenv or b"")):
         for name, value in environment.items():
             found.update(_secrets_of(name, value))
-    if auth_json:
-        found.update(_tokens(auth_json))
+    for login in logins:
+        found.update(_tokens(login))
     return tuple(sorted(filter(_maskable, found), key=lambda value: (-len(value), value)))
+
+
+def _assigned(dotenv: bytes) -> dict[str, str]:
+    """Return what the lines of a ``.env`` set, without quotes around it."""
+    pairs = (os.fsdecode(line).partition("=") for line in dotenv.splitlines())
+    return {
+        name.removeprefix("export ").strip(): value.strip().strip("\"'") for name, _, value in pairs
+    }
 
 
 def _maskable(value: bytes) -> bool:

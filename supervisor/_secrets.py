@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from ..env import Masker, known_secrets
+from ..kernel import read_small_file
 from ._request import LaunchRequest
+
+_LOGINS = ("auth.json", ".credentials.json")
+_LIMIT = 1 << 20
 
 
 def find_secrets(request: LaunchRequest, child: Mapping[str, str]) -> tuple[bytes, ...]:
-    """Return the values to mask: of the caller, of the agent, and of the shared login.
+    """Return the values to mask: of the caller, of the agent, and of the shared home.
 
     :param child: the agent's environment; empty before there is one.
     """
-    return known_secrets(request.environ, child, _read_auth(request.shared_home))
+    home = request.shared_home
+    logins = filter(None, (_read(home, name) for name in _LOGINS))
+    return known_secrets(request.environ, child, *logins, dotenv=_read(home, ".env"))
 
 
 def make_masker(request: LaunchRequest, child: Mapping[str, str]) -> Masker:
@@ -23,7 +29,7 @@ def make_masker(request: LaunchRequest, child: Mapping[str, str]) -> Masker:
     return Masker(find_secrets(request, child))
 
 
-def _read_auth(shared_home: os.PathLike[str]) -> bytes | None:
-    with suppress(OSError), open(os.path.join(shared_home, "auth.json"), "rb") as file:
-        return file.read()
+def _read(shared_home: os.PathLike[str], name: str) -> bytes | None:
+    with suppress(OSError):
+        return read_small_file(os.path.join(shared_home, name), _LIMIT)
     return None

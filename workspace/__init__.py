@@ -20,7 +20,7 @@ A launch calls, in this order and from one thread::
     _plan           which directory the agent will work in
     _workdir        make it, or take it up again; _branch which branch that is on
     _after_create   whether that hook is still owed to it
-    _home           heal a codex-home (_links, _stores, _config, _config_merge, _home_config, _state_seed)
+    _home           heal a codex-home (_links, _stores, _offered, _credentials, _config*, _home_*, _state_seed)
     _expose         one thread of the shared store in a home with its own
     _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs

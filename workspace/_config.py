@@ -2,30 +2,23 @@
 
 Three texts take part: the *shared* home's file, the *seed* (what the shared one said
 when ours was made), and *ours*. While ours equals its seed, managed keys aside, it
-follows the shared one; once edited it is the user's and keeps every other byte.
+follows the shared one; once edited it is the user's and keeps every other byte. What
+codex writes by itself is no edit.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, cast
 
-from ..kernel import frozen
-from ._owner import is_text
-
-Table = dict[str, Any]
+from ..kernel import frozen, parse_toml
+from ._config_notes import Table, WrongShape, carry_notes, put, without_notes
+from ._hook_trust import Trust, added_trust, merge_trust, state_of
 
 _SANDBOX, _NETWORK, _ROOTS = "sandbox_workspace_write", "network_access", "writable_roots"
 _SHELL, _EXCLUDE = "shell_environment_policy", "exclude"
-_REFERENCE_ENDINGS = ("_file", "_json", "_path")
-
-
-class WrongShape(ValueError):
-    """A managed key holds something it cannot hold."""
-
-    def __init__(self, key: str, expected: str) -> None:
-        super().__init__(f"{key}: expected {expected}")
+_HOOKS, _STATE = "hooks", "state"
 
 
 @frozen
@@ -34,10 +27,12 @@ class Managed:
 
     :param roots: directories for ``sandbox_workspace_write.writable_roots``.
     :param excluded: patterns for ``shell_environment_policy.exclude``.
+    :param trusted: what the user's trust in hooks is called here, for ``hooks.state``.
     """
 
     roots: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    trusted: Trust = ()
 
 
 @frozen
@@ -75,11 +70,20 @@ def decide_config(
     if ours is None:
         return _seeded(shared, shared, managed)
     edited = seed is None or _plain(ours, before) != _plain(seed, Managed())
-    if not edited and seed != shared:
-        return _seeded(_carry_choice(shared, ours), shared, managed)
+    if seed is not None and not edited and seed != shared:
+        source = _carry_choice(shared, ours)
+        noted = carry_notes(source, load_toml(source), _own_words(ours, before), load_toml(seed))
+        return _seeded(noted, shared, managed)
     text = apply_managed(ours, managed, before)
     added = _additions(ours, managed, before)
     return ConfigDecision(text, seed or "", False, edited, edited and seed != shared, added)
+
+
+def _own_words(ours: str, before: Managed) -> Table:
+    """Return what our file says, without the trust in hooks that we put there."""
+    values = load_toml(ours)
+    _expect_trust(values, (), before.trusted)
+    return values
 
 
 def _seeded(source: str, shared: str, managed: Managed) -> ConfigDecision:
@@ -104,11 +108,24 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
         for key, value in wanted.get(section, {}).items():
             if values.get(section, {}).get(key) != value:
                 _put(_in_table(document, section), key, value)
+    _put_trust(cast("MutableMapping[str, Any]", document), state_of(values), state_of(wanted))
     result = tomlkit.dumps(document)
     if load_toml(result) != wanted:
         message = "the edited file does not say what it should"
         raise ValueError(message)
     return result
+
+
+def _put_trust(document: MutableMapping[str, Any], old: Table, new: Table) -> None:
+    for key in [key for key in old if key not in new]:
+        del document[_HOOKS][_STATE][key]
+    if old and not new:
+        del document[_HOOKS][_STATE]
+        if not document[_HOOKS]:
+            del document[_HOOKS]
+    for key, entry in new.items():
+        if old.get(key) != entry:
+            put(document, (_HOOKS, _STATE, key), entry)
 
 
 def _put(table: MutableMapping[str, Any], key: str, value: object) -> None:
@@ -127,25 +144,24 @@ def _put(table: MutableMapping[str, Any], key: str, value: object) -> None:
         table[key] = value
 
 
-def references(shared: str) -> tuple[str, ...]:
-    """Return the relative paths that the configuration names, below its own directory."""
-    found = {
-        value
-        for key, value in _strings(load_toml(shared))
-        if (key == "path" or key.endswith(_REFERENCE_ENDINGS)) and is_inside(value)
-    }
-    return tuple(sorted(found))
+def check_shape(values: Table) -> None:
+    """Refuse a file whose managed keys cannot hold what they must.
+
+    :raises WrongShape: that is so.
+    """
+    for section, key in ((_SANDBOX, _ROOTS), (_SHELL, _EXCLUDE)):
+        found = values.get(section, {})
+        if not isinstance(found, dict):
+            raise WrongShape(section, "a table")
+        _list(cast("Table", found), key)
 
 
 def load_toml(text: str) -> Table:
     """Parse TOML.
 
-    :raises tomllib.TOMLDecodeError: it is none.
+    :raises TomlError: it is none.
     """
-    # Imported here: a launch in a healthy home parses nothing.
-    import tomllib
-
-    return tomllib.loads(text)
+    return parse_toml(text)
 
 
 def _expected(values: Table, managed: Managed, before: Managed) -> Table:
@@ -157,7 +173,19 @@ def _expected(values: Table, managed: Managed, before: Managed) -> Table:
     _union(shell, _EXCLUDE, managed.excluded, before.excluded)
     if not shell and _SHELL not in values:
         del wanted[_SHELL]
+    _expect_trust(wanted, managed.trusted, before.trusted)
     return wanted
+
+
+def _expect_trust(wanted: Table, trust: Trust, before: Trust) -> None:
+    old = state_of(wanted)
+    new = merge_trust(old, trust, before)
+    if new:
+        _table(wanted, _HOOKS)[_STATE] = new
+    elif old:
+        del wanted[_HOOKS][_STATE]
+        if not wanted[_HOOKS]:
+            del wanted[_HOOKS]
 
 
 def _table(values: Table, name: str) -> Table:
@@ -189,12 +217,13 @@ def _additions(text: str, managed: Managed, before: Managed) -> Managed:
     return Managed(
         tuple(root for root in managed.roots if root not in roots),
         tuple(pattern for pattern in managed.excluded if pattern not in excluded),
+        added_trust(state_of(values), managed.trusted, before.trusted),
     )
 
 
 def _plain(text: str, before: Managed) -> Table:
-    """Return what a file says, managed keys aside."""
-    values = load_toml(text)
+    """Return what a file says, managed keys and what codex writes by itself aside."""
+    values = without_notes(load_toml(text))
     sandbox, shell = _table(values, _SANDBOX), _table(values, _SHELL)
     sandbox.pop(_NETWORK, None)
     for table, key, ours in ((sandbox, _ROOTS, before.roots), (shell, _EXCLUDE, before.excluded)):
@@ -224,19 +253,3 @@ def _in_table(document: MutableMapping[str, Any], name: str) -> MutableMapping[s
     if name not in document:
         document[name] = tomlkit.table()
     return cast("MutableMapping[str, Any]", document[name])
-
-
-def _strings(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        for item in cast("list[object]", value) if isinstance(value, list) else [value]:
-            if isinstance(item, str):
-                yield key, item
-            elif isinstance(item, dict):
-                yield from _strings(cast("Table", item))
-
-
-def is_inside(value: str) -> bool:
-    """Tell whether a text is a relative path to something below a directory."""
-    parts = value.split("/")
-    named = [part for part in parts if part not in ("", ".")]
-    return bool(named) and is_text(value) and not value.startswith(("/", "~")) and ".." not in parts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any, cast
 
-from ._config import Table, load_toml
+from ._config import load_toml
+from ._config_notes import Table
 
 
 def merge_config(ours: str, shared: str, seed: str) -> tuple[str, tuple[str, ...]]:

@@ -21,7 +21,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TEMPORARY = re.compile(
     r"\.(workspace\.json|owner\.json|threads\.json|home\.json|config\.seed\.toml|config\.toml)"
-    r"\.[0-9a-f]{12}\.tmp|\.[a-z_.-]+\.[0-9a-f]{12}\.link|\.state-[0-9a-f]{12}\.tmp(-[a-z]+)?"
+    r"\.[0-9a-f]{12}\.tmp|\.[\w.-]+\.[0-9a-f]{12}\.link|\.state-[0-9a-f]{12}\.tmp(-[a-z]+)?"
 )
 _LIMIT = 16 * 1024 * 1024
 

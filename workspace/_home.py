@@ -13,17 +13,17 @@ from pathlib import Path
 
 from ..kernel import frozen
 from ._config import Managed
-from ._dirs import directory, lstat_at, open_below, sweep_temporaries
+from ._credentials import heal_auth, heal_mcp_credentials
+from ._dirs import directory, sweep_temporaries
 from ._errors import HomeRefused, operator_errors
-from ._home_config import ConfigPlace, heal_config, merge_shared_config, recorded_managed
+from ._home_config import CONFIG, ConfigPlace, heal_config, merge_shared_config, recorded_managed
+from ._home_record import read_seen, shared_home_in
 from ._home_report import HealNotes, HealReport
-from ._links import offer, point_at
+from ._offered import offer_all, offer_reference, without_effect
 from ._paths import CONTROL, WorkspacePaths
 from ._state_seed import seed_state
 from ._stores import SessionMode, heal_stores
 from ._workdir import Workdir
-
-_OFFERED = ("AGENTS.md", "instructions.md", "prompts", "rules", "skills")
 
 
 @frozen
@@ -118,20 +118,23 @@ def _heal(
         directory(paths.base, *paths.names, CONTROL, create=True) as control_fd,
         operator_errors(paths.codex_home),
     ):
-        place = ConfigPlace(home_fd, control_fd, paths.codex_home, shared)
+        place = ConfigPlace(home_fd, control_fd, paths.codex_home, shared, shared_home)
+        former = shared_home_in(read_seen(control_fd, paths.codex_home))
         wanted = recorded_managed(place) if managed is None else managed
         sweep_temporaries(home_fd)
-        _heal_auth(home_fd, shared, notes)
+        heal_auth(home_fd, shared, notes)
+        heal_mcp_credentials(home_fd, control_fd, shared, notes)
         heal_stores(home_fd, shared, sessions, notes)
         if sessions == "shared":
             seed_state(home_fd, paths.codex_home, shared, notes)
         if merge:
             merge_shared_config(place, wanted, notes)
         references = heal_config(place, wanted, notes)
-        for name in _OFFERED:
-            offer(name, home_fd, shared / name, notes)
+        offer_all(home_fd, shared, former, notes)
         for reference in references:
-            _resolve(reference, paths.codex_home, shared, notes)
+            offer_reference(reference, paths.codex_home, shared, notes)
+        if managed is None or CONFIG in notes.created:
+            notes.warnings.extend(without_effect(paths.codex_home, shared))
     return notes.freeze()
 
 
@@ -155,29 +158,3 @@ def _usable(shared_home: Path, paths: WorkspacePaths) -> Path:
             shared_home, "the shared codex home cannot be read; check its permissions"
         )
     return shared
-
-
-def _heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
-    """Link the credentials; without shared ones whatever is here stays."""
-    target = Path(os.path.realpath(shared / "auth.json"))
-    if target.exists():
-        point_at("auth.json", home_fd, target, notes)
-    elif lstat_at("auth.json", home_fd) is not None:
-        notes.kept.append("auth.json")
-
-
-def _resolve(reference: str, home: Path, shared: Path, notes: HealNotes) -> None:
-    """Let a file that the configuration names by relative path be found here."""
-    target = shared / reference
-    if not target.exists():
-        if not (home / reference).exists():
-            notes.warnings.append(f"config.toml names {reference}, which is not in {shared}")
-        return
-    *parents, name = [part for part in reference.split("/") if part not in ("", ".")]
-    if (home / reference).exists():
-        return
-    parent_fd = open_below(home, *parents, create=True)
-    try:
-        offer(name, parent_fd, target, notes)
-    finally:
-        os.close(parent_fd)

@@ -1,46 +1,37 @@
 """Keep ``config.toml`` of a codex-home right, without parsing it when nothing changed.
 
-``home.json`` in our control directory holds the hashes of what was compared last
-time. While ours, the shared file and the managed keys are what they were, nothing is
-parsed and nothing written. ``config.seed.toml`` keeps the text ours was made from.
+`Seen` holds the hashes of what was compared last time. While ours, the shared file, the
+profiles beside it and the managed keys are what they were, nothing is parsed and nothing
+written. ``config.seed.toml`` keeps the text ours was made from.
+
+A file that cannot be read as TOML here is passed on as it is, with a line: what codex
+makes of it is for codex to say.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
+import os
+import re
 import stat
-from collections.abc import Generator
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
-from ..kernel import frozen, replace_file
-from ._config import Managed, decide_config, is_inside, references
+from ..kernel import TomlError, decode_toml, frozen, read_small_file, replace_file
+from ._config import Managed, check_shape, decide_config, load_toml
 from ._config_merge import merge_config
-from ._dirs import directory, lstat_at, read_small, set_aside
+from ._config_notes import Table
+from ._config_references import references
+from ._dirs import lstat_at, read_small, set_aside
 from ._errors import HomeRefused
+from ._home_record import Seen, hash_of, read_seen, write_seen
 from ._home_report import HealNotes
-from ._owner import DamagedRecord, is_text, parse_object
-from ._paths import CONTROL, WorkspacePaths
+from ._hook_trust import trust_here
 
-CONFIG, _SEED, _RECORD = "config.toml", "config.seed.toml", "home.json"
+CONFIG, _SEED = "config.toml", "config.seed.toml"
+PROFILE = re.compile(r"[A-Za-z0-9_-]+\.config\.toml")
 _LIMIT = 16 * 1024 * 1024
-
-
-@frozen
-class _Seen:
-    """What was compared last time, as hashes, and what we put into the file."""
-
-    ours: str = ""
-    shared: str = ""
-    managed: str = ""
-    warned: str = ""
-    home: str = ""
-    roots: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    references: tuple[str, ...] = ()
+_MARK = "\ufeff".encode()
 
 
 @frozen
@@ -50,81 +41,115 @@ class ConfigPlace:
     :param home_fd: the codex-home, open.
     :param control_fd: our control directory, open.
     :param home: path of the codex-home, for messages.
-    :param shared: path of the shared home.
+    :param shared: path of the shared home, without links.
+    :param named: path of the shared home, as the caller spells it.
     """
 
     home_fd: int
     control_fd: int
     home: Path
     shared: Path
+    named: Path
 
 
 def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple[str, ...]:
     """Make ``config.toml`` say what it must.
 
-    :returns: the relative paths that the shared configuration names.
-    :raises HomeRefused: a configuration cannot be read or is no TOML.
+    :returns: the relative paths that the shared configuration and its profiles name.
+    :raises HomeRefused: the shared configuration cannot be opened.
     """
-    ours, shared = _ours(place, notes), _shared(place)
-    seen = _read_seen(place.control_fd, place.home)
+    ours, shared, profiles = _ours(place, notes), _shared(place), tuple(_profiles(place))
+    seen = read_seen(place.control_fd, place.home)
     now = replace(
         seen,
-        ours=_hash(ours),
-        shared=_hash(shared),
-        managed=_hash(repr(managed).encode()),
+        ours=hash_of(ours),
+        shared=hash_of(shared),
+        profiles=hash_of(b"".join(hash_of(text).encode() for text in profiles)),
+        managed=hash_of(repr(managed).encode()),
         home=str(place.shared),
     )
     if ours is not None and now == seen:
         return seen.references
-    with _naming(place.shared / CONFIG):
-        found = references(_text(shared))
-    after = _decide(place, ours, shared, seen, managed, notes)
+    try:
+        values = _values(shared)
+        check_shape(values)
+    except ValueError as error:
+        _pass_on(place, ours, shared or b"", error, notes)
+        return ()
+    found = tuple(dict.fromkeys((*references(values), *_named_by(profiles))))
+    try:
+        after = _decide(place, ours, shared, seen, _with_trust(managed, values, place), notes)
+    except ValueError as error:
+        notes.warnings.append(
+            f"{place.home / CONFIG}: {error}; kept as it is, and it does not follow"
+            f" {place.shared / CONFIG}; move it away to have it made again"
+        )
+        return found
     record = replace(
         now,
-        ours=_hash(after.text),
+        ours=hash_of(after.text),
         references=found,
         roots=after.added.roots,
         excluded=after.added.excluded,
+        trusted=after.added.trusted,
         warned=after.warned,
     )
     if record != seen:
-        replace_file(_RECORD, json.dumps(asdict(record)).encode(), dir_fd=place.control_fd)
+        write_seen(place.control_fd, record)
     return found
+
+
+def _pass_on(
+    place: ConfigPlace, ours: bytes | None, shared: bytes, error: ValueError, notes: HealNotes
+) -> None:
+    """Give codex the shared file as it is; one that was edited here stays."""
+    follows = ours is None or ours == read_small(_SEED, place.control_fd, place.home / CONFIG)
+    if follows and ours != shared:
+        replace_file(_SEED, shared, dir_fd=place.control_fd)
+        replace_file(CONFIG, shared, dir_fd=place.home_fd)
+        (notes.created if ours is None else notes.fixed).append(CONFIG)
+    what = "passed on as it is" if follows else f"the {CONFIG} of this issue is kept"
+    notes.warnings.append(
+        f"{place.shared / CONFIG}: {error}; {what}, without network access, writable roots and"
+        " exclusions of ours, and without the variables it names"
+    )
+
+
+def _with_trust(managed: Managed, shared: Table, place: ConfigPlace) -> Managed:
+    homes = (str(place.shared), os.path.abspath(place.named))
+    trusted = trust_here(shared, homes, os.path.realpath(place.home))
+    return replace(managed, trusted=trusted)
 
 
 def recorded_managed(place: ConfigPlace) -> Managed:
     """Return what the last launch put into the file."""
-    seen = _read_seen(place.control_fd, place.home)
+    seen = read_seen(place.control_fd, place.home)
     return Managed(seen.roots, seen.excluded)
-
-
-def recorded_shared_home(paths: WorkspacePaths) -> Path | None:
-    """Return the shared home of the last launch, or None when there was none."""
-    try:
-        with directory(paths.base, *paths.names, CONTROL) as control_fd:
-            home = _read_seen(control_fd, paths.codex_home).home
-    except FileNotFoundError:
-        return None
-    return Path(home) if home.startswith("/") and is_text(home) else None
 
 
 def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> None:
     """Bring the shared file's changes into an edited one, key by key; ours wins.
 
-    The result counts as edited; its seed becomes today's shared file.
+    What is left of an edit then still counts as one; its seed becomes today's shared file.
+
+    :raises HomeRefused: one of the texts cannot be read as TOML.
     """
     heal_config(place, managed, notes)
-    ours, shared = _text(_ours(place, notes)), _text(_shared(place))
+    ours, shared = _ours(place, notes), _shared(place)
     seed = read_small(_SEED, place.control_fd, place.home / CONFIG)
-    with _naming(place.home / CONFIG):
-        merged, conflicts = merge_config(ours, shared, _text(seed))
+    try:
+        texts = [decode_toml(text or b"") for text in (ours, shared, seed)]
+        merged, conflicts = merge_config(*texts)
+    except ValueError as error:
+        # Which of them it is was told by the heal before.
+        raise HomeRefused(place.home / CONFIG, f"cannot be merged: {error}") from None
     notes.warnings.extend(
         f"{CONFIG}: {name} differs on both sides, kept ours" for name in conflicts
     )
-    if merged != ours:
+    if merged != texts[0]:
         replace_file(CONFIG, merged.encode(), dir_fd=place.home_fd)
         notes.fixed.append(f"{CONFIG} (merged)")
-    replace_file(_SEED, shared.encode(), dir_fd=place.control_fd)
+    replace_file(_SEED, texts[1].encode(), dir_fd=place.control_fd)
     heal_config(place, managed, notes)
 
 
@@ -139,21 +164,18 @@ def _decide(
     place: ConfigPlace,
     ours: bytes | None,
     shared: bytes | None,
-    seen: _Seen,
+    seen: Seen,
     managed: Managed,
     notes: HealNotes,
 ) -> _After:
     seed = read_small(_SEED, place.control_fd, place.home / CONFIG)
-    before = Managed(seen.roots, seen.excluded)
-    with _naming(place.home / CONFIG):
-        decision = decide_config(
-            None if ours is None else _text(ours),
-            _text(shared),
-            None if seed is None else _text(seed),
-            managed,
-            before,
-        )
+    before = Managed(seen.roots, seen.excluded, seen.trusted)
+    # Equal to its seed, it holds nothing of anybody's: it may be one that was passed on.
+    old = None if ours is None or ours == seed else decode_toml(ours)
+    decision = decide_config(old, decode_toml(shared or b""), _readable(seed), managed, before)
     text = decision.text.encode()
+    if ours is not None and ours.startswith(_MARK) and not decision.reseeded:
+        text = _MARK + text
     # The seed goes first: a crash in between leaves ours unlike its seed, which is
     # taken for an edit and kept, never for something that may be overwritten.
     if decision.reseeded and seed != decision.seed.encode():
@@ -161,11 +183,21 @@ def _decide(
     if text != ours:
         replace_file(CONFIG, text, dir_fd=place.home_fd)
         (notes.created if ours is None else notes.fixed).append(CONFIG)
-    warned = _warn(decision.edited, decision.moved_on, _hash(shared), seen, notes)
+    warned = _warn(decision.edited, decision.moved_on, hash_of(shared), seen, notes)
     return _After(text, decision.added, warned)
 
 
-def _warn(edited: bool, moved_on: bool, shared: str, seen: _Seen, notes: HealNotes) -> str:
+def _readable(seed: bytes | None) -> str | None:
+    """Return a seed's text; an agent may have written anything there."""
+    try:
+        text = None if seed is None else decode_toml(seed)
+        load_toml(text or "")
+    except TomlError:
+        return None
+    return text
+
+
+def _warn(edited: bool, moved_on: bool, shared: str, seen: Seen, notes: HealNotes) -> str:
     if edited:
         notes.kept.append(CONFIG)
     if moved_on and seen.warned != shared:
@@ -189,49 +221,32 @@ def _ours(place: ConfigPlace, notes: HealNotes) -> bytes | None:
 def _shared(place: ConfigPlace) -> bytes | None:
     path = place.shared / CONFIG
     try:
-        with open(path, "rb") as file:
-            return file.read(_LIMIT)
+        data = read_small_file(path, _LIMIT)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise HomeRefused(path, error.strerror or str(error)) from None
+    if len(data) > _LIMIT:
+        raise HomeRefused(path, f"expected at most {_LIMIT} bytes")
+    return data
 
 
-def _text(data: bytes | None) -> str:
-    return (data or b"").decode()
+def _profiles(place: ConfigPlace) -> Iterator[bytes]:
+    """Yield what the shared home's profiles say; one that cannot be read is codex's matter."""
+    for name in sorted(filter(PROFILE.fullmatch, os.listdir(place.shared))):
+        try:
+            yield read_small_file(place.shared / name, _LIMIT)
+        except OSError:
+            continue
 
 
-def _hash(data: bytes | None) -> str:
-    return "" if data is None else hashlib.sha256(data).hexdigest()
+def _named_by(profiles: tuple[bytes, ...]) -> Iterator[str]:
+    for text in profiles:
+        try:
+            yield from references(_values(text))
+        except TomlError:
+            continue
 
 
-def _read_seen(control_fd: int, home: Path) -> _Seen:
-    data = read_small(_RECORD, control_fd, home / _RECORD)
-    try:
-        values = parse_object(data or b"")
-    except DamagedRecord:
-        # It only saves work: without it everything is compared anew.
-        return _Seen()
-    ours, shared, managed, warned, shared_home = (
-        str(values.get(name, "")) for name in ("ours", "shared", "managed", "warned", "home")
-    )
-    roots, excluded, named = (
-        _strings(values.get(name)) for name in ("roots", "excluded", "references")
-    )
-    # Agents can write this file: a name that would lead out of the home is no name.
-    named = tuple(filter(is_inside, named))
-    return _Seen(ours, shared, managed, warned, shared_home, roots, excluded, named)
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    return tuple(map(str, cast("list[object]", value))) if isinstance(value, list) else ()
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Generator[None, None, None]:
-    """Turn a complaint about a text into one line that names its file."""
-    try:
-        yield
-    except ValueError as error:
-        reason = f"{error}; mend it, or delete the file to have it seeded again"
-        raise HomeRefused(path, reason) from None
+def _values(data: bytes | None) -> Table:
+    return load_toml(decode_toml(data or b""))

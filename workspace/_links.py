@@ -37,23 +37,35 @@ def replace_link(name: str, dir_fd: int, target: Path) -> None:
     os.rename(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
 
 
-def offer(name: str, dir_fd: int, shared: Path, notes: HealNotes) -> None:
+def offer(
+    name: str, dir_fd: int, shared: Path, notes: HealNotes, *, former: Path | None = None
+) -> None:
     """Let a file or directory of the shared home be seen here, unless one of our own is.
 
     Of two directories the shared one's entries that are missing here are linked one by
     one. A link of ours whose target is gone is dropped.
+
+    :param former: the target of a link that was ours before the shared home was another.
     """
+    if former is not None and former != shared:
+        withdraw(name, dir_fd, former, notes)
     found = lstat_at(name, dir_fd)
     if found is None:
         if os.path.exists(shared):
             os.symlink(shared, name, dir_fd=dir_fd)
             notes.created.append(name)
     elif stat.S_ISLNK(found.st_mode):
-        if os.readlink(name, dir_fd=dir_fd) == str(shared) and not os.path.exists(shared):
-            os.unlink(name, dir_fd=dir_fd)
-            notes.fixed.append(name)
+        if not os.path.exists(shared):
+            withdraw(name, dir_fd, shared, notes)
     elif stat.S_ISDIR(found.st_mode) and os.path.isdir(shared):
         _offer_entries(name, dir_fd, shared, notes)
+
+
+def withdraw(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
+    """Drop a link of ours to ``target``; whatever else has the name stays."""
+    if _is_link_to(name, dir_fd, target):
+        os.unlink(name, dir_fd=dir_fd)
+        notes.fixed.append(name)
 
 
 def _is_link_to(name: str, dir_fd: int, target: Path) -> bool:

@@ -16,8 +16,10 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from ..kernel import fsync_directory
+from ..kernel import fsync_directory, give_to_owner_above
+from ._credentials import MCP
 from ._dirs import lstat_at, open_below, open_child, set_aside
+from ._errors import HomeRefused
 from ._home_report import HealNotes
 from ._links import point_at
 
@@ -25,17 +27,21 @@ SessionMode = Literal["shared", "issue"]
 
 STORES = ("sessions", "archived_sessions")
 LOCKS = "thread-writer-locks"
+_MCP_LOCKS = "mcp-oauth-locks"
 _COPY_SIZE = 1024 * 1024
 
 
 def heal_stores(home_fd: int, shared: Path, mode: SessionMode, notes: HealNotes) -> None:
     """Give the home its stores and codex's own thread locks.
 
-    The locks are shared in either mode: a thread may be continued from both sides.
+    The locks are shared in either mode: a thread may be continued from both sides. So are
+    those under which codex renews the logins of MCP servers, where there are any.
+
+    :raises HomeRefused: the shared home lacks a store, and does not let us make it.
     """
     shared_fd = open_below(shared)
     try:
-        _share(LOCKS, home_fd, shared_fd, shared, notes)
+        _share_locks(home_fd, shared_fd, shared, mode, notes)
         for name in STORES:
             if mode == "shared":
                 _share(name, home_fd, shared_fd, shared, notes)
@@ -45,9 +51,34 @@ def heal_stores(home_fd: int, shared: Path, mode: SessionMode, notes: HealNotes)
         os.close(shared_fd)
 
 
+def _share_locks(
+    home_fd: int, shared_fd: int, shared: Path, mode: SessionMode, notes: HealNotes
+) -> None:
+    try:
+        _share(LOCKS, home_fd, shared_fd, shared, notes)
+        if (shared / MCP).is_file():
+            _share(_MCP_LOCKS, home_fd, shared_fd, shared, notes)
+    except HomeRefused as error:
+        if mode == "shared":
+            raise
+        notes.warnings.append(f"{error.path}: {error.reason}; codex's locks are this issue's own")
+        _own(LOCKS, home_fd, notes)
+
+
 def _share(name: str, home_fd: int, shared_fd: int, shared: Path, notes: HealNotes) -> None:
-    with contextlib.suppress(FileExistsError):
+    try:
         os.mkdir(name, 0o700, dir_fd=shared_fd)
+        give_to_owner_above(shared / name)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if os.path.lexists(shared / name):
+            raise
+        raise HomeRefused(
+            shared / name,
+            f"the shared home's store cannot be made ({error.strerror}); make {shared} writable,"
+            " or give the issue its own with --sessions issue",
+        ) from None
     # Resolved, so that a shared home made of links itself may go away later.
     target = Path(os.path.realpath(shared / name))
     found = lstat_at(name, home_fd)

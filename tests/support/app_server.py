@@ -40,6 +40,11 @@ class AppServer:
         """Load a thread again."""
         return self._thread("resume", threadId=thread, excludeTurns=True)
 
+    def hooks(self, cwd: Path) -> list[Json]:
+        """Return the hooks that hold in a directory, with key, hash and trust."""
+        hooks: list[Json] = self._call("hooks/list", cwds=[str(cwd)])["data"][0]["hooks"]
+        return hooks
+
     def turn(self, thread: str, text: str, *, image: Path | None = None) -> None:
         """Say something, perhaps with a picture, and wait until the agent has answered."""
         parts = [{"type": "text", "text": text}]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from codexlab.kernel import decode_toml, parse_toml
 from codexlab.workspace import (
     GitWrite,
     HomeRefused,
@@ -194,10 +196,131 @@ def test_an_unreadable_config_is_one_line_and_stays(
     heal_codex_home(paths, shared)
     place = paths.codex_home / "config.toml"
     place.write_text(text, "latin-1")
-    with pytest.raises(HomeRefused, match=r"config\.toml: .*mend it") as caught:
-        heal_codex_home(paths, shared)
-    assert "\n" not in str(caught.value)
+    for _ in range(2):
+        (warning,) = heal_codex_home(paths, shared).warnings
+        assert warning.startswith(f"{place}: ")
+        assert "kept as it is" in warning
+        assert "\n" not in warning
     assert place.read_text("latin-1") == text
+
+
+@pytest.mark.parametrize("text", ["model = ", "sandbox_workspace_write = 3", "\xff"])
+def test_an_unreadable_shared_config_is_passed_on_with_a_line_until_it_is_mended(
+    text: str, paths: WorkspacePaths, shared: Path
+) -> None:
+    place, theirs = paths.codex_home / "config.toml", shared / "config.toml"
+    theirs.write_text(text, "latin-1")
+    for _ in range(2):
+        (warning,) = heal_codex_home(paths, shared).warnings
+        assert warning.startswith(f"{theirs}: ")
+        assert "passed on as it is" in warning
+        assert "delete" not in warning
+        assert place.read_text("latin-1") == text
+    theirs.write_text('model = "mended"\n')
+    assert heal_codex_home(paths, shared).warnings == ()
+    assert config(paths)["model"] == "mended"
+
+
+def test_an_edited_config_stays_while_the_shared_one_is_unreadable(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    heal_codex_home(paths, shared)
+    place = paths.codex_home / "config.toml"
+    place.write_text(place.read_text() + "[tui]\ntheme = 'x'\n")
+    before = place.read_bytes()
+    (shared / "config.toml").write_text("model = ")
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "config.toml of this issue is kept" in warning
+    assert place.read_bytes() == before
+
+
+TOML_1_1 = {
+    "a byte order mark": b'\xef\xbb\xbfmodel = "m"\n[tui]\nx = { y = 1 }\n',
+    "an inline table over lines": b'model = "m"\ntui = { # comment\n  x = { y = 1, },\n}\n',
+    "escapes and windows": b'model = "\\x6d"\r\ntui.x.y = 1\r\n',
+}
+
+
+@pytest.mark.parametrize("text", TOML_1_1.values(), ids=TOML_1_1)
+@pytest.mark.parametrize("theirs", [True, False], ids=["shared", "of the issue"])
+def test_what_codex_takes_for_toml_is_taken_here(
+    text: bytes, theirs: bool, paths: WorkspacePaths, shared: Path
+) -> None:
+    place = paths.codex_home / "config.toml"
+    if theirs:
+        (shared / "config.toml").write_bytes(text)
+    else:
+        paths.codex_home.mkdir()
+        place.write_bytes(text)
+    report = heal_codex_home(paths, shared, writable_roots=["/cache"])
+    assert report.warnings == () or not theirs
+    values = parse_toml(decode_toml(place.read_bytes()))
+    assert (values["model"], values["tui"]) == ("m", {"x": {"y": 1}})
+    assert values["sandbox_workspace_write"] == {
+        "network_access": True,
+        "writable_roots": ["/cache"],
+    }
+    assert place.read_bytes().startswith(b"\xef\xbb\xbf") == (not theirs and text[0] == 0xEF)
+    assert heal_codex_home(paths, shared, writable_roots=["/cache"]).healthy
+
+
+def test_a_config_nested_without_end_is_one_line(paths: WorkspacePaths, shared: Path) -> None:
+    heal_codex_home(paths, shared)
+    (paths.codex_home / "config.toml").write_text("a = " + "[" * 100_000)
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "nested too deeply" in warning
+    (shared / "config.toml").write_text("a = " + "[" * 100_000)
+    (warning,) = mend_codex_home(paths, shared).warnings
+    assert "nested too deeply" in warning
+    with pytest.raises(HomeRefused, match="nested too deeply"):
+        mend_codex_home(paths, shared, merge=True)
+
+
+def login(account: str, refreshed: str) -> str:
+    """Return an ``auth.json``."""
+    return json.dumps({"tokens": {"account_id": account}, "last_refresh": refreshed})
+
+
+def test_a_login_that_was_renewed_here_is_the_shared_one_from_then_on(
+    paths: WorkspacePaths, shared: Path
+) -> None:
+    older, newer = login("me", "2026-01-01T00:00:00Z"), login("me", "2026-02-01T00:00:00.123456Z")
+    (shared / "auth.json").write_text(older)
+    heal_codex_home(paths, shared)
+    home = paths.codex_home
+    (home / "new").write_text(newer)
+    (home / "new").rename(home / "auth.json")
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert "was renewed here" in warning
+    assert (shared / "auth.json").read_text() == newer
+    assert (shared / "auth.json").stat().st_mode & 0o777 == 0o600
+    assert (home / "auth.json").readlink() == shared / "auth.json"
+    aside = home / "auth.json.aside-1"
+    assert (aside.read_text(), aside.stat().st_mode & 0o777) == (older, 0o600)
+
+
+OTHERS = {
+    "older": (login("me", "2025-01-01T00:00:00Z"), "older than the shared one"),
+    "another account's": (login("you", "2026-02-01T00:00:00Z"), "another login"),
+    "of a time to come": (login("me", "9999-01-01T00:00:00Z"), "the shared one is used"),
+    "no login": ("[" * 100_000, "another login"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), OTHERS.values(), ids=OTHERS)
+def test_any_other_login_found_here_is_kept_aside_and_the_line_compares_them(
+    text: str, words: str, paths: WorkspacePaths, shared: Path
+) -> None:
+    theirs = login("me", "2026-01-01T00:00:00Z")
+    (shared / "auth.json").write_text(theirs)
+    paths.codex_home.mkdir()
+    (paths.codex_home / "auth.json").write_text(text)
+    (paths.codex_home / "auth.json").chmod(0o644)
+    (warning,) = heal_codex_home(paths, shared).warnings
+    assert words in warning
+    assert (shared / "auth.json").read_text() == theirs
+    aside = paths.codex_home / "auth.json.aside-1"
+    assert (aside.read_text(), aside.stat().st_mode & 0o777) == (text, 0o600)
 
 
 def test_instructions_prompts_rules_and_skills_resolve(paths: WorkspacePaths, shared: Path) -> None:

@@ -21,7 +21,7 @@ from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below, read_small
 from .._errors import operator_errors
 from .._git import ask_git
-from .._home_config import recorded_shared_home
+from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._kept_commits import keep_what_entries_hold
 from .._owner import DamagedRecord
