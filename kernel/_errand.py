@@ -128,22 +128,25 @@ def pause(seconds: float) -> None:
 
 
 class LongWait:
-    """Tells once that something takes long.
+    """Knows when a wait has become so long that a person is told, once."""
 
-    :param what: what is waited for, as in "waiting for …".
-    """
-
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self) -> None:
         self.due = time.monotonic() + _TELL_AFTER
 
-    def tell_if_due(self) -> None:
-        """Tell, when it is time."""
-        errands = _errands.get()
-        if time.monotonic() >= self.due:
-            self.due = float("inf")
-            if errands is not None:
-                errands.tell(f"still waiting for {self._what}; an interrupt ends it")
+    def is_due(self) -> bool:
+        """Tell whether it is time to tell; once only."""
+        if time.monotonic() < self.due:
+            return False
+        self.due = float("inf")
+        return True
+
+    def tell_if_due(self, what: str) -> None:
+        """Tell, when it is time, whoever runs errands here.
+
+        :param what: what is waited for.
+        """
+        if self.is_due() and (errands := _errands.get()) is not None:
+            errands.tell(f"still waiting for {what}; an interrupt ends it")
 
 
 def run_errand(
@@ -183,7 +186,7 @@ def run_errand(
     )
     pidfd = os.pidfd_open(process.pid)
     try:
-        stdout, stderr = _attend(process, pidfd, time.monotonic() + timeout, LongWait(what))
+        stdout, stderr = _attend(process, pidfd, time.monotonic() + timeout, what)
     except BaseException:
         _end(process, pidfd)
         raise
@@ -200,7 +203,7 @@ def run_errand(
 
 
 def _attend(
-    process: subprocess.Popen[bytes], pidfd: int, deadline: float, long: LongWait
+    process: subprocess.Popen[bytes], pidfd: int, deadline: float, what: str
 ) -> tuple[bytes, bytes]:
     """Read what it writes until it has ended."""
     assert process.stdout is not None
@@ -208,7 +211,7 @@ def _attend(
     outputs = {stream.fileno(): list[bytes]() for stream in (process.stdout, process.stderr)}
     for fd in outputs:
         os.set_blocking(fd, False)
-    wanted, unfinished = _switch.get(), set(outputs)
+    wanted, unfinished, long = _switch.get(), set(outputs), LongWait()
     while True:
         fds = [pidfd, *unfinished, *(() if wanted is None else (wanted,))]
         ready = _poll(fds, min(deadline, long.due) - time.monotonic())
@@ -223,7 +226,7 @@ def _attend(
             return stdout, stderr
         if time.monotonic() >= deadline:
             raise TimeoutError
-        long.tell_if_due()
+        long.tell_if_due(what)
 
 
 def _poll(fds: Iterable[int], seconds: float) -> set[int]:

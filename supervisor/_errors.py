@@ -20,6 +20,8 @@
     ├── RemovalUnattended     -> 125
     ├── SurvivorsLeft         -> 125
     └── TerminalUnusable      -> 125
+    BusyError
+    └── HeldByCaller          -> 75
     Exception
     └── GuardianLost          the other half of this run died; ends it, never shown
 """
@@ -29,6 +31,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
 from ..kernel import BusyError, CallerError, CodexlabError, OperatorError
@@ -95,6 +98,17 @@ class Cancelled(CallerError):
         done = "nothing was run" if hook is None else f"hook {hook} was ended"
         moment = when and f"{when}; the agent was not started again"
         super().__init__(f"cancelled by {name} {moment or f'before the agent was started; {done}'}")
+
+
+class HeldByCaller(BusyError):
+    """The run that holds what is needed waits for us: this launch was started from within it."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self.path, self.run_id = path, run_id
+        super().__init__(
+            f"{path}: busy, held by run {run_id}, from within which this was started, so that"
+            " waiting would not end; choose another issue or directory"
+        )
 
 
 class TimeOver(CallerError):

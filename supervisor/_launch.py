@@ -107,9 +107,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
             events.add_target(open_events_target(request.events))
         events.emit("run.planned", command=list(request.command), workspace=str(plan.paths.root))
         _check_early(plan)
-        claim = await unless_cancelled(
-            host.link, lambda: claim_with_patience(plan.paths, plan.key, request.wait)
-        )
+        claim = await unless_cancelled(host.link, lambda: claim_with_patience(plan, host.tell))
         outcome = await _under_claim(plan, claim, host, events)
     except (CodexlabError, OSError) as refused:
         error = refusal(refused, str(request.workspaces_root))

@@ -78,7 +78,10 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     """
     adopt_threads(plan.paths, plan.agent, claim.previous)
     workdir = prepare_workdir(
-        claim, plan.workdir, after_create="after_create" in plan.request.hooks
+        claim,
+        plan.workdir,
+        after_create="after_create" in plan.request.hooks,
+        patience=plan.patience(),
     )
     key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
     routing, lease = _route(plan, key, workdir.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,11 @@ class Plan:
     def run_directory(self) -> Path:
         """Return the directory of this run's record, events and logs."""
         return self.paths.runs / self.run_id
+
+    def patience(self, least: float = 0.0) -> float:
+        """Return how many seconds a lock is waited for: what ``--wait`` says, or ``least``."""
+        wait = self.request.wait
+        return math.inf if wait is None else max(least, wait)
 
 
 def plan_run(request: LaunchRequest) -> Plan:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..kernel import pause
+from ..kernel import LongWait, pause
 from ..workspace import ThreadEntry, expose_rollout, read_threads
 from ._agents import RESUME
 from ._plan import Plan
@@ -23,7 +23,8 @@ def ready_thread(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str 
     A thread whose rollout is gone is passed over with one line, and stays on record:
     its store may only be unmounted.
 
-    :raises ThreadBusyError: somebody else writes it, and went on for some seconds.
+    :raises ThreadBusyError: somebody else writes it, and went on for some seconds, or for
+        as long as the request waits.
     """
     if RESUME not in plan.request.command or plan.agent == "generic":
         return None
@@ -55,13 +56,14 @@ def _newest_first(plan: Plan) -> Iterator[ThreadEntry]:
 def _wait_ready(plan: Plan, thread: str) -> bool:
     from ..rollout import ThreadBusyError
 
-    deadline = time.monotonic() + _PATIENCE
+    deadline, long = time.monotonic() + plan.patience(_PATIENCE), LongWait()
     while True:
         try:
             return _make_ready(plan, thread)
-        except ThreadBusyError:
+        except ThreadBusyError as error:
             if time.monotonic() > deadline:
                 raise
+            long.tell_if_due(str(error))
         pause(_PAUSE)
 
 

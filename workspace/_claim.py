@@ -65,6 +65,11 @@ class Claim:
         """Return what the last run left; without ``contained`` it may have survivors."""
         return self._own.previous
 
+    @property
+    def holder(self) -> str:
+        """Return who this claim is held for, in words; empty before that was written down."""
+        return "" if self._owner is None else f"run {self._owner.run_id} (pid {self._owner.pid})"
+
     def write_owner(self, record: OwnerRecord) -> None:
         """Write who runs here now, for the workspace and for its directory.
 

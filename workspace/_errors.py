@@ -96,16 +96,17 @@ class WorkspaceBusy(BusyError):
             who = "a run that is just starting, or another command"
         else:
             who = f"run {holder.run_id} (pid {holder.pid} on {holder.host}, since {holder.started})"
-        super().__init__(f"{path}: busy, held by {who}; wait with --wait or stop that run")
+        self.reason = f"busy, held by {who}"
+        super().__init__(f"{path}: {self.reason}; wait with --wait or stop that run")
 
 
 class RepositoryBusy(BusyError):
     """Worktrees of one repository are made one after another; the wait was too long."""
 
-    def __init__(self, repo: Path, seconds: float) -> None:
-        self.repo, self.seconds = repo, seconds
+    def __init__(self, repo: Path, seconds: float, holder: str = "another command") -> None:
+        self.repo, self.seconds, self.holder = repo, seconds, holder
         super().__init__(
-            f"{repo}: other launches have been making worktrees for {seconds:.0f} s; try again"
+            f"{repo}: its worktrees were busy for {seconds:.0f} s, held by {holder}; try again"
         )
 
 

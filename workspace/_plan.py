@@ -79,11 +79,17 @@ def choose_workdir(
         return _own_worktree(_local_repository(repo), paths, stored, base, chosen=True)
     if start.top is not None and start.top == Path(os.path.realpath(paths.workdir)):
         return _reuse(paths, stored, base)
-    if start.kind == "linked":
+    if start.kind == "linked" and not _is_in_workspace(start):
         return _in_place(start, base)
     if start.kind == "outside":
         return _reuse(paths, stored, base) if stored else _own_plain(paths, stored)
     return _own_worktree(start, paths, stored, base)
+
+
+def _is_in_workspace(start: Start) -> bool:
+    """Tell whether a worktree lies in a workspace, so that it is some task's and not a person's."""
+    assert start.top is not None
+    return any(os.path.lexists(above / CONTROL / "workspace.json") for above in start.top.parents)
 
 
 def _exclude(**flags: object) -> None:

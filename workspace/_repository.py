@@ -25,11 +25,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 
 @contextlib.contextmanager
 def repository_lock(
-    common_dir: Path, state_dir: Path, *, patience: float = PATIENCE
+    common_dir: Path, state_dir: Path, *, patience: float = PATIENCE, holder: str = ""
 ) -> Generator[int, None, None]:
     """Hold a repository's lock for a block and yield its descriptor.
 
     :param patience: seconds to wait for it.
+    :param holder: who holds it then, as whoever waits is told; by default this process.
     :raises RepositoryBusy: it was not to be had in that time.
     """
     status = os.stat(common_dir)
@@ -44,6 +45,7 @@ def repository_lock(
         _wait(fd, common_dir, patience)
         if not _is_still(common_dir, status):
             raise RepositoryBusy(common_dir, 0)  # deleted while we waited, as gc does a cache
+        _sign(fd, holder or f"a command (pid {os.getpid()})")
         yield fd
     finally:
         # Closed, not unlocked: a git of ours that still runs keeps it.
@@ -57,12 +59,23 @@ def _is_still(common_dir: Path, status: os.stat_result) -> bool:
         return False
 
 
+def _sign(fd: int, holder: str) -> None:
+    # A full disk keeps nobody from working.
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, os.fsencode(holder), 0)
+
+
+def _holder(fd: int) -> str:
+    return os.fsdecode(os.pread(fd, 200, 0)) or "another command"
+
+
 def _wait(fd: int, common_dir: Path, patience: float) -> None:
     deadline = time.monotonic() + patience
-    long, step = LongWait(f"another launch, which works on {common_dir}"), _FIRST_PAUSE
+    long, step = LongWait(), _FIRST_PAUSE
     while not try_lock(fd):
         if time.monotonic() > deadline:
-            raise RepositoryBusy(common_dir, patience)
+            raise RepositoryBusy(common_dir, patience, _holder(fd))
         pause(step)
-        long.tell_if_due()
+        long.tell_if_due(f"{_holder(fd)}, which works on {common_dir}")
         step = min(step * 2, _LONGEST_PAUSE)

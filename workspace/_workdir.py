@@ -27,7 +27,7 @@ from ._owner import OwnerRecord
 from ._plan import WorkdirPlan, is_worktree_of
 from ._provenance import Provenance, WorkdirKind
 from ._registration import Entry, drop_ref_lock, drop_registration, entries_for, lock_reason
-from ._repository import repository_lock
+from ._repository import PATIENCE, repository_lock
 from ._start import inspect_start
 
 _CHECKOUT_TIMEOUT = 3600.0
@@ -59,7 +59,13 @@ class Workdir:
     previous: OwnerRecord | None = None
 
 
-def prepare_workdir(claim: Claim, plan: WorkdirPlan, *, after_create: bool = False) -> Workdir:
+def prepare_workdir(
+    claim: Claim,
+    plan: WorkdirPlan,
+    *,
+    after_create: bool = False,
+    patience: float = PATIENCE,
+) -> Workdir:
     """Carry out a plan under the claim, and extend the claim to the directory.
 
     A directory that is already there is taken as it is: no branch is moved, no
@@ -67,6 +73,8 @@ def prepare_workdir(claim: Claim, plan: WorkdirPlan, *, after_create: bool = Fal
 
     :param after_create: there is such a hook; it becomes due with the very write that
         names a directory new to this workspace, and stays so until `note_after_create`.
+    :param patience: seconds to wait for others who make worktrees of the repository, if
+        that is more than they usually get.
     :raises WorkspaceBusy: another issue's run is in that directory.
     :raises BranchTaken: a branch is in the way.
     :raises WorkdirRefused: the workspace changed since the plan was made.
@@ -80,7 +88,7 @@ def prepare_workdir(claim: Claim, plan: WorkdirPlan, *, after_create: bool = Fal
         _check_unchanged(stored, plan)
         return _adopt(claim, plan, created=False, after_create=after_create)
     if plan.kind == "worktree":
-        _make_worktree(claim, plan, stored)
+        _make_worktree(claim, plan, stored, max(patience, PATIENCE))
     else:
         _make_plain(claim, stored)
     return _adopt(claim, plan, created=True, after_create=after_create)
@@ -162,13 +170,13 @@ def _make_plain(claim: Claim, stored: Provenance) -> None:
     claim.write_provenance(replace(preparing, state="ready"))
 
 
-def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance) -> None:
+def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience: float) -> None:
     repo = plan.repo
     assert repo is not None
     if plan.url is not None:
         make_cache(repo)
     with (
-        repository_lock(repo, claim.state_dir) as lock_fd,
+        repository_lock(repo, claim.state_dir, patience=patience, holder=claim.holder) as lock_fd,
         directory(claim.paths.base, *claim.paths.names) as root_fd,
     ):
         _undo(root_fd, claim, stored)

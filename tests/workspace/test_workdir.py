@@ -84,14 +84,25 @@ def test_two_issues_never_enter_one_linked_worktree(
     other.release()
 
 
-def test_another_issue_started_inside_our_worktree_is_kept_out(
-    claim: Claim, root: Path, repo: Path
-) -> None:
+def test_another_issue_is_kept_out_of_our_worktree(claim: Claim, root: Path, repo: Path) -> None:
     inside = prepare(claim, repo).path
     key = WorkspaceKey("shop", "124", "codex")
     other = claim_workspace(locate_workspace(root, key), key)
     with pytest.raises(WorkspaceBusy):
-        prepare(other, inside)
+        prepare(other, repo, workdir=inside)
+    other.release()
+
+
+def test_another_issue_started_inside_our_worktree_gets_one_of_its_own(
+    claim: Claim, root: Path, repo: Path, git: Git
+) -> None:
+    inside = prepare(claim, repo).path
+    git(inside, "commit", "-q", "--allow-empty", "-m", "one")
+    key = WorkspaceKey("shop", "124", "codex")
+    other = claim_workspace(locate_workspace(root, key), key)
+    theirs = prepare(other, inside)
+    assert (theirs.kind, theirs.branch) == ("worktree", "codexlab/124/codex")
+    assert theirs.head == git(inside, "rev-parse", "HEAD")
     other.release()
 
 
