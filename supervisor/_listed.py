@@ -10,7 +10,7 @@ from ..kernel import is_running, name_process
 from ._events import now_text
 from ._host import Host, Outcome
 from ._plan import Plan
-from ._registry import RunEntry, enter, finish, here, prune_now_and_then
+from ._registry import RunEntry, enter, finish, here, is_here, prune_now_and_then
 
 
 class Listed:
@@ -69,4 +69,4 @@ def _describe(plan: Plan, host: Host) -> RunEntry:
 
 
 def _is_over(entry: RunEntry) -> bool:
-    return entry.place == here() and not is_running(entry.guardian)
+    return is_here(entry) and not is_running(entry.guardian)

@@ -18,6 +18,7 @@ from ..workspace import (
     Workdir,
     git_write_for,
     heal_codex_home,
+    pid_namespace,
     place_context,
     prepare_workdir,
     prune_runs,
@@ -68,6 +69,7 @@ def describe_owner(
         mechanism=mechanism,
         contained=False,
         started=now_text(),
+        namespace=pid_namespace(),
     )
 
 

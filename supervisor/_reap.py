@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import time
 from pathlib import Path
 
 from ..kernel import CodexlabError, frozen, is_populated, own_cgroup, remove_leaf
-from ..workspace import OwnerRecord, WorkspaceBusy, claim_workspace
+from ..workspace import OwnerRecord, WorkspaceBusy, claim_workspace, is_this_machine
 from ..workspace.upkeep import Survey, survey_workspaces
 from ._errors import SurvivorsLeft
 from ._lost_threads import adopt_threads
@@ -123,8 +122,8 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
 
 
 def _not_ours(owner: OwnerRecord) -> str:
-    if owner.host != socket.gethostname():
-        return f"its processes are on {owner.host}"
+    if not is_this_machine(owner):
+        return f"its processes are on {owner.host}; reap there, or workspace remove --force"
     if owner.uid != os.getuid():
         return f"its processes belong to user id {owner.uid}"
     return ""

@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from ..kernel import ProcessIdentity, frozen
-from ..workspace import state_directory
+from ..kernel import ProcessIdentity, boot_id, frozen
+from ..workspace import pid_namespace, state_directory
 
 KEPT_ENTRIES = 1000
 # So many more may gather before the oldest are looked through and removed.
@@ -75,10 +75,19 @@ def here() -> str:
     """Return what names this machine and this pid namespace, as far as pids go."""
     import socket
 
-    namespace = "unknown"
-    with contextlib.suppress(OSError):
-        namespace = os.readlink("/proc/self/ns/pid")
-    return f"{socket.gethostname()} {namespace}"
+    return f"{socket.gethostname()} {pid_namespace()}"
+
+
+def is_here(entry: RunEntry) -> bool:
+    """Tell whether an entry's pids mean something here: see `is_this_machine`."""
+    if entry.place == here():
+        return True
+    booted, namespace = entry.guardian.boot_id, entry.place.rpartition(" ")[2]
+    return (
+        namespace == pid_namespace()
+        and booted == boot_id()
+        and "unknown" not in (booted, namespace)
+    )
 
 
 def encode_start(entry: RunEntry) -> bytes:

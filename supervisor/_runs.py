@@ -22,7 +22,7 @@ from ._events import now_text
 from ._exit import EXIT_FAILED
 from ._limits import resident_bytes
 from ._record import read_record
-from ._registry import RunEntry, finish, here, read_entries
+from ._registry import RunEntry, finish, is_here, read_entries
 
 _READ = 64 * 1024
 _ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
@@ -69,7 +69,7 @@ _ALIVE = frozenset({"running", "retrying", "ending"})
 
 def known_roots() -> list[Path]:
     """Return the workspaces roots that registered runs used and that are still there."""
-    workspaces = [Path(entry.workspace) for entry in read_entries() if entry.place == here()]
+    workspaces = [Path(entry.workspace) for entry in read_entries() if is_here(entry)]
     roots = {path.parents[2] for path in workspaces if len(path.parents) > 3}
     return sorted(root for root in roots if root.is_dir())
 
@@ -77,7 +77,7 @@ def known_roots() -> list[Path]:
 def _look(entry: RunEntry) -> RunView:
     if entry.finished is not None:
         return RunView(entry, "finished", entry.thread)
-    if entry.place != here():
+    if not is_here(entry):
         return RunView(entry, "elsewhere")
     survey = _survey(entry)
     owner = None if survey is None else survey.owner

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..kernel import ProcessIdentity, boot_id, is_populated, read_stat, remove_leaf
-from ._registry import here, read_entry
+from ._registry import is_here, read_entry
 
 LEAF_PREFIX = "codexlab-"
 # A program with hundreds of runs must not read all their groups at each of its launches.
@@ -73,7 +73,7 @@ def is_run_dead(run_id: str) -> bool | None:
         return None
     return (
         entry.run_id == run_id
-        and entry.place == here()
+        and is_here(entry)
         and _has_ended(entry.guardian)
         and _has_ended(entry.supervisor)
     )

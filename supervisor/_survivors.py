@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import time
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from ..kernel import (
     members,
     pause,
 )
-from ..workspace import OwnerRecord, WorkspacePaths
+from ..workspace import OwnerRecord, WorkspacePaths, is_this_machine
 from ._errors import RunAlive, SurvivorsLeft
 from ._record import read_record, removal_directory
 
@@ -70,7 +69,7 @@ def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None) -> None:
     A guardian lets go of its workspace only by ending. One that lives on holds the
     original of a workspace, or of a whole root, of which somebody made a copy.
     """
-    if previous.host != socket.gethostname():
+    if not is_this_machine(previous):
         return
     guardian = ProcessIdentity(previous.pid, previous.start_time, previous.boot_id)
     deadline = time.monotonic() + _GUARDIAN_PATIENCE

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from ._git_state import GitState, git_state
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
     from ._home_report import HealReport
+    from ._machine import is_this_machine, pid_namespace
     from ._owner import OwnerRecord, encode_owner, parse_owner
     from ._paths import WorkspaceKey, WorkspacePaths, directory_name, locate_workspace
     from ._plan import WorkdirPlan, choose_workdir
@@ -108,11 +109,13 @@ __all__ = [
     "git_write_for",
     "heal_codex_home",
     "inspect_start",
+    "is_this_machine",
     "locate_workspace",
     "mend_codex_home",
     "note_after_create",
     "owes_after_create",
     "parse_owner",
+    "pid_namespace",
     "place_context",
     "prepare_workdir",
     "prune_runs",
@@ -161,6 +164,7 @@ __getattr__ = import_on_use(
             "mend_codex_home",
         ),
         "_home_report": ("HealReport",),
+        "_machine": ("is_this_machine", "pid_namespace"),
         "_owner": (
             "OwnerRecord",
             "encode_owner",

@@ -25,6 +25,7 @@ class OwnerRecord:
     :param mechanism: name of the containment used.
     :param contained: True only after emptiness was read from the kernel.
     :param started: ISO 8601 time with zone.
+    :param namespace: the pid namespace the pid is of; None in records of before it was noted.
     """
 
     run_id: str
@@ -37,10 +38,12 @@ class OwnerRecord:
     mechanism: str
     contained: bool
     started: str
+    namespace: str | None = None
 
 
 _NUMBERS = ("pid", "start_time", "uid")
 _TEXTS = ("boot_id", "host", "mechanism", "started")
+_OPTIONAL = ("cgroup", "namespace")
 _NAMES = tuple(field.name for field in fields(OwnerRecord))
 _LARGEST = 2**63
 # It names a directory below runs/, a cgroup and a tag: never a path, never empty.
@@ -78,14 +81,14 @@ def owner_from(values: Mapping[str, object]) -> OwnerRecord:
     """
     texts = all(is_text(values.get(name)) for name in _TEXTS)
     numbers = all(_is_number(values.get(name)) for name in _NUMBERS)
-    run_id, cgroup = values.get("run_id"), values.get("cgroup")
+    run_id, optional = values.get("run_id"), [values.get(name) for name in _OPTIONAL]
     if not isinstance(run_id, str) or _RUN_ID.fullmatch(run_id) is None:
         raise DamagedRecord("run_id")
-    if not (texts and numbers and (cgroup is None or is_text(cgroup))):
+    if not (texts and numbers and all(text is None or is_text(text) for text in optional)):
         raise DamagedRecord("a text or number")
     if not isinstance(values.get("contained"), bool):
         raise DamagedRecord("contained")
-    return OwnerRecord(*[values[name] for name in _NAMES])  # type: ignore[arg-type]  # checked
+    return OwnerRecord(*[values.get(name) for name in _NAMES])  # type: ignore[arg-type]  # checked
 
 
 def is_text(value: object) -> bool:

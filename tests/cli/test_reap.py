@@ -103,11 +103,12 @@ def test_a_run_of_another_host_or_user_is_kept(lab: Lab, call: Reap) -> None:
     assert lab.run(["--issue", "1", *FLAGS], ["true"]).returncode == 0
     owner = lab.workspace / ".codexlab" / "owner.json"
     content = json.loads(owner.read_text())
-    for field, value in (("host", "elsewhere.example"), ("uid", os.getuid() + 1)):
-        owner.write_text(json.dumps({**content, "contained": False, field: value}))
+    uid = os.getuid() + 1
+    for changes in ({"host": "elsewhere.example", "boot_id": "its own"}, {"uid": uid}):
+        owner.write_text(json.dumps({**content, "contained": False, **changes}))
         (kept,) = call()["runs"]
         assert kept["action"] == "kept"
-        assert str(value) in kept["why"]
+        assert str(next(iter(changes.values()))) in kept["why"]
         assert json.loads(owner.read_text())["contained"] is False
 
 

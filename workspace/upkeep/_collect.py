@@ -24,7 +24,8 @@ from .._git import ask_git
 from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._kept_commits import keep_what_entries_hold
-from .._owner import DamagedRecord
+from .._machine import is_this_machine
+from .._owner import DamagedRecord, OwnerRecord
 from .._paths import CONTROL, WorkspaceKey, WorkspacePaths
 from .._provenance import Provenance, parse_provenance
 from .._registration import (
@@ -96,7 +97,7 @@ def remove_workspace(
     claim = claim_workspace(paths, key, state_dir=state_dir)
     try:
         _check_unused(paths, unused_since)
-        _check_survivors(claim)
+        _check_survivors(claim, force=force)
         _check(claim, force, movable=True)
         with _announced(claim, attend):
             moved = _save_transcripts(paths)
@@ -155,16 +156,29 @@ def _check_unused(paths: WorkspacePaths, since: float | None) -> None:
         raise RemovalRefused(paths.root, "has been used since this was decided")
 
 
-def _check_survivors(claim: Claim) -> None:
-    """Refuse while a run may be left; one of another issue may have been in the workdir."""
+def _check_survivors(claim: Claim, *, force: bool) -> None:
+    """Refuse while a run may be left; one of another issue may have been in the workdir.
+
+    What was left on another machine nobody here can end or see, so there force decides.
+    """
     own, last = claim.previous, [claim.previous]
     if claim.paths.workdir.is_dir():
         there = claim.claim_directory(claim.paths.workdir)
         # Who ends a dead run's survivors writes that into the workspace's own record.
         if own is None or there is None or own.run_id != there.run_id:
             last.append(there)
-    for reason in filter(None, map(unproven, last)):
-        raise RemovalRefused(claim.paths.root, reason, "see 'codexlab reap'")
+    for owner in last:
+        reason = unproven(owner)
+        if owner is None or reason is None or (force and not is_this_machine(owner)):
+            continue
+        raise RemovalRefused(claim.paths.root, reason, _way_out(owner))
+
+
+def _way_out(owner: OwnerRecord) -> str:
+    if not is_this_machine(owner):
+        return f"see 'codexlab reap' on {owner.host}, or delete it all the same with --force"
+    who = "" if owner.uid == os.getuid() else f" as user id {owner.uid}"
+    return f"see 'codexlab reap'{who}"
 
 
 def _check(claim: Claim, force: bool, *, movable: bool) -> None:

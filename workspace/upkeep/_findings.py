@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 
 from ...kernel import CodexlabError, boot_id
 from .._dirs import directory
+from .._machine import is_this_machine
 from .._owner import OwnerRecord
 from .._paths import CONTROL, WorkspacePaths, belongs_at
 from .._provenance import Provenance
@@ -46,7 +46,7 @@ def unproven(owner: OwnerRecord | None) -> str | None:
     """
     if owner is None or owner.contained:
         return None
-    if owner.host != socket.gethostname():
+    if not is_this_machine(owner):
         return f"its last run {owner.run_id} was on {owner.host} and not proven contained"
     if owner.boot_id != boot_id():
         return None
