@@ -48,20 +48,39 @@ _NOTHING = StreamNews()
 
 
 def speaks_json(command: Sequence[str], agent: str) -> bool:
-    """Tell whether the command asks the agent for its JSON event stream on stdout."""
+    """Tell whether the command asks the agent for JSON on stdout: events, or one object."""
     if agent == "codex":
         return "--json" in command or "--experimental-json" in command
-    return agent == "claude" and "stream-json" in " ".join(command)
+    return agent == "claude" and _claude_format(command) in ("json", "stream-json")
+
+
+def _claude_format(command: Sequence[str]) -> str | None:
+    """Return the last ``--output-format`` of a claude; of two the last one counts."""
+    found = None
+    for word, following in zip(command, [*command[1:], ""], strict=True):
+        if word == "--":
+            break
+        if word == "--output-format":
+            found = following
+        elif word.startswith("--output-format="):
+            found = word.partition("=")[2]
+    return found
 
 
 def read_stdout_line(agent: str, line: bytes) -> StreamNews:
-    """Read one line of an agent's JSON event stream; anything else tells nothing."""
-    if not line.startswith(b"{"):
+    """Read one line of an agent's JSON output; anything else tells nothing.
+
+    claude's ``--output-format json`` gives its result alone, or with ``--verbose`` a list of
+    all events.
+    """
+    if not line.startswith((b"{", b"[")):
         return _NOTHING
     try:
-        event = json.loads(line)
-    except ValueError:
+        event: object = json.loads(line)
+    except (ValueError, RecursionError):
         return _NOTHING
+    if agent == "claude" and isinstance(event, list):
+        event = next(reversed(cast("list[object]", event)), None)
     return _read_event(agent, cast("dict[str, object]", event) if isinstance(event, dict) else {})
 
 

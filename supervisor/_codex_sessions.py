@@ -100,6 +100,10 @@ class CodexSessions:
             if (sighting := self._sight(path, stores)) is not None
         )
 
+    def left_behind(self) -> tuple[Sighting, ...]:
+        """Return nothing: codex holds a rollout open as long as it works on its thread."""
+        return ()
+
     def _sight(self, path: str, stores: tuple[str, ...]) -> Sighting | None:
         from ..rollout import parse_rollout_name
 

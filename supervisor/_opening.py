@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..env import Masker
 from ..kernel import OperatorError
 from ..workspace import record_thread
+from ._claude_sessions import ClaudeSessions, claude_home
 from ._closing_lines import describe_left_behind
 from ._codex_sessions import CodexSessions
 from ._conclusion import Conclusion
@@ -19,7 +21,7 @@ from ._plan import Plan
 from ._possession import Possession
 from ._record import RunRecord
 from ._secrets import find_secrets
-from ._session import SessionWatcher
+from ._session import SessionStore, SessionWatcher
 from ._streams import Logs
 from ._sweep_beside import SweepBeside
 
@@ -60,9 +62,7 @@ class OpenedRun:
         path = os.fspath(plan.run_directory / "events.ndjson")
         events.add_target(os.open(path, flags, 0o600))
         self.session = SessionWatcher(
-            CodexSessions(plan.paths.codex_home, place.workdir.path.resolve(), place.thread),
-            self._take_thread,
-            look_at_files=plan.agent == "codex",
+            self._session_store(), self._take_thread, look_at_files=plan.agent != "generic"
         )
         self.sweep = SweepBeside(plan, host.link, events, self.warn)
         self.logs = Logs(
@@ -72,6 +72,14 @@ class OpenedRun:
             terminal=plan.request.terminal,
         )
         self.conclusion = self._make_conclusion(started)
+
+    def _session_store(self) -> SessionStore:
+        plan, place = self._plan, self._place
+        workdir = place.workdir.path.resolve()
+        if plan.agent != "claude":
+            return CodexSessions(plan.paths.codex_home, workdir, place.thread)
+        home = claude_home(place.environment.values)
+        return ClaudeSessions(home, workdir, time.time(), interactive=plan.request.terminal)
 
     def _describe_place(self) -> None:
         place = self._place

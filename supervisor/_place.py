@@ -138,9 +138,11 @@ def _furnish(
     place_context(plan.paths, plan.request.context)
     for warning in home.warnings:
         tell(warning)
-    thread = ready_thread(plan, workdir.path, tell)
     temporary = choose_temporary(plan.request.environ)
-    environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
+    environment = build_run_environment(plan, routing, workdir.path, None, temporary)
+    thread = ready_thread(plan, workdir.path, environment.values, tell)
+    if thread is not None:
+        environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
     # One at a time: parents made on the way would get the default mode.
     plan.paths.runs.mkdir(mode=0o700, exist_ok=True)
     plan.run_directory.mkdir(mode=0o700)

@@ -1,50 +1,52 @@
-"""Find the thread a task goes on with, and make it readable for any codex."""
+"""Find the thread a task goes on with, and make it readable for its agent."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ..kernel import LongWait, pause
 from ..workspace import ThreadEntry, expose_rollout, read_threads
 from ._agents import RESUME
+from ._claude_sessions import ClaudeSessions, claude_home
 from ._plan import Plan
 
 # A sweep of ours or codex's holds a thread for a moment; another codex for a whole task.
 _PATIENCE, _PAUSE = 3.0, 0.05
 
 
-def ready_thread(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str | None:
+def ready_thread(
+    plan: Plan, workdir: Path, environ: Mapping[str, str], tell: Callable[[str], None]
+) -> str | None:
     """Return the newest thread of this workspace that can be resumed, if one is asked for.
 
-    codex resumes a thread from any directory (0.169); claude only where it was made.
-    A thread whose rollout is gone is passed over with one line, and stays on record:
-    its store may only be unmounted.
+    Both codex (0.169) and claude (2.1.332) resume from any directory. A thread whose
+    transcript is gone is passed over with one line, and stays on record: its store may
+    only be unmounted.
+
+    :param environ: the agent's own.
 
     :raises ThreadBusyError: somebody else writes it, and went on for some seconds, or for
         as long as the request waits.
     """
     if RESUME not in plan.request.command or plan.agent == "generic":
         return None
-    if plan.agent == "claude":
-        return _thread_of_claude(plan, workdir, tell)
     for entry in _newest_first(plan):
-        if _wait_ready(plan, entry.id):
+        if _is_ready(plan, workdir, environ, entry.id):
             if entry.cwd != os.fspath(workdir):
                 tell(f"thread {entry.id} was made in {entry.cwd}; it goes on in {workdir}")
             return entry.id
-        tell(f"thread {entry.id} has no rollout any more; resuming an older one or none")
+        form = "transcript" if plan.agent == "claude" else "rollout"
+        tell(f"thread {entry.id} has no {form} any more; resuming an older one or none")
     return None
 
 
-def _thread_of_claude(plan: Plan, workdir: Path, tell: Callable[[str], None]) -> str | None:
-    threads = read_threads(plan.paths)
-    here, newest = threads.latest("claude", workdir), threads.latest("claude")
-    if here is None and newest is not None:
-        tell(f"session {newest.id} can go on in {newest.cwd} only; starting a new one")
-    return None if here is None else here.id
+def _is_ready(plan: Plan, workdir: Path, environ: Mapping[str, str], thread: str) -> bool:
+    if plan.agent != "claude":
+        return _wait_ready(plan, thread)
+    return ClaudeSessions(claude_home(environ), workdir, 0.0).find(thread, sure=True) is not None
 
 
 def _newest_first(plan: Plan) -> Iterator[ThreadEntry]:

@@ -42,7 +42,11 @@ class SessionStore(Protocol):
         ...
 
     def held_open(self, scope: Scope) -> Sequence[Sighting]:
-        """Return the threads whose transcripts processes of the run hold open for writing."""
+        """Return the threads on which processes of the run work, by what they hold open."""
+        ...
+
+    def left_behind(self) -> Sequence[Sighting]:
+        """Return the threads of a run that is over, where its agent named none."""
         ...
 
 
@@ -117,14 +121,14 @@ class SessionWatcher:
     @property
     def must_look_again(self) -> bool:
         """Tell whether a last look, when the agent has ended, can bring news."""
-        return bool(self._named) or len(self._written) > 1
+        return bool(self._named) or len(self._written) > 1 or self._look_at_files
 
     def look(self, scope: Scope | None = None) -> None:
         """Record what is new: threads that were named or found, and another newest one.
 
         :param scope: whose open files are looked at; None: the agent has ended.
         """
-        found = self._store.held_open(scope) if scope and self._look_at_files else ()
+        found = self._look(scope) if self._look_at_files else ()
         news = [*self._written_since(found), *self._confirmed()]
         latest = dict.fromkeys(reversed(news))
         for thread in reversed(latest):
@@ -133,6 +137,12 @@ class SessionWatcher:
                 self._recorded.add(thread)
                 self.thread = thread
                 self._record(thread)
+
+    def _look(self, scope: Scope | None) -> Sequence[Sighting]:
+        if scope is not None:
+            return self._store.held_open(scope)
+        # An agent that named its own thread left no other; its tools may have.
+        return () if any(self._named.values()) else self._store.left_behind()
 
     def _written_since(self, found: Sequence[Sighting]) -> list[str]:
         """Return the threads written to since the last look, the last one last."""

@@ -12,8 +12,6 @@ from support.real_codex import Codex
 from support.repositories import git
 from support.rollouts import rollout_of
 
-from codexlab.workspace import WorkspaceKey, locate_workspace, record_thread
-
 
 def compress(lab: Lab, thread: str) -> None:
     program = lab.program.with_name("codexlab")
@@ -98,28 +96,6 @@ def test_a_thread_made_in_another_directory_goes_on_here_and_a_line_says_so(
     again = lab.run(["--issue", "1"], task("{resume}", "three"), cwd=source_repo)
     assert "was made in" not in again.stderr
     assert lab.records[2]["thread"] == thread
-
-
-def test_claude_goes_on_only_where_its_session_was_made(
-    lab: Lab, source_repo: Path, scratch: Path
-) -> None:
-    claude = scratch / "claude"
-    claude.write_text('#!/bin/sh\necho "$@"\n')
-    claude.chmod(0o755)
-    git(source_repo, "worktree", "add", "-q", "../side")
-    assert lab.run(["--issue", "1"], [claude, "one"], cwd=source_repo).returncode == 0
-    paths = locate_workspace(lab.workspaces_root, _key_of(lab))
-    record_thread(paths, "s-1", lab.workspace / "workdir", "claude")
-    command: list[str | Path] = [claude, "{resume}", "two"]
-    assert lab.run(["--issue", "1"], command, cwd=source_repo).stdout == "--resume s-1 two\n"
-    done = lab.run(["--issue", "1"], command, cwd=source_repo.parent / "side")
-    assert done.stdout == "two\n"
-    assert f"session s-1 can go on in {lab.workspace}/workdir only" in done.stderr
-
-
-def _key_of(lab: Lab) -> WorkspaceKey:
-    (record, *_) = lab.records
-    return WorkspaceKey(*(str(record[name]) for name in ("project", "issue", "agent")))
 
 
 def test_a_store_of_its_own_goes_on_with_its_own_threads(
