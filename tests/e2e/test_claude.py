@@ -179,3 +179,18 @@ def test_a_configuration_directory_of_its_own_is_where_its_sessions_are(
         done = lab.run(flags, claude_task(*words, form="text"))
         assert done.returncode == 0, done.stderr
     assert server.requests[1].prompts == ["first", "second"]
+
+
+@pytest.mark.parametrize("form", ["stream-json", "text"])
+def test_an_interrupted_claude_is_no_success_whatever_it_says(
+    lab: Lab, claude_model: ModelFactory, claude_task: Task, form: str
+) -> None:
+    gate = Gate()
+    claude_model([hold(gate, say("never"))])
+    with lab.started(FLAGS, claude_task("first", form=form)) as run:
+        run.wait_for_gate(gate)
+        run.signal(signal.SIGINT)
+        status, _, _ = run.finish()
+    (record,) = lab.records
+    assert (status, record["reason"], record["exit_code"]) == (130, "cancelled", 0)
+    assert record["agent_outcome"] == "failed"

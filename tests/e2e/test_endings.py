@@ -9,7 +9,7 @@ import pytest
 from support.lab import Lab, Task, running, wait_until_running
 from support.marks import both_codex
 from support.model_server import Gate, ModelFactory, drop_connection, fail, hold, run_command, say
-from support.real_codex import Codex
+from support.real_codex import OLD, Codex
 from support.rollouts import rollout_of
 
 
@@ -95,3 +95,19 @@ def test_what_codex_left_behind_is_swept_and_counted(
     assert done.returncode == 0, done.stderr
     assert running("sleep 271.82") == set()
     assert lab.records[0]["contained"]["left"] == 0
+
+
+@pytest.mark.parametrize("codex", [OLD], indirect=True)
+def test_a_cancelled_codex_whose_launcher_says_0_is_no_success(
+    lab: Lab, model: ModelFactory, codex: Codex
+) -> None:
+    gate = Gate()
+    model([hold(gate, say("never"))])
+    command = ["node", str(codex.launcher), "exec", "--json", "go"]
+    with lab.started(["--issue", "1"], command) as run:
+        run.wait_for_gate(gate)
+        run.signal(signal.SIGTERM)
+        status, _, _ = run.finish()
+    (record,) = lab.records
+    assert (status, record["exit_status"], record["exit_code"]) == (143, 143, 0)
+    assert (record["reason"], record["agent_outcome"]) == ("cancelled", "failed")

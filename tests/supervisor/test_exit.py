@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from codexlab.supervisor._exit import ExitReport, agent_outcome, report_exit
+from codexlab.supervisor._exit import ExitReport, agent_outcome, deny_success, report_exit
 
 
 @pytest.mark.parametrize("code", range(256))
@@ -48,3 +48,12 @@ def test_an_outcome_is_completed_only_if_process_and_stream_agree(
     wait_status: int, ended_for: str | None, last_word: str, outcome: str
 ) -> None:
     assert agent_outcome(report_exit(wait_status, ended_for), last_word) == outcome
+
+
+def test_a_cancelled_agent_that_says_0_without_having_completed_is_no_success() -> None:
+    cancelled = report_exit(0, "cancelled")
+    assert deny_success(cancelled, "none", 15) == ExitReport(143, "cancelled", 0, None)
+    assert deny_success(cancelled, "failed", 2).status == 130
+    assert deny_success(cancelled, "completed", 15) == cancelled
+    for other in (report_exit(3 << 8, "cancelled"), report_exit(0, None), report_exit(15, None)):
+        assert deny_success(other, "none", 15) == other
