@@ -11,6 +11,7 @@ from ._branch import expect_branch
 from ._cache import cache_path, public_url
 from ._dirs import directory, read_small
 from ._errors import GitFailed, WorkdirRefused
+from ._former_project import former_project_note
 from ._git import ask_git, run_git
 from ._owner import DamagedRecord
 from ._paths import CONTROL, WorkspacePaths, branch_name
@@ -80,7 +81,7 @@ def choose_workdir(
     if start.top is not None and start.top == Path(os.path.realpath(paths.workdir)):
         return _reuse(paths, stored, base)
     if start.kind == "linked" and not _is_in_workspace(start):
-        return _in_place(start, base)
+        return _in_place(start, base, paths)
     if start.kind == "outside":
         return _reuse(paths, stored, base) if stored else _own_plain(paths, stored)
     return _own_worktree(start, paths, stored, base)
@@ -106,12 +107,13 @@ def _given(workdir: Path) -> WorkdirPlan:
     return WorkdirPlan("given", found.cwd, found.common_dir)
 
 
-def _in_place(start: Start, base: str | None) -> WorkdirPlan:
+def _in_place(start: Start, base: str | None, paths: WorkspacePaths) -> WorkdirPlan:
     assert start.top is not None
     if base is not None:
         reason = "has no meaning inside a linked worktree, which is supervised in place"
         raise WorkdirRefused("--base", reason)
-    return WorkdirPlan("linked", start.top, start.common_dir, None, start.branch)
+    notes = former_project_note(start, paths)
+    return WorkdirPlan("linked", start.top, start.common_dir, None, start.branch, notes=notes)
 
 
 def _own_plain(paths: WorkspacePaths, stored: Provenance | None) -> WorkdirPlan:
@@ -144,7 +146,9 @@ def _own_worktree(
         _same_repository(common, stored, paths)
         return _own_again(common, paths, stored, _base_note(common, stored, base))
     oid = _resolve_base(source, base)
-    notes = () if base or chosen else _left_behind(source)
+    notes = former_project_note(source, paths)
+    if not (base or chosen):
+        notes += _left_behind(source)
     branch, other = expect_branch(common, paths, state_directory())
     if other is not None:
         notes += (f"branch {branch_name(paths)} belongs to {other}; this one gets {branch}",)
