@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from functools import partial
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from ._command import resolve_command
 from ._contained import end_without_guardian, read_proof, start
 from ._errors import CommandNotExecutable, CommandNotFound
 from ._events import EventLog
-from ._exit import ExitReport, report_exit
+from ._exit import ExitReport, deny_success, report_exit
 from ._host import Host
 from ._lifecycle import ENDING_SIGNALS
 from ._limits import Limits, kernel_killed_for_memory, kernel_peak_memory
@@ -224,7 +225,7 @@ class Attempt:
         if ended_for is None and kernel_killed_for_memory(self._possession.leaf, watch.wait_status):
             ended_for = "memory"
         return AttemptEnd(
-            report=report_exit(watch.wait_status, ended_for),
+            report=self._report(watch, ended_for),
             mechanism=scope.mechanism,
             proven=self._possession.proven,
             last_word=self._last_word,
@@ -247,6 +248,12 @@ class Attempt:
         if self._link.asked is None:
             await anyio.sleep(_SAME_WISH_SECONDS)
         return "cancelled" if self._link.asked == died_of else None
+
+    def _report(self, watch: Watch, ended_for: str | None) -> ExitReport:
+        report = report_exit(watch.wait_status, ended_for)
+        if self._plan.agent == "generic":
+            return report  # to end in good order may be all that was asked of it
+        return deny_success(report, self._last_word, watch.ending_signal or signal.SIGTERM)
 
     def _hear_agent(self, news: StreamNews) -> None:
         if news.thread is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from ..kernel import frozen
 
@@ -44,6 +45,20 @@ def report_exit(wait_status: int | None, ended_for: str | None) -> ExitReport:
     own = code if code is not None else 128 + (died_by or 0)
     reason = ended_for or ("exited" if died_by is None else "signaled")
     return ExitReport(EXIT_LIMIT if ended_for in _LIMITS else own, reason, code, died_by)
+
+
+def deny_success(report: ExitReport, last_word: str, signum: int) -> ExitReport:
+    """Give a cancelled agent that says 0 without having completed the status of its signal.
+
+    The npm launcher of codex up to 0.155 says 0 when its codex dies by SIGTERM, and claude
+    does on SIGINT: who reads the status alone would take such a task for done.
+
+    :param last_word: the agent's own, from its event stream.
+    :param signum: the signal that asked for the end.
+    """
+    if report.reason != "cancelled" or report.code != 0 or last_word == "completed":
+        return report
+    return replace(report, status=128 + signum)
 
 
 def agent_outcome(report: ExitReport, last_word: str) -> str:
