@@ -12,13 +12,15 @@ import click
 from ..rollout import (
     ListEntry,
     ListPage,
+    LogicalRollout,
     NoSuchRolloutError,
     NotARolloutFileError,
     Order,
-    first_prompt,
+    Pieces,
     list_rollouts,
-    open_snapshot,
+    read_head,
     thread_names,
+    title_of,
 )
 from ._given import GIVEN
 from ._issue_threads import threads_by_issue
@@ -27,6 +29,7 @@ from ._rollout_options import (
     filters_from,
     home_option,
     json_option,
+    local_time,
 )
 from ._terminal import fit, one_line, size_text, terminal_width
 
@@ -60,19 +63,24 @@ def list_command(
     as_json: bool,
     **choice: Any,
 ) -> None:
-    """List rollouts, newest first, in both forms, active and archived."""
+    """List threads, newest first, in both forms, active and archived.
+
+    --limit counts threads that are no subagent's; those of subagents come along, marked, at
+    most ten for each.
+    """
     page = list_rollouts(
         home,
         filters_from(**choice),
         order=Order(order),
         limit=None if everything else limit,
         cursor=cursor,
+        with_subagents=True,
     )
     names, issues = thread_names(home), threads_by_issue()
     if as_json:
         _write_json(page, names, issues)
     else:
-        _write_table(page, names, issues)
+        _write_table(page, Pieces(home), names, issues)
 
 
 def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:
@@ -81,7 +89,7 @@ def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -
     out = sys.stdout.buffer
     out.write(b'{"rollouts":[')
     for index, entry in enumerate(page.entries):
-        out.write((b",\n" if index else b"\n") + orjson.dumps(document(entry, names, issues)))
+        out.write((b",\n" if index else b"\n") + orjson.dumps(document(page, entry, names, issues)))
     tail = {
         "next": page.next,
         "unreadable": [{"path": bad.path, "reason": bad.reason} for bad in page.unreadable],
@@ -90,27 +98,44 @@ def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -
     out.flush()
 
 
-def document(entry: ListEntry, names: dict[str, str], issues: dict[str, str]) -> dict[str, Any]:
-    """Describe one rollout for ``--json``; bytes of paths that are no text are replaced."""
+def document(
+    page: ListPage, entry: ListEntry, names: dict[str, str], issues: dict[str, str]
+) -> dict[str, Any]:
+    """Describe one thread for ``--json``; bytes of paths that are no text are replaced."""
     rollout, head, meta = entry.rollout, entry.head, entry.head.meta
+    changed, size, files = _extent(page, entry)
     return {
         "thread": rollout.thread_id,
         "path": _text(rollout.path),
         "form": head.form,
         "both_forms": rollout.plain and rollout.compressed,
         "archived": rollout.archived,
-        "started": rollout.name.started.isoformat(),
-        "updated": _moment(head.mtime_ns),
-        "size": head.size,
+        "started": page.began(entry),
+        "updated": _moment(changed),
+        "size": size,
+        "files": [_text(file.path) for file in files],
         "revert": rollout.name.rollout_id,
         "name": names.get(rollout.thread_id),
         "issue": issues.get(rollout.thread_id),
         "cwd": meta.cwd if meta else None,
         "source": meta.source if meta else None,
+        "subagent": (meta.subagent or None) if meta else None,
+        "parent": (meta.parent or None) if meta else None,
+        "forked_from": (meta.forked_from or None) if meta else None,
         "cli_version": meta.cli_version if meta else None,
         "model_provider": meta.model_provider if meta else None,
         "problem": head.problem or None,
     }
+
+
+def _extent(page: ListPage, entry: ListEntry) -> tuple[int, int, tuple[LogicalRollout, ...]]:
+    """Return a thread's last change, its bytes on disk, and its files, oldest first."""
+    several = page.several.get(entry.rollout.thread_id)
+    if several is None:
+        return entry.head.mtime_ns, entry.head.size, (entry.rollout,)
+    heads = [read_head(file.path) for file in several.files]
+    changed = max(head.mtime_ns for head in heads)
+    return changed, sum(head.size for head in heads), several.files
 
 
 def _text(path: str) -> str:
@@ -127,8 +152,13 @@ def _moment(mtime_ns: int) -> str:
     return then.isoformat(timespec="milliseconds")
 
 
-def _write_table(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:
-    rows = [_row(entry, names, issues) for entry in page.entries]
+def _write_table(
+    page: ListPage, pieces: Pieces, names: dict[str, str], issues: dict[str, str]
+) -> None:
+    rows = [
+        (*_facts(page, entry, issues), one_line(_title(entry, names, pieces)))
+        for entry in page.entries
+    ]
     if rows:
         _write_rows([("STARTED", "THREAD", "SIZE", "FORM", "ISSUE", "DIRECTORY", "TITLE"), *rows])
     for bad in page.unreadable:
@@ -139,32 +169,38 @@ def _write_table(page: ListPage, names: dict[str, str], issues: dict[str, str]) 
         click.echo("no rollouts", err=True)
 
 
-def _row(entry: ListEntry, names: dict[str, str], issues: dict[str, str]) -> tuple[str, ...]:
+def _facts(page: ListPage, entry: ListEntry, issues: dict[str, str]) -> tuple[str, ...]:
     rollout, head = entry.rollout, entry.head
     form = "both" if rollout.plain and rollout.compressed else str(head.form or "gone")
     return (
-        rollout.name.started.isoformat(" ", "minutes"),
+        local_time(page.began(entry)).isoformat(" ", "minutes"),
         rollout.thread_id,
-        size_text(head.size),
+        size_text(_extent(page, entry)[1]),
         form + (" (archived)" if rollout.archived else ""),
         one_line(issues.get(rollout.thread_id, "-"), 24),
         one_line(head.meta.cwd, 60) if head.meta else "-",
-        one_line(names.get(rollout.thread_id) or _title(entry)),
     )
 
 
-def _title(entry: ListEntry) -> str:
-    if entry.head.meta is None:
+def _title(entry: ListEntry, names: dict[str, str], pieces: Pieces) -> str:
+    """Say what a thread is about, and what there is to know about it."""
+    meta = entry.head.meta
+    if meta is None:
         return f"({entry.head.problem})"
+    title = names.get(entry.rollout.thread_id) or _asked(entry, pieces)
+    if meta.subagent:
+        whose = f"subagent of {meta.parent}" if meta.parent else f"subagent: {meta.subagent}"
+        title = f"↳ {title} ({whose})"
+    return " ".join(filter(None, (title, entry.head.problem and f"({entry.head.problem})")))
+
+
+def _asked(entry: ListEntry, pieces: Pieces) -> str:
     try:
-        with open_snapshot(entry.rollout.path, patience=0) as snapshot:
-            asked = first_prompt(snapshot)
+        return title_of(entry.rollout, pieces)
     except (NoSuchRolloutError, NotARolloutFileError):
         return "(gone)"
     except OSError as error:
         return f"({error.strerror})"
-    note = f"({entry.head.problem})" if entry.head.problem else ""
-    return " ".join(filter(None, (asked, note)))
 
 
 def _write_rows(rows: list[tuple[str, ...]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from ..rollout import Places, Subject, resolve_rollout
+from ..rollout import Places, Subject, rollouts_named
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would be done; change nothing."
@@ -17,13 +17,14 @@ strict_option = click.option(
 
 
 def name_rollouts(places: Places, given: tuple[str, ...]) -> Iterator[Subject]:
-    """Resolve what was named, each rollout once.
+    """Resolve what was named, each rollout once; of a thread every file.
 
     :raises CallerError: there is none of that name, or several.
     """
     seen: set[Subject] = set()
     for name in given:
-        subject = places.subject(resolve_rollout(places.home, name).path)
-        if subject not in seen:
-            seen.add(subject)
-            yield subject
+        for rollout in rollouts_named(places.home, name):
+            subject = places.subject(rollout.path)
+            if subject not in seen:
+                seen.add(subject)
+                yield subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Callable
@@ -106,6 +107,7 @@ _FILTERS = (
         type=click.Choice([form.value for form in RolloutForm]),
         help="Only those in this form.",
     ),
+    click.option("--no-subagents", is_flag=True, help="No threads that an agent began itself."),
 )
 
 
@@ -117,6 +119,7 @@ def filters_from(
     active: bool,
     archived: bool,
     form: str | None,
+    no_subagents: bool,
 ) -> Filters:
     """Read the options of `filter_options`.
 
@@ -130,6 +133,7 @@ def filters_from(
         threads=None if issue is None else _threads_of(issue),
         archived=None if place is None else place == "archived",
         form=None if form is None else RolloutForm(form),
+        subagents=False if no_subagents else None,
     )
 
 
@@ -141,27 +145,33 @@ def _threads_of(issue: str) -> frozenset[str]:
 
 
 def moment(text: str, option: str) -> str:
-    """Write a date, a time or an age the way rollout names do, in local time.
+    """Write a date, a time or an age as a moment, the way codex writes times.
 
-    An age that reaches back beyond the calendar means its first day.
+    Without a zone local time is meant. An age that reaches back beyond the calendar means
+    its first day.
     """
     try:
         dated = text[:4].isdecimal() and "-" in text
-        then = _local(dt.datetime.fromisoformat(text)) if dated else _ago(parse_duration(text))
+        then = dt.datetime.fromisoformat(text) if dated else _ago(parse_duration(text))
     except (ValueError, OverflowError):
         message = f"{text!r}: expected a date such as 2026-01-31, a time, or an age such as 7d"
         raise click.BadParameter(message, param_hint=option) from None
-    # strftime(3) writes the year 999 with three digits, and names are compared as text.
-    return then.replace(tzinfo=None).isoformat(timespec="seconds").replace(":", "-")
-
-
-def _local(then: dt.datetime) -> dt.datetime:
-    # The names carry local time without a zone, so we compare in it.
-    return then.astimezone() if then.tzinfo else then
+    # At either end of the calendar UTC lies outside of it; nothing was said in those years.
+    with contextlib.suppress(ValueError, OverflowError):
+        then = then.astimezone(dt.UTC)
+    return then.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _ago(seconds: float) -> dt.datetime:
     try:
-        return dt.datetime.now().astimezone() - dt.timedelta(seconds=seconds)
+        return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
     except OverflowError:
         return dt.datetime.min
+
+
+def local_time(written: str) -> dt.datetime:
+    """Read a moment as codex writes it, as local time without a zone, to be shown."""
+    then = dt.datetime.fromisoformat(written)
+    with contextlib.suppress(ValueError, OverflowError):
+        then = then.astimezone()
+    return then.replace(tzinfo=None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -62,7 +60,8 @@ def search(
 ) -> int:
     """Search the text of conversations for PATTERN, newest thread first.
 
-    Dates mean when something was said. The exit status is 0 when something was
+    Dates mean when something was said. What its user went back to before is marked, and
+    no reason to name a thread with -l. The exit status is 0 when something was
     found and 1 when nothing was.
     """
     query = make_query(
@@ -70,9 +69,10 @@ def search(
         regex=regex,
         ignore_case=ignore_case,
         roles=frozenset(map(Role, roles)) or CONVERSATION,
-        since=None if since is None else _utc(moment(since, "--since")),
-        until=None if until is None else _utc(moment(until, "--until")),
+        since=None if since is None else moment(since, "--since"),
+        until=None if until is None else moment(until, "--until"),
         context=context,
+        present=threads_only,
     )
     results = search_rollouts(
         home,
@@ -97,15 +97,6 @@ def search(
         if shown == limit:
             break
     return _FOUND if shown else _NOTHING
-
-
-def _utc(name_stamp: str) -> str:
-    """Turn a local time as file names write it into codex's timestamps."""
-    then = dt.datetime.strptime(name_stamp, "%Y-%m-%dT%H-%M-%S")
-    # At either end of the calendar UTC lies outside of it; nothing was said in those years.
-    with contextlib.suppress(ValueError, OverflowError):
-        then = then.astimezone(dt.UTC)
-    return then.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _complain(directory: UnreadableDirectory) -> None:
@@ -158,6 +149,7 @@ def _write_json(result: SearchedRollout, hits: tuple[SearchHit, ...]) -> None:
                 "timestamp": hit.entry.timestamp or None,
                 "name": hit.entry.name or None,
                 "matches": hit.matches,
+                "reverted": hit.reverted,
                 "excerpts": [
                     {
                         "before": part.before,
@@ -196,7 +188,7 @@ def _write_text(hits: tuple[SearchHit, ...]) -> None:
         entry = hit.entry
         name = f" {one_line(entry.name)}" if entry.name else ""
         head = f"  {hit.line}: {entry.role.value}{name} {one_line(entry.timestamp[:19])}"
-        click.secho(head, fg="cyan")
+        click.secho(head + (" (taken back)" if hit.reverted else ""), fg="cyan")
         for index, excerpt in enumerate(hit.excerpts):
             if index and (excerpt.before or excerpt.after):
                 click.secho("    --", dim=True)

@@ -15,21 +15,29 @@ from ..rollout import (
     CONVERSATION,
     ConversationLine,
     Filters,
+    History,
     LogicalRollout,
+    NoSuchRolloutError,
+    NotARolloutFileError,
+    Pieces,
     Role,
-    RolloutSnapshot,
+    SessionMeta,
+    began,
+    history_of,
     list_rollouts,
     open_snapshot,
-    read_conversation,
     read_head,
+    read_history,
     resolve_rollout,
     thread_names,
 )
 from ._given import GIVEN
 from ._issue_threads import threads_by_issue
-from ._rollout_options import home_option, json_option
+from ._rollout_options import home_option, json_option, local_time
 from ._terminal import neutral, one_line, size_text
 from ._workspace_select import configured_root
+
+Lines = Iterable[tuple[LogicalRollout, ConversationLine]]
 
 _FOLDED_LINES = 6
 _STYLES = {
@@ -48,7 +56,11 @@ _STYLES = {
     "--issue", type=GIVEN, metavar="ISSUE", help="Instead of THREAD: this issue's newest."
 )
 @click.option("--full", is_flag=True, help="Do not fold what tools were given and gave.")
-@click.option("--everything", is_flag=True, help="Also instructions, metadata and events.")
+@click.option(
+    "--everything",
+    is_flag=True,
+    help="Also instructions, metadata, events, and what was taken back.",
+)
 @click.option("--pager/--no-pager", default=None, help="[default: when stdout is a terminal]")
 @json_option
 def show(
@@ -62,17 +74,18 @@ def show(
 ) -> None:
     """Show the conversation of THREAD: an id, its beginning, or a path; either form.
 
-    Control characters in it are shown, never obeyed. With --json, one object for
-    each entry, unfolded.
+    It begins where the thread does, in whichever file, and leaves out what the user went
+    back to before. Control characters in it are shown, never obeyed. With --json, one
+    object for each entry, unfolded.
     """
-    rollout = _chosen(home, thread, issue)
-    roles = frozenset(Role) if everything else CONVERSATION
-    with open_snapshot(rollout.path) as snapshot:
-        lines = read_conversation(snapshot, roles)
-        if as_json:
-            _write_json(lines)
-        else:
-            _write_text(snapshot, rollout, home, lines, full=full, pager=pager)
+    history = history_of(_chosen(home, thread, issue), Pieces(home))
+    lines = read_history(history, frozenset(Role) if everything else CONVERSATION)
+    if not everything:
+        lines = (line for line in lines if not line[1].reverted)
+    if as_json:
+        _write_json(lines)
+    else:
+        _write_text(history, home, lines, full=full, pager=pager)
 
 
 def _chosen(home: str, thread: str | None, issue: str | None) -> LogicalRollout:
@@ -81,7 +94,9 @@ def _chosen(home: str, thread: str | None, issue: str | None) -> LogicalRollout:
     if thread is not None:
         return resolve_rollout(home, thread)
     known = [name for name, of in threads_by_issue().items() if of == issue]
-    page = list_rollouts(home, Filters(threads=frozenset(known)), limit=1)
+    threads = frozenset(known)
+    own = list_rollouts(home, Filters(threads=threads, subagents=False), limit=1)
+    page = own if own.entries else list_rollouts(home, Filters(threads=threads), limit=1)
     if not page.entries:
         raise NoThreadOfIssueError(issue or "", home)
     return page.entries[0].rollout
@@ -102,11 +117,16 @@ class NoThreadOfIssueError(CallerError):
         )
 
 
-def _write_json(lines: Iterable[ConversationLine]) -> None:
+def _write_json(lines: Lines) -> None:
     import orjson
 
-    for line in lines:
-        document: dict[str, Any] = {"line": line.number, "problem": line.problem or None}
+    for rollout, line in lines:
+        document: dict[str, Any] = {
+            "path": os.fsencode(rollout.path).decode(errors="replace"),
+            "line": line.number,
+            "problem": line.problem or None,
+            "reverted": line.reverted,
+        }
         if line.entry is not None:
             entry = line.entry
             document |= {
@@ -122,17 +142,16 @@ def _write_json(lines: Iterable[ConversationLine]) -> None:
 
 
 def _write_text(
-    snapshot: RolloutSnapshot,
-    rollout: LogicalRollout,
+    history: History,
     home: str,
-    lines: Iterable[ConversationLine],
+    lines: Lines,
     *,
     full: bool,
     pager: bool | None,
 ) -> None:
     terminal = sys.stdout.isatty()
     page = terminal if pager is None else pager
-    pieces = _render(snapshot, rollout, home, lines, full=full, colour=terminal)
+    pieces = _render(history, home, lines, full=full, colour=terminal)
     if page:
         # less obeys colours (-R), and shows every other control character by itself.
         os.environ.setdefault("LESS", "-R")
@@ -143,10 +162,9 @@ def _write_text(
 
 
 def _render(
-    snapshot: RolloutSnapshot,
-    rollout: LogicalRollout,
+    history: History,
     home: str,
-    lines: Iterable[ConversationLine],
+    lines: Lines,
     *,
     full: bool,
     colour: bool,
@@ -164,31 +182,31 @@ def _render(
         soft_wrap=not colour,
         file=io.StringIO(),
     )
-    for text, style in _paragraphs(snapshot, rollout, home, lines, full=full):
+    for text, style in _paragraphs(history, home, lines, full=full):
         with console.capture() as captured:
             console.print(Text(text, style=style))
         yield captured.get()
 
 
 def _paragraphs(
-    snapshot: RolloutSnapshot,
-    rollout: LogicalRollout,
+    history: History,
     home: str,
-    lines: Iterable[ConversationLine],
+    lines: Lines,
     *,
     full: bool,
 ) -> Iterator[tuple[str, str]]:
-    yield from _header(snapshot, rollout, home)
-    for line in lines:
+    yield from _header(history, home)
+    for _, line in lines:
         if line.problem:
             yield f"\n[line {line.number}: {neutral(line.problem)}]", "red"
         if line.entry is None or not line.entry.text.strip():
             continue
         entry = line.entry
         text = neutral(entry.text.strip("\n"))
-        when = one_line(entry.timestamp[11:19])
+        when = one_line(entry.timestamp[11:19]) + ("  (taken back)" if line.reverted else "")
         if entry.role is Role.TOOL:
-            yield from _tool(text, one_line(entry.name), entry.is_tool_output, full)
+            name = one_line(entry.name) + ("  (taken back)" if line.reverted else "")
+            yield from _tool(text, name, entry.is_tool_output, full)
         else:
             style, title = _STYLES.get(entry.role, ("dim", one_line(entry.kind)))
             yield f"\n{title}  {when}", style
@@ -222,22 +240,39 @@ def _short(part: str, limit: int = 500) -> str:
     return part if len(part) <= limit else f"{part[:limit]}… {len(part) - limit} characters"
 
 
-def _header(
-    snapshot: RolloutSnapshot, rollout: LogicalRollout, home: str
-) -> Iterator[tuple[str, str]]:
+def _header(history: History, home: str) -> Iterator[tuple[str, str]]:
+    rollout = history.stretches[-1].rollout
     head = read_head(rollout.path)
     name = thread_names(home).get(rollout.thread_id)
     title = rollout.thread_id + (f"  {one_line(name)}" if name else "")
-    facts = [rollout.name.started.isoformat(" ", "seconds")]
+    own = [
+        each.rollout for each in history.stretches if each.rollout.thread_id == rollout.thread_id
+    ]
+    facts = [local_time(began(own[0])).isoformat(" ", "seconds")]
     if head.meta is not None:
-        meta = head.meta
-        version = f"codex {meta.cli_version}" if meta.cli_version else ""
-        facts += [one_line(meta.cwd), one_line(version), one_line(meta.source)]
-    facts.append(head.problem)
-    facts.append(f"{size_text(snapshot.size)} {snapshot.form}")
+        facts += _said_of(head.meta)
+    facts += [head.problem, f"{size_text(head.size)} {head.form or 'gone'}"]
     yield title, "bold"
     yield "  ".join(filter(None, facts)), "dim"
-    yield neutral(snapshot.physical), "dim"
+    for stretch in history.stretches:
+        yield neutral(_physical(stretch.rollout)), "dim"
+    if history.problem:
+        yield f"[{neutral(history.problem)}]", "red"
+
+
+def _said_of(meta: SessionMeta) -> list[str]:
+    version = f"codex {meta.cli_version}" if meta.cli_version else ""
+    parent = f"subagent of {meta.parent}" if meta.parent else ""
+    fork = f"fork of {meta.forked_from}" if meta.forked_from else ""
+    return [one_line(text) for text in (meta.cwd, version, meta.source, parent, fork)]
+
+
+def _physical(rollout: LogicalRollout) -> str:
+    try:
+        with open_snapshot(rollout.path) as snapshot:
+            return snapshot.physical
+    except (NoSuchRolloutError, NotARolloutFileError, OSError):
+        return rollout.path
 
 
 COMMANDS = (show,)

@@ -16,9 +16,8 @@ from ..rollout import (
     Trial,
     Usage,
     choose_sample,
-    list_rollouts,
     measure,
-    select_rollouts,
+    select_files,
     try_compression,
 )
 from ._rollout_options import (
@@ -68,11 +67,7 @@ def stats(
 
 
 def _chosen(home: str, filters: Filters) -> list[LogicalRollout]:
-    if filters.cwd is not None:
-        page = list_rollouts(home, filters)
-        found, unreadable = [entry.rollout for entry in page.entries], page.unreadable
-    else:
-        found, unreadable = select_rollouts(home, filters)
+    found, unreadable = select_files(home, filters)
     for bad in unreadable:
         click.echo(f"codexlab: left out {bad.path}: {bad.reason}", err=True)
     return found
@@ -104,7 +99,7 @@ def _numbers(usage: Usage) -> dict[str, int]:
 def _write_text(usage: StoreStats, tried: Trial, top: int) -> None:
     total = usage.total
     click.echo(
-        f"{_count(total.rollouts)}, {size_text(total.total_bytes)}:"
+        f"{_count(total.rollouts)}{_threads(usage)}, {size_text(total.total_bytes)}:"
         f" {size_text(total.plain_bytes)} plain in {total.plain} files,"
         f" {size_text(total.compressed_bytes)} compressed; {size_text(total.disk_bytes)} on disk"
     )
@@ -140,6 +135,14 @@ def _write_part(title: str, parts: dict[str, Usage], names: list[str]) -> None:
 
 def _count(number: int) -> str:
     return f"{number} rollout" if number == 1 else f"{number} rollouts"
+
+
+def _threads(usage: StoreStats) -> str:
+    """Say how many threads the files are of, where it is not one for each."""
+    number = len(usage.by_thread)
+    if number == usage.total.rollouts:
+        return ""
+    return f" of {number} thread" + ("" if number == 1 else "s")
 
 
 def bar_text(share: float, width: int) -> str:

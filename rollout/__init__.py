@@ -4,9 +4,10 @@ A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
 ``.jsonl.zst``, or both while changing. Below this page::
 
     find    _names _directory _store      names, and scans that miss nothing
-            _lookup _state _select _listing    one by id or path; those wanted; pages of many
+            _lookup _state _select _moments    one by id or path; those wanted; when they began
+            _pieces _threads _listing     files of one thread; threads in order; pages of many
     read    _snapshot _plain_bytes _decoded_bytes _reader    bytes and lines, past damage
-            _meta _heads _titles _records _entries _conversation    what they say
+            _meta _heads _titles _records _messages _entries _conversation    what they say
             _needle _query _candidate_lines _plain_positions    what may match
             _roots _ripgrep_run _ripgrep_walk _ripgrep    who else looks for it
             _search _search_one _in_order _excerpts    text in any of them
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ._calls import Calls
     from ._candidate import CompressOptions
     from ._compress import compress
-    from ._conversation import ConversationLine, read_conversation
+    from ._conversation import ConversationLine, read_conversation, read_history
     from ._decode import DamagedFrameError
     from ._directory import LogicalRollout
     from ._entries import CONVERSATION, Entry, Role, entries_of, entry_of
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from ._holders import Holder
     from ._listing import (
         BadCursorError,
-        ListEntry,
         ListPage,
         Order,
         list_rollouts,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         newest_by_thread,
         resolve_rollout,
         rollout_at,
+        rollouts_named,
     )
     from ._materialize import DisagreementError, materialize, restore
     from ._meta import (
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
     from ._needle import needle_of
     from ._pair import settle_pair
+    from ._pieces import Cut, History, Pieces, Stretch, ThreadFiles, began, history_of
     from ._places import NotARolloutError, Places, Subject, find_places
     from ._query import BadPatternError, Query, make_query
     from ._reader import Line, LineFault, iter_lines, iter_lines_reversed
@@ -79,7 +81,7 @@ if TYPE_CHECKING:
     from ._ripgrep_walk import RipgrepWalk
     from ._search import SearchBroken, search_rollouts
     from ._search_one import SearchedRollout, SearchHit
-    from ._select import Filters, select_rollouts
+    from ._select import Filters, select_files, select_rollouts
     from ._settle import SettleOptions, settle
     from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
     from ._stats import StoreStats, Trial, Usage, choose_sample, measure, try_compression
@@ -94,7 +96,8 @@ if TYPE_CHECKING:
         ThreadLease,
         ThreadLocks,
     )
-    from ._titles import first_prompt, thread_names
+    from ._threads import ListEntry
+    from ._titles import first_prompt, thread_names, title_of
     from ._two_places import tidy_twins
     from ._verify import (
         Finding,
@@ -116,6 +119,7 @@ __all__ = [
     "CompressOptions",
     "ConversationLine",
     "CoordinationBusyError",
+    "Cut",
     "DamagedFrameError",
     "DamagedHeadError",
     "DisagreementError",
@@ -124,6 +128,7 @@ __all__ = [
     "Excerpt",
     "Filters",
     "Finding",
+    "History",
     "Holder",
     "Line",
     "LineFault",
@@ -140,6 +145,7 @@ __all__ = [
     "NotARolloutFileError",
     "Order",
     "Outcome",
+    "Pieces",
     "Places",
     "Problem",
     "Query",
@@ -158,10 +164,12 @@ __all__ = [
     "SettleOptions",
     "StoreScan",
     "StoreStats",
+    "Stretch",
     "Subject",
     "SweepOptions",
     "SweeperBusyError",
     "ThreadBusyError",
+    "ThreadFiles",
     "ThreadLease",
     "ThreadLocks",
     "Trial",
@@ -169,6 +177,7 @@ __all__ = [
     "UnreadableDirectory",
     "Usage",
     "append",
+    "began",
     "choose_sample",
     "compress",
     "entries_of",
@@ -177,6 +186,7 @@ __all__ = [
     "find_thread",
     "first_prompt",
     "head_of",
+    "history_of",
     "is_thread_id",
     "iter_lines",
     "iter_lines_reversed",
@@ -191,15 +201,18 @@ __all__ = [
     "parse_rollout_name",
     "read_conversation",
     "read_head",
+    "read_history",
     "read_session_meta",
     "recover",
     "repair",
     "resolve_rollout",
     "restore",
     "rollout_at",
+    "rollouts_named",
     "scan_store",
     "search_rollouts",
     "seconds_since_sweep",
+    "select_files",
     "select_rollouts",
     "session_meta_of",
     "settle",
@@ -207,6 +220,7 @@ __all__ = [
     "sweep",
     "thread_names",
     "tidy_twins",
+    "title_of",
     "try_compression",
     "verify_directories",
     "verify_kept",
@@ -226,6 +240,7 @@ _MODULES = {
     "_conversation": (
         "ConversationLine",
         "read_conversation",
+        "read_history",
     ),
     "_decode": ("DamagedFrameError",),
     "_directory": ("LogicalRollout",),
@@ -245,7 +260,6 @@ _MODULES = {
     "_holders": ("Holder",),
     "_listing": (
         "BadCursorError",
-        "ListEntry",
         "ListPage",
         "Order",
         "list_rollouts",
@@ -257,6 +271,7 @@ _MODULES = {
         "newest_by_thread",
         "resolve_rollout",
         "rollout_at",
+        "rollouts_named",
     ),
     "_materialize": (
         "DisagreementError",
@@ -282,6 +297,15 @@ _MODULES = {
     ),
     "_needle": ("needle_of",),
     "_pair": ("settle_pair",),
+    "_pieces": (
+        "Cut",
+        "History",
+        "Pieces",
+        "Stretch",
+        "ThreadFiles",
+        "began",
+        "history_of",
+    ),
     "_places": (
         "NotARolloutError",
         "Places",
@@ -313,6 +337,7 @@ _MODULES = {
     ),
     "_select": (
         "Filters",
+        "select_files",
         "select_rollouts",
     ),
     "_settle": (
@@ -351,9 +376,11 @@ _MODULES = {
         "ThreadLease",
         "ThreadLocks",
     ),
+    "_threads": ("ListEntry",),
     "_titles": (
         "first_prompt",
         "thread_names",
+        "title_of",
     ),
     "_two_places": ("tidy_twins",),
     "_verify": (

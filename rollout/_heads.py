@@ -30,6 +30,8 @@ from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot
 _HEAD = 4096
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _INSTRUCTIONS = b',"base_instructions":'
+# The record's own time comes first, the thread's behind the ids in the payload.
+_STAMP, _PAYLOAD = b'"timestamp":"', 100
 
 
 class RolloutHead:
@@ -69,6 +71,16 @@ class RolloutHead:
         """Why its metadata, or codex itself, cannot read it; "" where both can."""
         self._parse()
         return self._problem
+
+    @property
+    def began(self) -> str:
+        """When it says that it began, as written or its first 24 letters; "" if it does not say."""
+        at = self._beginning.find(_STAMP, _PAYLOAD)
+        if at > 0:
+            # Within a text the quotes would be escaped: this is the key, and whole.
+            return str(self._beginning[at + 13 : at + 37], "latin-1")
+        meta = self.meta
+        return "" if meta is None else meta.timestamp
 
     def _parse(self) -> None:
         rollout, self._rollout = self._rollout, None

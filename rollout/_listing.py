@@ -1,31 +1,31 @@
-"""List rollouts in an order with no ties, page by page.
+"""List threads in an order with no ties, page by page.
 
-Pages are cut by key, not by count: a cursor names the last rollout shown, and the
-next page holds what comes behind that name. Rollouts made or removed between two
-pages neither repeat nor hide others, also within one second. Ordered by change,
-a rollout that changed meanwhile moves to the front and may be shown twice.
+Pages are cut by key, not by count: a cursor names the last thread shown, and the
+next page holds what comes behind it. Rollouts made or removed between two pages
+neither repeat nor hide others, also within one second. Ordered by change, a rollout
+that changed meanwhile moves to the front and may be shown twice.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 
 from ..kernel import CallerError, frozen
-from ._directory import LogicalRollout
-from ._heads import HeadReader, RolloutHead
+from ._heads import HeadReader
+from ._moments import is_moment, local_as_utc
 from ._names import RolloutForm, parse_rollout_name
-from ._select import Filters, select_rollouts
+from ._pieces import ThreadFiles
+from ._select import Filters, is_subagent
 from ._store import UnreadableDirectory
+from ._threads import Key, ListEntry, Threads, moment_of_thread
 
 _ARCHIVED = "@archived"
-_Key = tuple[int, str, bool]
-_by_name = attrgetter("name.plain_name")
+# How many threads of subagents a page may hold for each of a user's own.
+_COMPANY = 10
 
 
 class Order(StrEnum):
@@ -48,26 +48,24 @@ class BadCursorError(CallerError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ListEntry:
-    """One rollout of a page, and its head."""
-
-    rollout: LogicalRollout
-    head: RolloutHead
-
-
 @frozen
 class ListPage:
-    """Some rollouts, newest first.
+    """Some threads, newest first.
 
     :param entries: at most as many as asked for.
     :param next: cursor of the next page, None when this is the last.
     :param unreadable: directories that could not be read and are missing here.
+    :param several: the threads of the home that have several files, by their ids.
     """
 
     entries: list[ListEntry]
     next: str | None
     unreadable: list[UnreadableDirectory]
+    several: dict[str, ThreadFiles]
+
+    def began(self, entry: ListEntry) -> str:
+        """Return when an entry's thread began, as codex writes times."""
+        return moment_of_thread(entry, self.several)
 
 
 def list_rollouts(
@@ -77,40 +75,46 @@ def list_rollouts(
     order: Order = Order.CREATED,
     limit: int | None = None,
     cursor: str | None = None,
+    with_subagents: bool = False,
 ) -> ListPage:
-    """List the rollouts of a home, newest first, in either form.
+    """List the threads of a home, newest first, in either form.
+
+    A thread that has several files is one entry: the file in which it goes on.
 
     :param limit: most entries of a page; None for all.
     :param cursor: the ``next`` of the page before.
+    :param with_subagents: ``limit`` counts users' own threads alone, and those of subagents
+        come along, at most ten for each: they do not crowd out what their user began.
     :raises BadCursorError: the cursor is none, or of another order.
     """
-    with _collector_paused():
-        return _list(home, filters or Filters(), order, limit, cursor)
+    behind = None if cursor is None else _parse_cursor(cursor, order)
+    with _collector_paused(), HeadReader() as heads:
+        threads = Threads(home, filters or Filters(), heads)
+        if order is Order.UPDATED:
+            entries: Iterable[ListEntry] = threads.by_change(behind)
+        elif limit is None and behind is None:
+            entries = threads.all_by_moment()
+        else:
+            entries = threads.by_moment(behind)
+        shown, more = _take(entries, limit, with_subagents)
+        following = _cursor_of(threads, shown[-1], order) if more else None
+        return ListPage(shown, following, threads.unreadable, threads.several)
 
 
-def _list(
-    home: str | os.PathLike[str],
-    wanted: Filters,
-    order: Order,
-    limit: int | None,
-    cursor: str | None,
-) -> ListPage:
-    found, unreadable = select_rollouts(home, wanted)
-    key = _created_key if order is Order.CREATED else _updated_key
-    # A scan gives the active one of two equal names first, and sorting keeps that.
-    found.sort(key=_by_name if order is Order.CREATED else key, reverse=True)
-    if cursor is not None:
-        behind = _parse_cursor(cursor, order)
-        found = [rollout for rollout in found if key(rollout) < behind]
-    entries: list[ListEntry] = []
-    with HeadReader() as heads:
-        for rollout in found:
-            head = heads.read(rollout)
-            if wanted.cwd is None or wanted.fit_head(head):
-                if len(entries) == limit:
-                    return ListPage(entries, _cursor_of(entries[-1], order), unreadable)
-                entries.append(ListEntry(rollout, head))
-    return ListPage(entries, None, unreadable)
+def _take(
+    entries: Iterable[ListEntry], limit: int | None, with_subagents: bool
+) -> tuple[list[ListEntry], bool]:
+    """Take a page; the second part tells whether there are more."""
+    if limit is None:
+        return list(entries), False
+    taken: list[ListEntry] = []
+    own, most = 0, limit * (1 + _COMPANY) if with_subagents else limit
+    for entry in entries:
+        own += not (with_subagents and is_subagent(entry.head))
+        if own > limit or len(taken) == most:
+            return taken, True
+        taken.append(entry)
+    return taken, False
 
 
 @contextmanager
@@ -125,37 +129,23 @@ def _collector_paused() -> Generator[None]:
             gc.enable()
 
 
-def _created_key(rollout: LogicalRollout) -> _Key:
-    # A name begins with its time; what follows decides within one second.
-    return (0, rollout.name.plain_name, not rollout.archived)
+def _cursor_of(threads: Threads, entry: ListEntry, order: Order) -> str:
+    created = order is Order.CREATED
+    key = threads.key_by_moment(entry) if created else threads.key_by_change(entry)
+    name = key[1] + ("" if key[2] else _ARCHIVED)
+    return f"{key[0]}/{name}" if created else f"{key[0]}:{name}"
 
 
-def _updated_key(rollout: LogicalRollout) -> _Key:
-    return (_mtime(rollout), rollout.name.plain_name, not rollout.archived)
-
-
-def _mtime(rollout: LogicalRollout) -> int:
-    for path in (rollout.path, rollout.compressed_path, rollout.path):
-        try:
-            return os.stat(path).st_mtime_ns
-        except OSError:
-            continue
-    return 0
-
-
-def _cursor_of(entry: ListEntry, order: Order) -> str:
-    place = _ARCHIVED if entry.rollout.archived else ""
-    name = entry.rollout.name.plain_name + place
-    return name if order is Order.CREATED else f"{_mtime(entry.rollout)}:{name}"
-
-
-def _parse_cursor(cursor: str, order: Order) -> _Key:
-    changed, colon, rest = cursor.rpartition(":")
+def _parse_cursor(cursor: str, order: Order) -> Key:
+    created = order is Order.CREATED
+    time, mark, rest = cursor.rpartition("/" if created else ":")
     name = parse_rollout_name(rest.removesuffix(_ARCHIVED))
-    digits = changed.removeprefix("-")  # a file's time may lie before 1970
-    dated = digits.isdecimal() and digits.isascii()
     if name is None or name.form is not RolloutForm.PLAIN:
         raise BadCursorError(cursor)
-    if (bool(colon), dated) != (order is Order.UPDATED, order is Order.UPDATED):
+    last = (name.plain_name, not rest.endswith(_ARCHIVED))
+    if created and not mark:
+        return (local_as_utc(name.timestamp), *last)
+    digits = time.removeprefix("-")  # a file's time may lie before 1970
+    if not (is_moment(time) if created else digits.isdecimal() and digits.isascii()):
         raise BadCursorError(cursor)
-    return (int(changed or 0), name.plain_name, not rest.endswith(_ARCHIVED))
+    return (time if created else int(time), *last)

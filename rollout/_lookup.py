@@ -15,6 +15,7 @@ from ..kernel import CallerError
 from ._directory import LogicalRollout
 from ._meta import SessionMetaError, read_session_meta
 from ._names import COMPRESSED_SUFFIX, is_thread_id, parse_rollout_name
+from ._pieces import began, take_threads
 from ._roots import ARCHIVED_SESSIONS, SESSIONS
 from ._snapshot import NoSuchRolloutError
 from ._store import scan_store
@@ -57,8 +58,8 @@ class AmbiguousThreadError(CallerError):
 def find_thread(home: str | os.PathLike[str], thread_id: str) -> LogicalRollout | None:
     """Find the rollout in which a thread goes on.
 
-    A thread that was reverted has several; the newest name wins, and an active
-    one wins over an archived one.
+    A thread that was reverted has several; the one that says that it began last wins, and
+    an active one wins over an archived one.
 
     :param thread_id: a whole UUID; None is returned for anything else.
     :returns: None when no rollout of it exists in either form. A file that just
@@ -108,18 +109,35 @@ def rollout_at(path: str | os.PathLike[str]) -> LogicalRollout | None:
     return LogicalRollout(directory, parse_rollout_name(physical) or name, archived, plain, packed)
 
 
+def rollouts_named(home: str | os.PathLike[str], given: str) -> list[LogicalRollout]:
+    """Find what `resolve_rollout` does, with every other file of a thread given by its id.
+
+    :returns: oldest first; one file where a path was given.
+    :raises NoSuchThreadError: nothing answers to it.
+    :raises AmbiguousThreadError: a beginning fits several threads.
+    """
+    found = resolve_rollout(home, given)
+    if os.sep in given or parse_rollout_name(given) is not None:
+        return [found]
+    scan = scan_store(home, containing=found.thread_id)
+    files = take_threads([each for each in scan.rollouts if each.thread_id == found.thread_id])
+    several = files.get(found.thread_id)
+    return [found] if several is None else list(several.files)
+
+
 def newest_by_thread(rollouts: Iterable[LogicalRollout]) -> dict[str, LogicalRollout]:
     """Choose for each thread the rollout in which it goes on."""
-    chosen: dict[str, LogicalRollout] = {}
+    files: dict[str, list[LogicalRollout]] = {}
     for rollout in rollouts:
-        other = chosen.get(rollout.thread_id)
-        if other is None or _rank(rollout) > _rank(other):
-            chosen[rollout.thread_id] = rollout
-    return chosen
+        files.setdefault(rollout.thread_id, []).append(rollout)
+    return {thread: _newest(of_thread) for thread, of_thread in files.items()}
 
 
-def _rank(rollout: LogicalRollout) -> tuple[bool, tuple[str, str, str]]:
-    return (not rollout.archived, rollout.name.order)
+def _newest(files: list[LogicalRollout]) -> LogicalRollout:
+    active = [each for each in files if not each.archived] or files
+    if len(active) == 1:
+        return active[0]
+    return max(active, key=lambda each: (began(each), each.name.order))
 
 
 def _by_prefix(home: str | os.PathLike[str], given: str) -> LogicalRollout | None:

@@ -90,6 +90,9 @@ class SessionMeta:
     :param source: ``cli``, ``exec``, ``vscode``, ``subagent``, …; "" when not said.
     :param model_provider: as configured, "" when not said.
     :param raw: the whole payload, with fields we do not know; empty in a listing.
+    :param parent: the thread whose agent began this one as its subagent's, "" when not said.
+    :param subagent: ``thread_spawn``, ``review``, …; "" for a thread of its user's own.
+    :param forked_from: the thread whose history it goes on from, "" for none.
     :param is_old: it is written as before September 2025; today's codex cannot read it.
     """
 
@@ -100,6 +103,9 @@ class SessionMeta:
     source: str
     model_provider: str
     raw: Mapping[str, Any]
+    parent: str = ""
+    subagent: str = ""
+    forked_from: str = ""
     is_old: bool = False
 
 
@@ -142,6 +148,7 @@ def parse_session_meta(payload: dict[str, Any], *, keep_raw: bool = True) -> Ses
     thread, source = get("id"), get("source")
     if not isinstance(thread, str) or not is_thread_id(thread):
         return None
+    subagent, parent = _subagent_of(payload)
     if is_object(source):
         # Sub-agents and custom sources are written as {"subagent": …}.
         source = next(iter(source), "")
@@ -153,7 +160,26 @@ def parse_session_meta(payload: dict[str, Any], *, keep_raw: bool = True) -> Ses
         text_of(source),
         text_of(get("model_provider")),
         payload if keep_raw else NOTHING,
+        parent,
+        subagent,
+        text_of(get("forked_from_id")).lower(),
     )
+
+
+def _subagent_of(payload: dict[str, Any]) -> tuple[str, str]:
+    """Return what kind of subagent's a thread is, and whose; codex writes a word or an object."""
+    source = payload.get("source")
+    if not is_object(source) or "subagent" not in source:
+        return "", ""
+    kind, parent = source["subagent"], payload.get("parent_thread_id")
+    if is_object(kind):
+        name = next(iter(kind), "")
+        details = kind.get(name)
+        if is_object(details):
+            parent = details.get("parent_thread_id", parent)
+        # A name of somebody's own is the value of "other".
+        kind = details if name == "other" else name
+    return text_of(kind) or "other", text_of(parent).lower()
 
 
 def _old_meta(record: dict[str, Any], path: str) -> SessionMeta:

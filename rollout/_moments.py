@@ -2,7 +2,8 @@
 
 The time in a name is the writer's local time, without its zone: of two names from Tokyo and
 London, or from the hour that autumn repeats, the later may stand for the earlier moment.
-The moment in ``session_meta`` decides, if it can be the name's: no zone is a day away.
+The moment in ``session_meta`` decides, if it can be the name's: zones lie between 12 hours
+behind UTC and 14 before it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import datetime as dt
 from ._names import RolloutName
 
 _DAY = dt.timedelta(days=1)
+_BEHIND, _BEFORE = dt.timedelta(hours=-12, minutes=-1), dt.timedelta(hours=14, minutes=1)
 _FIRST = "0000-01-01T00-00-00"
 _WRITTEN = len("2025-01-03T12:00:00.000Z")
 
@@ -23,18 +25,27 @@ def moment_of(name: RolloutName, said: str) -> str:
     :param said: the timestamp of its metadata, "" when not known. One that no zone could
         make of the name is not believed; then the name counts, in our local time.
     """
-    if len(said) == _WRITTEN and said[:10] == name.plain_name[8:18] and _is_written(said):
-        return said
     then = _parsed(said)
-    if then is not None:
-        with contextlib.suppress(OverflowError):
-            if abs(then.replace(tzinfo=None) - name.started) <= _DAY:
-                return written(then)
+    if then is not None and _BEHIND <= name.started - then.replace(tzinfo=None) <= _BEFORE:
+        return said if is_moment(said) else written(then)
     return local_as_utc(name.timestamp)
+
+
+def is_moment(text: str) -> bool:
+    """Tell whether a text is a moment as codex writes it."""
+    return len(text) == _WRITTEN and _is_written(text)
 
 
 def _is_written(said: str) -> bool:
     return said[10] == "T" and said.endswith("Z") and _parsed(said) is not None
+
+
+def latest_moment(name: RolloutName) -> str:
+    """Return the latest moment that a name can stand for."""
+    try:
+        return written(name.started + _DAY)
+    except OverflowError:
+        return written(dt.datetime.max)
 
 
 def _parsed(said: str) -> dt.datetime | None:

@@ -37,6 +37,7 @@ class Query:
     :param since: first timestamp that counts, RFC 3339 in UTC as codex writes it.
     :param until: the first that no longer counts.
     :param context: how many lines of text are shown around a match.
+    :param present: leave out what its user went back to before.
     """
 
     pattern: re.Pattern[str]
@@ -46,6 +47,7 @@ class Query:
     since: str | None = None
     until: str | None = None
     context: int = 0
+    present: bool = False
 
 
 def make_query(
@@ -57,11 +59,13 @@ def make_query(
     since: str | None = None,
     until: str | None = None,
     context: int = 0,
+    present: bool = False,
 ) -> Query:
     """Compile a search.
 
     :param text: found as it stands, or a Python regular expression with ``regex``.
     :param ignore_case: of all letters; Kelvin and long-s signs are not K and S.
+    :param present: leave out what its user went back to before.
     :raises BadPatternError: it is empty, or no regular expression.
     """
     if not text:
@@ -74,4 +78,4 @@ def make_query(
     if pattern.fullmatch("") is not None:
         raise BadPatternError(text, "it matches the empty text, which is everywhere")
     needle = needle_of(text, regex=regex, ignore_case=ignore_case)
-    return Query(pattern, needle, ignore_case, roles, since, until, context)
+    return Query(pattern, needle, ignore_case, roles, since, until, context, present)

@@ -21,10 +21,11 @@ from ._query import Query
 from ._ripgrep import ripgrep_positions
 from ._ripgrep_run import Positions
 from ._ripgrep_walk import RipgrepWalk
-from ._select import Filters, select_rollouts
-from ._store import UnreadableDirectory
+from ._select import Chooser, Filters, select_rollouts
+from ._store import UnreadableDirectory, scan_store
 
 if TYPE_CHECKING:
+    from ._pieces import Cut
     from ._search_one import SearchedRollout
 
 _BATCH_BYTES = 32 << 20
@@ -49,6 +50,7 @@ class _Job:
     query: Query
     filters: Filters
     most: int | None
+    cuts: dict[str, Cut]
 
 
 class SearchBroken(OperatorError):
@@ -101,7 +103,8 @@ def search_rollouts(
             on_unreadable(directory)
     tasks += _tasks_of(left, query, ripgrep)
     tasks.sort(key=lambda task: task.rollout.name.order, reverse=True)
-    jobs = [_Job(batch, query, wanted, most) for batch in _batches(tasks)]
+    cuts = _cuts_of(base, tasks, found, wanted)
+    jobs = [_Job(batch, query, wanted, most, cuts) for batch in _batches(tasks)]
     worth = sum(task.weight for job in jobs for task in job.tasks) > _WORTH_FORKING
     if processes < 2 or not worth or len(jobs) < 2:
         for job in jobs:
@@ -213,5 +216,22 @@ def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:
 def _run(job: _Job) -> Iterator[SearchedRollout]:
     from ._search_one import search_one
 
+    chooser = Chooser(job.filters)
     for task in job.tasks:
-        yield from search_one(task.rollout, task.positions, job.query, job.filters, job.most)
+        rollout, cut = task.rollout, job.cuts.get(task.rollout.path)
+        yield from search_one(rollout, task.positions, job.query, chooser, job.most, cut)
+
+
+def _cuts_of(
+    home: str, tasks: list[_Task], found: list[LogicalRollout], wanted: Filters
+) -> dict[str, Cut]:
+    """Say of the files of threads that went on in a new one where what counts in them ends."""
+    if not any("_" in each.name.plain_name for each in found):
+        return {}
+    searched = {task.rollout.thread_id for task in tasks}
+    from ._pieces import Pieces, cuts_of, take_threads
+
+    # A thread's other files, and those of what it is a fork of, need not be wanted.
+    whole = found if wanted == Filters(cwd=wanted.cwd) else scan_store(home).rollouts
+    several = take_threads([each for each in whole if each.thread_id in searched])
+    return cuts_of(several, Pieces(home, whole))

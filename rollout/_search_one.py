@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from ..kernel import frozen
 from ._candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
@@ -14,13 +16,15 @@ from ._excerpts import Excerpt, excerpts_of
 from ._heads import head_of
 from ._moments import local_as_utc
 from ._names import RolloutForm
+from ._pieces import Cut
 from ._plain_positions import plain_positions
 from ._query import Query
 from ._reader import MAX_LINE_BYTES
 from ._records import is_object, parse_record, text_of
 from ._ripgrep_run import Positions
-from ._select import Filters
+from ._select import Chooser
 from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
+from ._taken_back import taken_back
 
 # Of at most 250 characters each.
 _LINES_AT_ONCE = 4096
@@ -35,6 +39,7 @@ class SearchHit:
     :param entry: role, kind, time and tool; its ``text`` is left out.
     :param excerpts: one for each line of text with a match, 20 at most.
     :param matches: how many matches the entry holds.
+    :param reverted: its thread's user went back to before it, so codex goes on without it.
     """
 
     rollout: LogicalRollout
@@ -42,6 +47,7 @@ class SearchHit:
     entry: Entry
     excerpts: tuple[Excerpt, ...]
     matches: int
+    reverted: bool = False
 
 
 @frozen
@@ -65,8 +71,9 @@ def search_one(
     rollout: LogicalRollout,
     positions: Positions | None,
     query: Query,
-    filters: Filters,
+    chooser: Chooser,
     most: int | None = None,
+    cut: Cut | None = None,
 ) -> Iterator[SearchedRollout]:
     """Search one rollout; yield nothing when there is nothing to say about it.
 
@@ -74,14 +81,16 @@ def search_one(
 
     :param positions: of the candidate lines in its plain form, when they are known.
     :param most: stop after so many hits.
+    :param cut: where what its thread goes on from ends in it.
     """
     problems = Problems()
     cwd, hits, continued = "", _Hits(), False
     try:
         with open_snapshot(rollout.path, patience=0) as snapshot:
-            if _is_out(snapshot, query, filters):
+            if _is_out(rollout, snapshot, query, chooser):
                 return
-            for hit in islice(_find_hits(rollout, snapshot, positions, query, problems), most):
+            found = _find_hits(rollout, snapshot, positions, query, problems)
+            for hit in islice(_present(found, snapshot, query, cut), most):
                 if not hits:
                     cwd = _cwd(snapshot)
                 elif hits.is_full():
@@ -126,16 +135,36 @@ def _find_hits(
     positions: Positions | None,
     query: Query,
     problems: Problems,
-) -> Iterator[SearchHit]:
+) -> Iterator[tuple[dict[str, Any], SearchHit]]:
     for number, line in _candidates(snapshot, positions, query, problems):
         yield from _judge(rollout, number, line, query)
 
 
-def _is_out(snapshot: RolloutSnapshot, query: Query, filters: Filters) -> bool:
+def _present(
+    found: Iterable[tuple[dict[str, Any], SearchHit]],
+    snapshot: RolloutSnapshot,
+    query: Query,
+    cut: Cut | None,
+) -> Iterator[SearchHit]:
+    """Mark what was taken back, or leave it out; only where there is a hit is that looked for."""
+    back: list[range] | None = None
+    for record, hit in found:
+        back = taken_back(snapshot) if back is None else back
+        reverted = any(hit.line in lines for lines in back)
+        reverted |= cut is not None and not cut.takes(record)
+        if not reverted:
+            yield hit
+        elif not query.present:
+            yield replace(hit, reverted=True)
+
+
+def _is_out(
+    rollout: LogicalRollout, snapshot: RolloutSnapshot, query: Query, chooser: Chooser
+) -> bool:
     # No entry is newer than the file's last change.
     if query.since is not None and snapshot.mtime_ns < _nanoseconds(query.since):
         return True
-    return filters.cwd is not None and not filters.fit_head(head_of(snapshot))
+    return chooser.looks_at_heads and not chooser.fits(rollout, head_of(snapshot))
 
 
 def _nanoseconds(timestamp: str) -> int:
@@ -173,7 +202,9 @@ def _at_positions(
                 yield number, line
 
 
-def _judge(rollout: LogicalRollout, number: int, line: bytes, query: Query) -> Iterator[SearchHit]:
+def _judge(
+    rollout: LogicalRollout, number: int, line: bytes, query: Query
+) -> Iterator[tuple[dict[str, Any], SearchHit]]:
     record = parse_record(line.removeprefix(b"\xef\xbb\xbf"))
     if record is None:
         record = parse_record(line.decode(errors="replace").encode())
@@ -186,7 +217,7 @@ def _judge(rollout: LogicalRollout, number: int, line: bytes, query: Query) -> I
         excerpts, matches = excerpts_of(text, query.pattern, query.context)
         if matches:
             bare = Entry(entry.role, entry.kind, entry.timestamp, "", entry.name, entry.call_id)
-            yield SearchHit(rollout, number, bare, excerpts, matches)
+            yield record, SearchHit(rollout, number, bare, excerpts, matches)
 
 
 def _in_time(rollout: LogicalRollout, timestamp: str, query: Query) -> bool:

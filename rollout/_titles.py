@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any, BinaryIO
 
+from ._directory import LogicalRollout
 from ._entries import Role, entry_of
+from ._heads import head_of
 from ._messages import request_in
+from ._pieces import Cut, Pieces, history_of
 from ._reader import iter_lines
 from ._records import is_list, is_object, parse_record, text_of
-from ._snapshot import RolloutSnapshot
+from ._snapshot import RolloutSnapshot, open_snapshot
 
 _LINES = 200
 _APART = 4
@@ -43,13 +46,14 @@ def _names_in(index: BinaryIO) -> dict[str, str]:
     return names
 
 
-def first_prompt(snapshot: RolloutSnapshot) -> str:
+def first_prompt(snapshot: RolloutSnapshot, cut: Cut | None = None) -> str:
     """Return what the user asked first as codex shows it, "" when it is not near the beginning.
 
     codex's own account of what a person typed follows the message that its model was sent,
     within a few lines. Where it is missing, as in old rollouts, that message counts.
 
     :param snapshot: at most its first 200 lines or 4 MiB are read.
+    :param cut: where what counts in it ends.
     """
     sent, last = "", _LINES
     for line in iter_lines(snapshot, max_line_bytes=_BYTES):
@@ -58,6 +62,8 @@ def first_prompt(snapshot: RolloutSnapshot) -> str:
         record = parse_record(line.data)
         if record is None:
             continue
+        if cut is not None and not cut.takes(record, line.offset):
+            break
         typed = _typed(record)
         if typed.strip():
             return request_in(typed)
@@ -66,6 +72,25 @@ def first_prompt(snapshot: RolloutSnapshot) -> str:
             if entry.role is Role.USER and entry.text.strip():
                 sent, last = entry.text, line.number + _APART
     return sent
+
+
+def title_of(rollout: LogicalRollout, pieces: Pieces) -> str:
+    """Return what the user of a thread asked first, in whichever file that is.
+
+    :raises NoSuchRolloutError: it is gone.
+    :raises NotARolloutFileError: what has its name is no file.
+    :raises OSError: it cannot be read.
+    """
+    with open_snapshot(rollout.path, patience=0) as snapshot:
+        meta = head_of(snapshot).meta
+        if rollout.name.rollout_id is None and not (meta and meta.forked_from):
+            return first_prompt(snapshot)
+    for stretch in history_of(rollout, pieces).stretches:
+        with open_snapshot(stretch.rollout.path, patience=0) as snapshot:
+            asked = first_prompt(snapshot, stretch.cut)
+        if asked:
+            return asked
+    return ""
 
 
 def _typed(record: dict[str, Any]) -> str:
