@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -25,6 +23,7 @@ from pathlib import Path
 
 import anyio
 import trio
+from own_places import own_places
 
 from codexlab.supervisor import LaunchRequest, Run, open_run
 
@@ -37,8 +36,9 @@ def make_request(scratch: Path, *command: str) -> LaunchRequest:
     environ = {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
-        "HOME": str(scratch),
-        "XDG_RUNTIME_DIR": str(scratch / "run"),
+        "HOME": os.environ["HOME"],
+        "TMPDIR": os.environ["TMPDIR"],
+        "XDG_RUNTIME_DIR": os.environ["XDG_RUNTIME_DIR"],
     }
     places = (scratch, scratch / "ws", scratch / ".codex")
     return LaunchRequest("b", command, environ, *places, no_repo=True, stdin="null", grace=1.0)
@@ -149,16 +149,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=30.0, help="how long agents are quiet")
     parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"))
     options = parser.parse_args()
-    scratch = Path(tempfile.mkdtemp(prefix="codexlab-bench-", dir=options.scratch))
-    (scratch / "run").mkdir(mode=0o700)
-    request = make_request(scratch, "true")
-    try:
+    with own_places(options.scratch) as scratch:
+        request = make_request(scratch, "true")
         met = [
             anyio.run(PARTS[name], request, options, backend="trio")
             for name in options.only.split(",")
         ]
-    finally:
-        shutil.rmtree(scratch)
     return 0 if all(met) else 1
 
 

@@ -31,6 +31,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from own_places import own_places
 from support.app_server import app_server
 from support.model_server import ModelRequest, ModelServer, Turn, run_command, say
 from support.real_codex import STUB_KEY, Codex, find_codex, write_codex_config
@@ -52,7 +53,8 @@ class Maker:
     def environ(self) -> dict[str, str]:
         """The whole environment of codex."""
         places = {"HOME": str(self.home), "CODEX_HOME": str(self.home)}
-        return {"PATH": os.environ["PATH"], "STUB_KEY": STUB_KEY, **places}
+        temporary = {"TMPDIR": os.environ["TMPDIR"]}
+        return {"PATH": os.environ["PATH"], "STUB_KEY": STUB_KEY, **places, **temporary}
 
 
 def make_corpus(base: Path, small: int, megabytes: int, seconds: float) -> None:
@@ -194,7 +196,8 @@ def main() -> int:
     parser.add_argument("--megabytes", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
-    make_corpus(options.directory, options.small, options.megabytes, options.seconds)
+    with own_places():
+        make_corpus(options.directory, options.small, options.megabytes, options.seconds)
     return 0
 
 

@@ -28,12 +28,13 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from own_places import own_places
 
 from codexlab.rollout import (
     Calls,
@@ -104,15 +105,12 @@ def main() -> int:
     if shutil.which("zstd") is None:
         print("zstd is not installed: nothing to compare with", file=sys.stderr)
         return 1
-    base = Path(tempfile.mkdtemp(prefix="codexlab-bench-", dir=options.scratch))
-    try:
+    with own_places(options.scratch) as base:
         large, small = corpora(base, options.corpus, options.small, options.megabytes)
         figures = [
             *measure_large(base / "large", large, options.rounds),
             *measure_small(base / "small", small, options.rounds),
         ]
-    finally:
-        shutil.rmtree(base)
     for figure in figures:
         print(figure)
     return not all(figure.is_met for figure in figures)

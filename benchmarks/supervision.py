@@ -15,17 +15,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from own_places import own_places
 
 from codexlab.kernel import create_leaf, is_populated, own_cgroup, remove_leaf
 
@@ -66,12 +66,12 @@ class Bench:
         self.environ = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
-            "HOME": str(scratch),
-            "XDG_RUNTIME_DIR": str(scratch / "run"),
+            "HOME": os.environ["HOME"],
+            "TMPDIR": os.environ["TMPDIR"],
+            "XDG_RUNTIME_DIR": os.environ["XDG_RUNTIME_DIR"],
             "CODEXLAB_WORKSPACES_ROOT": str(scratch / "ws"),
             **secrets,
         }
-        (scratch / "run").mkdir(mode=0o700)
 
     def argv(self, *words: str, flags: Sequence[str] = ()) -> list[str]:
         passed = [word for name in _SECRETS for word in ("--pass", name)]
@@ -270,15 +270,12 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=15, help="pairs of launches")
     parser.add_argument("--scratch", type=Path, default=Path("/var/tmp"))
     options = parser.parse_args()
-    scratch = Path(tempfile.mkdtemp(prefix="codexlab-bench-", dir=options.scratch))
-    bench, missed = Bench(scratch), 0
-    try:
+    with own_places(options.scratch) as scratch:
+        bench, missed = Bench(scratch), 0
         for name in options.only.split(","):
             row = PARTS[name](bench, options)
             print(row.show(), flush=True)
             missed += row.value > row.goal
-    finally:
-        shutil.rmtree(scratch)
     return 1 if missed else 0
 
 

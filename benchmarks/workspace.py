@@ -17,12 +17,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+
+from own_places import own_places
 
 from codexlab.kernel import boot_id
 from codexlab.workspace import (
@@ -172,7 +173,7 @@ def measure_list(scratch: Path, count: int) -> Figure:
     return Figure(f"workspace list over {count} workspaces", min(walls), 1.0, detail)
 
 
-def measure_first_launch(scratch: Path, rounds: int) -> Figure | None:
+def measure_first_launch(scratch: Path, rounds: int, history: int) -> Figure | None:
     """Time the first real codex in a fresh home over a long shared history.
 
     Against the same in an empty home, in turn. None where codex is not installed.
@@ -212,7 +213,7 @@ def measure_first_launch(scratch: Path, rounds: int) -> Figure | None:
     with ModelServer(lambda _: say("done")) as server:
         shared = scratch / "shared"
         write_codex_config(shared, server.url)
-        for _ in range(3000):
+        for _ in range(history):
             make_rollout(shared, cwd=work)
         execute(shared)
         fresh: list[float] = []
@@ -224,7 +225,9 @@ def measure_first_launch(scratch: Path, rounds: int) -> Figure | None:
             empty.append(timed(partial(execute, bare)))
     ratio = min(fresh) / min(empty)
     detail = f"x; {min(fresh):.2f} s against {min(empty):.2f} s"
-    return Figure("first codex over 3,000 shared rollouts, heal included", ratio, 1.2, detail)
+    return Figure(
+        f"first codex over {history:,} shared rollouts, heal included", ratio, 1.2, detail
+    )
 
 
 def main() -> int:
@@ -232,21 +235,18 @@ def main() -> int:
     parser.add_argument("--scratch", type=Path, help="a directory on the filesystem to measure")
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--workspaces", type=int, default=5_000)
+    parser.add_argument("--history", type=int, default=3000, help="rollouts there before")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    scratch = Path(tempfile.mkdtemp(prefix="codexlab-bench-", dir=options.scratch))
-    os.environ["XDG_STATE_HOME"] = str(scratch / "state")
-    try:
+    with own_places(options.scratch) as scratch:
         repo = scratch / "repo"
         make_repository(repo, options.files)
         figures = [
             measure_reuse(scratch, repo),
             measure_prepare(scratch, repo, options.rounds),
             measure_list(scratch, options.workspaces),
-            measure_first_launch(scratch, options.rounds),
+            measure_first_launch(scratch, options.rounds, options.history),
         ]
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     measured = [figure for figure in figures if figure is not None]
     for figure in measured:
         print(figure)

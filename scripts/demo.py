@@ -122,7 +122,7 @@ def choose_agent(*, example: bool) -> Agent:
 def set_the_stage() -> Path:
     """Make build/demo anew and return the sample repository in it."""
     shutil.rmtree(DEMO, ignore_errors=True)
-    for path in (HOME, DEMO / "run"):
+    for path in (HOME, DEMO / "run", DEMO / "tmp"):
         path.mkdir(parents=True, mode=0o700)
     return make_repository(DEMO / "calculator", SAMPLE)
 
@@ -160,6 +160,7 @@ def environment(agent: Agent) -> dict[str, str]:
         "HOME": str(HOME),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "XDG_RUNTIME_DIR": str(DEMO / "run"),
+        "TMPDIR": str(DEMO / "tmp"),
         "CODEX_HOME": str(HOME / ".codex"),
         "CODEXLAB_WORKSPACES_ROOT": str(WORKSPACES),
         "STUB_KEY": STUB_KEY,
@@ -270,7 +271,8 @@ def show_nothing_left(*runs: Run) -> None:
     tags = [f"CODEXLAB_RUN_ID={run.record['run_id']}".encode() for run in runs]
     alive = [pid for pid, variables in environments() if any(tag in variables for tag in tags)]
     expect(not alive, "no process on this machine carries the id of either run")
-    temporary = [path for path in (DEMO / "run").rglob("*") if path.parent.parent == DEMO / "run"]
+    places = (DEMO / "run", DEMO / "tmp")
+    temporary = [path for place in places for path in place.glob("*/*")]
     expect(not temporary, "no temporary directory of a run is left")
     say()
     say(f"Look around: {shown(WORKSPACES)}")

@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.developer import changes, developers_own
 from support.lab import Lab
 from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
 from support.model_server import ModelFactory, ModelServer, Script
@@ -30,6 +31,8 @@ from support.trees import remove_tree
 from support.unprivileged import Unprivileged, give, why_not
 
 _WARDEN = pytest.StashKey[Warden]()
+_OWN = pytest.StashKey[dict[str, int]]()
+_TOUCHED = pytest.StashKey[list[str]]()
 _FOREIGN = ("CODEX", "OPENAI_", "ANTHROPIC_", "CLAUDE", "GIT_", "XDG_", "STUB_KEY")
 _NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -47,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         )
         settings.load_profile("unhurried")
     _heed_signals()
+    config.stash[_OWN] = developers_own()
 
 
 def _heed_signals() -> None:
@@ -58,6 +62,27 @@ def _heed_signals() -> None:
         if signal.getsignal(signum) is signal.SIG_IGN:
             interrupt = signum is signal.SIGINT
             signal.signal(signum, signal.default_int_handler if interrupt else signal.SIG_DFL)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the whole run if anything of the developer's own changed meanwhile."""
+    if hasattr(session.config, "workerinput"):
+        return  # under xdist one look suffices
+    touched = session.config.stash[_TOUCHED] = changes(session.config.stash[_OWN])
+    if touched:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Name what of the developer's own changed."""
+    touched = config.stash.get(_TOUCHED, None)
+    if touched:
+        shown = ", ".join(touched[:5])
+        terminalreporter.write_line(
+            f"ERROR: what is the developer's own changed during the tests: {shown}", red=True
+        )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
