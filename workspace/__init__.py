@@ -24,7 +24,7 @@ A launch calls, in this order and from one thread::
     _expose         one thread of the shared store in a home with its own
     _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs
-    _git_state      what a run did
+    _git_state      what a run did; _stale_locks what a killed git left locked
     upkeep          a package of its own: survey, collect, remove
     _dirs _tree _git _repository _state_dir   the edges: descriptors, git, locks
 """
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ._project import default_project, read_origin
     from ._root import RootTooWide, check_root
     from ._runs import prune_runs
+    from ._stale_locks import set_locks_aside, stale_locks
     from ._start import Start, inspect_start
     from ._state_dir import state_directory
     from ._threads import (
@@ -122,6 +123,8 @@ __all__ = [
     "read_origin",
     "read_threads",
     "record_thread",
+    "set_locks_aside",
+    "stale_locks",
     "state_directory",
     "stored_cargo_key",
 ]
@@ -189,6 +192,10 @@ __getattr__ = import_on_use(
             "check_root",
         ),
         "_runs": ("prune_runs",),
+        "_stale_locks": (
+            "set_locks_aside",
+            "stale_locks",
+        ),
         "_start": (
             "Start",
             "inspect_start",

@@ -55,7 +55,7 @@ def entries(repo: Path) -> list[Entry]:
         names = sorted(os.listdir(repo / "worktrees"))
     except OSError:
         return []
-    return [_entry(repo / "worktrees" / name) for name in names]
+    return [entry_at(repo / "worktrees" / name) for name in names]
 
 
 def entries_for(repo: Path, workdir: Path) -> list[Entry]:
@@ -132,7 +132,8 @@ def _drop(repo: Path, gone: Iterable[Entry]) -> None:
                 remove_tree(entry.place.name, entries_fd)
 
 
-def _entry(place: Path) -> Entry:
+def entry_at(place: Path) -> Entry:
+    """Read one entry, whatever is there."""
     # The pointer may be written relative (git 2.48).
     text = _text(place / "gitdir")
     pointer = os.path.normpath(place / text) if text else ""
