@@ -6,12 +6,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..kernel import LongWait, pause
 from ..workspace import ThreadEntry, expose_rollout, read_threads
 from ._agents import RESUME
 from ._claude_sessions import ClaudeSessions, claude_home
+from ._current_file import follow_named_threads, follow_newest_file
 from ._plan import Plan
+
+if TYPE_CHECKING:
+    from ..rollout import LogicalRollout
 
 # A sweep of ours or codex's holds a thread for a moment; another codex for a whole task.
 _PATIENCE, _PAUSE = 3.0, 0.05
@@ -24,29 +29,47 @@ def ready_thread(
 
     Both codex (0.169) and claude (2.1.332) resume from any directory. A thread whose
     transcript is gone is passed over with one line, and stays on record: its store may
-    only be unmounted.
+    only be unmounted. So is one that was archived: codex since 0.150 refuses it, and
+    before it cannot be asked whether it would.
 
     :param environ: the agent's own.
 
     :raises ThreadBusyError: somebody else writes it, and went on for some seconds, or for
         as long as the request waits.
     """
+    if plan.agent == "codex":
+        follow_named_threads(plan.paths, plan.request.command, tell)
     if RESUME not in plan.request.command or plan.agent == "generic":
         return None
     for entry in _newest_first(plan):
-        if _is_ready(plan, workdir, environ, entry.id):
+        why_not = _why_not_ready(plan, workdir, environ, entry.id, tell)
+        if why_not is None:
             if entry.cwd != os.fspath(workdir):
                 tell(f"thread {entry.id} was made in {entry.cwd}; it goes on in {workdir}")
             return entry.id
-        form = "transcript" if plan.agent == "claude" else "rollout"
-        tell(f"thread {entry.id} has no {form} any more; resuming an older one or none")
+        tell(f"thread {entry.id} {why_not}; resuming an older one or none")
     return None
 
 
-def _is_ready(plan: Plan, workdir: Path, environ: Mapping[str, str], thread: str) -> bool:
-    if plan.agent != "claude":
-        return _wait_ready(plan, thread)
-    return ClaudeSessions(claude_home(environ), workdir, 0.0).find(thread, sure=True) is not None
+def _why_not_ready(
+    plan: Plan,
+    workdir: Path,
+    environ: Mapping[str, str],
+    thread: str,
+    tell: Callable[[str], None],
+) -> str | None:
+    """Make a thread ready; return why it cannot go on, or None."""
+    if plan.agent == "claude":
+        store = ClaudeSessions(claude_home(environ), workdir, 0.0)
+        is_there = store.find(thread, sure=True) is not None
+        return None if is_there else "has no transcript any more"
+    found = _wait_ready(plan, thread)
+    if found is None:
+        return "has no rollout any more"
+    if found.archived:
+        return f"is archived; `codex unarchive {thread}` brings it back"
+    follow_newest_file(plan.paths, found, tell)
+    return None
 
 
 def _newest_first(plan: Plan) -> Iterator[ThreadEntry]:
@@ -55,7 +78,7 @@ def _newest_first(plan: Plan) -> Iterator[ThreadEntry]:
             yield entry
 
 
-def _wait_ready(plan: Plan, thread: str) -> bool:
+def _wait_ready(plan: Plan, thread: str) -> LogicalRollout | None:
     from ..rollout import ThreadBusyError
 
     deadline, long = time.monotonic() + plan.patience(_PATIENCE), LongWait()
@@ -69,8 +92,8 @@ def _wait_ready(plan: Plan, thread: str) -> bool:
         pause(_PAUSE)
 
 
-def _make_ready(plan: Plan, thread: str) -> bool:
-    """Make the thread's rollout plain, and seen in the issue's home.
+def _make_ready(plan: Plan, thread: str) -> LogicalRollout | None:
+    """Make the thread's rollout plain, and seen in the issue's home; an archived one stays so.
 
     codex up to 0.149 cannot read a compressed one, and later ones restore it at
     this very moment themselves, so which codex it is need not be asked.
@@ -84,8 +107,8 @@ def _make_ready(plan: Plan, thread: str) -> bool:
     if found is None and plan.request.sessions == "issue":
         home = plan.request.shared_home
         found = find_thread(home, thread)
-    if found is None:
-        return False
+    if found is None or found.archived:
+        return found
     # Read, not tried: for that moment codex would be refused. codex before 0.150 takes none.
     if writers := ThreadLocks(home).holders(thread):
         raise ThreadBusyError(thread, writers)
@@ -94,4 +117,4 @@ def _make_ready(plan: Plan, thread: str) -> bool:
         restore(places, places.subject(found.current_path))
     if home == plan.request.shared_home:
         expose_rollout(plan.paths, home, Path(found.path))
-    return True
+    return found

@@ -20,8 +20,10 @@ A launch calls, in this order and from one thread::
     _plan           which directory the agent will work in
     _workdir        make it, or take it up again; _branch which branch that is on
     _after_create   whether that hook is still owed to it
-    _home           heal a codex-home (_links, _stores, _offered, _credentials, _config*, _home_*, _state_seed)
+    _home           heal a codex-home (_links, _stores, _shared_files, _offered, _credentials, _config*,
+                    _home_*, _state_seed)
     _expose         one thread of the shared store in a home with its own
+    _state_rows     what codex's own index says of a thread, where it is outdated
     _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs
     _git_state      what a run did; _stale_locks what a killed git left locked
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from ._stale_locks import set_locks_aside, stale_locks
     from ._start import Start, inspect_start
     from ._state_dir import state_directory
+    from ._state_rows import ThreadFile, forget_outdated
     from ._threads import (
         ThreadEntry,
         ThreadLog,
@@ -91,6 +94,7 @@ __all__ = [
     "RootTooWide",
     "Start",
     "ThreadEntry",
+    "ThreadFile",
     "ThreadLog",
     "Workdir",
     "WorkdirPlan",
@@ -105,6 +109,7 @@ __all__ = [
     "directory_name",
     "encode_owner",
     "expose_rollout",
+    "forget_outdated",
     "forget_thread",
     "git_state",
     "git_write_for",
@@ -201,6 +206,10 @@ __getattr__ = import_on_use(
             "inspect_start",
         ),
         "_state_dir": ("state_directory",),
+        "_state_rows": (
+            "ThreadFile",
+            "forget_outdated",
+        ),
         "_threads": (
             "ThreadEntry",
             "ThreadLog",

@@ -22,6 +22,7 @@ from ._dirs import lstat_at, open_below, open_child, set_aside
 from ._errors import HomeRefused
 from ._home_report import HealNotes
 from ._links import point_at
+from ._shared_files import heal_shared_files
 
 SessionMode = Literal["shared", "issue"]
 
@@ -47,6 +48,7 @@ def heal_stores(home_fd: int, shared: Path, mode: SessionMode, notes: HealNotes)
                 _share(name, home_fd, shared_fd, shared, notes)
             else:
                 _own(name, home_fd, notes)
+        heal_shared_files(home_fd, shared, mode, notes)
     finally:
         os.close(shared_fd)
 

@@ -75,6 +75,10 @@ class AppServer:
         """Move a thread to the archived ones."""
         self._call("thread/archive", threadId=thread)
 
+    def name(self, thread: str, name: str) -> None:
+        """Give a thread a name."""
+        self._call("thread/name/set", threadId=thread, name=name)
+
     def refuses(self, method: str, **params: object) -> str:
         """Return the message with which a call is refused.
 
