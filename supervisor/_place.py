@@ -135,7 +135,7 @@ def _furnish(
         sessions=plan.request.sessions,
         git_write=git_write_for(workdir) if plan.request.git_write else None,
     )
-    place_context(plan.paths, plan.request.context)
+    place_context(plan.paths, plan.request.context, tell)
     for warning in home.warnings:
         tell(warning)
     temporary = choose_temporary(plan.request.environ)

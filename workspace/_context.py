@@ -6,12 +6,12 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ..kernel import CallerError, remove_tree
-from ._dirs import directory, lstat_at, open_child
+from ._dirs import directory, lstat_at, open_child, set_aside
 from ._errors import operator_errors
 from ._paths import WorkspacePaths
 
@@ -27,12 +27,16 @@ class ContextRefused(CallerError):
         super().__init__(f"--context {path}: {reason}")
 
 
-def place_context(paths: WorkspacePaths, files: Sequence[Path]) -> Path | None:
+def place_context(
+    paths: WorkspacePaths, files: Sequence[Path], tell: Callable[[str], None]
+) -> Path | None:
     """Make ``context/`` hold copies of exactly these files; the claim must be held.
 
     The directory appears whole or not at all. With the same content as before
-    nothing is written; without files the directory goes.
+    nothing is written; without files the directory goes. One with directories in it, which no
+    task was given, is kept aside.
 
+    :param tell: takes one line where that was done.
     :returns: the directory, or None without files.
     :raises ContextRefused: a file is missing, no regular file, or two share a name.
     """
@@ -45,6 +49,9 @@ def place_context(paths: WorkspacePaths, files: Sequence[Path]) -> Path | None:
             if name.startswith(_LEFTOVER):
                 remove_tree(name, root_fd)
         if not _holds(contents, root_fd, paths):
+            aside = _set_work_aside(root_fd, paths)
+            if aside is not None:
+                tell(f"context/ had directories that no task was given; it is kept as {aside}")
             _replace(contents, root_fd)
     return paths.context if files else None
 
@@ -96,6 +103,20 @@ def _says(name: str, wanted: BinaryIO, context_fd: int) -> bool:
             if file.read(_PIECE) != piece:
                 return False
         return not file.read(1)
+
+
+def _set_work_aside(root_fd: int, paths: WorkspacePaths) -> str | None:
+    """Keep a ``context`` in which an agent made a directory, such as a worktree or a clone."""
+    found = lstat_at("context", root_fd)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        return None
+    context_fd = open_child("context", root_fd, paths.context)
+    try:
+        with os.scandir(context_fd) as items:
+            made = any(item.is_dir(follow_symlinks=False) for item in items)
+    finally:
+        os.close(context_fd)
+    return set_aside("context", root_fd) if made else None
 
 
 def _replace(contents: Mapping[str, BinaryIO], root_fd: int) -> None:

@@ -106,6 +106,7 @@ def keep_what_entries_hold(
     :param staged: also to what is staged: the files themselves are gone already.
     :returns: a line for each, and for what cannot be kept.
     :raises GitFailed: a reference cannot be made; no entry may be dropped then.
+    :raises OSError: submodules' repositories cannot be moved; the same.
     """
     _, issue, agent = paths.names
     lines: list[str] = []
@@ -122,7 +123,25 @@ def keep_what_entries_hold(
                 name = f"{KEPT}/{issue}/{agent}/{commit[:16]}"
                 _run(repo, "update-ref", name, commit)
                 lines.append(f"{what} {place} is kept as {name}")
+        if staged and has_submodules(entry):
+            modules = _keep_submodules(repo, entry)
+            lines.append(f"the repositories of submodules in {place} are kept in {modules}")
     return lines
+
+
+def has_submodules(entry: Entry) -> bool:
+    """Tell whether an entry holds repositories of its submodules: they go with it."""
+    try:
+        return bool(os.listdir(entry.place / "modules"))
+    except OSError:
+        return False
+
+
+def _keep_submodules(repo: Path, entry: Entry) -> Path:
+    kept = repo / "codexlab-kept" / f"{entry.place.name}-{secrets.token_hex(4)}"
+    kept.parent.mkdir(exist_ok=True)
+    os.rename(entry.place / "modules", kept)
+    return kept
 
 
 def _staged_commit(repo: Path, entry: Entry, held: Iterable[str]) -> str:

@@ -221,7 +221,8 @@ def _let_go(
     if line:
         claim.notes.append(f"{line}; this one is on {branch}")
     if stored.state != "preparing":  # else it never was an agent's
-        claim.notes += keep_what_entries_hold(repo, lost, claim.paths, staged=True)
+        with operator_errors(repo):
+            claim.notes += keep_what_entries_hold(repo, lost, claim.paths, staged=True)
     drop_registration(repo, claim.paths.workdir)
     return chosen
 

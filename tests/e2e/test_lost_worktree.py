@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.lab import Lab
-from support.repositories import git
+from support.repositories import git, make_repository
 
 ISSUE = ("--issue", "1", "--agent", "generic")
 ME = "git config user.name me; git config user.email me@localhost; "
@@ -76,6 +76,26 @@ def test_an_unfinished_merge_leaves_what_was_resolved_and_both_sides(lab: Lab) -
     (resolved,) = [name for name in kept(lab) if git(lab.cwd, "show", f"{name}:f") == "both"]
     sides = git(lab.cwd, "rev-parse", f"{resolved}^@").splitlines()
     assert sorted(git(lab.cwd, "show", f"{each}:g") for each in sides) == ["a", "b"]
+
+
+def test_commits_in_a_submodule_are_kept(lab: Lab, scratch: Path) -> None:
+    made = make_repository(scratch / "made")
+    add = f"git -c protocol.file.allow=always submodule -q add {made} sub; git commit -qm sub"
+    commit, *_ = work(lab, f"{ME}{add}; cd sub; {ME}{COMMIT}")
+    delete(lab, "workdir")
+    *_, line = work(lab)
+    (kept_in,) = (lab.cwd / ".git/codexlab-kept").iterdir()
+    assert f"submodules in {lab.workspace}/workdir are kept in {kept_in}" in line
+    assert git(kept_in, "--git-dir=sub", "--work-tree=.", "cat-file", "-t", commit) == "commit"
+
+
+def test_a_context_in_which_an_agent_made_a_worktree_is_kept_aside(lab: Lab) -> None:
+    work(
+        lab, "mkdir ../context; git worktree add -q --detach ../context/w; echo x > ../context/w/f"
+    )
+    _, _, line = work(lab)
+    assert "it is kept as context.aside-1" in line
+    assert (lab.workspace / "context.aside-1/w/f").read_text() == "x\n"
 
 
 def test_nothing_is_said_and_kept_where_nothing_was_lost(lab: Lab) -> None:

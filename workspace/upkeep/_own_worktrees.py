@@ -10,7 +10,7 @@ from pathlib import Path
 from .._errors import GitFailed
 from .._git import ask_git
 from .._git_state import git_state
-from .._kept_commits import UNFINISHED, commits_held, has_staged, head_of
+from .._kept_commits import UNFINISHED, commits_held, has_staged, has_submodules, head_of
 from .._registration import Entry
 from ._foreign_files import Unjudged, read_bytes
 from ._merged import merged_text
@@ -52,7 +52,7 @@ def judge_lost(repo: Path, entry: Entry) -> list[str]:
             lines.append("staged changes")
     except (GitFailed, OSError) as error:
         lines.append(f"an index that cannot be judged ({error})")
-    return lines
+    return [*lines, "checked-out submodules"] if has_submodules(entry) else lines
 
 
 def lonely_commits(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
