@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from ._flock import flock_holders, open_lock_file, try_lock, unlock
     from ._fork_server import OrderedGuardian, fork_guardian, start_fork_server
     from ._frozen import frozen
+    from ._git_environment import git_environment
     from ._guarded import run_guarded
     from ._identity import (
         ProcessIdentity,
@@ -146,6 +147,7 @@ __all__ = [
     "fork_guardian",
     "frozen",
     "fsync_directory",
+    "git_environment",
     "give_named",
     "give_to_home_owner",
     "give_to_owner_above",
@@ -243,6 +245,7 @@ __getattr__ = import_on_use(
         "_flock": ("flock_holders", "open_lock_file", "try_lock", "unlock"),
         "_fork_server": ("OrderedGuardian", "fork_guardian", "start_fork_server"),
         "_frozen": ("frozen",),
+        "_git_environment": ("git_environment",),
         "_guarded": ("run_guarded",),
         "_identity": (
             "ProcessIdentity",

@@ -18,6 +18,7 @@ from ..kernel import remove_tree
 from ._dirs import directory, open_below
 from ._errors import GitFailed, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
+from ._git_view import view_at
 from ._project import normalise_origin, repository_name
 from ._state_dir import cache_directory
 
@@ -95,21 +96,32 @@ def _initialise(cache: Path, url: str, lock_fd: int) -> None:
         for name in os.listdir(cache_fd):
             remove_tree(name, cache_fd)
     run_git(None, "init", "--quiet", "--bare", "--", str(cache), pass_fds=(lock_fd,))
-    run_git(cache, "remote", "add", "origin", public_url(url), pass_fds=(lock_fd,))
+    # For the agent: our own fetch does not hear it, since an agent may have changed it.
+    named = ("remote", "add", "origin", public_url(url))
+    run_git(None, f"--git-dir={cache}", *named, pass_fds=(lock_fd,))
 
 
 def _fetch(cache: Path, url: str, lock_fd: int) -> None:
-    secret = credentials(url)
+    view = view_at(cache, cache, settings=_remote(url))
     run_git(
-        cache,
+        view,
         *("fetch", "--quiet", "--prune", "--no-auto-gc", "--no-write-fetch-head"),
         *("--no-recurse-submodules", "origin"),
         timeout=_FETCH_TIMEOUT,
         pass_fds=(lock_fd,),
-        extra=secret,
+        reach="remote",
     )
     # An empty remote or one with a detached HEAD has no default; --base can still name one.
-    ask_git(cache, "remote", "set-head", "origin", "--auto", pass_fds=(lock_fd,), extra=secret)
+    named = ("remote", "set-head", "origin", "--auto")
+    ask_git(view, *named, pass_fds=(lock_fd,), reach="remote")
+
+
+def _remote(url: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("remote.origin.url", public_url(url)),
+        ("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"),
+        *credentials(url).items(),
+    )
 
 
 def credentials(url: str) -> Mapping[str, str]:
@@ -122,8 +134,5 @@ def credentials(url: str) -> Mapping[str, str]:
     if parts.scheme not in ("http", "https") or parts.username is None:
         return {}
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{public_url(url)}.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {base64.b64encode(pair).decode()}",
-    }
+    header = f"Authorization: Basic {base64.b64encode(pair).decode()}"
+    return {f"http.{public_url(url)}.extraHeader": header}

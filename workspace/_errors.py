@@ -71,9 +71,12 @@ class PathRefused(OperatorError):
 
 
 class GitFailed(OperatorError):
-    """git refused; the message is its last line, without credentials."""
+    """git refused; the message is its last line, without credentials.
 
-    def __init__(self, action: str, where: Path | None, detail: str) -> None:
+    :param where: a path, or what names one when it is printed.
+    """
+
+    def __init__(self, action: str, where: object, detail: str) -> None:
         self.action, self.where, self.detail = action, where, detail
         place = f" in {where}" if where is not None else ""
         super().__init__(f"git {action}{place}: {detail}")

@@ -1,12 +1,15 @@
-"""Run git so that nothing of the caller's surroundings leaks in or hangs.
+"""Run git so that no file an agent wrote chooses a program, a server or a repository.
 
-- Variables that redirect git (``GIT_DIR`` and its kin) are dropped; those that say
-  how to reach a remote stay.
-- No prompt, no pager, no file-system monitor, no hooks, no background maintenance:
-  the repository's configuration runs no program that the answer does not need.
+- The environment is an allow list, and our settings outrank every file (`git_environment`).
+- A command that only looks reaches no server: no fetch, no promisor, no protocol at all.
+- A git directory is named, never discovered, where there is no checkout around it.
+- No prompt, no pager, no hooks, no background maintenance.
 - Every call is bounded, and ends at once when the end of the launch is wanted; its group
   and its descendants are killed then, and when the time is over.
 - Errors are one line, without credentials and control characters.
+
+What looks into a workdir does so through `_git_view`, which hears no configuration of the
+repository. ``docs/security.md`` lists every call.
 """
 
 from __future__ import annotations
@@ -15,21 +18,15 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..kernel import frozen, run_errand
+from ..kernel import frozen, git_environment, run_errand
 from ._errors import GitFailed
+from ._git_view import GitView, view_at
 
-_KEPT = re.compile(
-    r"GIT_(SSH|SSL|HTTP|ASKPASS|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM)|EXEC_PATH"
-    r"|ALLOW_PROTOCOL|LFS_SKIP_SMUDGE|PROXY)"
-)
-_OPTIONS = (
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "core.hooksPath=/dev/null"),
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-)
-_SETTINGS = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+if TYPE_CHECKING:
+    from ..kernel._git_environment import Reach
+
 _NOTHING: Mapping[str, str] = {}
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 # git's own word on a filter that went away depends on when it noticed.
@@ -44,16 +41,6 @@ class GitAnswer:
     status: int
     stdout: bytes
     detail: str
-
-
-def git_environment(parent: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment git runs in, given the caller's."""
-    kept = {
-        name: value
-        for name, value in parent.items()
-        if not name.startswith("GIT_") or _KEPT.match(name)
-    }
-    return {**kept, **_SETTINGS}
 
 
 def one_line(text: str) -> str:
@@ -75,27 +62,31 @@ def without_credentials(text: str) -> str:
 
 
 def ask_git(
-    where: Path | None,
+    where: Path | GitView | None,
     *arguments: str,
     timeout: float = 60.0,
     pass_fds: Sequence[int] = (),
     extra: Mapping[str, str] = _NOTHING,
+    settings: Mapping[str, str] = _NOTHING,
+    reach: Reach = "nothing",
 ) -> GitAnswer:
     """Run git and return its answer whatever its status.
 
-    :param where: directory git starts in (``-C``).
+    :param where: directory git starts in, a git directory, or a view of a checkout.
     :param timeout: seconds until the whole group is killed.
     :param pass_fds: descriptors git keeps open, such as a lock that must outlive us.
     :param extra: variables for this call.
+    :param settings: configuration for this call.
+    :param reach: what the command may start and reach, see `git_environment`.
     :raises GitFailed: git is missing or did not answer in time.
     :raises EndWanted: the end of the launch is wanted; git has been ended.
     """
-    place = ("-C", str(where)) if where is not None else ()
+    place, environment = _surroundings(where, settings, reach)
     action = _action(arguments)
     try:
         done = run_errand(
-            ["git", *_OPTIONS, *place, *arguments],
-            {**git_environment(os.environ), **extra},
+            ["git", *place, *arguments],
+            {**environment, **extra},
             timeout=timeout,
             what=f"git {action}",
             pass_fds=pass_fds,
@@ -108,20 +99,49 @@ def ask_git(
 
 
 def run_git(
-    where: Path | None,
+    where: Path | GitView | None,
     *arguments: str,
     timeout: float = 60.0,
     pass_fds: Sequence[int] = (),
     extra: Mapping[str, str] = _NOTHING,
+    settings: Mapping[str, str] = _NOTHING,
+    reach: Reach = "nothing",
 ) -> bytes:
     """Run git and return its stdout.
 
     :raises GitFailed: it ended with another status than 0.
     """
-    answer = ask_git(where, *arguments, timeout=timeout, pass_fds=pass_fds, extra=extra)
+    answer = ask_git(
+        where,
+        *arguments,
+        timeout=timeout,
+        pass_fds=pass_fds,
+        extra=extra,
+        settings=settings,
+        reach=reach,
+    )
     if answer.status != 0:
         raise GitFailed(_action(arguments), where, answer.detail)
     return answer.stdout
+
+
+def _surroundings(
+    where: Path | GitView | None, settings: Mapping[str, str], reach: Reach
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the options that say where, and the whole environment."""
+    place: tuple[str, ...] = ()
+    outside = where.top if isinstance(where, GitView) else None
+    if isinstance(where, Path):
+        outside = os.path.realpath(where)
+        # Named: where safe.bareRepository says "explicit", git does not discover it.
+        named = not os.path.lexists(where / ".git") and os.path.isdir(where / "objects")
+        place = (f"--git-dir={where}",) if named else ("-C", str(where))
+        if named and reach == "nothing":
+            where, place = view_at(where, where), ()
+    view = where if isinstance(where, GitView) else None
+    pairs = [*(view.settings if view is not None else ()), *settings.items()]
+    found = git_environment(os.environ, reach=reach, settings=pairs, outside=outside)
+    return place, found if view is None else {**found, **view.variables()}
 
 
 def _action(arguments: Sequence[str]) -> str:

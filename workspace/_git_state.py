@@ -7,8 +7,10 @@ from pathlib import Path
 
 from ..kernel import frozen
 from ._errors import GitFailed, WorkdirRefused
-from ._git import ask_git, run_git
-from ._start import inspect_start
+from ._git import ask_git
+from ._git_view import GitView, view_at
+from ._start import Start, inspect_start
+from ._submodules import changes, submodule_work
 
 
 @frozen
@@ -27,14 +29,18 @@ class GitState:
     ahead: int | None
 
 
-def git_state(workdir: Path, base: str | None = None) -> GitState | None:
+def git_state(
+    workdir: Path, base: str | None = None, git_dir: Path | str | None = None
+) -> GitState | None:
     """Return the state of a checkout, or None when ``workdir`` is in none.
 
-    No lock is taken and no index refreshed. Filters that the repository's *own*
-    configuration defines are not run, since an agent may have written it: a file
-    such a filter changes may then count as dirty.
+    No lock is taken and no index refreshed. The configuration of the repository is not
+    heard, since an agent may have written it: a file that one of *its* filters changes
+    may then count as dirty. Work inside of submodules counts.
 
     :param base: commit to count from.
+    :param git_dir: where the checkout's git directory was before an agent was in it. A
+        ``.git`` that leads elsewhere now is not followed.
     :raises GitFailed: git cannot answer.
     """
     try:
@@ -42,40 +48,41 @@ def git_state(workdir: Path, base: str | None = None) -> GitState | None:
     except WorkdirRefused as error:
         # Whatever the agent did to it is no fault of the caller's request.
         raise GitFailed("status", workdir, error.reason) from None
-    if found.common_dir is None or found.top is None:
+    if git_dir is not None and not is_still_at(found, git_dir):
+        leads = found.git_dir or "no repository"
+        detail = f"its .git leads to {leads} instead of {git_dir}; not followed"
+        raise GitFailed("status", workdir, detail)
+    if found.common_dir is None or found.top is None or found.git_dir is None:
         return None
-    disabled = _without_filters(found.top, found.common_dir)
-    status = run_git(
-        found.top, *disabled, "status", "--porcelain", "-z", "--untracked-files=normal"
-    )
-    ahead = _ahead(found.top, base, found.head)
-    return GitState(found.head, found.branch, bool(status), ahead)
+    view = view_at(found.git_dir, found.common_dir, found.top)
+    ahead = _ahead(view, base, found.head)
+    return GitState(found.head, found.branch, is_dirty(found, view), ahead)
 
 
-def _ahead(top: Path, base: str | None, head: str | None) -> int | None:
+def is_dirty(found: Start, view: GitView) -> bool:
+    """Tell whether a checkout holds work that is in no commit, submodules included.
+
+    :raises GitFailed: git cannot answer.
+    """
+    return changes(view) or submodule_work(found, view) is not None
+
+
+def is_still_at(found: Start, git_dir: Path | str) -> bool:
+    """Tell whether a checkout's git directory is the one it was, under whatever path."""
+    if found.git_dir is None:
+        return False
+    if found.git_dir == Path(git_dir):
+        return True
+    try:
+        return os.path.samefile(found.git_dir, git_dir)
+    except OSError:
+        return False
+
+
+def _ahead(view: GitView, base: str | None, head: str | None) -> int | None:
     if head is None or base is None:
         return None
     if head == base:
         return 0
-    answer = ask_git(top, "rev-list", "--count", "--end-of-options", f"{base}..{head}")
+    answer = ask_git(view, "rev-list", "--count", "--end-of-options", f"{base}..{head}")
     return int(answer.stdout) if answer.status == 0 else None
-
-
-def _without_filters(top: Path, common_dir: Path) -> list[str]:
-    """Return ``-c`` options that switch off filters of the repository's own configuration."""
-    try:
-        text = (common_dir / "config").read_bytes().lower()
-    except OSError:
-        return []
-    if b"filter" not in text and b"include" not in text and b"worktreeconfig" not in text:
-        return []
-    listed = run_git(top, "config", "--list", "--show-scope", "--name-only", "-z", "--includes")
-    fields = os.fsdecode(listed).split("\0")
-    names = {
-        name.rpartition(".")[0]
-        for scope, name in zip(fields[::2], fields[1::2], strict=False)
-        if scope in ("local", "worktree") and name.startswith("filter.")
-    }
-    keys = [f"{name}.{key}=" for name in sorted(names) for key in ("clean", "smudge", "process")]
-    required = [f"{name}.required=false" for name in sorted(names)]
-    return [part for value in (*keys, *required) for part in ("-c", value)]

@@ -12,7 +12,10 @@ from ._cache import cache_path, public_url
 from ._dirs import directory, read_small
 from ._errors import GitFailed, WorkdirRefused
 from ._former_project import former_project_note
-from ._git import ask_git, run_git
+from ._git import ask_git
+from ._git_config import read_facts
+from ._git_state import is_dirty
+from ._git_view import view_at
 from ._owner import DamagedRecord
 from ._paths import CONTROL, WorkspacePaths, branch_name
 from ._project import is_url
@@ -186,8 +189,11 @@ def _resolve_base(source: Start, base: str | None) -> str:
             reason = "has no commit yet, so no worktree can be made; commit first or use --no-repo"
             raise WorkdirRefused(place, reason)
         return source.head
+    assert source.git_dir is not None
+    assert source.common_dir is not None
+    view = view_at(source.git_dir, source.common_dir)
     answer = ask_git(
-        place, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}"
+        view, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}"
     )
     if answer.status != 0:
         raise WorkdirRefused(f"--base {base}", f"names no commit in {place}")
@@ -204,16 +210,18 @@ def _base_note(common: Path, stored: Provenance, base: str | None) -> tuple[str,
 
 
 def _left_behind(source: Start) -> tuple[str, ...]:
-    if source.top is None:
+    top, git_dir, common_dir = source.top, source.git_dir, source.common_dir
+    if top is None or git_dir is None or common_dir is None:
         return ()
+    if read_facts(os.fspath(git_dir), os.fspath(common_dir)).bare:
+        return ()  # only its worktrees have files
     notes: list[str] = []
     try:
-        changed = run_git(source.top, "status", "--porcelain", "-z", "--untracked-files=normal")
-        if changed:
-            notes.append(f"uncommitted changes in {source.top} stay behind")
+        if is_dirty(source, view_at(git_dir, common_dir, top)):
+            notes.append(f"uncommitted changes in {top} stay behind")
     except GitFailed as error:
         notes.append(f"uncommitted changes, if there are any, stay behind ({error})")
-    if os.path.lexists(source.top / ".gitmodules"):
+    if os.path.lexists(top / ".gitmodules"):
         notes.append("submodules are not checked out in the new worktree")
     return tuple(notes)
 

@@ -14,6 +14,7 @@ from typing import Literal
 from ..kernel import frozen
 from ._errors import WorkdirRefused
 from ._git import ask_git
+from ._git_view import view_at
 
 StartKind = Literal["main", "linked", "outside", "bare"]
 # Plain texts within: this is read several times a launch, and joining a Path takes long.
@@ -78,7 +79,7 @@ def read_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None
     ref = text[4:].strip()
     branch = ref.removeprefix("refs/heads/")
     if branch == ".invalid":
-        return _ask_head(common_dir if git_dir == common_dir else git_dir)
+        return _ask_head(git_dir, common_dir)
     return resolve_ref(common_dir, ref), branch
 
 
@@ -150,10 +151,10 @@ def _packed(common_dir: Place, ref: str) -> str | None:
     return data[start : end - 1].decode("ascii", "replace")
 
 
-def _ask_head(git_dir: Place) -> tuple[str | None, str | None]:
-    place = f"--git-dir={git_dir}"
-    oid = ask_git(None, place, "rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
-    name = ask_git(None, place, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode()
+def _ask_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None]:
+    view = view_at(git_dir, common_dir)
+    oid = ask_git(view, "rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
+    name = ask_git(view, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode()
     return oid or None, name.strip() or None
 
 

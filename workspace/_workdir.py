@@ -22,6 +22,7 @@ from ._claim import Claim
 from ._dirs import directory, kind_of, lstat_at
 from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
+from ._git_config import starts_nothing
 from ._kept_commits import keep_what_entries_hold
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan, is_worktree_of
@@ -201,7 +202,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience
         arguments = (chosen or branch,) if chosen or tip else ("-b", branch, str(base))
         try:
             # A filter such as LFS fetches from the same server as git did.
-            secret = credentials(plan.url or "")
+            secret = _credentials(repo, plan.url, claim)
             _add_worktree(repo, plan.path, arguments, lock_fd, secret)
         except GitFailed:
             _undo(root_fd, claim, preparing)
@@ -237,6 +238,18 @@ def _fetched(claim: Claim, plan: WorkdirPlan, lock_fd: int) -> str:
     return resolve_remote(cache, url, plan.base_name)
 
 
+def _credentials(cache: Path, url: str | None, claim: Claim) -> Mapping[str, str]:
+    """Return the URL's password for the checkout, unless an agent may have chosen its programs."""
+    secret = credentials(url or "")
+    if not secret or starts_nothing(str(cache)):
+        return secret
+    claim.notes.append(
+        f"{cache}/config names more than we wrote there, so filters get no password; delete what"
+        " does not belong there"
+    )
+    return {}
+
+
 def _add_worktree(
     repo: Path,
     path: Path,
@@ -252,7 +265,10 @@ def _add_worktree(
         command += ["--no-track", *arguments[:2]]
     command += ["--", str(path), arguments[-1]]
     # Not the claim's lock too: whoever finds that free ends what is left of us first.
-    run_git(repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=(lock_fd,), extra=secret)
+    fds = (lock_fd,)
+    run_git(
+        repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds, settings=secret, reach="checkout"
+    )
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...kernel import git_environment
 from .._cargo import repository_name
 
 _TIMEOUT = 30.0
@@ -64,14 +65,14 @@ def worktree_key(repository: Repository) -> str:
 def ask_git(directory: Path, *arguments: str) -> str | None:
     """Return what git prints, without its last line end, or None when it says no.
 
-    Variables that redirect git are taken away: it shall speak of ``directory``.
+    For questions that start no program: git works in ``directory``, where an agent may
+    have written the configuration. It gets nothing of our environment that it has no use for.
     """
-    environment = {n: v for n, v in os.environ.items() if not n.startswith("GIT_")}
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(directory), *arguments]
+    environment = git_environment(os.environ, outside=str(_top_around(directory)))
     try:
         done = subprocess.run(
-            command,
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
+            ["git", "-C", str(directory), *arguments],
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_TIMEOUT,
@@ -80,3 +81,10 @@ def ask_git(directory: Path, *arguments: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError, subprocess.TimeoutExpired):
         return None
     return os.fsdecode(done.stdout).removesuffix("\n") if done.returncode == 0 else None
+
+
+def _top_around(directory: Path) -> Path:
+    """Return the working tree around a directory, as far as its ``.git`` tells."""
+    here = Path(os.path.realpath(directory))
+    tops = (place for place in (here, *here.parents) if os.path.lexists(place / ".git"))
+    return next(tops, here)

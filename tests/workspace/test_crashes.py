@@ -84,7 +84,7 @@ claim.release()
 """
 GIT = """#!/bin/sh
 case "$*" in
-*"worktree add"*) exec strace -f -qq -o "$TRACE" -e "$INJECT" {git} "$@" ;;
+*"worktree add"*) exec strace -f -qq -o {trace} -e "$(cat {inject})" {git} "$@" ;;
 *) exec {git} "$@" ;;
 esac
 """
@@ -116,6 +116,8 @@ def fresh(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[[], Place]
     def make() -> Place:
         place = Place(tmp_path / "place")
         shutil.rmtree(place.base, ignore_errors=True)
+        # What an earlier launch made there would spare this one some steps.
+        shutil.rmtree(Path.home() / ".local", ignore_errors=True)
         shutil.copytree(template, place.repo)
         place.home.mkdir()
         (place.home / "auth.json").write_text("{}")
@@ -281,15 +283,16 @@ def test_git_killed_at_every_step_of_adding_a_worktree_leaves_nothing_half_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With ``nobody`` the launch dies in the same moment as git."""
-    wrapper, trace = tmp_path / "bin/git", tmp_path / "trace"
+    wrapper, trace, injected = tmp_path / "bin/git", tmp_path / "trace", tmp_path / "inject"
     wrapper.parent.mkdir()
-    wrapper.write_text(GIT.format(git=shutil.which("git")))
+    wrapper.write_text(GIT.format(git=shutil.which("git"), trace=trace, inject=injected))
     wrapper.chmod(0o755)
     place = fresh()
     path = f"{wrapper.parent}:{os.environ['PATH']}"
 
     def run(inject: str) -> int:
-        return launch(place, PATH=path, TRACE=str(trace), INJECT=inject)
+        injected.write_text(inject)
+        return launch(place, PATH=path)
 
     assert run(f"trace={CHANGING},openat") == 0
     points = sorted(set(git_steps(trace)))
@@ -299,7 +302,8 @@ def test_git_killed_at_every_step_of_adding_a_worktree_leaves_nothing_half_made(
         if survivor == "launch":
             run(f"inject={call}:signal=KILL:when={count}")
         else:
-            kill_all_at(place, f"inject={call}:signal=STOP:when={count}", path, trace)
+            injected.write_text(f"inject={call}:signal=STOP:when={count}")
+            kill_all_at(place, path, trace)
         check(place, git, (call, count))
 
 
@@ -313,12 +317,12 @@ def git_steps(trace: Path) -> Iterator[tuple[str, int]]:
                 yield match[2], seen[match[1], match[2]]
 
 
-def kill_all_at(place: Place, inject: str, path: str, trace: Path) -> None:
+def kill_all_at(place: Place, path: str, trace: Path) -> None:
     """Stop the first git process that comes to a step, then kill the whole launch."""
     trace.unlink()
     os.mkfifo(trace)
     command = [sys.executable, "-c", LAUNCH, str(place.base), str(place.repo)]
-    environ = {**os.environ, "PATH": path, "TRACE": str(trace), "INJECT": inject}
+    environ = {**os.environ, "PATH": path}
     process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
     pids: set[int] = set()
     with open(trace) as lines:

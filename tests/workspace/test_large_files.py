@@ -100,9 +100,9 @@ def test_large_files_of_a_private_remote_come_with_the_same_credentials(
 ) -> None:
     large_file(repo, git)
     git(repo, "push", "-q", str(origin), "main")
-    set_filter(git, smudge="echo $GIT_CONFIG_KEY_0; cat")
+    set_filter(git, smudge="env | grep -o 'http://127.*extraHeader'; cat")
     content = (prepare(claim, tmp_path, repo=served).path / "big.bin").read_text()
-    assert content.startswith("http.http://127.0.0.1:")
+    assert content.startswith("http://127.0.0.1:")
     assert content.endswith(".extraHeader\npointer\n")
 
 
@@ -125,3 +125,20 @@ def test_large_files_of_git_lfs_itself_arrive(
         remove_workspace(claim.paths, claim.key)
         claim = claim_workspace(claim.paths, claim.key)
     claim.release()
+
+
+def test_a_filter_that_an_agent_wrote_into_our_cache_gets_no_password(
+    claim: Claim, served: str, origin: Path, repo: Path, tmp_path: Path, git: Git
+) -> None:
+    large_file(repo, git)
+    git(repo, "push", "-q", str(origin), "main")
+    workdir = prepare(claim, tmp_path, repo=served).path
+    git(workdir, "config", "filter.lfs.smudge", "env; cat")
+    claim.release()
+    remove_workspace(claim.paths, claim.key)
+    again = claim_workspace(claim.paths, claim.key)
+    content = (prepare(again, tmp_path, repo=served).path / "big.bin").read_text()
+    assert "GIT_DIR=" in content
+    assert "extraHeader" not in content
+    assert any("filters get no password" in note for note in again.notes)
+    again.release()

@@ -14,7 +14,9 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._dirs import open_below
 from .._git import GitAnswer, ask_git
+from .._state_dir import state_directory
 from ._foreign_files import Unjudged, read_bytes
 
 _CONFIG = """[core]
@@ -94,7 +96,10 @@ def neutral(
     lists = {"own": sorted(set(own)), "elsewhere": sorted(set(elsewhere))}
     names = [f"{oid} refs/{kind}/{n}" for kind, oids in lists.items() for n, oid in enumerate(oids)]
     known = next((oid for oid in (head, *lists["own"], *lists["elsewhere"]) if oid), "")
-    with tempfile.TemporaryDirectory(prefix="codexlab-look-") as made:
+    # Not the temporary directory: an agent's sandbox may write there.
+    base = state_directory() / "looks"
+    os.close(open_below(base, create=True))
+    with tempfile.TemporaryDirectory(dir=base) as made:
         place = Path(made)
         (place / "refs").mkdir()
         (place / "info").mkdir()
