@@ -172,10 +172,11 @@ def _git(survey: Survey) -> object:
         return None
     from pathlib import Path
 
-    from ..workspace import git_state
+    from ..workspace import git_state, recorded_git_dir
 
     try:
-        state = git_state(Path(provenance.workdir), provenance.base)
+        place = Path(provenance.workdir)
+        state = git_state(place, provenance.base, recorded_git_dir(provenance))
     except CodexlabError as error:
         return str(error)
     return asdict(state) if state is not None else None

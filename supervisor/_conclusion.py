@@ -110,7 +110,8 @@ class Conclusion:
 
     def _git_after(self, place: Place) -> dict[str, object] | None:
         try:
-            return describe_git(git_state(place.workdir.path, place.workdir.base))
+            workdir = place.workdir
+            return describe_git(git_state(workdir.path, workdir.base, workdir.git_dir))
         except (OperatorError, OSError) as error:
             self._record.warn(str(error))
             return None

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         WorkspaceBusy,
     )
     from ._expose import expose_rollout
-    from ._git_state import GitState, git_state
+    from ._git_state import GitState, git_state, recorded_git_dir
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
     from ._home_report import HealReport
     from ._machine import is_this_machine, pid_namespace
@@ -128,6 +128,7 @@ __all__ = [
     "read_origin",
     "read_threads",
     "record_thread",
+    "recorded_git_dir",
     "set_locks_aside",
     "stale_locks",
     "state_directory",
@@ -164,6 +165,7 @@ __getattr__ = import_on_use(
         "_git_state": (
             "GitState",
             "git_state",
+            "recorded_git_dir",
         ),
         "_home": (
             "GitWrite",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ..kernel import frozen
 from ._errors import GitFailed, WorkdirRefused
 from ._git import ask_git
 from ._git_view import GitView, view_at
-from ._start import Start, inspect_start
+from ._provenance import Provenance
+from ._registration import entries, marker_of
+from ._start import Start, inspect_start, is_still_at
 from ._submodules import changes, submodule_work
 
 
@@ -48,7 +49,7 @@ def git_state(
     except WorkdirRefused as error:
         # Whatever the agent did to it is no fault of the caller's request.
         raise GitFailed("status", workdir, error.reason) from None
-    if git_dir is not None and not is_still_at(found, git_dir):
+    if git_dir is not None and not is_still_at(found.git_dir, git_dir):
         leads = found.git_dir or "no repository"
         detail = f"its .git leads to {leads} instead of {git_dir}; not followed"
         raise GitFailed("status", workdir, detail)
@@ -59,24 +60,24 @@ def git_state(
     return GitState(found.head, found.branch, is_dirty(found, view), ahead)
 
 
+def recorded_git_dir(provenance: Provenance) -> Path | None:
+    """Return where the git directory of a workdir of ours must be; None for another's."""
+    if provenance.workdir is None or provenance.kind in ("linked", "given", None):
+        return None
+    workdir = Path(provenance.workdir)
+    if provenance.kind == "plain":
+        return workdir / ".git"
+    repo = Path(provenance.repo or "/nowhere")
+    named = [entry.place for entry in entries(repo) if entry.pointer == marker_of(workdir)]
+    return named[0] if named else repo / "worktrees"
+
+
 def is_dirty(found: Start, view: GitView) -> bool:
     """Tell whether a checkout holds work that is in no commit, submodules included.
 
     :raises GitFailed: git cannot answer.
     """
     return changes(view) or submodule_work(found, view) is not None
-
-
-def is_still_at(found: Start, git_dir: Path | str) -> bool:
-    """Tell whether a checkout's git directory is the one it was, under whatever path."""
-    if found.git_dir is None:
-        return False
-    if found.git_dir == Path(git_dir):
-        return True
-    try:
-        return os.path.samefile(found.git_dir, git_dir)
-    except OSError:
-        return False
 
 
 def _ahead(view: GitView, base: str | None, head: str | None) -> int | None:

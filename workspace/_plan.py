@@ -20,6 +20,7 @@ from ._owner import DamagedRecord
 from ._paths import CONTROL, WorkspacePaths, branch_name
 from ._project import is_url
 from ._provenance import Provenance, WorkdirKind, parse_provenance
+from ._registration import entries, marker_of
 from ._start import Start, inspect_start
 from ._state_dir import cache_directory, state_directory
 
@@ -131,6 +132,9 @@ def _reuse(paths: WorkspacePaths, stored: Provenance | None, base: str | None) -
         raise WorkdirRefused(paths.workdir, "its workspace.json does not know it")
     if stored.own_kind == "plain":
         return _own_plain(paths, stored)
+    if not os.path.isdir(stored.repo or ""):
+        reason = f"its repository {stored.repo} is gone; if it was moved, start in it"
+        raise WorkdirRefused(paths.workdir, reason)
     repository = inspect_start(Path(stored.repo or ""))
     return _own_worktree(repository, paths, stored, base)
 
@@ -177,8 +181,12 @@ def _same_repository(common: Path, stored: Provenance, paths: WorkspacePaths) ->
 
 
 def is_worktree_of(workdir: Path, common: Path) -> bool:
-    """Tell whether a workdir belongs to a repository now: it may have been moved and repaired."""
-    return os.path.lexists(workdir) and inspect_start(workdir).common_dir == common
+    """Tell whether a repository names a workdir as its own, as after it was moved.
+
+    Asked of the repository alone: what the workdir's ``.git`` says, its agent may have written.
+    """
+    marker = marker_of(workdir)
+    return any(entry.pointer == marker for entry in entries(common))
 
 
 def _resolve_base(source: Start, base: str | None) -> str:

@@ -71,6 +71,16 @@ def inspect_start(cwd: Path) -> Start:
         place = above
 
 
+def is_still_at(found: Path | None, recorded: Path | str) -> bool:
+    """Tell whether a git directory is the one on record, under whatever path."""
+    if found is None:
+        return False
+    try:
+        return found == Path(recorded) or os.path.samefile(found, recorded)
+    except OSError:
+        return False
+
+
 def read_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None]:
     """Return (commit id, branch) of HEAD; either may be None."""
     text = _read(git_dir, "HEAD") or ""

@@ -29,7 +29,7 @@ from ._plan import WorkdirPlan, is_worktree_of
 from ._provenance import Provenance, WorkdirKind
 from ._registration import Entry, drop_ref_lock, drop_registration, entries_for, lock_reason
 from ._repository import PATIENCE, repository_lock
-from ._start import inspect_start
+from ._start import Start, inspect_start, is_still_at
 
 _CHECKOUT_TIMEOUT = 3600.0
 
@@ -99,8 +99,10 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     found = inspect_start(plan.path)
     if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
+    if plan.kind in ("worktree", "plain"):
+        _check_pointer(plan, found)
     previous = claim.claim_directory(plan.path)
-    _note_use(claim, plan, found.common_dir, after_create=after_create)
+    _note_use(claim, plan, after_create=after_create)
     stored = claim.read_provenance()
     return Workdir(
         path=plan.path,
@@ -116,9 +118,22 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     )
 
 
-def _note_use(
-    claim: Claim, plan: WorkdirPlan, common_dir: Path | None, *, after_create: bool
-) -> None:
+def _check_pointer(plan: WorkdirPlan, found: Start) -> None:
+    """Refuse a ``.git`` that leads elsewhere than to what we made: an agent may have written it."""
+    marker = plan.path / ".git"
+    if plan.kind == "plain":
+        if found.git_dir != marker or found.common_dir != marker:
+            reason = f"leads to {found.git_dir}; this directory has a repository of its own"
+            raise WorkdirRefused(marker, f"{reason}: move the file away and restore that")
+    elif plan.repo is None or not is_still_at(found.common_dir, plan.repo):
+        raise WorkdirRefused(
+            marker,
+            f"leads to {found.common_dir} instead of {plan.repo}, so it is not followed;"
+            f" run 'git -C {plan.repo} worktree repair', or move the workdir away",
+        )
+
+
+def _note_use(claim: Claim, plan: WorkdirPlan, *, after_create: bool) -> None:
     stored = claim.read_provenance()
     status = os.stat(plan.path)
     inode = (status.st_dev, status.st_ino)
@@ -131,7 +146,7 @@ def _note_use(
         removing=False,
     )
     if plan.kind == "worktree":
-        used = replace(used, repo=str(common_dir))
+        used = replace(used, repo=str(plan.repo))
     if used != stored:
         claim.write_provenance(used)
 
