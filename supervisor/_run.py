@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from ..kernel import RUN_ID_VARIABLE, CodexlabError, Errands, errands_of
 from ..kernel import end as end_members
+from ..workspace import set_locks_aside, stale_locks
 from ._attempt import Attempt, AttemptEnd
 from ._between import pause_between
 from ._cancelling import finish_in_thread, unless_cancelled
@@ -226,6 +227,10 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
         if may_have_survivors(place.workdir.previous):
             await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
         await end_strays(possession)
+        # Nothing of an earlier run is there any more, so nobody of it needs them.
+        if locks := stale_locks(possession.claim, place.workdir):
+            lines = await anyio.to_thread.run_sync(set_locks_aside, place.workdir, locks)
+            possession.claim.notes.extend(lines)
         await run.prepare(place)
 
     try:

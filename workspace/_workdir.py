@@ -24,6 +24,7 @@ from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
 from ._git_config import starts_nothing
 from ._kept_commits import keep_what_entries_hold
+from ._lock_users import drop_unused_ref_lock
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan, is_worktree_of
 from ._provenance import Provenance, WorkdirKind
@@ -201,6 +202,8 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience
         known = known_branches(repo, claim.paths, lost, claim.state_dir)
         branch = pick_branch(repo, claim.paths, stored, known, claim.state_dir)
         tip = check_branch(repo, branch, stored, known)
+        if (line := drop_unused_ref_lock(repo, branch, plan.path)) is not None:
+            claim.notes.append(line)
         chosen = _let_go(claim, repo, lost, stored, branch)
         preparing = replace(
             stored,
