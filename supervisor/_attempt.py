@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections.abc import Mapping
+from dataclasses import field
 from functools import partial
 from typing import Protocol
 
@@ -51,6 +53,7 @@ class AttemptEnd:
 
     :param last_word: the agent's own, from its stream: completed, failed or none.
     :param swept: how many processes outlived the agent.
+    :param swept_names: what those that outlived it were called, and how many of each.
     :param left: how many are left, read from the kernel after the last signal.
     :param asked_to_end: by a signal, be it after the agent had ended by itself.
     :param proven: that none is; False also where a process could be left that nothing
@@ -66,6 +69,7 @@ class AttemptEnd:
     usage: Usage | None
     peak_memory: int | None
     asked_to_end: bool = False
+    swept_names: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def contained(self) -> dict[str, object]:
         """Return the proof, as record and event show it."""
@@ -74,6 +78,7 @@ class AttemptEnd:
             "proven": self.proven,
             "swept": self.swept,
             "left": self.left,
+            **({"swept_names": dict(self.swept_names)} if self.swept_names else {}),
         }
 
 
@@ -234,6 +239,7 @@ class Attempt:
             usage=watch.usage,
             peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
             asked_to_end=self._asked_to_end or watch.ending_signal is not None,
+            swept_names=watch.swept_names,
         )
 
     async def _why_ended(self, watch: Watch) -> str | None:

@@ -42,6 +42,7 @@ from ._lifecycle import (
 from ._limits import Limits
 from ._link import NewsStream
 from ._meters import Meters
+from ._swept import count_names
 from ._threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Watch:
     what the agent itself ended with (None: it outlived every rung). With
     ``guardian_lost`` the caller ends the run by cgroup or tag. ``ending_signal``:
     the first that asked for the end, be it after the agent had ended by itself.
+    ``swept_names``: how many of those that outlived the agent have which name.
 
     :param terminal: the one lent to the agent, if one is.
     :param pause: called when Ctrl-Z asks for the job to stop, where none is lent.
@@ -95,6 +97,7 @@ class Watch:
         self.usage: Usage | None = None
         self.guardian_lost = False
         self.ending_signal: int | None = None
+        self.swept_names: dict[str, int] = {}
         # What was read when the agent had just ended: the first signal to all goes to these.
         self._counted: tuple[ProcessIdentity, ...] | None = None
         self._meters = Meters(scope, last_output, self.request_end, log)
@@ -192,12 +195,18 @@ class Watch:
         await anyio.sleep(seconds)
         self._tell.send_nowait(event)
 
+    def _read_members(self) -> tuple[tuple[ProcessIdentity, ...], dict[str, int]]:
+        found = members(self._scope())
+        return found, count_names(found)
+
     async def _count(self) -> None:
         """Report how many members are left, and again once none is."""
         if is_evidently_empty(self._scope()):
             self._tell.send_nowait(MembersCounted(0))
             return
-        found = await in_own_thread(members, self._scope(), abandon_on_cancel=True)
+        found, names = await in_own_thread(self._read_members, abandon_on_cancel=True)
+        if self.state.swept is None:
+            self.swept_names = names
         self._tell.send_nowait(MembersCounted(len(found)))
         while found:
             killing = self.state.rung == len(self._ladder) - 1

@@ -111,3 +111,13 @@ def test_a_cancelled_codex_whose_launcher_says_0_is_no_success(
     (record,) = lab.records
     assert (status, record["exit_status"], record["exit_code"]) == (143, 143, 0)
     assert (record["reason"], record["agent_outcome"]) == ("cancelled", "failed")
+
+
+def test_the_record_names_what_outlived_the_agent(lab: Lab) -> None:
+    until = "until [ $(cat /proc/$!/comm) = sleep ]; do sleep 0.01; done"
+    start = f"setsid sleep 99.7 >/dev/null 2>&1 & {until}"
+    done = lab.run(["--issue", "1", "--no-repo"], ["sh", "-c", f"{start}; {start}"])
+    assert done.returncode == 0, done.stderr
+    (record,) = lab.records
+    contained = record["contained"]
+    assert (contained["swept"], contained["swept_names"], contained["left"]) == (2, {"sleep": 2}, 0)
