@@ -268,6 +268,20 @@ def test_what_git_keeps_for_one_worktree_alone_counts(
     assert root.exists()
 
 
+@pytest.mark.parametrize("place", ["../codex-home/deep", "deep"])
+def test_a_tree_of_any_depth_stops_no_command(place: str, lab: Lab, workspace: Remove) -> None:
+    deeper = '[(os.mkdir("d"), os.chdir("d")) for _ in range(3000)]; open("f", "w")'
+    work(
+        lab,
+        f"rm -f {place} || :; mkdir -p {place}; cd {place}; python3 -c 'import os; {deeper}'",
+        PLAIN,
+    )
+    assert workspace("show", "1").returncode == 0
+    assert workspace("gc", "--idle", "0s").returncode == 0
+    assert workspace("remove", "1").returncode == 125
+    assert workspace("remove", "1", "--force").returncode == 0
+
+
 def test_show_lists_every_checkout_beside_the_workdir(lab: Lab, workspace: Remove) -> None:
     work(lab, "git worktree add -q --detach ../codex-home/clean; git init -q ../codex-home/r")
     (found,) = json.loads(workspace("show", "1", "--json").stdout)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_NAMES, _MOST_FOUND = 5_000_000, 1000
+_LONGEST = 3500
 _STORE = frozenset({"HEAD", "objects", "refs"})
 # git's own, of which there are many, and no checkouts.
 _PASSED_OVER = frozenset({"objects", "refs", "logs"})
@@ -83,6 +84,10 @@ class _Walk:
         return True
 
     def _descend(self, name: str) -> None:
+        if sum(len(os.fsencode(level.name)) + 1 for level in self._levels) > _LONGEST:
+            # git passes such a directory over as if it were empty.
+            self.found.unseen.append(f"{self._path(name)} (too deep)")
+            return
         try:
             below = _open(name, self.fd, self._device)
         except OSError as error:

@@ -105,5 +105,7 @@ def _holds_files(name: str, home_fd: int) -> bool:
     fd = os.open(name, flags, dir_fd=home_fd)
     try:
         return any(files for _, _, files, _ in os.fwalk(dir_fd=fd))
+    except (OSError, RecursionError):
+        return True  # deeper than can be looked into
     finally:
         os.close(fd)
