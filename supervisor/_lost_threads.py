@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from ..kernel import CodexlabError
 from ..workspace import OwnerRecord, WorkspacePaths, read_threads, record_thread
-from ._agents import StreamNews, read_stderr_line, read_stdout_line, read_terminal_line, speaks_json
+from ._agents import (
+    RESUMABLE,
+    StreamNews,
+    read_stderr_line,
+    read_stdout_line,
+    read_terminal_line,
+    speaks_json,
+)
 from ._app_server_news import read_app_server_line, speaks_app_server
+from ._claude_sessions import ClaudeSessions, claude_home
 from ._codex_sessions import CodexSessions
 from ._record import read_record, rewrite_record
 
@@ -21,34 +30,54 @@ _PIECE = 256 * 1024
 _MOST_NAMES = 64
 
 
-def adopt_threads(paths: WorkspacePaths, agent: str, previous: OwnerRecord | None) -> None:
+def adopt_threads(
+    paths: WorkspacePaths,
+    agent: str,
+    previous: OwnerRecord | None,
+    environ: Mapping[str, str],
+) -> None:
     """Record the threads of the last run here, if its host was killed before it could.
 
     The run's logs name them, or else they are the rollouts that were begun in its workdir
     meanwhile. The claim must be held, and the run must be over. What cannot be read or
     written is left out: the launch goes on without it.
+
+    :param environ: tells where claude keeps its sessions.
     """
-    if previous is None or agent != "codex":
+    if previous is None or agent not in RESUMABLE:
         return
     directory = paths.runs / previous.run_id
     record = read_record(directory)
     if record is None or record.get("reason") not in _UNFINISHED:
         return
     try:
-        _adopt(paths, agent, directory, record)
+        _adopt(paths, agent, directory, record, environ)
     except (OSError, ValueError, CodexlabError):
         return
 
 
-def _adopt(paths: WorkspacePaths, agent: str, directory: Path, record: dict[str, Any]) -> None:
+def _adopt(
+    paths: WorkspacePaths,
+    agent: str,
+    directory: Path,
+    record: dict[str, Any],
+    environ: Mapping[str, str],
+) -> None:
     workdir, since = _workdir_of(record), str(record.get("started"))
     if workdir is None:
         return
     known = {entry.id for entry in read_threads(paths).threads}
-    store = CodexSessions(paths.codex_home, Path(os.path.realpath(workdir)))
     named = _names_in_logs(directory, agent, record)
-    found = [name for name in named if name in known or store.find_late(name, since)]
-    found = found or store.begun_since(since)
+    real = Path(os.path.realpath(workdir))
+    if agent == "claude":
+        begun = datetime.fromisoformat(since).timestamp()
+        sessions = ClaudeSessions(claude_home(environ), real, begun)
+        found = [name for name in named if sessions.find(name, sure=True)]
+        found = found or [sighting.thread for sighting in sessions.left_behind()]
+    else:
+        store = CodexSessions(paths.codex_home, real)
+        found = [name for name in named if name in known or store.find_late(name, since)]
+        found = found or store.begun_since(since)
     for thread in found:
         record_thread(paths, thread, workdir, agent)
     if found and record.get("thread") != found[-1]:

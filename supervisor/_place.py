@@ -78,7 +78,7 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
 
     :param tell: takes one line for the person at the terminal.
     """
-    adopt_threads(plan.paths, plan.agent, claim.previous)
+    adopt_threads(plan.paths, plan.agent, claim.previous, plan.request.environ)
     workdir = prepare_workdir(
         claim,
         plan.workdir,

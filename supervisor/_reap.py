@@ -112,7 +112,7 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
     current = claim.previous or owner
     try:
         ended = end_survivors(claim.previous, survey.paths)
-        adopt_threads(survey.paths, survey.key.agent, claim.previous)
+        adopt_threads(survey.paths, survey.key.agent, claim.previous, os.environ)
     except SurvivorsLeft as error:
         left = len(error.pids)
         return _result(survey, current, "left", processes=left, left=left, why=str(error))

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 from support.app_server import AppServer
 from support.lab import Lab, Running, Task
 from support.marks import both_codex
-from support.model_server import Gate, ModelFactory, by_prompt, hold, say
+from support.model_server import Gate, ModelFactory, by_prompt, hold, run_command, say
 from support.real_codex import Codex
 from support.rollouts import make_rollout
 from support.terminals import Typed, typed
@@ -244,3 +245,22 @@ def test_reap_finds_the_thread_of_a_run_whose_host_was_killed(
     assert b"1" in reaped.stdout + reaped.stderr
     assert threads(lab) == [named[1]]
     assert lab.records[0]["thread"] == named[1]
+
+
+def test_a_session_of_claude_whose_host_was_killed_is_gone_on_with(
+    lab: Lab, claude_model: ModelFactory, claude_task: Task, scratch: Path
+) -> None:
+    gate = Gate()
+    server = claude_model([run_command("true"), hold(gate, say("first")), say("second")])
+    with lab.started(["--issue", "1"], claude_task("one")) as run:
+        run.wait_for_gate(gate)
+        kill_both(run)
+        gate.open()
+        run.finish()
+    done = lab.run(["--issue", "1"], claude_task("{resume}", "two"))
+    assert done.returncode == 0, done.stderr
+    assert lab.records[1]["resumed"] == lab.records[0]["thread"] is not None
+    assert server.requests[-1].prompts[0] == "one"
+    assert server.requests[-1].prompts[-1] == "two"
+    # claude's own socket, which it cannot take away when it is killed.
+    shutil.rmtree(scratch / "run/cc-socks", ignore_errors=True)
