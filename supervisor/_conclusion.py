@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..kernel import CodexlabError, OperatorError
-from ..workspace import git_state
+from ..workspace import git_state, restore_pointers
 from ._attempt import AttemptEnd
 from ._closing_lines import describe_ending, hint_at_dropped_names
 from ._errors import reason_of
@@ -111,6 +111,9 @@ class Conclusion:
     def _git_after(self, place: Place) -> dict[str, object] | None:
         try:
             workdir = place.workdir
+            if place.pointers is not None and workdir.git_dir is not None:
+                for line in restore_pointers(workdir.git_dir, place.pointers):
+                    self._warn(line)
             return describe_git(git_state(workdir.path, workdir.base, workdir.git_dir))
         except (OperatorError, OSError) as error:
             self._record.warn(str(error))

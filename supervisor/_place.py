@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..workspace import (
     place_context,
     prepare_workdir,
     prune_runs,
+    read_pointers,
     stored_cargo_key,
 )
 from ._agents import expand_resume
@@ -42,6 +43,8 @@ class Place:
     :param argv: the agent's argv, ``{resume}`` expanded.
     :param thread: the thread it resumes, or None.
     :param lease: a descriptor that keeps the routed cargo target, or None.
+    :param pointers: files of git that the agent could rewrite, as they were; None without
+        ``--git-write``.
     """
 
     workdir: Workdir
@@ -52,6 +55,7 @@ class Place:
     thread: str | None
     temporary: str
     lease: int | None
+    pointers: Mapping[str, bytes | None] | None = None
 
 
 def describe_owner(
@@ -127,13 +131,15 @@ def _make_routes(plan: Plan, routing: Routing, workdir: Path) -> int | None:
 def _furnish(
     plan: Plan, workdir: Workdir, routing: Routing, lease: int | None, tell: Callable[[str], None]
 ) -> Place:
+    git_write = git_write_for(workdir) if plan.request.git_write else None
+    pointers = read_pointers(git_write.git_dir) if git_write is not None else None
     home = heal_codex_home(
         plan.paths,
         plan.request.shared_home,
         writable_roots=_writable_roots(routing),
         exclude_names=tool_shell_excludes(routing.policy),
         sessions=plan.request.sessions,
-        git_write=git_write_for(workdir) if plan.request.git_write else None,
+        git_write=git_write,
     )
     place_context(plan.paths, plan.request.context, tell)
     for warning in home.warnings:
@@ -148,7 +154,7 @@ def _furnish(
     plan.run_directory.mkdir(mode=0o700)
     prune_runs(plan.paths, KEPT_RUNS)
     argv = expand_resume(plan.request.command, plan.agent, thread)
-    return Place(workdir, home, routing, environment, argv, thread, temporary, lease)
+    return Place(workdir, home, routing, environment, argv, thread, temporary, lease, pointers)
 
 
 def replace_thread(plan: Plan, place: Place, thread: str) -> Place:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         WorkspaceBusy,
     )
     from ._expose import expose_rollout
+    from ._git_pointers import read_pointers, restore_pointers
     from ._git_state import GitState, git_state, recorded_git_dir
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
     from ._home_report import HealReport
@@ -126,9 +127,11 @@ __all__ = [
     "prepare_workdir",
     "prune_runs",
     "read_origin",
+    "read_pointers",
     "read_threads",
     "record_thread",
     "recorded_git_dir",
+    "restore_pointers",
     "set_locks_aside",
     "stale_locks",
     "state_directory",
@@ -162,6 +165,10 @@ __getattr__ = import_on_use(
             "WorkspaceBusy",
         ),
         "_expose": ("expose_rollout",),
+        "_git_pointers": (
+            "read_pointers",
+            "restore_pointers",
+        ),
         "_git_state": (
             "GitState",
             "git_state",

@@ -22,7 +22,7 @@ from ._claim import Claim
 from ._dirs import directory, kind_of, lstat_at
 from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
-from ._git_config import starts_nothing
+from ._git_config import read_facts, starts_nothing
 from ._kept_commits import keep_what_entries_hold
 from ._lock_users import drop_unused_ref_lock
 from ._owner import OwnerRecord
@@ -287,6 +287,11 @@ def _add_worktree(
     run_git(
         repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds, settings=secret, reach="checkout"
     )
+    facts = read_facts(os.fspath(repo), os.fspath(repo))
+    if facts.bare and facts.per_worktree:
+        # Each worktree hears core.bare then, and git would work in none.
+        own = ("config", "--worktree", "core.bare", "false")
+        run_git(path, *own, pass_fds=fds, reach="checkout")
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:

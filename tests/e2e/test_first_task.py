@@ -95,3 +95,16 @@ def test_what_codex_prints_passes_through_byte_for_byte(
     assert status == 0
     assert stdout == (lab.run_directory(lab.records[0]) / "stdout.log").read_bytes()
     assert b"y" * 300_000 in stdout
+
+
+def test_what_a_git_write_agent_rewrote_to_lead_git_elsewhere_is_put_back(lab: Lab) -> None:
+    rewrite = (
+        'cd "$(git rev-parse --git-dir)" && echo /nowhere >commondir && echo "[x]" >config.worktree'
+    )
+    done = lab.run(["--issue", "1", "--git-write"], ["sh", "-c", rewrite])
+    assert done.returncode == 0
+    assert git(lab.workspace / "workdir", "status", "--porcelain") == ""
+    entry = lab.cwd / ".git/worktrees/workdir"
+    assert (entry / "commondir").read_text() == "../..\n"
+    assert not (entry / "config.worktree").exists()
+    assert done.stderr.count("was changed by the run and is put back") == 2

@@ -228,3 +228,29 @@ def test_the_user_may_delete_the_whole_workspace_by_hand(
     assert git(workdir.path, "log", "-1", "--format=%s") == "work"
     assert len(git(repo, "worktree", "list").splitlines()) == 2
     again.release()
+
+
+def test_a_bare_repository_with_configuration_by_worktree_gives_one_that_works(
+    claim: Claim, repo: Path, git: Git
+) -> None:
+    git(repo, "config", "core.bare", "true")
+    git(repo, "config", "extensions.worktreeConfig", "true")
+    workdir = prepare(claim, repo).path
+    assert git(workdir, "status", "--porcelain") == ""
+    assert claim.notes == []
+
+
+def test_where_bare_repositories_must_be_named_all_launches_work(
+    claim: Claim, repo: Path, origin: Path, tmp_path: Path, git: Git
+) -> None:
+    git(repo, "config", "--global", "safe.bareRepository", "explicit")
+    for start, flags in (
+        (repo, {}),
+        (tmp_path, {"repo": str(origin)}),
+        (tmp_path, {"repo": f"file://{origin}"}),
+    ):
+        assert prepare(claim, start, **flags).created
+        claim.release()
+        remove_workspace(claim.paths, claim.key)
+        claim = claim_workspace(claim.paths, claim.key)
+    claim.release()
