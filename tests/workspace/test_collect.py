@@ -306,7 +306,8 @@ def test_a_workdir_that_another_issues_run_is_in_stays(
     workdir = worked(paths, repo).path
     other_key = WorkspaceKey("shop", "200", "codex")
     other = claim_workspace(locate_workspace(root, other_key), other_key)
-    prepare_workdir(other, choose_workdir(inspect_start(workdir), other.paths))
+    plan = choose_workdir(inspect_start(workdir), other.paths, workdir=workdir)
+    prepare_workdir(other, plan)
     with pytest.raises(WorkspaceBusy):
         remove_workspace(paths, KEY, force=True)
     assert workdir.is_dir()
