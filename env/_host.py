@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from ..kernel import replace_file
+from ..kernel import give_named, replace_file
 
 _HOST_LINE = re.compile(rb"^host: ([A-Za-z0-9_+][A-Za-z0-9_.+-]*)$", re.MULTILINE)
 _TIMEOUT = 10.0
@@ -78,6 +78,7 @@ def _read(name: str) -> str | None:
 def _remember(name: str, host: str) -> None:
     try:
         os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
+        give_named(os.path.dirname(name))
         replace_file(name, host.encode() + b"\n", durable=False)
     except OSError:
         return  # promised: a cache that cannot be written only costs time

@@ -75,7 +75,14 @@ if TYPE_CHECKING:
         set_parent_death_signal,
     )
     from ._noted_signals import FORWARDED
-    from ._ownership import give_named, give_to_home_owner, give_to_owner_above
+    from ._ownership import (
+        git_as_home_owner,
+        give_named,
+        give_to_owner_above,
+        give_tree,
+        is_ours,
+        serves_another,
+    )
     from ._process_group import ProcessGroup
     from ._processes import (
         all_stats,
@@ -148,9 +155,10 @@ __all__ = [
     "frozen",
     "fsync_directory",
     "git_environment",
+    "git_as_home_owner",
     "give_named",
-    "give_to_home_owner",
     "give_to_owner_above",
+    "give_tree",
     "has_coherent_leases",
     "hide_environment",
     "hide_values_of",
@@ -159,6 +167,7 @@ __all__ = [
     "is_child_subreaper",
     "is_evidently_empty",
     "is_foreground",
+    "is_ours",
     "is_populated",
     "is_read_lease_unbroken",
     "is_running",
@@ -187,6 +196,7 @@ __all__ = [
     "run_errand",
     "run_guarded",
     "send_signal",
+    "serves_another",
     "set_child_subreaper",
     "set_parent_death_signal",
     "signal_members",
@@ -264,7 +274,14 @@ __getattr__ = import_on_use(
             "set_parent_death_signal",
         ),
         "_noted_signals": ("FORWARDED",),
-        "_ownership": ("give_named", "give_to_home_owner", "give_to_owner_above"),
+        "_ownership": (
+            "git_as_home_owner",
+            "give_named",
+            "give_to_owner_above",
+            "give_tree",
+            "is_ours",
+            "serves_another",
+        ),
         "_process_group": ("ProcessGroup",),
         "_processes": (
             "all_stats",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from ._ownership import give_named
+
 
 def fsync_directory(path: str | int) -> None:
     """Make the names in a directory durable; ``path`` may be a descriptor of it."""
@@ -54,5 +56,6 @@ def replace_file(
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=dir_fd)
         raise
+    give_named(name, dir_fd)
     if durable:
         fsync_directory(dir_fd if dir_fd is not None else directory or ".")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 
+from ._ownership import give_named
+
 
 def try_lock(fd: int, *, shared: bool = False) -> bool:
     """Take the lock if it is free now. The lock belongs to the open file, not to us.
@@ -37,7 +39,9 @@ def open_lock_file(name: str, *, dir_fd: int | None = None) -> int:
     :returns: a descriptor that is closed on exec.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, 0o600, dir_fd=dir_fd)
+    fd = os.open(name, flags, 0o600, dir_fd=dir_fd)
+    give_named(name, dir_fd)
+    return fd
 
 
 def flock_holders(path: str | os.PathLike[str]) -> list[int]:

@@ -12,6 +12,8 @@ import stat
 from functools import cache
 
 _NOTHING_FOLLOWED = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_MOST_OPEN = 512
+"""Directories open at once; what is wider than that stays root's."""
 
 
 def give_to_owner_above(path: str | os.PathLike[str]) -> None:
@@ -32,27 +34,77 @@ def give_to_owner_above(path: str | os.PathLike[str]) -> None:
         os.close(fd)
 
 
-def give_to_home_owner(fd: int, dir_fd: int) -> None:
-    """Give what root has open to the owner of HOME, where it lies in a directory of theirs.
+def give_named(name: str | os.PathLike[str], dir_fd: int | None = None) -> None:
+    """Give what root has made to the owner of HOME, where it lies in a directory of theirs.
 
-    Does nothing for anybody but root, and for root in a home of root's.
+    Does nothing for anybody but root, for root in a home of root's, and for a link.
     """
     owner = _home_owner()
-    if owner is not None and os.fstat(dir_fd).st_uid == owner[0]:
-        with contextlib.suppress(OSError):
-            _give(fd, *owner)
-
-
-def give_named(name: str, dir_fd: int) -> None:
-    """Do the same for a name below an open directory; a link is not followed."""
-    if _home_owner() is None:
+    if owner is None:
         return
     with contextlib.suppress(OSError):
         fd = os.open(name, _NOTHING_FOLLOWED, dir_fd=dir_fd)
         try:
-            give_to_home_owner(fd, dir_fd)
+            if os.stat(os.path.dirname(name) or ".", dir_fd=dir_fd).st_uid == owner[0]:
+                _give(fd, *owner)
         finally:
             os.close(fd)
+
+
+def give_tree(path: str | os.PathLike[str]) -> None:
+    """Do the same for a directory and all that root owns below it; no link is followed.
+
+    Nobody else may be writing there: of what is found root's, it is the name that is given.
+    """
+    give_named(path)
+    owner = _home_owner()
+    if owner is None:
+        return
+    try:
+        pending = [os.open(path, _NOTHING_FOLLOWED | os.O_DIRECTORY)]
+    except OSError:
+        return
+    while pending:
+        fd = pending.pop()
+        try:
+            if os.fstat(fd).st_uid == owner[0]:
+                pending += _give_entries(fd, owner, room=_MOST_OPEN - len(pending))
+        finally:
+            os.close(fd)
+
+
+def _give_entries(dir_fd: int, owner: tuple[int, int], room: int) -> list[int]:
+    """Give what lies in a directory; return the directories in it, open."""
+    inner: list[int] = []
+    for name in os.listdir(dir_fd):
+        with contextlib.suppress(OSError):
+            found = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+            is_directory = stat.S_ISDIR(found.st_mode)
+            if found.st_uid == 0 and (is_directory or found.st_nlink == 1):
+                os.chown(name, *owner, dir_fd=dir_fd, follow_symlinks=False)
+            if is_directory and len(inner) < room:
+                inner.append(os.open(name, _NOTHING_FOLLOWED | os.O_DIRECTORY, dir_fd=dir_fd))
+    return inner
+
+
+def serves_another() -> bool:
+    """Tell whether we are root in the home of somebody else."""
+    return _home_owner() is not None
+
+
+def git_as_home_owner() -> dict[str, str]:
+    """Return what lets git of root's work in the home of somebody else; usually nothing.
+
+    git takes a directory of ``SUDO_UID`` for root's own (git-config(1), safe.directory).
+    """
+    owner = _home_owner()
+    return {} if owner is None else {"SUDO_UID": str(owner[0])}
+
+
+def is_ours(uid: int) -> bool:
+    """Tell whether what belongs to a user is ours: we are them, or root in their home."""
+    owner = _home_owner()
+    return uid == os.geteuid() or (owner is not None and uid == owner[0])
 
 
 def _give(fd: int, uid: int, gid: int) -> None:

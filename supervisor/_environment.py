@@ -21,7 +21,7 @@ from ..env import (
     route_cargo,
     safe_cargo_key,
 )
-from ..kernel import RUN_ID_VARIABLE, frozen
+from ..kernel import RUN_ID_VARIABLE, frozen, git_as_home_owner
 from ..workspace import read_origin
 from ._errors import ArtifactsRequired
 from ._plan import Plan
@@ -162,6 +162,7 @@ def _run_variables(
         "CODEX_HOME": os.fspath(plan.paths.codex_home),
         "PWD": os.fspath(workdir),
         **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary),
+        **git_as_home_owner(),
     }
     if thread is not None:
         variables["CODEXLAB_RUN_THREAD"] = thread

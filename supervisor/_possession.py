@@ -22,7 +22,7 @@ from ..kernel import (
     Scope,
     discard_leaf,
 )
-from ..workspace import Claim, OwnerRecord
+from ..workspace import Claim, OwnerRecord, hand_over
 from ._containment import Wish, give_up_leaf, open_leaf, why_no_descent
 from ._errors import GuardianLost
 from ._link import GuardianLink
@@ -193,6 +193,8 @@ class Possession:
         if not self.proven:
             self.claim.close()
             return
+        request, start = self._plan.request, self._plan.start
+        hand_over(self._plan.paths, request.shared_home, start.common_dir)
         # Before the lock is free: from then on owner.json may be another run's, and the
         # guardian of this one must not vouch for it, whenever we die.
         with suppress(GuardianLost):

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from ..kernel import ProcessIdentity, boot_id, frozen
+from ..kernel import ProcessIdentity, boot_id, frozen, give_named
 from ..workspace import pid_namespace, state_directory
 
 KEPT_ENTRIES = 1000
@@ -148,6 +148,7 @@ def enter(entry: RunEntry) -> None:
     except FileNotFoundError:
         _make_private(registry_directory())
         fd = os.open(_path(entry.run_id), flags, 0o600)
+    give_named(_path(entry.run_id))
     _write(fd, encode_start(entry))
 
 
@@ -156,6 +157,7 @@ def _make_private(directory: Path) -> None:
     if not directory.parent.is_dir():
         _make_private(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
+    give_named(directory)
 
 
 def finish(run_id: str, values: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ A launch calls, in this order and from one thread::
     _cache          repositories given by URL; _context the files given to a task
     _threads        the agent's threads; _runs the records of past runs
     _git_state      what a run did; _stale_locks what a killed git left locked
+    _hand_over      what root made is its home's owner's
     upkeep          a package of its own: survey, collect, remove
     _dirs _tree _git _repository _state_dir   the edges: descriptors, git, locks
 """
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from ._expose import expose_rollout
     from ._git_pointers import read_pointers, restore_pointers
     from ._git_state import GitState, git_state, recorded_git_dir
+    from ._hand_over import hand_over
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
     from ._home_report import HealReport
     from ._machine import is_this_machine, pid_namespace
@@ -114,6 +116,7 @@ __all__ = [
     "forget_thread",
     "git_state",
     "git_write_for",
+    "hand_over",
     "heal_codex_home",
     "inspect_start",
     "is_this_machine",
@@ -174,6 +177,7 @@ __getattr__ = import_on_use(
             "git_state",
             "recorded_git_dir",
         ),
+        "_hand_over": ("hand_over",),
         "_home": (
             "GitWrite",
             "git_write_for",

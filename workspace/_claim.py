@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..kernel import OperatorError, replace_file
+from ..kernel import OperatorError, is_ours, replace_file
 from ._dirs import open_below, open_child, read_small, set_aside, sweep_temporaries
 from ._errors import ForeignWorkspace, operator_errors
 from ._held import Held, hold
@@ -196,7 +196,7 @@ def _still_there(paths: WorkspacePaths, lock_fd: int) -> bool:
 
 def _verify(claim: Claim) -> None:
     owner = os.fstat(claim.control_fd).st_uid
-    if owner != os.geteuid():
+    if not is_ours(owner):
         raise ForeignWorkspace(
             claim.paths.root, f"belongs to user id {owner}, not to {os.geteuid()}"
         )

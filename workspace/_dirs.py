@@ -15,6 +15,7 @@ import stat
 from collections.abc import Generator
 from pathlib import Path
 
+from ..kernel import give_named
 from ._errors import PathRefused, operator_errors
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -143,6 +144,7 @@ def _enter(name: str, dir_fd: int, where: Path, *, create: bool) -> int:
         _refuse(error, name, dir_fd, where)
     with operator_errors(where), contextlib.suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=dir_fd)
+        give_named(name, dir_fd)
     return _enter(name, dir_fd, where, create=False)
 
 
@@ -160,6 +162,7 @@ def _open_base(base: Path, *, create: bool) -> int:
     os.close(_open_base(base.parent, create=True))
     with operator_errors(base), contextlib.suppress(FileExistsError):
         os.mkdir(base, 0o700)
+        give_named(base)
     return _open_base(base, create=False)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..kernel import frozen, git_environment, run_errand
+from ..kernel import frozen, git_as_home_owner, git_environment, run_errand
 from ._errors import GitFailed
 from ._git_view import GitView, view_at
 
@@ -86,7 +86,7 @@ def ask_git(
     try:
         done = run_errand(
             ["git", *place, *arguments],
-            {**environment, **extra},
+            {**environment, **git_as_home_owner(), **extra},
             timeout=timeout,
             what=f"git {action}",
             pass_fds=pass_fds,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..kernel import frozen
+from ..kernel import frozen, give_named
 from ._config import Managed
 from ._credentials import heal_auth, heal_mcp_credentials
 from ._dirs import directory, sweep_temporaries
@@ -146,6 +146,7 @@ def _usable(shared_home: Path, paths: WorkspacePaths) -> Path:
         )
     try:
         os.mkdir(shared, 0o700)
+        give_named(shared)
     except FileExistsError:
         pass
     except OSError as error:

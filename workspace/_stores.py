@@ -111,6 +111,7 @@ def give_back(name: str, home_fd: int, shared: Path) -> int:
         return 0
     with contextlib.suppress(FileExistsError):
         os.mkdir(shared / name, 0o700)
+        give_to_owner_above(shared / name)
     moved, _ = _merge_store(name, home_fd, Path(os.path.realpath(shared / name)))
     return moved
 
