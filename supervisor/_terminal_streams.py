@@ -17,6 +17,7 @@ from ._output import Output, reopen_nonblocking
 from ._relay import CHUNK, Relay
 from ._streams import Logs
 from ._terminal import INPUT, OUTPUT, UserTerminal
+from ._terminal_modes import TerminalModes
 
 _ENTER = b"\r"
 
@@ -49,8 +50,12 @@ class TerminalStreams:
         self._far_ends = [far_end]
         self._input = _open_input()
         (log,) = logs.files
+        self._modes = TerminalModes()
         self._relay = Relay(
-            self._ours, Output(OUTPUT), log, lambda line: hear(read_terminal_line(agent, line))
+            self._ours,
+            _Followed(OUTPUT, self._modes),
+            log,
+            lambda line: hear(read_terminal_line(agent, line)),
         )
 
     def last_output(self) -> float:
@@ -129,7 +134,34 @@ class TerminalStreams:
         self.note_empty()
         self._relay.close()
         os.close(self._input)
+        # A killed agent has put nothing back; one that did is followed by no byte of ours.
+        _say(self._modes.undo())
         self._terminal.quit_job()
+
+
+class _Followed(Output):
+    """The terminal as an output, with an eye on what is switched on there."""
+
+    def __init__(self, fd: int, modes: TerminalModes) -> None:
+        super().__init__(fd)
+        self._modes = modes
+
+    async def write(self, data: bytes) -> None:
+        """Write every byte; what is begun counts as written."""
+        self._modes.feed(data)
+        await super().write(data)
+
+
+def _say(data: bytes) -> None:
+    """Write to the terminal, if it is there, ours to write to, and takes anything."""
+    if not data or not is_foreground(INPUT):
+        return
+    fd = reopen_nonblocking(OUTPUT)
+    if fd is None:
+        return
+    with suppress(OSError):
+        os.write(fd, data)
+    os.close(fd)
 
 
 def _is_hung_up(fd: int) -> bool:

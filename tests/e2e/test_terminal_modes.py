@@ -1,0 +1,38 @@
+"""A killed agent leaves the terminal as it was: no screen of its own, no mouse, no hidden cursor."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from support.lab import Lab
+from support.terminals import typed
+
+ON = r"\033[?1049h\033[?25l\033[?1003h\033[?1006h\033[?1004h\033[?2004h\033[>1u"
+OFF = (
+    rb"\x1b\[\?1003l\x1b\[\?1006l\x1b\[\?1004l\x1b\[\?2004l"
+    rb"\x1b\[<1u\x1b\[\?1049l\x1b\[\?25h"
+).decode()
+
+
+def test_what_an_agent_that_is_ended_left_on_is_switched_off(lab: Lab) -> None:
+    stubborn = f"trap '' TERM; printf '{ON}'; while :; do sleep 1; done"
+    flags = ["--issue", "1", "--timeout", "2s", "--grace", "1s"]
+    with typed(lab, flags, ["sh", "-c", stubborn]) as run:
+        run.screen.wait_for(OFF)
+        assert run.wait_end() == 124
+        assert run.screen.settings == run.before
+
+
+def test_what_an_agent_that_was_killed_left_on_is_switched_off(lab: Lab) -> None:
+    with typed(lab, ["--issue", "1"], ["sh", "-c", f"printf '{ON}here'; exec sleep 60"]) as run:
+        run.screen.wait_for("here")
+        os.kill(run.agent, signal.SIGKILL)
+        run.screen.wait_for(OFF)
+        assert run.wait_end() == 137
+
+
+def test_an_agent_that_left_nothing_on_is_followed_by_no_byte(lab: Lab) -> None:
+    tidy = r"printf '\033[?1049h\033[?25lx\033[?25h\033[?1049lend'"
+    with typed(lab, ["--issue", "1"], ["sh", "-c", tidy]) as run:
+        run.screen.wait_for(r"end(\r\n)?\[status 0\]")
