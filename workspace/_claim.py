@@ -210,6 +210,9 @@ def _verify(claim: Claim) -> None:
             claim.notes.append(f"{claim.paths.provenance}: damaged, kept as {aside}, written anew")
         else:
             if found != claim.key:
-                raise ForeignWorkspace(claim.paths.root, f"is the workspace of {found}")
+                raise ForeignWorkspace(
+                    claim.paths.root,
+                    f"is the workspace of {found.project}/{found.issue}/{found.agent}",
+                )
             return
     claim.write_provenance(rediscover(claim.paths, claim.key))

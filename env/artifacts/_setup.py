@@ -83,10 +83,10 @@ def apply_setup(plan: SetupPlan) -> Path | None:
     :returns: the backup of the previous ``user.bazelrc``, when there was one to keep.
     :raises SetupRefused: the file changed since it was looked at, or cannot be written.
     """
-    for path in plan.directories:
-        make_below_root(plan.root, below(path_of(plan.root), path))
     if plan.exclude is not None:
         _add_line(plan.exclude, f"/{RC}")
+    for path in plan.directories:
+        make_below_root(plan.root, below(path_of(plan.root), path))
     if plan.rc_text is None:
         return None
     try:
@@ -125,20 +125,22 @@ def _read_version(path: Path) -> str | None:
 
 def _exclude_file(repository: Repository) -> Path:
     """Return the ``info/exclude`` git reads here; linked worktrees share the main one's."""
-    path = ask_git(
-        repository.top, "rev-parse", "--path-format=absolute", "--git-path", "info/exclude"
-    )
-    if path is None:
+    # Not by --git-path, which resolves a link in the file's place.
+    common = ask_git(repository.top, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    if common is None:
         raise SetupRefused(str(repository.top), "git does not say where its info/exclude is")
-    return Path(path)
+    return Path(common, "info/exclude")
 
 
 def _add_line(path: Path, line: str) -> None:
-    """Append to the file, keeping what is there."""
+    """Append to the file, keeping what is there; a link that an agent may have made is not followed."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    linked = next((place for place in (path.parent, path) if place.is_symlink()), None)
+    if linked is not None:
+        raise SetupRefused(str(linked), "is a link, which is not followed; put a file in its place")
     try:
         path.parent.mkdir(exist_ok=True)
-        with path.open("ab+") as file:
-            file.seek(0)
+        with open(os.open(path, flags, 0o666), "rb+") as file:
             content = file.read()
             if line.encode() in content.splitlines():
                 return

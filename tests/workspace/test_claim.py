@@ -167,7 +167,7 @@ def test_another_keys_workspace_is_refused(paths: WorkspacePaths, key: Workspace
     claim_workspace(paths, key).release()
     record = json.loads(paths.provenance.read_text())
     paths.provenance.write_text(json.dumps({**record, "issue": "999"}))
-    with pytest.raises(ForeignWorkspace, match="'999'"):
+    with pytest.raises(ForeignWorkspace, match="shop/999/codex"):
         claim_workspace(paths, key)
 
 
@@ -236,3 +236,13 @@ def test_a_directory_is_held_whichever_issue_enters_it(
     assert other.claim_directory(place) == RECORD
     assert len(other.lock_fds) == 2
     other.release()
+
+
+def test_a_workspace_of_another_key_is_named_as_people_name_it(
+    claim: Claim, paths: WorkspacePaths, key: WorkspaceKey
+) -> None:
+    claim.release()
+    text = paths.provenance.read_text()
+    paths.provenance.write_text(text.replace(json.dumps(key.issue), '"another"'))
+    with pytest.raises(ForeignWorkspace, match=f"of {key.project}/another/{key.agent};"):
+        claim_workspace(paths, key)

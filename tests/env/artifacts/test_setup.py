@@ -54,6 +54,24 @@ def test_applied_it_is_ignored_by_git_and_idempotent(root: Path, source_repo: Pa
     assert (source_repo / ".git/info/exclude").read_text().count("/user.bazelrc") == 1
 
 
+@pytest.mark.parametrize("name", ["info", "info/exclude"])
+def test_a_link_in_the_place_of_the_exclude_file_is_not_followed(
+    root: Path, source_repo: Path, tmp_path: Path, name: str
+) -> None:
+    place, outside = source_repo / ".git" / name, tmp_path / "outside"
+    place.rename(outside)
+    before = tree(outside), (outside / "exclude" if name == "info" else outside).read_bytes()
+    place.symlink_to(outside)
+    with pytest.raises(SetupRefused, match="is a link, which is not followed"):
+        apply_setup(plan(root, source_repo))
+    assert (
+        tree(outside),
+        (outside / "exclude" if name == "info" else outside).read_bytes(),
+    ) == before
+    assert not (source_repo / "user.bazelrc").exists()
+    assert list(root.iterdir()) == []
+
+
 def test_a_pipe_as_bazels_version_is_not_waited_for(root: Path, source_repo: Path) -> None:
     os.mkfifo(source_repo / ".bazelversion")
     signal.alarm(20)
