@@ -6,6 +6,11 @@ launches leave (workspaces, environment, artifacts, rollouts).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..kernel import CodexlabError
+
 __all__ = ["command", "launch"]
 
 
@@ -47,16 +52,35 @@ def launch() -> None:
 
     # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
     gc.disable()
-    from ..kernel import descriptors_given, hide_environment, hide_values_of, run_guarded
+    from ..kernel import (
+        CodexlabError,
+        descriptors_given,
+        hide_environment,
+        hide_values_of,
+        run_guarded,
+    )
     from ._supervise import supervise
 
     gc.enable()
     given = descriptors_given()
     hide_environment()
     hide_values_of("--set")
-    status = run_guarded(partial(supervise, given=given))
+    try:
+        status = run_guarded(partial(supervise, given=given))
+    except CodexlabError as error:
+        status = _refuse("codexlab-run", error)
     # All that is left would be to take the interpreter apart: another 10 ms.
     os._exit(status)
+
+
+def _refuse(program: str, error: CodexlabError) -> int:
+    """Say on one line why nothing can be done, before there are streams to say it on."""
+    import contextlib
+    import os
+
+    with contextlib.suppress(OSError):
+        os.write(2, f"{program}: {error}\n".encode())
+    return error.exit_status
 
 
 def command() -> None:
@@ -94,11 +118,14 @@ def _look_after() -> None:
         return main()
     import signal
 
-    from ..kernel import open_standard_descriptors
+    from ..kernel import CodexlabError, open_standard_descriptors
     from ._search_ahead import walk_ahead
 
     # What is opened from here on must not become our stdout.
-    open_standard_descriptors()
+    try:
+        open_standard_descriptors()
+    except CodexlabError as error:
+        raise SystemExit(_refuse("codexlab", error)) from None
     # An interrupt after its start and before we hold it would leave it running.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     _tidy_at_interrupt()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..kernel import CodexlabError, read_regular
 from ..rollout import parse_record
 from ._workspace_select import configured_root
 
@@ -29,8 +31,10 @@ def threads_by_issue() -> dict[str, str]:
 
     issues: dict[str, str] = {}
     for key in _keys(root):
-        log = read_threads(locate_workspace(root, key))
-        issues |= {entry.id.lower(): key.issue for entry in log.threads}
+        # Of a workspace that is damaged nothing is known: the others' threads are shown.
+        with contextlib.suppress(CodexlabError):
+            log = read_threads(locate_workspace(root, key))
+            issues |= {entry.id.lower(): key.issue for entry in log.threads}
     return issues
 
 
@@ -60,10 +64,6 @@ def _directories(path: str | Path) -> list[str]:
 
 def _read(path: str) -> bytes:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        return read_regular(path, _RECORD_LIMIT)
     except OSError:
         return b""
-    try:
-        return os.read(fd, _RECORD_LIMIT)
-    finally:
-        os.close(fd)

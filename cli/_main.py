@@ -61,8 +61,8 @@ def main(argv: list[str] | None = None, ahead: object = None) -> None:
 
     :param ahead: what was begun for the command before it was read, for it to use.
     """
-    ensure_standard_streams()
     try:
+        ensure_standard_streams()
         result = _invoke(sys.argv[1:] if argv is None else argv, ahead)
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -98,8 +98,10 @@ def _command_of(error: click.ClickException) -> str:
 
 def _fail(line: str, status: int) -> NoReturn:
     try:
-        sys.stderr.write(f"{PROGRAM}: {on_one_line(line)}\n")
-        sys.stderr.flush()
+        # None where the caller closed it and there is no /dev/null to take its place.
+        if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            sys.stderr.write(f"{PROGRAM}: {on_one_line(line)}\n")
+            sys.stderr.flush()
     except OSError:
         stop_writing(2)
     _leave(status)

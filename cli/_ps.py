@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..supervisor import RunView, list_runs
+from ._faults import Faults
 from ._given import GIVEN
 from ._terminal import size_text
 from ._workspace_view import write_json, write_table
@@ -19,7 +20,7 @@ _HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "SINCE", "PID", "PROCS", "MEMOR
 @click.option("--all", "everything", is_flag=True, help="Also runs that are over or were refused.")
 @click.option("--issue", type=GIVEN, metavar="TEXT", help="Of this issue only.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-def ps(everything: bool, issue: str | None, as_json: bool) -> None:
+def ps(everything: bool, issue: str | None, as_json: bool) -> int:
     """List your runs: what each is at, since when, and what it uses.
 
     A run is shown alive only if the kernel shows its guardian alive. A dead one was
@@ -36,6 +37,11 @@ def ps(everything: bool, issue: str | None, as_json: bool) -> None:
     if dead and not as_json:
         runs = "1 run was" if dead == 1 else f"{dead} runs were"
         click.echo(f"{runs} killed; codexlab reap ends what is left of them", err=True)
+    faults = Faults()
+    for view in views:
+        if view.problem is not None:
+            faults.tell(view.entry.workspace, view.problem)
+    return faults.status
 
 
 def _describe(view: RunView) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def _describe(view: RunView) -> dict[str, Any]:
 
 def _row(view: RunView) -> tuple[str, ...]:
     entry = view.entry
-    alive = view.state not in ("finished", "dead", "elsewhere")
+    alive = view.state not in ("finished", "dead", "elsewhere", "unreadable")
     return (
         entry.project,
         entry.issue,

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..supervisor import Reaped, known_roots, reap_leaves, reap_workspaces
+from ._faults import Faults
 from ._given import GIVEN
 from ._workspace_select import find_root
 from ._workspace_view import write_json, write_table
@@ -26,16 +27,21 @@ def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
     """End the processes that killed runs left, and finish those runs' records.
 
     A running workspace is never touched, nor a process that is not in the dead run's
-    own cgroup and does not carry its own tag. Exit status 125 when some are left.
+    own cgroup and does not carry its own tag. Exit status 125 when some are left, or a
+    workspace cannot be used; the others are reaped all the same.
     """
     places = _places(root)
     runs = [run for place in places for run in reap_workspaces(place, dry_run=dry_run)]
     leaves = reap_leaves(dry_run=dry_run)
+    faults = Faults()
+    for run in runs:
+        if run.action == "failed":
+            faults.tell(run.path, run.why)
     if as_json:
         write_json({"runs": [asdict(run) for run in runs], "leaves": leaves})
     else:
         _write(runs, leaves, dry_run=dry_run)
-    return 125 if any(run.action == "left" for run in runs) else 0
+    return 125 if any(run.action == "left" for run in runs) else faults.status
 
 
 def _places(root: str | None) -> list[Path]:
@@ -55,5 +61,9 @@ def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool) -> None:
 
 def _row(run: Reaped) -> tuple[str, ...]:
     processes = "1 process" if run.processes == 1 else f"{run.processes} processes"
-    done = run.action if run.action in ("busy", "kept") else f"{run.action} {processes}"
+    done = f"{run.action} {processes}"
+    if run.action in ("busy", "kept", "failed"):
+        done = run.action
+    elif run.action in ("finished", "would finish"):
+        done = f"{run.action} its record"
     return (run.project, run.issue, run.agent, run.run_id, done, run.why)

@@ -19,6 +19,7 @@ from ._workspace_select import shared_home, user_config
 if TYPE_CHECKING:
     from ..supervisor import HookCommand
     from ..workspace.upkeep import Attend, Survey
+    from ._faults import Faults
 
 NAME = "before_remove"
 _FLAGS = (NAME, "timeout")
@@ -86,14 +87,20 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
     return RemovalHook(hooks[NAME], attend_removal(request, _tell))
 
 
-def settle_removals(surveys: Iterable[Survey]) -> bool:
-    """End what the hooks of killed removals left; tell whether there was such a removal."""
+def settle_removals(surveys: Iterable[Survey], faults: Faults | None = None) -> bool:
+    """End what the hooks of killed removals left; tell whether there was such a removal.
+
+    :param faults: is told of a removal that cannot be settled, and the others are.
+    """
     cut = [survey for survey in surveys if survey.is_cut_removal]
     if cut:
         from ..supervisor import settle_removal
 
-        for survey in cut:
-            settle_removal(survey)
+        if faults is None:
+            for survey in cut:
+                settle_removal(survey)
+        else:
+            faults.each(cut, settle_removal, lambda survey: survey.place)
     return bool(cut)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._faults import Faults
 from ._given import GIVEN
 from ._one_of import one_of
 from ._removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
@@ -63,7 +64,7 @@ def workspace() -> None:
 @click.option("--project", type=GIVEN, metavar="NAME", help="Of this project only.")
 @click.option("--full", is_flag=True, help="With sizes, git state and threads (JSON only).")
 @_json
-def list_command(root: str | None, project: str | None, full: bool, as_json: bool) -> None:
+def list_command(root: str | None, project: str | None, full: bool, as_json: bool) -> int:
     """List workspaces: who holds them, when they were used, how the last run ended."""
     if full and not as_json:
         raise click.UsageError("--full needs --json")
@@ -73,12 +74,14 @@ def list_command(root: str | None, project: str | None, full: bool, as_json: boo
     surveys = [
         survey for survey in survey_workspaces(place) if project in (None, survey.key.project)
     ]
+    faults = Faults()
     if as_json:
-        write_json([describe(survey, deep=full) for survey in surveys])
+        write_json(faults.each(surveys, lambda each: describe(each, deep=full), _place))
     elif surveys:
-        write_table(LIST_HEADER, map(list_row, surveys))
+        write_table(LIST_HEADER, faults.each(surveys, list_row, _place))
     else:
         click.echo(f"no workspaces below {place}", err=True)
+    return faults.status
 
 
 @workspace.command()
@@ -86,16 +89,18 @@ def list_command(root: str | None, project: str | None, full: bool, as_json: boo
 @_json
 def show(
     issue: str, project: str | None, agent: str | None, root: str | None, as_json: bool
-) -> None:
+) -> int:
     """Show everything about the workspaces of an issue."""
-    found = [_shown(survey) for survey in select(issue, project, agent, find_root(root))]
+    faults = Faults()
+    found = faults.each(select(issue, project, agent, find_root(root)), _shown, _place)
     if as_json:
         write_json(found)
-        return
+        return faults.status
     for number, values in enumerate(found):
         if number:
             click.echo()
         write_lines(values)
+    return faults.status
 
 
 @workspace.command()
@@ -188,6 +193,10 @@ def remove(
         click.echo(f"{done.moved} transcripts moved to the shared codex home first")
     for line in done.kept:
         click.echo(neutral(line))
+
+
+def _place(survey: Survey) -> str:
+    return survey.place
 
 
 def _shown(survey: Survey) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..kernel import CodexlabError
+from ..kernel import BusyError, CallerError
+from ._faults import Faults, describe_fault
 from ._given import GIVEN
 from ._removal_hook import (
     RemovalHook,
@@ -44,24 +45,26 @@ def gc(
     hook_before_remove: str | None,
     hook_timeout: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Say which workspaces may go and why, and with --apply delete those."""
     from ..workspace.upkeep import (
         empty_trash,
         is_pressed,
-        plan_cache_collection,
         plan_collection,
     )
 
     place, policy = find_root(root), gc_policy(idle, min_free)
     hook = find_removal_hook(hook_before_remove, hook_timeout, place)
+    faults = Faults()
     if apply:
-        empty_trash(place)
+        empty_trash(place, tell=lambda path, error: faults.tell(str(path), error))
     verdicts = plan_collection(place, policy, time.time(), force=force)
-    if apply and settle_removals(verdict.survey for verdict in verdicts):
+    if apply and settle_removals((verdict.survey for verdict in verdicts), faults):
         verdicts = plan_collection(place, policy, time.time(), force=force)
     rows: list[_Row] = []
     for verdict in verdicts:
+        if verdict.failed:
+            faults.tell(verdict.survey.place, verdict.reason)
         pressed = verdict.action == "pressed" and (not apply or is_pressed(place, policy))
         goes = verdict.action == "collect" or pressed
         if not goes:
@@ -69,17 +72,19 @@ def gc(
         elif not apply:
             rows.append((verdict, "would go", why(verdict)))
         else:
-            rows.append((verdict, *_collect(verdict, hook, force=force)))
-    now = time.time()
-    caches = [(each, _collect_cache(each, now, apply=apply)) for each in plan_cache_collection(now)]
+            rows.append((verdict, *_collect(verdict, hook, faults, force=force)))
+    caches = _collect_caches(time.time(), faults, apply=apply)
     _write_gc(rows, caches, as_json=as_json)
     if hook is not None and "would go" in [row[1] for row in rows]:
         click.echo(f"hook before_remove would run before each: {hook.shown}", err=True)
     if not apply and "would go" in [row[1] for row in (*rows, *caches)]:
         click.echo("dry run: nothing was deleted; --apply deletes", err=True)
+    return faults.status
 
 
-def _collect(verdict: Verdict, hook: RemovalHook | None, *, force: bool) -> tuple[str, str]:
+def _collect(
+    verdict: Verdict, hook: RemovalHook | None, faults: Faults, *, force: bool
+) -> tuple[str, str]:
     from ..supervisor import RemovalStopped
     from ..workspace.upkeep import remove_workspace
 
@@ -91,9 +96,21 @@ def _collect(verdict: Verdict, hook: RemovalHook | None, *, force: bool) -> tupl
         )
     except RemovalStopped:
         raise
-    except CodexlabError as error:
+    except (CallerError, BusyError) as error:
         return "kept", str(error)
+    except Exception as error:
+        faults.tell(survey.place, error)
+        return "kept", describe_fault(error)
     return "deleted", "; ".join((why(verdict), *done.kept))
+
+
+def _collect_caches(now: float, faults: Faults, *, apply: bool) -> list[tuple[CacheVerdict, str]]:
+    from ..workspace.upkeep import plan_cache_collection
+
+    def collect(cache: CacheVerdict) -> tuple[CacheVerdict, str]:
+        return cache, _collect_cache(cache, now, apply=apply)
+
+    return faults.each(plan_cache_collection(now), collect, lambda cache: str(cache.path))
 
 
 def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:

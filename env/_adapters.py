@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from ..kernel import TomlError, decode_toml, frozen, parse_toml
+from ..kernel import TomlError, decode_toml, frozen, parse_toml, read_regular
 from . import _claude_settings
 from ._errors import SharedConfigError
 from ._providers import AWS, switches_of
@@ -100,7 +100,7 @@ def codex_provider_names(
 
 def _names_of_config(shared_config: Path, tell: Callable[[str], object] | None) -> frozenset[str]:
     try:
-        data = shared_config.read_bytes()
+        data = read_regular(shared_config, follow=True)
     except FileNotFoundError:
         return frozenset()
     except OSError as error:

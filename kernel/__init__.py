@@ -3,8 +3,8 @@
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
 and ``_containment`` hold a run together and end it; ``_spawn``, ``_wards`` and
 ``_guardian`` are its parent; ``_errand`` runs what a launch itself waits for; ``_channel`` joins guardian and supervisor; ``_flock``,
-``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one,
-and ``_toml`` what is in it.
+``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one that somebody named,
+``_regular_file`` one that anybody may have put there, and ``_toml`` what is in it.
 
 Names are imported on first use: a command that only reads transcripts loads no
 guardian, and the guardian loads little more than itself.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ._lazy import import_on_use
 
 if TYPE_CHECKING:
+    from ._below import directory_below
     from ._cgroup import create_leaf, is_populated, own_cgroup, remove_leaf
     from ._channel import Channel, Message, open_channel_pair
     from ._containment import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from ._custody import Custody, finish_lost_run
     from ._descriptors import descriptors_given, open_standard_descriptors
+    from ._discard import discard_temporary
     from ._durable import fsync_directory, replace_file, write_all
     from ._errand import (
         EndSwitch,
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
         set_parent_death_signal,
     )
     from ._noted_signals import FORWARDED
+    from ._objects import parse_json_object
     from ._ownership import (
         git_as_home_owner,
         give_named,
@@ -90,6 +93,13 @@ if TYPE_CHECKING:
         open_pidfd,
         send_signal,
         wait_any_exit,
+    )
+    from ._regular_file import (
+        NOT_REGULAR,
+        open_regular,
+        read_both_ends,
+        read_regular,
+        read_regular_if_any,
     )
     from ._small_file import read_small_file
     from ._started_with import hide_environment, hide_values_of
@@ -107,11 +117,13 @@ if TYPE_CHECKING:
     )
     from ._toml import TomlError, decode_toml, parse_toml
     from ._too_wide import too_wide
-    from ._tree import remove_tree
+    from ._tree import holds_files, remove_tree
+    from ._unfinished import finish_events, finish_record
     from ._user_scope import ScopeRefused, enter_user_scope
 
 __all__ = [
     "FORWARDED",
+    "NOT_REGULAR",
     "RUN_ID_VARIABLE",
     "BusyError",
     "CallerError",
@@ -143,13 +155,17 @@ __all__ = [
     "decode_toml",
     "descendants",
     "descriptors_given",
+    "directory_below",
     "discard_leaf",
+    "discard_temporary",
     "end",
     "end_switch",
     "enter_user_scope",
     "errands_of",
     "filesystem_type",
+    "finish_events",
     "finish_lost_run",
+    "finish_record",
     "flock_holders",
     "fork_guardian",
     "frozen",
@@ -162,6 +178,7 @@ __all__ = [
     "has_coherent_leases",
     "hide_environment",
     "hide_values_of",
+    "holds_files",
     "identify",
     "import_on_use",
     "is_child_subreaper",
@@ -179,11 +196,16 @@ __all__ = [
     "open_channel_pair",
     "open_lock_file",
     "open_pidfd",
+    "open_regular",
     "open_standard_descriptors",
     "own_cgroup",
+    "parse_json_object",
     "parse_toml",
     "pause",
+    "read_both_ends",
     "read_counter",
+    "read_regular",
+    "read_regular_if_any",
     "read_settings",
     "read_small_file",
     "read_stat",
@@ -216,6 +238,7 @@ __all__ = [
 __getattr__ = import_on_use(
     __name__,
     {
+        "_below": ("directory_below",),
         "_cgroup": ("create_leaf", "is_populated", "own_cgroup", "remove_leaf"),
         "_channel": ("Channel", "Message", "open_channel_pair"),
         "_containment": (
@@ -231,6 +254,7 @@ __getattr__ = import_on_use(
         ),
         "_custody": ("Custody", "finish_lost_run"),
         "_descriptors": ("descriptors_given", "open_standard_descriptors"),
+        "_discard": ("discard_temporary",),
         "_durable": ("fsync_directory", "replace_file", "write_all"),
         "_errand": (
             "EndSwitch",
@@ -274,6 +298,7 @@ __getattr__ = import_on_use(
             "set_parent_death_signal",
         ),
         "_noted_signals": ("FORWARDED",),
+        "_objects": ("parse_json_object",),
         "_ownership": (
             "git_as_home_owner",
             "give_named",
@@ -289,6 +314,13 @@ __getattr__ = import_on_use(
             "open_pidfd",
             "send_signal",
             "wait_any_exit",
+        ),
+        "_regular_file": (
+            "NOT_REGULAR",
+            "open_regular",
+            "read_both_ends",
+            "read_regular",
+            "read_regular_if_any",
         ),
         "_small_file": ("read_small_file",),
         "_started_with": ("hide_environment", "hide_values_of"),
@@ -306,7 +338,8 @@ __getattr__ = import_on_use(
         ),
         "_toml": ("TomlError", "decode_toml", "parse_toml"),
         "_too_wide": ("too_wide",),
-        "_tree": ("remove_tree",),
+        "_tree": ("holds_files", "remove_tree"),
+        "_unfinished": ("finish_events", "finish_record"),
         "_user_scope": ("ScopeRefused", "enter_user_scope"),
     },
 )

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, cast
+from typing import Any
 
 from ._containment import Scope, discard_leaf, end
-from ._durable import replace_file
 from ._flock import unlock
 from ._frozen import frozen
 from ._identity import ProcessIdentity
 
 LOST_GRACE = 3.0
 LOST_PATIENCE = 10.0
-_LOST = {"reason": "supervisor-lost", "exit_status": 125, "agent_outcome": "failed"}
 
 
 @frozen
@@ -26,9 +22,9 @@ class Custody:
 
     :param run_id: the run's tag.
     :param leaf: its cgroup, or None.
-    :param record: path of ``record.json``, which already holds the plan.
+    :param record: path of ``record.json``, which already holds the plan; the events lie beside it.
     :param owner: path of ``owner.json``.
-    :param events: path of ``events.ndjson``.
+    :param base: the workspaces root: no link is followed below it.
     :param temporary: the run's temp directory, removed once it is empty of processes.
     :param locks: descriptors of the claim. Unlocked only after emptiness was read:
         a lock that is merely closed when we exit tells the next claimer nothing,
@@ -39,7 +35,7 @@ class Custody:
     leaf: str | None
     record: str
     owner: str
-    events: str
+    base: str
     temporary: str
     locks: tuple[int, ...] = ()
 
@@ -65,107 +61,48 @@ def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ..
         "left": len(left),
         "leaf_removed": removed,
     }
-    with contextlib.suppress(OSError, ValueError):
-        _write_record(custody, contained)
-    with contextlib.suppress(OSError, ValueError):
-        _append_events(custody, contained)
+    _write_down(custody, contained)
     if not left:
         _release(custody)
     return left
 
 
-def _write_record(custody: Custody, contained: dict[str, Any]) -> None:
-    """Finish the record; what it says already stays, for it was known by who saw the agent end."""
-    content = _read_json(custody.record)
-    missing: dict[str, Any] = {}
-    if content.get("reason") is None:
-        missing = {**_LOST, "finished": _now()}
-    if not _shows_an_end(content.get("contained")):
-        missing["contained"] = contained
-    if missing:
-        _write_json(custody.record, {**content, **missing})
+def _write_down(custody: Custody, contained: dict[str, Any]) -> None:
+    """Finish the record and the events, in whatever state the agent left them."""
+    from ._below import directory_below
+    from ._unfinished import LOST, finish_events, finish_record
 
-
-def _shows_an_end(contained: object) -> bool:
-    """Tell whether nothing was left of the agent: what is found later is not of its end."""
-    return isinstance(contained, dict) and cast("dict[str, Any]", contained).get("left") == 0
-
-
-def _ending(custody: Custody) -> dict[str, Any]:
-    """Return how the run ended, as its record says."""
-    content: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        content = _read_json(custody.record)
-    if content.get("reason") is None:
-        content = _LOST
-    names = ("reason", "exit_status", "agent_outcome", "thread")
-    return {name: content[name] for name in names if name in content}
-
-
-def _append_events(custody: Custody, contained: dict[str, Any]) -> None:
-    import json
-
-    with open(custody.events, "rb+") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 65536))
-        tail = file.read()
-        last = _last_event(tail.splitlines())
-        if last.get("event") == "run.finished":
-            return
-        rest: tuple[dict[str, Any], ...] = (
-            {"event": "contained", **contained},
-            {"event": "run.finished", **_ending(custody)},
-        )
-        for number, body in enumerate(rest, start=1):
-            event: dict[str, Any] = {
-                **{key: last[key] for key in ("v", "run_id", "issue", "attempt") if key in last},
-                "seq": last.get("seq", 0) + number,
-                "ts": _now(),
-                "mono": round(time.monotonic(), 6),
-                **body,
-            }
-            file.seek(0, os.SEEK_END)
-            if number == 1 and tail and not tail.endswith(b"\n"):
-                # The supervisor died in the middle of a line.
-                file.write(b"\n")
-            file.write(json.dumps(event, separators=(",", ":")).encode() + b"\n")
-
-
-def _last_event(lines: Sequence[bytes]) -> dict[str, Any]:
-    import json
-
-    for line in reversed(lines):
-        with contextlib.suppress(ValueError):
-            return dict(json.loads(line))
-    return {}
+    # What can go wrong with files that somebody else wrote is not for us to list; whatever
+    # it is, the claim is released.
+    with (
+        contextlib.suppress(Exception),
+        directory_below(os.path.dirname(custody.record), custody.base) as directory,
+    ):
+        record = LOST
+        with contextlib.suppress(Exception):
+            record = finish_record(directory, contained)
+        finish_events(directory, contained, record)
 
 
 def _release(custody: Custody) -> None:
-    import shutil
+    from ._discard import discard_temporary
 
-    shutil.rmtree(custody.temporary, ignore_errors=True)
-    with contextlib.suppress(OSError, ValueError):
-        owner = _read_json(custody.owner)
-        # Another run's is not ours to vouch for, however it got there.
-        if owner.get("run_id", custody.run_id) == custody.run_id:
-            _write_json(custody.owner, {**owner, "contained": True})
+    with contextlib.suppress(Exception):
+        discard_temporary(custody.temporary)
+    with contextlib.suppress(Exception):
+        _vouch(custody)
     for fd in custody.locks:
         unlock(fd)
 
 
-def _read_json(path: str) -> dict[str, Any]:
-    import json
+def _vouch(custody: Custody) -> None:
+    """Write into ``owner.json`` that nothing of the run is left."""
+    from ._below import directory_below
+    from ._unfinished import read_object, write_object
 
-    with open(path, "rb") as file:
-        return dict(json.load(file))
-
-
-def _write_json(path: str, content: dict[str, Any]) -> None:
-    import json
-
-    replace_file(path, json.dumps(content, indent=2).encode() + b"\n")
-
-
-def _now() -> str:
-    seconds, fraction = divmod(time.time(), 1)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{fraction * 1000:03.0f}Z"
+    place, name = os.path.split(custody.owner)
+    with directory_below(place, custody.base) as directory:
+        owner = read_object(name, directory)
+        # Another run's is not ours to vouch for, however it got there.
+        if owner.get("run_id", custody.run_id) == custody.run_id:
+            write_object(name, directory, {**owner, "contained": True})

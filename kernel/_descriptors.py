@@ -6,6 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable
 
+from ._errors import OperatorError
+
 _MOST_DESCRIPTORS = 65536
 
 
@@ -30,7 +32,17 @@ def open_descriptors() -> Iterable[int]:
 
 
 def open_standard_descriptors() -> None:
-    """Make 0, 1 and 2 exist: a descriptor opened later must not become our stdout."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(fd, True)
+    """Make 0, 1 and 2 exist: a descriptor opened later must not become our stdout.
+
+    :raises OperatorError: there is no /dev/null, which every command needs sooner or later.
+    """
+    try:
+        while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+            os.set_inheritable(fd, True)
+    except OSError as error:
+        message = (
+            f"{os.devnull}: {error.strerror}; expected the null device: mount /dev,"
+            f" or make it with 'mknod -m 666 {os.devnull} c 1 3'"
+        )
+        raise OperatorError(message) from None
     os.close(fd)

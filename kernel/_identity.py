@@ -49,6 +49,26 @@ def boot_id() -> str:
         return "unknown"
 
 
+# For which process, and whether /proc shows it.
+_seen: tuple[int, bool] = (0, False)
+
+
+def shows_our_pids() -> bool:
+    """Tell whether /proc counts processes as the calling process does.
+
+    One that is mounted for another pid namespace (``unshare --pid`` without a mount of its
+    own) shows strangers under our numbers, so it is worth as much as none.
+    """
+    global _seen
+    pid = os.getpid()
+    if _seen[0] != pid:
+        try:
+            _seen = pid, os.readlink("/proc/self") == str(pid)
+        except OSError:
+            _seen = pid, False
+    return _seen[1]
+
+
 def parse_stat(text: str) -> ProcessStat:
     """Parse one ``/proc/PID/stat`` line.
 
@@ -71,6 +91,8 @@ def parse_stat(text: str) -> ProcessStat:
 
 def read_stat(pid: int) -> ProcessStat | None:
     """Return what the kernel says of ``pid``, or None when no such process exists."""
+    if not shows_our_pids():
+        return None
     # Plain calls: a look at a thousand processes takes half the time of that with Path.
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)

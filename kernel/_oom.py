@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
+from ._identity import shows_our_pids
+
 # A share of all memory, in thousandths: an agent's process is taken before any that does
 # not hold 30 % more than it does. Enough to go before whoever started the agent, and not
 # so much that a small one goes before the one that eats the machine.
@@ -29,6 +31,8 @@ def go_first_when_memory_ends() -> None:
 
 def read_oom_score_adj(pid: int) -> int | None:
     """Return a process's ``oom_score_adj``, from -1000 to 1000; None where it cannot be read."""
+    if not shows_our_pids():
+        return None
     try:
         with open(f"/proc/{pid}/oom_score_adj") as file:
             return int(file.read())

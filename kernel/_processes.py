@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat
+from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat, shows_our_pids
 
 _POLL_BATCH = 512
 _LOOKS = 50
@@ -38,6 +39,8 @@ def all_stats(known: Mapping[int, ProcessStat] = MappingProxyType({})) -> Iterat
 
 
 def _names() -> list[str]:
+    if not shows_our_pids():
+        return []
     try:
         return os.listdir("/proc")
     except OSError:
@@ -148,6 +151,8 @@ def is_childless(parent: int, spared: Iterable[int] = ()) -> bool | None:
 
 
 def _children(parent: int) -> set[int]:
+    if not shows_our_pids():
+        raise FileNotFoundError(errno.ENOENT, "another pid namespace's", "/proc")
     with open(f"/proc/{parent}/task/{parent}/children", "rb") as file:
         return {int(word) for word in file.read().split()}
 

@@ -1,4 +1,4 @@
-"""Delete a tree through directory descriptors; links are removed, never followed."""
+"""Delete or look through a tree by directory descriptors; links are never followed."""
 
 from __future__ import annotations
 
@@ -81,6 +81,47 @@ def _empty(name: str, dir_fd: int, device: int) -> None:
                 os.rmdir(levels[-1].inner.pop(), dir_fd=fd)
     finally:
         os.close(fd)
+
+
+def holds_files(name: str, dir_fd: int) -> bool:
+    """Tell whether anything but directories lies in the directory ``name``, however deep.
+
+    As for `remove_tree`, depth costs neither descriptors nor stack, and links are not followed.
+
+    :raises OSError: a directory cannot be read, or was moved meanwhile.
+    """
+    fd = os.open(name, _DIRECTORY, dir_fd=dir_fd)
+    try:
+        levels = [_Level(name, _place(fd), [])]
+        if _list_directories(fd, levels[0].inner):
+            return True
+        while levels[-1].inner or len(levels) > 1:
+            inner = levels[-1].inner
+            into = inner.pop() if inner else ".."
+            entered = os.open(into, _DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = entered
+            if into != "..":
+                levels.append(_Level(into, _place(fd), []))
+                if _list_directories(fd, levels[-1].inner):
+                    return True
+            elif _place(fd) != levels[-2].place:
+                raise OSError(errno.ESTALE, "was moved while it was read", levels[-1].name)
+            else:
+                levels.pop()
+        return False
+    finally:
+        os.close(fd)
+
+
+def _list_directories(fd: int, found: list[str]) -> bool:
+    """Add the directories in a directory; stop, and say so, where something else is in it."""
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                return True
+            found.append(entry.name)
+    return False
 
 
 def _remove_files(fd: int, device: int) -> list[str]:

@@ -22,9 +22,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
-from ..kernel import boot_id, fsync_directory, try_lock, write_all
+from ..kernel import boot_id, fsync_directory, parse_json_object, try_lock, write_all
 from ._ownership import make_directories, open_shared
 from ._places import Places, Subject
 
@@ -226,7 +226,7 @@ def parse_entries(data: bytes) -> list[Entry]:
 
 def _parse_line(line: bytes) -> Entry | None:
     try:
-        fields = cast("dict[str, Any]", json.loads(line))
+        fields = parse_json_object(line)
         known: dict[str, Any] = {name: fields[name] for name in Entry.__slots__}
         known["kind"] = Kind(fields["kind"])
         return Entry(**known)

@@ -14,7 +14,7 @@ import os
 import time
 from typing import Any
 
-from ..kernel import boot_id, write_all
+from ..kernel import boot_id, parse_json_object, read_both_ends, write_all
 from ._places import Places
 from ._sweeper import sweep_lock
 
@@ -49,13 +49,7 @@ def seconds_since_sweep(places: Places, cold_age: float) -> float | None:
 
 
 def _read_note(places: Places) -> dict[str, Any]:
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(sweep_lock(places), flags)
-    try:
-        note: dict[str, Any] = json.loads(os.pread(fd, _LONGEST_NOTE, 0))
-    finally:
-        os.close(fd)
-    return note
+    return parse_json_object(read_both_ends(sweep_lock(places), _LONGEST_NOTE)[0])
 
 
 def _now() -> float:

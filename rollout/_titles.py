@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import Any, BinaryIO
 
+from ..kernel import open_regular
 from ._directory import LogicalRollout
 from ._entries import Role, entry_of
 from ._heads import head_of
@@ -17,6 +19,7 @@ from ._snapshot import RolloutSnapshot, open_snapshot
 _LINES = 200
 _APART = 4
 _BYTES = 4 << 20
+_LINE, _NAMES = 64 << 10, 1 << 20
 
 
 def thread_names(home: str | os.PathLike[str]) -> dict[str, str]:
@@ -26,20 +29,17 @@ def thread_names(home: str | os.PathLike[str]) -> dict[str, str]:
         whoever lists threads does so without. Lines that do not parse are passed over.
     """
     try:
-        with open(os.path.join(home, "session_index.jsonl"), "rb", opener=_open) as index:
+        fd = open_regular(os.path.join(home, "session_index.jsonl"), follow=True)
+        with open(fd, "rb") as index:
             return _names_in(index)
     except OSError:
         return {}
 
 
-def _open(path: str, flags: int) -> int:
-    # A fifo in the file's place does not stop us for ever.
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
 def _names_in(index: BinaryIO) -> dict[str, str]:
     names: dict[str, str] = {}
-    for line in index:
+    # Part by part: what an agent wrote may be one line without an end.
+    for line in islice(iter(lambda: index.readline(_LINE), b""), _NAMES):
         record = parse_record(line.strip())
         if record is not None:
             names[text_of(record.get("id")).lower()] = text_of(record.get("thread_name"))

@@ -134,7 +134,12 @@ class HookRunner:
         try:
             self._possession.renew()
             spec = _spec(command, workdir, {**environment, "CODEXLAB_HOOK": name})
-            file = LogFile(log, Masker(self._secrets), self._plan.request.log_max_bytes)
+            file = LogFile(
+                log,
+                Masker(self._secrets),
+                self._plan.request.log_max_bytes,
+                os.fspath(self._plan.paths.base),
+            )
             with closing(file):
                 watch = await self._carry_out(name, spec, file)
         except GuardianLost:

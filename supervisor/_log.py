@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import Protocol
 
-from ..kernel import write_all
+from ..kernel import directory_below, write_all
+
+
+def open_to_append(path: Path, base: Path) -> int:
+    """Open a file of a run to append to, made 0600 where it is missing.
+
+    :param base: no link is followed below it.
+    :raises OSError: it cannot be opened, or is a link.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with directory_below(os.fspath(path.parent), os.fspath(base)) as directory:
+        return os.open(path.name, flags, 0o600, dir_fd=directory)
+
 
 _TAIL = 16 * 1024
 
@@ -24,10 +37,13 @@ class LogFile:
     A log that cannot be written (a full disk) is given up with ``fault`` set; the
     agent and the pass-through of its output go on. Once it is closed, ``tail`` holds
     its end.
+
+    :param base: no link is followed below it.
     """
 
-    def __init__(self, path: str, mask: Mask, max_bytes: int) -> None:
+    def __init__(self, path: str, mask: Mask, max_bytes: int, base: str = "") -> None:
         self._path = path
+        self._base = base
         self._mask = mask
         self._max_bytes = max_bytes
         self._size = 0
@@ -35,9 +51,12 @@ class LogFile:
         self.fault: str | None = None
         self.tail = b""
 
-    def _open(self) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(self._path, flags, 0o600)
+    def _open(self, more: int = os.O_TRUNC) -> int:
+        # The agent can put a link or a fifo there: neither is followed or waited for.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        place, name = os.path.split(self._path)
+        with directory_below(place, self._base) as directory:
+            return os.open(name, flags | more, 0o600, dir_fd=directory)
 
     def write(self, data: bytes) -> None:
         """Write what the mask lets through of ``data``."""
@@ -72,7 +91,9 @@ class LogFile:
                 self._give_up_descriptor()
 
     def _rotate(self) -> None:
-        os.rename(self._path, self._path + ".1")
+        place, name = os.path.split(self._path)
+        with directory_below(place, self._base) as directory:
+            os.rename(name, name + ".1", src_dir_fd=directory, dst_dir_fd=directory)
         self._give_up_descriptor()
-        self._fd = self._open()
+        self._fd = self._open(os.O_EXCL)
         self._size = 0

@@ -47,7 +47,7 @@ def adopt_threads(
     if previous is None or agent not in RESUMABLE:
         return
     directory = paths.runs / previous.run_id
-    record = read_record(directory)
+    record = read_record(directory, paths.base)
     if record is None or record.get("reason") not in _UNFINISHED:
         return
     try:
@@ -81,7 +81,7 @@ def _adopt(
     for thread in found:
         record_thread(paths, thread, workdir, agent)
     if found and record.get("thread") != found[-1]:
-        rewrite_record(directory, {**record, "thread": found[-1]})
+        rewrite_record(directory, {**record, "thread": found[-1]}, paths.base)
 
 
 def _workdir_of(record: Mapping[str, Any]) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from ._codex_sessions import CodexSessions
 from ._conclusion import Conclusion
 from ._events import EventLog
 from ._host import Host
+from ._log import open_to_append
 from ._place import Place, note_thread_of_target
 from ._plan import Plan
 from ._possession import Possession
@@ -58,9 +58,7 @@ class OpenedRun:
         events.mask = masker.mask_text
         self.record = RunRecord(plan, masker)
         self._describe_place()
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        path = os.fspath(plan.run_directory / "events.ndjson")
-        events.add_target(os.open(path, flags, 0o600))
+        events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
         self.session = SessionWatcher(
             self._session_store(), self._take_thread, look_at_files=plan.agent != "generic"
         )
@@ -69,6 +67,7 @@ class OpenedRun:
             plan.run_directory,
             self._secrets,
             plan.request.log_max_bytes,
+            plan.paths.base,
             terminal=plan.request.terminal,
         )
         self.conclusion = self._make_conclusion(started)

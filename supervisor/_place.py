@@ -18,6 +18,7 @@ from ..workspace import (
     Workdir,
     git_write_for,
     heal_codex_home,
+    make_run_directory,
     pid_namespace,
     place_context,
     prepare_workdir,
@@ -92,7 +93,7 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
     key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
     routing, lease = _route(plan, key, workdir.path)
     try:
-        return _furnish(plan, workdir, routing, lease, tell)
+        return _furnish(plan, claim, workdir, routing, lease, tell)
     except BaseException:
         if lease is not None:
             os.close(lease)
@@ -129,7 +130,12 @@ def _make_routes(plan: Plan, routing: Routing, workdir: Path) -> int | None:
 
 
 def _furnish(
-    plan: Plan, workdir: Workdir, routing: Routing, lease: int | None, tell: Callable[[str], None]
+    plan: Plan,
+    claim: Claim,
+    workdir: Workdir,
+    routing: Routing,
+    lease: int | None,
+    tell: Callable[[str], None],
 ) -> Place:
     git_write = git_write_for(workdir) if plan.request.git_write else None
     pointers = read_pointers(git_write.git_dir) if git_write is not None else None
@@ -149,9 +155,8 @@ def _furnish(
     thread = ready_thread(plan, workdir.path, environment.values, tell)
     if thread is not None:
         environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
-    # One at a time: parents made on the way would get the default mode.
-    plan.paths.runs.mkdir(mode=0o700, exist_ok=True)
-    plan.run_directory.mkdir(mode=0o700)
+    if note := make_run_directory(claim, plan.run_id):
+        tell(note)
     prune_runs(plan.paths, KEPT_RUNS)
     argv = expand_resume(plan.request.command, plan.agent, thread)
     return Place(workdir, home, routing, environment, argv, thread, temporary, lease, pointers)

@@ -21,6 +21,7 @@ from ..kernel import (
     ProcessIdentity,
     Scope,
     discard_leaf,
+    discard_temporary,
 )
 from ..workspace import Claim, OwnerRecord, hand_over
 from ._containment import Wish, give_up_leaf, open_leaf, why_no_descent
@@ -29,7 +30,7 @@ from ._link import GuardianLink
 from ._place import describe_owner
 from ._plan import Plan
 from ._survivors import end_survivors
-from ._temporary import remove_temporary
+from ._unfinished_records import finish_last_record
 
 Tell = Callable[[str], None]
 
@@ -83,6 +84,7 @@ class Possession:
 
     def take(self) -> None:
         """Write down that we run here now; what the last run left has been ended."""
+        finish_last_record(self._plan.paths, self.claim.previous)
         self._enter_leaf()
 
     def _enter_leaf(self, parent: Path | None = None) -> None:
@@ -133,7 +135,7 @@ class Possession:
             leaf=self.leaf,
             record=os.fspath(directory / "record.json"),
             owner=os.fspath(self._plan.paths.owner),
-            events=os.fspath(directory / "events.ndjson"),
+            base=os.fspath(self._plan.paths.base),
             temporary=temporary,
         )
         self._link.tell({"op": "custody", "custody": custody.message()}, self._held())
@@ -209,7 +211,7 @@ class Possession:
         if not self.seems_empty:
             return
         if self._temporary:
-            remove_temporary(self._temporary)
+            discard_temporary(self._temporary)
         # Also when the disk was too full to write the owner down: nothing was started in it.
         discard_leaf(Scope(self._plan.run_id, self.leaf))
         if self.proven and self._owner is not None:

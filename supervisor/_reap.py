@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from ..kernel import CodexlabError, frozen, is_populated, own_cgroup, remove_leaf
@@ -19,6 +20,7 @@ from ._errors import SurvivorsLeft
 from ._lost_threads import adopt_threads
 from ._stale_leaves import is_run_dead, leaves_below
 from ._survivors import end_survivors, survivors_of
+from ._unfinished_records import finish_unfinished, unfinished_runs
 
 # A launch makes its leaf first and may clone for a long time before it joins it.
 UNKNOWN_LEAF_SECONDS = 24 * 3600.0
@@ -30,7 +32,8 @@ class Reaped:
     """What was done, or would be, about one dead run.
 
     :param action: ``ended``, ``would end``, ``left`` (some cannot be ended),
-        ``busy`` (somebody claimed it meanwhile) or ``kept`` (not ours to judge).
+        ``finished`` (its record), ``would finish``, ``busy`` (somebody claimed it meanwhile),
+        ``kept`` (not ours to judge) or ``failed`` (its workspace cannot be used).
     :param processes: how many of the run there were.
     :param left: how many are left.
     """
@@ -54,11 +57,49 @@ def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Rea
 
     :param dry_run: look only.
     """
-    return [
-        _look(survey, owner) if dry_run else reap_one(survey, owner)
-        for survey in survey_workspaces(workspaces_root)
-        if (owner := survey.owner) is not None and not survey.busy and not owner.contained
-    ]
+    found: list[Reaped] = []
+    for survey in survey_workspaces(workspaces_root):
+        if survey.busy or survey.owner is None:
+            continue
+        try:
+            found.extend(_reap(survey, survey.owner, dry_run=dry_run))
+        except Exception as error:
+            # Whatever is wrong with one workspace, the runs of the others are ended.
+            why = str(error) or type(error).__name__
+            found.append(_result(survey, survey.owner, "failed", why=why))
+    return found
+
+
+def _reap(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
+    found: list[Reaped] = []
+    if not owner.contained:
+        found.append(_look(survey, owner) if dry_run else reap_one(survey, owner))
+        if dry_run or found[-1].action != "ended":
+            return found
+    return [*found, *_finish_records(survey, owner, dry_run=dry_run)]
+
+
+def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
+    """Finish the records that could not be written to their end, on a full disk for one."""
+    runs = unfinished_runs(survey.paths)
+    if not runs or _not_ours(owner):
+        return []
+    of = [replace(owner, run_id=run_id) for run_id in runs]
+    if dry_run:
+        return [_result(survey, each, "would finish") for each in of]
+    try:
+        claim = claim_workspace(survey.paths, survey.key)
+    except WorkspaceBusy as error:
+        return [_result(survey, owner, "busy", why=str(error))]
+    try:
+        last = claim.previous
+        if last is not None and not last.contained:
+            return []  # a launch came and was killed meanwhile: that is the next reap's
+        for run_id in runs:
+            finish_unfinished(survey.paths, run_id, last)
+    finally:
+        claim.release()
+    return [_result(survey, each, "finished") for each in of]
 
 
 def reap_leaves(*, dry_run: bool = False) -> list[str]:
@@ -107,7 +148,7 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
     except WorkspaceBusy as error:
         return _result(survey, owner, "busy", why=str(error))
     except CodexlabError as error:
-        return _result(survey, owner, "kept", why=str(error))
+        return _result(survey, owner, "failed", why=str(error))
     # Read under the lock: another launch may have come and gone since the survey.
     current = claim.previous or owner
     try:

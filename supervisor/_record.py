@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from ..kernel import replace_file
+from ..kernel import directory_below, parse_json_object, read_regular, replace_file
 from ..workspace import GitState, state_directory
 from ._events import now_text
 from ._exit import ExitReport
@@ -25,6 +25,7 @@ class RunRecord:
 
     def __init__(self, plan: Plan, mask: Any) -> None:
         self.path = plan.run_directory / "record.json"
+        self._base = os.fspath(plan.paths.base)
         self._mask = mask
         self._content: dict[str, Any] = _planned(plan)
 
@@ -42,7 +43,9 @@ class RunRecord:
         :raises OSError: the disk is full or gone; the version before is intact.
         """
         text = self._mask.mask_text(_encode(self._content))
-        replace_file(os.fspath(self.path), text.encode(), durable=durable)
+        # Each time anew: the agent may have put a link in the place of any part of the path.
+        with directory_below(os.fspath(self.path.parent), self._base) as directory:
+            replace_file(self.path.name, text.encode(), dir_fd=directory, durable=durable)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -110,14 +113,25 @@ def removal_directory(run_id: str) -> Path:
     return state_directory() / "removals" / run_id
 
 
-def rewrite_record(run_directory: Path, content: dict[str, Any]) -> None:
-    """Write a run's record anew; nobody else may be writing it."""
-    replace_file(os.fspath(run_directory / "record.json"), _encode(content).encode())
+def rewrite_record(run_directory: Path, content: dict[str, Any], base: Path | None = None) -> None:
+    """Write a run's record anew; nobody else may be writing it.
+
+    :param base: the workspaces root, below which no link is followed.
+    """
+    top = "" if base is None else os.fspath(base)
+    with directory_below(os.fspath(run_directory), top) as directory:
+        replace_file("record.json", _encode(content).encode(), dir_fd=directory)
 
 
-def read_record(run_directory: Path) -> dict[str, Any] | None:
-    """Return a run's record, or None when it is missing or torn."""
-    with contextlib.suppress(OSError, ValueError):
-        content = json.loads((run_directory / "record.json").read_bytes())
-        return cast("dict[str, Any]", content) if isinstance(content, dict) else None
+def read_record(run_directory: Path, base: Path | None = None) -> dict[str, Any] | None:
+    """Return a run's record, or None when it is missing or torn.
+
+    :param base: the workspaces root, below which no link is followed.
+    """
+    top = "" if base is None else os.fspath(base)
+    with (
+        contextlib.suppress(OSError, ValueError),
+        directory_below(os.fspath(run_directory), top) as directory,
+    ):
+        return parse_json_object(read_regular("record.json", dir_fd=directory))
     return None

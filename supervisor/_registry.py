@@ -18,9 +18,16 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from ..kernel import ProcessIdentity, boot_id, frozen, give_named
+from ..kernel import (
+    ProcessIdentity,
+    boot_id,
+    frozen,
+    give_named,
+    parse_json_object,
+    read_both_ends,
+)
 from ..workspace import pid_namespace, state_directory
 
 KEPT_ENTRIES = 1000
@@ -119,9 +126,15 @@ def parse_entry(data: bytes) -> RunEntry | None:
         texts = {name: str(first[name]) for name in _TEXTS}
     except (KeyError, TypeError, ValueError):
         return None
-    end = next((line for line in rest if line.get("finished")), _object(b""))
-    known = {name: end.get(name) for name in _AT_THE_END}
+    end = next((line for line in rest if isinstance(line.get("finished"), str)), _object(b""))
+    known = {name: _known(name, end.get(name)) for name in _AT_THE_END}
     return RunEntry(**texts, **processes, **known)  # type: ignore[arg-type]  # checked above
+
+
+def _known(name: str, value: object) -> str | int | None:
+    """Return a value of the kind it must have, or None: it may come from an agent's record."""
+    kind = int if name == "exit_status" else str
+    return value if isinstance(value, kind) else None
 
 
 def _process(values: Mapping[str, Any], name: str) -> ProcessIdentity:
@@ -131,9 +144,7 @@ def _process(values: Mapping[str, Any], name: str) -> ProcessIdentity:
 
 def _object(line: bytes) -> dict[str, Any]:
     with contextlib.suppress(ValueError):
-        value: object = json.loads(line)
-        if isinstance(value, dict):
-            return cast("dict[str, Any]", value)
+        return parse_json_object(line)
     return {}
 
 
@@ -201,11 +212,9 @@ def _names() -> list[str]:
 
 
 def _read(name: str) -> RunEntry | None:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        fd = os.open(os.path.join(registry_directory(), name), flags)
-        with os.fdopen(fd, "rb") as file:
-            return parse_entry(file.read(_LIMIT))
+        head, _ = read_both_ends(os.path.join(registry_directory(), name), _LIMIT)
+        return parse_entry(head)
     except OSError:
         return None
 

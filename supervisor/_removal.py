@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from ..env import Masker, new_cargo_key
-from ..kernel import frozen, name_process, replace_file
+from ..kernel import directory_below, frozen, name_process, remove_tree, replace_file
 from ..workspace import (
     Claim,
     WorkdirPlan,
@@ -34,6 +34,7 @@ from ._guardians import open_guardian
 from ._hook import HookEnd, HookRunner
 from ._ladder import build_ladder
 from ._link import GuardianLink
+from ._log import open_to_append
 from ._plan import Plan, new_run_id
 from ._possession import Possession
 from ._reap import reap_one
@@ -150,8 +151,7 @@ async def _run(
     secrets = find_secrets(plan.request, environment)
     events = EventLog(plan.run_id, plan.key.issue)
     events.mask = Masker(secrets).mask_text
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    events.add_target(os.open(plan.run_directory / "events.ndjson", flags, 0o600))
+    events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
     try:
         possession.end_previous(tell)
         possession.take()
@@ -184,14 +184,14 @@ async def _pass_signals(link: GuardianLink) -> None:
 
 def _make_directory(plan: _RemovalPlan) -> None:
     """Make the removal's directory and let go of the oldest ones, whose names sort first."""
-    import shutil
-
     removals = plan.directory.parent
     # One at a time: parents made on the way would get the default mode.
     for place in (removals.parent, removals, plan.directory):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in sorted(os.listdir(removals))[:-KEPT_REMOVALS]:
-        shutil.rmtree(removals / name, ignore_errors=True)
+    with directory_below(os.fspath(removals), "") as directory:
+        for name in sorted(os.listdir(directory))[:-KEPT_REMOVALS]:
+            with suppress(OSError):
+                remove_tree(name, directory)
 
 
 class _Record:

@@ -8,14 +8,21 @@ something is in the owner's record of its workspace.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from ..kernel import ProcessStat, all_stats, frozen, is_running
+from ..kernel import (
+    ProcessStat,
+    all_stats,
+    directory_below,
+    frozen,
+    is_running,
+    parse_json_object,
+    read_both_ends,
+)
 from ..workspace import WorkspaceKey, locate_workspace
 from ..workspace.upkeep import Survey, survey_workspace
 from ._events import now_text
@@ -37,9 +44,10 @@ class RunView:
     :param state: ``waiting`` for its workspace, ``starting``, ``running``, ``retrying``,
         ``ending``, ``dead`` (killed, and what it left is not ended yet: see ``reap``),
         ``elsewhere`` (of another host or pid namespace, whose processes cannot be seen
-        from here), or ``finished``.
+        from here), ``unreadable`` (see ``problem``), or ``finished``.
     :param processes: how many the agent has, itself included; None unless it runs.
     :param memory: their resident bytes; a page that several share is counted in each.
+    :param problem: why it cannot be said what the run is at.
     """
 
     entry: RunEntry
@@ -47,6 +55,7 @@ class RunView:
     thread: str | None = None
     processes: int | None = None
     memory: int | None = None
+    problem: str | None = None
 
 
 def list_runs(issue: str | None = None) -> list[RunView]:
@@ -57,7 +66,7 @@ def list_runs(issue: str | None = None) -> list[RunView]:
     :param issue: only those of this issue.
     """
     entries = [entry for entry in read_entries() if issue in (None, entry.issue)]
-    views = [_look(entry) for entry in entries]
+    views = [_look_at_any(entry) for entry in entries]
     if not any(view.state in _ALIVE for view in views):
         return views
     tree = _Tree(all_stats())
@@ -71,7 +80,15 @@ def known_roots() -> list[Path]:
     """Return the workspaces roots that registered runs used and that are still there."""
     workspaces = [Path(entry.workspace) for entry in read_entries() if is_here(entry)]
     roots = {path.parents[2] for path in workspaces if len(path.parents) > 3}
-    return sorted(root for root in roots if root.is_dir())
+    return sorted(root for root in roots if os.path.isdir(root))
+
+
+def _look_at_any(entry: RunEntry) -> RunView:
+    """Look at one run; whatever is wrong with it hides none of the others."""
+    try:
+        return _look(entry)
+    except Exception as error:
+        return RunView(entry, "unreadable", problem=str(error) or type(error).__name__)
 
 
 def _look(entry: RunEntry) -> RunView:
@@ -92,6 +109,12 @@ def _look(entry: RunEntry) -> RunView:
         return RunView(entry, state, thread_of(_read_events(entry)))
     settled = _settle(entry)
     return RunView(settled, "finished", settled.thread)
+
+
+def _base(entry: RunEntry) -> str:
+    """Return the workspaces root of a run: no link is followed below it."""
+    parents = Path(entry.workspace).parents
+    return os.fspath(parents[2]) if len(parents) > 3 else ""
 
 
 def _survey(entry: RunEntry) -> Survey | None:
@@ -128,21 +151,22 @@ def decide_state(events: Iterable[Event], *, ours: bool, supervised: bool) -> st
 def thread_of(events: Iterable[Event]) -> str | None:
     """Return the newest thread a run has told of."""
     threads = [event.get("thread") for event in events if event.get("event") == "thread.started"]
-    return str(threads[-1]) if threads else None
+    return threads[-1] if threads and isinstance(threads[-1], str) else None
 
 
 def _settle(entry: RunEntry) -> RunEntry:
     """Finish the entry of a run that is over, by its own record where it has one."""
-    record = read_record(Path(entry.record).parent) or {}
-    if record.get("reason") is None:
+    record = read_record(Path(entry.record).parent, Path(_base(entry))) or {}
+    if not isinstance(record.get("reason"), str):
         record = {"reason": "supervisor-lost", "exit_status": EXIT_FAILED}
+    status = record.get("exit_status")
     end: dict[str, Any] = {
-        "finished": record.get("finished") or now_text(),
-        "reason": str(record["reason"]),
-        "exit_status": record.get("exit_status"),
-        "agent_outcome": record.get("agent_outcome") or "failed",
-        "thread": record.get("thread"),
-        "error": record.get("error"),
+        "finished": _text(record, "finished") or now_text(),
+        "reason": _text(record, "reason"),
+        "exit_status": status if isinstance(status, int) else None,
+        "agent_outcome": _text(record, "agent_outcome") or "failed",
+        "thread": _text(record, "thread"),
+        "error": _text(record, "error"),
     }
     # Where it cannot be written, whoever looks next comes to the same result.
     with contextlib.suppress(OSError):
@@ -150,24 +174,26 @@ def _settle(entry: RunEntry) -> RunEntry:
     return replace(entry, **end)
 
 
+def _text(record: Mapping[str, Any], name: str) -> str | None:
+    """Return a text of a record, which an agent may have written."""
+    value = record.get(name)
+    return value if isinstance(value, str) else None
+
+
 def _read_events(entry: RunEntry) -> list[Event]:
     """Return the first and the last of a run's events; the middle of a long run is left out."""
     try:
-        with open(Path(entry.record).with_name("events.ndjson"), "rb") as file:
-            head = file.read(_READ)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(len(head), size - _READ))
-            lines = [*head.split(b"\n"), *file.read().split(b"\n")]
+        with directory_below(os.path.dirname(entry.record), _base(entry)) as directory:
+            ends = read_both_ends("events.ndjson", _READ, dir_fd=directory)
     except OSError:
         return []
+    lines = [line for end in ends for line in end.split(b"\n")]
     return [event for line in lines if (event := _event(line)) is not None]
 
 
 def _event(line: bytes) -> Event | None:
     with contextlib.suppress(ValueError):
-        value: object = json.loads(line)
-        if isinstance(value, dict):
-            return cast("dict[str, Any]", value)
+        return parse_json_object(line)
     return None
 
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from ..env import Masker, known_secrets
-from ..kernel import read_small_file
+from ..kernel import read_regular
 from ._request import LaunchRequest
 
 _LOGINS = ("auth.json", ".credentials.json")
-_LIMIT = 1 << 20
 
 
 def find_secrets(request: LaunchRequest, child: Mapping[str, str]) -> tuple[bytes, ...]:
@@ -31,5 +30,5 @@ def make_masker(request: LaunchRequest, child: Mapping[str, str]) -> Masker:
 
 def _read(shared_home: os.PathLike[str], name: str) -> bytes | None:
     with suppress(OSError):
-        return read_small_file(os.path.join(shared_home, name), _LIMIT)
+        return read_regular(os.path.join(shared_home, name), follow=True)
     return None

@@ -26,11 +26,18 @@ DELIVERY_LIMIT = 5.0
 class Logs:
     """The copies of a run's output, one for each stream, over all its attempts.
 
+    :param base: the workspaces root, below which no link is followed.
     :param terminal: stdout and stderr are one stream, what the agent's terminal shows.
     """
 
     def __init__(
-        self, directory: Path, secrets: tuple[bytes, ...], max_bytes: int, *, terminal: bool
+        self,
+        directory: Path,
+        secrets: tuple[bytes, ...],
+        max_bytes: int,
+        base: Path,
+        *,
+        terminal: bool,
     ) -> None:
         if terminal:
             secrets = (*secrets, *_as_shown(secrets))
@@ -38,7 +45,7 @@ class Logs:
         try:
             for name in ("terminal",) if terminal else ("stdout", "stderr"):
                 path = os.fspath(directory / f"{name}.log")
-                self.files.append(LogFile(path, Masker(secrets), max_bytes))
+                self.files.append(LogFile(path, Masker(secrets), max_bytes, os.fspath(base)))
         except BaseException:
             self.close()
             raise

@@ -9,7 +9,6 @@ finishes its record.
 from __future__ import annotations
 
 import os
-import re
 import time
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from ..kernel import (
 from ..workspace import OwnerRecord, WorkspacePaths, is_this_machine
 from ._errors import RunAlive, SurvivorsLeft
 from ._record import read_record, removal_directory
+from ._temporary import is_temporary
 
 GRACE = 3.0
 PATIENCE = 10.0
@@ -89,14 +89,14 @@ def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> C
     directory = paths.runs / previous.run_id
     if not directory.is_dir():
         directory = removal_directory(previous.run_id)
-    temporary = str((read_record(directory) or {}).get("temporary"))
+    temporary = str((read_record(directory, paths.base) or {}).get("temporary"))
     return Custody(
         run_id=previous.run_id,
         leaf=scope.leaf,
         record=os.fspath(directory / "record.json"),
         owner=os.fspath(paths.owner),
-        events=os.fspath(directory / "events.ndjson"),
-        temporary=temporary if _is_temporary(temporary) else "",
+        base=os.fspath(paths.base),
+        temporary=temporary if is_temporary(temporary) else "",
     )
 
 
@@ -113,8 +113,3 @@ def _leaf_of(previous: OwnerRecord) -> str | None:
     ):
         return None
     return leaf if os.path.isdir(leaf) else None
-
-
-def _is_temporary(path: str) -> bool:
-    name = re.fullmatch(rf"/.*/codexlab-{os.getuid()}/[0-9a-f]{{8}}", path)
-    return name is not None and not os.path.islink(path)

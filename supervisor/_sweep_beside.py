@@ -18,10 +18,11 @@ from typing import Any
 
 import anyio
 
-from ..kernel import BusyError, ProcessIdentity, boot_id, send_signal
+from ..kernel import BusyError, ProcessIdentity, boot_id, read_both_ends, send_signal
 from ._errors import GuardianLost
 from ._events import EventLog
 from ._link import GuardianLink
+from ._log import open_to_append
 from ._plan import Plan
 
 # A sweep told to end finishes the files it has begun; a large one takes longer.
@@ -30,6 +31,7 @@ _DYING_SECONDS = 1.0
 # Launches may follow each other by the second, and a store may hold 50,000 rollouts.
 _REST_SECONDS = 600
 _NICE = 10
+_READ = 64 * 1024
 _PROGRAM = "import sys; sys.argv[0] = 'codexlab'; from codexlab.cli import command; command()"
 # It serves us, not the agent: the caller's keys are no business of it, and whoever
 # runs us inside a run of his own must find it by that run's tag.
@@ -50,6 +52,7 @@ class SweepBeside:
         self._environ = plan.request.environ
         self._cold_age = plan.request.sweep_cold_age
         self._log = plan.run_directory / "sweep.log"
+        self._base = plan.paths.base
         self._link = link
         self._events = events
         self._warn = warn
@@ -73,9 +76,8 @@ class SweepBeside:
 
     async def _ask(self) -> ProcessIdentity | None:
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
-            log = os.open(self._log, flags, 0o600)
+            log = open_to_append(self._log, self._base)
             try:
                 message = {"op": "accompany", "spec": self._spec()}
                 reply = await self._link.ask(message, (null, log, log))
@@ -147,7 +149,7 @@ class SweepBeside:
 
     def _said(self) -> list[str]:
         try:
-            return self._log.read_text(errors="replace").splitlines()
+            return b"".join(read_both_ends(self._log, _READ)).decode(errors="replace").splitlines()
         except OSError:
             return []
 
@@ -166,5 +168,5 @@ def _summary(said: list[str]) -> object:
     try:
         last: Any = json.loads(said[-1])
         return last["summary"]
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
         return None

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from ._plan import WorkdirPlan, choose_workdir
     from ._project import default_project, read_origin
     from ._root import RootTooWide, check_root
-    from ._runs import prune_runs
+    from ._runs import make_run_directory, prune_runs
     from ._stale_locks import set_locks_aside, stale_locks
     from ._start import Start, inspect_start
     from ._state_dir import state_directory
@@ -121,6 +121,7 @@ __all__ = [
     "inspect_start",
     "is_this_machine",
     "locate_workspace",
+    "make_run_directory",
     "mend_codex_home",
     "note_after_create",
     "owes_after_create",
@@ -209,7 +210,7 @@ __getattr__ = import_on_use(
             "RootTooWide",
             "check_root",
         ),
-        "_runs": ("prune_runs",),
+        "_runs": ("make_run_directory", "prune_runs"),
         "_stale_locks": (
             "set_locks_aside",
             "stale_locks",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from ..kernel import read_regular
 from ._claim import Claim
 from ._owner import DamagedRecord
 from ._paths import WorkspacePaths
@@ -21,7 +22,7 @@ from ._provenance import parse_provenance
 def owes_after_create(paths: WorkspacePaths, plan: WorkdirPlan) -> bool:
     """Tell, reading only, whether a launch by this plan would owe the hook."""
     try:
-        stored = parse_provenance(paths.provenance.read_bytes())
+        stored = parse_provenance(read_regular(paths.provenance))
         status = os.stat(plan.path)
     except (OSError, DamagedRecord):
         return True

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from ..kernel import CallerError, remove_tree
+from ..kernel import CallerError, open_regular, remove_tree
 from ._dirs import directory, lstat_at, open_child, set_aside
 from ._errors import operator_errors
 from ._paths import WorkspacePaths
@@ -69,13 +69,9 @@ def _opened(files: Sequence[Path]) -> Generator[Mapping[str, BinaryIO]]:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return os.fdopen(open_regular(path, follow=True), "rb")
     except OSError as error:
         raise ContextRefused(path, error.strerror or str(error)) from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise ContextRefused(path, "expected a regular file")
-    return os.fdopen(fd, "rb")
 
 
 def _holds(contents: Mapping[str, BinaryIO], root_fd: int, paths: WorkspacePaths) -> bool:
@@ -97,8 +93,7 @@ def _says(name: str, wanted: BinaryIO, context_fd: int) -> bool:
         return False
     if found.st_size != os.fstat(wanted.fileno()).st_size:
         return False
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=context_fd)
-    with os.fdopen(fd, "rb") as file:
+    with os.fdopen(open_regular(name, dir_fd=context_fd), "rb") as file:
         while piece := wanted.read(_PIECE):
             if file.read(_PIECE) != piece:
                 return False

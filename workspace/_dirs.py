@@ -15,16 +15,14 @@ import stat
 from collections.abc import Generator
 from pathlib import Path
 
-from ..kernel import give_named
+from ..kernel import NOT_REGULAR, give_named, read_regular_if_any
 from ._errors import PathRefused, operator_errors
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TEMPORARY = re.compile(
     r"\.(workspace\.json|owner\.json|threads\.json|home\.json|config\.seed\.toml|config\.toml)"
     r"\.[0-9a-f]{12}\.tmp|\.[\w.-]+\.[0-9a-f]{12}\.link|\.state-[0-9a-f]{12}\.tmp(-[a-z]+)?"
 )
-_LIMIT = 16 * 1024 * 1024
 
 
 def open_below(base: Path, *names: str, create: bool = False) -> int:
@@ -68,27 +66,14 @@ def read_small(name: str, dir_fd: int, where: Path) -> bytes | None:
     :raises PathRefused: it is a link, a directory, a pipe, or too large.
     """
     try:
-        fd = os.open(name, _FILE, dir_fd=dir_fd)
-    except FileNotFoundError:
-        return None
+        return read_regular_if_any(name, dir_fd=dir_fd)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
+        if error.errno == errno.EFBIG:
+            raise PathRefused(where, "at most 16 MiB", "a larger file") from None
+        if error.errno in NOT_REGULAR:
             raise PathRefused(where, "a regular file", kind_of(name, dir_fd)) from None
         with operator_errors(where):
             raise
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise PathRefused(where, "a regular file", kind_of(name, dir_fd))
-        # Room for what is there, not for the most there may be: that would be mapped anew.
-        data = os.read(fd, min(status.st_size, _LIMIT) + 1)
-        while len(data) <= _LIMIT and (more := os.read(fd, 1 << 16)):
-            data += more
-    finally:
-        os.close(fd)
-    if len(data) > _LIMIT:
-        raise PathRefused(where, f"at most {_LIMIT} bytes", "a larger file")
-    return data
 
 
 def set_aside(name: str, dir_fd: int) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..kernel._git_environment import Reach
 
 _NOTHING: Mapping[str, str] = {}
+# Seconds for a look at a checkout. An agent can make git wait for ever (a fifo as its index).
+LOOK_SECONDS = 10.0
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 # git's own word on a filter that went away depends on when it noticed.
 _COMPLAINT = re.compile(r"(?!(?:fatal|error|warning|hint|remote): ).*(?:not found|[Ee]rror)")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..kernel import frozen
 from ._errors import GitFailed, WorkdirRefused
-from ._git import ask_git
+from ._git import LOOK_SECONDS, ask_git
+from ._git_files import check_git_files
 from ._git_view import GitView, view_at
 from ._provenance import Provenance
 from ._registration import entries, marker_of
@@ -55,6 +56,7 @@ def git_state(
         raise GitFailed("status", workdir, detail)
     if found.common_dir is None or found.top is None or found.git_dir is None:
         return None
+    check_git_files(found.git_dir or found.common_dir, found.common_dir, "status")
     view = view_at(found.git_dir, found.common_dir, found.top)
     ahead = _ahead(view, base, found.head)
     return GitState(found.head, found.branch, is_dirty(found, view), ahead)
@@ -85,5 +87,6 @@ def _ahead(view: GitView, base: str | None, head: str | None) -> int | None:
         return None
     if head == base:
         return 0
-    answer = ask_git(view, "rev-list", "--count", "--end-of-options", f"{base}..{head}")
+    count = ("rev-list", "--count", "--end-of-options", f"{base}..{head}")
+    answer = ask_git(view, *count, timeout=LOOK_SECONDS)
     return int(answer.stdout) if answer.status == 0 else None

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ..kernel import TomlError, decode_toml, frozen, read_small_file, replace_file
+from ..kernel import TomlError, decode_toml, frozen, read_regular, read_regular_if_any, replace_file
 from ._config import Managed, check_shape, decide_config, load_toml
 from ._config_merge import merge_config
 from ._config_notes import Table
@@ -30,7 +30,6 @@ from ._hook_trust import trust_here
 
 CONFIG, _SEED = "config.toml", "config.seed.toml"
 PROFILE = re.compile(r"[A-Za-z0-9_-]+\.config\.toml")
-_LIMIT = 16 * 1024 * 1024
 _MARK = "\ufeff".encode()
 
 
@@ -221,21 +220,17 @@ def _ours(place: ConfigPlace, notes: HealNotes) -> bytes | None:
 def _shared(place: ConfigPlace) -> bytes | None:
     path = place.shared / CONFIG
     try:
-        data = read_small_file(path, _LIMIT)
-    except FileNotFoundError:
-        return None
+        # The user's own, which may be a link to where such files are kept.
+        return read_regular_if_any(path, follow=True)
     except OSError as error:
         raise HomeRefused(path, error.strerror or str(error)) from None
-    if len(data) > _LIMIT:
-        raise HomeRefused(path, f"expected at most {_LIMIT} bytes")
-    return data
 
 
 def _profiles(place: ConfigPlace) -> Iterator[bytes]:
     """Yield what the shared home's profiles say; one that cannot be read is codex's matter."""
     for name in sorted(filter(PROFILE.fullmatch, os.listdir(place.shared))):
         try:
-            yield read_small_file(place.shared / name, _LIMIT)
+            yield read_regular(place.shared / name, follow=True)
         except OSError:
             continue
 

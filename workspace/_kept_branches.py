@@ -10,7 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from ..kernel import replace_file
+from ..kernel import read_regular, replace_file
 from ._dirs import directory
 
 
@@ -23,7 +23,8 @@ def remember_branch(repo: Path, branch: str, workspace: Path, state_dir: Path) -
 def remembered_for(repo: Path, branch: str, state_dir: Path) -> str | None:
     """Return the workspace that left the branch behind, or None when none did."""
     try:
-        return os.fsdecode((state_dir / "repositories" / _name(repo, branch)).read_bytes())
+        note = state_dir / "repositories" / _name(repo, branch)
+        return os.fsdecode(read_regular(note))
     except OSError:
         return None
 

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from ..kernel import read_regular
 from ._start import Start, inspect_start
 
 _SECTION = re.compile(r"\s*\[\s*([^\]\s\"]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]")
@@ -66,9 +67,10 @@ def read_origin(common_dir: Path) -> str | None:
     Included files and ``insteadOf`` are not looked at: the name only has to be stable.
     """
     try:
-        text = (common_dir / "config").read_text("utf-8", "surrogateescape")
+        data = read_regular(common_dir / "config", follow=True)
     except OSError:
         return None
+    text = data.decode("utf-8", "surrogateescape")
     section = None
     for line in text.splitlines():
         if match := _SECTION.match(line):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..kernel import frozen, remove_tree
+from ..kernel import frozen, read_regular, remove_tree
 from ._dirs import directory
 from ._errors import operator_errors
 
@@ -142,6 +142,6 @@ def entry_at(place: Path) -> Entry:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8", "surrogateescape").strip()
+        return read_regular(path, follow=True).decode("utf-8", "surrogateescape").strip()
     except OSError:
         return ""

@@ -6,9 +6,31 @@ import os
 import stat
 
 from ..kernel import remove_tree
-from ._dirs import directory
+from ._claim import Claim
+from ._dirs import directory, kind_of, lstat_at, open_child, set_aside
 from ._errors import operator_errors
 from ._paths import CONTROL, WorkspacePaths
+
+
+def make_run_directory(claim: Claim, run_id: str) -> str | None:
+    """Make the directory of one run below ``runs``; no link is followed on the way.
+
+    :returns: a line on what was in the way of ``runs`` and was kept aside, where there was.
+    :raises OperatorError: the filesystem refuses.
+    """
+    place, note = claim.paths.runs, None
+    with operator_errors(place):
+        found = lstat_at(place.name, claim.control_fd)
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            kind = kind_of(place.name, claim.control_fd)
+            aside = set_aside(place.name, claim.control_fd)
+            note = f"{place}: was {kind}, kept as {aside}, made anew"
+        runs_fd = open_child(place.name, claim.control_fd, place, create=True)
+        try:
+            os.mkdir(run_id, 0o700, dir_fd=runs_fd)
+        finally:
+            os.close(runs_fd)
+    return note
 
 
 def prune_runs(paths: WorkspacePaths, keep: int = 50, slack: int = 10) -> int:

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from ..kernel import frozen
+from ..kernel import NOT_REGULAR, frozen, read_regular
 from ._errors import WorkdirRefused
 from ._git import ask_git
 from ._git_view import view_at
@@ -19,6 +19,8 @@ from ._git_view import view_at
 StartKind = Literal["main", "linked", "outside", "bare"]
 # Plain texts within: this is read several times a launch, and joining a Path takes long.
 Place = str | os.PathLike[str]
+# A reference is a line; what is packed grows with the repository (a million take 70 MB).
+_LIMIT, _PACKED_LIMIT = 64 * 1024, 256 * 1024 * 1024
 
 
 @frozen
@@ -149,10 +151,8 @@ def _is_git_dir(place: str) -> bool:
 
 
 def _packed(common_dir: Place, ref: str) -> str | None:
-    try:
-        with open(os.path.join(common_dir, "packed-refs"), "rb") as file:
-            data = file.read()
-    except OSError:
+    data = _bytes(os.path.join(common_dir, "packed-refs"), _PACKED_LIMIT)
+    if data is None:
         return None
     end = (b"\n" + data).find(b" " + os.fsencode(ref) + b"\n")
     if end < 0:
@@ -169,13 +169,24 @@ def _ask_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None
 
 
 def _read(directory: Place, name: str) -> str | None:
+    data = _bytes(os.path.join(directory, name), _LIMIT)
+    if data is not None and b"\0" in data:
+        # No path and no name of git's has one, and the kernel takes neither.
+        raise WorkdirRefused(Path(directory, name), "expected text; the file is damaged")
+    return None if data is None else data.decode("utf-8", "surrogateescape").strip()
+
+
+def _bytes(path: str, limit: int) -> bytes | None:
+    """Return what is in a file of git, which may be a link; None where it has no content.
+
+    :raises WorkdirRefused: something else than a file of that size is in its place. Not
+        taken for missing: a branch that cannot be read is not a branch without commits.
+    """
     try:
-        fd = os.open(os.path.join(directory, name), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        return read_regular(path, limit, follow=True)
+    except OSError as error:
+        # A directory is how git keeps the names below a reference's own.
+        if error.errno in NOT_REGULAR and not os.path.isdir(path):
+            reason = f"{error.strerror}; mend or remove it"
+            raise WorkdirRefused(Path(path), reason) from None
         return None
-    try:
-        return os.read(fd, 65536).decode("utf-8", "surrogateescape").strip()
-    except OSError:
-        return None
-    finally:
-        os.close(fd)

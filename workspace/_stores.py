@@ -16,7 +16,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from ..kernel import fsync_directory, give_to_owner_above
+from ..kernel import fsync_directory, give_to_owner_above, open_regular
 from ._credentials import MCP
 from ._dirs import lstat_at, open_below, open_child, set_aside
 from ._errors import HomeRefused
@@ -30,6 +30,9 @@ STORES = ("sessions", "archived_sessions")
 LOCKS = "thread-writer-locks"
 _MCP_LOCKS = "mcp-oauth-locks"
 _COPY_SIZE = 1024 * 1024
+# codex puts a rollout three directories deep. What is deeper is no store of codex's, and
+# would make the shared one a tree that nobody walks to its end.
+_DEEPEST = 8
 
 
 def heal_stores(home_fd: int, shared: Path, mode: SessionMode, notes: HealNotes) -> None:
@@ -132,20 +135,20 @@ def _merge_store(name: str, home_fd: int, target: Path) -> tuple[int, int]:
     try:
         target_fd = open_below(target)
         try:
-            return _merge(source_fd, target_fd, name)
+            return _merge(source_fd, target_fd, name, _DEEPEST)
         finally:
             os.close(target_fd)
     finally:
         os.close(source_fd)
 
 
-def _merge(source_fd: int, target_fd: int, where: str) -> tuple[int, int]:
-    """Move what is missing in the target; return (moved, left)."""
+def _merge(source_fd: int, target_fd: int, where: str, depth: int) -> tuple[int, int]:
+    """Move what is missing in the target, so many directories deep; return (moved, left)."""
     moved = left = 0
     for name in sorted(os.listdir(source_fd)):
         status = os.stat(name, dir_fd=source_fd, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
-            counts = _merge_directory(name, source_fd, target_fd, where)
+            counts = _merge_directory(name, source_fd, target_fd, where, depth - 1)
             moved, left = moved + counts[0], left + counts[1]
         elif stat.S_ISREG(status.st_mode) and _move(name, source_fd, target_fd):
             moved += 1
@@ -166,7 +169,11 @@ def _leads_there(name: str, source_fd: int, target_fd: int) -> bool:
     return link and (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino)
 
 
-def _merge_directory(name: str, source_fd: int, target_fd: int, where: str) -> tuple[int, int]:
+def _merge_directory(
+    name: str, source_fd: int, target_fd: int, where: str, depth: int
+) -> tuple[int, int]:
+    if not depth:
+        return 0, 1
     place = Path(where, name)
     inner = open_child(name, source_fd, place)
     try:
@@ -176,7 +183,7 @@ def _merge_directory(name: str, source_fd: int, target_fd: int, where: str) -> t
             return 0, 1
         outer = open_child(name, target_fd, place)
         try:
-            counts = _merge(inner, outer, str(place))
+            counts = _merge(inner, outer, str(place), depth)
         finally:
             os.close(outer)
     finally:
@@ -215,8 +222,8 @@ def _copy(name: str, source_fd: int, target_fd: int) -> bool:
     status = os.stat(name, dir_fd=source_fd, follow_symlinks=False)
     try:
         with (
-            open(_opener(name, source_fd, os.O_RDONLY), "rb") as source,
-            open(_opener(temporary, target_fd, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as out,
+            open(open_regular(name, dir_fd=source_fd), "rb") as source,
+            open(_create(temporary, target_fd), "wb") as out,
         ):
             while data := source.read(_COPY_SIZE):
                 out.write(data)
@@ -241,8 +248,8 @@ def _same(name: str, source_fd: int, target_fd: int) -> bool:
     if not stat.S_ISREG(theirs.st_mode) or ours.st_size != theirs.st_size:
         return False
     with (
-        open(_opener(name, source_fd, os.O_RDONLY), "rb") as one,
-        open(_opener(name, target_fd, os.O_RDONLY), "rb") as other,
+        open(open_regular(name, dir_fd=source_fd), "rb") as one,
+        open(open_regular(name, dir_fd=target_fd), "rb") as other,
     ):
         while data := one.read(_COPY_SIZE):
             if data != other.read(len(data)):
@@ -250,5 +257,6 @@ def _same(name: str, source_fd: int, target_fd: int) -> bool:
     return True
 
 
-def _opener(name: str, dir_fd: int, flags: int) -> int:
-    return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=dir_fd)
+def _create(name: str, dir_fd: int) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, 0o600, dir_fd=dir_fd)

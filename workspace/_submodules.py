@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ._errors import GitFailed, WorkdirRefused
-from ._git import run_git
+from ._git import LOOK_SECONDS, run_git
 from ._git_view import GitView, view_at
 from ._start import Start, inspect_start
 
@@ -113,7 +113,7 @@ def changes(view: GitView) -> bool:
     :raises GitFailed: git cannot answer.
     """
     arguments = ("--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all")
-    return bool(run_git(view, "status", *arguments, "--no-renames"))
+    return bool(run_git(view, "status", *arguments, "--no-renames", timeout=LOOK_SECONDS))
 
 
 def _may_have_any(index: Path) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from ...kernel import parse_json_object, read_regular
 from ._repository import Repository, ask_git
 
 HOST_VARIABLE = "CODEX_LAB_REMOTE_COMPILE_HOST"
@@ -68,7 +69,7 @@ def local_runners(directory: Path) -> list[Answer]:
     found: list[Answer] = []
     for path in sorted(directory.glob("*/.runner")):
         try:
-            document = cast("dict[str, object]", json.loads(path.read_bytes().decode("utf-8-sig")))
+            document = parse_json_object(read_regular(path).decode("utf-8-sig"))
             text = f"{document.get('gitHubUrl', '?')} as {document.get('agentName', '?')}"
             found.append(Answer(path.parent.name, ok=True, text=text))
         except (OSError, ValueError, AttributeError):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...kernel import parse_json_object, read_regular
 from .._artifact_root import ArtifactRoot
 from .._cargo import CargoScope, route_cargo
 from ..targets._layout import Layout
@@ -105,7 +106,6 @@ def pnpm_major(environment: Mapping[str, str]) -> int | None:
 
     :returns: None when there is no pnpm, or only a shim that fetches one when called.
     """
-    import json
     import shutil
 
     program = shutil.which("pnpm", path=environment.get("PATH", ""))
@@ -113,7 +113,7 @@ def pnpm_major(environment: Mapping[str, str]) -> int | None:
         return None
     for directory in Path(os.path.realpath(program)).parents[:3]:
         try:
-            manifest = json.loads((directory / "package.json").read_bytes())
+            manifest = parse_json_object(read_regular(directory / "package.json"))
         except (OSError, ValueError):
             continue
         if manifest.get("name") == "pnpm":

@@ -8,12 +8,17 @@ directories below the artifact root.
 from __future__ import annotations
 
 import os
-import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...kernel import read_small_file, rename_noreplace, replace_file
+from ...kernel import (
+    NOT_REGULAR,
+    read_regular,
+    read_small_file,
+    rename_noreplace,
+    replace_file,
+)
 from .._artifact_root import ArtifactRoot
 from .._cargo import safe_cargo_key
 from ..targets._below import make_below_root, path_of
@@ -105,13 +110,12 @@ def _wanted(layout: Layout) -> tuple[Path, ...]:
 
 def _read_rc(rc: Path) -> str:
     try:
-        mode = os.lstat(rc).st_mode
-        if not stat.S_ISREG(mode):
-            raise SetupRefused(str(rc), "not a regular file")
-        return rc.read_bytes().decode("utf-8", "surrogateescape")
+        return read_regular(rc).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return ""
     except OSError as error:
+        if error.errno in NOT_REGULAR:
+            raise SetupRefused(str(rc), "not a regular file") from None
         raise SetupRefused(str(rc), error.strerror or "unreadable") from None
 
 
@@ -160,7 +164,7 @@ def _back_up(rc: Path) -> Path | None:
     keep.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{rc.name}.{time.strftime('%Y%m%dT%H%M%S')}"
     temporary = keep / f".{name}.{os.getpid()}"
-    replace_file(str(temporary), rc.read_bytes())
+    replace_file(str(temporary), read_regular(rc))
     for number in range(1000):
         backup = keep / (name if not number else f"{name}.{number}")
         try:
@@ -176,7 +180,7 @@ def _notes(repository: Repository) -> tuple[str, ...]:
     rc = repository.top / ".bazelrc"
     if not rc.is_file():
         return (f"no .bazelrc in {repository.top}: this is no Bazel workspace, or not yet one",)
-    text = rc.read_text(errors="replace")
+    text = read_regular(rc, follow=True).decode(errors="replace")
     if RC not in text:
         return (f".bazelrc does not read it; add: try-import %workspace%/{RC}",)
     return ()

@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import cast
 
-from ...kernel import frozen, replace_file
+from ...kernel import frozen, read_regular, replace_file
 from ._below import Root, opened_below, path_of
 from ._layout import BOOKS, below
 from ._leases import lease_name
@@ -76,12 +76,9 @@ def read_owner(root: Root, target: Path) -> TargetOwner | None:
     name = f"{lease_name(root, target)}.json"
     try:
         with opened_below(root, INDEX) as index:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            fd = os.open(name, flags, dir_fd=index)
+            owner = parse_owner(read_regular(name, _LIMIT, dir_fd=index))
     except OSError:
         return None
-    with os.fdopen(fd, "rb") as file:
-        owner = parse_owner(file.read(_LIMIT + 1))
     return owner if owner and owner.target == "/".join(below(path_of(root), target)) else None
 
 

@@ -22,7 +22,7 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
-from ...kernel import open_lock_file, try_lock
+from ...kernel import open_lock_file, open_regular, try_lock
 from ._below import Root, opened_below, path_of
 from ._errors import PathRefused, TargetBusy
 from ._layout import BOOKS, below
@@ -65,7 +65,7 @@ def is_leased(root: Root, target: Path) -> bool:
     name = f"{lease_name(root, target)}.lock"
     try:
         with opened_below(root, LEASES) as leases:
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=leases)
+            fd = open_regular(name, dir_fd=leases)
     except FileNotFoundError:
         return False
     try:

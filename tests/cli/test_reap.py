@@ -122,7 +122,7 @@ def test_two_workspaces_of_which_one_cannot_be_claimed_do_not_stop_each_other(
     (lock,) = lab.workspaces_root.glob("*/1/*/.codexlab/lock")
     lock.unlink()
     lock.symlink_to("elsewhere")
-    assert sorted(each["action"] for each in call()["runs"]) == ["ended", "kept"]
+    assert sorted(each["action"] for each in call()["runs"]) == ["ended", "failed"]
 
 
 def test_only_empty_leaves_of_dead_runs_are_removed(lab: Lab, call: Reap) -> None:

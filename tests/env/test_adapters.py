@@ -56,5 +56,5 @@ def test_a_broken_config_is_one_line_that_names_the_file(tmp_path: Path, content
 
 
 def test_a_directory_in_its_place_is_an_error_not_a_traceback(tmp_path: Path) -> None:
-    with pytest.raises(SharedConfigError, match="Is a directory"):
+    with pytest.raises(SharedConfigError, match="expected a regular file"):
         codex_provider_names(tmp_path)

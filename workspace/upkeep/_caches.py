@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...kernel import remove_tree
+from ...kernel import CodexlabError, remove_tree
 from .._cache import READY, cache_root
 from .._dirs import directory
 from .._errors import RepositoryBusy, operator_errors
@@ -38,7 +38,15 @@ def plan_cache_collection(
         names = sorted(os.listdir(top))
     except FileNotFoundError:
         return []
-    return [_judge(top / name, now, idle) for name in names if name.endswith(".git")]
+    found: list[CacheVerdict] = []
+    for name in names:
+        if name.endswith(".git"):
+            try:
+                found.append(_judge(top / name, now, idle))
+            except (CodexlabError, OSError) as error:
+                # What cannot be judged stays, and the others are judged.
+                found.append(CacheVerdict(top / name, False, f"cannot be judged ({error})"))
+    return found
 
 
 def remove_cache(cache: Path, *, idle: float, now: float, state_dir: Path) -> bool:

@@ -19,8 +19,9 @@ from pathlib import Path
 from ...kernel import CallerError, CodexlabError, remove_tree, rename_noreplace, try_lock
 from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below, read_small
-from .._errors import operator_errors
-from .._git import ask_git
+from .._errors import GitFailed, WorkdirRefused, operator_errors
+from .._git import LOOK_SECONDS, ask_git
+from .._git_files import check_git_files
 from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._kept_commits import keep_what_entries_hold
@@ -131,9 +132,15 @@ def _announced(claim: Claim, attend: Attend | None) -> Generator[None, None, Non
         raise
 
 
-def empty_trash(workspaces_root: Path, *, state_dir: Path | None = None) -> int:
+def empty_trash(
+    workspaces_root: Path,
+    *,
+    state_dir: Path | None = None,
+    tell: Callable[[Path, Exception], None] | None = None,
+) -> int:
     """Finish what earlier removals left when they were killed.
 
+    :param tell: takes what could not be finished, and why; the others are all the same.
     :returns: how many were finished; those another process is at are left to it.
     """
     finished = 0
@@ -141,10 +148,15 @@ def empty_trash(workspaces_root: Path, *, state_dir: Path | None = None) -> int:
         with directory(workspaces_root, TRASH) as trash_fd:
             for name in os.listdir(trash_fd):
                 place = workspaces_root / TRASH / name
-                with _trash_lock(place) as free:
-                    if free:
-                        _finish(trash_fd, name, place, state_dir or state_directory())
-                        finished += 1
+                try:
+                    with _trash_lock(place) as free:
+                        if free:
+                            _finish(trash_fd, name, place, state_dir or state_directory())
+                            finished += 1
+                except Exception as error:
+                    if tell is None:
+                        raise
+                    tell(place, error)
     except FileNotFoundError:
         pass
     return finished
@@ -253,7 +265,12 @@ def _unregister(provenance: Provenance, state_dir: Path) -> str | None:
     repo, root = Path(provenance.repo), Path(provenance.removed_from)
     if not repo.is_dir() or os.path.lexists(root / "workdir"):
         return None  # a new workspace of that name has taken the entry over
-    deleted = _drop_branch(repo, provenance.branch, root, state_dir)
+    try:
+        check_git_files(repo, repo, "update-ref")
+        deleted = _drop_branch(repo, provenance.branch, root, state_dir)
+    except (GitFailed, WorkdirRefused):
+        # The branch stays where nobody can say what is on it; the workspace goes all the same.
+        deleted = None
     drop_registration(repo, root / "workdir")
     drop_orphans(repo, root)
     return deleted
@@ -277,7 +294,8 @@ def _is_kept_elsewhere(repo: Path, branch: str, tip: str) -> bool:
     if read_head(repo, repo)[1] == branch:
         return False
     others = [f"--exclude={branch}", "--branches", "--remotes", "--tags"]
-    answer = ask_git(repo, "rev-list", "--count", tip, "--not", *others)
+    listing = ("rev-list", "--count", tip, "--not", *others)
+    answer = ask_git(repo, *listing, timeout=LOOK_SECONDS)
     return answer.status == 0 and int(answer.stdout) == 0
 
 

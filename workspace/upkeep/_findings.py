@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ...kernel import CodexlabError, boot_id
+from ...kernel import CodexlabError, boot_id, holds_files
 from .._dirs import directory
 from .._machine import is_this_machine
 from .._owner import OwnerRecord
@@ -92,6 +92,8 @@ def _home_findings(paths: WorkspacePaths) -> list[str]:
         return []
     except CodexlabError as error:
         return [str(error)]
+    except OSError as error:
+        return [f"its codex-home cannot be judged ({error.strerror})"]
     asides = [name for name in names if ".aside-" in name]
     found = [f"codex-home/{name} kept aside" for name in asides]
     return found + [f"{TRANSCRIPTS} in codex-home/{name}" for name in own]
@@ -101,11 +103,7 @@ def _holds_files(name: str, home_fd: int) -> bool:
     status = os.stat(name, dir_fd=home_fd, follow_symlinks=False)
     if not stat.S_ISDIR(status.st_mode):
         return False
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(name, flags, dir_fd=home_fd)
     try:
-        return any(files for _, _, files, _ in os.fwalk(dir_fd=fd))
-    except (OSError, RecursionError):
-        return True  # deeper than can be looked into
-    finally:
-        os.close(fd)
+        return holds_files(name, home_fd)
+    except OSError:
+        return True  # what cannot be looked into

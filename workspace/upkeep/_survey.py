@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ._held_locks import held_locks, lock_name
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 SurveyState = Literal["busy", "damaged", "moved", "dead", "free"]
+_EARLIEST, _LATEST = 0.0, 250_000_000_000.0
 _FIRST, _LIMIT = 16 * 1024, 1024 * 1024
 
 
@@ -83,8 +85,17 @@ def survey_workspaces(workspaces_root: Path) -> list[Survey]:
     Directories that are no workspaces are left out, unreadable ones too.
     """
     held = held_locks()
-    found = (_survey(root, held) for root in _roots(workspaces_root))
+    found = (_survey_any(root, held) for root in _roots(workspaces_root))
     return [survey for survey in found if survey is not None]
+
+
+def _survey_any(root: str, held: frozenset[tuple[int, int, int]]) -> Survey | None:
+    """Look at one; whatever an agent put there, it is a damaged workspace among the others."""
+    try:
+        return _survey(root, held)
+    except Exception:
+        # As if just used: nothing of it may be called old.
+        return Survey(root, None, False, None, time.time(), {})
 
 
 def survey_workspace(paths: WorkspacePaths) -> Survey | None:
@@ -134,7 +145,8 @@ def _used(control: str, used: float) -> float:
             used = max(used, os.lstat(f"{control}/{name}").st_mtime)
         except OSError:
             continue
-    return used
+    # utimensat(2) takes years that no calendar of Python's has.
+    return max(_EARLIEST, min(used, _LATEST))
 
 
 def _owner(values: Mapping[str, object]) -> OwnerRecord | None:

@@ -38,12 +38,14 @@ class Verdict:
         only force would; collect it if the disk is still ``pressed`` when its turn comes.
     :param reason: one line.
     :param findings: what exists nowhere else.
+    :param failed: it could not be judged, so it is kept.
     """
 
     survey: Survey
     action: Literal["keep", "collect", "due", "pressed"]
     reason: str
     findings: tuple[str, ...] = ()
+    failed: bool = False
 
 
 def plan_collection(
@@ -105,8 +107,13 @@ def _verdicts(
     surveys: Iterable[Survey], policy: GcPolicy, now: float, *, pressed: bool, force: bool
 ) -> Iterable[Verdict]:
     for survey in surveys:
-        verdict = judge(survey, policy, now, pressed=pressed)
-        yield verdict if verdict.action == "keep" else _examine(verdict, force=force)
+        try:
+            verdict = judge(survey, policy, now, pressed=pressed)
+            yield verdict if verdict.action == "keep" else _examine(verdict, force=force)
+        except Exception as error:
+            # An agent can put anything there: what cannot be judged stays, the others are judged.
+            reason = f"cannot be judged ({str(error) or type(error).__name__})"
+            yield Verdict(survey, "keep", reason, failed=True)
 
 
 def _examine(verdict: Verdict, *, force: bool) -> Verdict:

@@ -1,0 +1,33 @@
+"""Remove a run's temp directory, whatever the agent made of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+
+from ._tree import remove_tree
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Made for one run where another user has the usual name, and so removed with it.
+_OF_ONE_RUN = re.compile(r"codexlab-\d+-[0-9a-f]{8}")
+
+
+def discard_temporary(path: str) -> None:
+    """Remove what is at ``path``, however deep and closed; a link is removed, not followed.
+
+    Only below a directory that is ours and no link. What cannot be removed, such as a
+    mount, stays, and so does everything where ``path`` is empty.
+    """
+    parent, name = os.path.split(path)
+    if not parent or not name:
+        return
+    with contextlib.suppress(OSError):
+        fd = os.open(parent, _DIRECTORY)
+        try:
+            if os.fstat(fd).st_uid == os.geteuid():
+                remove_tree(name, fd)
+        finally:
+            os.close(fd)
+        if _OF_ONE_RUN.fullmatch(os.path.basename(parent)):
+            os.rmdir(parent)
