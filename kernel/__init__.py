@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from ._flock import flock_holders, open_lock_file, try_lock, unlock
     from ._fork_server import OrderedGuardian, fork_guardian, start_fork_server
     from ._frozen import frozen
-    from ._git_environment import git_environment
+    from ._git_environment import Reach, git_environment
     from ._guarded import run_guarded
     from ._identity import (
         ProcessIdentity,
@@ -142,6 +142,7 @@ __all__ = [
     "ProcessGroup",
     "ProcessIdentity",
     "ProcessStat",
+    "Reach",
     "Scope",
     "ScopeRefused",
     "TomlError",
@@ -279,7 +280,7 @@ __getattr__ = import_on_use(
         "_flock": ("flock_holders", "open_lock_file", "try_lock", "unlock"),
         "_fork_server": ("OrderedGuardian", "fork_guardian", "start_fork_server"),
         "_frozen": ("frozen",),
-        "_git_environment": ("git_environment",),
+        "_git_environment": ("Reach", "git_environment"),
         "_guarded": ("run_guarded",),
         "_identity": (
             "ProcessIdentity",

@@ -25,7 +25,7 @@ from ._errors import GitFailed
 from ._git_view import GitView, view_at
 
 if TYPE_CHECKING:
-    from ..kernel._git_environment import Reach
+    from ..kernel import Reach
 
 _NOTHING: Mapping[str, str] = {}
 # Seconds for a look at a checkout. An agent can make git wait for ever (a fifo as its index).
