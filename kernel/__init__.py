@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from ._flock import flock_holders, open_lock_file, try_lock, unlock
     from ._fork_server import OrderedGuardian, fork_guardian, start_fork_server
     from ._frozen import frozen
-    from ._git_environment import Reach, git_environment
+    from ._git_environment import Reach, git_environment, trusted_directories
     from ._guarded import run_guarded
     from ._identity import (
         ProcessIdentity,
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from ._objects import parse_json_object
     from ._ownership import (
         git_as_home_owner,
+        git_trusts,
         give_named,
         give_to_owner_above,
         give_tree,
@@ -173,6 +174,7 @@ __all__ = [
     "fsync_directory",
     "git_as_home_owner",
     "git_environment",
+    "git_trusts",
     "give_named",
     "give_to_owner_above",
     "give_tree",
@@ -229,6 +231,7 @@ __all__ = [
     "take_read_lease",
     "terminal_number",
     "too_wide",
+    "trusted_directories",
     "try_lock",
     "unlock",
     "wait_any_exit",
@@ -280,7 +283,7 @@ __getattr__ = import_on_use(
         "_flock": ("flock_holders", "open_lock_file", "try_lock", "unlock"),
         "_fork_server": ("OrderedGuardian", "fork_guardian", "start_fork_server"),
         "_frozen": ("frozen",),
-        "_git_environment": ("Reach", "git_environment"),
+        "_git_environment": ("Reach", "git_environment", "trusted_directories"),
         "_guarded": ("run_guarded",),
         "_identity": (
             "ProcessIdentity",
@@ -302,6 +305,7 @@ __getattr__ = import_on_use(
         "_objects": ("parse_json_object",),
         "_ownership": (
             "git_as_home_owner",
+            "git_trusts",
             "give_named",
             "give_to_owner_above",
             "give_tree",

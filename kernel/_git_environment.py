@@ -94,6 +94,22 @@ def git_environment(
     return {**kept, **fixed, **_as_variables(pairs)}
 
 
+def trusted_directories(parent: Mapping[str, str], also: Iterable[str] = ()) -> dict[str, str]:
+    """Return variables that tell an agent's git whose directories the caller trusts.
+
+    Of what the caller's environment gives to git, ``safe.directory`` alone. As one variable:
+    codex can keep names with KEY from its tools, and a ``GIT_CONFIG_COUNT`` without its keys
+    ends every git. Quoted as ``git -c`` of any version does it.
+
+    :param parent: the caller's environment.
+    :param also: directories that are trusted too.
+    """
+    said = [value for key, value in given_settings(parent) if key.lower() == "safe.directory"]
+    words = (_quoted(f"safe.directory={value}") for value in (*said, *also))
+    text = " ".join(words)
+    return {"GIT_CONFIG_PARAMETERS": text} if text else {}
+
+
 def given_settings(parent: Mapping[str, str]) -> list[Pair]:
     """Return the configuration the caller's environment gives to git, in git's order.
 
@@ -146,6 +162,10 @@ def _parameters(text: str) -> list[Pair]:
             old_name, assigned, old_value = name.partition("=")
             pairs.append((old_name, old_value if assigned else "true"))
     return pairs
+
+
+def _quoted(text: str) -> str:
+    return "'" + re.sub(r"['!]", lambda found: f"'\\{found[0]}'", text) + "'"
 
 
 def _unquoted(word: str) -> str:

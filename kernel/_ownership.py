@@ -101,6 +101,19 @@ def git_as_home_owner() -> dict[str, str]:
     return {} if owner is None else {"SUDO_UID": str(owner[0])}
 
 
+def git_trusts(uid: int) -> bool:
+    """Tell whether git takes what belongs to a user for ours, without ``safe.directory``.
+
+    git's own rule: the effective user, and for root also ``SUDO_UID``.
+    """
+    if uid == os.geteuid():
+        return True
+    if os.geteuid() != 0:
+        return False
+    said = git_as_home_owner().get("SUDO_UID") or os.environ.get("SUDO_UID", "")
+    return said == str(uid)
+
+
 def is_ours(uid: int) -> bool:
     """Tell whether what belongs to a user is ours: we are them, or root in their home."""
     owner = _home_owner()

@@ -21,7 +21,7 @@ from ..env import (
     route_cargo,
     safe_cargo_key,
 )
-from ..kernel import RUN_ID_VARIABLE, frozen, git_as_home_owner
+from ..kernel import RUN_ID_VARIABLE, frozen, git_as_home_owner, git_trusts, trusted_directories
 from ..workspace import read_origin
 from ._errors import ArtifactsRequired
 from ._plan import Plan
@@ -118,8 +118,7 @@ def _route_below(
     cargo = route_cargo(
         key, parse_scope(plan.request.cargo_scope), artifacts, layout.repo, layout.host
     )
-    theirs = {name for name, _ in (*policy.user_set, *policy.file_values, *policy.set_values)}
-    theirs.update(policy.user_pass, policy.pass_names)
+    theirs = _named_by_user(policy)
     routes = route_caches(layout, pnpm_major(environ))
     caches = {name: value for name, value in routes.items() if name not in theirs}
     directories = (
@@ -129,6 +128,11 @@ def _route_below(
         layout.harness_output,
     )
     return Routing(policy, artifacts, cargo, key, caches, directories)
+
+
+def _named_by_user(policy: EnvironmentPolicy) -> set[str]:
+    assigned = (*policy.user_set, *policy.file_values, *policy.set_values)
+    return {*(name for name, _ in assigned), *policy.user_pass, *policy.pass_names}
 
 
 def _repository(plan: Plan) -> str:
@@ -147,8 +151,29 @@ def build_run_environment(
     :param temporary: the run's temp directory.
     """
     ours = _run_variables(plan, workdir, thread, temporary)
-    required = {**ours, **routing.caches, **routing.cargo.variables}
+    trusted = _trusted(plan, workdir, _named_by_user(routing.policy))
+    required = {**ours, **trusted, **routing.caches, **routing.cargo.variables}
     return build_environment(plan.request.environ, routing.policy, required, routing.cargo.removed)
+
+
+def _trusted(plan: Plan, workdir: Path, theirs: set[str]) -> Mapping[str, str]:
+    """Return what makes the agent's git work where the caller's does, whoever owns that.
+
+    A workdir of ours that another user owns, or whose repository another user owns and the
+    caller's git trusts, is trusted too.
+    """
+    mine = plan.workdir.kind in ("worktree", "plain")
+    places = (workdir, workdir / ".git", plan.workdir.repo or workdir) if mine else ()
+    strange = any(not _is_trusted(place) for place in places)
+    found = trusted_directories(plan.request.environ, [os.fspath(workdir)] if strange else [])
+    return {name: value for name, value in found.items() if name not in theirs}
+
+
+def _is_trusted(place: Path) -> bool:
+    try:
+        return git_trusts(os.lstat(place).st_uid)
+    except OSError:
+        return True  # nothing is there yet
 
 
 def _run_variables(

@@ -23,6 +23,7 @@ from ._provenance import Provenance, WorkdirKind, parse_provenance
 from ._registration import entries, marker_of
 from ._start import Start, inspect_start
 from ._state_dir import cache_directory, state_directory
+from ._trusted_owner import check_owner
 
 
 @frozen
@@ -149,6 +150,7 @@ def _own_worktree(
 ) -> WorkdirPlan:
     common = source.common_dir
     assert common is not None
+    check_owner(source)
     if stored is not None and stored.own_kind is not None:
         _same_repository(common, stored, paths)
         return _own_again(common, paths, stored, _base_note(common, stored, base))
