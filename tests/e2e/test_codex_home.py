@@ -19,8 +19,8 @@ from support.codex_homes import (
 from support.lab import Lab, Task
 from support.marks import both_codex
 from support.model_server import ModelFactory, ModelServer, run_command, say
-from support.real_codex import OLD, Codex
-from support.terminals import typed
+from support.real_codex import Codex
+from support.terminals import answer_trust_question, typed
 
 FLAGS = ["--issue", "1", "--agent", "codex"]
 
@@ -201,23 +201,17 @@ def test_what_codex_writes_by_itself_is_kept_and_the_rest_goes_on_following(
     lab: Lab, model: ModelFactory, codex: Codex, task: Task, shared_home: Path
 ) -> None:
     server = model([say("done"), say("done")])
-    # The old one asks whether the directory is trusted; the other notes what it has shown.
-    trust = f'projects={{"{lab.cwd}"={{trust_level="trusted"}}}}'
-    table, words = ("projects", []) if codex.version == OLD else ("tui", ["-c", trust])
-    with typed(lab, FLAGS, [str(codex.native), *words]) as run:
-        run.screen.answering = True
-        if codex.version == OLD:
-            run.screen.wait_for("(?i)press enter")
-            run.screen.type("\r")
+    with typed(lab, FLAGS, [str(codex.native)]) as run:
+        answer_trust_question(run.screen)
         run.screen.wait_for("stub-model")
-        run.screen.wait_until(lambda: table in of_the_issue(lab))
+        run.screen.wait_until(lambda: "projects" in of_the_issue(lab))
         run.screen.type("\x03")
         assert run.wait_end() == 0
-    noted = of_the_issue(lab)[table]
+    noted = of_the_issue(lab)["projects"]
     edit(shared_home, lambda text: text.replace("stub-model", "newer-model"))
     assert "config.toml" not in launch(lab, task("hello"))
     assert server.requests[-1].body["model"] == "newer-model"
-    assert of_the_issue(lab)[table] == noted
+    assert of_the_issue(lab)["projects"] == noted
     edit(shared_home, lambda text: text.replace("newer-model", "newest-model"))
     assert "config.toml" not in launch(lab, task("hello"))
     assert server.requests[-1].body["model"] == "newest-model"

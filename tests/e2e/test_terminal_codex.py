@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.lab import Lab, Task
 from support.model_server import ModelFactory, by_prompt, say
 from support.real_codex import Codex
-from support.terminals import typed
+from support.terminals import answer_trust_question, typed
 
 
 def test_a_session_typed_at_the_screen_is_resumed_by_the_next_task(
@@ -33,6 +33,31 @@ def test_a_session_typed_at_the_screen_is_resumed_by_the_next_task(
     assert done.returncode == 0, done.stderr
     assert server.requests[-1].prompts == ["hello", "once more"]
     assert lab.records[1]["thread"] == record["thread"]
+
+
+def test_a_fresh_codex_asks_for_trust_is_asked_something_and_left_and_the_next_task_goes_on(
+    lab: Lab, model: ModelFactory, codex: Codex, task: Task
+) -> None:
+    answers = {"hello": [say("pomegranate")] * 3, "once more": [say("done")]}
+    server = model(by_prompt(answers))
+    with typed(lab, ["--issue", "1"], [str(codex.native)]) as run:
+        answer_trust_question(run.screen)
+        run.screen.wait_for("shortcuts")
+        run.screen.type("hello")
+        run.screen.wait_for("hello")
+        run.screen.type("\r")
+        run.screen.wait_for("pomegranate")
+        run.screen.wait_for("state=(done|idle)")
+        run.screen.wait_until(lambda: knows_thread(lab))
+        run.screen.type("/quit")
+        run.screen.wait_for("/quit")
+        run.screen.type("\r")
+        assert run.wait_end() == 0
+        assert run.screen.settings == run.before
+    done = lab.run(["--issue", "1"], task("{resume}", "once more"))
+    assert done.returncode == 0, done.stderr
+    assert server.requests[-1].prompts == ["hello", "once more"]
+    assert lab.records[1]["thread"] == lab.records[0]["thread"]
 
 
 def knows_thread(lab: Lab) -> bool:

@@ -33,6 +33,8 @@ _QUESTIONS = {
     b"\x1b]10;?\x1b\\": b"\x1b]10;rgb:ffff/ffff/ffff\x1b\\",
     b"\x1b]11;?\x1b\\": b"\x1b]11;rgb:0000/0000/0000\x1b\\",
 }
+# A terminal answers in the order in which it was asked.
+_ASKED = re.compile(b"|".join(map(re.escape, _QUESTIONS)))
 
 
 class Screen:
@@ -115,6 +117,20 @@ class Screen:
                 raise TimeoutError(message)
             self._read(0.02)
 
+    def wait_until_quiet(self, seconds: float = 1.0, timeout: float = 30.0) -> None:
+        """Read on until nothing was shown for a while: the time a person takes to read a question.
+
+        codex 0.171 drops what is typed while it draws its trust question, or ends
+        ("timed out discarding buffered terminal input"), at any terminal.
+
+        :raises TimeoutError: it goes on and on.
+        """
+        deadline = time.monotonic() + timeout
+        while select.select([self.fd], [], [], seconds)[0] and self._read(seconds):
+            if time.monotonic() > deadline:
+                message = f"it was never quiet; the screen: {self.shown!r}"
+                raise TimeoutError(message)
+
     def wait_for_end_of(self, *pids: int) -> None:
         """Read on until none of these processes of ours runs; they tidy up after the record.
 
@@ -133,9 +149,8 @@ class Screen:
             return False
         self.shown += data
         if self.answering:
-            for question, answer in _QUESTIONS.items():
-                for _ in range(data.count(question)):
-                    self.type(answer)
+            for question in _ASKED.findall(data):
+                self.type(_QUESTIONS[question])
         return bool(data)
 
     def hang_up(self) -> None:
@@ -177,6 +192,15 @@ def terminal(
             screen.close()
             process.kill()
             end_processes(descendants() - before)
+
+
+def answer_trust_question(screen: Screen) -> None:
+    """Answer that the directory is trusted, which a fresh codex asks first."""
+    screen.answering = True
+    question = screen.wait_for("Trust and continue|(?i:press enter)")
+    if question[0].startswith(b"Trust"):  # the older one moves for ever
+        screen.wait_until_quiet()
+    screen.type("\r")
 
 
 SHELL = '"$0" "$@"; echo "[status $?]"; read -r _'
