@@ -23,6 +23,8 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(r"\\(?:e|x([0-9A-Fa-f]{2})|.)", re.DOTALL)
 _SHORT_TIME = re.compile(r"(?<![\d:])(\d\d:\d\d)(?![\d:])")
+# tomllib keeps every beginning of a dotted key, and two tables for each of its parts.
+_MOST_PARTS, _MOST_DOTS = 64, 10_000
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -54,10 +56,12 @@ def parse_toml(text: str) -> dict[str, Any]:
 
     Not promised: that what TOML forbids is always refused.
 
-    :raises TomlError: it is no TOML, or nested deeper than can be read here.
+    :raises TomlError: it is no TOML, or nested deeper than can be read here, or has dotted
+        keys that would cost memory out of all proportion to the text.
     """
     import tomllib
 
+    _check_keys(text)
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -72,6 +76,27 @@ def parse_toml(text: str) -> dict[str, Any]:
         place = _PLACE.search(first)
         line = int(place[1]) if place and place[1] else None
         raise TomlError(line, f"not TOML: {_PLACE.sub('', first)}") from None
+
+
+def _check_keys(text: str) -> None:
+    """Refuse keys that would be read with the square of their length.
+
+    :raises TomlError: a key, or all of them together, have too many parts.
+    """
+    lines = text.split("\n")
+    dots = [line.count(".") for line in lines]
+    if max(dots) < _MOST_PARTS and sum(dots) < _MOST_DOTS:
+        return
+    line, parts, total = 1, 1, 0
+    for token in _TOKEN.finditer(text):
+        kind, word = token.lastgroup, token.group()
+        if kind in ("break", "mark"):
+            parts = 1
+        elif kind == "plain":
+            parts, total = parts + word.count("."), total + word.count(".")
+        if parts > _MOST_PARTS or total > _MOST_DOTS:
+            raise TomlError(line, f"a key of more than {_MOST_PARTS} parts, or too many keys")
+        line += word.count("\n")
 
 
 def _as_1_0(text: str) -> str:

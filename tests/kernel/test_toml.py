@@ -76,3 +76,27 @@ _VALUES = st.recursive(
 def test_whatever_a_file_says_is_read_as_it_was_written(values: dict[str, object]) -> None:
     text = tomlkit.dumps(values)
     assert parse_toml("first = { a = 1, }\n" + text) == {"first": {"a": 1}, **tomllib.loads(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x = 1\na" + ".a" * 40_000 + " = 1\n", 2),
+        ("[a" + ' . "a"' * 40_000 + "]\n", 1),
+        ("x = {\n a" + ".a" * 40_000 + " = 1 }\n", 2),
+        ("".join(f"k{number}{'.a' * 60} = 1\n" for number in range(5_000)), None),
+    ],
+    ids=["a key", "a header", "in a table", "many keys"],
+)
+def test_dotted_keys_that_cost_memory_out_of_proportion_are_refused(
+    text: str, line: int | None
+) -> None:
+    with pytest.raises(TomlError, match="a key of more than 64 parts, or too many keys") as caught:
+        parse_toml(text)
+    assert line in (None, caught.value.line)
+
+
+def test_dots_that_are_in_no_key_are_not_counted() -> None:
+    text = f"a = '{'.' * 20_000}' # {'.' * 20_000}\nb = [{'1.5, ' * 3_000}]\n"
+    values = parse_toml(text)
+    assert (len(values["a"]), len(values["b"])) == (20_000, 3_000)
