@@ -40,6 +40,7 @@ class Guardian:
         self._wards = Wards(self._tell, self._poll)
         self._custody: Custody | None = None
         self._settings: list[Any] | None = None
+        self._undoing: int | None = None
         self._status: int | None = None
 
     def abandon(self) -> tuple[signal.Signals, ...]:
@@ -109,7 +110,7 @@ class Guardian:
             case "children":
                 self._tell({"event": "children", "pids": self._wards.list_pids()})
             case "terminal":
-                self._keep_settings(message["settings"])
+                self._keep_settings(message["settings"], *descriptors)
             case "stop":
                 self._stop_job(descriptors)
             case "wish":
@@ -138,13 +139,17 @@ class Guardian:
             os.close(fd)
         self._custody = None
 
-    def _keep_settings(self, settings: list[Any] | None) -> None:
+    def _keep_settings(self, settings: list[Any] | None, undoing: int | None = None) -> None:
         """Take care of the caller's terminal while it is raw; None: it no longer is.
+
+        :param undoing: memory in which the supervisor keeps what switches the agent's modes off.
 
         Raw or not, its group may be sent SIGTSTP from outside, and must not be stopped
         before the supervisor has put the terminal back.
         """
-        self._settings = settings
+        if self._undoing is not None:
+            os.close(self._undoing)
+        self._settings, self._undoing = settings, undoing
         self._signals.take_stop()
 
     def _stop_job(self, waiting: Sequence[int]) -> None:
@@ -167,15 +172,21 @@ class Guardian:
         return (*_IGNORED_BY_PYTHON, *self._signals.taken)
 
     def _end(self) -> int:
-        if self._settings is not None:
-            from ._terminal import restore_settings
-
-            restore_settings(0, self._settings)
+        self._give_terminal_back()
         # Before the run is read: from here on it is nobody's to be spared.
         self._wards.end_companion()
         status = self._finish()
         self._wards.release_monitor()
         return status
+
+    def _give_terminal_back(self) -> None:
+        if self._settings is None:
+            return
+        from ._terminal import read_undoing, restore_settings, show
+
+        if self._undoing is not None:
+            show(1, read_undoing(self._undoing))
+        restore_settings(0, self._settings)
 
     def _finish(self) -> int:
         if self._status is not None:

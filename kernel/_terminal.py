@@ -20,6 +20,9 @@ Settings = list[Any]
 # Python's termios does not name it.
 _TIOCGDEV = 0x80045432
 
+# Less than a page, so that a writer killed in the middle has written all of it or nothing.
+_ROOM = 1024
+
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 
 
@@ -75,6 +78,37 @@ def restore_settings(fd: int, settings: Settings) -> None:
     with contextlib.suppress(OSError):
         if is_foreground(fd):
             apply_settings(fd, settings)
+
+
+def note_undoing(memory: int, undoing: bytes) -> None:
+    """Write down what switches the agent's modes off, for whoever is left to show it.
+
+    In memory that both halves of a run share: it wakes nobody and waits for nobody.
+
+    :param memory: a file in memory.
+    """
+    os.pwrite(memory, undoing[:_ROOM].ljust(_ROOM, b"\0"), 0)
+
+
+def read_undoing(memory: int) -> bytes:
+    """Return what :func:`note_undoing` wrote last; nothing where nothing is to be undone."""
+    return os.pread(memory, _ROOM, 0).rstrip(b"\0")
+
+
+def show(fd: int, data: bytes) -> None:
+    """Write to a terminal without waiting, if it is there, ours to write to, and takes anything.
+
+    The open file is the caller's too, so it is opened anew to be made non-blocking.
+    """
+    if not data or not is_foreground(fd):
+        return
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    with contextlib.suppress(OSError):
+        opened = os.open(f"/proc/self/fd/{fd}", flags)
+        try:
+            os.write(opened, data)
+        finally:
+            os.close(opened)
 
 
 def terminal_number(fd: int) -> int | None:

@@ -22,6 +22,7 @@ from ..kernel import (
     copy_size,
     is_foreground,
     make_raw,
+    note_undoing,
     read_settings,
     read_stat,
     restore_settings,
@@ -62,6 +63,7 @@ class UserTerminal:
         self._tell = tell
         self._settings: list[object] | None = None
         self._held_back: list[str] = []
+        self._undoing = os.memfd_create("codexlab-modes")
         self.continued = anyio.Event()
 
     def tell(self, line: str) -> None:
@@ -98,7 +100,7 @@ class UserTerminal:
                     "stdin", "belongs to another job, and nobody could resume us"
                 )
         settings = read_settings(INPUT)
-        self._keep(settings)
+        self._link.tell({"op": "terminal", "settings": settings}, [self._undoing])
         self._settings = settings
         apply_settings(INPUT, make_raw(settings))
 
@@ -120,12 +122,16 @@ class UserTerminal:
         self._settings = None
         # Lost, or its channel closed: then it has put the terminal back itself.
         with suppress(GuardianLost, OSError):
-            self._keep(None)
+            self._forget()
         while self._held_back:
             self._tell(self._held_back.pop(0))
 
-    def _keep(self, settings: list[object] | None) -> None:
-        self._link.tell({"op": "terminal", "settings": settings})
+    def _forget(self) -> None:
+        self._link.tell({"op": "terminal", "settings": None})
+
+    def note_modes(self, undoing: bytes) -> None:
+        """Have the guardian know what switches the agent's modes off, should we be killed."""
+        note_undoing(self._undoing, undoing)
 
     def quit_job(self) -> None:
         """Put it back and have a group of our own again: the rest is no longer the agent's."""
@@ -163,7 +169,7 @@ class UserTerminal:
 
         :raises GuardianLost: it is gone.
         """
-        self._keep(None)
+        self._forget()
 
     def pause(self, scope: Scope) -> None:
         """Stop the job, and with it what it runs that is not at the terminal, until both go on.

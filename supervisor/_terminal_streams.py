@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import anyio
 
-from ..kernel import copy_size, is_foreground
+from ..kernel import copy_size, is_foreground, show
 from ._agents import StreamNews, read_terminal_line
 from ._errors import GuardianLost
 from ._output import Output, reopen_nonblocking
@@ -53,7 +53,7 @@ class TerminalStreams:
         self._modes = TerminalModes()
         self._relay = Relay(
             self._ours,
-            _Followed(OUTPUT, self._modes),
+            _Followed(OUTPUT, self._modes, terminal.note_modes),
             log,
             lambda line: hear(read_terminal_line(agent, line)),
         )
@@ -135,33 +135,30 @@ class TerminalStreams:
         self._relay.close()
         os.close(self._input)
         # A killed agent has put nothing back; one that did is followed by no byte of ours.
-        _say(self._modes.undo())
+        show(OUTPUT, self._modes.undo())
+        self._terminal.note_modes(b"")
         self._terminal.quit_job()
 
 
 class _Followed(Output):
-    """The terminal as an output, with an eye on what is switched on there."""
+    """The terminal as an output, with an eye on what is switched on there.
 
-    def __init__(self, fd: int, modes: TerminalModes) -> None:
+    :param note: takes what switches it off again, before it is switched on.
+    """
+
+    def __init__(self, fd: int, modes: TerminalModes, note: Callable[[bytes], None]) -> None:
         super().__init__(fd)
         self._modes = modes
+        self._note = note
+        self._noted = b""
 
     async def write(self, data: bytes) -> None:
         """Write every byte; what is begun counts as written."""
         self._modes.feed(data)
+        if (undoing := self._modes.undo()) != self._noted:
+            self._note(undoing)
+            self._noted = undoing
         await super().write(data)
-
-
-def _say(data: bytes) -> None:
-    """Write to the terminal, if it is there, ours to write to, and takes anything."""
-    if not data or not is_foreground(INPUT):
-        return
-    fd = reopen_nonblocking(OUTPUT)
-    if fd is None:
-        return
-    with suppress(OSError):
-        os.write(fd, data)
-    os.close(fd)
 
 
 def _is_hung_up(fd: int) -> bool:

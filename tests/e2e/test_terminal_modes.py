@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from support.lab import Lab
 from support.terminals import typed
 
@@ -30,6 +31,25 @@ def test_what_an_agent_that_was_killed_left_on_is_switched_off(lab: Lab) -> None
         os.kill(run.agent, signal.SIGKILL)
         run.screen.wait_for(OFF)
         assert run.wait_end() == 137
+
+
+@pytest.mark.parametrize("half", ["supervisor", "guardian"])
+def test_what_is_on_when_one_half_of_a_run_is_killed_is_switched_off_by_the_other(
+    lab: Lab, half: str
+) -> None:
+    with typed(lab, ["--issue", "1"], ["sh", "-c", f"printf '{ON}here'; exec sleep 60"]) as run:
+        run.screen.wait_for("here")
+        os.kill(getattr(run, half), signal.SIGKILL)
+        run.screen.wait_for(OFF)
+        run.screen.wait_until(lambda: run.screen.settings == run.before)
+
+
+def test_what_was_switched_off_again_is_left_alone_when_the_supervisor_is_killed(lab: Lab) -> None:
+    tidy = rf"printf '{ON}\033[<u\033[?2004;1004;1006;1003l\033[?25h\033[?1049lhere'; exec sleep 60"
+    with typed(lab, ["--issue", "1"], ["sh", "-c", tidy]) as run:
+        run.screen.wait_for("here")
+        os.kill(run.supervisor, signal.SIGKILL)
+        assert b"\x1b" not in run.screen.read_to(b"[status 125]")
 
 
 def test_an_agent_that_left_nothing_on_is_followed_by_no_byte(lab: Lab) -> None:
