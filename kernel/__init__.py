@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         is_evidently_empty,
         kill_members,
         members,
+        read_members,
         signal_members,
         wait_empty,
     )
@@ -210,6 +211,7 @@ __all__ = [
     "pause",
     "read_both_ends",
     "read_counter",
+    "read_members",
     "read_regular",
     "read_regular_if_any",
     "read_settings",
@@ -257,6 +259,7 @@ __getattr__ = import_on_use(
             "is_evidently_empty",
             "kill_members",
             "members",
+            "read_members",
             "signal_members",
             "wait_empty",
         ),

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, signal_leaf, wait_unpopulated
 from ._frozen import frozen
+from ._held_still import held_still
 from ._identity import ProcessIdentity, ProcessStat, boot_id, is_running, read_stat
 from ._process_group import ProcessGroup, signal_group
 from ._processes import (
@@ -188,14 +189,33 @@ def _identity(stat: ProcessStat) -> ProcessIdentity:
     return ProcessIdentity(stat.pid, stat.start_time, boot_id())
 
 
+def read_members(scope: Scope) -> tuple[ProcessIdentity, ...]:
+    """Return the members of a run that is to end, read while those in its leaf are held still.
+
+    So a reading of thousands that fork all the time takes as long as one of thousands that do not.
+    """
+    with held_still(scope.leaf):
+        return members(scope)
+
+
 def signal_members(
     scope: Scope, signum: int, counted: Sequence[ProcessIdentity] | None = None
 ) -> int:
     """Send a signal to every member once; return how many received it.
 
+    Who is in the leaf is held still meanwhile, and so forks nobody who misses the signal.
+
     :param counted: the members as they were read a moment ago, which saves a reading.
         Who is in the leaf is listed afresh all the same.
     """
+    # Who goes on after a pause is not to be ended, and may be frozen by somebody else.
+    with held_still(None if signum == signal.SIGCONT else scope.leaf):
+        return _signal_each(scope, signum, counted)
+
+
+def _signal_each(
+    scope: Scope, signum: int, counted: Sequence[ProcessIdentity] | None = None
+) -> int:
     if scope.group is not None:
         others = _outside(scope, {}) if scope.guardian is None else ()
         return signal_group(scope.group, signum) + sum(send_signal(p, signum) for p in others)
@@ -208,9 +228,9 @@ def signal_members(
 
 def kill_members(scope: Scope) -> None:
     """Send KILL to every member: the leaf at once, then whoever is not in it."""
-    if scope.leaf is not None:
-        kill_leaf(scope.leaf)
-    signal_members(scope, signal.SIGKILL)
+    killed = scope.leaf is not None and kill_leaf(scope.leaf)
+    # No freezing of those who are dying: that would only be waited for.
+    (_signal_each if killed else signal_members)(scope, signal.SIGKILL)
 
 
 def wait_empty(
@@ -288,7 +308,7 @@ def end(scope: Scope, *, grace: float, patience: float) -> tuple[int, tuple[Proc
 
     :returns: how many members there were, and which are left.
     """
-    found = members(scope)
+    found = read_members(scope)
     if not found:
         return 0, ()
     signal_members(scope, signal.SIGTERM, found)

@@ -42,6 +42,7 @@ class Guardian:
         self._settings: list[Any] | None = None
         self._undoing: int | None = None
         self._status: int | None = None
+        self._is_all_reaped = True
 
     def abandon(self) -> tuple[signal.Signals, ...]:
         """Give everything back in the forked supervisor, which is not the guardian.
@@ -65,7 +66,9 @@ class Guardian:
             if source is not None:
                 self._poll.register(source, select.POLLIN)
         while True:
-            ready = {fd for fd, _ in self._poll.poll()}
+            ready = {fd for fd, _ in self._poll.poll(None if self._is_all_reaped else 0)}
+            if not self._is_all_reaped:
+                self._is_all_reaped = self._wards.reap()
             if self._signals.fileno() in ready:
                 self._take_notice()
             self._wards.hear_monitor(ready)
@@ -79,7 +82,8 @@ class Guardian:
     def _take_notice(self, answered: int | None = None) -> None:
         for signum in self._signals.read():
             if signum == signal.SIGCHLD:
-                self._wards.reap()
+                # The rest has its turn when what came with it was heard.
+                self._is_all_reaped = self._is_all_reaped and self._wards.reap()
             elif signum != answered:
                 self._report_signal(signum)
 

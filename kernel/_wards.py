@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Tell = Callable[[Message, Sequence[int]], None]
 # One that closed its channel says what its fault was, and ends.
 _SUPERVISOR_SECONDS = 5.0
+_REAPED_AT_ONCE = 500
 
 
 class Wards:
@@ -120,16 +121,21 @@ class Wards:
     def _monitor(self) -> ProcessIdentity | None:
         return self._monitored.monitor if self._monitored else None
 
-    def reap(self) -> None:
-        """Collect every ended child: the agent's status exactly, orphans so that none stays."""
-        while True:
+    def reap(self) -> bool:
+        """Collect ended children: the agent's status exactly, orphans so that none stays.
+
+        :returns: False where more may have ended. Chains of forks leave orphans as fast as
+            they are collected, and whoever asks for the end of the run must be heard meanwhile.
+        """
+        for _ in range(_REAPED_AT_ONCE):
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return True
             if pid == 0:
-                return
+                return True
             self._take_leave(pid, status, usage)
+        return False
 
     def _take_leave(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         if pid == self._agent:

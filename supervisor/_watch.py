@@ -16,7 +16,7 @@ from ..kernel import (
     frozen,
     is_evidently_empty,
     kill_members,
-    members,
+    read_members,
     send_signal,
     signal_members,
     wait_empty,
@@ -174,7 +174,11 @@ class Watch:
     async def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
         match effect:
             case Send(target, signum):
-                await in_own_thread(self._send, target, signum)
+                if target is Target.LEADER:
+                    # At once: where thousands fork, a thread may wait seconds for its start.
+                    send_signal(self._agent, signum)
+                else:
+                    await in_own_thread(self._send_to_all, signum)
                 self._log.emit(
                     "signal.sent", target=target.value, signal=signal.Signals(signum).name
                 )
@@ -183,10 +187,8 @@ class Watch:
             case CountMembers():
                 tasks.start_soon(self._count)
 
-    def _send(self, target: Target, signum: int) -> None:
-        if target is Target.LEADER:
-            send_signal(self._agent, signum)
-        elif signum == signal.SIGKILL:
+    def _send_to_all(self, signum: int) -> None:
+        if signum == signal.SIGKILL:
             kill_members(self._scope())
         else:
             signal_members(self._scope(), signum)
@@ -196,7 +198,7 @@ class Watch:
         self._tell.send_nowait(event)
 
     def _read_members(self) -> tuple[tuple[ProcessIdentity, ...], dict[str, int]]:
-        found = members(self._scope())
+        found = read_members(self._scope())
         return found, count_names(found)
 
     async def _count(self) -> None:

@@ -1,0 +1,89 @@
+"""A leaf is held still while its members are read and signalled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from codexlab.kernel import (
+    Scope,
+    create_leaf,
+    own_cgroup,
+    read_members,
+    remove_leaf,
+    signal_members,
+)
+from codexlab.kernel._cgroup import kill_leaf, wait_unpopulated
+from codexlab.kernel._held_still import held_still
+
+# Forty lines of processes in which each hands over to a child and exits. One that is told to end
+# does not hand over; a line that was missed comes to its end and says so. The starter collects
+# them all (PR_SET_CHILD_SUBREAPER), by ignoring their ends.
+CHAINS = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+leaf, place = sys.argv[1:]
+for line in range(40):
+    begun, begin = os.pipe()
+    if os.fork() == 0:
+        with open(leaf + "/cgroup.procs", "w") as procs:
+            procs.write("0")
+        os.write(begin, b"1")
+        for _ in range(1500):
+            if os.fork():
+                os._exit(0)
+        os.open(f"{place}/missed-{line}", os.O_CREAT)
+        os._exit(0)
+    os.read(begun, 1)
+print("begun", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def leaf() -> Iterator[Path]:
+    parent = own_cgroup()
+    if parent is None or not os.access(parent, os.W_OK):
+        pytest.skip("no cgroup v2 of our own")
+    made = create_leaf(parent, f"test-{uuid.uuid4().hex[:8]}")
+    yield made
+    kill_leaf(made)
+    assert wait_unpopulated(made, 10)
+    assert remove_leaf(made)
+
+
+def scope_of(leaf: Path) -> Scope:
+    return Scope("no-such-run", leaf=str(leaf))
+
+
+def test_a_signal_to_all_misses_nobody_in_chains_of_forks(leaf: Path, scratch: Path) -> None:
+    command = [sys.executable, "-I", "-S", "-c", CHAINS, str(leaf), str(scratch)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        starter.stdout.readline()
+        signal_members(scope_of(leaf), signal.SIGTERM)
+        assert wait_unpopulated(leaf, 10)
+    assert list(scratch.glob("missed-*")) == []
+
+
+def test_members_run_on_after_they_were_read_and_a_pause_is_nobodys_end(leaf: Path) -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as member:
+        (leaf / "cgroup.procs").write_text(str(member.pid))
+        assert [each.pid for each in read_members(scope_of(leaf))] == [member.pid]
+        assert (leaf / "cgroup.freeze").read_text() == "0\n"
+        with held_still(str(leaf)):
+            assert "frozen 1" in (leaf / "cgroup.events").read_text()
+        (leaf / "cgroup.freeze").write_text("1")
+        signal_members(scope_of(leaf), signal.SIGCONT)
+        assert (leaf / "cgroup.freeze").read_text() == "1\n"
+        # Told to end, it is thawed to hear it.
+        signal_members(scope_of(leaf), signal.SIGTERM)
+        assert member.wait(10) == -signal.SIGTERM
