@@ -8,6 +8,9 @@ from typing import cast
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)([KMGT])?i?B?", re.IGNORECASE)
+# Longer than anybody waits, and more than any file system holds.
+_MOST_SECONDS, _MOST_BYTES = 1e10, 2**63 - 1
+_LONGEST, _DIGITS = 4095, 100
 _BYTES = {None: 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -16,12 +19,13 @@ def parse_duration(text: object) -> float:
 
     :raises ValueError: saying what was expected.
     """
-    if isinstance(text, int | float) and not isinstance(text, bool) and 0 <= text < 1e10:
+    if isinstance(text, int | float) and not isinstance(text, bool) and 0 <= text < _MOST_SECONDS:
         return float(text)
-    match = _DURATION.fullmatch(str(text))
-    if match is None:
+    match = _DURATION.fullmatch(str(text)[:_LONGEST])
+    seconds = _MOST_SECONDS if match is None else float(match[1]) * _SECONDS[match[2]]
+    if not seconds < _MOST_SECONDS:
         raise ValueError("expected a duration such as 10s, 5m, 2h or 1500ms")
-    return float(match[1]) * _SECONDS[match[2]]
+    return seconds
 
 
 def parse_size(text: object) -> int:
@@ -29,12 +33,13 @@ def parse_size(text: object) -> int:
 
     :raises ValueError: saying what was expected.
     """
-    if isinstance(text, int) and not isinstance(text, bool) and text >= 0:
+    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= _MOST_BYTES:
         return text
-    match = _SIZE.fullmatch(str(text))
-    if match is None:
+    match = _SIZE.fullmatch("" if isinstance(text, int) else str(text)[:_DIGITS])
+    size = -1 if match is None else int(match[1]) * _BYTES[match[2].upper() if match[2] else None]
+    if not 0 <= size <= _MOST_BYTES:
         raise ValueError("expected a size such as 512M or 2G")
-    return int(match[1]) * _BYTES[match[2].upper() if match[2] else None]
+    return size
 
 
 def parse_given(text: object) -> object:
@@ -44,6 +49,9 @@ def parse_given(text: object) -> object:
     """
     if text == "":
         raise ValueError("expected a text that is not empty")
+    if isinstance(text, str) and ("\0" in text or len(text) > _LONGEST):
+        # No system call takes the first, and no path or name is longer (PATH_MAX).
+        raise ValueError(f"expected at most {_LONGEST} characters, and none of them NUL")
     return text
 
 

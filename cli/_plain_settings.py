@@ -21,7 +21,16 @@ from ._literals import (
     parse_size_limit,
     parse_wait,
 )
-from ._setting_values import PREFIX, Agent, CargoScope, Containment, Sessions, SettingValues
+from ._setting_values import (
+    MOST_CORES,
+    MOST_PROCESSES,
+    PREFIX,
+    Agent,
+    CargoScope,
+    Containment,
+    Sessions,
+    SettingValues,
+)
 
 _Convert = Callable[[Any], Any]
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -96,11 +105,11 @@ def _one_of(literal: Any) -> _Convert:
     return choose
 
 
-def _count(least: int) -> _Convert:
+def _count(least: int, most: int | None = None) -> _Convert:
     def count(value: Any) -> int:
         if type(value) is not int and not _COUNT.fullmatch(value):
             raise ValueError
-        if int(value) < least:
+        if int(value) < least or (most is not None and int(value) > most):
             raise ValueError
         return int(value)
 
@@ -108,7 +117,7 @@ def _count(least: int) -> _Convert:
 
 
 def _cores(value: Any) -> float:
-    if not _CORES.fullmatch(value) or not float(value):
+    if not _CORES.fullmatch(value) or not 0 < float(value) <= MOST_CORES:
         raise ValueError
     return float(value)
 
@@ -131,7 +140,7 @@ _CONVERT: dict[str, _Convert] = {
     "timeout": parse_limit,
     "idle_timeout": parse_limit,
     "memory_max": parse_size_limit,
-    "pids_max": _count(1),
+    "pids_max": _count(1, MOST_PROCESSES),
     "cpu_max": _cores,
     "retries": _count(0),
     "retry_on": parse_codes,

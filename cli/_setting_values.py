@@ -9,6 +9,10 @@ from typing import Literal
 from ..kernel import CallerError
 
 PREFIX = "CODEXLAB_"
+# More than any machine has, and few enough to count microseconds of them.
+MOST_CORES = 65_536
+# The kernel's own bound of process numbers on 64 bits (pid_max in proc(5)).
+MOST_PROCESSES = 4_194_304
 
 Agent = Literal["codex", "claude", "generic"]
 CargoScope = Literal["agent", "worktree", "shared", "off"]

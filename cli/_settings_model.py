@@ -31,6 +31,8 @@ from ._literals import (
     parse_wait,
 )
 from ._setting_values import (
+    MOST_CORES,
+    MOST_PROCESSES,
     PREFIX,
     Agent,
     CargoScope,
@@ -41,6 +43,7 @@ from ._setting_values import (
     default_workspaces_root,
 )
 
+_SHOWN = 80
 _DEFAULTS = SettingValues(workspaces_root=Path())
 # How a classmethod of pydantic-settings learns of the files; a subclass for each
 # reading would build the whole schema again.
@@ -83,8 +86,10 @@ class LaunchSettings(BaseSettings):
     timeout: Annotated[float | None, BeforeValidator(parse_limit)] = _DEFAULTS.timeout
     idle_timeout: Annotated[float | None, BeforeValidator(parse_limit)] = _DEFAULTS.idle_timeout
     memory_max: Annotated[int | None, BeforeValidator(parse_size_limit)] = _DEFAULTS.memory_max
-    pids_max: Annotated[int | None, Field(ge=1)] = _DEFAULTS.pids_max
-    cpu_max: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = _DEFAULTS.cpu_max
+    pids_max: Annotated[int | None, Field(ge=1, le=MOST_PROCESSES)] = _DEFAULTS.pids_max
+    cpu_max: Annotated[float | None, Field(gt=0, le=MOST_CORES, allow_inf_nan=False)] = (
+        _DEFAULTS.cpu_max
+    )
     retries: Annotated[int, Field(ge=0)] = _DEFAULTS.retries
     retry_on: Annotated[tuple[int, ...], NoDecode, BeforeValidator(parse_codes)] = (
         _DEFAULTS.retry_on
@@ -150,7 +155,9 @@ def _explain(
     """Say which source the first wrong value came from."""
     first = error.errors(include_url=False)[0]
     key = str(first["loc"][0])
-    problem = f"{_sentence(first['msg'])}, not {first['input']!r}"
+    given = repr(first["input"])
+    given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
+    problem = f"{_sentence(first['msg'])}, not {given}"
     variable = PREFIX + key.upper()
     if key in flags:
         return SettingError(f"--{key.replace('_', '-')}", problem)

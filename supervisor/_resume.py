@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..rollout import LogicalRollout
 
 # A sweep of ours or codex's holds a thread for a moment; another codex for a whole task.
+# The record lies where the agent can write: each of its entries costs a look at the store.
+_TRIED = 20
 _PATIENCE, _PAUSE = 3.0, 0.05
 
 
@@ -41,13 +43,16 @@ def ready_thread(
         follow_named_threads(plan.paths, plan.request.command, tell)
     if RESUME not in plan.request.command or plan.agent == "generic":
         return None
-    for entry in _newest_first(plan):
+    recorded = list(_newest_first(plan))
+    for entry in recorded[:_TRIED]:
         why_not = _why_not_ready(plan, workdir, environ, entry.id, tell)
         if why_not is None:
             if entry.cwd != os.fspath(workdir):
                 tell(f"thread {entry.id} was made in {entry.cwd}; it goes on in {workdir}")
             return entry.id
         tell(f"thread {entry.id} {why_not}; resuming an older one or none")
+    if len(recorded) > _TRIED:
+        tell(f"{len(recorded) - _TRIED} older threads were not looked for; starting a new one")
     return None
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from ..kernel import frozen, read_small_file
 
 _LIMIT = 1024 * 1024
+# git writes no line like that; what is longer could be read with the square of its length.
+_LONGEST = 4096
 _SECTION = re.compile(r'\[\s*([A-Za-z0-9.-]+)\s*(?:"((?:[^"\\\n]|\\.)*)"\s*)?\]')
 _VARIABLE = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*(?:=\s*([^;#\n]*))?")
 _WORD = re.compile(r"[a-z0-9]{1,10}")
@@ -88,6 +90,9 @@ def _lines(text: str) -> Iterator[tuple[str | None, str]]:
     """
     section = ""
     for line in text.replace("\\\n", "\\").splitlines():
+        if len(line) > _LONGEST:
+            yield None, ""
+            continue
         rest = line.strip()
         while (head := _SECTION.match(rest)) is not None:
             below = "" if head[2] is None else f'"{head[2]}".'

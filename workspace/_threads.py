@@ -17,6 +17,7 @@ from ._owner import DamagedRecord, is_text, parse_object
 from ._paths import CONTROL, WorkspacePaths
 
 _NAME = "threads.json"
+_MOST = 999
 # Both kinds of name become arguments and parts of paths: never an option, never "..".
 _NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 
@@ -72,7 +73,8 @@ def record_thread(paths: WorkspacePaths, thread_id: str, cwd: Path, agent: str) 
         return log
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     others = tuple(entry for entry in log.threads if (entry.id, entry.agent) != (thread_id, agent))
-    log = replace(log, threads=(*others, ThreadEntry(thread_id, str(cwd), agent, now)))
+    newest = ThreadEntry(thread_id, str(cwd), agent, now)
+    log = replace(log, threads=(*others[-_MOST:], newest))
     _write(paths, log)
     return log
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from ._foreign_files import Unjudged, read_bytes
 from ._merged import merged_text
 from ._neutral import hides_changes
 from ._words import commits_text
-
-_STASHED = re.compile(r"\t(?:WIP on|On) (.+?): ")
 
 
 def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
@@ -65,7 +62,16 @@ def lonely_commits(repo: Path, entry: Entry, branches: Collection[str]) -> list[
 def stashes(repo: Path, branches: Collection[str]) -> int:
     """Return how many stashes were made on these branches: by what git calls them."""
     text = read_bytes(repo / "logs" / "refs" / "stash").decode("utf-8", "surrogateescape")
-    return sum(branch in branches for branch in _STASHED.findall(text))
+    return sum(_stashed_on(line) in branches for line in text.split("\n"))
+
+
+def _stashed_on(line: str) -> str | None:
+    """Return the branch that a line of the stash's log names; an agent may have written it."""
+    words = line.partition("\t")[2]
+    for beginning in ("WIP on ", "On "):
+        if words.startswith(beginning):
+            return words.removeprefix(beginning).partition(": ")[0]
+    return None
 
 
 def _count(repo: Path, commits: Iterable[str], branches: Collection[str]) -> list[str]:
