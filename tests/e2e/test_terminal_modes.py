@@ -39,8 +39,10 @@ def test_what_is_on_when_one_half_of_a_run_is_killed_is_switched_off_by_the_othe
 ) -> None:
     with typed(lab, ["--issue", "1"], ["sh", "-c", f"printf '{ON}here'; exec sleep 60"]) as run:
         run.screen.wait_for("here")
+        ours = (run.guardian, run.supervisor, run.monitor)
         os.kill(getattr(run, half), signal.SIGKILL)
         run.screen.wait_for(OFF)
+        run.screen.wait_for_end_of(*ours)
         run.screen.wait_until(lambda: run.screen.settings == run.before)
 
 
