@@ -18,7 +18,7 @@ from ..env import (
 )
 from ..env.artifacts import render_exports, shell_of
 from ..supervisor import LaunchRequest, describe_left_behind, expect_environment, plan_run
-from ..workspace import read_threads
+from ..workspace import foresee_config, read_threads
 from ._given import GIVEN
 from ._launch_options import read_invocation
 from ._terminal import on_one_line
@@ -102,7 +102,11 @@ def _decide(request: LaunchRequest) -> tuple[EnvironmentPolicy, ChildEnvironment
     """
     plan = plan_run(request)
     expected = expect_environment(plan, read_threads(plan.paths))
-    notes = (expected.routing.artifacts.fallback_reason, describe_left_behind(expected.environment))
+    notes = (
+        expected.routing.artifacts.fallback_reason,
+        describe_left_behind(expected.environment),
+        *foresee_config(request.shared_home),
+    )
     for note in filter(None, notes):
         click.echo(f"codexlab: {note}", err=True)
     return expected.routing.policy, expected.environment

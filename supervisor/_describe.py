@@ -7,7 +7,7 @@ from typing import Any
 
 from ..env import ChildEnvironment
 from ..kernel import flock_holders
-from ..workspace import owes_after_create, read_threads
+from ..workspace import foresee_config, owes_after_create, read_threads
 from ._agents import expand_resume
 from ._command import needs_workdir, resolve_command
 from ._expected import expect_environment
@@ -57,7 +57,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "limits": {"timeout": plan.request.timeout, "grace": plan.request.grace},
         "lock": {"path": os.fspath(plan.paths.lock), "held_by": flock_holders(plan.paths.lock)},
         "ladder": _describe_ladder(plan.ladder),
-        "notes": list(plan.workdir.notes),
+        "notes": [*plan.workdir.notes, *foresee_config(plan.request.shared_home)],
     }
 
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from ._git_state import GitState, git_state, recorded_git_dir
     from ._hand_over import hand_over
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
+    from ._home_config import foresee_config
     from ._home_report import HealReport
     from ._machine import is_this_machine, pid_namespace
     from ._owner import OwnerRecord, encode_owner, parse_owner
@@ -112,6 +113,7 @@ __all__ = [
     "directory_name",
     "encode_owner",
     "expose_rollout",
+    "foresee_config",
     "forget_outdated",
     "forget_thread",
     "git_state",
@@ -185,6 +187,7 @@ __getattr__ = import_on_use(
             "heal_codex_home",
             "mend_codex_home",
         ),
+        "_home_config": ("foresee_config",),
         "_home_report": ("HealReport",),
         "_machine": ("is_this_machine", "pid_namespace"),
         "_owner": (

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ..kernel import TomlError, decode_toml, frozen, read_regular, read_regular_if_any, replace_file
 from ._config import Managed, check_shape, decide_config, load_toml
+from ._config_here import with_databases_here, without_effect_here
 from ._config_merge import merge_config
 from ._config_notes import Table
 from ._config_references import references
@@ -76,6 +77,8 @@ def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple
         _pass_on(place, ours, shared or b"", error, notes)
         return ()
     found = tuple(dict.fromkeys((*references(values), *_named_by(profiles))))
+    if ours is None or now.shared != seen.shared:
+        notes.warnings.extend(without_effect_here(values, place.shared))
     try:
         after = _decide(place, ours, shared, seen, _with_trust(managed, values, place), notes)
     except ValueError as error:
@@ -108,10 +111,28 @@ def _pass_on(
         replace_file(CONFIG, shared, dir_fd=place.home_fd)
         (notes.created if ours is None else notes.fixed).append(CONFIG)
     what = "passed on as it is" if follows else f"the {CONFIG} of this issue is kept"
-    notes.warnings.append(
-        f"{place.shared / CONFIG}: {error}; {what}, without network access, writable roots and"
+    notes.warnings.append(_unreadable(place.shared, error, what))
+
+
+def _unreadable(shared: Path, error: ValueError, what: str) -> str:
+    return (
+        f"{shared / CONFIG}: {error}; {what}, without network access, writable roots and"
         " exclusions of ours, and without the variables it names"
     )
+
+
+def foresee_config(shared_home: Path) -> tuple[str, ...]:
+    """Return the lines on the shared configuration that a first launch would tell; reads only.
+
+    :raises HomeRefused: it cannot be opened.
+    """
+    shared = Path(os.path.realpath(shared_home))
+    try:
+        values = _values(_read(shared / CONFIG))
+        check_shape(values)
+    except ValueError as error:
+        return (_unreadable(shared, error, "passed on as it is"),)
+    return tuple(without_effect_here(values, shared))
 
 
 def _with_trust(managed: Managed, shared: Table, place: ConfigPlace) -> Managed:
@@ -138,6 +159,7 @@ def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) 
     seed = read_small(_SEED, place.control_fd, place.home / CONFIG)
     try:
         texts = [decode_toml(text or b"") for text in (ours, shared, seed)]
+        texts[1] = with_databases_here(texts[1], load_toml(texts[1]))
         merged, conflicts = merge_config(*texts)
     except ValueError as error:
         # Which of them it is was told by the heal before.
@@ -171,7 +193,9 @@ def _decide(
     before = Managed(seen.roots, seen.excluded, seen.trusted)
     # Equal to its seed, it holds nothing of anybody's: it may be one that was passed on.
     old = None if ours is None or ours == seed else decode_toml(ours)
-    decision = decide_config(old, decode_toml(shared or b""), _readable(seed), managed, before)
+    source = decode_toml(shared or b"")
+    source = with_databases_here(source, load_toml(source))
+    decision = decide_config(old, source, _readable(seed), managed, before)
     text = decision.text.encode()
     if ours is not None and ours.startswith(_MARK) and not decision.reseeded:
         text = _MARK + text
@@ -218,7 +242,10 @@ def _ours(place: ConfigPlace, notes: HealNotes) -> bytes | None:
 
 
 def _shared(place: ConfigPlace) -> bytes | None:
-    path = place.shared / CONFIG
+    return _read(place.shared / CONFIG)
+
+
+def _read(path: Path) -> bytes | None:
     try:
         # The user's own, which may be a link to where such files are kept.
         return read_regular_if_any(path, follow=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -182,6 +183,46 @@ def test_memories_have_no_effect_here_and_one_line_says_so(lab: Lab, shared_home
     assert launch(lab, ["true"]) == ""
 
 
+@both_codex
+def test_a_database_of_the_users_own_is_not_written_from_an_issue_and_one_line_says_so(
+    lab: Lab, model: ModelFactory, codex: Codex, task: Task, shared_home: Path, scratch: Path
+) -> None:
+    model([say("one"), say("two")])
+    databases = scratch / "databases"
+    databases.mkdir()
+    edit(shared_home, lambda text: f'sqlite_home = "{databases}"\n{text}')
+    assert launch(lab, task("hello")).count("sqlite_home is left out here") == 1
+    assert not list(databases.iterdir())
+    assert "sqlite_home" not in of_the_issue(lab)
+    assert "sqlite_home" not in launch(lab, task("hello"))
+    # A change of the rest is still followed.
+    edit(shared_home, lambda text: text.replace("stub-model", "newer-model"))
+    launch(lab, ["true"])
+    assert of_the_issue(lab)["model"] == "newer-model"
+    assert "sqlite_home" not in of_the_issue(lab)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('sqlite_home = "/srv/databases"', "sqlite_home is left out here"),
+        ('cli_auth_credentials_store = "keyring"', "finds no login here"),
+        ('cli_auth_credentials_store = "auto"', "finds no login here"),
+        ("model = ", "passed on as it is"),
+    ],
+)
+def test_what_does_not_work_in_an_issue_is_told_by_every_command_that_says_what_a_launch_does(
+    lab: Lab, shared_home: Path, text: str, said: str
+) -> None:
+    (shared_home / "auth.json").unlink(missing_ok=True)
+    (shared_home / "config.toml").write_text(f"{text}\n")
+    dry = lab.run([*FLAGS, "--dry-run"], ["true"])
+    explained = explain(lab)
+    assert (dry.returncode, explained.returncode) == (0, 0)
+    for told in (dry.stdout + dry.stderr, explained.stderr, launch(lab, ["true"])):
+        assert told.count(said) == 1
+
+
 def test_links_follow_to_another_shared_home(lab: Lab, shared_home: Path, scratch: Path) -> None:
     (shared_home / "AGENTS.md").write_text("first")
     (shared_home / "hooks.json").write_text("{}")
@@ -215,6 +256,14 @@ def test_what_codex_writes_by_itself_is_kept_and_the_rest_goes_on_following(
     edit(shared_home, lambda text: text.replace("newer-model", "newest-model"))
     assert "config.toml" not in launch(lab, task("hello"))
     assert server.requests[-1].body["model"] == "newest-model"
+
+
+def explain(lab: Lab) -> subprocess.CompletedProcess[str]:
+    """Run ``codexlab env explain`` for the same launch."""
+    words = [str(lab.program.with_name("codexlab")), "env", "explain", *FLAGS, "--", "true"]
+    return subprocess.run(
+        words, env=lab.environ, cwd=lab.cwd, capture_output=True, text=True, check=False
+    )
 
 
 def edit(home: Path, change: Callable[[str], str]) -> None:
