@@ -62,7 +62,7 @@ def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool) -> None:
 def _row(run: Reaped) -> tuple[str, ...]:
     processes = "1 process" if run.processes == 1 else f"{run.processes} processes"
     done = f"{run.action} {processes}"
-    if run.action in ("busy", "kept", "failed"):
+    if run.action in ("busy", "kept", "failed", "put back", "would put back"):
         done = run.action
     elif run.action in ("finished", "would finish"):
         done = f"{run.action} its record"

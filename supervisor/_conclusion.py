@@ -111,8 +111,8 @@ class Conclusion:
     def _git_after(self, place: Place) -> dict[str, object] | None:
         try:
             workdir = place.workdir
-            if place.pointers is not None and workdir.git_dir is not None:
-                for line in restore_pointers(workdir.git_dir, place.pointers):
+            if place.pointers is not None:
+                for line in restore_pointers(place.pointers):
                     self._warn(line)
             return describe_git(git_state(workdir.path, workdir.base, workdir.git_dir))
         except (OperatorError, OSError) as error:

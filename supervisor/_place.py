@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +15,16 @@ from ..workspace import (
     Claim,
     HealReport,
     OwnerRecord,
+    Pointers,
     Workdir,
     git_write_for,
     heal_codex_home,
+    keep_pointers,
     make_run_directory,
     pid_namespace,
     place_context,
     prepare_workdir,
     prune_runs,
-    read_pointers,
     stored_cargo_key,
 )
 from ._agents import expand_resume
@@ -56,7 +57,7 @@ class Place:
     thread: str | None
     temporary: str
     lease: int | None
-    pointers: Mapping[str, bytes | None] | None = None
+    pointers: Pointers | None = None
 
 
 def describe_owner(
@@ -138,7 +139,9 @@ def _furnish(
     tell: Callable[[str], None],
 ) -> Place:
     git_write = git_write_for(workdir) if plan.request.git_write else None
-    pointers = read_pointers(git_write.git_dir) if git_write is not None else None
+    pointers = None
+    if git_write is not None:
+        pointers = keep_pointers(claim.state_dir, workdir.path, git_write.git_dir)
     home = heal_codex_home(
         plan.paths,
         plan.request.shared_home,

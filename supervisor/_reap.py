@@ -14,7 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..kernel import CodexlabError, frozen, is_populated, own_cgroup, remove_leaf
-from ..workspace import OwnerRecord, WorkspaceBusy, claim_workspace, is_this_machine
+from ..workspace import (
+    OwnerRecord,
+    WorkspaceBusy,
+    claim_workspace,
+    is_this_machine,
+    kept_pointers,
+    restore_left,
+    state_directory,
+)
 from ..workspace.upkeep import Survey, survey_workspaces
 from ._errors import SurvivorsLeft
 from ._lost_threads import adopt_threads
@@ -32,7 +40,8 @@ class Reaped:
     """What was done, or would be, about one dead run.
 
     :param action: ``ended``, ``would end``, ``left`` (some cannot be ended),
-        ``finished`` (its record), ``would finish``, ``busy`` (somebody claimed it meanwhile),
+        ``finished`` (its record), ``would finish``, ``put back`` (what it changed with
+        ``--git-write`` to lead git elsewhere), ``would put back``, ``busy`` (somebody claimed it meanwhile),
         ``kept`` (not ours to judge) or ``failed`` (its workspace cannot be used).
     :param processes: how many of the run there were.
     :param left: how many are left.
@@ -76,7 +85,34 @@ def _reap(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
         found.append(_look(survey, owner) if dry_run else reap_one(survey, owner))
         if dry_run or found[-1].action != "ended":
             return found
+    found += _put_back(survey, owner, dry_run=dry_run)
     return [*found, *_finish_records(survey, owner, dry_run=dry_run)]
+
+
+def _put_back(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
+    """Put back what the last run changed, with ``--git-write``, to lead git elsewhere."""
+    used = survey.provenance
+    if used is None or used.workdir is None or _not_ours(owner):
+        return []
+    if kept_pointers(state_directory(), used.inode) is None:
+        return []
+    if dry_run:
+        return [_result(survey, owner, "would put back")]
+    try:
+        claim = claim_workspace(survey.paths, survey.key)
+    except WorkspaceBusy as error:
+        return [_result(survey, owner, "busy", why=str(error))]
+    try:
+        last = claim.previous
+        if last is not None and not last.contained:
+            return []
+        claim.claim_directory(Path(used.workdir))
+        lines = restore_left(claim.state_dir, used.inode)
+    except WorkspaceBusy as error:
+        return [_result(survey, owner, "busy", why=str(error))]
+    finally:
+        claim.release()
+    return [_result(survey, owner, "put back", why=line) for line in lines]
 
 
 def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:

@@ -54,7 +54,13 @@ if TYPE_CHECKING:
         WorkspaceBusy,
     )
     from ._expose import expose_rollout
-    from ._git_pointers import read_pointers, restore_pointers
+    from ._git_pointers import (
+        Pointers,
+        keep_pointers,
+        kept_pointers,
+        restore_left,
+        restore_pointers,
+    )
     from ._git_state import GitState, git_state, recorded_git_dir
     from ._hand_over import hand_over
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
@@ -94,6 +100,7 @@ __all__ = [
     "HomeRefused",
     "OwnerRecord",
     "PathRefused",
+    "Pointers",
     "RepositoryBusy",
     "RootTooWide",
     "Start",
@@ -122,6 +129,8 @@ __all__ = [
     "heal_codex_home",
     "inspect_start",
     "is_this_machine",
+    "keep_pointers",
+    "kept_pointers",
     "locate_workspace",
     "make_run_directory",
     "mend_codex_home",
@@ -133,10 +142,10 @@ __all__ = [
     "prepare_workdir",
     "prune_runs",
     "read_origin",
-    "read_pointers",
     "read_threads",
     "record_thread",
     "recorded_git_dir",
+    "restore_left",
     "restore_pointers",
     "set_locks_aside",
     "stale_locks",
@@ -172,7 +181,10 @@ __getattr__ = import_on_use(
         ),
         "_expose": ("expose_rollout",),
         "_git_pointers": (
-            "read_pointers",
+            "Pointers",
+            "keep_pointers",
+            "kept_pointers",
+            "restore_left",
             "restore_pointers",
         ),
         "_git_state": (

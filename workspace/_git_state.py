@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..kernel import frozen
 from ._errors import GitFailed, WorkdirRefused
 from ._git import LOOK_SECONDS, ask_git
 from ._git_files import check_git_files
+from ._git_pointers import kept_pointers
 from ._git_view import GitView, view_at
 from ._provenance import Provenance
 from ._registration import entries, marker_of
 from ._start import Start, inspect_start, is_still_at
+from ._state_dir import state_directory
 from ._submodules import changes, submodule_work
 
 
@@ -54,12 +57,33 @@ def git_state(
         leads = found.git_dir or "no repository"
         detail = f"its .git leads to {leads} instead of {git_dir}; not followed"
         raise GitFailed("status", workdir, detail)
+    _check_common_dir(workdir, found)
     if found.common_dir is None or found.top is None or found.git_dir is None:
         return None
     check_git_files(found.git_dir or found.common_dir, found.common_dir, "status")
     view = view_at(found.git_dir, found.common_dir, found.top)
     ahead = _ahead(view, base, found.head)
     return GitState(found.head, found.branch, is_dirty(found, view), ahead)
+
+
+def _check_common_dir(workdir: Path, found: Start) -> None:
+    """Refuse a worktree's entry whose ``commondir`` leads elsewhere than to its repository.
+
+    :raises GitFailed: with how to go on.
+    """
+    entry = found.git_dir
+    if entry is None or entry.parent.name != "worktrees":
+        return
+    common = entry.parent.parent
+    if not os.path.isdir(common / "objects") or is_still_at(found.common_dir, common):
+        return
+    status = os.stat(workdir)
+    kept = kept_pointers(state_directory(), (status.st_dev, status.st_ino))
+    remedy = "'codexlab reap' puts it back"
+    if kept is None or kept.git_dir != os.fspath(entry):
+        remedy = f"run 'echo ../.. >{entry}/commondir'"
+    leads = f"{entry}/commondir leads to {found.common_dir} instead of {common}"
+    raise GitFailed("status", workdir, f"{leads}; not followed; {remedy}")
 
 
 def recorded_git_dir(provenance: Provenance) -> Path | None:

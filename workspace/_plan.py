@@ -14,6 +14,7 @@ from ._errors import GitFailed, WorkdirRefused
 from ._former_project import former_project_note
 from ._git import ask_git
 from ._git_config import read_facts
+from ._git_pointers import changed_pointers, kept_pointers
 from ._git_state import is_dirty
 from ._git_view import view_at
 from ._owner import DamagedRecord
@@ -75,7 +76,9 @@ def choose_workdir(
     """
     _exclude(base=base, no_repo=no_repo, repo=repo, workdir=workdir)
     if workdir is not None:
+        _check_put_back(start)
         return _given(workdir)
+    _check_put_back(start)
     stored = _stored(paths)
     if no_repo:
         return _own_plain(paths, stored)
@@ -90,6 +93,17 @@ def choose_workdir(
     if start.kind == "outside":
         return _reuse(paths, stored, base) if stored else _own_plain(paths, stored)
     return _own_worktree(start, paths, stored, base)
+
+
+def _check_put_back(start: Start) -> None:
+    """Refuse to believe a worktree's entry in which a run changed what leads git elsewhere."""
+    if start.top is None or start.git_dir == start.top / ".git":
+        return
+    status = os.stat(start.top)
+    kept = kept_pointers(state_directory(), (status.st_dev, status.st_ino))
+    if kept is not None and (changed := changed_pointers(kept)):
+        reason = f"a run with --git-write changed {', '.join(changed)} of {kept.git_dir}"
+        raise WorkdirRefused(start.top, f"{reason}; 'codexlab reap' puts that back")
 
 
 def _is_in_workspace(start: Start) -> bool:

@@ -23,6 +23,7 @@ from ._dirs import directory, kind_of, lstat_at
 from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
 from ._git_config import read_facts, starts_nothing
+from ._git_pointers import restore_left
 from ._kept_commits import keep_what_entries_hold
 from ._lock_users import drop_unused_ref_lock
 from ._owner import OwnerRecord
@@ -97,12 +98,14 @@ def prepare_workdir(
 
 
 def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool) -> Workdir:
+    previous = claim.claim_directory(plan.path)
+    status = os.stat(plan.path)
+    claim.notes += restore_left(claim.state_dir, (status.st_dev, status.st_ino))
     found = inspect_start(plan.path)
     if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
     if plan.kind in ("worktree", "plain"):
         _check_pointer(plan, found)
-    previous = claim.claim_directory(plan.path)
     _note_use(claim, plan, after_create=after_create)
     stored = claim.read_provenance()
     return Workdir(
@@ -127,6 +130,11 @@ def _check_pointer(plan: WorkdirPlan, found: Start) -> None:
             reason = f"leads to {found.git_dir}; this directory has a repository of its own"
             raise WorkdirRefused(marker, f"{reason}: move the file away and restore that")
     elif plan.repo is None or not is_still_at(found.common_dir, plan.repo):
+        entry = found.git_dir
+        if entry is not None and is_still_at(entry.parent.parent, plan.repo or ""):
+            reason = f"leads to {found.common_dir} instead of {plan.repo}, so it is not followed"
+            marker = entry / "commondir"
+            raise WorkdirRefused(marker, f"{reason}; run 'echo ../.. >{marker}'")
         raise WorkdirRefused(
             marker,
             f"leads to {found.common_dir} instead of {plan.repo}, so it is not followed;"

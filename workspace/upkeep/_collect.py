@@ -22,6 +22,7 @@ from .._dirs import directory, open_below, read_small
 from .._errors import GitFailed, WorkdirRefused, operator_errors
 from .._git import LOOK_SECONDS, ask_git
 from .._git_files import check_git_files
+from .._git_pointers import restore_left
 from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._kept_commits import keep_what_entries_hold
@@ -99,6 +100,7 @@ def remove_workspace(
     try:
         _check_unused(paths, unused_since)
         _check_survivors(claim, force=force)
+        restore_left(claim.state_dir, claim.read_provenance().inode)
         _check(claim, force, movable=True)
         with _announced(claim, attend):
             moved = _save_transcripts(paths)
