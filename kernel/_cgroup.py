@@ -129,16 +129,16 @@ def _thread_group(tid: int) -> int:
 
 def _groups(leaf: str | Path) -> Iterator[str]:
     """Yield the groups below the leaf, deepest first, and the leaf itself."""
-    path = os.fspath(leaf)
-    try:
-        os.close(_open(path, "", os.O_RDONLY | os.O_DIRECTORY))
-        with os.scandir(path) as entries:
-            below = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        below = []
-    for group in below:
-        yield from _groups(group)
-    yield path
+    # By a list and not by recursion: its members may make groups as deep as they like.
+    groups: list[str] = []
+    waiting = [os.fspath(leaf)]
+    while waiting:
+        groups.append(path := waiting.pop())
+        with contextlib.suppress(OSError):
+            os.close(_open(path, "", os.O_RDONLY | os.O_DIRECTORY))
+            with os.scandir(path) as entries:
+                waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return reversed(groups)
 
 
 def _open(group: str | Path, name: str, flags: int = os.O_RDONLY) -> int:

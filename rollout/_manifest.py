@@ -15,6 +15,7 @@ locked, its maker or a settler is at work; nobody else touches what it names.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -24,13 +25,24 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from ..kernel import boot_id, fsync_directory, parse_json_object, try_lock, write_all
+from ..kernel import (
+    NOT_REGULAR,
+    boot_id,
+    fsync_directory,
+    open_regular,
+    parse_json_object,
+    read_regular_if_any,
+    try_lock,
+    write_all,
+)
 from ._ownership import make_directories, open_shared
 from ._places import Places, Subject
 
 UNFINISHED_SUFFIX = ".new"
 _SUFFIX = ".jsonl"
 _VERSION = 1
+# A line has some 500 bytes: half a million kept files in one group.
+_LARGEST = 256 * 1024 * 1024
 
 
 class Kind(StrEnum):
@@ -202,10 +214,11 @@ def group_paths(places: Places) -> list[str]:
 def read_entries(path: str) -> list[Entry]:
     """Read a group without locking it; the latest line of each kept file counts."""
     try:
-        with open(path, "rb") as file:
-            return parse_entries(file.read())
-    except FileNotFoundError:
-        return []
+        return parse_entries(read_regular_if_any(path, _LARGEST) or b"")
+    except OSError as error:
+        if error.errno in NOT_REGULAR:  # not of our making
+            return []
+        raise
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -236,12 +249,17 @@ def _parse_line(line: bytes) -> Entry | None:
 
 def _try_open(path: str) -> Group | None:
     try:
-        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
+        fd = open_regular(path, os.O_RDWR | os.O_APPEND)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, *NOT_REGULAR):
+            return None
+        raise
     # The lock of a name that went away meanwhile protects nothing.
-    if not try_lock(fd) or os.fstat(fd).st_nlink == 0:
+    if not try_lock(fd) or not _is_readable(found := os.fstat(fd)):
         os.close(fd)
         return None
-    with open(fd, "rb", closefd=False) as file:
-        return Group(path, fd, parse_entries(file.read()))
+    return Group(path, fd, parse_entries(os.pread(fd, found.st_size, 0)))
+
+
+def _is_readable(found: os.stat_result) -> bool:
+    return found.st_nlink > 0 and found.st_size <= _LARGEST

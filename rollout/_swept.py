@@ -14,7 +14,7 @@ import os
 import time
 from typing import Any
 
-from ..kernel import boot_id, parse_json_object, read_both_ends, write_all
+from ..kernel import boot_id, open_regular, parse_json_object, read_both_ends, write_all
 from ._places import Places
 from ._sweeper import sweep_lock
 
@@ -28,7 +28,7 @@ def note_swept(places: Places, cold_age: float) -> None:
     :param cold_age: seconds; what is younger was left alone.
     """
     note = {"v": _VERSION, "boot": boot_id(), "at": _now(), "cold_age": cold_age}
-    fd = os.open(sweep_lock(places), os.O_WRONLY | os.O_NOFOLLOW | os.O_TRUNC | os.O_CLOEXEC)
+    fd = open_regular(sweep_lock(places), os.O_WRONLY | os.O_TRUNC)
     try:
         write_all(fd, json.dumps(note).encode())
     finally:

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-from ..kernel import ProcessIdentity, Scope, frozen, members
+from ..kernel import ProcessIdentity, Scope, frozen, members, open_regular
 from ._session import Sighting
 
 # Sub-agents' transcripts have other names, or lie one directory deeper.
@@ -181,11 +181,11 @@ def _parse(line: bytes) -> dict[str, object]:
 def _read(path: str | os.PathLike[str], at: int, size: int) -> bytes:
     """Return a piece of a regular file; nothing of one that is none, or cannot be read."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_regular(path)
     except (OSError, ValueError):
         return b""
     try:
-        return os.pread(fd, size, at) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+        return os.pread(fd, size, at)
     except OSError:
         return b""
     finally:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from ..kernel import CodexlabError
+from ..kernel import CodexlabError, read_both_ends
 from ..workspace import OwnerRecord, WorkspacePaths, read_threads, record_thread
 from ._agents import (
     RESUMABLE,
@@ -52,7 +51,7 @@ def adopt_threads(
         return
     try:
         _adopt(paths, agent, directory, record, environ)
-    except (OSError, ValueError, CodexlabError):
+    except (OSError, ValueError, OverflowError, CodexlabError):
         return
 
 
@@ -119,17 +118,8 @@ def _news(directory: Path, agent: str, command: list[str]) -> Iterator[StreamNew
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of a log's beginning and end; a log that is no plain file has none."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        fd = os.open(path, flags)
+        data = b"\n".join(read_both_ends(path, _PIECE))
     except OSError:
         return
-    try:
-        status = os.fstat(fd)
-        if stat.S_ISREG(status.st_mode):
-            data = os.pread(fd, _PIECE, 0)
-            if status.st_size > _PIECE:
-                data += b"\n" + os.pread(fd, _PIECE, max(_PIECE, status.st_size - _PIECE))
-            yield from (line.rstrip(b"\r") for line in data.split(b"\n"))
-    finally:
-        os.close(fd)
+    yield from (line.rstrip(b"\r") for line in data.split(b"\n"))

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..kernel import frozen, give_to_owner_above, replace_file
+from ..kernel import frozen, give_to_owner_above, open_regular, read_regular, replace_file
 from ._dirs import directory, lstat_at, read_small, set_aside
 from ._home_report import HealNotes
 from ._links import point_at, replace_link
@@ -59,7 +59,7 @@ def heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
 
 def _settle(home_fd: int, target: Path, notes: HealNotes) -> None:
     ours = read_small(AUTH, home_fd, Path(AUTH))
-    theirs = target.read_bytes()
+    theirs = read_regular(target, follow=True)
     _make_private(AUTH, home_fd)
     if ours == theirs:
         replace_link(AUTH, home_fd, target)
@@ -142,9 +142,7 @@ def _keep(data: bytes, home_fd: int) -> str:
 
 def _make_private(name: str, dir_fd: int) -> None:
     with contextlib.suppress(OSError):
-        fd = os.open(
-            name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd
-        )
+        fd = open_regular(name, dir_fd=dir_fd)
         try:
             os.fchmod(fd, 0o600)
         finally:
@@ -178,7 +176,7 @@ def _join(home_fd: int, target: Path, ours: os.stat_result | None, notes: HealNo
         return
     if ours is not None and stat.S_ISREG(ours.st_mode):
         _make_private(MCP, home_fd)
-        if read_small(MCP, home_fd, Path(MCP)) == target.read_bytes():
+        if read_small(MCP, home_fd, Path(MCP)) == read_regular(target, follow=True):
             os.unlink(MCP, dir_fd=home_fd)
             ours = None
     if ours is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..kernel import frozen, read_small_file
+from ..kernel import frozen, read_regular
 
 _LIMIT = 1024 * 1024
 # git writes no line like that; what is longer could be read with the square of its length.
@@ -115,7 +115,6 @@ def _read(path: str) -> dict[str, str]:
 
 def _bytes(path: str) -> bytes | None:
     try:
-        data = read_small_file(path, _LIMIT)
+        return read_regular(path, _LIMIT, follow=True)
     except OSError:
         return None
-    return data if len(data) <= _LIMIT else None

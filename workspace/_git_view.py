@@ -18,7 +18,7 @@ import errno
 import os
 from pathlib import Path
 
-from ..kernel import frozen, remove_tree, write_all
+from ..kernel import frozen, read_regular, remove_tree, write_all
 from ._dirs import open_below
 from ._errors import GitFailed, operator_errors
 from ._git_config import RepositoryFacts, read_facts
@@ -115,12 +115,7 @@ def _is_right(name: str, where_fd: int, config: bytes, links: dict[str, str]) ->
             return False
         if any(os.readlink(link, dir_fd=fd) != target for link, target in links.items()):
             return False
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        config_fd = os.open("config", flags, dir_fd=fd)
-        try:
-            return os.read(config_fd, len(config) + 1) == config
-        finally:
-            os.close(config_fd)
+        return read_regular("config", len(config), dir_fd=fd) == config
     except OSError:
         return False
     finally:

@@ -9,6 +9,7 @@ Where the workdir's ``.git`` points is its agent's word: the entry there must na
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -48,22 +49,27 @@ def set_locks_aside(workdir: Workdir, locks: list[Path]) -> list[str]:
 
 
 def _locks_in(git_dir: Path) -> Iterator[Path]:
-    yield from _files(git_dir)
-    seen = 0
-    for place, _, _ in os.walk(git_dir / "refs"):
-        yield from _files(Path(place))
-        if (seen := seen + 1) > _MOST:
-            return
+    yield from _look_in(git_dir)[0]
+    # By a list and not by recursion: how deep it goes is its agent's choice.
+    waiting, seen = [git_dir / "refs"], 0
+    while waiting and seen <= _MOST:
+        locks, inner = _look_in(waiting.pop())
+        waiting += inner
+        seen += 1
+        yield from locks
 
 
-def _files(place: Path) -> Iterator[Path]:
-    try:
-        with os.scandir(place) as found:
-            for entry in found:
-                if entry.name.endswith(_LOCK) and entry.is_file(follow_symlinks=False):
-                    yield Path(entry.path)
-    except OSError:
-        return
+def _look_in(place: Path) -> tuple[list[Path], list[Path]]:
+    """Return the locks and the directories in a directory; none of what cannot be read."""
+    locks: list[Path] = []
+    inner: list[Path] = []
+    with contextlib.suppress(OSError), os.scandir(place) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                inner.append(Path(entry.path))
+            elif entry.name.endswith(_LOCK) and entry.is_file(follow_symlinks=False):
+                locks.append(Path(entry.path))
+    return locks, inner
 
 
 def _locks_on_branch(claim: Claim, workdir: Workdir) -> Iterator[Path]:

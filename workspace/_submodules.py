@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..kernel import open_regular
 from ._errors import GitFailed, WorkdirRefused
 from ._git import LOOK_SECONDS, run_git
 from ._git_view import GitView, view_at
@@ -118,14 +119,11 @@ def changes(view: GitView) -> bool:
 
 def _may_have_any(index: Path) -> bool:
     """Tell whether an index may name a submodule; reads it, starts nothing."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        fd = os.open(index, flags)
+        fd = open_regular(index, follow=True)
     except OSError:
-        return False
+        return False  # git cannot read it either, and says so
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return False  # git cannot read it either, and says so
         rest, done = b"", 0
         while (piece := os.read(fd, _PIECE)) and done < _MOST:
             data = rest + piece

@@ -7,6 +7,7 @@ directories below the artifact root.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from pathlib import Path
 
 from ...kernel import (
     NOT_REGULAR,
+    open_regular,
     read_regular,
-    read_small_file,
+    read_regular_if_any,
     rename_noreplace,
     replace_file,
+    write_all,
 )
 from .._artifact_root import ArtifactRoot
 from .._cargo import safe_cargo_key
@@ -122,7 +125,7 @@ def _read_rc(rc: Path) -> str:
 def _read_version(path: Path) -> str | None:
     # In the working tree, where an agent may have put anything.
     try:
-        return read_small_file(path, _VERSION_LIMIT).decode(errors="replace")
+        return read_regular(path, _VERSION_LIMIT, follow=True).decode(errors="replace")
     except OSError:
         return None
 
@@ -138,20 +141,30 @@ def _exclude_file(repository: Repository) -> Path:
 
 def _add_line(path: Path, line: str) -> None:
     """Append to the file, keeping what is there; a link that an agent may have made is not followed."""
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     linked = next((place for place in (path.parent, path) if place.is_symlink()), None)
     if linked is not None:
         raise SetupRefused(str(linked), "is a link, which is not followed; put a file in its place")
     try:
         path.parent.mkdir(exist_ok=True)
-        with open(os.open(path, flags, 0o666), "rb+") as file:
-            content = file.read()
-            if line.encode() in content.splitlines():
-                return
-            gap = b"" if not content or content.endswith(b"\n") else b"\n"
-            file.write(gap + line.encode() + b"\n")
+        content = read_regular_if_any(path)
+        if line.encode() in (content or b"").splitlines():
+            return
+        gap = b"" if not content or content.endswith(b"\n") else b"\n"
+        _append(path, gap + line.encode() + b"\n", is_new=content is None)
     except OSError as error:
         raise SetupRefused(str(path), error.strerror or "cannot be written") from None
+
+
+def _append(path: Path, data: bytes, *, is_new: bool) -> None:
+    if is_new:
+        with contextlib.suppress(FileExistsError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            os.close(os.open(path, flags, 0o666))
+    fd = open_regular(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
 
 
 def _back_up(rc: Path) -> Path | None:

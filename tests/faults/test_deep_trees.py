@@ -88,6 +88,21 @@ def test_a_deep_directory_in_a_stores_place_is_kept_aside_and_goes_with_the_work
     assert not home.exists()
 
 
+@pytest.mark.parametrize("depth", [980, 5_000])
+def test_deep_references_of_a_worktree_cost_its_issue_nothing(lab: Lab, depth: int) -> None:
+    flags = ["--issue", "1", "--agent", "generic"]
+    script = f'g="$(git rev-parse --git-dir)/refs/w"; mkdir -p "$g" && cd "$g" && {dig(depth)}'
+    assert lab.run(flags, ["sh", "-c", script]).returncode == 0
+    again = lab.run(flags, ["git", "status"])
+    assert (again.returncode, "Traceback" in again.stderr) == (0, False), again.stderr
+    for words in COMMANDS:
+        assert codexlab(lab.environ, *words).returncode == 0, words
+    removed = codexlab(lab.environ, "workspace", "remove", "1", "--force")
+    assert removed.returncode == 0, removed.stderr
+    # What is left of it would be too deep for the end of this test.
+    assert not list(lab.cwd.glob(".git/worktrees/*/refs/w/d"))
+
+
 def test_deep_transcripts_of_an_issues_own_are_a_finding(lab: Lab) -> None:
     flags = [*FLAGS, "--agent", "codex", "--sessions", "issue"]
     script = f"cd $CODEX_HOME/sessions; {dig(3_000)}"

@@ -177,3 +177,39 @@ def test_git_is_not_given_for_ever_to_look_at_a_working_tree(lab: Lab, name: str
     (verdict,) = json.loads(kept.stdout)["workspaces"]
     assert verdict["action"] == "keep"
     assert "cannot be judged" in verdict["findings"][0]
+
+
+@pytest.mark.parametrize("damage", EACH, ids=["fifo", "zero", "large"])
+def test_a_login_that_an_agent_replaced_in_the_shared_home_is_not_waited_for(
+    lab: Lab, shared_home: Path, damage: str
+) -> None:
+    flags = ["--issue", "1", "--agent", "codex", "--no-repo"]
+    own = 'rm -f "$CODEX_HOME/auth.json"; echo "{}" >"$CODEX_HOME/auth.json"'
+    script = f'{own}; p="{shared_home}/auth.json"; {damage}'
+    assert lab.run(flags, ["sh", "-c", script], timeout=PATIENCE).returncode == 0
+    limited = lab.argv(flags, ["true"])
+    again = subprocess.run(
+        ["prlimit", f"--as={4 << 30}", "--", *limited],
+        cwd=lab.cwd,
+        env=lab.environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "Traceback" not in again.stderr, again.stderr
+    assert again.returncode in (0, 125)
+
+
+@pytest.mark.parametrize("damage", EACH, ids=["fifo", "zero", "large"])
+def test_notes_of_kept_rollouts_that_an_agent_replaced_are_not_waited_for(
+    lab: Lab, shared_home: Path, damage: str
+) -> None:
+    kept = shared_home / ".codexlab-retired"
+    script = f"mkdir -p {kept}; p={kept}/0123456789abcdef.jsonl; {damage}"
+    flags = ["--issue", "1", "--agent", "codex", "--no-repo"]
+    assert lab.run(flags, ["sh", "-c", script], timeout=PATIENCE).returncode == 0
+    for words in (("sweep",), ("verify",), ("list",), ("stats",)):
+        done = codexlab(lab.environ, "rollout", *words)
+        assert "Traceback" not in done.stderr, (words, done.stderr)
+        assert done.returncode in (0, 1, 75, 125), (words, done.stderr)
