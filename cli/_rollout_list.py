@@ -24,6 +24,7 @@ from ..rollout import (
 )
 from ._given import GIVEN
 from ._issue_threads import threads_by_issue
+from ._json_lines import json_bytes
 from ._rollout_options import (
     filter_options,
     filters_from,
@@ -84,17 +85,15 @@ def list_command(
 
 
 def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:
-    import orjson
-
     out = sys.stdout.buffer
     out.write(b'{"rollouts":[')
     for index, entry in enumerate(page.entries):
-        out.write((b",\n" if index else b"\n") + orjson.dumps(document(page, entry, names, issues)))
+        out.write((b",\n" if index else b"\n") + json_bytes(document(page, entry, names, issues)))
     tail = {
         "next": page.next,
         "unreadable": [{"path": bad.path, "reason": bad.reason} for bad in page.unreadable],
     }
-    out.write(b"\n]," + orjson.dumps(tail)[1:] + b"\n")
+    out.write(b"\n]," + json_bytes(tail)[1:] + b"\n")
     out.flush()
 
 

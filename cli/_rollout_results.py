@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..rollout import Outcome, Result, UnreadableDirectory
+from ._json_lines import json_bytes
 from ._terminal import on_one_line, one_line, size_text
 
 _GOOD = frozenset({Outcome.COMPRESSED, Outcome.RESTORED, Outcome.SETTLED, Outcome.SALVAGED})
@@ -72,12 +73,10 @@ def document(result: Result) -> dict[str, Any]:
 
 def write_json(value: dict[str, Any]) -> None:
     """Write one NDJSON line; bytes of paths that are no text are replaced."""
-    import orjson
-
     try:
-        line = orjson.dumps(value)
+        line = json_bytes(value)
     except TypeError:  # a lone surrogate, which is what Python makes of such a byte
-        line = orjson.dumps(_as_text(value))
+        line = json_bytes(_as_text(value))
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..rollout import CONVERSATION, Role, make_query, search_rollouts
+from ._json_lines import json_lines
 from ._rollout_options import filter_options, filters_from, home_option, json_option, moment
 from ._search_ahead import find_ripgrep
 from ._terminal import neutral, on_one_line, one_line
@@ -166,10 +167,8 @@ def _write_json(result: SearchedRollout, hits: tuple[SearchHit, ...]) -> None:
 
 
 def _write_objects(documents: list[dict[str, Any]]) -> None:
-    import orjson
-
     out = sys.stdout.buffer
-    out.write(b"".join(orjson.dumps(document) + b"\n" for document in documents))
+    out.write(json_lines(documents))
     out.flush()
 
 

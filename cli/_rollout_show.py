@@ -33,6 +33,7 @@ from ..rollout import (
 )
 from ._given import GIVEN
 from ._issue_threads import threads_by_issue
+from ._json_lines import json_bytes
 from ._rollout_options import home_option, json_option, local_time
 from ._terminal import neutral, one_line, size_text
 from ._workspace_select import configured_root
@@ -118,8 +119,6 @@ class NoThreadOfIssueError(CallerError):
 
 
 def _write_json(lines: Lines) -> None:
-    import orjson
-
     for rollout, line in lines:
         document: dict[str, Any] = {
             "path": os.fsencode(rollout.path).decode(errors="replace"),
@@ -137,7 +136,7 @@ def _write_json(lines: Lines) -> None:
                 "call_id": entry.call_id or None,
                 "text": entry.text,
             }
-        sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
+        sys.stdout.buffer.write(json_bytes(document) + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -20,6 +20,7 @@ from ..rollout import (
     select_files,
     try_compression,
 )
+from ._json_lines import json_bytes
 from ._rollout_options import (
     Duration,
     Size,
@@ -79,8 +80,6 @@ def _saving(usage: StoreStats, tried: Trial) -> int:
 
 
 def _write_json(usage: StoreStats, tried: Trial) -> None:
-    import orjson
-
     document = {
         "total": _numbers(usage.total),
         "months": {month: _numbers(usage.by_month[month]) for month in sorted(usage.by_month)},
@@ -88,7 +87,7 @@ def _write_json(usage: StoreStats, tried: Trial) -> None:
         "threads": {thread: _numbers(part) for thread, part in usage.by_thread.items()},
         "trial": asdict(tried) | {"factor": tried.factor, "saving": _saving(usage, tried)},
     }
-    sys.stdout.buffer.write(orjson.dumps(document) + b"\n")
+    sys.stdout.buffer.write(json_bytes(document) + b"\n")
     sys.stdout.buffer.flush()
 
 

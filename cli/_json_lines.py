@@ -1,0 +1,46 @@
+"""JSON for people and programs: one value a line, which a terminal shows as text.
+
+JSON lets U+0080 to U+009F stand in a string as they are, and some terminals take them for
+the beginning of a command (CSI is U+009B). U+2028 and U+2029 end a line for some readers.
+They are escaped, so that a parser gets the very same value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+# In UTF-8. The first byte begins a character, and is never in the middle of one.
+_COMMANDS = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a value as JSON on one line, without the line's end.
+
+    :raises TypeError: a string in it is no text, but bytes that are no UTF-8.
+    """
+    import orjson
+
+    return _shown(orjson.dumps(value))
+
+
+def json_lines(values: Iterable[Any]) -> bytes:
+    """Return a line for each value, looked through at once: a search has thousands.
+
+    :raises TypeError: as for `json_bytes`.
+    """
+    from orjson import dumps
+
+    return _shown(b"".join(dumps(value) + b"\n" for value in values))
+
+
+def _shown(data: bytes) -> bytes:
+    # Almost nothing has any: a search for bytes is much cheaper than one for the pattern.
+    if b"\xc2" in data or b"\xe2\x80\xa8" in data or b"\xe2\x80\xa9" in data:
+        return _COMMANDS.sub(_escaped, data)
+    return data
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())
