@@ -21,6 +21,7 @@ ALLOWED = {
     "kernel/_cgroup.py::_open": "the kernel's own files of a cgroup",
     "kernel/_cgroup.py::_read": "the kernel's own files in /proc/self",
     "kernel/_cgroup.py::is_populated": "the kernel's own files of a cgroup",
+    "kernel/_held_still.py::_wait_frozen": "the kernel's own files of a cgroup",
     "kernel/_leaf_limits.py::read_counter": "the kernel's own files of a cgroup",
     "kernel/_flock.py::open_lock_file": "only locked, and checked to be a regular file",
     "kernel/_ownership.py::give_named": "only given away, never read, and nobody is waited for",
