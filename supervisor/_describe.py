@@ -10,6 +10,7 @@ from ..kernel import flock_holders
 from ..workspace import foresee_config, owes_after_create, read_threads
 from ._agents import expand_resume
 from ._command import needs_workdir, resolve_command
+from ._deep_socket import socket_too_deep
 from ._expected import expect_environment
 from ._ladder import Ladder
 from ._plan import Plan
@@ -26,6 +27,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     expected = expect_environment(plan, threads)
     routing, environment, thread = expected.routing, expected.environment, expected.thread
     argv = expand_resume(plan.request.command, plan.agent, thread)
+    too_deep = socket_too_deep(plan.agent, plan.request.command, plan.paths.codex_home)
     return {
         "argv": list(argv),
         "executable": _executable(plan, environment),
@@ -57,7 +59,11 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "limits": {"timeout": plan.request.timeout, "grace": plan.request.grace},
         "lock": {"path": os.fspath(plan.paths.lock), "held_by": flock_holders(plan.paths.lock)},
         "ladder": _describe_ladder(plan.ladder),
-        "notes": [*plan.workdir.notes, *foresee_config(plan.request.shared_home)],
+        "notes": [
+            *plan.workdir.notes,
+            *foresee_config(plan.request.shared_home),
+            *filter(None, [too_deep]),
+        ],
     }
 
 

@@ -28,6 +28,7 @@ from ..workspace import (
     stored_cargo_key,
 )
 from ._agents import expand_resume
+from ._deep_socket import socket_too_deep
 from ._environment import Routing, build_run_environment, decide_routing
 from ._events import now_text
 from ._lost_threads import adopt_threads
@@ -153,6 +154,8 @@ def _furnish(
     place_context(plan.paths, plan.request.context, tell)
     for warning in home.warnings:
         tell(warning)
+    if note := socket_too_deep(plan.agent, plan.request.command, plan.paths.codex_home):
+        tell(note)
     temporary = choose_temporary(plan.request.environ)
     environment = build_run_environment(plan, routing, workdir.path, None, temporary)
     thread = ready_thread(plan, workdir.path, environment.values, tell)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
+import pytest
 from support.lab import Lab
 from support.marks import both_codex
 from support.model_server import ModelFactory
-from support.real_codex import Codex
+from support.real_codex import OLD, Codex
 
 _CLIENT = {"name": "codexlab_tests", "title": None, "version": "1"}
 _HELLO = json.dumps({"id": 0, "method": "initialize", "params": {"clientInfo": _CLIENT}})
@@ -28,6 +30,25 @@ def test_the_initialize_handshake_of_app_server_is_byte_exact(
     assert json.loads(answer)["id"] == 0
     assert answer + rest == (lab.run_directory(lab.records[0]) / "stdout.log").read_bytes()
     assert answer == direct_answer(lab, command)
+
+
+@pytest.mark.parametrize("codex", [OLD], indirect=True)
+def test_a_socket_that_lies_too_deep_for_an_older_codex_is_told_before_it_fails(
+    lab: Lab, model: ModelFactory, codex: Codex, scratch: Path
+) -> None:
+    model([])
+    flags = ["--issue", "1", "--workspaces-root", str(scratch / ("deep" * 12))]
+    listen = [str(codex.native), "app-server", "--listen"]
+    done = lab.run(flags, [*listen, "unix://"])
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    told = next(i for i, line in enumerate(lines) if "set a shorter --workspaces-root" in line)
+    assert any("SUN_LEN" in line for line in lines[told:])
+    planned = lab.run([*flags, "--dry-run"], [*listen, "unix://"])
+    assert "set a shorter --workspaces-root" in planned.stdout
+    for others in ([*listen, "unix:///tmp/own.sock"], [str(codex.native), "exec", "hello"]):
+        planned = lab.run([*flags, "--dry-run"], others)
+        assert "set a shorter --workspaces-root" not in planned.stdout + planned.stderr
 
 
 def direct_answer(lab: Lab, command: list[str]) -> bytes:
