@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -16,6 +17,7 @@ from ._errors import operator_errors
 from ._paths import WorkspacePaths
 
 _LEFTOVER = ".context-"
+_LEFTOVERS = re.compile(r"\.context-[0-9a-f]{12}")
 _PIECE = 1 << 20
 
 
@@ -46,14 +48,37 @@ def place_context(
         operator_errors(paths.context),
     ):
         for name in os.listdir(root_fd):
-            if name.startswith(_LEFTOVER):
+            if is_leftover(name, root_fd):
                 remove_tree(name, root_fd)
         if not _holds(contents, root_fd, paths):
-            aside = _set_work_aside(root_fd, paths)
+            aside = _set_work_aside(root_fd)
             if aside is not None:
                 tell(f"context/ had directories that no task was given; it is kept as {aside}")
             _replace(contents, root_fd)
     return paths.context if files else None
+
+
+def is_leftover(name: str, root_fd: int) -> bool:
+    """Tell whether a name beside the workdir is what a killed launch left of a context.
+
+    Only files are ever given, so a directory in it is somebody's work.
+    """
+    if _LEFTOVERS.fullmatch(name) is None:
+        return False
+    status = lstat_at(name, root_fd)
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        return False
+    return not _has_directories(name, root_fd)
+
+
+def _has_directories(name: str, root_fd: int) -> bool:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, dir_fd=root_fd)
+    try:
+        with os.scandir(fd) as items:
+            return any(item.is_dir(follow_symlinks=False) for item in items)
+    finally:
+        os.close(fd)
 
 
 @contextlib.contextmanager
@@ -100,17 +125,12 @@ def _says(name: str, wanted: BinaryIO, context_fd: int) -> bool:
         return not file.read(1)
 
 
-def _set_work_aside(root_fd: int, paths: WorkspacePaths) -> str | None:
+def _set_work_aside(root_fd: int) -> str | None:
     """Keep a ``context`` in which an agent made a directory, such as a worktree or a clone."""
     found = lstat_at("context", root_fd)
     if found is None or not stat.S_ISDIR(found.st_mode):
         return None
-    context_fd = open_child("context", root_fd, paths.context)
-    try:
-        with os.scandir(context_fd) as items:
-            made = any(item.is_dir(follow_symlinks=False) for item in items)
-    finally:
-        os.close(context_fd)
+    made = _has_directories("context", root_fd)
     return set_aside("context", root_fd) if made else None
 
 

@@ -94,9 +94,14 @@ def set_aside(name: str, dir_fd: int) -> str:
             return target
 
 
+def is_temporary(name: str) -> bool:
+    """Tell whether a name in a directory of ours is exactly what a killed launch leaves."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def sweep_temporaries(dir_fd: int) -> None:
     """Remove what killed launches left in a directory of ours; the claim must be held."""
-    for name in filter(_TEMPORARY.fullmatch, os.listdir(dir_fd)):
+    for name in filter(is_temporary, os.listdir(dir_fd)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=dir_fd)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.lab import Lab
+from support.marks import both_codex
 from support.model_server import ModelFactory, run_command, say, write_file
 from support.real_codex import Codex
 from support.repositories import git, make_repository
@@ -255,6 +256,18 @@ PER_WORKTREE = {
     "told not to look": "git update-index --assume-unchanged README.md; echo x > README.md",
     "beside it": "echo x > ../notes.txt",
     "a directory in context": "mkdir -p ../context/d; echo x > ../context/d/f",
+    "beside it, called almost as ours": "mkdir ../.context-notes; echo x > ../.context-notes/f",
+    "beside it, a file called almost as ours": "echo x > ../.context-plain",
+    "beside it, a directory below a name of ours": "mkdir -p ../.context-0123456789ab/d",
+    "beside it, a file called as ours": "echo x > ../.context-0123456789ab",
+    "among our records": "mkdir ../.codexlab/mine; echo x > ../.codexlab/mine/f",
+    "a file among our records": "echo x > ../.codexlab/notes.txt",
+    "a directory in the place of a record": "rm -f ../.codexlab/home.json;"
+    " mkdir ../.codexlab/home.json; echo x > ../.codexlab/home.json/f",
+    "among our runs": "mkdir ../.codexlab/runs/mine; echo x > ../.codexlab/runs/mine/f",
+    "within a run": "cd ../.codexlab/runs/*/; mkdir mine; echo x > mine/f",
+    "in codex's home": "mkdir ../codex-home/mine; echo x > ../codex-home/mine/f",
+    "a file in codex's home": "echo x > ../codex-home/notes.md",
 }
 
 
@@ -266,6 +279,26 @@ def test_what_git_keeps_for_one_worktree_alone_counts(
     assert only_here(workspace) != []
     assert workspace("remove", "1").returncode == 125
     assert root.exists()
+
+
+def test_the_next_task_leaves_what_is_called_almost_as_ours(lab: Lab, workspace: Remove) -> None:
+    root = work(
+        lab, "mkdir -p ../.context-notes ../.context-0123456789ab/d; echo x > ../.context-f"
+    )
+    names = {".context-notes", ".context-0123456789ab", ".context-f"}
+    work(lab, "true")
+    assert names <= {path.name for path in root.iterdir()}
+
+
+@both_codex
+def test_what_codex_itself_makes_in_its_home_keeps_nothing(
+    lab: Lab, workspace: Remove, model: ModelFactory, codex: Codex
+) -> None:
+    model([run_command("true"), say("done")])
+    done = lab.run(["--issue", "1"], [str(codex.native), "exec", "hello"])
+    assert done.returncode == 0, done.stderr
+    assert only_here(workspace) == []
+    assert workspace("remove", "1").returncode == 0
 
 
 @pytest.mark.parametrize("place", ["../codex-home/deep", "deep"])

@@ -235,7 +235,7 @@ def test_a_new_workspace_of_the_same_name_is_not_hit_by_old_trash(
 
 def test_a_read_only_tree_goes_too(paths: WorkspacePaths, tmp_path: Path) -> None:
     worked(paths, tmp_path, no_repo=True)
-    cache = paths.codex_home / "mod/cache"
+    cache = paths.codex_home / "cache/mod"
     cache.mkdir(parents=True)
     (cache / "file").write_text("x")
     cache.chmod(0o500)

@@ -9,14 +9,14 @@ from ...kernel import CodexlabError, boot_id, holds_files
 from .._dirs import directory
 from .._machine import is_this_machine
 from .._owner import OwnerRecord
-from .._paths import CONTROL, WorkspacePaths, belongs_at
+from .._paths import WorkspacePaths, belongs_at
 from .._provenance import Provenance
 from .._stores import STORES
-from ._words import shortened, shown
+from ._strangers import strangers
+from ._words import shortened
 from ._work_below import work_below
 
 TRANSCRIPTS = "transcripts of its own"
-_OURS = frozenset({CONTROL, "workdir", "codex-home", "context"})
 
 
 def findings(paths: WorkspacePaths, provenance: Provenance | None) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def findings(paths: WorkspacePaths, provenance: Provenance | None) -> tuple[str,
             f"it is the workspace of {key.project}/{key.issue}/{key.agent}, moved or copied here"
         )
     found.extend(work_below(paths, provenance))
-    found.extend(_beside(paths))
+    found.extend(strangers(paths))
     found.extend(_home_findings(paths))
     return tuple(shortened(found))
 
@@ -51,36 +51,6 @@ def unproven(owner: OwnerRecord | None) -> str | None:
     if owner.boot_id != boot_id():
         return None
     return f"its last run {owner.run_id} was not proven contained"
-
-
-def _beside(paths: WorkspacePaths) -> list[str]:
-    """Name what was put beside the directories that are ours, and below ``context``."""
-    try:
-        names = _names(paths, ())
-        found = [f"{shown(name)} beside its workdir" for name in names if not _is_ours(name)]
-        inner = _names(paths, ("context",), directories=True)
-    except CodexlabError as error:
-        return [str(error)]
-    return found + [f"directory context/{shown(name)}, which no task was given" for name in inner]
-
-
-def _is_ours(name: str) -> bool:
-    return name in _OURS or name.startswith(".context-")
-
-
-def _names(
-    paths: WorkspacePaths, below: tuple[str, ...], *, directories: bool = False
-) -> list[str]:
-    try:
-        with directory(paths.base, *paths.names, *below) as fd:
-            names = sorted(os.listdir(fd))
-            return [name for name in names if not directories or _is_dir(name, fd)]
-    except FileNotFoundError:
-        return []
-
-
-def _is_dir(name: str, dir_fd: int) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode)
 
 
 def _home_findings(paths: WorkspacePaths) -> list[str]:
