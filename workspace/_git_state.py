@@ -87,15 +87,36 @@ def _check_common_dir(workdir: Path, found: Start) -> None:
 
 
 def recorded_git_dir(provenance: Provenance) -> Path | None:
-    """Return where the git directory of a workdir of ours must be; None for another's."""
-    if provenance.workdir is None or provenance.kind in ("linked", "given", None):
+    """Return where the git directory of the directory used last must be; None if unknown.
+
+    :raises GitFailed: that of a directory which is not ours was replaced since.
+    """
+    if provenance.workdir is None or provenance.kind is None:
         return None
+    if provenance.kind in ("linked", "given"):
+        return _unchanged(provenance)
     workdir = Path(provenance.workdir)
     if provenance.kind == "plain":
         return workdir / ".git"
     repo = Path(provenance.repo or "/nowhere")
     named = [entry.place for entry in entries(repo) if entry.pointer == marker_of(workdir)]
     return named[0] if named else repo / "worktrees"
+
+
+def _unchanged(provenance: Provenance) -> Path | None:
+    if provenance.git_dir is None or provenance.git_inode is None:
+        return None
+    workdir = Path(provenance.workdir or "/")
+    try:
+        now = inspect_start(workdir).git_dir
+        found = os.stat(now) if now is not None else None
+    except (WorkdirRefused, OSError) as error:
+        raise GitFailed("status", workdir, str(error)) from None
+    if found is None or (found.st_dev, found.st_ino) != provenance.git_inode:
+        detail = f"its .git leads to {now or 'no repository'}, and led to {provenance.git_dir}"
+        way = "not followed; if you changed that, launch there again"
+        raise GitFailed("status", workdir, f"{detail} at the last launch; {way}")
+    return now
 
 
 def is_dirty(found: Start, view: GitView) -> bool:

@@ -17,10 +17,10 @@ State = Literal["new", "preparing", "ready"]
 
 _TEXTS = (
     *("kind", "repo", "base", "branch", "tip", "chosen"),
-    *("workdir", "removed_from", "created"),
+    *("workdir", "git_dir", "removed_from", "created"),
 )
 _KINDS = ("linked", "worktree", "plain", "given", None)
-_PATHS, _COMMITS = ("repo", "workdir", "removed_from"), ("base", "tip")
+_PATHS, _COMMITS = ("repo", "workdir", "git_dir", "removed_from"), ("base", "tip")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -38,6 +38,8 @@ class Provenance:
     :param kind: how the directory used last was come by; None while there is none.
     :param workdir: the directory used last.
     :param inode: (device, inode) of that directory.
+    :param git_dir: git directory of that directory, where it is not our own.
+    :param git_inode: (device, inode) of that one.
     :param after_create_due: the hook has not ended well yet in the directory used last.
     :param removing: its removal was begun, and no launch has come since.
     :param removed_from: where the workspace was, once it is being removed.
@@ -53,6 +55,8 @@ class Provenance:
     chosen: str | None = None
     workdir: str | None = None
     inode: tuple[int, int] | None = None
+    git_dir: str | None = None
+    git_inode: tuple[int, int] | None = None
     after_create_due: bool = False
     removing: bool = False
     removed_from: str | None = None
@@ -103,6 +107,7 @@ def provenance_from(values: Mapping[str, object]) -> Provenance:
         WorkspaceKey(*cast("list[str]", key)),
         state=cast("State", values["state"]),
         inode=_inode(values.get("inode")),
+        git_inode=_inode(values.get("git_inode")),
         after_create_due=values.get("after_create_due") is True,
         removing=values.get("removing") is True,
         **texts,  # type: ignore[arg-type]  # kind was checked above

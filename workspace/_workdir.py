@@ -14,6 +14,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..kernel import OperatorError, frozen, remove_tree
 from ._branch import branch_left, check_branch, known_branches, pick_branch
@@ -106,7 +107,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
     if plan.kind in ("worktree", "plain"):
         _check_pointer(plan, found)
-    _note_use(claim, plan, after_create=after_create)
+    _note_use(claim, plan, found, after_create=after_create)
     stored = claim.read_provenance()
     return Workdir(
         path=plan.path,
@@ -142,7 +143,7 @@ def _check_pointer(plan: WorkdirPlan, found: Start) -> None:
         )
 
 
-def _note_use(claim: Claim, plan: WorkdirPlan, *, after_create: bool) -> None:
+def _note_use(claim: Claim, plan: WorkdirPlan, found: Start, *, after_create: bool) -> None:
     stored = claim.read_provenance()
     status = os.stat(plan.path)
     inode = (status.st_dev, status.st_ino)
@@ -156,8 +157,29 @@ def _note_use(claim: Claim, plan: WorkdirPlan, *, after_create: bool) -> None:
     )
     if plan.kind == "worktree":
         used = replace(used, repo=str(plan.repo))
+    used = replace(used, **_note_git_dir(claim, plan, found, stored))
     if used != stored:
         claim.write_provenance(used)
+
+
+def _note_git_dir(
+    claim: Claim, plan: WorkdirPlan, found: Start, stored: Provenance
+) -> dict[str, Any]:
+    """Return what to write down of a git directory that is not ours; tell where it changed.
+
+    It may be its user's own doing, who stands there: so the launch goes on with it.
+    """
+    if plan.kind not in ("linked", "given") or found.git_dir is None:
+        return {"git_dir": None, "git_inode": None}
+    status = os.stat(found.git_dir)
+    inode = (status.st_dev, status.st_ino)
+    if stored.workdir == str(plan.path) and stored.git_inode not in (None, inode):
+        claim.notes.append(
+            f"{plan.path}: its git directory is {found.git_dir} now, and was another one,"
+            f" {stored.git_dir}, at the last launch; if you did not change that, its agent did:"
+            " look at its config and hooks before you use git there"
+        )
+    return {"git_dir": str(found.git_dir), "git_inode": inode}
 
 
 def _present(claim: Claim) -> bool:
