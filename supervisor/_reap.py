@@ -26,9 +26,11 @@ from ..workspace import (
 from ..workspace.upkeep import Survey, survey_workspaces
 from ._errors import SurvivorsLeft
 from ._lost_threads import adopt_threads
+from ._registry import read_entries
 from ._stale_leaves import is_run_dead, leaves_below
 from ._survivors import end_survivors, survivors_of
 from ._unfinished_records import finish_unfinished, unfinished_runs
+from ._unowned import is_damaged, last_owner
 
 # A launch makes its leaf first and may clone for a long time before it joins it.
 UNKNOWN_LEAF_SECONDS = 24 * 3600.0
@@ -68,7 +70,10 @@ def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Rea
     """
     found: list[Reaped] = []
     for survey in survey_workspaces(workspaces_root):
-        if survey.busy or survey.owner is None:
+        if survey.busy:
+            continue
+        if survey.owner is None:
+            found.extend(_reap_unowned(survey, dry_run=dry_run))
             continue
         try:
             found.extend(_reap(survey, survey.owner, dry_run=dry_run))
@@ -77,6 +82,28 @@ def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Rea
             why = str(error) or type(error).__name__
             found.append(_result(survey, survey.owner, "failed", why=why))
     return found
+
+
+def _reap_unowned(survey: Survey, *, dry_run: bool) -> list[Reaped]:
+    """Do it for a workspace whose ``owner.json`` is missing or damaged, by the registry."""
+    owner = last_owner(survey, read_entries())
+    if owner is not None:
+        return [_reap_by_registry(survey, owner, dry_run=dry_run)]
+    if not is_damaged(survey):
+        return []
+    why = "its owner.json is damaged, and no run of it is known: look for what it left by hand"
+    key, path = survey.key, os.fspath(survey.paths.root)
+    return [Reaped(key.project, key.issue, key.agent, path, "-", "kept", why=why)]
+
+
+def _reap_by_registry(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> Reaped:
+    try:
+        done = _look(survey, owner) if dry_run else reap_one(survey, owner)
+    except Exception as error:
+        return _result(survey, owner, "failed", why=str(error) or type(error).__name__)
+    if done.action == "failed":
+        return replace(done, why=f"{done.why}; delete it and reap again")
+    return done
 
 
 def _reap(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
@@ -188,8 +215,8 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
     # Read under the lock: another launch may have come and gone since the survey.
     current = claim.previous or owner
     try:
-        ended = end_survivors(claim.previous, survey.paths)
-        adopt_threads(survey.paths, survey.key.agent, claim.previous, os.environ)
+        ended = end_survivors(current, survey.paths)
+        adopt_threads(survey.paths, survey.key.agent, current, os.environ)
     except SurvivorsLeft as error:
         left = len(error.pids)
         return _result(survey, current, "left", processes=left, left=left, why=str(error))
