@@ -36,17 +36,8 @@ if TYPE_CHECKING:
     from ._descriptors import descriptors_given, open_standard_descriptors
     from ._discard import discard_temporary
     from ._durable import fsync_directory, replace_file, write_all
-    from ._errand import (
-        EndSwitch,
-        EndWanted,
-        Errands,
-        LongWait,
-        check_end,
-        end_switch,
-        errands_of,
-        pause,
-        run_errand,
-    )
+    from ._end_wanted import EndSwitch, EndWanted, check_end, end_switch, pause
+    from ._errand import Errands, LongWait, errands_of, run_errand
     from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
     from ._file_lease import (
         LeaseAnswer,
@@ -267,17 +258,8 @@ __getattr__ = import_on_use(
         "_descriptors": ("descriptors_given", "open_standard_descriptors"),
         "_discard": ("discard_temporary",),
         "_durable": ("fsync_directory", "replace_file", "write_all"),
-        "_errand": (
-            "EndSwitch",
-            "EndWanted",
-            "Errands",
-            "LongWait",
-            "check_end",
-            "end_switch",
-            "errands_of",
-            "pause",
-            "run_errand",
-        ),
+        "_end_wanted": ("EndSwitch", "EndWanted", "check_end", "end_switch", "pause"),
+        "_errand": ("Errands", "LongWait", "errands_of", "run_errand"),
         "_errors": ("BusyError", "CallerError", "CodexlabError", "InternalError", "OperatorError"),
         "_file_lease": (
             "LeaseAnswer",

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, signal_leaf, wait_unpopulated
+from ._end_wanted import check_end, wanted_fd
 from ._frozen import frozen
 from ._held_still import held_still
 from ._identity import ProcessIdentity, ProcessStat, boot_id, is_running, read_stat
@@ -36,6 +37,7 @@ RUN_ID_VARIABLE = "CODEXLAB_RUN_ID"
 _DYING_SECONDS = 0.1
 _OVERTAKE_SECONDS = 0.5
 _LOOK_AGAIN = 1.0
+_LOOK_SOON = 0.2
 _UNSEEN_SECONDS = 0.02
 
 
@@ -241,13 +243,16 @@ def wait_empty(
     :param killing: send KILL again to whatever appears meanwhile, so that a
         process which forks faster than one sweep is still overtaken.
     :returns: the members left at the last reading; empty is the proof.
+    :raises EndWanted: a launch that ends what an earlier run left is itself to end.
     """
     deadline = time.monotonic() + timeout
+    look_again = _LOOK_AGAIN if wanted_fd() is None else _LOOK_SOON
     while True:
+        check_end()
         _reap_own(scope)
         remaining = max(0.0, deadline - time.monotonic())
-        if not killing and _leaf_stays_populated(scope, min(remaining, _LOOK_AGAIN)):
-            if remaining > _LOOK_AGAIN:
+        if not killing and _leaf_stays_populated(scope, min(remaining, look_again)):
+            if remaining > look_again:
                 continue
             remaining = 0.0
         left = members(scope)
@@ -256,7 +261,7 @@ def wait_empty(
             _overtake(scope)
         if not left or remaining <= 0:
             return left
-        _wait_for_change(scope, left, min(remaining, _LOOK_AGAIN))
+        _wait_for_change(scope, left, min(remaining, look_again))
 
 
 def _leaf_stays_populated(scope: Scope, seconds: float) -> bool:

@@ -12,14 +12,14 @@ thread that reads a repository is far from the task that hears the signal.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
+from ._end_wanted import EndWanted, check_end, pause, poll, wanted_fd
 from ._frozen import frozen
 from ._identity import ProcessIdentity
 from ._processes import descendants, send_signal
@@ -33,10 +33,6 @@ _TELL_AFTER = 4.0
 _SIGNALLED_SECONDS = 0.3
 _ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 _PIECE = 1 << 16
-
-
-class EndWanted(Exception):
-    """The end was asked for while something was waited for. Caught by who asked, nobody else."""
 
 
 @frozen
@@ -62,39 +58,7 @@ class ErrandResult:
     stderr: bytes
 
 
-_switch: ContextVar[int | None] = ContextVar("end_wanted", default=None)
 _errands: ContextVar[Errands | None] = ContextVar("errands", default=None)
-
-
-class EndSwitch:
-    """Where the end is asked for; works from any task or thread."""
-
-    def __init__(self) -> None:
-        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-
-    def fileno(self) -> int:
-        """Return the descriptor that is readable once the end is wanted."""
-        return self._fd
-
-    def turn(self) -> None:
-        """Ask for the end. Idempotent."""
-        os.eventfd_write(self._fd, 1)
-
-    def close(self) -> None:
-        """Close it, once nobody waits any more."""
-        os.close(self._fd)
-
-
-@contextmanager
-def end_switch() -> Generator[EndSwitch]:
-    """Let all that is waited for in this block, also in its threads, end by one switch."""
-    switch = EndSwitch()
-    token = _switch.set(switch.fileno())
-    try:
-        yield switch
-    finally:
-        _switch.reset(token)
-        switch.close()
 
 
 @contextmanager
@@ -105,26 +69,6 @@ def errands_of(errands: Errands) -> Generator[None]:
         yield
     finally:
         _errands.reset(token)
-
-
-def check_end() -> None:
-    """Go on, unless the end is wanted.
-
-    :raises EndWanted: it is.
-    """
-    pause(0.0)
-
-
-def pause(seconds: float) -> None:
-    """Wait.
-
-    :raises EndWanted: the end is wanted.
-    """
-    fd = _switch.get()
-    if fd is None:
-        time.sleep(seconds)
-    elif _poll([fd], seconds):
-        raise EndWanted
 
 
 class LongWait:
@@ -211,10 +155,10 @@ def _attend(
     outputs = {stream.fileno(): list[bytes]() for stream in (process.stdout, process.stderr)}
     for fd in outputs:
         os.set_blocking(fd, False)
-    wanted, unfinished, long = _switch.get(), set(outputs), LongWait()
+    wanted, unfinished, long = wanted_fd(), set(outputs), LongWait()
     while True:
         fds = [pidfd, *unfinished, *(() if wanted is None else (wanted,))]
-        ready = _poll(fds, min(deadline, long.due) - time.monotonic())
+        ready = poll(fds, min(deadline, long.due) - time.monotonic())
         if wanted in ready:
             raise EndWanted
         unfinished.difference_update(fd for fd in unfinished & ready if _drain(fd, outputs[fd]))
@@ -229,14 +173,6 @@ def _attend(
         long.tell_if_due(what)
 
 
-def _poll(fds: Iterable[int], seconds: float) -> set[int]:
-    poll = select.poll()
-    for fd in fds:
-        poll.register(fd, select.POLLIN)
-    # Rounded up: a wait must not end before its time, and then be none.
-    return {fd for fd, _ in poll.poll(-int(-max(0.0, min(seconds, 1e6)) * 1000 // 1))}
-
-
 def _drain(fd: int, pieces: list[bytes]) -> bool:
     """Take what is there; return whether nobody will write any more."""
     with suppress(BlockingIOError):
@@ -249,10 +185,10 @@ def _drain(fd: int, pieces: list[bytes]) -> bool:
 def _end(process: subprocess.Popen[bytes], pidfd: int) -> None:
     """End it, its group, and its descendants elsewhere; nobody waits for who does not listen."""
     strays = _tell(process, signal.SIGTERM)
-    _poll([pidfd], _TERM_SECONDS)
+    poll([pidfd], _TERM_SECONDS)
     for each in {*strays, *_tell(process, signal.SIGKILL)}:
         send_signal(each, signal.SIGKILL)
-    if _poll([pidfd], _KILL_SECONDS):
+    if poll([pidfd], _KILL_SECONDS):
         process.wait()
 
 

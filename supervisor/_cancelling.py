@@ -8,7 +8,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from ..kernel import end_switch
+from ..kernel import EndWanted, Message, end_switch
 from ._errors import Cancelled, GuardianLost, TimeOver
 from ._lifecycle import ENDING_SIGNALS
 from ._link import GuardianLink
@@ -75,6 +75,56 @@ async def unless_cancelled(
         raise asked[0]
     for signum in signals:
         link.inject(signum)
+    return result[0]
+
+
+class LookEnded(Exception):
+    """A look at something was given up; says why."""
+
+
+async def look_for(
+    link: GuardianLink, seconds: float, function: Callable[..., _T], *arguments: object
+) -> _T:
+    """Look at something in a thread, after the agent; a wish for the end ends that at once.
+
+    The wish is then reported again, to whatever comes next. The programs that the look waits
+    for are ended with it; see ``kernel/_errand.py``.
+
+    :param seconds: how long it may take altogether.
+    :raises LookEnded: by a signal, by the time, or by the loss of the guardian.
+    """
+    whys: list[str] = []
+    heard: list[Message] = []
+
+    async def hear(stop: Callable[[], None]) -> None:
+        async for news in link.news:
+            heard.append(news)
+            if news["event"] != "signal" or news["signum"] in ENDING_SIGNALS:
+                whys.append("the end was asked for")
+                stop()
+
+    async def watch_clock(stop: Callable[[], None]) -> None:
+        await anyio.sleep(seconds)
+        whys.append(f"no answer within {seconds:.0f} s")
+        stop()
+
+    result: list[_T] = []
+    failed: list[Exception] = []
+    with end_switch() as switch:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(hear, switch.turn)
+            tasks.start_soon(watch_clock, switch.turn)
+            try:
+                result.append(await in_own_thread(function, *arguments))
+            except Exception as error:
+                failed.append(error)
+            tasks.cancel_scope.cancel()
+    for news in heard:
+        link.repeat(news)
+    if failed and isinstance(failed[0], EndWanted):
+        raise LookEnded(whys[0])
+    if failed:
+        raise failed[0]
     return result[0]
 
 

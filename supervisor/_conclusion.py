@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from ..kernel import CodexlabError, OperatorError
 from ..workspace import git_state, restore_pointers
 from ._attempt import AttemptEnd
+from ._cancelling import LookEnded, look_for
 from ._closing_lines import describe_ending, hint_at_dropped_names
 from ._errors import reason_of
 from ._events import EventLog, now_text
 from ._exit import EXIT_FAILED, agent_outcome
 from ._host import Outcome, Tell
+from ._link import GuardianLink
 from ._place import Place
 from ._plan import Plan
 from ._record import RunRecord, describe_exit, describe_git
@@ -25,6 +27,9 @@ from ._threads import in_own_thread
 
 if TYPE_CHECKING:
     from ._run_hooks import RunHooks
+
+# An agent can make git wait, and a run that is over must not be held up by that.
+GIT_SECONDS = 10.0
 
 
 class Conclusion:
@@ -48,7 +53,9 @@ class Conclusion:
         warn: Tell,
         tell: Tell,
         started: float,
+        link: GuardianLink,
     ) -> None:
+        self._link = link
         self._plan = plan
         self._record = record
         self._events = events
@@ -86,7 +93,7 @@ class Conclusion:
                 **self._describe(ends[-1]),
                 git={
                     "head_before": place.workdir.head,
-                    "after": await in_own_thread(self._git_after, place),
+                    "after": await self._look_at_git(place),
                 },
                 attempts=[describe_exit(each.report) for each in ends],
             )
@@ -107,6 +114,13 @@ class Conclusion:
             "peak_memory": end.peak_memory,
             "events_dropped": self._events.dropped,
         }
+
+    async def _look_at_git(self, place: Place) -> dict[str, object] | None:
+        try:
+            return await look_for(self._link, GIT_SECONDS, self._git_after, place)
+        except LookEnded as why:
+            self._record.warn(f"what git says after the run is not known: {why}")
+            return None
 
     def _git_after(self, place: Place) -> dict[str, object] | None:
         try:

@@ -84,6 +84,10 @@ class GuardianLink:
         except anyio.EndOfStream:
             raise GuardianLost from None
 
+    def repeat(self, news: Message) -> None:
+        """Report news again, to whoever hears next."""
+        self._tell_news.send_nowait(news)
+
     def inject(self, signum: int) -> None:
         """Report a signal as if the guardian had received it."""
         self._tell_news.send_nowait({"event": "signal", "signum": signum})

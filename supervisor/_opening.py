@@ -104,6 +104,7 @@ class OpenedRun:
             self.warn,
             self._host.tell,
             started,
+            self._host.link,
         )
 
     def make_hooks(self) -> RunHooks:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from codexlab.cli._setting_values import PREFIX, SettingValues
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -40,3 +43,47 @@ def test_every_row_names_tests_that_exist(page: str, title: str) -> None:
 def test_guarantees_of_every_project_we_learned_from_are_there() -> None:
     rows = rows_of("supervision.md", "Guarantees adopted from others")
     assert {row[0] for row in rows} >= PROJECTS
+
+
+# Flags of git, pip, npm, systemctl, codex and claude that the pages speak of.
+FOREIGN = {
+    "--bare",
+    "--cached",
+    "--count",
+    "--get",
+    "--git-path",
+    "--global",
+    "--help",
+    "--listen",
+    "--output-format",
+    "--prefer-offline",
+    "--stage",
+    "--user",
+    "--work-tree",
+    "--worktree",
+}
+PAGES = [*DOCS.glob("*.md"), ROOT / "README.md"]
+
+
+def named_in_pages(pattern: str) -> set[str]:
+    return {name for page in PAGES for name in re.findall(pattern, page.read_text())}
+
+
+def named_in_code(pattern: str, *folders: str) -> set[str]:
+    """Return what quoted text in our sources names."""
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return {name for path in paths for name in re.findall(pattern, path.read_text())}
+
+
+def test_every_variable_that_a_page_names_exists() -> None:
+    settings = {f"{PREFIX}{each.name.upper()}" for each in fields(SettingValues)}
+    folders = ("cli", "supervisor", "kernel", "env", "workspace", "tests")
+    known = settings | named_in_code(r'"(CODEXLAB_[A-Z_]+)"', *folders)
+    hooks = {f"CODEXLAB_HOOK_{name}" for name in ("BEFORE_RUN", "AFTER_RUN", "TIMEOUT")}
+    hooks |= {f"CODEXLAB_HOOK_{name}" for name in ("AFTER_CREATE", "BEFORE_REMOVE")}
+    assert named_in_pages(r"\b(CODEXLAB_[A-Z_]*[A-Z])\b(?!_?\*)") <= known | hooks
+
+
+def test_every_flag_that_a_page_names_exists() -> None:
+    known = named_in_code(r'"(--[a-z][a-z-]+)', "cli", "benchmarks", "scripts", "tests/support")
+    assert named_in_pages(r"(?<![\w-])(--[a-z][a-z-]*[a-z])\b") - known == FOREIGN

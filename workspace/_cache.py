@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ..kernel import remove_tree
+from ._cache_locks import set_cache_locks_aside
 from ._dirs import directory, open_below
 from ._errors import GitFailed, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
@@ -53,24 +54,27 @@ def make_cache(cache: Path) -> None:
     os.close(open_below(cache, create=True))
 
 
-def refresh_cache(cache: Path, url: str, lock_fd: int) -> str | None:
+def refresh_cache(cache: Path, url: str, lock_fd: int) -> list[str]:
     """Bring a cache up to date, making it first when it is not whole. Its lock must be held.
 
     :param lock_fd: of that lock; every git that writes there keeps it.
-    :returns: a note when the remote could not be reached and the cache is older.
+    :returns: a note when the remote could not be reached and the cache is older, and one for
+        each lock of a killed git that was in the way.
     :raises GitFailed: the first fetch failed.
     """
     if not (cache / READY).exists():
         _initialise(cache, url, lock_fd)
+    notes = set_cache_locks_aside(cache)
     try:
         _fetch(cache, url, lock_fd)
     except GitFailed as error:
         if not (cache / READY).exists():
             raise
-        return f"{public_url(url)} could not be fetched ({error.detail}); using what is cached"
+        why = f"{public_url(url)} could not be fetched ({error.detail}); using what is cached"
+        return [*notes, why]
     with operator_errors(cache):
         (cache / READY).touch(mode=0o600)
-    return None
+    return notes
 
 
 def resolve_remote(cache: Path, url: str, base: str | None) -> str:

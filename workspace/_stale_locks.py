@@ -9,23 +9,16 @@ Where the workdir's ``.git`` points is its agent's word: the entry there must na
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ._claim import Claim
-from ._dirs import directory, open_child
-from ._errors import PathRefused
 from ._lock_users import locks_in_use
+from ._locks_aside import LOCK, locks_in, set_aside
 from ._registration import entry_at, marker_of
 from ._workdir import Workdir
-
-_ASIDE = "codexlab-stale"
-_LOCK = ".lock"
-# Ours has a handful of references; what an agent made of them must not cost a launch.
-_MOST = 1000
 
 
 def stale_locks(claim: Claim, workdir: Workdir) -> list[Path]:
@@ -33,7 +26,7 @@ def stale_locks(claim: Claim, workdir: Workdir) -> list[Path]:
     git_dir = workdir.git_dir
     if workdir.kind not in ("worktree", "plain") or git_dir is None:
         return []
-    found = [*_locks_in(git_dir), *_locks_on_branch(claim, workdir)]
+    found = [*locks_in(git_dir, "refs"), *_locks_on_branch(claim, workdir)]
     return found if found and _is_ours(claim, workdir, git_dir) else []
 
 
@@ -45,38 +38,14 @@ def set_locks_aside(workdir: Workdir, locks: list[Path]) -> list[str]:
     if workdir.git_dir is None:
         return []
     used = locks_in_use(locks, workdir.path)
-    return [_set_aside(workdir.git_dir, lock) for lock in locks if lock not in used]
-
-
-def _locks_in(git_dir: Path) -> Iterator[Path]:
-    yield from _look_in(git_dir)[0]
-    # By a list and not by recursion: how deep it goes is its agent's choice.
-    waiting, seen = [git_dir / "refs"], 0
-    while waiting and seen <= _MOST:
-        locks, inner = _look_in(waiting.pop())
-        waiting += inner
-        seen += 1
-        yield from locks
-
-
-def _look_in(place: Path) -> tuple[list[Path], list[Path]]:
-    """Return the locks and the directories in a directory; none of what cannot be read."""
-    locks: list[Path] = []
-    inner: list[Path] = []
-    with contextlib.suppress(OSError), os.scandir(place) as found:
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                inner.append(Path(entry.path))
-            elif entry.name.endswith(_LOCK) and entry.is_file(follow_symlinks=False):
-                locks.append(Path(entry.path))
-    return locks, inner
+    return [set_aside(workdir.git_dir, lock) for lock in locks if lock not in used]
 
 
 def _locks_on_branch(claim: Claim, workdir: Workdir) -> Iterator[Path]:
     if workdir.kind != "worktree" or workdir.common_dir is None:
         return
     branch = claim.read_provenance().branch or ""
-    lock = workdir.common_dir / f"refs/heads/{branch}{_LOCK}"
+    lock = workdir.common_dir / f"refs/heads/{branch}{LOCK}"
     if branch.startswith("codexlab/") and ".." not in branch.split("/") and lock.is_file():
         yield lock
 
@@ -93,17 +62,3 @@ def _is_ours(claim: Claim, workdir: Workdir, git_dir: Path) -> bool:
         and git_dir.parent == Path(repo) / "worktrees"
         and entry.pointer == marker_of(workdir.path)
     )
-
-
-def _set_aside(git_dir: Path, lock: Path) -> str:
-    name = f"{os.urandom(4).hex()}-{lock.name}"
-    try:
-        with directory(git_dir) as git_fd:
-            aside_fd = open_child(_ASIDE, git_fd, git_dir / _ASIDE, create=True)
-            try:
-                os.rename(lock, name, dst_dir_fd=aside_fd)
-            finally:
-                os.close(aside_fd)
-    except (PathRefused, OSError) as error:
-        return f"{lock}: left by a git that was killed, and cannot be set aside: {error}"
-    return f"{lock}: left by a git that was killed; set aside as {git_dir / _ASIDE / name}"

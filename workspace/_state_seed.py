@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ..kernel import EndWanted, check_end
 from ._home_report import HealNotes
 
 if TYPE_CHECKING:
@@ -49,17 +50,25 @@ def _snapshot(name: str, home_fd: int, home: Path, shared: Path, notes: HealNote
         _backup(shared / name, home / temporary)
         os.rename(temporary, name, src_dir_fd=home_fd, dst_dir_fd=home_fd)
         notes.created.append(name)
+    except EndWanted:
+        _discard(temporary, home_fd)
+        raise
     except (sqlite3.Error, TimeoutError, OSError) as error:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary + suffix, dir_fd=home_fd)
+        _discard(temporary, home_fd)
         notes.warnings.append(f"{name}: no snapshot of the shared one ({error})")
+
+
+def _discard(temporary: str, home_fd: int) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary + suffix, dir_fd=home_fd)
 
 
 def _backup(source: Path, target: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
 
     def bounded(_status: int, _remaining: int, _total: int) -> None:
+        check_end()
         if time.monotonic() > deadline:
             message = f"busy for {_PATIENCE:.0f} s"
             raise TimeoutError(message)

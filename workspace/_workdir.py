@@ -280,9 +280,7 @@ def _fetched(claim: Claim, plan: WorkdirPlan, lock_fd: int) -> str:
     cache, url = plan.repo, plan.url
     assert cache is not None
     assert url is not None
-    stale = refresh_cache(cache, url, lock_fd)
-    if stale is not None:
-        claim.notes.append(stale)
+    claim.notes += refresh_cache(cache, url, lock_fd)
     return resolve_remote(cache, url, plan.base_name)
 
 

@@ -104,3 +104,29 @@ def test_a_link_in_the_place_of_what_is_set_aside_is_not_followed(lab: Lab, scra
     killed_with_lock(lab, "index.lock")
     lab.run(FLAGS, ["true"])
     assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["packed-refs.lock", "shallow.lock", "refs/remotes/origin/main.lock"]
+)
+def test_a_lock_that_a_killed_fetch_left_in_a_cache_stops_no_later_task(
+    lab: Lab, name: str
+) -> None:
+    url = ["--repo", f"file://{lab.cwd}"]
+    assert lab.run(["--issue", "1", *url], ["true"]).returncode == 0
+    (ready,) = Path(lab.environ["HOME"]).glob("**/codexlab-ready")
+    lock = ready.parent / name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text("")
+    (lab.cwd / "new").write_text("1")
+    git(lab.cwd, "add", "new")
+    git(lab.cwd, "commit", "-qm", "new")
+    git(lab.cwd, "branch", "other")
+    git(lab.cwd, "branch", "-m", "other", "another")
+    done = lab.run(["--issue", "2", *url], ["test", "-e", "new"])
+    assert (done.returncode, "could not be fetched" in done.stderr) == (0, False), done.stderr
+    assert not lock.exists()
+    assert name in done.stderr
+    with lock.open("w"):
+        lab.run(["--issue", "3", *url], ["true"])
+    assert lock.exists()
