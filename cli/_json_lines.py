@@ -36,8 +36,8 @@ def json_lines(values: Iterable[Any]) -> bytes:
 
 
 def _shown(data: bytes) -> bytes:
-    # Almost nothing has any: a search for bytes is much cheaper than one for the pattern.
-    if b"\xc2" in data or b"\xe2\x80\xa8" in data or b"\xe2\x80\xa9" in data:
+    # Almost nothing has any, and a search for one byte (memchr) is far cheaper than any other.
+    if b"\xc2" in data or (b"\xe2" in data and (b"\xa8" in data or b"\xa9" in data)):
         return _COMMANDS.sub(_escaped, data)
     return data
 
