@@ -18,7 +18,7 @@ from ._lazy import import_on_use
 
 if TYPE_CHECKING:
     from ._below import directory_below
-    from ._cgroup import create_leaf, is_populated, own_cgroup, remove_leaf
+    from ._cgroup import create_leaf, is_own_group, is_populated, own_cgroup, remove_leaf
     from ._channel import Channel, Message, open_channel_pair
     from ._containment import (
         RUN_ID_VARIABLE,
@@ -182,6 +182,7 @@ __all__ = [
     "is_evidently_empty",
     "is_foreground",
     "is_ours",
+    "is_own_group",
     "is_populated",
     "is_read_lease_unbroken",
     "is_running",
@@ -240,7 +241,7 @@ __getattr__ = import_on_use(
     __name__,
     {
         "_below": ("directory_below",),
-        "_cgroup": ("create_leaf", "is_populated", "own_cgroup", "remove_leaf"),
+        "_cgroup": ("create_leaf", "is_own_group", "is_populated", "own_cgroup", "remove_leaf"),
         "_channel": ("Channel", "Message", "open_channel_pair"),
         "_containment": (
             "RUN_ID_VARIABLE",

@@ -12,6 +12,7 @@ import errno
 import os
 import select
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,23 @@ def own_cgroup(
         if not root.startswith("/..") and not below.startswith("..") and is_there(found):
             return found
     return None
+
+
+def is_own_group(path: str, mountinfo: str | None = None) -> bool:
+    """Tell whether a path is a group that this user made.
+
+    Anybody can make a directory with files called ``cgroup.procs`` and ``cgroup.kill``:
+    what the first names would be signalled, and the second written to.
+    """
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    mounts = _read("/proc/self/mountinfo") if mountinfo is None else mountinfo
+    lines = (line.partition(" - ") for line in mounts.splitlines())
+    groups = {left.split(" ")[2] for left, _, right in lines if right.startswith("cgroup2 ")}
+    device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and device in groups
 
 
 def _read(path: str) -> str:

@@ -189,7 +189,8 @@ class RunAlive(SurvivorsLeft):
         super().__init__(run_id, (pid,))
         message = (
             f"{owner} names run {run_id}, which is alive (pid {pid}) without holding this"
-            " workspace: it was copied while in use; delete that file, or use the original"
+            " workspace: it was copied while in use, or an agent wrote that; delete the file,"
+            " or use the original"
         )
         self.args = (message,)
 

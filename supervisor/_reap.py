@@ -2,7 +2,8 @@
 
 Invariant: a process is signalled only under the lock of the workspace whose dead
 run it belongs to, and only because it is in that run's own cgroup or carries that
-run's own tag; never by its name, never another user's, never another host's.
+run's own tag; never by its name, never another user's, never another host's. Which run
+that is the workspace's record only hints at: see `who_goes_on`.
 """
 
 from __future__ import annotations
@@ -198,7 +199,7 @@ def _is_old(leaf: str) -> bool:
 def _look(survey: Survey, owner: OwnerRecord) -> Reaped:
     if why := _not_ours(owner):
         return _result(survey, owner, "kept", why=why)
-    found = len(survivors_of(owner))
+    found = len(survivors_of(owner, survey.paths))
     return _result(survey, owner, "would end", processes=found, left=found)
 
 

@@ -5,8 +5,8 @@ and where the run's own record lies; who reads it looks there. So nothing of a r
 waits for its entry, locks it or fails with it, and an entry that a crash left
 unfinished is finished by whoever sees that its run is over.
 
-A file holds one line of JSON from the start of the run and one from its end, each
-written by a single write: there is nothing to rename, and a torn line is no line.
+A file holds one line of JSON from the start of the run, one that names its temp directory,
+and one from its end, each written by a single write: there is nothing to rename, and a torn line is no line.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class RunEntry:
     :param place: host and pid namespace in which the two numbers mean something.
     :param started: ISO 8601 time with zone; ``finished`` too, None before the end.
     :param error: one line, where the agent could not be started.
+    :param temporary: the run's temp directory; empty before it was chosen.
     """
 
     run_id: str
@@ -66,6 +67,7 @@ class RunEntry:
     agent_outcome: str | None = None
     thread: str | None = None
     error: str | None = None
+    temporary: str = ""
 
 
 _TEXTS = ("run_id", "project", "issue", "agent", "workspace", "record", "place", "started")
@@ -128,6 +130,8 @@ def parse_entry(data: bytes) -> RunEntry | None:
         return None
     end = next((line for line in rest if isinstance(line.get("finished"), str)), _object(b""))
     known = {name: _known(name, end.get(name)) for name in _AT_THE_END}
+    chosen = (line["temporary"] for line in rest if isinstance(line.get("temporary"), str))
+    known["temporary"] = next(chosen, "")
     return RunEntry(**texts, **processes, **known)  # type: ignore[arg-type]  # checked above
 
 
@@ -178,6 +182,17 @@ def finish(run_id: str, values: Mapping[str, Any]) -> None:
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     _write(os.open(_path(run_id), flags), encode_end(values))
+
+
+def note_temporary(run_id: str, path: str) -> None:
+    """Write down which temp directory a run is about to make.
+
+    Here, because no file in a workspace is believed about what is to be removed.
+
+    :raises OSError: as for :func:`finish`.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    _write(os.open(_path(run_id), flags), _line({"temporary": path}))
 
 
 def _path(run_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,6 +25,7 @@ from ._opening import OpenedRun
 from ._place import Place, prepare_place, replace_thread
 from ._plan import Plan
 from ._possession import Possession
+from ._registry import note_temporary
 from ._retry import with_retries
 from ._survivors import GRACE, PATIENCE, end_survivors, may_have_survivors
 from ._temporary import create_temporary
@@ -58,6 +60,8 @@ class AgentRun:
         self._run.record.write(durable=False)
         self._has_record = True
         self._possession.hand_over(place.temporary)
+        with suppress(OSError):  # Whoever finds the run killed then leaves it where it is.
+            note_temporary(self._plan.run_id, place.temporary)
         create_temporary(place.temporary)
         if self._plan.request.hooks:
             self._hooks = self._run.conclusion.hooks = self._run.make_hooks()

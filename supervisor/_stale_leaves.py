@@ -74,12 +74,12 @@ def is_run_dead(run_id: str) -> bool | None:
     return (
         entry.run_id == run_id
         and is_here(entry)
-        and _has_ended(entry.guardian)
-        and _has_ended(entry.supervisor)
+        and has_ended(entry.guardian)
+        and has_ended(entry.supervisor)
     )
 
 
-def _has_ended(process: ProcessIdentity) -> bool:
+def has_ended(process: ProcessIdentity) -> bool:
     """Tell whether that very process provably runs no more; in doubt it does."""
     if "unknown" in (process.boot_id, boot_id()) or not process.start_time:
         return False  # nobody saw what it was when this was written down

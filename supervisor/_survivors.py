@@ -4,6 +4,10 @@ A free lock proves nothing about descendants: agents close inherited
 descriptors. So whoever obtains the lock reads the previous owner's record, and
 where that run was not proven ``contained``, ends its cgroup and its tag, and
 finishes its record.
+
+Invariant: that record is an agent's to write, so it only says where to look. A process
+is ended only if no run goes on that it belongs to (see `who_goes_on`), a temp directory
+removed only if our state directory names it for this workspace's run.
 """
 
 from __future__ import annotations
@@ -20,14 +24,16 @@ from ..kernel import (
     discard_leaf,
     end,
     finish_lost_run,
+    is_own_group,
     is_running,
     members,
     pause,
 )
 from ..workspace import OwnerRecord, WorkspacePaths, is_this_machine
 from ._errors import RunAlive, SurvivorsLeft
-from ._record import read_record, removal_directory
+from ._record import removal_directory
 from ._temporary import is_temporary
+from ._whose_run import entry_of, removal_of, who_goes_on
 
 GRACE = 3.0
 PATIENCE = 10.0
@@ -46,12 +52,12 @@ def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = N
         finished and its temp directory removed.
     :returns: how many processes there were.
     :raises SurvivorsLeft: some cannot be ended; nothing may start beside them.
-    :raises RunAlive: it is not dead at all, for this workspace is a copy of its own.
+    :raises RunAlive: it is not dead at all: this workspace is a copy, or the run another's.
     """
     if previous is None or previous.contained:
         return 0
-    _check_dead(previous, paths)
     scope = Scope(previous.run_id, _leaf_of(previous))
+    _check_dead(previous, paths, scope)
     found = len(members(scope))
     if paths is not None:
         left = finish_lost_run(_custody_of(previous, paths, scope), scope)
@@ -63,35 +69,53 @@ def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = N
     return found
 
 
-def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None) -> None:
+def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None, scope: Scope) -> None:
     """Wait a while for the end of a guardian that no longer holds the lock.
 
-    A guardian lets go of its workspace only by ending. One that lives on holds the
-    original of a workspace, or of a whole root, of which somebody made a copy.
+    A guardian lets go of its workspace only by ending. A run that goes on all the same holds
+    the original of a workspace, or of a whole root, of which somebody made a copy. Or it is
+    another workspace's, and an agent wrote its name here.
     """
-    if not is_this_machine(previous):
-        return
     guardian = ProcessIdentity(previous.pid, previous.start_time, previous.boot_id)
     deadline = time.monotonic() + _GUARDIAN_PATIENCE
-    while is_running(guardian):
+    while True:
+        alive = is_this_machine(previous) and is_running(guardian)
+        pid = previous.pid if alive else who_goes_on(previous.run_id, paths, scope)
+        if pid is None:
+            return
         if time.monotonic() > deadline:
-            owner = "owner.json" if paths is None else os.fspath(paths.owner)
-            raise RunAlive(previous.run_id, previous.pid, owner)
+            raise RunAlive(previous.run_id, pid, _record_of(paths))
         pause(_PAUSE)
 
 
-def survivors_of(previous: OwnerRecord) -> tuple[ProcessIdentity, ...]:
-    """Return the processes of a run that can be seen by its own cgroup and tag."""
-    return members(Scope(previous.run_id, _leaf_of(previous)))
+def _record_of(paths: WorkspacePaths | None) -> str:
+    return "owner.json" if paths is None else os.fspath(paths.owner)
+
+
+def survivors_of(previous: OwnerRecord, paths: WorkspacePaths) -> tuple[ProcessIdentity, ...]:
+    """Return the processes of a run that can be seen by its own cgroup and tag.
+
+    :raises RunAlive: the run is not dead, or not this workspace's to judge.
+    """
+    scope = Scope(previous.run_id, _leaf_of(previous))
+    if (pid := who_goes_on(previous.run_id, paths, scope)) is not None:
+        raise RunAlive(previous.run_id, pid, _record_of(paths))
+    return members(scope)
 
 
 def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> Custody:
-    directory = paths.runs / previous.run_id
-    if not directory.is_dir():
-        directory = removal_directory(previous.run_id)
-    temporary = str((read_record(directory, paths.base) or {}).get("temporary"))
+    """Return what is to be finished: the run's own, as our state directory knows it.
+
+    The record in the workspace is finished, and nothing in it is believed.
+    """
+    run_id = previous.run_id
+    directory, temporary = paths.runs / run_id, ""
+    if (entry := entry_of(run_id, paths)) is not None:
+        temporary = entry.temporary
+    elif (removal := removal_of(run_id, paths)) is not None:
+        directory, temporary = removal_directory(run_id), str(removal.get("temporary"))
     return Custody(
-        run_id=previous.run_id,
+        run_id=run_id,
         leaf=scope.leaf,
         record=os.fspath(directory / "record.json"),
         owner=os.fspath(paths.owner),
@@ -103,7 +127,7 @@ def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> C
 def _leaf_of(previous: OwnerRecord) -> str | None:
     """Return the run's cgroup, if it is there and carries the run's own name.
 
-    The record is a file, and group names of an earlier boot mean nothing now.
+    An agent can write the record, and group names of an earlier boot mean nothing now.
     """
     leaf = previous.cgroup
     if (
@@ -112,4 +136,4 @@ def _leaf_of(previous: OwnerRecord) -> str | None:
         or Path(leaf).name != f"codexlab-{previous.run_id}"
     ):
         return None
-    return leaf if os.path.isdir(leaf) else None
+    return leaf if is_own_group(leaf) else None

@@ -95,6 +95,9 @@ def create_temporary(path: str) -> None:
 
 
 def is_temporary(path: str) -> bool:
-    """Tell whether a path can be one that `choose_temporary` chose for this user."""
+    """Tell whether a path can be one that `choose_temporary` chose for this user.
+
+    That a run chose it is known only from our state directory: see `RunEntry.temporary`.
+    """
     pattern = rf"/(?:.*/)?codexlab-{os.getuid()}(?:-[0-9a-f]{{8}})?/[0-9a-f]{{8}}"
     return re.fullmatch(pattern, path) is not None

@@ -14,8 +14,8 @@ _SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _UNSAFE_RUN = re.compile(r"[^A-Za-z0-9_-]+")
 _SLUG_LENGTH = 40
 
-_PART = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
-_BRANCH = re.compile(rf"codexlab/{_PART}/{_PART}")
+# Where another workspace has the usual name: see `_branch`.
+_MARK = re.compile(r"[0-9a-f]{8}")
 
 CONTROL = ".codexlab"
 
@@ -76,9 +76,12 @@ def branch_name(paths: WorkspacePaths) -> str:
     return f"codexlab/{issue}/{agent}"
 
 
-def is_own_branch(branch: str) -> bool:
-    """Tell whether a workspace may have made a branch of that name."""
-    return _BRANCH.fullmatch(branch) is not None
+def is_branch_of(key: WorkspaceKey, branch: str) -> bool:
+    """Tell whether the workspace of a key may have made a branch of that name."""
+    usual = f"codexlab/{directory_name(key.issue)}/{directory_name(key.agent)}"
+    return branch == usual or (
+        branch.startswith(f"{usual}+") and _MARK.fullmatch(branch[len(usual) + 1 :]) is not None
+    )
 
 
 def locate_workspace(workspaces_root: Path, key: WorkspaceKey) -> WorkspacePaths:

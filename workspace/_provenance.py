@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from ..kernel import frozen
 from ._owner import DamagedRecord, is_text, parse_object
-from ._paths import WorkspaceKey, is_own_branch
+from ._paths import WorkspaceKey, is_branch_of
 
 WorkdirKind = Literal["linked", "worktree", "plain", "given"]
 State = Literal["new", "preparing", "ready"]
@@ -102,9 +102,12 @@ def provenance_from(values: Mapping[str, object]) -> Provenance:
     texts = cast("dict[str, str | None]", found)
     if values.get("state") not in ("new", "preparing", "ready") or texts["kind"] not in _KINDS:
         raise DamagedRecord("state or kind")
+    named = WorkspaceKey(*cast("list[str]", key))
     _check_places(texts)
+    if texts["branch"] is not None and not is_branch_of(named, texts["branch"]):
+        raise DamagedRecord("branch")
     return Provenance(
-        WorkspaceKey(*cast("list[str]", key)),
+        named,
         state=cast("State", values["state"]),
         inode=_inode(values.get("inode")),
         git_inode=_inode(values.get("git_inode")),
@@ -119,8 +122,6 @@ def _check_places(texts: Mapping[str, str | None]) -> None:
         raise DamagedRecord("path")
     if not all(text is None or _COMMIT.fullmatch(text) for text in map(texts.get, _COMMITS)):
         raise DamagedRecord("commit")
-    if texts["branch"] is not None and not is_own_branch(texts["branch"]):
-        raise DamagedRecord("branch")
 
 
 def _inode(value: object) -> tuple[int, int] | None:

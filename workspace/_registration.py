@@ -93,6 +93,22 @@ def drop_orphans(repo: Path, top: Path) -> None:
     _drop(repo, gone)
 
 
+def drop_left_entries(repo: Path, root: Path) -> None:
+    """Drop the entries that a killed removal of a workspace left. The lock must be held.
+
+    Only a record that anybody may have written says that there was one. So an entry goes
+    that we locked for this place, or one that nobody locked, below a place that is gone.
+    What only they hold must be kept: see `keep_what_entries_hold`.
+    """
+    workdir = root / "workdir"
+    reason = lock_reason(workdir)
+    gone = [entry for entry in entries_for(repo, workdir) if entry.reason == reason]
+    if not os.path.lexists(root):
+        below = entries_below(repo, root)
+        gone += [each for each in below if not each.reason and not os.path.lexists(each.pointer)]
+    _drop(repo, gone)
+
+
 def our_registrations(repo: Path) -> Iterator[tuple[str, str]]:
     """Yield (workspace, branch it is on) for every worktree that some workspace made."""
     for entry in entries(repo):

@@ -9,7 +9,8 @@
     _own_worktrees _merged     those of the repository it belongs to
     _foreign _foreign_files _neutral    those an agent made, whose configuration is not heard
     _verdict      which may go, by age, state and free space
-    _collect      remove one; finish what a killed removal left
+    _collect      remove one (_trash: where it lies meanwhile)
+    _killed_removals    finish what a killed removal left
     _caches       repositories fetched by URL that nothing uses any more
 """
 
@@ -21,8 +22,9 @@ from ...kernel import import_on_use
 
 if TYPE_CHECKING:
     from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
-    from ._collect import Attend, Removal, RemovalRefused, empty_trash, remove_workspace
+    from ._collect import Attend, Removal, RemovalRefused, remove_workspace
     from ._findings import findings
+    from ._killed_removals import empty_trash
     from ._survey import Survey, survey_workspace, survey_workspaces
     from ._usage import Usage, disk_usage
     from ._verdict import GcPolicy, Verdict, explain, is_pressed, plan_collection
@@ -65,10 +67,10 @@ __getattr__ = import_on_use(
             "Attend",
             "Removal",
             "RemovalRefused",
-            "empty_trash",
             "remove_workspace",
         ),
         "_findings": ("findings",),
+        "_killed_removals": ("empty_trash",),
         "_survey": (
             "Survey",
             "survey_workspace",

@@ -16,9 +16,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...kernel import CallerError, CodexlabError, remove_tree, rename_noreplace, try_lock
+from ...kernel import CallerError, CodexlabError, rename_noreplace
 from .._claim import Claim, claim_workspace
-from .._dirs import directory, open_below, read_small
+from .._dirs import directory, open_below
 from .._errors import GitFailed, WorkdirRefused, operator_errors
 from .._git import LOOK_SECONDS, ask_git
 from .._git_files import check_git_files
@@ -27,9 +27,9 @@ from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._kept_commits import keep_what_entries_hold
 from .._machine import is_this_machine
-from .._owner import DamagedRecord, OwnerRecord
-from .._paths import CONTROL, WorkspaceKey, WorkspacePaths
-from .._provenance import Provenance, parse_provenance
+from .._owner import OwnerRecord
+from .._paths import WorkspaceKey, WorkspacePaths
+from .._provenance import Provenance
 from .._registration import (
     drop_orphans,
     drop_ref_lock,
@@ -39,12 +39,11 @@ from .._registration import (
 )
 from .._repository import repository_lock
 from .._start import read_head, resolve_ref
-from .._state_dir import state_directory
 from .._stores import STORES, give_back
 from ._findings import TRANSCRIPTS, findings, unproven
 from ._survey import survey_workspace
+from ._trash import TRASH, delete_from_trash
 
-TRASH = ".trash"
 Attend = Callable[[Claim, Path], None]
 
 
@@ -134,36 +133,6 @@ def _announced(claim: Claim, attend: Attend | None) -> Generator[None, None, Non
         raise
 
 
-def empty_trash(
-    workspaces_root: Path,
-    *,
-    state_dir: Path | None = None,
-    tell: Callable[[Path, Exception], None] | None = None,
-) -> int:
-    """Finish what earlier removals left when they were killed.
-
-    :param tell: takes what could not be finished, and why; the others are all the same.
-    :returns: how many were finished; those another process is at are left to it.
-    """
-    finished = 0
-    try:
-        with directory(workspaces_root, TRASH) as trash_fd:
-            for name in os.listdir(trash_fd):
-                place = workspaces_root / TRASH / name
-                try:
-                    with _trash_lock(place) as free:
-                        if free:
-                            _finish(trash_fd, name, place, state_dir or state_directory())
-                            finished += 1
-                except Exception as error:
-                    if tell is None:
-                        raise
-                    tell(place, error)
-    except FileNotFoundError:
-        pass
-    return finished
-
-
 def _check_unused(paths: WorkspacePaths, since: float | None) -> None:
     survey = survey_workspace(paths)
     if since is not None and survey is not None and survey.used > since:
@@ -213,19 +182,19 @@ def _remove(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
     name = secrets.token_hex(8)
     trash_fd = open_below(paths.base, TRASH, create=True)
     try:
-        with _repository(provenance, claim.state_dir), operator_errors(paths.root):
-            kept = _keep(provenance, paths)
+        with repository_of(provenance, claim.state_dir), operator_errors(paths.root):
+            kept = keep_what_goes(provenance, paths)
             with directory(paths.base, *paths.names[:2]) as issue_fd:
                 rename_noreplace(paths.names[2], name, source_fd=issue_fd, target_fd=trash_fd)
-            branch = _unregister(provenance, claim.state_dir)
-        _delete(trash_fd, name, paths.base / TRASH / name)
+            branch = _unregister(provenance, paths.root, claim.state_dir)
+        delete_from_trash(name, trash_fd, paths.base / TRASH / name)
     finally:
         os.close(trash_fd)
     _drop_empty_parents(paths)
     return branch, kept
 
 
-def _keep(provenance: Provenance, paths: WorkspacePaths) -> tuple[str, ...]:
+def keep_what_goes(provenance: Provenance, paths: WorkspacePaths) -> tuple[str, ...]:
     """Give references to what goes with the worktrees below a workspace, before they go."""
     if provenance.repo is None or not os.path.isdir(provenance.repo):
         return ()
@@ -239,48 +208,40 @@ def _keep(provenance: Provenance, paths: WorkspacePaths) -> tuple[str, ...]:
     )
 
 
-def _finish(trash_fd: int, name: str, place: Path, state_dir: Path) -> None:
-    provenance = _read_provenance(place)
-    if provenance is not None:
-        with _repository(provenance, state_dir):
-            _unregister(provenance, state_dir)
-    _delete(trash_fd, name, place)
+def let_go_of_branch(provenance: Provenance, root: Path, state_dir: Path) -> str | None:
+    """Delete the branch of a workspace that went where that loses no commit.
 
+    The branch goes before the entry: an entry of ours without a branch is finished by
+    whoever comes next, a branch without an entry would look like somebody else's.
 
-def _delete(trash_fd: int, name: str, place: Path) -> None:
-    with operator_errors(place):
-        with contextlib.suppress(FileNotFoundError), directory(place) as root_fd:
-            for child in os.listdir(root_fd):
-                if child != CONTROL:
-                    remove_tree(child, root_fd)
-        remove_tree(name, trash_fd)
-
-
-def _unregister(provenance: Provenance, state_dir: Path) -> str | None:
-    """Drop the worktree's entry, and its branch where that loses no commit.
-
-    The branch goes first: an entry of ours without a branch is finished by whoever
-    comes next, a branch without an entry would look like somebody else's.
+    :param root: where the workspace was.
+    :returns: the branch that was deleted.
     """
-    if provenance.repo is None or provenance.removed_from is None:
+    repo, branch = Path(provenance.repo or ""), provenance.branch
+    if branch is None:
         return None
-    repo, root = Path(provenance.repo), Path(provenance.removed_from)
-    if not repo.is_dir() or os.path.lexists(root / "workdir"):
-        return None  # a new workspace of that name has taken the entry over
     try:
         check_git_files(repo, repo, "update-ref")
-        deleted = _drop_branch(repo, provenance.branch, root, state_dir)
+        return _drop_branch(repo, branch, root, state_dir)
     except (GitFailed, WorkdirRefused):
         # The branch stays where nobody can say what is on it; the workspace goes all the same.
-        deleted = None
+        return None
+
+
+def _unregister(provenance: Provenance, root: Path, state_dir: Path) -> str | None:
+    """Drop the entries for a workspace that was moved away, and its branch if it may go."""
+    repo = Path(provenance.repo or "")
+    if provenance.repo is None or not repo.is_dir() or os.path.lexists(root / "workdir"):
+        return None  # a new workspace of that name has taken the entry over
+    deleted = let_go_of_branch(provenance, root, state_dir)
     drop_registration(repo, root / "workdir")
     drop_orphans(repo, root)
     return deleted
 
 
-def _drop_branch(repo: Path, branch: str | None, root: Path, state_dir: Path) -> str | None:
-    tip = resolve_ref(repo, f"refs/heads/{branch}") if branch is not None else None
-    if branch is None or tip is None:
+def _drop_branch(repo: Path, branch: str, root: Path, state_dir: Path) -> str | None:
+    tip = resolve_ref(repo, f"refs/heads/{branch}")
+    if tip is None:
         return None
     used = is_checked_out_elsewhere(repo, branch, root / "workdir")
     if not used and _is_kept_elsewhere(repo, branch, tip):
@@ -317,34 +278,13 @@ def _save_transcripts(paths: WorkspacePaths) -> int:
 
 
 @contextlib.contextmanager
-def _repository(provenance: Provenance, state_dir: Path) -> Generator[None, None, None]:
+def repository_of(provenance: Provenance, state_dir: Path) -> Generator[None, None, None]:
+    """Hold the lock of the repository that a record names, if it is there."""
     if provenance.repo is None or not os.path.isdir(provenance.repo):
         yield
         return
     with repository_lock(Path(provenance.repo), state_dir):
         yield
-
-
-def _read_provenance(place: Path) -> Provenance | None:
-    try:
-        with directory(place, CONTROL) as control_fd:
-            return parse_provenance(read_small("workspace.json", control_fd, place) or b"")
-    except (DamagedRecord, CodexlabError, FileNotFoundError):
-        return None
-
-
-@contextlib.contextmanager
-def _trash_lock(place: Path) -> Generator[bool, None, None]:
-    """Hold the lock that the removal holds too; what lost its lock file is nobody's."""
-    try:
-        fd = os.open(place / CONTROL / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        yield True
-        return
-    try:
-        yield try_lock(fd)
-    finally:
-        os.close(fd)
 
 
 def _drop_empty_parents(paths: WorkspacePaths) -> None:
