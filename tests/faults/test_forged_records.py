@@ -111,10 +111,6 @@ def claim_run_and_its_record(place: Path, other: Path) -> None:
     copy.write_bytes(theirs.read_bytes())
 
 
-def reap_dry(caller: Lab) -> None:
-    codexlab(caller, "reap", "--dry-run")
-
-
 def reap(caller: Lab) -> None:
     codexlab(caller, "reap")
 
@@ -123,7 +119,7 @@ def launch_again(caller: Lab) -> None:
     caller.run(["--issue", "1", *PLAIN], ["true"])
 
 
-@pytest.mark.parametrize("look", [reap_dry, reap, launch_again])
+@pytest.mark.parametrize("look", [reap, launch_again])
 @pytest.mark.parametrize("forge", [claim_run_of, claim_temporary_of, claim_run_and_its_record])
 def test_a_live_run_of_another_workspace_goes_on_and_keeps_its_temp_directory(
     caller: Lab, forge: Forge, look: Callable[[Lab], None]
@@ -271,3 +267,17 @@ def test_a_record_that_names_another_issues_branch_is_not_believed(
     codexlab(lab, "workspace", "remove", "--force", "1", "--agent", "generic")
     assert not place.exists()
     assert "codexlab/2/generic" in git(source_repo, "branch")
+
+
+def test_transcripts_go_to_no_directory_that_is_no_home_of_codex(
+    lab: Lab, source_repo: Path, scratch: Path
+) -> None:
+    make_worktree(replace(lab, cwd=source_repo))
+    place, other = workspace(lab, "1"), scratch / "other"
+    other.mkdir()
+    (place / "codex-home/sessions").unlink()
+    (place / "codex-home/sessions").mkdir()
+    (place / "codex-home/sessions/planted").write_text("by the agent")
+    change(place / ".codexlab/home.json", home=str(other))
+    codexlab(lab, "workspace", "remove", "--force", "1", "--agent", "generic")
+    assert list(other.iterdir()) == []

@@ -44,6 +44,7 @@ from ._findings import TRANSCRIPTS, findings, unproven
 from ._survey import survey_workspace
 from ._trash import TRASH, delete_from_trash
 
+_IN_A_HOME = ("auth.json", "config.toml", *STORES)
 Attend = Callable[[Claim, Path], None]
 
 
@@ -263,9 +264,13 @@ def _is_kept_elsewhere(repo: Path, branch: str, tip: str) -> bool:
 
 
 def _save_transcripts(paths: WorkspacePaths) -> int:
-    """Move transcripts of the issue's own to the shared home it was healed from last."""
+    """Move transcripts of the issue's own to the shared home it was healed from last.
+
+    An agent can write which that is. So it must hold what codex keeps in a home, or it is
+    some directory, and the transcripts stay where they are.
+    """
     shared = recorded_shared_home(paths)
-    if shared is None or not shared.is_dir():
+    if shared is None or not any(os.path.lexists(shared / name) for name in _IN_A_HOME):
         return 0
     try:
         with (
