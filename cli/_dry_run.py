@@ -8,6 +8,7 @@ import sys
 from typing import cast
 
 from ..supervisor import describe_plan, plan_run
+from ..workspace import passing_views
 from ._launch_options import Invocation
 from ._terminal import neutral
 
@@ -17,7 +18,8 @@ def print_plan(invocation: Invocation) -> None:
 
     :raises CodexlabError: what the launch itself would fail with.
     """
-    plan = describe_plan(plan_run(invocation.request))
+    with passing_views():
+        plan = describe_plan(plan_run(invocation.request))
     if invocation.as_json:
         sys.stdout.write(json.dumps(plan, indent=2) + "\n")
         return

@@ -18,7 +18,7 @@ from ..env import (
 )
 from ..env.artifacts import render_exports, shell_of
 from ..supervisor import LaunchRequest, describe_left_behind, expect_environment, plan_run
-from ..workspace import foresee_config, read_threads
+from ..workspace import foresee_config, passing_views, read_threads
 from ._given import GIVEN
 from ._launch_options import read_invocation
 from ._terminal import on_one_line
@@ -100,7 +100,8 @@ def _decide(request: LaunchRequest) -> tuple[EnvironmentPolicy, ChildEnvironment
 
     :raises CodexlabError: the launch would fail so.
     """
-    plan = plan_run(request)
+    with passing_views():
+        plan = plan_run(request)
     expected = expect_environment(plan, read_threads(plan.paths))
     notes = (
         expected.routing.artifacts.fallback_reason,

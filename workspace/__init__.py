@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         restore_pointers,
     )
     from ._git_state import GitState, git_state, recorded_git_dir
+    from ._git_view import passing_views
     from ._hand_over import hand_over
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
     from ._home_config import foresee_config
@@ -137,6 +138,7 @@ __all__ = [
     "note_after_create",
     "owes_after_create",
     "parse_owner",
+    "passing_views",
     "pid_namespace",
     "place_context",
     "prepare_workdir",
@@ -192,6 +194,7 @@ __getattr__ = import_on_use(
             "git_state",
             "recorded_git_dir",
         ),
+        "_git_view": ("passing_views",),
         "_hand_over": ("hand_over",),
         "_home": (
             "GitWrite",

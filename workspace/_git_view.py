@@ -16,10 +16,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Generator
+from contextvars import ContextVar
 from pathlib import Path
 
 from ..kernel import frozen, read_regular, remove_tree, write_all
-from ._dirs import open_below
+from ._dirs import directory, open_below
 from ._errors import GitFailed, operator_errors
 from ._git_config import RepositoryFacts, read_facts
 from ._state_dir import state_directory
@@ -28,6 +30,7 @@ _LINKS = ("info", "logs", "objects", "packed-refs", "refs", "reftable", "shallow
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTEMPTS = 20
 Place = str | os.PathLike[str]
+_PASSING: ContextVar[list[str] | None] = ContextVar("passing views", default=None)
 
 
 @frozen
@@ -75,6 +78,21 @@ def view_at(
     )
 
 
+@contextlib.contextmanager
+def passing_views() -> Generator[None, None, None]:
+    """Leave no view behind that a block makes: what only looks changes no state of ours."""
+    made: list[str] = []
+    token = _PASSING.set(made)
+    try:
+        yield
+    finally:
+        _PASSING.reset(token)
+        if made:
+            with directory(state_directory() / "repositories") as where_fd:
+                for name in made:
+                    remove_tree(name, where_fd)
+
+
 def _stand_in(common_dir: str, facts: RepositoryFacts) -> str:
     """Return the directory that stands for a repository's shared one; made where missing."""
     where = state_directory() / "repositories"
@@ -86,8 +104,12 @@ def _stand_in(common_dir: str, facts: RepositoryFacts) -> str:
     config = _config(facts)
     links = {link: f"{common_dir}/{link}" for link in _LINKS}
     where_fd = open_below(where, create=True)
+    made = _PASSING.get()
     try:
         with operator_errors(where / name):
+            if made is not None and not _is_right(name, where_fd, config, links):
+                name = f".{name}.{os.urandom(6).hex()}"
+                made.append(name)
             for _ in range(_ATTEMPTS):
                 if _is_right(name, where_fd, config, links):
                     return os.fspath(where / name)

@@ -322,3 +322,29 @@ def test_show_lists_every_checkout_beside_the_workdir(lab: Lab, workspace: Remov
     assert found["only_here"] == []
     assert workspace("remove", "1").returncode == 0
     assert len(git(lab.cwd, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize("flags", [WORKTREE, PLAIN], ids=["worktree", "plain"])
+@pytest.mark.parametrize(
+    "swap",
+    ["rm -rf .git; mkdir .git", "rm -rf .git; ln -s / .git", "rm -rf .git; : >.git"],
+    ids=["an empty directory", "a link elsewhere", "an empty file"],
+)
+def test_a_workdir_whose_git_is_another_cannot_be_judged(
+    lab: Lab, workspace: Remove, swap: str, flags: tuple[str, ...]
+) -> None:
+    top = work(lab, f"echo unique >new.txt; {swap}", flags)
+    assert only_here(workspace)
+    assert workspace("remove", "1", *flags[4:][-2:]).returncode != 0
+    assert collected(workspace)["action"] != "removed"
+    assert (top / "workdir" / "new.txt").is_file()
+
+
+def test_a_repository_in_its_place_that_calls_nothing_a_change_hides_nothing(
+    lab: Lab, workspace: Remove
+) -> None:
+    script = "echo unique >new.txt; rm .git; git init -q; echo '*' >.git/info/exclude"
+    top = work(lab, script)
+    assert only_here(workspace)
+    assert workspace("remove", "1").returncode != 0
+    assert (top / "workdir" / "new.txt").is_file()

@@ -41,11 +41,16 @@ def records(workspaces_root: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.trio
 async def test_a_temp_directory_that_cannot_be_made_is_in_the_record(
-    request_of_true: LaunchRequest, scratch: Path, workspaces_root: Path
+    request_of_true: LaunchRequest,
+    scratch: Path,
+    workspaces_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert (await outcome_of(request_of_true)).status == 0
     before = descriptors()
-    (scratch / "run" / f"codexlab-{os.getuid()}").chmod(0o755)
+    monkeypatch.setattr(
+        "codexlab.supervisor._place.choose_temporary", lambda _: str(scratch / "tmp")
+    )
     outcome = await outcome_of(request_of_true)
     assert (outcome.status, outcome.reason) == (125, "launch-failed")
     assert descriptors() == before

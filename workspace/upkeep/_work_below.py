@@ -19,7 +19,7 @@ from .._provenance import Provenance
 from .._registration import Entry, entries_below
 from ._below import Below, look_below
 from ._foreign import judge_checkout, judge_store
-from ._foreign_files import Unjudged, git_directories
+from ._foreign_files import Unjudged, git_directories, is_store
 from ._own_worktrees import judge_lost, judge_worktree, stashes
 from ._words import shown
 
@@ -45,7 +45,7 @@ class _Known:
 def work_below(paths: WorkspacePaths, provenance: Provenance | None) -> list[str]:
     """Return one line for everything in a repository or worktree that exists nowhere else."""
     known = _known(paths, provenance)
-    lines = _workdir_itself(paths)
+    lines = _workdir_itself(paths, provenance, known)
     try:
         found = look_below(known.top) if paths.root.is_dir() else Below()
     except OSError as error:
@@ -91,13 +91,27 @@ def _known(paths: WorkspacePaths, provenance: Provenance | None) -> _Known:
     return _Known(top, repo, found, frozenset(name for name in branches if name))
 
 
-def _workdir_itself(paths: WorkspacePaths) -> list[str]:
+def _workdir_itself(
+    paths: WorkspacePaths, provenance: Provenance | None, known: _Known
+) -> list[str]:
+    """Say why our own workdir cannot be judged, if it cannot.
+
+    Its agent can put anything in the place of ``.git``: an empty directory, which git
+    passes over, or a repository that calls nothing a change.
+    """
     if not os.path.lexists(paths.workdir):
         return []
     if not stat.S_ISDIR(os.lstat(paths.workdir).st_mode):
         return ["its workdir is not a directory"]
     if not os.path.lexists(paths.workdir / ".git"):
         return ["its workdir is no git checkout"]
+    kind = provenance.own_kind if provenance is not None else None
+    if kind == "worktree" and known.repo is not None and _registered(known, "workdir") is None:
+        return [f"what cannot be judged (its .git is not that of a worktree of {known.repo})"]
+    if kind == "plain" and not (
+        stat.S_ISDIR(os.lstat(paths.workdir / ".git").st_mode) and is_store(paths.workdir / ".git")
+    ):
+        return ["what cannot be judged (its .git is no repository)"]
     return []
 
 
