@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import cast
 
 
-def without_names(contained: Mapping[str, object]) -> dict[str, object]:
+def without_names(contained: object) -> dict[str, object]:
     """Return the proof without the names of what was ended.
 
     A process that has just forked is still called what it was forked from.
     """
-    return {key: value for key, value in contained.items() if key != "swept_names"}
+    proof = cast("dict[str, object]", contained)
+    return {key: value for key, value in proof.items() if key != "swept_names"}
