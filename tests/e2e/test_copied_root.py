@@ -15,7 +15,9 @@ def test_a_launch_in_a_copy_of_a_busy_workspace_ends_nothing_and_says_why(lab: L
         run_id = str(original.wait_for_event("child.spawned")["run_id"])
         copied = lab.workspaces_root.with_name("copy")
         # Without the worktree, whose repository knows the original alone.
-        shutil.copytree(lab.workspaces_root, copied, ignore=shutil.ignore_patterns("workdir"))
+        # Links as links: codex-home has some that lead to what no codex has made yet.
+        without = shutil.ignore_patterns("workdir")
+        shutil.copytree(lab.workspaces_root, copied, symlinks=True, ignore=without)
         environ = {**lab.environ, "CODEXLAB_WORKSPACES_ROOT": str(copied)}
         done = replace(lab, environ=environ, workspaces_root=copied).run(["--issue", "1"], ["true"])
         assert done.returncode == 125
