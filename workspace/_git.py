@@ -16,7 +16,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 _NOTHING: Mapping[str, str] = {}
 # Seconds for a look at a checkout. An agent can make git wait for ever (a fifo as its index).
 LOOK_SECONDS = 10.0
+# The moment (monotonic) until which git may be asked in this context, and no longer.
+_deadline: ContextVar[float | None] = ContextVar("git_deadline", default=None)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 # git's own word on a filter that went away depends on when it noticed.
 _COMPLAINT = re.compile(r"(?!(?:fatal|error|warning|hint|remote): ).*(?:not found|[Ee]rror)")
@@ -63,6 +68,19 @@ def without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("***@", text)
 
 
+@contextmanager
+def answers_within(seconds: float) -> Generator[None]:
+    """Give all git that is asked in a block one time together; what is asked later fails at once.
+
+    :param seconds: until git is asked no more.
+    """
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
 def ask_git(
     where: Path | GitView | None,
     *arguments: str,
@@ -85,6 +103,9 @@ def ask_git(
     """
     place, environment = _surroundings(where, settings, reach)
     action = _action(arguments)
+    deadline = _deadline.get()
+    if deadline is not None and (timeout := min(timeout, deadline - time.monotonic())) <= 0:
+        raise GitFailed(action, where, "no time was left to ask")
     try:
         done = run_errand(
             ["git", *place, *arguments],

@@ -63,16 +63,19 @@ def view_at(
     common_dir: Place,
     top: Place | None = None,
     settings: tuple[tuple[str, str], ...] = (),
+    *,
+    rules: bool = True,
 ) -> GitView:
     """Return a view of a checkout, or of a bare repository.
 
-    :param settings: configuration for the calls made with it.
+    :param settings: configuration for the calls made with it, before the repository's.
+    :param rules: hear the repository's ``info``: its own ignore rules and attributes.
     :raises GitFailed: the repository is gone.
     :raises OperatorError: our state directory cannot be written.
     """
     where, shared = os.fspath(git_dir), os.fspath(common_dir)
     facts = read_facts(where, shared)
-    common = _stand_in(shared, facts)
+    common = _stand_in(shared, facts, rules=rules)
     return GitView(
         where, common, None if top is None else os.fspath(top), (*facts.settings, *settings)
     )
@@ -93,16 +96,16 @@ def passing_views() -> Generator[None, None, None]:
                     remove_tree(name, where_fd)
 
 
-def _stand_in(common_dir: str, facts: RepositoryFacts) -> str:
+def _stand_in(common_dir: str, facts: RepositoryFacts, *, rules: bool) -> str:
     """Return the directory that stands for a repository's shared one; made where missing."""
     where = state_directory() / "repositories"
     try:
         status = os.stat(common_dir)
     except OSError as error:
         raise GitFailed("status", Path(common_dir), error.strerror or str(error)) from None
-    name = f"{status.st_dev:x}-{status.st_ino:x}.view"
+    name = f"{status.st_dev:x}-{status.st_ino:x}.{'view' if rules else 'verdict'}"
     config = _config(facts)
-    links = {link: f"{common_dir}/{link}" for link in _LINKS}
+    links = {link: f"{common_dir}/{link}" for link in _LINKS if rules or link != "info"}
     where_fd = open_below(where, create=True)
     made = _PASSING.get()
     try:

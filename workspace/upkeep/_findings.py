@@ -7,6 +7,7 @@ import stat
 
 from ...kernel import CodexlabError, boot_id, holds_files
 from .._dirs import directory
+from .._git import answers_within
 from .._machine import is_this_machine
 from .._owner import OwnerRecord
 from .._paths import WorkspacePaths, belongs_at
@@ -17,10 +18,16 @@ from ._words import shortened
 from ._work_below import work_below
 
 TRANSCRIPTS = "transcripts of its own"
+# For one workspace that somebody asks for, and for each of many.
+ONE_SECONDS, EACH_SECONDS = 30.0, 10.0
 
 
-def findings(paths: WorkspacePaths, provenance: Provenance | None) -> tuple[str, ...]:
+def findings(
+    paths: WorkspacePaths, provenance: Provenance | None, *, seconds: float = ONE_SECONDS
+) -> tuple[str, ...]:
     """Return one line for everything that exists nowhere else; empty when nothing does.
+
+    :param seconds: what git may take for all of it; what it has not said by then is a finding.
 
     What cannot be judged counts as a finding. Files that git ignores do not, nor does what
     codex itself keeps in its home.
@@ -33,7 +40,8 @@ def findings(paths: WorkspacePaths, provenance: Provenance | None) -> tuple[str,
         found.append(
             f"it is the workspace of {key.project}/{key.issue}/{key.agent}, moved or copied here"
         )
-    found.extend(work_below(paths, provenance))
+    with answers_within(seconds):
+        found.extend(work_below(paths, provenance))
     found.extend(strangers(paths))
     found.extend(_home_findings(paths))
     return tuple(shortened(found))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from .._kept_commits import UNFINISHED, commits_held
 from .._registration import entries
+from ._changes import Checkout, uncommitted
 from ._foreign_files import (
     Unjudged,
+    check_objects,
     git_directories,
     head_commit,
     lasting_remotes,
     read_references,
 )
-from ._neutral import neutral
+from ._neutral import neutral, scratch_directory
 from ._words import commits_text
 
 
@@ -26,6 +29,7 @@ def judge_store(store: Path, top: Path) -> list[str]:
 
     :raises Unjudged: it cannot be told.
     """
+    check_objects(store)
     references, lasting = read_references(store), lasting_remotes(store, top)
     elsewhere = {
         oid
@@ -56,18 +60,22 @@ def judge_checkout(checkout: Path, top: Path) -> list[str]:
 
     :raises Unjudged: it cannot be told.
     """
-    found = git_directories(checkout)
-    if found is None:
+    places = git_directories(checkout)
+    if places is None:
         return []
-    git_dir, store = found
+    git_dir, store = places
+    check_objects(store)
     references = read_references(store)
     head = head_commit(git_dir, references)
     is_guest = not f"{store}/".startswith(f"{top}/")
     held = set(commits_held(git_dir)) if is_guest else set[str]()
     lines: list[str] = []
     with neutral(store, own=held, elsewhere=references.values(), head=head) as question:
-        if question.is_dirty(checkout, _index(git_dir)):
-            lines.append("uncommitted changes")
+        ask = partial(question.ask, f"--work-tree={checkout}")
+        exclude = store / "info" / "exclude"
+        with scratch_directory() as scratch:
+            found = Checkout(ask, checkout, head, _index(git_dir), exclude)
+            lines += uncommitted(found, scratch)
         if held and (count := question.count()):
             lines.append(f"{commits_text(count)} on no branch")
     return lines + [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(git_dir / name)]

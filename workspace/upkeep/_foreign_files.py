@@ -11,7 +11,7 @@ from ...kernel import CodexlabError
 from .._dirs import read_small
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_MOST_REFS = 200_000
+_MOST_REFS, _MOST_OBJECTS = 200_000, 1_000_000
 _PARTS = ("HEAD", "objects", "refs", "packed-refs", "index")
 _REMOTE = re.compile(r'\[\s*remote\s+"((?:[^"\\]|\\.)*)"\s*\]', re.I)
 _ELSEWHERE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://|[^/\s:]+:", re.I)
@@ -93,6 +93,36 @@ def read_references(store: Path) -> dict[str, str]:
         elif not text.startswith("ref:") and not name.endswith(".lock"):
             raise Unjudged(f"its {name} is damaged")
     return found
+
+
+def check_objects(store: Path) -> None:
+    """Refuse a repository of which an object or a pack is no file: git would wait for a fifo.
+
+    :raises Unjudged: one is, or there are too many to look at.
+    """
+    left = _MOST_OBJECTS
+    for place in _object_directories(store / "objects"):
+        try:
+            with os.scandir(place) as items:
+                for item in items:
+                    left -= 1
+                    if left < 0:
+                        raise Unjudged("it has too many objects")
+                    if not (item.is_file() or item.is_dir()):
+                        raise Unjudged(f"its objects/{place.name}/{item.name} is no file")
+        except OSError as error:
+            raise Unjudged(f"its objects/{place.name}: {error.strerror}") from None
+
+
+def _object_directories(objects: Path) -> Iterator[Path]:
+    yield objects
+    try:
+        names = sorted(os.listdir(objects))
+    except OSError as error:
+        raise Unjudged(f"its objects: {error.strerror}") from None
+    for name in names:
+        if (objects / name).is_dir():
+            yield objects / name
 
 
 def head_commit(git_dir: Path, references: dict[str, str]) -> str | None:

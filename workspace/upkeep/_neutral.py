@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._dirs import open_below
-from .._git import GitAnswer, ask_git
+from .._git import LOOK_SECONDS, GitAnswer, ask_git
 from .._state_dir import state_directory
 from ._foreign_files import Unjudged, read_bytes
 
@@ -45,7 +45,12 @@ class Neutral:
     place: Path
     store: Path
 
-    def ask(self, *arguments: str, extra: Mapping[str, str] | None = None) -> GitAnswer:
+    def ask(
+        self,
+        *arguments: str,
+        extra: Mapping[str, str] | None = None,
+        timeout: float = LOOK_SECONDS,
+    ) -> GitAnswer:
         """Run git; see `ask_git`."""
         surroundings = {
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -54,7 +59,8 @@ class Neutral:
             "GIT_NO_REPLACE_OBJECTS": "1",
             **(extra or {}),
         }
-        return ask_git(self.place, f"--git-dir={self.place}", *arguments, extra=surroundings)
+        where = f"--git-dir={self.place}"
+        return ask_git(self.place, where, *arguments, extra=surroundings, timeout=timeout)
 
     def count(self) -> int:
         """Return how many commits only references in ``own`` reach.
@@ -67,20 +73,14 @@ class Neutral:
             raise Unjudged(answer.detail)
         return int(answer.stdout)
 
-    def is_dirty(self, top: Path, index: Path) -> bool:
-        """Tell whether a working tree differs from HEAD and its index, or holds more.
 
-        :raises Unjudged: git cannot tell.
-        """
-        tree, extra = f"--work-tree={top}", {"GIT_INDEX_FILE": str(index)}
-        options = ("--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=all")
-        answer = self.ask(tree, "status", *options, extra=extra)
-        if answer.status != 0:
-            raise Unjudged(answer.detail)
-        if answer.stdout:
-            return True
-        listed = self.ask(tree, "ls-files", "-v", "-z", extra=extra)
-        return listed.status != 0 or hides_changes(top, listed.stdout)
+@contextlib.contextmanager
+def scratch_directory() -> Generator[Path]:
+    """Make an empty directory for a block; not a temporary one: an agent's sandbox writes there."""
+    base = state_directory() / "looks"
+    os.close(open_below(base, create=True))
+    with tempfile.TemporaryDirectory(dir=base) as made:
+        yield Path(made)
 
 
 @contextlib.contextmanager
@@ -96,11 +96,7 @@ def neutral(
     lists = {"own": sorted(set(own)), "elsewhere": sorted(set(elsewhere))}
     names = [f"{oid} refs/{kind}/{n}" for kind, oids in lists.items() for n, oid in enumerate(oids)]
     known = next((oid for oid in (head, *lists["own"], *lists["elsewhere"]) if oid), "")
-    # Not the temporary directory: an agent's sandbox may write there.
-    base = state_directory() / "looks"
-    os.close(open_below(base, create=True))
-    with tempfile.TemporaryDirectory(dir=base) as made:
-        place = Path(made)
+    with scratch_directory() as place:
         (place / "refs").mkdir()
         (place / "info").mkdir()
         (place / "HEAD").write_text(f"{head or 'ref: refs/heads/none'}\n")
@@ -109,22 +105,7 @@ def neutral(
         # Sorted as git writes it, which looks names up by halving.
         packed = sorted(names, key=lambda line: line.partition(" ")[2])
         (place / "packed-refs").write_text("".join(f"{line}\n" for line in packed))
-        for name in ("shallow", "info/exclude"):
-            data = read_bytes(store / name)
-            if data:
-                (place / name).write_bytes(data)
+        # Not info/exclude: whoever wrote the repository could hide work by it.
+        if data := read_bytes(store / "shallow"):
+            (place / "shallow").write_bytes(data)
         yield Neutral(place, store)
-
-
-def hides_changes(top: Path, listed: bytes) -> bool:
-    """Tell whether git was told not to look at a file that is there.
-
-    :param listed: what ``git ls-files -v -z`` says: lower case is "assume unchanged", ``S``
-        "skip", which a sparse checkout says of files that are not there.
-    """
-    for record in listed.split(b"\0"):
-        if record[:1].islower():
-            return True
-        if record[:2] == b"S " and os.path.lexists(os.path.join(os.fsencode(top), record[2:])):
-            return True
-    return False

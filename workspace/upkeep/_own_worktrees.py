@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from functools import partial
 from pathlib import Path
 
-from .._errors import GitFailed
-from .._git import ask_git
-from .._git_state import git_state
+from .._errors import GitFailed, WorkdirRefused
+from .._git import LOOK_SECONDS, ask_git
+from .._git_files import check_git_files
+from .._git_view import view_at
 from .._kept_commits import UNFINISHED, commits_held, has_staged, has_submodules, head_of
 from .._registration import Entry
+from .._start import inspect_start
+from .._submodules import submodule_work
+from ._changes import FIXED, Checkout, uncommitted
 from ._foreign_files import Unjudged, read_bytes
 from ._merged import merged_text
-from ._neutral import hides_changes
+from ._neutral import scratch_directory
 from ._words import commits_text
 
 
@@ -27,11 +32,11 @@ def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[
     _check_home(repo, entry)
     lines: list[str] = []
     try:
-        state = git_state(checkout)
-        if state is None or state.dirty or _is_hidden(repo, entry, checkout):
-            lines.append("uncommitted changes")
+        lines += _uncommitted(entry, checkout)
     except GitFailed as error:
         raise Unjudged(error.detail) from None
+    except WorkdirRefused as error:
+        raise Unjudged(error.reason) from None
     lines += [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(entry.place / name)]
     if (entry.place / "modules").is_dir():
         lines.append("checked-out submodules")
@@ -80,7 +85,7 @@ def _count(repo: Path, commits: Iterable[str], branches: Collection[str]) -> lis
         return []
     others = [*(f"--exclude={name}" for name in branches), "--branches", "--remotes", "--tags"]
     where = f"--git-dir={repo}"
-    answer = ask_git(repo, where, "rev-list", *wanted, "--not", *others)
+    answer = ask_git(repo, where, "rev-list", *wanted, "--not", *others, timeout=LOOK_SECONDS)
     if answer.status != 0:
         return [f"commits that cannot be judged ({answer.detail})"]
     lonely = answer.stdout.decode().split()
@@ -99,7 +104,16 @@ def _check_home(repo: Path, entry: Entry) -> None:
         raise Unjudged("its git directory leads to another repository")
 
 
-def _is_hidden(repo: Path, entry: Entry, checkout: Path) -> bool:
-    extra = {"GIT_INDEX_FILE": str(entry.place / "index")}
-    answer = ask_git(repo, f"--git-dir={repo}", "ls-files", "-v", "-z", extra=extra)
-    return answer.status != 0 or hides_changes(checkout, answer.stdout)
+def _uncommitted(entry: Entry, checkout: Path) -> list[str]:
+    found = inspect_start(checkout)
+    if found.common_dir is None or found.top is None or found.git_dir is None:
+        return ["uncommitted changes"]
+    check_git_files(found.git_dir, found.common_dir, "status")
+    view = view_at(found.git_dir, found.common_dir, found.top, FIXED, rules=False)
+    exclude = found.common_dir / "info" / "exclude"
+    seen = Checkout(partial(ask_git, view), found.top, found.head, entry.place / "index", exclude)
+    with scratch_directory() as scratch:
+        lines = uncommitted(seen, scratch)
+    if not lines and submodule_work(found, view) is not None:
+        lines.append("uncommitted changes")
+    return lines

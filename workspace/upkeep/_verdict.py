@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ._findings import TRANSCRIPTS, findings, unproven
+from ._findings import EACH_SECONDS, ONE_SECONDS, TRANSCRIPTS, findings, unproven
 from ._survey import Survey, survey_workspaces
 
 DAY = 86400.0
@@ -100,7 +100,7 @@ def explain(survey: Survey, policy: GcPolicy, now: float, *, pressed: bool) -> V
     if verdict.action == "keep":
         reason = verdict.reason if survey.busy else unproven(survey.owner) or verdict.reason
         return Verdict(survey, "keep", reason, findings(survey.paths, survey.provenance))
-    return _examine(verdict, force=False)
+    return _examine(verdict, force=False, seconds=ONE_SECONDS)
 
 
 def _verdicts(
@@ -116,13 +116,13 @@ def _verdicts(
             yield Verdict(survey, "keep", reason, failed=True)
 
 
-def _examine(verdict: Verdict, *, force: bool) -> Verdict:
+def _examine(verdict: Verdict, *, force: bool, seconds: float = EACH_SECONDS) -> Verdict:
     """Look closely at one that is due: for survivors, and for what exists nowhere else."""
     survey = verdict.survey
     survivors = unproven(survey.owner)
     if survivors is not None:
         return Verdict(survey, "keep", survivors)
-    found = findings(survey.paths, survey.provenance)
+    found = findings(survey.paths, survey.provenance, seconds=seconds)
     # Transcripts of its own are moved to the shared store first.
     blocking = [line for line in found if not line.startswith(TRANSCRIPTS)]
     action = "due" if blocking and not force else verdict.action
