@@ -78,9 +78,18 @@ class Neutral:
 def scratch_directory() -> Generator[Path]:
     """Make an empty directory for a block; not a temporary one: an agent's sandbox writes there."""
     base = state_directory() / "looks"
+    try:
+        with tempfile.TemporaryDirectory(dir=_made(base)) as place:
+            yield Path(place)
+    finally:
+        # A look leaves nothing behind; where another is looking, its own stays.
+        with contextlib.suppress(OSError):
+            os.rmdir(base)
+
+
+def _made(base: Path) -> Path:
     os.close(open_below(base, create=True))
-    with tempfile.TemporaryDirectory(dir=base) as made:
-        yield Path(made)
+    return base
 
 
 @contextlib.contextmanager
