@@ -87,6 +87,17 @@ def test_what_committed_and_the_users_own_rules_ignore_keeps_nothing(
     assert workspace(lab, "remove", "1").returncode == 0
 
 
+def test_directories_that_tools_make_again_keep_nothing(lab: Lab) -> None:
+    tag = "Signature: 8a477f597d28d172789f06886806bc55"
+    work(
+        lab,
+        "python3 -m venv --without-pip .venv; echo '*' > .venv/.gitignore; mkdir .cache_of_tests;"
+        f" cd .cache_of_tests; echo '{tag}' > CACHEDIR.TAG; echo '*' > .gitignore; echo x > f",
+    )
+    assert only_here(lab) == []
+    assert workspace(lab, "remove", "1").returncode == 0
+
+
 WAITING = {
     "an object": "f=$(git rev-parse HEAD | sed 's,^..,&/,'); f=.git/objects/$f; rm -f $f; mkfifo $f",
     "a pack's index": "git gc -q; f=$(ls .git/objects/pack/*.idx); rm -f $f; mkfifo $f",

@@ -31,6 +31,8 @@ _RULES = ("--", ":(glob)**/.gitignore")
 # For a comparison of every file; the deadline of the whole judgement ends it before.
 _COMPARE_SECONDS = 60.0
 _MOST_RULES = 2000
+# https://bford.info/cachedir/
+_CACHE = b"Signature: 8a477f597d28d172789f06886806bc55"
 Ask = Callable[..., GitAnswer]
 
 
@@ -113,7 +115,27 @@ def _ignored_by_nobody(found: Checkout, own: dict[str, str], scratch: Path) -> l
     wanted = ("ls-files", "--others", "--directory", "--no-empty-directory", "-z")
     links = set(read_bytes(found.exclude).split(b"\n"))
     names = _say(found, *wanted, *heard, extra=own)
-    return [name for name in names if not _is_excluded_link(found, b"?? " + name, links)]
+    return [
+        name
+        for name in names
+        if not _is_excluded_link(found, b"?? " + name, links) and not _is_made_again(found, name)
+    ]
+
+
+def _is_made_again(found: Checkout, name: bytes) -> bool:
+    """Tell whether a directory says of itself that a tool makes it again.
+
+    Test runners, linters and ``python -m venv`` put a rule into their own directories that
+    ignores all of it: without this no workspace in which a test ran could ever be collected.
+    """
+    if not name.endswith(b"/"):
+        return False
+    try:
+        with directory(found.top, *os.fsdecode(name).strip("/").split("/")) as fd:
+            tag = read_small("CACHEDIR.TAG", fd, found.top) or b""
+            return tag.startswith(_CACHE) or read_small("pyvenv.cfg", fd, found.top) is not None
+    except (OSError, CodexlabError):
+        return False
 
 
 def _rules(top: Path, name: bytes) -> Iterator[bytes]:
