@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskStatus
 
 from ..env import Masker, new_cargo_key
 from ..kernel import directory_below, frozen, name_process, remove_tree, replace_file
@@ -124,7 +125,8 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.listen)
-            tasks.start_soon(_pass_signals, link)
+            # Heard from before the hook starts: a signal would end us and leave it to run.
+            await tasks.start(_pass_signals, link)
             # Kept aside, so that it leaves here as itself and not as a group.
             try:
                 ends.append(await _run(plan, possession, link, tell))
@@ -174,10 +176,13 @@ def _environment(plan: Plan, temporary: str) -> dict[str, str]:
     return {**child.values, "CODEXLAB_RUN_WORKSPACE": os.fspath(plan.paths.root)}
 
 
-async def _pass_signals(link: GuardianLink) -> None:
+async def _pass_signals(
+    link: GuardianLink, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
     """Report what a terminal or an operator sends us as if our guardian had received it."""
     wishes = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     with anyio.open_signal_receiver(*wishes) as signals:
+        task_status.started()
         async for signum in signals:
             link.inject(signum)
 
