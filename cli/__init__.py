@@ -28,12 +28,16 @@ def _end_at_interrupt() -> None:
         _leave()
 
 
-def _tidy_at_interrupt() -> None:
-    """Be interrupted by an exception from here on: there may be something to put in order."""
+def _tidy_at_end() -> None:
+    """Be ended by an exception from here on: there may be something to put in order."""
     import signal
 
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # By default these end a process as it is, and what it waits for would live on.
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is signal.SIG_DFL:
+            signal.signal(signum, _leave_in_order)
 
 
 def _leave(*_: object) -> None:
@@ -104,6 +108,10 @@ def command() -> None:
 
 
 def _leave_in_order(signum: int, _: object) -> None:
+    import signal
+
+    # A second signal must not cut short what the first began; that is bounded.
+    signal.signal(signum, signal.SIG_IGN)
     raise SystemExit(128 + signum)
 
 
@@ -114,7 +122,7 @@ def _look_after() -> None:
     if sys.argv[1:3] != ["rollout", "search"]:
         from ._main import main
 
-        _tidy_at_interrupt()
+        _tidy_at_end()
         return main()
     import signal
 
@@ -128,10 +136,7 @@ def _look_after() -> None:
         raise SystemExit(_refuse("codexlab", error)) from None
     # An interrupt after its start and before we hold it would leave it running.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    _tidy_at_interrupt()
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(signum) is signal.SIG_DFL:
-            signal.signal(signum, _leave_in_order)
+    _tidy_at_end()
     ahead = walk_ahead(sys.argv[3:])
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

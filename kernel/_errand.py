@@ -6,7 +6,8 @@ left. Where a run sends on errands, each carries the run's tag in its environmen
 whoever claims the workspace next finds what outlived both halves of the run.
 
 Who wants the end, and whose errands these are, is known by context and not by argument: the
-thread that reads a repository is far from the task that hears the signal.
+thread that reads a repository is far from the task that hears the signal. A command outside
+of a run is ended by an exception in its main thread, and its errand with it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from contextvars import ContextVar
 
 from ._end_wanted import EndWanted, check_end, pause, poll, wanted_fd
 from ._frozen import frozen
+from ._handlers_aside import HandlersAside
 from ._identity import ProcessIdentity
 from ._processes import descendants, send_signal
 
@@ -117,19 +119,27 @@ def run_errand(
     if errands is not None:
         errands.starting()
         environment = {**environment, **errands.tag}
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        cwd=cwd,
-        pass_fds=pass_fds,
-        # Without a terminal ssh cannot stop to ask for a password.
-        start_new_session=True,
-    )
-    pidfd = os.pidfd_open(process.pid)
+    handlers = HandlersAside() if errands is None else None
     try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=cwd,
+            pass_fds=pass_fds,
+            # Without a terminal ssh cannot stop to ask for a password.
+            start_new_session=True,
+        )
+        pidfd = os.pidfd_open(process.pid)
+    except BaseException:
+        if handlers is not None:
+            handlers.put_back()
+        raise
+    try:
+        if handlers is not None:
+            handlers.put_back()
         stdout, stderr = _attend(process, pidfd, time.monotonic() + timeout, what)
     except BaseException:
         _end(process, pidfd)

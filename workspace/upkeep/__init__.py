@@ -8,6 +8,7 @@
     _work_below   ... in the repositories and worktrees in it (_below finds them)
     _own_worktrees _merged     those of the repository it belongs to
     _foreign _foreign_files _neutral    those an agent made, whose configuration is not heard
+    _look_place   a directory of ours for one such look
     _verdict      which may go, by age, state and free space
     _collect      remove one (_trash: where it lies meanwhile)
     _killed_removals    finish what a killed removal left

@@ -17,7 +17,8 @@ from ._foreign_files import (
     lasting_remotes,
     read_references,
 )
-from ._neutral import neutral, scratch_directory
+from ._look_place import scratch_directory
+from ._neutral import neutral
 from ._words import commits_text
 
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._dirs import open_below
 from .._git import LOOK_SECONDS, GitAnswer, ask_git
-from .._state_dir import state_directory
 from ._foreign_files import Unjudged, read_bytes
+from ._look_place import scratch_directory
 
 _CONFIG = """[core]
 \trepositoryformatversion = 1
@@ -72,24 +70,6 @@ class Neutral:
         if answer.status != 0:
             raise Unjudged(answer.detail)
         return int(answer.stdout)
-
-
-@contextlib.contextmanager
-def scratch_directory() -> Generator[Path]:
-    """Make an empty directory for a block; not a temporary one: an agent's sandbox writes there."""
-    base = state_directory() / "looks"
-    try:
-        with tempfile.TemporaryDirectory(dir=_made(base)) as place:
-            yield Path(place)
-    finally:
-        # A look leaves nothing behind; where another is looking, its own stays.
-        with contextlib.suppress(OSError):
-            os.rmdir(base)
-
-
-def _made(base: Path) -> Path:
-    os.close(open_below(base, create=True))
-    return base
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ from .._start import inspect_start
 from .._submodules import submodule_work
 from ._changes import FIXED, Checkout, uncommitted
 from ._foreign_files import Unjudged, read_bytes
+from ._look_place import scratch_directory
 from ._merged import merged_text
-from ._neutral import scratch_directory
 from ._words import commits_text
 
 
