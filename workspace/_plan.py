@@ -14,6 +14,7 @@ from ._errors import GitFailed, WorkdirRefused
 from ._former_project import former_project_note
 from ._git import ask_git
 from ._git_config import read_facts
+from ._git_files import check_shared_files
 from ._git_pointers import changed_pointers, kept_pointers
 from ._git_state import is_dirty
 from ._git_view import view_at
@@ -168,6 +169,7 @@ def _own_worktree(
     if stored is not None and stored.own_kind is not None:
         _same_repository(common, stored, paths)
         return _own_again(common, paths, stored, _base_note(common, stored, base))
+    check_shared_files(common, "worktree add")
     oid = _resolve_base(source, base)
     notes = former_project_note(source, paths)
     if not (base or chosen):

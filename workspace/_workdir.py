@@ -24,6 +24,7 @@ from ._dirs import directory, kind_of, lstat_at
 from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ._git import ask_git, run_git
 from ._git_config import read_facts, starts_nothing
+from ._git_files import check_shared_files
 from ._git_pointers import restore_left
 from ._kept_commits import keep_what_entries_hold
 from ._lock_users import drop_unused_ref_lock
@@ -227,6 +228,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience
         directory(claim.paths.base, *claim.paths.names) as root_fd,
     ):
         _undo(root_fd, claim, stored)
+        check_shared_files(repo, "worktree add")
         base = plan.base if plan.url is None else _fetched(claim, plan, lock_fd)
         lost = entries_for(repo, plan.path)
         known = known_branches(repo, claim.paths, lost, claim.state_dir)

@@ -213,3 +213,17 @@ def test_notes_of_kept_rollouts_that_an_agent_replaced_are_not_waited_for(
         done = codexlab(lab.environ, "rollout", *words)
         assert "Traceback" not in done.stderr, (words, done.stderr)
         assert done.returncode in (0, 1, 75, 125), (words, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "place", ["$g/HEAD", "$c/objects/info/alternates", "$c/refs/heads/aaa", "$c/refs/tags/deep/t"]
+)
+def test_another_issue_is_told_at_once_of_a_file_that_git_would_wait_for(
+    lab: Lab, place: str
+) -> None:
+    script = f'{PLACES}; p="{place}"; mkdir -p "${{p%/*}}"; {FIFO}'
+    assert launch(lab, script).returncode == 0
+    other = lab.run(["--issue", "2", "--agent", "generic"], ["true"], timeout=8)
+    assert other.returncode == 125
+    assert "expected a file, found a special file; remove it" in other.stderr
+    assert len(other.stderr.splitlines()) == 1
