@@ -9,7 +9,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)([KMGT])?i?B?", re.IGNORECASE)
 # Longer than anybody waits, and more than any file system holds.
-_MOST_SECONDS, _MOST_BYTES = 1e10, 2**63 - 1
+_MOST_SECONDS, _NEVER, _MOST_BYTES = 1e10, 1e13, 2**63 - 1
 _LONGEST, _DIGITS = 4095, 100
 _BYTES = {None: 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -22,8 +22,8 @@ def parse_duration(text: object) -> float:
     if isinstance(text, int | float) and not isinstance(text, bool) and 0 <= text < _MOST_SECONDS:
         return float(text)
     match = _DURATION.fullmatch(str(text)[:_LONGEST])
-    seconds = _MOST_SECONDS if match is None else float(match[1]) * _SECONDS[match[2]]
-    if not seconds < _MOST_SECONDS:
+    seconds = _NEVER if match is None else float(match[1]) * _SECONDS[match[2]]
+    if not seconds < _NEVER:
         raise ValueError("expected a duration such as 10s, 5m, 2h or 1500ms")
     return seconds
 

@@ -34,7 +34,7 @@ ALLOWED = {
     "workspace/_shared_files.py::_locked": "only locked, never read, and nobody is waited for",
     "workspace/_stores.py::_merge": "no deeper than codex's own directories, counted",
     "workspace/_submodules.py::_work_in": "submodules in submodules, counted",
-    "workspace/upkeep/_collect.py::_trash_lock": "only locked, never read, and no link",
+    "workspace/upkeep/_trash.py::_open_lock": "only locked, never read, and no link",
     "workspace/upkeep/_survey.py::_read": "read to a limit, for thousands of workspaces",
     "supervisor/_inherited.py::_read": "the kernel's own files in /proc/self",
     "supervisor/_log.py::LogFile._open": "written, and its end read back without waiting",

@@ -246,8 +246,7 @@ def test_what_codex_writes_by_itself_is_kept_and_the_rest_goes_on_following(
         answer_trust_question(run.screen)
         run.screen.wait_for("stub-model")
         run.screen.wait_until(lambda: "projects" in of_the_issue(lab))
-        run.screen.type("\x03")
-        assert run.wait_end() == 0
+        assert run.press_until_end("\x03") == 0
     noted = of_the_issue(lab)["projects"]
     edit(shared_home, lambda text: text.replace("stub-model", "newer-model"))
     assert "config.toml" not in launch(lab, task("hello"))

@@ -97,6 +97,10 @@ def at_checkout(lab: Lab, scratch: Path, stack: ExitStack) -> Waiting:
 def at_planning(lab: Lab, scratch: Path, stack: ExitStack) -> Waiting:
     stuck = stack.enter_context(stuck_program(scratch / "filter"))
     add_filter(lab.cwd, "clean", stuck.program)
+    # Of the repository itself no look hears.
+    config = Path(lab.environ["HOME"], ".gitconfig")
+    config.write_text(f'[filter "stuck"]\n\tclean = {stuck.program}\n')
+    lab.environ["GIT_CONFIG_GLOBAL"] = str(config)
     (lab.cwd / "a.txt").write_text("two\n")
     return [], until(stuck)
 

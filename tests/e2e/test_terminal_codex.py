@@ -24,8 +24,7 @@ def test_a_session_typed_at_the_screen_is_resumed_by_the_next_task(
         run.screen.wait_for("pomegranate")
         run.screen.wait_for("state=(done|idle)")  # before, Ctrl-C would end the turn only
         run.screen.wait_until(lambda: knows_thread(lab))
-        run.screen.type("\x03")
-        assert run.wait_end() == 0
+        assert run.press_until_end("\x03") == 0
         assert run.screen.settings == run.before
     (record,) = lab.records
     assert record["thread"]

@@ -112,8 +112,7 @@ def test_after_a_new_conversation_at_the_screen_the_second_one_goes_on(
         run.screen.type("\r")  # where we are
         run.screen.wait_for("OpenAI Codex.*shortcuts")
         enter(run, "again", "persimmon.*state=(done|idle)")
-        run.screen.type("\x03")
-        assert run.wait_end() == 0
+        assert run.press_until_end("\x03") == 0
     first, second = threads(lab)
     assert lab.records[0]["thread"] == second != first
     done = lab.run(["--issue", "1"], task("{resume}", "once more"))

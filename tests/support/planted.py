@@ -10,6 +10,7 @@ Where each way is described: git-config(1) unless another page is named.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -161,10 +162,12 @@ def write_everything(config: Path, programs: Path, driver: str = "evil") -> None
         file.write("\n".join([*lines, ""]))
 
 
+# Found before anything is planted: what is planted stands in for git too.
+_GIT = shutil.which("git") or "git"
+
+
 def _ask(*arguments: str, where: Path | None = None) -> str:
-    done = subprocess.run(
-        ["git", *arguments], check=True, capture_output=True, text=True, cwd=where
-    )
+    done = subprocess.run([_GIT, *arguments], check=True, capture_output=True, text=True, cwd=where)
     return done.stdout.strip()
 
 

@@ -268,6 +268,17 @@ class Typed:
         """Return the exit status that the shell was told."""
         return int(self.screen.wait_for(r"\[status (\d+)\]")[1])
 
+    def press_until_end(self, key: str) -> int:
+        """Press a key again and again until the job is over, and return its exit status.
+
+        A screen that is just being drawn drops what is typed.
+        """
+        for _ in range(15):
+            self.screen.type(key)
+            with contextlib.suppress(TimeoutError):
+                return int(self.screen.wait_for(r"\[status (\d+)\]", timeout=3.0)[1])
+        raise TimeoutError(f"it goes on, whatever is pressed; there was {self.screen.shown!r}")
+
     @property
     def guardian(self) -> int:
         """The pid of the shell's job."""
