@@ -48,9 +48,11 @@ async def test_a_temp_directory_that_cannot_be_made_is_in_the_record(
 ) -> None:
     assert (await outcome_of(request_of_true)).status == 0
     before = descriptors()
-    monkeypatch.setattr(
-        "codexlab.supervisor._place.choose_temporary", lambda _: str(scratch / "tmp")
-    )
+
+    def taken(_environ: object) -> str:
+        return str(scratch / "tmp")
+
+    monkeypatch.setattr("codexlab.supervisor._place.choose_temporary", taken)
     outcome = await outcome_of(request_of_true)
     assert (outcome.status, outcome.reason) == (125, "launch-failed")
     assert descriptors() == before
