@@ -137,7 +137,10 @@ def test_no_scan_misses_or_doubles_a_rollout_under_constant_swapping(
     expected = sorted(path.name for path in paths)
     naive = 0
     with _running(_SWAPPER, *paths):
-        for _ in range(60):
+        for turn in range(3000):
+            # On a busy machine the swapper may rest through many turns.
+            if turn >= 60 and (count < 300 or naive):
+                break
             plain = {name.removesuffix(".zst") for name in os.listdir(paths[0].parent)}
             naive += sorted(plain) != expected
             assert _seen(tmp_path) == expected
