@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 
 from ._cgroup import is_populated, kill_leaf, leaf_pids, remove_leaf, signal_leaf, wait_unpopulated
 from ._end_wanted import check_end, wanted_fd
@@ -26,16 +28,17 @@ from ._processes import (
     has_children,
     is_childless,
     is_live,
-    kill_children,
     reap_children,
     send_signal,
     wait_any_exit,
 )
-from ._tagged import tagged
+from ._reached import Seen, lists_children, look_below, signal_seen
+from ._tagged import look_for_tag, tagged
 
 RUN_ID_VARIABLE = "CODEXLAB_RUN_ID"
 _DYING_SECONDS = 0.1
 _OVERTAKE_SECONDS = 0.5
+_REACH_SECONDS = 1.0
 _LOOK_AGAIN = 1.0
 _LOOK_SOON = 0.2
 _UNSEEN_SECONDS = 0.02
@@ -196,6 +199,10 @@ def read_members(scope: Scope) -> tuple[ProcessIdentity, ...]:
 
     So a reading of thousands that fork all the time takes as long as one of thousands that do not.
     """
+    if scope.leaf is None and scope.group is None and (look := _look(scope)) is not None:
+        found = (_identity(seen[0]) for seen in look() if seen is not None)
+        # An empty look proves nothing.
+        return tuple(dict.fromkeys(found)) or members(scope)
     with held_still(scope.leaf):
         return members(scope)
 
@@ -206,9 +213,11 @@ def signal_members(
     """Send a signal to every member once; return how many received it.
 
     Who is in the leaf is held still meanwhile, and so forks nobody who misses the signal.
+    Without a leaf each is signalled as it is found, in looks that take a second at most
+    beyond the first.
 
-    :param counted: the members as they were read a moment ago, which saves a reading.
-        Who is in the leaf is listed afresh all the same.
+    :param counted: the members as they were read a moment ago, which saves a reading where
+        they cannot be signalled as they are found. Who is in the leaf is listed afresh.
     """
     # Who goes on after a pause is not to be ended, and may be frozen by somebody else.
     with held_still(None if signum == signal.SIGCONT else scope.leaf):
@@ -221,11 +230,36 @@ def _signal_each(
     if scope.group is not None:
         others = _outside(scope, {}) if scope.guardian is None else ()
         return signal_group(scope.group, signum) + sum(send_signal(p, signum) for p in others)
+    if scope.leaf is None and (look := _look(scope)) is not None:
+        # Who goes on after a pause forks as it likes: nobody outruns that.
+        return signal_seen(look, signum, 0 if signum == signal.SIGCONT else _REACH_SECONDS)
     in_leaf: set[int] = set() if scope.leaf is None else signal_leaf(scope.leaf, signum)
     found = members(scope) if counted is None else counted
     return len(in_leaf) + sum(
         send_signal(each, signum) for each in found if each.pid not in in_leaf
     )
+
+
+def _look(scope: Scope) -> Callable[[], Iterator[Seen]] | None:
+    """Return what finds the members by descent, or else by tag, one after the other.
+
+    None where they cannot be found so: the kernel lists no children.
+    """
+    if scope.guardian is None or not is_running(scope.guardian):
+        return lambda: look_for_tag(RUN_ID_VARIABLE, scope.run_id)
+    if not lists_children(scope.guardian.pid):
+        return None
+    below = _look_below(scope, scope.guardian, _REACH_SECONDS)
+    if not scope.strays:
+        return below
+    return lambda: chain(below(), look_for_tag(RUN_ID_VARIABLE, scope.run_id))
+
+
+def _look_below(
+    scope: Scope, guardian: ProcessIdentity, seconds: float
+) -> Callable[[], Iterator[Seen]]:
+    until = time.monotonic() + seconds
+    return partial(look_below, guardian, scope.spared, _living_monitor(scope), until)
 
 
 def kill_members(scope: Scope) -> None:
@@ -255,8 +289,11 @@ def wait_empty(
             if remaining > look_again:
                 continue
             remaining = 0.0
+        if killing and scope.leaf is None:
+            # Before they are read: what forks all the time keeps the processors from a reader.
+            kill_members(scope)
         left = members(scope)
-        if killing and left:
+        if killing and left and scope.leaf is not None:
             kill_members(scope)
             _overtake(scope)
         if not left or remaining <= 0:
@@ -273,7 +310,7 @@ def _leaf_stays_populated(scope: Scope, seconds: float) -> bool:
 
 
 def _overtake(scope: Scope) -> None:
-    """Kill the guardian's own children in a tight loop, until there is none for a moment.
+    """Kill what is below the guardian as it is found, until a look finds nobody.
 
     In a chain of processes that each fork the next and exit, every link becomes a
     child of the guardian, and is dead again before all of /proc has been read.
@@ -281,11 +318,9 @@ def _overtake(scope: Scope) -> None:
     """
     if scope.group is not None or scope.guardian is None or not is_running(scope.guardian):
         return
-    until = time.monotonic() + _OVERTAKE_SECONDS
-    monitor = _living_monitor(scope)
-    spared = scope.spared if monitor is None else scope.spared | {monitor}
-    while kill_children(scope.guardian.pid, spared) and time.monotonic() < until:
-        _reap_own(scope)
+    _reap_own(scope)
+    below = _look_below(scope, scope.guardian, _OVERTAKE_SECONDS)
+    signal_seen(below, signal.SIGKILL, _OVERTAKE_SECONDS)
 
 
 def _reap_own(scope: Scope) -> None:

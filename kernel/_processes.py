@@ -157,65 +157,6 @@ def _children(parent: int) -> set[int]:
         return {int(word) for word in file.read().split()}
 
 
-def kill_children(parent: int, spared: Iterable[int] = ()) -> int:
-    """Send KILL to the live children and grandchildren of ``parent``; return how many got it.
-
-    Faster than a reading of all of /proc. Where the kernel has no list of children,
-    none is found.
-
-    :param parent: a process that cannot end meanwhile: ourselves, or our parent.
-    """
-    return sum(_kill_branch(pid, parent, None) for pid in _children_now(parent).difference(spared))
-
-
-def _kill_branch(pid: int, parent: int, parent_fd: int | None) -> int:
-    fd = _open_child(pid, parent, parent_fd)
-    if fd is None:
-        return 0
-    try:
-        killed = 0
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            signal.pidfd_send_signal(fd, signal.SIGKILL)
-            killed = 1
-        if parent_fd is None:
-            killed += sum(_kill_branch(below, pid, fd) for below in _children_now(pid))
-        return killed
-    finally:
-        os.close(fd)
-
-
-def _open_child(pid: int, parent: int, parent_fd: int | None) -> int | None:
-    """Return a descriptor of a live child of exactly that parent, or None.
-
-    Who its parent is, is read after opening; and the parent's number still means
-    the same process, because that one has not been reaped.
-    """
-    try:
-        fd = os.pidfd_open(pid)
-    except OSError:
-        return None
-    try:
-        stat = read_stat(pid)
-        if stat is not None and stat.parent == parent and stat.state not in "ZX":
-            if parent_fd is not None:
-                signal.pidfd_send_signal(parent_fd, 0)
-            return fd
-    except (ProcessLookupError, PermissionError):
-        pass
-    except BaseException:
-        os.close(fd)
-        raise
-    os.close(fd)
-    return None
-
-
-def _children_now(parent: int) -> set[int]:
-    try:
-        return _children(parent)
-    except OSError:
-        return set()
-
-
 def has_children() -> bool:
     """Tell whether the calling process has any child, zombies included; needs no /proc.
 

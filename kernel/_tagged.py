@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 
 from ._identity import ProcessIdentity, ProcessStat, boot_id
 from ._processes import all_stats, is_live
+from ._reached import Seen, opened
 
 _LOOKS = 50
 _EXEC_SECONDS = 0.001
@@ -20,14 +22,30 @@ def tagged(name: str, value: str) -> tuple[ProcessIdentity, ...]:
     cleared it. Processes of other users are never returned.
     """
     needle = os.fsencode(f"{name}={value}")
-    found: list[ProcessIdentity] = []
-    for stat in all_stats():
-        with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{stat.pid}").st_uid != os.getuid() or stat.pid == os.getpid():
-                continue
-            if is_live(stat) and needle in _environment_after_exec(stat).split(b"\0"):
-                found.append(ProcessIdentity(stat.pid, stat.start_time, boot_id()))
-    return tuple(found)
+    return tuple(
+        ProcessIdentity(stat.pid, stat.start_time, boot_id())
+        for stat in all_stats()
+        if _carries(stat, needle)
+    )
+
+
+def look_for_tag(name: str, value: str) -> Iterator[Seen]:
+    """Yield those whom :func:`tagged` returns, each as soon as it was found."""
+    needle = os.fsencode(f"{name}={value}")
+    for found in all_stats():
+        with opened(found.pid) as (stat, pidfd):
+            # Read while it is held open: not of whoever had the number before.
+            if stat is not None and _carries(stat, needle):
+                yield stat, pidfd
+
+
+def _carries(stat: ProcessStat, needle: bytes) -> bool:
+    try:
+        if os.stat(f"/proc/{stat.pid}").st_uid != os.getuid() or stat.pid == os.getpid():
+            return False
+        return is_live(stat) and needle in _environment_after_exec(stat).split(b"\0")
+    except OSError:
+        return False
 
 
 def _environment_after_exec(stat: ProcessStat) -> bytes:

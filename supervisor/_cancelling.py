@@ -12,7 +12,7 @@ from ..kernel import EndWanted, Message, end_switch
 from ._errors import Cancelled, GuardianLost, TimeOver
 from ._lifecycle import ENDING_SIGNALS
 from ._link import GuardianLink
-from ._threads import in_own_thread
+from ._threads import in_own_thread, in_thread
 
 _T = TypeVar("_T")
 
@@ -137,5 +137,6 @@ async def finish_in_thread(function: Callable[..., _T], *arguments: object) -> _
     result: list[_T] = []
     async with anyio.to_thread.current_default_thread_limiter():
         with anyio.CancelScope(shield=True):
-            result.append(await in_own_thread(function, *arguments))
+            limiter = anyio.CapacityLimiter(1)
+            result.append(await in_thread(function, *arguments, limiter=limiter))
     return result[0]

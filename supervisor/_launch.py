@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 import anyio
-import anyio.to_thread
 
 from ..kernel import Channel, CodexlabError, name_process
 from ..workspace import Claim
@@ -26,7 +25,7 @@ from ._request import LaunchRequest
 from ._run import run_agent
 from ._secrets import make_masker
 from ._stdin import check_stdin
-from ._threads import in_own_thread
+from ._threads import in_own_thread, in_thread
 
 _LOST = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
 
@@ -94,7 +93,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
     outcome = _LOST
     try:
         plan = await unless_cancelled(
-            host.link, lambda: anyio.to_thread.run_sync(plan_run, request), request.timeout
+            host.link, lambda: in_thread(plan_run, request), request.timeout
         )
         if request.terminal:
             from ._terminal_check import check_terminal

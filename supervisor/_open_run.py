@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from ..kernel import FORWARDED, name_process
 from ._errors import SignalRefused
@@ -18,6 +17,7 @@ from ._host import Host, Outcome, Outputs
 from ._launch import carry_out
 from ._link import GuardianLink
 from ._request import LaunchRequest
+from ._threads import in_thread
 
 _EVENTS_KEPT = 10_000
 
@@ -107,7 +107,7 @@ async def open_run(
     """
     taken = guardian_at_once()
     if taken is None:
-        taken = await anyio.to_thread.run_sync(open_guardian)
+        taken = await in_thread(open_guardian)
     channel, guardian = taken
     run = Run(GuardianLink(channel))
     failed: Exception | None = None

@@ -16,7 +16,9 @@ import stat
 
 import anyio
 
-from ._threads import in_own_thread
+from ._threads import NoThread, in_thread
+
+_NO_THREAD_SECONDS = 0.1
 
 PIPE_SIZE = 256 * 1024
 
@@ -83,8 +85,19 @@ class Output:
         if self._socket is not None:
             return self._socket.send(view, socket.MSG_DONTWAIT)
         if self._threaded:
-            return await in_own_thread(os.write, self._fd, view, abandon_on_cancel=True)
+            return await self._write_in_thread(view)
         return os.write(self._fd, view)
+
+    async def _write_in_thread(self, view: memoryview) -> int:
+        limiter = anyio.CapacityLimiter(1)
+        try:
+            return await in_thread(
+                os.write, self._fd, view, abandon_on_cancel=True, limiter=limiter
+            )
+        except NoThread:
+            # A reader may rest for ever, and this loop must not: later there may be a thread.
+            await anyio.sleep(_NO_THREAD_SECONDS)
+            return 0
 
     def close(self) -> None:
         """Give up our own descriptor; the caller's stays open."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskStatus
 
 from ..env import Masker, new_cargo_key
@@ -43,6 +42,7 @@ from ._record import removal_directory
 from ._request import LaunchRequest
 from ._secrets import find_secrets
 from ._temporary import choose_temporary, create_temporary
+from ._threads import in_thread
 
 NAME = "before_remove"
 KEPT_REMOVALS = 50
@@ -118,7 +118,7 @@ def _plan(request: LaunchRequest, claim: Claim, workdir: Path) -> _RemovalPlan:
 async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
     """Run the hook below a guardian of its own, which ends it if we die."""
     _make_directory(plan)
-    channel, guardian = await anyio.to_thread.run_sync(open_guardian)
+    channel, guardian = await in_thread(open_guardian)
     link = GuardianLink(channel)
     possession = Possession(plan, claim, link, name_process(guardian))
     ends: list[HookEnd | Exception] = []

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
 from ..kernel import RUN_ID_VARIABLE, CodexlabError, Errands, errands_of
 from ..kernel import end as end_members
@@ -29,7 +28,7 @@ from ._registry import note_temporary
 from ._retry import with_retries
 from ._survivors import GRACE, PATIENCE, end_survivors, may_have_survivors
 from ._temporary import create_temporary
-from ._threads import in_own_thread
+from ._threads import in_own_thread, in_thread
 
 if TYPE_CHECKING:
     from ._run_hooks import RunHooks
@@ -222,18 +221,18 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
 
     async def prepare() -> None:
         if may_have_survivors(possession.claim.previous):
-            await anyio.to_thread.run_sync(possession.end_previous, host.tell)
+            await in_thread(possession.end_previous, host.tell)
         with errands_of(errands):
             place = await finish_in_thread(take_place)
         # What came in meanwhile ends the run here, before there is an agent.
         await anyio.lowlevel.checkpoint_if_cancelled()
         # The directory may be shared with other issues' runs; theirs end too.
         if may_have_survivors(place.workdir.previous):
-            await anyio.to_thread.run_sync(end_survivors, place.workdir.previous)
+            await in_thread(end_survivors, place.workdir.previous)
         await end_strays(possession)
         # Nothing of an earlier run is there any more, so nobody of it needs them.
         if locks := stale_locks(possession.claim, place.workdir):
-            lines = await anyio.to_thread.run_sync(set_locks_aside, place.workdir, locks)
+            lines = await in_thread(set_locks_aside, place.workdir, locks)
             possession.claim.notes.extend(lines)
         await run.prepare(place)
 

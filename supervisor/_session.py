@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import anyio
-import anyio.to_thread
 
 from ..kernel import Scope, frozen
+from ._threads import in_own_thread
 
 # Often while a busy machine may still be starting it, then ever more seldom: a quiet
 # run must not be woken.
@@ -116,7 +116,7 @@ class SessionWatcher:
                 self._news = anyio.Event()
                 continue
             self._next_look = math.inf
-            await anyio.to_thread.run_sync(self.look, scope())
+            await in_own_thread(self.look, scope())
 
     @property
     def must_look_again(self) -> bool:
