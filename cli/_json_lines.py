@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 # In UTF-8. The first byte begins a character, and is never in the middle of one.
-_COMMANDS = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
+_COMMANDS = rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]"
 
 
 def json_bytes(value: Any) -> bytes:
@@ -38,7 +38,7 @@ def json_lines(values: Iterable[Any]) -> bytes:
 def _shown(data: bytes) -> bytes:
     # Almost nothing has any, and a search for one byte (memchr) is far cheaper than any other.
     if b"\xc2" in data or (b"\xe2" in data and (b"\xa8" in data or b"\xa9" in data)):
-        return _COMMANDS.sub(_escaped, data)
+        return re.sub(_COMMANDS, _escaped, data)
     return data
 
 

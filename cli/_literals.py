@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import cast
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?"
 _SECONDS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE = re.compile(r"(\d+)([KMGT])?i?B?", re.IGNORECASE)
+_SIZE = r"(?i)(\d+)([KMGT])?i?B?"
 # Longer than anybody waits, and more than any file system holds.
 _MOST_SECONDS, _NEVER, _MOST_BYTES = 1e10, 1e13, 2**63 - 1
 _LONGEST, _DIGITS = 4095, 100
@@ -21,7 +21,7 @@ def parse_duration(text: object) -> float:
     """
     if isinstance(text, int | float) and not isinstance(text, bool) and 0 <= text < _MOST_SECONDS:
         return float(text)
-    match = _DURATION.fullmatch(str(text)[:_LONGEST])
+    match = re.fullmatch(_DURATION, str(text)[:_LONGEST])
     seconds = _NEVER if match is None else float(match[1]) * _SECONDS[match[2]]
     if not seconds < _NEVER:
         raise ValueError("expected a duration such as 10s, 5m, 2h or 1500ms")
@@ -35,7 +35,7 @@ def parse_size(text: object) -> int:
     """
     if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= _MOST_BYTES:
         return text
-    match = _SIZE.fullmatch("" if isinstance(text, int) else str(text)[:_DIGITS])
+    match = re.fullmatch(_SIZE, "" if isinstance(text, int) else str(text)[:_DIGITS])
     size = -1 if match is None else int(match[1]) * _BYTES[match[2].upper() if match[2] else None]
     if not 0 <= size <= _MOST_BYTES:
         raise ValueError("expected a size such as 512M or 2G")

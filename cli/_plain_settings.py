@@ -33,8 +33,8 @@ from ._setting_values import (
 )
 
 _Convert = Callable[[Any], Any]
-_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
-_CORES = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+_COUNT = r"(?a)[0-9]{1,9}"
+_CORES = r"(?a)[0-9]{1,9}(\.[0-9]{1,9})?"
 
 
 def read_plainly(
@@ -107,7 +107,7 @@ def _one_of(literal: Any) -> _Convert:
 
 def _count(least: int, most: int | None = None) -> _Convert:
     def count(value: Any) -> int:
-        if type(value) is not int and not _COUNT.fullmatch(value):
+        if type(value) is not int and not re.fullmatch(_COUNT, value):
             raise ValueError
         if int(value) < least or (most is not None and int(value) > most):
             raise ValueError
@@ -117,7 +117,7 @@ def _count(least: int, most: int | None = None) -> _Convert:
 
 
 def _cores(value: Any) -> float:
-    if not _CORES.fullmatch(value) or not 0 < float(value) <= MOST_CORES:
+    if not re.fullmatch(_CORES, value) or not 0 < float(value) <= MOST_CORES:
         raise ValueError
     return float(value)
 

@@ -16,7 +16,7 @@ from ._terminal import on_one_line, one_line, size_text
 
 _GOOD = frozenset({Outcome.COMPRESSED, Outcome.RESTORED, Outcome.SETTLED, Outcome.SALVAGED})
 _LATER = frozenset({Outcome.BUSY, Outcome.CHANGED})
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = "[\ud800-\udfff]"
 _IN_SUMMARY = {Outcome.WOULD: "would change"}
 
 
@@ -83,7 +83,7 @@ def write_json(value: dict[str, Any]) -> None:
 
 def _as_text(value: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: _SURROGATES.sub("\ufffd", field) if isinstance(field, str) else field
+        key: re.sub(_SURROGATES, "\ufffd", field) if isinstance(field, str) else field
         for key, field in value.items()
     }
 

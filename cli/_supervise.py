@@ -7,6 +7,7 @@ nothing of each other, so a short-lived child reads the settings meanwhile.
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
 import gc
 import os
 import pickle
@@ -103,13 +104,12 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
     :returns: an exit status where there is nothing to launch; None where the
         launch itself has told the guardian.
     """
+    # Loaded now, while the settings are being read.
+    _load_event_loop()
     import anyio
 
     from ..supervisor import Cancelled, launch
     from ._answer import await_answer
-
-    # Loaded now, while the settings are being read.
-    import_module("trio")
 
     try:
         data = await_answer(fd, channel, reader)
@@ -126,6 +126,20 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
     gc.enable()
     anyio.run(launch, pickle.loads(data), channel, say, backend="trio")
     return None
+
+
+def _load_event_loop() -> None:
+    """Import trio without the `ldconfig` that it starts to find where threads are named.
+
+    With glibc 2.34 or newer that function is in the C library; with an older glibc or musl
+    the threads have no names.
+    """
+    search = ctypes.util.find_library
+    ctypes.util.find_library = lambda name: "libc.so.6"
+    try:
+        import_module("trio")
+    finally:
+        ctypes.util.find_library = search
 
 
 def say(line: str) -> None:

@@ -8,14 +8,14 @@ import unicodedata
 
 # Control characters begin escape sequences (C0, DEL, C1); the others turn or hide
 # the text around them (Unicode's bidirectional and line controls, the soft BOM).
-_COMMANDS = re.compile(
+_COMMANDS = (
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
 
 
 def neutral(text: str) -> str:
     """Make every control character visible; newlines and tabs stay."""
-    return _COMMANDS.sub(_picture, text.replace("\r\n", "\n"))
+    return re.sub(_COMMANDS, _picture, text.replace("\r\n", "\n"))
 
 
 def one_line(text: str, limit: int = 200) -> str:

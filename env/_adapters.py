@@ -15,10 +15,8 @@ from ._rules import NameGroup, NameIndex, index_groups
 
 _NAMING_KEYS = frozenset({"env_key", "env_http_headers", "bearer_token_env_var", "env_vars"})
 _BEDROCK = "amazon-bedrock"
-_ANY_NAMING_KEY = re.compile(
-    rb"env_key|env_http_headers|bearer_token_env_var|env_vars|amazon-bedrock"
-)
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ANY_NAMING_KEY = rb"env_key|env_http_headers|bearer_token_env_var|env_vars|amazon-bedrock"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 _CODEX_SETTINGS = (
     "OPENAI_BASE_URL OPENAI_ORGANIZATION OPENAI_PROJECT CODEX_OSS_BASE_URL CODEX_OSS_PORT RUST_LOG"
@@ -105,7 +103,7 @@ def _names_of_config(shared_config: Path, tell: Callable[[str], object] | None) 
         return frozenset()
     except OSError as error:
         raise SharedConfigError(str(shared_config), error.strerror or "unreadable") from None
-    if not _ANY_NAMING_KEY.search(data):
+    if not re.search(_ANY_NAMING_KEY, data):
         return frozenset()
     try:
         values = parse_toml(decode_toml(data))
@@ -115,7 +113,7 @@ def _names_of_config(shared_config: Path, tell: Callable[[str], object] | None) 
             raise problem from None
         tell(str(problem))
         return frozenset()
-    return frozenset(n for n in _named(values) if _VARIABLE.fullmatch(n))
+    return frozenset(n for n in _named(values) if re.fullmatch(_VARIABLE, n))
 
 
 def _without_quotes(error: TomlError) -> str:

@@ -10,7 +10,7 @@ from ..kernel import read_small_file
 from ._errors import AssignmentError, EnvFileError
 from ._policy import Assignments
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _LIMIT = 1 << 20
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -57,7 +57,7 @@ def parse_env_file(path: str | os.PathLike[str]) -> Assignments:
 
 
 def _is_name(text: str) -> bool:
-    return _NAME.fullmatch(text) is not None
+    return re.fullmatch(_NAME, text) is not None
 
 
 def _read_text(path: str) -> str:

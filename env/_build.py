@@ -15,7 +15,7 @@ from ._rules import DROPPED, PASSED, NameIndex
 from ._search_path import TakenOut, clean_search_path, is_safe_entry
 from ._secret_names import holds_secret_assignment
 
-_GLOB = re.compile(r"[*?\[]")
+_GLOB = r"[*?\[]"
 
 RULES = {
     "codexlab": "set by codexlab itself; wins over everything",
@@ -75,7 +75,7 @@ def tool_shell_excludes(policy: EnvironmentPolicy) -> tuple[str, ...]:
 
     A name that the user passes or sets explicitly is meant for the tools too.
     """
-    asked = {name for name in (*policy.pass_names, *policy.user_pass) if not _GLOB.search(name)}
+    asked = {name for name in (*policy.pass_names, *policy.user_pass) if not re.search(_GLOB, name)}
     asked.update(name for name, _ in (*policy.user_set, *policy.file_values, *policy.set_values))
     keys = {*adapter_for(policy.agent).keys, *policy.provider_names}
     return tuple(sorted(keys - asked))
@@ -137,7 +137,7 @@ class _Judge:
         self._globs: list[tuple[str, str]] = []
         for source, names in (("--pass", policy.pass_names), ("config", policy.user_pass)):
             for name in names:
-                if _GLOB.search(name):
+                if re.search(_GLOB, name):
                     self._globs.append((name, f"{source} glob"))
                 else:
                     self._exact.setdefault(name, "--pass" if source == "--pass" else "config pass")

@@ -19,8 +19,8 @@ OWN_NAME = ".codexlab"
 
 _SCOPE = "CODEX_LAB_CARGO_TARGET_SCOPE"
 _KEY = "CODEX_LAB_CARGO_TARGET_KEY"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
-_HASHED = re.compile(r".*\+[0-9a-f]{16}")
+_UNSAFE = r"[^A-Za-z0-9._+-]"
+_HASHED = r".*\+[0-9a-f]{16}"
 _LONGEST = 100
 _LONGEST_SLUG = 60
 
@@ -86,8 +86,8 @@ def safe_repo_name(text: str) -> str:
     Like :func:`safe_cargo_key`, but upper case and repeated hyphens stay: codex-lab uses the
     last segment of the origin as it is.
     """
-    plain = 0 < len(text) <= _LONGEST and not _UNSAFE.search(text)
-    usable = plain and text not in (".", "..", OWN_NAME) and not _HASHED.fullmatch(text)
+    plain = 0 < len(text) <= _LONGEST and not re.search(_UNSAFE, text)
+    usable = plain and text not in (".", "..", OWN_NAME) and not re.fullmatch(_HASHED, text)
     return text if usable else _hashed(text)
 
 
@@ -149,11 +149,11 @@ def repository_name(origin: str | None, directory: str) -> str:
 def _stays(text: str) -> bool:
     return (
         0 < len(text) <= _LONGEST
-        and not _UNSAFE.search(text)
+        and not re.search(_UNSAFE, text)
         and "--" not in text
         and text[0] not in "-."
         and text[-1] not in "-."
-        and not _HASHED.fullmatch(text)
+        and not re.fullmatch(_HASHED, text)
     )
 
 
@@ -162,7 +162,7 @@ def _hashed(text: str) -> str:
 
 
 def _slug(text: str) -> str:
-    slug = re.sub(r"-+", "-", _UNSAFE.sub("-", text)).strip("-.+")
+    slug = re.sub(r"-+", "-", re.sub(_UNSAFE, "-", text)).strip("-.+")
     return slug[:_LONGEST_SLUG] or "workspace"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..kernel import give_named, replace_file
 
-_HOST_LINE = re.compile(rb"^host: ([A-Za-z0-9_+][A-Za-z0-9_.+-]*)$", re.MULTILINE)
+_HOST_LINE = rb"(?m)^host: ([A-Za-z0-9_+][A-Za-z0-9_.+-]*)$"
 _TIMEOUT = 10.0
 
 
@@ -91,7 +91,7 @@ def _ask(rustc: str, environment: Mapping[str, str]) -> str | None:
         done = run_errand([rustc, "-vV"], environment, timeout=_TIMEOUT, what="rustc -vV", cwd="/")
     except OSError:
         return None
-    match = _HOST_LINE.search(done.stdout)
+    match = re.search(_HOST_LINE, done.stdout)
     return match.group(1).decode() if match and done.status == 0 else None
 
 

@@ -13,10 +13,10 @@ from ._secret_names import looks_secret, secret_assignments
 SHORTEST = 8
 """Bytes below which a value is too common to be replaced in a log."""
 
-_URL_LOGIN = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#\s:@]*:([^/?#\s@]+)@")
-_URL_TOKEN = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#\s:@]{20,})@")
-_LONG_STRING = re.compile(rb'"([^"\\\s]{20,})"')
-_PEM_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
+_URL_LOGIN = rb"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#\s:@]*:([^/?#\s@]+)@"
+_URL_TOKEN = rb"[A-Za-z][A-Za-z0-9+.\-]*://([^/?#\s:@]{20,})@"
+_LONG_STRING = rb'"([^"\\\s]{20,})"'
+_PEM_LINE = rb"[A-Za-z0-9+/=]{16,}"
 
 
 def known_secrets(
@@ -73,19 +73,21 @@ def _is_path(name: str, value: str) -> bool:
 def _lines(data: bytes) -> Iterator[bytes]:
     """Lines of a key in PEM form: tools print them indented, one by one."""
     if b"\n" in data:
-        yield from (line for raw in data.splitlines() if _PEM_LINE.fullmatch(line := raw.strip()))
+        yield from (
+            line for raw in data.splitlines() if re.fullmatch(_PEM_LINE, line := raw.strip())
+        )
 
 
 def _url_passwords(data: bytes) -> Iterator[bytes]:
     """Passwords as written and decoded; a short one only together with its user name."""
-    for match in _URL_LOGIN.finditer(data):
+    for match in re.finditer(_URL_LOGIN, data):
         password = match.group(1)
         if len(password) >= SHORTEST:
             yield password
             yield _unquote(password)
         else:
             yield match.group(0)
-    for match in _URL_TOKEN.finditer(data):
+    for match in re.finditer(_URL_TOKEN, data):
         yield match.group(1)
 
 
@@ -98,7 +100,7 @@ def _tokens(auth_json: bytes) -> Iterator[bytes]:
     try:
         document = json.loads(auth_json)
     except (ValueError, RecursionError):
-        yield from (match.group(1) for match in _LONG_STRING.finditer(auth_json))
+        yield from (match.group(1) for match in re.finditer(_LONG_STRING, auth_json))
         return
     yield from _walk("", document)
 

@@ -34,11 +34,9 @@ _WORDS = frozenset(
 )
 _ENDINGS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE")
 _NOT_SECRET = frozenset({"PWD", "OLDPWD", "CODEX_LAB_CARGO_TARGET_KEY"})
-_SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
-_ASSIGNMENT = re.compile(
-    r"""(?mx) ^ [\s,{\-]* (?:export\s+|set\s+)? (["']?) ([A-Za-z_][A-Za-z0-9_.\-]*) \1
+_SPLIT = r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])"
+_ASSIGNMENT = r"""(?mx) ^ [\s,{\-]* (?:export\s+|set\s+)? (["']?) ([A-Za-z_][A-Za-z0-9_.\-]*) \1
         [ \t]* (?:[:=]|=>) [ \t]* (\S[^\r\n]*) $"""
-)
 _PRIVATE_KEY = "PRIVATE KEY-----"
 
 
@@ -50,7 +48,7 @@ def looks_secret(name: str) -> bool:
     """
     if name.upper() in _NOT_SECRET:
         return False
-    words = [word.upper() for word in _SPLIT.split(name)]
+    words = [word.upper() for word in re.split(_SPLIT, name)]
     return any(word in _WORDS or word.endswith(_ENDINGS) for word in words)
 
 
@@ -59,7 +57,7 @@ def secret_assignments(text: str) -> Iterator[str]:
 
     Lines of shell, dotenv, INI, YAML and JSON are understood, each by itself.
     """
-    for match in _ASSIGNMENT.finditer(text):
+    for match in re.finditer(_ASSIGNMENT, text):
         if looks_secret(match.group(2)):
             yield match.group(3).strip().strip("\"',;")
 

@@ -10,7 +10,7 @@ from ._tree import remove_tree
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Made for one run where another user has the usual name, and so removed with it.
-_OF_ONE_RUN = re.compile(r"codexlab-\d+-[0-9a-f]{8}")
+_OF_ONE_RUN = r"codexlab-\d+-[0-9a-f]{8}"
 
 
 def discard_temporary(path: str) -> None:
@@ -29,5 +29,5 @@ def discard_temporary(path: str) -> None:
                 remove_tree(name, fd)
         finally:
             os.close(fd)
-        if _OF_ONE_RUN.fullmatch(os.path.basename(parent)):
+        if re.fullmatch(_OF_ONE_RUN, os.path.basename(parent)):
             os.rmdir(parent)

@@ -26,14 +26,14 @@ _LOOK = frozenset(
     )
 )
 # How a server is reached. A filter such as LFS fetches from the same server as git does.
-_REACH = re.compile(
+_REACH = (
     r"GIT_(SSH|SSL|HTTP|PROXY|LFS)\w*|(GIT|SSH)_ASKPASS|SSH_(AUTH_SOCK|AGENT_PID)"
     r"|GIT_ALLOW_PROTOCOL|(https?|ftp|all|no)_proxy|(HTTPS?|FTP|ALL|NO)_PROXY"
     r"|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE|NIX_SSL_CERT_FILE|LANG|LC_\w+|TZ"
     r"|XDG_(DATA|CACHE|STATE)_HOME|XDG_RUNTIME_DIR|KRB5\w*|GNUPGHOME"
 )
 # What the user's own credential helpers ask for: only where no other program is started.
-_CREDENTIALS = re.compile(
+_CREDENTIALS = (
     r"(GH|GITHUB|GITLAB|GLAB|GCM|BITBUCKET|AZURE|AWS|CLOUDSDK|GOOGLE)_\w+"
     r"|DBUS_SESSION_BUS_ADDRESS|DISPLAY|WAYLAND_DISPLAY"
 )
@@ -60,8 +60,8 @@ _SETTINGS: tuple[Pair, ...] = (
     ("status.submoduleSummary", "false"),
 )
 _WORD = r"'[^']*'(?:\\['!]'[^']*')*"
-_PARAMETER = re.compile(rf"({_WORD})(?:(=)({_WORD})?)?(?:\s|$)")
-_QUOTED = re.compile(r"'([^']*)'|\\([!'])")
+_PARAMETER = rf"({_WORD})(?:(=)({_WORD})?)?(?:\s|$)"
+_QUOTED = r"'([^']*)'|\\([!'])"
 
 
 def git_environment(
@@ -130,7 +130,9 @@ def _passes(name: str, reach: Reach) -> bool:
         return True
     if reach == "nothing":
         return False
-    return bool(_REACH.fullmatch(name) or (reach == "remote" and _CREDENTIALS.fullmatch(name)))
+    return bool(
+        re.fullmatch(_REACH, name) or (reach == "remote" and re.fullmatch(_CREDENTIALS, name))
+    )
 
 
 def _is_safe(place: str, outside: str | None) -> bool:
@@ -154,7 +156,7 @@ def _as_variables(pairs: Iterable[Pair]) -> dict[str, str]:
 def _parameters(text: str) -> list[Pair]:
     """Parse what ``git -c`` hands on: ``'key'='value'``, before git 2.31 ``'key=value'``."""
     pairs: list[Pair] = []
-    for key, equals, value in _PARAMETER.findall(text):
+    for key, equals, value in re.findall(_PARAMETER, text):
         name = _unquoted(key)
         if equals:
             pairs.append((name, _unquoted(value) if value else "true"))  # a bare name means true
@@ -169,4 +171,4 @@ def _quoted(text: str) -> str:
 
 
 def _unquoted(word: str) -> str:
-    return _QUOTED.sub(lambda found: found[1] or found[2] or "", word)
+    return re.sub(_QUOTED, lambda found: found[1] or found[2] or "", word)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_TOKEN = re.compile(
-    r"""
+_TOKEN = r"""(?xs)
     (?P<comment>\#[^\n]*)
     | (?P<basic>\"{3}(?:[^\\]|\\.)*?\"{3,5} | \"(?:[^\"\\\n]|\\.)*\")
     | (?P<literal>'{3}.*?'{3,5} | '[^'\n]*')
@@ -18,14 +17,12 @@ _TOKEN = re.compile(
     | (?P<mark>[][{},])
     | (?P<plain>[^]["'#\n{},]+)
     | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPE = re.compile(r"\\(?:e|x([0-9A-Fa-f]{2})|.)", re.DOTALL)
-_SHORT_TIME = re.compile(r"(?<![\d:])(\d\d:\d\d)(?![\d:])")
+    """
+_ESCAPE = r"(?s)\\(?:e|x([0-9A-Fa-f]{2})|.)"
+_SHORT_TIME = r"(?<![\d:])(\d\d:\d\d)(?![\d:])"
 # tomllib keeps every beginning of a dotted key, and two tables for each of its parts.
 _MOST_PARTS, _MOST_DOTS = 64, 10_000
-_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_PLACE = r" \(at (?:line (\d+), column \d+|end of document)\)$"
 
 
 class TomlError(ValueError):
@@ -73,9 +70,9 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError:
         raise TomlError(None, "nested too deeply") from None
     except ValueError:
-        place = _PLACE.search(first)
+        place = re.search(_PLACE, first)
         line = int(place[1]) if place and place[1] else None
-        raise TomlError(line, f"not TOML: {_PLACE.sub('', first)}") from None
+        raise TomlError(line, f"not TOML: {re.sub(_PLACE, '', first)}") from None
 
 
 def _check_keys(text: str) -> None:
@@ -88,7 +85,7 @@ def _check_keys(text: str) -> None:
     if max(dots) < _MOST_PARTS and sum(dots) < _MOST_DOTS:
         return
     line, parts, total = 1, 1, 0
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_TOKEN, text):
         kind, word = token.lastgroup, token.group()
         if kind in ("break", "mark"):
             parts = 1
@@ -103,7 +100,7 @@ def _as_1_0(text: str) -> str:
     """Write the 1.0 way what only 1.1 allows; every other text stays as it is."""
     out: list[str] = []
     opened: list[str] = []
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_TOKEN, text):
         kind, word = token.lastgroup, token.group()
         inline = bool(opened) and opened[-1] == "{"
         if kind == "mark":
@@ -111,9 +108,9 @@ def _as_1_0(text: str) -> str:
             if word == "}" and inline:
                 _drop_last_comma(out)
         elif kind == "basic":
-            word = _ESCAPE.sub(_escape, word)
+            word = re.sub(_ESCAPE, _escape, word)
         elif kind == "plain":
-            word = _SHORT_TIME.sub(r"\1:00", word)
+            word = re.sub(_SHORT_TIME, r"\1:00", word)
         elif inline and kind == "break":
             word = " "
         elif inline and kind == "comment":

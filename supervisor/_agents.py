@@ -14,8 +14,8 @@ RESUMABLE = ("codex", "claude")
 """Agents whose sessions codexlab knows how to go on with."""
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_CODEX_FAREWELL = re.compile(rb"codex resume (" + _UUID.encode() + rb")")
-_CODEX_BANNER = re.compile(rb"^session id: (" + _UUID.encode() + rb")\s*$")
+_CODEX_FAREWELL = rb"codex resume (" + _UUID.encode() + rb")"
+_CODEX_BANNER = rb"^session id: (" + _UUID.encode() + rb")\s*$"
 
 
 def expand_resume(command: Sequence[str], agent: str, thread: str | None) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ def read_stderr_line(agent: str, line: bytes) -> StreamNews:
     A hint only: a tool's output could say the same, so whoever uses it checks
     that the rollout exists and was made in this workdir.
     """
-    match = _CODEX_BANNER.match(line) if agent == "codex" else None
+    match = re.match(_CODEX_BANNER, line) if agent == "codex" else None
     return StreamNews(match[1].decode(), sure=False) if match else _NOTHING
 
 
@@ -111,7 +111,7 @@ def read_terminal_line(agent: str, line: bytes) -> StreamNews:
 
     A hint only, as that of :func:`read_stderr_line`.
     """
-    match = _CODEX_FAREWELL.search(line) if agent == "codex" else None
+    match = re.search(_CODEX_FAREWELL, line) if agent == "codex" else None
     return StreamNews(match[1].decode(), sure=False) if match else _NOTHING
 
 

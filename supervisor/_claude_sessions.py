@@ -21,7 +21,7 @@ from ..kernel import ProcessIdentity, Scope, frozen, members, open_regular
 from ._session import Sighting
 
 # Sub-agents' transcripts have other names, or lie one directory deeper.
-_SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SESSION = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ENTRY_LIMIT = 64 * 1024
 _PIECE = 256 * 1024
 _MOST_FILES = 200_000
@@ -72,7 +72,7 @@ class ClaudeSessions:
         return session if is_it and isinstance(session, str) else None
 
     def _transcript(self, session: str) -> str | None:
-        if not _SESSION.fullmatch(session):
+        if not re.fullmatch(_SESSION, session):
             return None
         for directory in self._directories():
             path = os.path.join(directory, f"{session}.jsonl")
@@ -105,7 +105,7 @@ class ClaudeSessions:
                     if left < 0:
                         return
                     name = entry.name.removesuffix(".jsonl")
-                    if name != entry.name and _SESSION.fullmatch(name) and self._is_new(entry):
+                    if name != entry.name and re.fullmatch(_SESSION, name) and self._is_new(entry):
                         yield name, entry.path
 
     def _is_new(self, entry: os.DirEntry[str]) -> bool:

@@ -14,7 +14,7 @@ from ._exit import ExitReport
 # Seconds within which a failing command probably never got to its work.
 _QUICK_FAILURE = 2.0
 _SHOWN = 3
-_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
 
 
@@ -44,7 +44,7 @@ def hint_at_dropped_names(
     """
     if seconds >= _QUICK_FAILURE or report.reason != "exited" or not report.code:
         return
-    words = set(_NAME.findall(said))
+    words = set(re.findall(_NAME, said))
     missed = [
         verdict.name
         for verdict in receipt

@@ -35,7 +35,7 @@ from ._unowned import is_damaged, last_owner
 
 # A launch makes its leaf first and may clone for a long time before it joins it.
 UNKNOWN_LEAF_SECONDS = 24 * 3600.0
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+_RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 
 
 @frozen
@@ -183,7 +183,7 @@ def reap_leaves(*, dry_run: bool = False) -> list[str]:
 
 
 def _is_stale(leaf: str, run_id: str) -> bool:
-    if _RUN_ID.fullmatch(run_id) is None or is_populated(leaf):
+    if re.fullmatch(_RUN_ID, run_id) is None or is_populated(leaf):
         return False
     dead = is_run_dead(run_id)
     return _is_old(leaf) if dead is None else dead

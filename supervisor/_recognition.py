@@ -120,11 +120,11 @@ _PACKAGES = {
     "@openai/codex": "codex",
     "@anthropic-ai/claude-code": "claude",
 }
-_PACKAGE = re.compile(r"(?:npm:)?(@?[^@]+)(?:@[^/]*)?")
+_PACKAGE = r"(?:npm:)?(@?[^@]+)(?:@[^/]*)?"
 # As published: codex-x86_64-unknown-linux-musl; and claude's installer keeps its versions so.
-_CODEX_RELEASE = re.compile(r"codex-(?:x86_64|aarch64)-[a-z]+(?:-[a-z]+){1,2}")
-_CLAUDE_VERSION = re.compile(r"(?:^|/)claude/versions/[0-9][^/]*$")
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_CODEX_RELEASE = r"codex-(?:x86_64|aarch64)-[a-z]+(?:-[a-z]+){1,2}"
+_CLAUDE_VERSION = r"(?:^|/)claude/versions/[0-9][^/]*$"
+_ASSIGNMENT = r"[A-Za-z_][A-Za-z0-9_]*="
 
 
 def find_agent(command: Sequence[str]) -> Agent | None:
@@ -160,16 +160,16 @@ def _agent_named(word: str) -> str | None:
         name = name.removesuffix(suffix)
     if name in KNOWN_AGENTS:
         return name
-    if _CODEX_RELEASE.fullmatch(name):
+    if re.fullmatch(_CODEX_RELEASE, name):
         return "codex"
-    if _CLAUDE_VERSION.search(word):
+    if re.search(_CLAUDE_VERSION, word):
         return "claude"
     return _package_named(word)
 
 
 def _package_named(word: str) -> str | None:
     """Name the agent of a package, or of a script that lies in one."""
-    spec = _PACKAGE.fullmatch(word)
+    spec = re.fullmatch(_PACKAGE, word)
     if spec is not None and spec[1] in _PACKAGES:
         return _PACKAGES[spec[1]]
     if not word.endswith((".js", ".cjs", ".mjs")):
@@ -212,7 +212,7 @@ def _skip(runner: _Runner, command: Sequence[str], at: int) -> int | None:
             if word.partition("=")[0] in runner.opaque:
                 return None
             at += word in runner.valued
-        elif runner.assigns and _ASSIGNMENT.match(word):
+        elif runner.assigns and re.match(_ASSIGNMENT, word):
             pass
         elif operands:
             operands -= 1

@@ -24,9 +24,9 @@ from ._provenance import Provenance, parse_provenance
 from ._registration import Entry, drop_ref_lock, is_checked_out_elsewhere, our_registrations
 from ._start import read_head, resolve_ref
 
-_PLAIN = re.compile(r"(?![0-9a-f]{40,64}$)[\w+#%&=,;.@'\"!()-]+(?:/[\w+#%&=,;.@'\"!()-]+)*")
+_PLAIN = r"(?![0-9a-f]{40,64}$)[\w+#%&=,;.@'\"!()-]+(?:/[\w+#%&=,;.@'\"!()-]+)*"
 # git-check-ref-format(1), and what would be an option.
-_ODD = re.compile(r"\.\.|@\{|^-|^@$|(?:^|/)\.|\.(?:lock)?(?:/|$)")
+_ODD = r"\.\.|@\{|^-|^@$|(?:^|/)\.|\.(?:lock)?(?:/|$)"
 
 
 def expect_branch(repo: Path, paths: WorkspacePaths, state_dir: Path) -> tuple[str, str | None]:
@@ -142,7 +142,7 @@ def _is_mains(repo: Path, branch: str) -> bool:
 
 def _is_plain(branch: str) -> bool:
     """Tell whether git would take a name for a branch and for nothing else."""
-    return _PLAIN.fullmatch(branch) is not None and not _ODD.search(branch)
+    return re.fullmatch(_PLAIN, branch) is not None and not re.search(_ODD, branch)
 
 
 def _recorded(workspace: Path) -> str | None:

@@ -24,7 +24,7 @@ _WRITTEN: tuple[Path, ...] = (
     ("marketplaces", "*", "last_updated"),
     ("marketplaces", "*", "last_revision"),
 )
-_SEEN_ON_SCREEN = re.compile(r"\w+_(nux|done|seen|shown|dismissed|acknowledged)")
+_SEEN_ON_SCREEN = r"\w+_(nux|done|seen|shown|dismissed|acknowledged)"
 
 
 class WrongShape(ValueError):
@@ -88,7 +88,7 @@ def _found(values: Table) -> list[Path]:
     screen = values.get("tui")
     if isinstance(screen, dict):
         names = cast("Table", screen)
-        places += [("tui", name) for name in names if _SEEN_ON_SCREEN.fullmatch(name)]
+        places += [("tui", name) for name in names if re.fullmatch(_SEEN_ON_SCREEN, name)]
     return places
 
 

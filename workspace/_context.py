@@ -17,7 +17,7 @@ from ._errors import operator_errors
 from ._paths import WorkspacePaths
 
 _LEFTOVER = ".context-"
-_LEFTOVERS = re.compile(r"\.context-[0-9a-f]{12}")
+_LEFTOVERS = r"\.context-[0-9a-f]{12}"
 _PIECE = 1 << 20
 
 
@@ -63,7 +63,7 @@ def is_leftover(name: str, root_fd: int) -> bool:
 
     Only files are ever given, so a directory in it is somebody's work.
     """
-    if _LEFTOVERS.fullmatch(name) is None:
+    if re.fullmatch(_LEFTOVERS, name) is None:
         return False
     status = lstat_at(name, root_fd)
     if status is None or not stat.S_ISDIR(status.st_mode):

@@ -19,7 +19,7 @@ from ..kernel import NOT_REGULAR, give_named, read_regular_if_any
 from ._errors import PathRefused, operator_errors
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_TEMPORARY = re.compile(
+_TEMPORARY = (
     r"\.(workspace\.json|owner\.json|threads\.json|home\.json|config\.seed\.toml|config\.toml)"
     r"\.[0-9a-f]{12}\.tmp|\.[\w.-]+\.[0-9a-f]{12}\.link|\.state-[0-9a-f]{12}\.tmp(-[a-z]+)?"
 )
@@ -96,7 +96,7 @@ def set_aside(name: str, dir_fd: int) -> str:
 
 def is_temporary(name: str) -> bool:
     """Tell whether a name in a directory of ours is exactly what a killed launch leaves."""
-    return _TEMPORARY.fullmatch(name) is not None
+    return re.fullmatch(_TEMPORARY, name) is not None
 
 
 def sweep_temporaries(dir_fd: int) -> None:

@@ -35,10 +35,10 @@ _NOTHING: Mapping[str, str] = {}
 LOOK_SECONDS = 10.0
 # The moment (monotonic) until which git may be asked in this context, and no longer.
 _deadline: ContextVar[float | None] = ContextVar("git_deadline", default=None)
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
+_CREDENTIALS = r"(?<=://)[^/\s]+@"
 # git's own word on a filter that went away depends on when it noticed.
-_COMPLAINT = re.compile(r"(?!(?:fatal|error|warning|hint|remote): ).*(?:not found|[Ee]rror)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_COMPLAINT = r"(?!(?:fatal|error|warning|hint|remote): ).*(?:not found|[Ee]rror)"
+_CONTROL = r"[\x00-\x1f\x7f]+"
 
 
 @frozen
@@ -55,17 +55,17 @@ def one_line(text: str) -> str:
 
     What another program such as LFS or a shell complained of comes before git's own word.
     """
-    lines = [_CONTROL.sub(" ", line).strip() for line in text.splitlines()]
+    lines = [re.sub(_CONTROL, " ", line).strip() for line in text.splitlines()]
     lines = [line for line in lines if line]
     reasons = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    causes = [line for line in lines if _COMPLAINT.match(line)]
+    causes = [line for line in lines if re.match(_COMPLAINT, line)]
     chosen = (causes or reasons or lines or ["no reason given"])[0]
     return without_credentials(chosen)[:500]
 
 
 def without_credentials(text: str) -> str:
     """Replace the user part of every URL in ``text``."""
-    return _CREDENTIALS.sub("***@", text)
+    return re.sub(_CREDENTIALS, "***@", text)
 
 
 @contextmanager

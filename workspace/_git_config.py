@@ -15,9 +15,9 @@ from ..kernel import frozen, read_regular
 _LIMIT = 1024 * 1024
 # git writes no line like that; what is longer could be read with the square of its length.
 _LONGEST = 4096
-_SECTION = re.compile(r'\[\s*([A-Za-z0-9.-]+)\s*(?:"((?:[^"\\\n]|\\.)*)"\s*)?\]')
-_VARIABLE = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s*(?:=\s*([^;#\n]*))?")
-_WORD = re.compile(r"[a-z0-9]{1,10}")
+_SECTION = r'\[\s*([A-Za-z0-9.-]+)\s*(?:"((?:[^"\\\n]|\\.)*)"\s*)?\]'
+_VARIABLE = r"([A-Za-z][A-Za-z0-9-]*)\s*(?:=\s*([^;#\n]*))?"
+_WORD = r"[a-z0-9]{1,10}"
 _TRUE = ("true", "yes", "on", "1")
 # How the content and the mode of files in the working tree compare with what is stored.
 _HEARD = (
@@ -25,7 +25,7 @@ _HEARD = (
     *("core.autocrlf", "core.eol", "core.trustctime", "core.checkstat"),
     *("core.sparsecheckout", "core.sparsecheckoutcone", "index.sparse"),
 )
-_HARMLESS = re.compile(
+_HARMLESS = (
     r"core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|symlinks"
     r"|precomposeunicode|autocrlf|eol)|user\.(name|email)|extensions\.worktreeconfig"
     r'|remote\."origin"\.(url|fetch)|branch\."[^"]*"\.(remote|merge|rebase)'
@@ -56,10 +56,12 @@ def read_facts(git_dir: str, common_dir: str) -> RepositoryFacts:
     per_worktree = shared.get("extensions.worktreeconfig") in _TRUE
     said = shared | (_read(f"{git_dir}/config.worktree") if per_worktree else {})
     return RepositoryFacts(
-        format=tuple((name, form) for name, form in forms.items() if _WORD.fullmatch(form)),
+        format=tuple((name, form) for name, form in forms.items() if re.fullmatch(_WORD, form)),
         bare=said.get("core.bare") in _TRUE,
         per_worktree=per_worktree,
-        settings=tuple((key, said[key]) for key in _HEARD if _WORD.fullmatch(said.get(key, ""))),
+        settings=tuple(
+            (key, said[key]) for key in _HEARD if re.fullmatch(_WORD, said.get(key, ""))
+        ),
     )
 
 
@@ -72,7 +74,7 @@ def starts_nothing(common_dir: str) -> bool:
     if data is None:
         return False
     lines = list(_lines(data.decode("utf-8", "replace")))
-    return all(name is not None and _HARMLESS.fullmatch(name) for name, _ in lines)
+    return all(name is not None and re.fullmatch(_HARMLESS, name) for name, _ in lines)
 
 
 def parse_config(text: str) -> dict[str, str]:
@@ -94,13 +96,13 @@ def _lines(text: str) -> Iterator[tuple[str | None, str]]:
             yield None, ""
             continue
         rest = line.strip()
-        while (head := _SECTION.match(rest)) is not None:
+        while (head := re.match(_SECTION, rest)) is not None:
             below = "" if head[2] is None else f'"{head[2]}".'
             section = f"{head[1].lower()}.{below}"
             rest = rest[head.end() :].strip()
         if not rest or rest[0] in "#;":
             continue
-        said = _VARIABLE.match(rest)
+        said = re.match(_VARIABLE, rest)
         if said is None or not section:
             yield None, ""
             continue

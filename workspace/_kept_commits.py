@@ -36,7 +36,7 @@ _COMMITS_IN = (
     *("rebase-merge/autostash", "rebase-apply/autostash"),
 )
 _OWN_REFS, _MOST_REFS = ("refs/worktree", "refs/bisect", "refs/rewritten"), 10_000
-_COMMIT = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$", re.MULTILINE)
+_COMMIT = r"(?m)^[0-9a-f]{40}(?:[0-9a-f]{24})?$"
 _ELSEWHERE = ("--not", "--branches", "--remotes", "--tags")
 _IDENTITY = {
     f"GIT_{who}_{what}": value
@@ -51,10 +51,10 @@ def commits_held(git_dir: Path) -> dict[str, str]:
     The branch it is on is not among them: that is the repository's own.
     """
     held: dict[str, str] = {}
-    for commit in _COMMIT.findall(_text(git_dir, "HEAD")):
+    for commit in re.findall(_COMMIT, _text(git_dir, "HEAD")):
         held[commit] = "a detached HEAD of"
     for name in (*_COMMITS_IN, *_own_references(git_dir)):
-        for commit in _COMMIT.findall(_text(git_dir, name)):
+        for commit in re.findall(_COMMIT, _text(git_dir, name)):
             held.setdefault(commit, f"{name} of")
     return held
 

@@ -47,7 +47,7 @@ _OPTIONAL = ("cgroup", "namespace")
 _NAMES = tuple(field.name for field in fields(OwnerRecord))
 _LARGEST = 2**63
 # It names a directory below runs/, a cgroup and a tag: never a path, never empty.
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_RUN_ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}"
 
 
 class DamagedRecord(ValueError):
@@ -82,7 +82,7 @@ def owner_from(values: Mapping[str, object]) -> OwnerRecord:
     texts = all(is_text(values.get(name)) for name in _TEXTS)
     numbers = all(_is_number(values.get(name)) for name in _NUMBERS)
     run_id, optional = values.get("run_id"), [values.get(name) for name in _OPTIONAL]
-    if not isinstance(run_id, str) or _RUN_ID.fullmatch(run_id) is None:
+    if not isinstance(run_id, str) or re.fullmatch(_RUN_ID, run_id) is None:
         raise DamagedRecord("run_id")
     if not (texts and numbers and all(text is None or is_text(text) for text in optional)):
         raise DamagedRecord("a text or number")

@@ -10,12 +10,12 @@ from pathlib import Path
 from ..kernel import frozen
 from ._errors import BadKey
 
-_SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_UNSAFE_RUN = re.compile(r"[^A-Za-z0-9_-]+")
+_SAFE = r"[a-z0-9][a-z0-9._-]{0,62}"
+_UNSAFE_RUN = r"[^A-Za-z0-9_-]+"
 _SLUG_LENGTH = 40
 
 # Where another workspace has the usual name: see `_branch`.
-_MARK = re.compile(r"[0-9a-f]{8}")
+_MARK = r"[0-9a-f]{8}"
 
 CONTROL = ".codexlab"
 
@@ -63,10 +63,10 @@ def directory_name(value: str) -> str:
     lower-case safe value stays as it is and holds no ``+``; every other becomes
     ``<slug>+<12 hex of its SHA-256>``.
     """
-    if _SAFE.fullmatch(value) and ".." not in value and not value.endswith((".", ".lock")):
+    if re.fullmatch(_SAFE, value) and ".." not in value and not value.endswith((".", ".lock")):
         return value
     digest = hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    slug = _UNSAFE_RUN.sub("-", value).strip("-_")[:_SLUG_LENGTH] or "id"
+    slug = re.sub(_UNSAFE_RUN, "-", value).strip("-_")[:_SLUG_LENGTH] or "id"
     return f"{slug}+{digest}"
 
 
@@ -80,7 +80,7 @@ def is_branch_of(key: WorkspaceKey, branch: str) -> bool:
     """Tell whether the workspace of a key may have made a branch of that name."""
     usual = f"codexlab/{directory_name(key.issue)}/{directory_name(key.agent)}"
     return branch == usual or (
-        branch.startswith(f"{usual}+") and _MARK.fullmatch(branch[len(usual) + 1 :]) is not None
+        branch.startswith(f"{usual}+") and re.fullmatch(_MARK, branch[len(usual) + 1 :]) is not None
     )
 
 

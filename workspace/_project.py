@@ -10,13 +10,11 @@ from pathlib import Path
 from ..kernel import read_regular
 from ._start import Start, inspect_start
 
-_SECTION = re.compile(r"\s*\[\s*([^\]\s\"]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]")
-_URL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^@/]*@)?(?P<host>[^/:]*)(?::\d+)?(?P<path>.*)", re.I
-)
-_SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>.*)")
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|[^/\s:]+@[^/\s:]+:", re.I)
-_UNSAFE = re.compile(r"[^a-z0-9_-]+")
+_SECTION = r"\s*\[\s*([^\]\s\"]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]"
+_URL = r"(?i)(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^@/]*@)?(?P<host>[^/:]*)(?::\d+)?(?P<path>.*)"
+_SCP = r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>.*)"
+_REMOTE = r"(?i)[a-z][a-z0-9+.-]*://|[^/\s:]+@[^/\s:]+:"
+_UNSAFE = r"[^a-z0-9_-]+"
 
 
 def default_project(start: Start, repo: str | None = None) -> str:
@@ -42,7 +40,7 @@ def default_project(start: Start, repo: str | None = None) -> str:
 
 def is_url(repo: str) -> bool:
     """Tell whether ``--repo`` names something elsewhere rather than a local path."""
-    return _REMOTE.match(repo) is not None
+    return re.match(_REMOTE, repo) is not None
 
 
 def normalise_origin(url: str, common_dir: Path) -> str:
@@ -51,11 +49,11 @@ def normalise_origin(url: str, common_dir: Path) -> str:
     Scheme, user, port, ``.git`` and trailing slashes go; ``git@host:a/b`` equals
     ``https://host/a/b``. A local path is made absolute, from the repository's place.
     """
-    if match := _URL.fullmatch(url):
+    if match := re.fullmatch(_URL, url):
         if match["scheme"].lower() != "file":
             return _join(match["host"], match["path"])
         return _strip(os.path.realpath(match["path"]))
-    if (match := _SCP.fullmatch(url)) and not url.startswith((".", "/")):
+    if (match := re.fullmatch(_SCP, url)) and not url.startswith((".", "/")):
         return _join(match["host"], match["path"])
     base = common_dir.parent if common_dir.name == ".git" else common_dir
     return _strip(os.path.realpath(base / url))
@@ -73,7 +71,7 @@ def read_origin(common_dir: Path) -> str | None:
     text = data.decode("utf-8", "surrogateescape")
     section = None
     for line in text.splitlines():
-        if match := _SECTION.match(line):
+        if match := re.match(_SECTION, line):
             section = (match[1].lower(), match[2])
         elif section == ("remote", "origin"):
             name, _, value = line.partition("=")
@@ -85,7 +83,7 @@ def read_origin(common_dir: Path) -> str | None:
 def repository_name(identity: str) -> str:
     """Return a readable lower-case name for a normalised origin."""
     parts = [part for part in identity.split("/") if part not in ("", ".git")]
-    name = _UNSAFE.sub("-", parts[-1].removesuffix(".git").lower()) if parts else ""
+    name = re.sub(_UNSAFE, "-", parts[-1].removesuffix(".git").lower()) if parts else ""
     return name.strip("-_")[:40] or "repo"
 
 

@@ -21,7 +21,7 @@ _TEXTS = (
 )
 _KINDS = ("linked", "worktree", "plain", "given", None)
 _PATHS, _COMMITS = ("repo", "workdir", "git_dir", "removed_from"), ("base", "tip")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
 @frozen
@@ -120,7 +120,7 @@ def provenance_from(values: Mapping[str, object]) -> Provenance:
 def _check_places(texts: Mapping[str, str | None]) -> None:
     if not all((texts[name] or "/").startswith("/") for name in _PATHS):
         raise DamagedRecord("path")
-    if not all(text is None or _COMMIT.fullmatch(text) for text in map(texts.get, _COMMITS)):
+    if not all(text is None or re.fullmatch(_COMMIT, text) for text in map(texts.get, _COMMITS)):
         raise DamagedRecord("commit")
 
 

@@ -14,7 +14,7 @@ from ._errors import operator_errors
 
 _REASON = "codexlab workspace "
 _BRANCH = "ref: refs/heads/"
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
 @frozen
@@ -41,7 +41,7 @@ class Entry:
     @property
     def detached(self) -> str | None:
         """Return the commit it is at while it is on no branch, or None."""
-        return self.head if _COMMIT.fullmatch(self.head) else None
+        return self.head if re.fullmatch(_COMMIT, self.head) else None
 
     @property
     def checkout(self) -> str:

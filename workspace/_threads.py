@@ -19,7 +19,7 @@ from ._paths import CONTROL, WorkspacePaths
 _NAME = "threads.json"
 _MOST = 999
 # Both kinds of name become arguments and parts of paths: never an option, never "..".
-_NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_NAMED = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}"
 
 
 @frozen
@@ -99,7 +99,7 @@ def stored_cargo_key(paths: WorkspacePaths, make: Callable[[], str]) -> str:
 
 def is_thread_id(text: str) -> bool:
     """Tell whether a text can be an agent's thread: one word that is no option."""
-    return _NAMED.fullmatch(text) is not None
+    return re.fullmatch(_NAMED, text) is not None
 
 
 def _write(paths: WorkspacePaths, log: ThreadLog) -> None:
@@ -119,7 +119,7 @@ def _parse(data: bytes | None) -> ThreadLog:
     values = parse_object(data)
     entries, key = values.get("threads"), values.get("cargo_key")
     if not isinstance(entries, list) or not (
-        key is None or (isinstance(key, str) and _NAMED.fullmatch(key))
+        key is None or (isinstance(key, str) and re.fullmatch(_NAMED, key))
     ):
         raise DamagedRecord(_NAME)
     return ThreadLog(tuple(map(_entry, cast("list[object]", entries))), key)

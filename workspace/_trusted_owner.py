@@ -17,7 +17,7 @@ from ._errors import GitFailed, WorkdirRefused
 from ._git import ask_git
 from ._start import Start
 
-_UNTRUSTED = re.compile(r"dubious ownership|unsafe repository")
+_UNTRUSTED = r"dubious ownership|unsafe repository"
 
 
 def check_owner(source: Start) -> None:
@@ -38,7 +38,7 @@ def check_owner(source: Start) -> None:
     answer = ask_git(None, "-C", os.fspath(top), "rev-parse", "--git-dir", settings=bare)
     if answer.status == 0:
         return
-    if not _UNTRUSTED.search(answer.detail):
+    if not re.search(_UNTRUSTED, answer.detail):
         raise GitFailed("rev-parse", top, answer.detail)
     who = " and ".join(map(str, strangers))
     remedy = f"git config --global --add safe.directory {shlex.quote(os.fspath(top))}"

@@ -20,7 +20,7 @@ from ._repository import Repository, ask_git
 HOST_VARIABLE = "CODEX_LAB_REMOTE_COMPILE_HOST"
 _SECONDS = 5
 _PROBE = "hostname; for p in cargo rustc; do command -v $p && $p --version; done"
-_GITHUB = re.compile(r"github\.com[:/](?P<owner>[\w.-]+)/(?P<repo>[\w.-]+?)(\.git)?/?$")
+_GITHUB = r"github\.com[:/](?P<owner>[\w.-]+)/(?P<repo>[\w.-]+?)(\.git)?/?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def ask_runners(repository: Repository | None, environment: Mapping[str, str]) -
     :returns: nothing outside a repository of github.com.
     """
     origin = repository and ask_git(repository.top, "config", "--get", "remote.origin.url")
-    match = _GITHUB.search(origin) if origin else None
+    match = re.search(_GITHUB, origin) if origin else None
     if match is None:
         return []
     place = f"repos/{match['owner']}/{match['repo']}/actions/runners"

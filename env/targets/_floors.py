@@ -14,7 +14,7 @@ from pathlib import Path
 from ...kernel import frozen
 from ._errors import FloorError, PathRefused, TooLittleSpace
 
-_CANONICAL = re.compile(r"[1-9][0-9]*")
+_CANONICAL = r"[1-9][0-9]*"
 _LARGEST = 2**63 - 1
 
 ROOT_FLOOR = "CODEX_LAB_STORAGE_MIN_ROOT_FREE_BYTES"
@@ -61,7 +61,7 @@ def _floor(environment: Mapping[str, str], name: str) -> int | None:
     text = environment.get(name)
     if text is None:
         return None
-    if not _CANONICAL.fullmatch(text) or int(text) > _LARGEST:
+    if not re.fullmatch(_CANONICAL, text) or int(text) > _LARGEST:
         raise FloorError(name, text)
     return int(text)
 

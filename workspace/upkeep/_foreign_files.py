@@ -10,11 +10,11 @@ from pathlib import Path
 from ...kernel import CodexlabError
 from .._dirs import read_small
 
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _MOST_REFS, _MOST_OBJECTS = 200_000, 1_000_000
 _PARTS = ("HEAD", "objects", "refs", "packed-refs", "index")
-_REMOTE = re.compile(r'\[\s*remote\s+"((?:[^"\\]|\\.)*)"\s*\]', re.I)
-_ELSEWHERE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://|[^/\s:]+:", re.I)
+_REMOTE = r'(?i)\[\s*remote\s+"((?:[^"\\]|\\.)*)"\s*\]'
+_ELSEWHERE = r"(?i)(?!file:)[a-z][a-z0-9+.-]*://|[^/\s:]+:"
 
 
 class Unjudged(Exception):
@@ -84,11 +84,11 @@ def read_references(store: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in _text(store / "packed-refs").splitlines():
         oid, _, name = line.partition(" ")
-        if _COMMIT.fullmatch(oid) and name:
+        if re.fullmatch(_COMMIT, oid) and name:
             found[name] = oid
     for name in _loose(store):
         text = _text(store / name)
-        if _COMMIT.fullmatch(text):
+        if re.fullmatch(_COMMIT, text):
             found[name] = text
         elif not text.startswith("ref:") and not name.endswith(".lock"):
             raise Unjudged(f"its {name} is damaged")
@@ -130,7 +130,7 @@ def head_commit(git_dir: Path, references: dict[str, str]) -> str | None:
     text = _text(git_dir / "HEAD")
     if text.startswith("ref:"):
         return references.get(text[4:].strip())
-    return text if _COMMIT.fullmatch(text) else None
+    return text if re.fullmatch(_COMMIT, text) else None
 
 
 def lasting_remotes(store: Path, top: Path) -> frozenset[str]:
@@ -143,7 +143,7 @@ def lasting_remotes(store: Path, top: Path) -> frozenset[str]:
     name: str | None = None
     for line in _text(store / "config").splitlines():
         if line.lstrip().startswith("["):
-            match = _REMOTE.match(line.strip())
+            match = re.match(_REMOTE, line.strip())
             name = match[1] if match else None
         elif name is not None:
             key, _, value = line.partition("=")
@@ -154,7 +154,7 @@ def lasting_remotes(store: Path, top: Path) -> frozenset[str]:
 
 
 def _lasts(url: str, store: Path, top: Path) -> bool:
-    if _ELSEWHERE.match(url) and not url.startswith((".", "/")):
+    if re.match(_ELSEWHERE, url) and not url.startswith((".", "/")):
         return True
     base = store.parent if store.name == ".git" else store
     place = os.path.realpath(base / url.removeprefix("file://"))

@@ -24,11 +24,9 @@ _PATCH = (
     *("--no-color", "--unified=3", "--diff-algorithm=myers", "--ignore-submodules=none"),
     *("--src-prefix=a/", "--dst-prefix=b/"),
 )
-_HUNK = re.compile(rb"^@@ -\d+(,\d+)? \+\d+(,\d+)? @@.*$", re.MULTILINE)
+_HUNK = rb"(?m)^@@ -\d+(,\d+)? \+\d+(,\d+)? @@.*$"
 # Of a text the patch says all; of a binary file nothing but its ids.
-_IDS_OF_TEXT = re.compile(
-    rb"^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n(?!Binary files )", re.MULTILINE
-)
+_IDS_OF_TEXT = rb"(?m)^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n(?!Binary files )"
 
 
 def merged_text(
@@ -104,7 +102,7 @@ class _Look:
         key = f"{before} {after}"
         if key not in self._patches:
             answer = _ask(self._repo, *_PATCH, before, after)
-            text = _IDS_OF_TEXT.sub(b"", _HUNK.sub(b"@@", answer.stdout))
+            text = re.sub(_IDS_OF_TEXT, b"", re.sub(_HUNK, b"@@", answer.stdout))
             whole = answer.status == 0 and text
             self._patches[key] = hashlib.sha256(text).digest() if whole else None
         return self._patches[key]

@@ -20,13 +20,13 @@ from ._foreign_files import Unjudged, git_directories, is_store
 from ._words import shown
 
 _ROOT = frozenset({CONTROL, "workdir", "codex-home", "context"})
-_RECORD = re.compile(
+_RECORD = (
     r"(lock|credentials|runs|(workspace|owner|threads|home)\.json|config\.seed\.toml)"
     r"(\.aside-\d+)?"
 )
-_RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
-_DATABASE = re.compile(r"[a-z_]+(_\d+)?\.(sqlite|db)(-wal|-shm|-journal)?")
-_LOOSE = re.compile(r"[\w.-]+\.(config\.toml|lock|log)|\.\w+_migration|\.[\w.-]*tmp[\w.-]*")
+_RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
+_DATABASE = r"[a-z_]+(_\d+)?\.(sqlite|db)(-wal|-shm|-journal)?"
+_LOOSE = r"[\w.-]+\.(config\.toml|lock|log)|\.\w+_migration|\.[\w.-]*tmp[\w.-]*"
 # What codex 0.100 to 0.171 puts into its home by itself, beside databases and locks.
 _CODEXS = frozenset(
     (
@@ -86,13 +86,13 @@ def _is_at_root(name: str, dir_fd: int) -> bool:
 
 
 def _is_record(name: str, dir_fd: int) -> bool:
-    if not (_RECORD.fullmatch(name) or is_temporary(name)):
+    if not (re.fullmatch(_RECORD, name) or is_temporary(name)):
         return False
     return name.startswith("runs") or not _is_directory(name, dir_fd)
 
 
 def _is_run(name: str, dir_fd: int) -> bool:
-    if not _RUN.fullmatch(name) or not _is_directory(name, dir_fd):
+    if not re.fullmatch(_RUN, name) or not _is_directory(name, dir_fd):
         return False
     fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
     try:
@@ -111,7 +111,7 @@ def _is_codexs(home: Path, shared: Path) -> Callable[[str, int], bool]:
         if stat.S_ISDIR(status.st_mode) and _is_judged_by_git(home / name):
             return True
         if not stat.S_ISDIR(status.st_mode) and (
-            _DATABASE.fullmatch(name) or _LOOSE.fullmatch(name)
+            re.fullmatch(_DATABASE, name) or re.fullmatch(_LOOSE, name)
         ):
             return True
         return os.path.lexists(shared / name)
