@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         set_child_subreaper,
         set_parent_death_signal,
     )
+    from ._memory import proportional_bytes, resident_bytes
     from ._noted_signals import FORWARDED
     from ._objects import parse_json_object
     from ._ownership import (
@@ -201,6 +202,7 @@ __all__ = [
     "parse_json_object",
     "parse_toml",
     "pause",
+    "proportional_bytes",
     "read_both_ends",
     "read_counter",
     "read_members",
@@ -214,6 +216,7 @@ __all__ = [
     "remove_tree",
     "rename_noreplace",
     "replace_file",
+    "resident_bytes",
     "restore_settings",
     "run_errand",
     "run_guarded",
@@ -291,6 +294,7 @@ __getattr__ = import_on_use(
             "set_child_subreaper",
             "set_parent_death_signal",
         ),
+        "_memory": ("proportional_bytes", "resident_bytes"),
         "_noted_signals": ("FORWARDED",),
         "_objects": ("parse_json_object",),
         "_ownership": (

@@ -11,9 +11,10 @@ from ..kernel import CodexlabError, OperatorError
 from ..workspace import git_state, restore_pointers
 from ._attempt import AttemptEnd
 from ._cancelling import LookEnded, look_for
+from ._clock import now_text
 from ._closing_lines import describe_ending, hint_at_dropped_names
 from ._errors import reason_of
-from ._events import EventLog, now_text
+from ._events import EventLog
 from ._exit import EXIT_FAILED, agent_outcome
 from ._host import Outcome, Tell
 from ._link import GuardianLink

@@ -9,11 +9,11 @@ import json
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Protocol
 
 import anyio
 
+from ._clock import now_text
 from ._errors import PlaceUnusable
 from ._event_target import EventTarget
 from ._output import reopen_nonblocking
@@ -22,11 +22,6 @@ VERSION = 1
 Hear = Callable[[dict[str, object]], None]
 HEARTBEAT_SECONDS = 15.0
 LAST_LINE_SECONDS = 1.0
-
-
-def now_text() -> str:
-    """Return this instant in UTC, milliseconds, as ``2026-01-31T12:00:00.000Z``."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def open_events_target(target: str) -> int:

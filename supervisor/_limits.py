@@ -6,11 +6,19 @@ import os
 import signal
 from dataclasses import replace
 
-from ..kernel import OperatorError, Scope, frozen, limit_leaf, members, read_counter
+from ..kernel import (
+    OperatorError,
+    Scope,
+    frozen,
+    limit_leaf,
+    members,
+    proportional_bytes,
+    read_counter,
+    resident_bytes,
+)
 from ._request import LaunchRequest
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class LimitRefused(OperatorError):
@@ -92,25 +100,7 @@ def memory_bytes(scope: Scope, limit: int) -> int:
     """
     pids = [process.pid for process in members(scope)]
     resident = sum(resident_bytes(pid) for pid in pids)
-    return resident if resident <= limit else sum(_proportional(pid) for pid in pids)
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the resident memory of a process, 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
-
-
-def _proportional(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/smaps_rollup") as file:
-            lines = (line.split() for line in file)
-            return next((int(line[1]) * 1024 for line in lines if line[0] == "Pss:"), 0)
-    except (OSError, IndexError):
-        return resident_bytes(pid)
+    return resident if resident <= limit else sum(proportional_bytes(pid) for pid in pids)
 
 
 def kernel_killed_for_memory(leaf: str | None, wait_status: int | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..kernel import is_running, name_process
-from ._events import now_text
+from ._clock import now_text
 from ._host import Host, Outcome
 from ._plan import Plan
 from ._registry import RunEntry, enter, finish, here, is_here, prune_now_and_then

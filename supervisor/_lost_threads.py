@@ -21,7 +21,7 @@ from ._agents import (
 from ._app_server_news import read_app_server_line, speaks_app_server
 from ._claude_sessions import ClaudeSessions, claude_home
 from ._codex_sessions import CodexSessions
-from ._record import read_record, rewrite_record
+from ._record_file import read_record, rewrite_record
 
 _UNFINISHED = (None, "supervisor-lost")
 # A stream names its thread at the beginning, a screen at the end.

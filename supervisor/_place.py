@@ -28,9 +28,9 @@ from ..workspace import (
     stored_cargo_key,
 )
 from ._agents import expand_resume
+from ._clock import now_text
 from ._deep_socket import socket_too_deep
 from ._environment import Routing, build_run_environment, decide_routing
-from ._events import now_text
 from ._lost_threads import adopt_threads
 from ._plan import Plan
 from ._resume import ready_thread

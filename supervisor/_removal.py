@@ -27,9 +27,10 @@ from ..workspace import (
     read_threads,
 )
 from ..workspace.upkeep import Attend, Survey
+from ._clock import now_text
 from ._environment import build_run_environment, decide_routing
 from ._errors import GuardianLost, RemovalStopped, RemovalUnattended
-from ._events import EventLog, now_text
+from ._events import EventLog
 from ._guardians import open_guardian
 from ._hook import HookEnd, HookRunner
 from ._ladder import build_ladder
@@ -38,7 +39,7 @@ from ._log import open_to_append
 from ._plan import Plan, new_run_id
 from ._possession import Possession
 from ._reap import reap_one
-from ._record import removal_directory
+from ._record_file import removal_directory
 from ._request import LaunchRequest
 from ._secrets import find_secrets
 from ._temporary import choose_temporary, create_temporary

@@ -22,13 +22,13 @@ from ..kernel import (
     is_running,
     parse_json_object,
     read_both_ends,
+    resident_bytes,
 )
 from ..workspace import WorkspaceKey, locate_workspace
 from ..workspace.upkeep import Survey, survey_workspace
-from ._events import now_text
+from ._clock import now_text
 from ._exit import EXIT_FAILED
-from ._limits import resident_bytes
-from ._record import read_record
+from ._record_file import read_record
 from ._registry import RunEntry, finish, is_here, read_entries
 
 _READ = 64 * 1024

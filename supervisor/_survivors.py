@@ -31,7 +31,7 @@ from ..kernel import (
 )
 from ..workspace import OwnerRecord, WorkspacePaths, is_this_machine
 from ._errors import RunAlive, SurvivorsLeft
-from ._record import removal_directory
+from ._record_file import removal_directory
 from ._temporary import is_temporary
 from ._whose_run import entry_of, removal_of, who_goes_on
 

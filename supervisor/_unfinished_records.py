@@ -20,7 +20,7 @@ from ..kernel import (
     read_both_ends,
 )
 from ..workspace import OwnerRecord, WorkspacePaths
-from ._record import read_record
+from ._record_file import read_record
 from ._registry import read_entry
 
 _READ = 64 * 1024

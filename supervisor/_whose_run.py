@@ -27,7 +27,7 @@ from ..kernel import (
     read_stat,
 )
 from ..workspace import WorkspacePaths
-from ._record import read_record, removal_directory
+from ._record_file import read_record, removal_directory
 from ._registry import RunEntry, is_here, read_entry
 from ._stale_leaves import has_ended
 
