@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..kernel import frozen
 
 
-@dataclass(slots=True)
 class HealNotes:
     """Collected while healing; frozen into a `HealReport` at the end."""
 
-    created: list[str] = field(default_factory=list[str])
-    fixed: list[str] = field(default_factory=list[str])
-    kept: list[str] = field(default_factory=list[str])
-    warnings: list[str] = field(default_factory=list[str])
+    def __init__(self) -> None:
+        self.created: list[str] = []
+        self.fixed: list[str] = []
+        self.kept: list[str] = []
+        self.warnings: list[str] = []
 
     def freeze(self) -> HealReport:
         """Return what was collected so far."""
