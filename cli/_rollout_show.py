@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ..kernel import CallerError
+from ..kernel import CallerError, own_search_path
 from ..rollout import (
     CONVERSATION,
     ConversationLine,
@@ -154,6 +154,7 @@ def _write_text(
     if page:
         # less obeys colours (-R), and shows every other control character by itself.
         os.environ.setdefault("LESS", "-R")
+        os.environ["PATH"] = own_search_path(os.environ.get("PATH", os.defpath))
         click.echo_via_pager(pieces, color=terminal)
         return
     for piece in pieces:

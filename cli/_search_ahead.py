@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from ..kernel import find_own_program
 from ..rollout import RipgrepWalk, needle_of
 
 _VALUED = frozenset(
@@ -51,9 +52,5 @@ def home_of(given: str | None) -> str:
 
 
 def find_ripgrep() -> str | None:
-    """Return the ``rg`` that the caller's ``PATH`` names first."""
-    for directory in os.get_exec_path():
-        program = os.path.join(directory, "rg")
-        if os.path.isfile(program) and os.access(program, os.X_OK):
-            return program
-    return None
+    """Return the ``rg`` that the caller's ``PATH`` names first, and that no agent put there."""
+    return find_own_program("rg")

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from ..kernel import give_named, replace_file
+from ..kernel import find_own_program, give_named, replace_file
 
 _HOST_LINE = rb"(?m)^host: ([A-Za-z0-9_+][A-Za-z0-9_.+-]*)$"
 _TIMEOUT = 10.0
@@ -26,7 +26,7 @@ def host_triple(cache_dir: str | os.PathLike[str], environment: Mapping[str, str
     download one. The *host* of two toolchains of one machine is the same but for
     unusual set-ups (musl beside gnu by directory override), which get the default's.
     """
-    rustc = _find("rustc", environment.get("PATH", ""))
+    rustc = find_own_program("rustc", environment.get("PATH", ""))
     if rustc is None:
         return _machine()
     name = os.path.join(cache_dir, f"host-{_identity(rustc, environment)}")
@@ -38,14 +38,6 @@ def host_triple(cache_dir: str | os.PathLike[str], environment: Mapping[str, str
         return _machine()
     _remember(name, host)
     return host
-
-
-def _find(program: str, path: str) -> str | None:
-    for directory in path.split(os.pathsep):
-        candidate = os.path.join(directory, program)
-        if directory.startswith("/") and os.access(candidate, os.X_OK):
-            return candidate
-    return None
 
 
 def _identity(rustc: str, environment: Mapping[str, str]) -> str:

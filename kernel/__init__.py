@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from ._memory import proportional_bytes, resident_bytes
     from ._noted_signals import FORWARDED
     from ._objects import parse_json_object
+    from ._own_programs import find_own_program, is_own, own_search_path
     from ._ownership import (
         git_as_home_owner,
         git_trusts,
@@ -160,6 +161,7 @@ __all__ = [
     "enter_user_scope",
     "errands_of",
     "filesystem_type",
+    "find_own_program",
     "finish_events",
     "finish_lost_run",
     "finish_record",
@@ -183,6 +185,7 @@ __all__ = [
     "is_evidently_empty",
     "is_foreground",
     "is_ours",
+    "is_own",
     "is_own_group",
     "is_populated",
     "is_read_lease_unbroken",
@@ -199,6 +202,7 @@ __all__ = [
     "open_regular",
     "open_standard_descriptors",
     "own_cgroup",
+    "own_search_path",
     "parse_json_object",
     "parse_toml",
     "pause",
@@ -297,6 +301,7 @@ __getattr__ = import_on_use(
         "_memory": ("proportional_bytes", "resident_bytes"),
         "_noted_signals": ("FORWARDED",),
         "_objects": ("parse_json_object",),
+        "_own_programs": ("find_own_program", "is_own", "own_search_path"),
         "_ownership": (
             "git_as_home_owner",
             "git_trusts",

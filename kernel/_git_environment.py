@@ -10,10 +10,11 @@ What the *user* says by environment is heard too (``GIT_CONFIG_COUNT``,
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
+
+from ._own_programs import is_own, own_search_path
 
 Reach = Literal["nothing", "checkout", "remote"]
 Pair = tuple[str, str]
@@ -79,15 +80,14 @@ def git_environment(
         credential helpers, but no program that a repository names.
     :param settings: configuration for this call, which outranks all other.
     :param outside: a directory whose programs are none: entries of search paths that lie
-        in it, or are relative, are left out.
+        in it or in a workspace, or are relative, are left out.
     """
     kept = {name: value for name, value in parent.items() if _passes(name, reach)}
     for name in _LISTS:
         if name in kept:
-            entries = kept[name].split(os.pathsep)
-            kept[name] = os.pathsep.join(entry for entry in entries if _is_safe(entry, outside))
+            kept[name] = own_search_path(kept[name], outside)
     for name in _PLACES:
-        if name in kept and not _is_safe(kept[name], outside):
+        if name in kept and not is_own(kept[name], outside):
             del kept[name]
     pairs = (*given_settings(parent), *_SETTINGS, *settings)
     fixed = _FIXED if reach != "nothing" else _FIXED | _NO_REACH
@@ -133,14 +133,6 @@ def _passes(name: str, reach: Reach) -> bool:
     return bool(
         re.fullmatch(_REACH, name) or (reach == "remote" and re.fullmatch(_CREDENTIALS, name))
     )
-
-
-def _is_safe(place: str, outside: str | None) -> bool:
-    if not place.startswith("/"):
-        return False  # it would be looked for where git works, which is where agents write
-    if outside is None:
-        return True
-    return not f"{os.path.realpath(place)}/".startswith(f"{outside.rstrip('/')}/")
 
 
 def _as_variables(pairs: Iterable[Pair]) -> dict[str, str]:

@@ -11,13 +11,13 @@ Not promised: limits set on the session's scope itself do not follow.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from ._cgroup import create_leaf, own_cgroup
+from ._own_programs import find_own_program
 
 # A healthy manager takes some ten milliseconds.
 PATIENCE = 3.0
@@ -86,7 +86,7 @@ def _escaped(path: str) -> str:
 
 
 def _busctl(environ: Mapping[str, str]) -> str:
-    found = shutil.which("busctl", path=environ.get("PATH", os.defpath))
+    found = find_own_program("busctl", environ.get("PATH", os.defpath))
     if found is None:
         raise ScopeRefused("busctl is not installed")
     return found

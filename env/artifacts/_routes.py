@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...kernel import parse_json_object, read_regular
+from ...kernel import find_own_program, parse_json_object, read_regular
 from .._artifact_root import ArtifactRoot
 from .._cargo import CargoScope, route_cargo
 from ..targets._layout import Layout
@@ -96,9 +96,7 @@ def shell_exports(
 
 def find_sccache(environment: Mapping[str, str]) -> str | None:
     """Return the path of sccache, when it is installed."""
-    import shutil
-
-    return shutil.which("sccache", path=environment.get("PATH", ""))
+    return find_own_program("sccache", path=environment.get("PATH", ""))
 
 
 def pnpm_major(environment: Mapping[str, str]) -> int | None:
@@ -106,9 +104,7 @@ def pnpm_major(environment: Mapping[str, str]) -> int | None:
 
     :returns: None when there is no pnpm, or only a shim that fetches one when called.
     """
-    import shutil
-
-    program = shutil.which("pnpm", path=environment.get("PATH", ""))
+    program = find_own_program("pnpm", path=environment.get("PATH", ""))
     if program is None:
         return None
     for directory in Path(os.path.realpath(program)).parents[:3]:
