@@ -84,7 +84,7 @@ def test_the_planted_programs_do_leave_marks(lab: Lab, planted: Path, scratch: P
 def _at_a_terminal(lab: Lab, words: Sequence[str], cwd: Path) -> None:
     """Run a command whose output is a terminal, which starts the pager."""
     ours, theirs = pty.openpty()
-    command = [lab.program.with_name("codexlab"), *words]
+    command: list[str | Path] = [lab.program.with_name("codexlab"), *words]
     environ = {**lab.environ, "TERM": "dumb"}
     try:
         process = subprocess.Popen(
