@@ -22,6 +22,7 @@ from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
 from ._provenance import Provenance, encode_provenance, parse_provenance
 from ._rediscover import rediscover
 from ._state_dir import state_directory
+from ._state_leftovers import sweep_unheld
 
 _ATTEMPTS = 100
 
@@ -94,6 +95,7 @@ class Claim:
             directory_fd = open_below(where, create=True)
             held = hold(directory_fd, f"{name}.lock", f"{name}.json", where, path, self.notes)
             self._places[identity] = held
+            sweep_unheld(held.directory_fd, name, where)
             if self._owner is not None:
                 held.write(self._owner)
         return self._places[identity].previous

@@ -18,6 +18,7 @@ from pathlib import Path
 from ..kernel import LongWait, open_lock_file, pause, try_lock
 from ._dirs import open_below
 from ._errors import RepositoryBusy, operator_errors
+from ._state_leftovers import sweep_beside_lock
 
 PATIENCE = 600.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
@@ -36,20 +37,21 @@ def repository_lock(
     status = os.stat(common_dir)
     directory_fd = open_below(state_dir / "repositories", create=True)
     try:
-        name = f"{status.st_dev:x}-{status.st_ino:x}.lock"
-        with operator_errors(state_dir / "repositories" / name):
-            fd = open_lock_file(name, dir_fd=directory_fd)
+        name = f"{status.st_dev:x}-{status.st_ino:x}"
+        with operator_errors(state_dir / "repositories" / f"{name}.lock"):
+            fd = open_lock_file(f"{name}.lock", dir_fd=directory_fd)
+        try:
+            _wait(fd, common_dir, patience)
+            if not _is_still(common_dir, status):
+                raise RepositoryBusy(common_dir, 0)  # deleted while we waited, as gc does a cache
+            _sign(fd, holder or f"a command (pid {os.getpid()})")
+            sweep_beside_lock(directory_fd, name)
+            yield fd
+        finally:
+            # Closed, not unlocked: a git of ours that still runs keeps it.
+            os.close(fd)
     finally:
         os.close(directory_fd)
-    try:
-        _wait(fd, common_dir, patience)
-        if not _is_still(common_dir, status):
-            raise RepositoryBusy(common_dir, 0)  # deleted while we waited, as gc does a cache
-        _sign(fd, holder or f"a command (pid {os.getpid()})")
-        yield fd
-    finally:
-        # Closed, not unlocked: a git of ours that still runs keeps it.
-        os.close(fd)
 
 
 def _is_still(common_dir: Path, status: os.stat_result) -> bool:
