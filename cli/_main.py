@@ -110,7 +110,9 @@ def _fail(line: str, status: int) -> NoReturn:
 def _leave(status: int) -> NoReturn:
     """Exit; what stdout would not take is not tried again, for Python would complain of that."""
     try:
-        sys.stdout.flush()
+        # None as stderr can be, see above.
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            sys.stdout.flush()
     except OSError:
         stop_writing(1)
     sys.exit(status)
