@@ -18,11 +18,12 @@ from typing import Any
 
 from ..kernel import OperatorError, frozen, remove_tree
 from ._branch import branch_left, check_branch, known_branches, pick_branch
+from ._branch_deletion import delete_branch
 from ._cache import credentials, make_cache, refresh_cache, resolve_remote
 from ._claim import Claim
 from ._dirs import directory, kind_of, lstat_at
 from ._errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
-from ._git import ask_git, run_git
+from ._git import run_git
 from ._git_config import read_facts, starts_nothing
 from ._git_files import check_shared_files
 from ._git_pointers import restore_left
@@ -343,8 +344,7 @@ def _take_back(
     branch = str(preparing.branch)
     drop_ref_lock(repo, branch)
     if made:
-        # Only while it still is where we made it, compared by git in one step.
-        ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", str(preparing.tip))
+        delete_branch(repo, branch, str(preparing.tip))
     # On a full disk the journal stays at "preparing", which the next launch undoes too.
     with contextlib.suppress(OperatorError):
         claim.write_provenance(replace(stored, chosen=preparing.chosen))

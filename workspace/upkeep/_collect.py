@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...kernel import CallerError, CodexlabError, rename_noreplace
+from .._branch_deletion import delete_branch
 from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below
 from .._errors import GitFailed, WorkdirRefused, operator_errors
@@ -32,7 +33,6 @@ from .._paths import WorkspaceKey, WorkspacePaths
 from .._provenance import Provenance
 from .._registration import (
     drop_orphans,
-    drop_ref_lock,
     drop_registration,
     entries_below,
     is_checked_out_elsewhere,
@@ -245,10 +245,8 @@ def _drop_branch(repo: Path, branch: str, root: Path, state_dir: Path) -> str | 
     if tip is None:
         return None
     used = is_checked_out_elsewhere(repo, branch, root / "workdir")
-    if not used and _is_kept_elsewhere(repo, branch, tip):
-        drop_ref_lock(repo, branch)
-        if ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", tip).status == 0:
-            return branch
+    if not used and _is_kept_elsewhere(repo, branch, tip) and delete_branch(repo, branch, tip):
+        return branch
     if not used:
         remember_branch(repo, branch, root, state_dir)
     return None
