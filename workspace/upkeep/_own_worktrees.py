@@ -19,7 +19,7 @@ from ._changes import FIXED, Checkout, uncommitted
 from ._foreign_files import Unjudged, read_bytes
 from ._look_place import scratch_directory
 from ._merged import merged_text
-from ._words import commits_text
+from ._words import commits_text, shown
 
 
 def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
@@ -114,6 +114,5 @@ def _uncommitted(entry: Entry, checkout: Path) -> list[str]:
     seen = Checkout(partial(ask_git, view), found.top, found.head, entry.place / "index", exclude)
     with scratch_directory() as scratch:
         lines = uncommitted(seen, scratch)
-    if not lines and submodule_work(found, view) is not None:
-        lines.append("uncommitted changes")
-    return lines
+    work = submodule_work(found, view)
+    return lines if work is None else [*lines, shown(work)]
