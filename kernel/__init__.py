@@ -2,7 +2,8 @@
 
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
 and ``_containment`` hold a run together and end it; ``_spawn``, ``_wards`` and
-``_guardian`` are its parent; ``_errand`` runs what a launch itself waits for; ``_channel`` joins guardian and supervisor; ``_flock``,
+``_guardian`` are its parent; ``_errand`` runs what a launch itself waits for, and
+``_waits_in_vain`` looks at a git; ``_channel`` joins guardian and supervisor; ``_flock``,
 ``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one that somebody named,
 ``_regular_file`` one that anybody may have put there, and ``_toml`` what is in it.
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ._discard import discard_temporary
     from ._durable import fsync_directory, replace_file, write_all
     from ._end_wanted import EndSwitch, EndWanted, check_end, end_switch, pause
-    from ._errand import Errands, LongWait, errands_of, run_errand
+    from ._errand import Errands, LongWait, WaitsInVain, errands_of, run_errand
     from ._errors import BusyError, CallerError, CodexlabError, InternalError, OperatorError
     from ._file_lease import (
         LeaseAnswer,
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
     from ._tree import holds_files, remove_tree
     from ._unfinished import finish_events, finish_record
     from ._user_scope import ScopeRefused, enter_user_scope
+    from ._waits_in_vain import waits_in_vain
 
 __all__ = [
     "FORWARDED",
@@ -143,6 +145,7 @@ __all__ = [
     "Scope",
     "ScopeRefused",
     "TomlError",
+    "WaitsInVain",
     "all_stats",
     "apply_settings",
     "boot_id",
@@ -241,6 +244,7 @@ __all__ = [
     "unlock",
     "wait_any_exit",
     "wait_empty",
+    "waits_in_vain",
     "write_all",
 ]
 
@@ -267,7 +271,7 @@ __getattr__ = import_on_use(
         "_discard": ("discard_temporary",),
         "_durable": ("fsync_directory", "replace_file", "write_all"),
         "_end_wanted": ("EndSwitch", "EndWanted", "check_end", "end_switch", "pause"),
-        "_errand": ("Errands", "LongWait", "errands_of", "run_errand"),
+        "_errand": ("Errands", "LongWait", "WaitsInVain", "errands_of", "run_errand"),
         "_errors": ("BusyError", "CallerError", "CodexlabError", "InternalError", "OperatorError"),
         "_file_lease": (
             "LeaseAnswer",
@@ -347,5 +351,6 @@ __getattr__ = import_on_use(
         "_tree": ("holds_files", "remove_tree"),
         "_unfinished": ("finish_events", "finish_record"),
         "_user_scope": ("ScopeRefused", "enter_user_scope"),
+        "_waits_in_vain": ("waits_in_vain",),
     },
 )

@@ -31,6 +31,9 @@ _TERM_SECONDS = 0.5
 # A process in the middle of a system call that nothing interrupts is left to the run's reading.
 _KILL_SECONDS = 5.0
 _TELL_AFTER = 4.0
+# A program that has not ended is looked at: soon, then ever more seldom, and again at once
+# where it seemed to wait in vain.
+_FIRST_LOOK, _AGAIN, _LONGEST_PAUSE = 0.2, 0.1, 2.0
 # An engine may signal every process of a tree, the youngest first.
 _SIGNALLED_SECONDS = 0.3
 _ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
@@ -58,6 +61,10 @@ class ErrandResult:
     status: int
     stdout: bytes
     stderr: bytes
+
+
+class WaitsInVain(Exception):
+    """An errand waited for what nobody will give it, and has been ended; says what that is."""
 
 
 _errands: ContextVar[Errands | None] = ContextVar("errands", default=None)
@@ -95,6 +102,29 @@ class LongWait:
             errands.tell(f"still waiting for {what}; an interrupt ends it")
 
 
+class _Looks:
+    """Look at an errand that takes its time, and believe what is seen twice."""
+
+    def __init__(self, look: Callable[[int], str | None] | None) -> None:
+        self._look = look
+        self._pause: float = _FIRST_LOOK
+        self._seen: str = ""
+        self.due = float("inf") if look is None else time.monotonic() + self._pause
+
+    def check(self, pid: int) -> None:
+        """Look, where it is time for it.
+
+        :raises WaitsInVain: it waits in vain.
+        """
+        if self._look is None or time.monotonic() < self.due:
+            return
+        seen = self._look(pid)
+        if seen and seen == self._seen:
+            raise WaitsInVain(seen)
+        self._seen, self._pause = seen or "", min(2 * self._pause, _LONGEST_PAUSE)
+        self.due = time.monotonic() + (_AGAIN if seen else self._pause)
+
+
 def run_errand(
     argv: Sequence[str],
     environment: Mapping[str, str],
@@ -103,6 +133,7 @@ def run_errand(
     what: str,
     pass_fds: Sequence[int] = (),
     cwd: str | None = None,
+    look: Callable[[int], str | None] | None = None,
 ) -> ErrandResult:
     """Run a program without a terminal or stdin, and wait for it.
 
@@ -110,7 +141,9 @@ def run_errand(
 
     :param timeout: seconds until it is ended, with its group and its descendants.
     :param what: what a person is told is waited for.
+    :param look: called now and then with its pid; says for what it waits in vain, or None.
     :raises EndWanted: the end is wanted; it has been ended.
+    :raises WaitsInVain: two looks in turn said the same; it has been ended.
     :raises TimeoutError: the time was over; it has been ended.
     :raises OSError: it cannot be started.
     """
@@ -140,7 +173,7 @@ def run_errand(
     try:
         if handlers is not None:
             handlers.put_back()
-        stdout, stderr = _attend(process, pidfd, time.monotonic() + timeout, what)
+        stdout, stderr = _attend(process, pidfd, time.monotonic() + timeout, what, _Looks(look))
     except BaseException:
         _end(process, pidfd)
         raise
@@ -157,7 +190,7 @@ def run_errand(
 
 
 def _attend(
-    process: subprocess.Popen[bytes], pidfd: int, deadline: float, what: str
+    process: subprocess.Popen[bytes], pidfd: int, deadline: float, what: str, looks: _Looks
 ) -> tuple[bytes, bytes]:
     """Read what it writes until it has ended."""
     assert process.stdout is not None
@@ -168,7 +201,7 @@ def _attend(
     wanted, unfinished, long = wanted_fd(), set(outputs), LongWait()
     while True:
         fds = [pidfd, *unfinished, *(() if wanted is None else (wanted,))]
-        ready = poll(fds, min(deadline, long.due) - time.monotonic())
+        ready = poll(fds, min(deadline, long.due, looks.due) - time.monotonic())
         if wanted in ready:
             raise EndWanted
         unfinished.difference_update(fd for fd in unfinished & ready if _drain(fd, outputs[fd]))
@@ -180,6 +213,7 @@ def _attend(
             return stdout, stderr
         if time.monotonic() >= deadline:
             raise TimeoutError
+        looks.check(process.pid)
         long.tell_if_due(what)
 
 

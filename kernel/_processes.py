@@ -157,6 +157,14 @@ def _children(parent: int) -> set[int]:
         return {int(word) for word in file.read().split()}
 
 
+def children_of(parent: int) -> set[int]:
+    """Return the children that the first thread of a process has now; none where that is unknown."""
+    try:
+        return _children(parent)
+    except OSError:
+        return set()
+
+
 def has_children() -> bool:
     """Tell whether the calling process has any child, zombies included; needs no /proc.
 

@@ -29,6 +29,8 @@ ALLOWED = {
     "kernel/_regular_file.py::open_regular": "the helper itself",
     "kernel/_small_file.py::read_small_file": "a pipe the user named: read to its writer's end",
     "kernel/_toml.py::parse_toml": "a text that was read; too deep a one is caught there",
+    "kernel/_waits_in_vain.py::_read": "the kernel's own files of a process",
+    "kernel/_waits_in_vain.py::_text_at": "the memory of a git of ours, one page",
     "kernel/_tree.py::_enter": "a directory: its callers' flags say so",
     "workspace/_shared_files.py::_append_missing": "checked to be regular, and read to a limit",
     "workspace/_shared_files.py::_locked": "only locked, never read, and nobody is waited for",

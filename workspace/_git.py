@@ -5,7 +5,8 @@
 - A git directory is named, never discovered, where there is no checkout around it.
 - No prompt, no pager, no hooks, no background maintenance.
 - Every call is bounded, and ends at once when the end of the launch is wanted; its group
-  and its descendants are killed then, and when the time is over.
+  and its descendants are killed then, and when the time is over. So it is as soon as git
+  is seen to wait for a fifo, wherever that lies.
 - Errors are one line, without credentials and control characters.
 
 What looks into a workdir does so through `_git_view`, which hears no configuration of the
@@ -23,7 +24,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..kernel import frozen, git_as_home_owner, git_environment, run_errand
+from ..kernel import WaitsInVain, frozen, git_as_home_owner, git_environment, run_errand
 from ._errors import GitFailed
 from ._git_view import GitView, view_at
 
@@ -98,7 +99,7 @@ def ask_git(
     :param extra: variables for this call.
     :param settings: configuration for this call.
     :param reach: what the command may start and reach, see `git_environment`.
-    :raises GitFailed: git is missing or did not answer in time.
+    :raises GitFailed: git is missing, did not answer in time, or waits in vain.
     :raises EndWanted: the end of the launch is wanted; git has been ended.
     """
     place, environment = _surroundings(where, settings, reach)
@@ -113,9 +114,12 @@ def ask_git(
             timeout=timeout,
             what=f"git {action}",
             pass_fds=pass_fds,
+            look=_look,
         )
     except FileNotFoundError:
         raise GitFailed(action, where, "git was not found on PATH") from None
+    except WaitsInVain as reason:
+        raise GitFailed(action, where, str(reason)) from None
     except TimeoutError:
         raise GitFailed(action, where, f"no answer within {timeout:.0f} s") from None
     return GitAnswer(done.status, done.stdout, one_line(done.stderr.decode(errors="replace")))
@@ -165,6 +169,13 @@ def _surroundings(
     pairs = [*(view.settings if view is not None else ()), *settings.items()]
     found = git_environment(os.environ, reach=reach, settings=pairs, outside=outside)
     return place, found if view is None else {**found, **view.variables()}
+
+
+def _look(pid: int) -> str | None:
+    # A git that answers soon costs nothing of it.
+    from ..kernel import waits_in_vain
+
+    return waits_in_vain(pid)
 
 
 def _action(arguments: Sequence[str]) -> str:

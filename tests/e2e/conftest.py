@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from support.lab import Task
+from support.callers import Caller, caller_named
+from support.lab import Lab, Task
 from support.real_claude import Claude
 from support.real_codex import Codex
 
@@ -27,3 +30,9 @@ def claude_task(claude: Claude) -> Task:
         return [str(claude.native), "-p", *words, *shape, "--allowedTools", "Bash"]
 
     return build
+
+
+@pytest.fixture(params=["root", "nobody"])
+def caller(request: pytest.FixtureRequest, lab: Lab, scratch: Path) -> Caller:
+    """Call as root and as an ordinary user, in a home of one's own."""
+    return caller_named(request.param, request, lab, scratch)

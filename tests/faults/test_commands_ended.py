@@ -1,4 +1,4 @@
-"""A command that is ended while its git waits for what an agent planted leaves nothing."""
+"""A command that is ended while its git is at work leaves nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from support.lab import Lab, running, wait_until_running
 from support.leaks import end_processes
 
-# A branch of the repository that is a fifo: git waits until somebody writes.
-WAITED = 'echo a >a; git add a; git commit -qm a; mkfifo "$(git rev-parse --git-common-dir)/refs/heads/aaa"'
+# Work that a filter of the user's has to look at: every file is compared before a workspace goes.
+WORK = "echo '* filter=slow' >.gitattributes; git add .; git commit -qm a"
+FILTER = "sleep 313.7"
 FLAGS = ["--issue", "1", "--agent", "generic"]
 COMMANDS = (("show", "1"), ("gc", "--idle", "0s"), ("remove", "1"))
 
@@ -38,16 +39,19 @@ def looks_of(lab: Lab) -> Path:
 def test_a_command_ended_by_a_signal_ends_its_git(
     lab: Lab, words: tuple[str, ...], signum: signal.Signals
 ) -> None:
-    assert lab.run(FLAGS, ["sh", "-c", WAITED], timeout=60).returncode == 0
+    assert lab.run(FLAGS, ["sh", "-c", WORK], timeout=60).returncode == 0
+    settings = lab.cwd.parent / "gitconfig"
+    lab.environ["GIT_CONFIG_GLOBAL"] = str(settings)
+    settings.write_text(f'[filter "slow"]\n\tclean = {FILTER}\n')
     with started(lab, *words) as command:
         try:
-            wait_until_running("--branches", 1, timeout=10)
+            wait_until_running(FILTER, 1, timeout=10)
             command.send_signal(signum)
             _, said = command.communicate(timeout=20)
-            left = running("--branches")
+            left = running(FILTER)
         finally:
             command.kill()
-            end_processes(running("--branches"))
+            end_processes(running(FILTER))
     assert (command.returncode, said, left) == (128 + signum, "", set())
     assert not looks_of(lab).exists()
 

@@ -22,7 +22,7 @@ from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below
 from .._errors import GitFailed, WorkdirRefused, operator_errors
 from .._git import LOOK_SECONDS, ask_git
-from .._git_files import check_git_files
+from .._git_files import check_shared_files
 from .._git_pointers import restore_left
 from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
@@ -222,7 +222,7 @@ def let_go_of_branch(provenance: Provenance, root: Path, state_dir: Path) -> str
     if branch is None:
         return None
     try:
-        check_git_files(repo, repo, "update-ref")
+        check_shared_files(repo, "update-ref")
         return _drop_branch(repo, branch, root, state_dir)
     except (GitFailed, WorkdirRefused):
         # The branch stays where nobody can say what is on it; the workspace goes all the same.

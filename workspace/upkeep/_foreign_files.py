@@ -109,7 +109,8 @@ def check_objects(store: Path) -> None:
                     if left < 0:
                         raise Unjudged("it has too many objects")
                     if not (item.is_file() or item.is_dir()):
-                        raise Unjudged(f"its objects/{place.name}/{item.name} is no file")
+                        where = f"{place.name}/{item.name}".removeprefix("objects/")
+                        raise Unjudged(f"its objects/{where} is no file; remove it")
         except OSError as error:
             raise Unjudged(f"its objects/{place.name}: {error.strerror}") from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .._errors import GitFailed, WorkdirRefused
 from .._git import LOOK_SECONDS, ask_git
-from .._git_files import check_git_files
+from .._git_files import check_git_files, check_shared_files
 from .._git_view import view_at
 from .._kept_commits import UNFINISHED, commits_held, has_staged, has_submodules, head_of
 from .._registration import Entry
@@ -85,7 +85,11 @@ def _count(repo: Path, commits: Iterable[str], branches: Collection[str]) -> lis
         return []
     others = [*(f"--exclude={name}" for name in branches), "--branches", "--remotes", "--tags"]
     where = f"--git-dir={repo}"
-    answer = ask_git(repo, where, "rev-list", *wanted, "--not", *others, timeout=LOOK_SECONDS)
+    try:
+        check_shared_files(repo, "rev-list")
+        answer = ask_git(repo, where, "rev-list", *wanted, "--not", *others, timeout=LOOK_SECONDS)
+    except GitFailed as error:
+        return [f"commits that cannot be judged ({error.detail})"]
     if answer.status != 0:
         return [f"commits that cannot be judged ({answer.detail})"]
     lonely = answer.stdout.decode().split()

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ...kernel import CodexlabError
+from .._errors import GitFailed
 from .._paths import WorkspacePaths
 from .._provenance import Provenance
 from .._registration import Entry, entries_below
@@ -143,6 +144,9 @@ def _stashes(known: _Known) -> list[str]:
 def _judged(judge: Callable[[], list[str]], name: str) -> list[str]:
     try:
         return [f"{line}{name}" for line in judge()]
+    except GitFailed as error:
+        # Where git was asked may be a directory of ours that is gone by now.
+        return [f"what cannot be judged ({error.detail}){name or ' in its workdir'}"]
     except (Unjudged, CodexlabError, OSError) as error:
         return [f"what cannot be judged ({error}){name or ' in its workdir'}"]
 
