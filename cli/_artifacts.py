@@ -21,6 +21,7 @@ from ._artifacts_output import (
 from ._artifacts_standing import NoRepository, resolve_key, stand
 from ._given import GIVEN
 from ._literals import parse_duration
+from ._terminal import on_one_line
 
 _OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR")
 
@@ -96,7 +97,7 @@ def environment(
         pnpm=store.pnpm_major(os.environ),
     )
     for warning in exports.warnings:
-        click.echo(f"codexlab: {warning}", err=True)
+        click.echo(on_one_line(f"codexlab: {warning}"), err=True)
     chosen = shell or store.shell_of(os.environ.get("SHELL", ""))
     text = store.render_exports(chosen, exports.variables, exports.removed)
     if not no_mkdir:
@@ -124,7 +125,9 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
         click.echo(standing.layout.target(parse_scope(scope), resolved))
         return
     if standing.root.fallback_reason:
-        click.echo(f"codexlab: {standing.root.fallback_reason}; using the checkout", err=True)
+        click.echo(
+            on_one_line(f"codexlab: {standing.root.fallback_reason}; using the checkout"), err=True
+        )
     top = standing.repository.top if standing.repository else Path.cwd()
     click.echo(top / "target")
 
@@ -168,7 +171,7 @@ def setup(root: str | None, as_json: bool, applies: bool) -> None:
         click.echo(dump(setup_document(plan, applied=applies, backup=backup)), nl=False)
         return
     for line in setup_lines(plan, applied=applies, backup=backup):
-        click.echo(line)
+        click.echo(on_one_line(line))
 
 
 @artifacts.command()
@@ -214,7 +217,7 @@ def clean(
     options = store.CleanOptions(older_than, kept, everything)
     standing = stand(root)
     if standing.root.fallback_reason:
-        click.echo(f"codexlab: {standing.root.fallback_reason}; left alone", err=True)
+        click.echo(on_one_line(f"codexlab: {standing.root.fallback_reason}; left alone"), err=True)
     findings = store.plan_clean(
         standing.root if standing.root.path else None,
         standing.repository,

@@ -10,7 +10,7 @@ from typing import cast
 from ..supervisor import describe_plan, plan_run
 from ..workspace import passing_views
 from ._launch_options import Invocation
-from ._terminal import neutral
+from ._terminal import neutral, on_one_line
 
 
 def print_plan(invocation: Invocation) -> None:
@@ -27,7 +27,9 @@ def print_plan(invocation: Invocation) -> None:
     for name, value in plan.items():
         label = name.replace("_", " ").ljust(width)
         for line in _lines(name, value):
-            sys.stdout.write(f"{label}  {neutral(line)}\n")
+            # The command is the caller's own, who may want to copy it.
+            shown = neutral(line) if name == "argv" else on_one_line(line)
+            sys.stdout.write(f"{label}  {shown}\n")
             label = " " * width
 
 

@@ -109,7 +109,7 @@ def _decide(request: LaunchRequest) -> tuple[EnvironmentPolicy, ChildEnvironment
         *foresee_config(request.shared_home),
     )
     for note in filter(None, notes):
-        click.echo(f"codexlab: {note}", err=True)
+        click.echo(on_one_line(f"codexlab: {note}"), err=True)
     return expected.routing.policy, expected.environment
 
 

@@ -10,6 +10,7 @@ import click
 from ..supervisor import Reaped, known_roots, reap_leaves, reap_workspaces
 from ._faults import Faults
 from ._given import GIVEN
+from ._terminal import on_one_line
 from ._workspace_select import find_root
 from ._workspace_view import write_json, write_table
 
@@ -54,7 +55,7 @@ def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool) -> None:
     if runs:
         write_table(("PROJECT", "ISSUE", "AGENT", "RUN", "", "WHY"), map(_row, runs))
     for leaf in leaves:
-        click.echo(f"{'would remove' if dry_run else 'removed'} {leaf}", err=True)
+        click.echo(on_one_line(f"{'would remove' if dry_run else 'removed'} {leaf}"), err=True)
     if not runs and not leaves:
         click.echo("nothing to reap", err=True)
 

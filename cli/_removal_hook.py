@@ -13,6 +13,7 @@ import click
 
 from ._given import GIVEN
 from ._setting_values import PREFIX
+from ._terminal import on_one_line
 from ._workspace_select import shared_home, user_config
 
 # Imported on use: the other commands of the group load this module too.
@@ -105,4 +106,4 @@ def settle_removals(surveys: Iterable[Survey], faults: Faults | None = None) -> 
 
 
 def _tell(line: str) -> None:
-    click.echo(f"codexlab: {line}", err=True)
+    click.echo(on_one_line(f"codexlab: {line}"), err=True)

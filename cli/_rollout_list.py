@@ -32,7 +32,7 @@ from ._rollout_options import (
     json_option,
     local_time,
 )
-from ._terminal import fit, one_line, size_text, terminal_width
+from ._terminal import fit, on_one_line, one_line, size_text, terminal_width
 
 _PAGE = 50
 
@@ -161,7 +161,7 @@ def _write_table(
     if rows:
         _write_rows([("STARTED", "THREAD", "SIZE", "FORM", "ISSUE", "DIRECTORY", "TITLE"), *rows])
     for bad in page.unreadable:
-        click.echo(f"codexlab: left out {bad.path}: {bad.reason}", err=True)
+        click.echo(on_one_line(f"codexlab: left out {bad.path}: {bad.reason}"), err=True)
     if page.next is not None:
         click.echo(f"more: --after '{page.next}'", err=True)
     elif not rows:

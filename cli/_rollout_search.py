@@ -88,9 +88,7 @@ def search(
     shown = 0
     for result in results:
         for problem in result.problems:
-            click.echo(
-                f"codexlab: {on_one_line(result.rollout.path)}: {neutral(problem)}", err=True
-            )
+            click.echo(on_one_line(f"codexlab: {result.rollout.path}: {problem}"), err=True)
         hits = result.hits if limit is None else result.hits[: limit - shown]
         if hits:
             _write(result, hits, first=not shown, threads_only=threads_only, as_json=as_json)
@@ -101,7 +99,7 @@ def search(
 
 
 def _complain(directory: UnreadableDirectory) -> None:
-    click.echo(f"codexlab: left out {directory.path}: {directory.reason}", err=True)
+    click.echo(on_one_line(f"codexlab: left out {directory.path}: {directory.reason}"), err=True)
 
 
 def _write(

@@ -29,7 +29,7 @@ from ._rollout_options import (
     home_option,
     json_option,
 )
-from ._terminal import fit, one_line, size_text, terminal_width
+from ._terminal import fit, on_one_line, one_line, size_text, terminal_width
 
 _TOP = 10
 _BAR = 24
@@ -70,7 +70,7 @@ def stats(
 def _chosen(home: str, filters: Filters) -> list[LogicalRollout]:
     found, unreadable = select_files(home, filters)
     for bad in unreadable:
-        click.echo(f"codexlab: left out {bad.path}: {bad.reason}", err=True)
+        click.echo(on_one_line(f"codexlab: left out {bad.path}: {bad.reason}"), err=True)
     return found
 
 

@@ -13,8 +13,9 @@ from ._faults import Faults
 from ._given import GIVEN
 from ._one_of import one_of
 from ._removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
-from ._terminal import neutral
+from ._terminal import on_one_line
 from ._workspace_gc import gc
+from ._workspace_path import in_place, shown_path, workdir_of
 from ._workspace_select import (
     find_root,
     gc_policy,
@@ -80,7 +81,7 @@ def list_command(root: str | None, project: str | None, full: bool, as_json: boo
     elif surveys:
         write_table(LIST_HEADER, faults.each(surveys, list_row, _place))
     else:
-        click.echo(f"no workspaces below {place}", err=True)
+        click.echo(on_one_line(f"no workspaces below {place}"), err=True)
     return faults.status
 
 
@@ -121,13 +122,11 @@ def path(
     place = one_of(home=home, context=context, top=top)
     survey = select_one(issue, project, agent, find_root(root))
     paths = survey.paths
-    if place is not None:
-        places = {"home": paths.codex_home, "context": paths.context, "top": paths.root}
-        click.echo(places[place])
+    if place is None:
+        click.echo(shown_path(workdir_of(survey)))
         return
-    record = None if survey.state == "moved" else survey.provenance
-    used = None if record is None else record.workdir
-    click.echo(used or paths.workdir)
+    places = {"home": paths.codex_home, "context": paths.context, "top": paths.root}
+    click.echo(shown_path(in_place(places[place])))
 
 
 @workspace.command()
@@ -156,9 +155,9 @@ def heal(
         return
     for verb in ("created", "fixed", "kept"):
         for name in getattr(report, verb):
-            click.echo(f"{verb:<8} {name}")
+            click.echo(on_one_line(f"{verb:<8} {name}"))
     for warning in (*claim.notes, *report.warnings):
-        click.echo(f"codexlab: {warning}", err=True)
+        click.echo(on_one_line(f"codexlab: {warning}"), err=True)
     if report.healthy:
         click.echo("healthy")
 
@@ -186,13 +185,13 @@ def remove(
     settle_removals([survey])
     attend = hook.attend if hook is not None else None
     done = remove_workspace(survey.paths, survey.key, force=force, attend=attend)
-    click.echo(f"removed {done.root}")
+    click.echo(on_one_line(f"removed {done.root}"))
     if done.branch is not None:
         click.echo(f"and branch {done.branch}, all of whose commits are elsewhere")
     if done.moved:
         click.echo(f"{done.moved} transcripts moved to the shared codex home first")
     for line in done.kept:
-        click.echo(neutral(line))
+        click.echo(on_one_line(line))
 
 
 def _place(survey: Survey) -> str:

@@ -17,6 +17,7 @@ from ._removal_hook import (
     limit_option,
     settle_removals,
 )
+from ._terminal import on_one_line
 from ._workspace_select import duration, find_root, gc_policy, size
 from ._workspace_view import why, write_json, write_table
 
@@ -76,7 +77,8 @@ def gc(
     caches = _collect_caches(time.time(), faults, apply=apply)
     _write_gc(rows, caches, as_json=as_json)
     if hook is not None and "would go" in [row[1] for row in rows]:
-        click.echo(f"hook before_remove would run before each: {hook.shown}", err=True)
+        told = f"hook before_remove would run before each: {hook.shown}"
+        click.echo(on_one_line(told), err=True)
     if not apply and "would go" in [row[1] for row in (*rows, *caches)]:
         click.echo("dry run: nothing was deleted; --apply deletes", err=True)
     return faults.status
@@ -132,7 +134,7 @@ def _write_gc(rows: list[_Row], caches: list[tuple[CacheVerdict, str]], *, as_js
         write_json({"workspaces": workspaces, "caches": found})
         return
     for cache, done in caches:
-        click.echo(f"cache {cache.path}: {done}, {cache.reason}")
+        click.echo(on_one_line(f"cache {cache.path}: {done}, {cache.reason}"))
     if not rows:
         click.echo("no workspaces", err=True)
         return

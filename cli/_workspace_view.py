@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from ..kernel import CodexlabError
-from ._terminal import cells, fit, neutral, one_line, size_text, terminal_width
+from ._terminal import cells, fit, on_one_line, one_line, size_text, terminal_width
 
 if TYPE_CHECKING:
     from ..workspace.upkeep import Survey, Verdict
@@ -56,7 +56,7 @@ def write_lines(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         label = name.replace("_", " ").ljust(width)
         for line in _lines(name, value):
-            click.echo(f"{label}  {neutral(line)}")
+            click.echo(f"{label}  {on_one_line(line)}")
             label = " " * width
 
 
@@ -147,7 +147,7 @@ def _git_line(git: dict[str, Any]) -> str:
 
 
 def _deep(survey: Survey) -> dict[str, Any]:
-    from ..workspace import read_threads
+    from ..workspace import known_cargo_key, read_threads
     from ..workspace.upkeep import disk_usage
 
     paths = survey.paths
@@ -162,7 +162,7 @@ def _deep(survey: Survey) -> dict[str, Any]:
         },
         "size": sum(usage.size for usage in sizes.values()),
         "threads": [asdict(entry) for entry in log.threads],
-        "cargo_key": log.cargo_key,
+        "cargo_key": known_cargo_key(paths),
     }
 
 

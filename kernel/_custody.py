@@ -24,6 +24,7 @@ class Custody:
     :param leaf: its cgroup, or None.
     :param record: path of ``record.json``, which already holds the plan; the events lie beside it.
     :param owner: path of ``owner.json``.
+    :param witness: path of the same in our state directory.
     :param base: the workspaces root: no link is followed below it.
     :param temporary: the run's temp directory, removed once it is empty of processes.
     :param locks: descriptors of the claim. Unlocked only after emptiness was read:
@@ -35,6 +36,7 @@ class Custody:
     leaf: str | None
     record: str
     owner: str
+    witness: str
     base: str
     temporary: str
     locks: tuple[int, ...] = ()
@@ -89,20 +91,21 @@ def _release(custody: Custody) -> None:
 
     with contextlib.suppress(Exception):
         discard_temporary(custody.temporary)
-    with contextlib.suppress(Exception):
-        _vouch(custody)
+    for path, base in ((custody.witness, ""), (custody.owner, custody.base)):
+        with contextlib.suppress(Exception):
+            _vouch(path, base, custody.run_id)
     for fd in custody.locks:
         unlock(fd)
 
 
-def _vouch(custody: Custody) -> None:
-    """Write into ``owner.json`` that nothing of the run is left."""
+def _vouch(path: str, base: str, run_id: str) -> None:
+    """Write into an owner's record that nothing of the run is left."""
     from ._below import directory_below
     from ._unfinished import read_object, write_object
 
-    place, name = os.path.split(custody.owner)
-    with directory_below(place, custody.base) as directory:
+    place, name = os.path.split(path)
+    with directory_below(place, base) as directory:
         owner = read_object(name, directory)
         # Another run's is not ours to vouch for, however it got there.
-        if owner.get("run_id", custody.run_id) == custody.run_id:
+        if owner.get("run_id", run_id) == run_id:
             write_object(name, directory, {**owner, "contained": True})

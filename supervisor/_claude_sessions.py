@@ -21,7 +21,7 @@ from ..kernel import ProcessIdentity, Scope, frozen, members, open_regular
 from ._session import Sighting
 
 # Sub-agents' transcripts have other names, or lie one directory deeper.
-_SESSION = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+SESSION = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ENTRY_LIMIT = 64 * 1024
 _PIECE = 256 * 1024
 _MOST_FILES = 200_000
@@ -66,13 +66,13 @@ class ClaudeSessions:
         return [Sighting(session, path)]
 
     def _session_of(self, process: ProcessIdentity) -> str | None:
-        entry = _parse(_read(self.home / "sessions" / f"{process.pid}.json", 0, _ENTRY_LIMIT))
+        entry = read_entry_of(self.home / "sessions", process.pid)
         is_it = entry.get("procStart") == str(process.start_time)
         session = entry.get("sessionId")
         return session if is_it and isinstance(session, str) else None
 
     def _transcript(self, session: str) -> str | None:
-        if not re.fullmatch(_SESSION, session):
+        if not re.fullmatch(SESSION, session):
             return None
         for directory in self._directories():
             path = os.path.join(directory, f"{session}.jsonl")
@@ -105,7 +105,7 @@ class ClaudeSessions:
                     if left < 0:
                         return
                     name = entry.name.removesuffix(".jsonl")
-                    if name != entry.name and re.fullmatch(_SESSION, name) and self._is_new(entry):
+                    if name != entry.name and re.fullmatch(SESSION, name) and self._is_new(entry):
                         yield name, entry.path
 
     def _is_new(self, entry: os.DirEntry[str]) -> bool:
@@ -118,6 +118,14 @@ class ClaudeSessions:
             return False
         place = Path(os.path.realpath(cwd))
         return place == self.workdir or self.workdir in place.parents
+
+
+def read_entry_of(place: Path, pid: int) -> dict[str, object]:
+    """Return what a claude says of itself while it lives; nothing where it says nothing.
+
+    :param place: the directory ``sessions`` of its configuration.
+    """
+    return _parse(_read(place / f"{pid}.json", 0, _ENTRY_LIMIT))
 
 
 def claude_home(environ: Mapping[str, str]) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..env import ChildEnvironment
 from ..kernel import flock_holders
-from ..workspace import foresee_config, owes_after_create, read_threads
+from ..workspace import foresee_config, known_cargo_key, owes_after_create, read_threads
 from ._agents import expand_resume
 from ._command import needs_workdir, resolve_command
 from ._deep_socket import socket_too_deep
@@ -48,7 +48,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "thread": thread,
         "cargo": {
             "scope": plan.request.cargo_scope,
-            "key": threads.cargo_key,
+            "key": known_cargo_key(plan.paths),
             "target": routing.cargo.target_dir and os.fspath(routing.cargo.target_dir),
             "fallback": routing.artifacts.fallback_reason,
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..env import ChildEnvironment, new_cargo_key
 from ..kernel import frozen
-from ..workspace import ThreadLog
+from ..workspace import ThreadLog, known_cargo_key
 from ._agents import RESUME
 from ._environment import Routing, build_run_environment, decide_routing
 from ._plan import Plan
@@ -30,7 +30,7 @@ def expect_environment(plan: Plan, threads: ThreadLog) -> ExpectedEnvironment:
     """
     latest = threads.latest(plan.agent)
     thread = latest.id if latest and RESUME in plan.request.command else None
-    routing = decide_routing(plan, threads.cargo_key or new_cargo_key(plan.key.issue))
+    routing = decide_routing(plan, known_cargo_key(plan.paths) or new_cargo_key(plan.key.issue))
     environment = build_run_environment(
         plan, routing, plan.workdir.path, thread, "(made at launch)"
     )

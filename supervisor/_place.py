@@ -25,7 +25,7 @@ from ..workspace import (
     place_context,
     prepare_workdir,
     prune_runs,
-    stored_cargo_key,
+    settle_cargo_key,
 )
 from ._agents import expand_resume
 from ._clock import now_text
@@ -46,6 +46,7 @@ class Place:
     :param argv: the agent's argv, ``{resume}`` expanded.
     :param thread: the thread it resumes, or None.
     :param lease: a descriptor that keeps the routed cargo target, or None.
+    :param sessions: descriptors that keep the sessions it resumes from others.
     :param pointers: files of git that the agent could rewrite, as they were; None without
         ``--git-write``.
     """
@@ -59,6 +60,7 @@ class Place:
     temporary: str
     lease: int | None
     pointers: Pointers | None = None
+    sessions: tuple[int, ...] = ()
 
 
 def describe_owner(
@@ -85,14 +87,15 @@ def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Plac
 
     :param tell: takes one line for the person at the terminal.
     """
-    adopt_threads(plan.paths, plan.agent, claim.previous, plan.request.environ)
+    for last in reversed(claim.lasts):
+        adopt_threads(plan.paths, plan.agent, last, plan.request.environ)
     workdir = prepare_workdir(
         claim,
         plan.workdir,
         after_create="after_create" in plan.request.hooks,
         patience=plan.patience(),
     )
-    key = stored_cargo_key(plan.paths, lambda: new_cargo_key(plan.key.issue))
+    key = settle_cargo_key(claim, lambda: new_cargo_key(plan.key.issue))
     routing, lease = _route(plan, key, workdir.path)
     try:
         return _furnish(plan, claim, workdir, routing, lease, tell)
@@ -161,11 +164,29 @@ def _furnish(
     thread = ready_thread(plan, workdir.path, environment.values, tell)
     if thread is not None:
         environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
-    if note := make_run_directory(claim, plan.run_id):
-        tell(note)
-    prune_runs(plan.paths, KEPT_RUNS)
     argv = expand_resume(plan.request.command, plan.agent, thread)
-    return Place(workdir, home, routing, environment, argv, thread, temporary, lease, pointers)
+    sessions = _hold_sessions(plan, argv, environment)
+    try:
+        if note := make_run_directory(claim, plan.run_id):
+            tell(note)
+        prune_runs(plan.paths, KEPT_RUNS)
+    except BaseException:
+        for fd in sessions:
+            os.close(fd)
+        raise
+    return Place(
+        workdir, home, routing, environment, argv, thread, temporary, lease, pointers, sessions
+    )
+
+
+def _hold_sessions(
+    plan: Plan, argv: tuple[str, ...], environment: ChildEnvironment
+) -> tuple[int, ...]:
+    if plan.agent != "claude":
+        return ()
+    from ._claude_turns import hold_sessions
+
+    return hold_sessions(plan, argv, environment.values)
 
 
 def replace_thread(plan: Plan, place: Place, thread: str) -> Place:

@@ -50,7 +50,7 @@ class Possession:
         self._guardian = guardian
         self._owner: OwnerRecord | None = None
         self._temporary = ""
-        self._lease: int | None = None
+        self._kept: tuple[int, ...] = ()
         self.leaf: str | None = None
         self.grouped = False
         self._group: ProcessGroup | None = None
@@ -77,10 +77,19 @@ class Possession:
 
         :raises SurvivorsLeft: some of it cannot be ended.
         """
-        previous = self.claim.previous
-        swept = end_survivors(previous, self._plan.paths)
-        if swept and previous is not None:
-            tell(f"ended {swept} processes left by run {previous.run_id}")
+        for last in self.lasts():
+            known = self.claim.is_known(last.run_id) or not self.claim.lasts
+            swept = end_survivors(last, self._plan.paths, is_known=known)
+            if swept:
+                tell(f"ended {swept} processes left by run {last.run_id}")
+
+    def lasts(self) -> tuple[OwnerRecord, ...]:
+        """Return the runs that may have left something here, by the registry if no record tells."""
+        if self.claim.lasts or not os.path.lexists(self._plan.paths.runs):
+            return self.claim.lasts
+        from ._unowned import lasts_by_registry
+
+        return lasts_by_registry(self._plan.paths, self._plan.run_id)
 
     def take(self) -> None:
         """Write down that we run here now; what the last run left has been ended."""
@@ -119,9 +128,9 @@ class Possession:
         self.claim.write_owner(owner)
         self._owner = owner
 
-    def keep(self, lease: int | None) -> None:
-        """Take over the descriptor that keeps the routed cargo target."""
-        self._lease = lease
+    def keep(self, lease: int | None, sessions: tuple[int, ...]) -> None:
+        """Take over the descriptors that keep the routed cargo target and resumed sessions."""
+        self._kept = (*sessions, *(() if lease is None else (lease,)))
 
     def hand_over(self, temporary: str = "") -> None:
         """Give the guardian what it needs to end this run without us.
@@ -135,13 +144,14 @@ class Possession:
             leaf=self.leaf,
             record=os.fspath(directory / "record.json"),
             owner=os.fspath(self._plan.paths.owner),
+            witness=os.fspath(self.claim.witness_path),
             base=os.fspath(self._plan.paths.base),
             temporary=temporary,
         )
         self._link.tell({"op": "custody", "custody": custody.message()}, self._held())
 
     def _held(self) -> tuple[int, ...]:
-        return (*self.claim.lock_fds, *(() if self._lease is None else (self._lease,)))
+        return (*self.claim.lock_fds, *self._kept)
 
     def fall_back(self, problem: str) -> None:
         """Do without the leaf, which nobody can join.
@@ -188,8 +198,8 @@ class Possession:
 
         :param status: what the guardian is to exit with, where that is known.
         """
-        if self._lease is not None:
-            os.close(self._lease)
+        for fd in self._kept:
+            os.close(fd)
         self.take_group(None)
         self.clear_away()
         if not self.proven:

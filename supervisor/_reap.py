@@ -29,7 +29,7 @@ from ._errors import SurvivorsLeft
 from ._lost_threads import adopt_threads
 from ._registry import read_entries
 from ._stale_leaves import is_run_dead, leaves_below
-from ._survivors import end_survivors, survivors_of
+from ._survivors import end_survivors, may_have_survivors, survivors_of
 from ._unfinished_records import finish_unfinished, unfinished_runs
 from ._unowned import is_damaged, last_owner
 
@@ -102,8 +102,6 @@ def _reap_by_registry(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> R
         done = _look(survey, owner) if dry_run else reap_one(survey, owner)
     except Exception as error:
         return _result(survey, owner, "failed", why=str(error) or type(error).__name__)
-    if done.action == "failed":
-        return replace(done, why=f"{done.why}; delete it and reap again")
     return done
 
 
@@ -131,10 +129,13 @@ def _put_back(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reap
     except WorkspaceBusy as error:
         return [_result(survey, owner, "busy", why=str(error))]
     try:
-        last = claim.previous
-        if last is not None and not last.contained:
+        if any(map(may_have_survivors, claim.lasts)):
             return []
         claim.claim_directory(Path(used.workdir))
+        found = os.stat(used.workdir)
+        # The record may name any other directory's: only that one is claimed.
+        if (found.st_dev, found.st_ino) != used.inode:
+            return []
         lines = restore_left(claim.state_dir, used.inode)
     except WorkspaceBusy as error:
         return [_result(survey, owner, "busy", why=str(error))]
@@ -157,7 +158,7 @@ def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> lis
         return [_result(survey, owner, "busy", why=str(error))]
     try:
         last = claim.previous
-        if last is not None and not last.contained:
+        if any(map(may_have_survivors, claim.lasts)):
             return []  # a launch came and was killed meanwhile: that is the next reap's
         for run_id in runs:
             finish_unfinished(survey.paths, run_id, last)
@@ -212,18 +213,28 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
     except WorkspaceBusy as error:
         return _result(survey, owner, "busy", why=str(error))
     except CodexlabError as error:
-        return _result(survey, owner, "failed", why=str(error))
+        return _result(survey, owner, "failed", why=_with_remedy(survey, str(error)))
     # Read under the lock: another launch may have come and gone since the survey.
-    current = claim.previous or owner
+    current, ended = owner, 0
     try:
-        ended = end_survivors(current, survey.paths)
-        adopt_threads(survey.paths, survey.key.agent, current, os.environ)
+        for current in claim.lasts or (owner,):
+            known = claim.is_known(current.run_id) or not claim.lasts
+            ended += end_survivors(current, survey.paths, is_known=known)
+            adopt_threads(survey.paths, survey.key.agent, current, os.environ)
+    except WorkspaceBusy as error:
+        return _result(survey, current, "busy", why=str(error))
     except SurvivorsLeft as error:
         left = len(error.pids)
         return _result(survey, current, "left", processes=left, left=left, why=str(error))
     finally:
         claim.release()
     return _result(survey, current, "ended", processes=ended)
+
+
+def _with_remedy(survey: Survey, why: str) -> str:
+    """Say what to do about a record that cannot be read: it is not ours to delete unasked."""
+    unreadable = why.startswith(os.fspath(survey.paths.owner))
+    return f"{why}; delete it and reap again" if unreadable else why
 
 
 def _not_ours(owner: OwnerRecord) -> str:

@@ -24,7 +24,7 @@ from ..workspace import (
     Claim,
     WorkdirPlan,
     inspect_start,
-    read_threads,
+    known_cargo_key,
 )
 from ..workspace.upkeep import Attend, Survey
 from ._clock import now_text
@@ -75,6 +75,8 @@ def attend_removal(request: LaunchRequest, tell: Tell) -> Attend:
     """
 
     def attend(claim: Claim, workdir: Path) -> None:
+        for line in claim.notes:
+            tell(line)
         plan = _plan(request, claim, workdir)
         root = os.fspath(claim.paths.root)
         try:
@@ -171,7 +173,7 @@ async def _run(
 
 
 def _environment(plan: Plan, temporary: str) -> dict[str, str]:
-    key = read_threads(plan.paths).cargo_key or new_cargo_key(plan.key.issue)
+    key = known_cargo_key(plan.paths) or new_cargo_key(plan.key.issue)
     routing = decide_routing(plan, key)
     child = build_run_environment(plan, routing, plan.workdir.path, None, temporary)
     return {**child.values, "CODEXLAB_RUN_WORKSPACE": os.fspath(plan.paths.root)}

@@ -32,7 +32,7 @@ def ready_thread(
     Both codex (0.169) and claude (2.1.332) resume from any directory. A thread whose
     transcript is gone is passed over with one line, and stays on record: its store may
     only be unmounted. So is one that was archived: codex since 0.150 refuses it, and
-    before it cannot be asked whether it would.
+    0.135 goes on with it only where it is named; its own ``--last`` passes it over.
 
     :param environ: the agent's own.
 
@@ -72,7 +72,10 @@ def _why_not_ready(
     if found is None:
         return "has no rollout any more"
     if found.archived:
-        return f"is archived; `codex unarchive {thread}` brings it back"
+        return (
+            f"is archived; `codex unarchive {thread}` brings it back, and a codex without that"
+            f" command goes on with it by 'resume {thread}' in place of {RESUME}"
+        )
     follow_newest_file(plan.paths, found, tell)
     return None
 

@@ -216,11 +216,11 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
         possession.hand_over()
         place = prepare_place(plan, possession.claim, host.tell)
         # Here: who waits for this thread may be gone by now.
-        possession.keep(place.lease)
+        possession.keep(place.lease, place.sessions)
         return place
 
     async def prepare() -> None:
-        if may_have_survivors(possession.claim.previous):
+        if any(map(may_have_survivors, possession.lasts())):
             await in_thread(possession.end_previous, host.tell)
         with errands_of(errands):
             place = await finish_in_thread(take_place)

@@ -29,7 +29,14 @@ from ..kernel import (
     members,
     pause,
 )
-from ..workspace import OwnerRecord, WorkspacePaths, is_this_machine
+from ..workspace import (
+    OwnerRecord,
+    WorkspaceBusy,
+    WorkspacePaths,
+    is_this_machine,
+    state_directory,
+    witness_path,
+)
 from ._errors import RunAlive, SurvivorsLeft
 from ._record_file import removal_directory
 from ._temporary import is_temporary
@@ -45,19 +52,32 @@ def may_have_survivors(previous: OwnerRecord | None) -> bool:
     return previous is not None and not previous.contained
 
 
-def end_survivors(previous: OwnerRecord | None, paths: WorkspacePaths | None = None) -> int:
+def end_survivors(
+    previous: OwnerRecord | None,
+    paths: WorkspacePaths | None = None,
+    *,
+    is_known: bool = False,
+) -> int:
     """End the processes of a run that is provably dead, because we hold its lock.
 
     :param paths: the workspace, when the run was one of it; its record is then
         finished and its temp directory removed.
+    :param is_known: our state directory says that the run is this workspace's last one.
     :returns: how many processes there were.
     :raises SurvivorsLeft: some cannot be ended; nothing may start beside them.
     :raises RunAlive: it is not dead at all: this workspace is a copy, or the run another's.
+    :raises WorkspaceBusy: it is not dead, and is known to be this workspace's.
     """
     if previous is None or previous.contained:
         return 0
     scope = Scope(previous.run_id, _leaf_of(previous))
-    _check_dead(previous, paths, scope)
+    try:
+        _check_dead(previous, paths, scope)
+    except RunAlive:
+        if is_known and paths is not None:
+            # Its agent took the lock away, or the whole workspace.
+            raise WorkspaceBusy(paths.root, previous) from None
+        raise
     found = len(members(scope))
     if paths is not None:
         left = finish_lost_run(_custody_of(previous, paths, scope), scope)
@@ -119,6 +139,7 @@ def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> C
         leaf=scope.leaf,
         record=os.fspath(directory / "record.json"),
         owner=os.fspath(paths.owner),
+        witness=os.fspath(witness_path(paths, state_directory())),
         base=os.fspath(paths.base),
         temporary=temporary if is_temporary(temporary) else "",
     )

@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..kernel import is_running, own_cgroup
-from ..workspace import OwnerRecord, pid_namespace
-from ..workspace.upkeep import Survey
-from ._registry import RunEntry, is_here
+from ..workspace import OwnerRecord, WorkspacePaths, pid_namespace
+from ._registry import RunEntry, is_here, read_entries
+
+if TYPE_CHECKING:
+    from ..workspace.upkeep import Survey
 
 
 def last_owner(survey: Survey, entries: Iterable[RunEntry]) -> OwnerRecord | None:
@@ -20,12 +23,34 @@ def last_owner(survey: Survey, entries: Iterable[RunEntry]) -> OwnerRecord | Non
 
     :param entries: the registry, oldest first.
     """
-    here = [entry for entry in entries if entry.workspace == survey.place and not entry.finished]
-    if not here or not is_here(here[-1]):
+    here = _unfinished(survey.place, entries)
+    if not here or not is_here(here[-1]) or _is_alive(here[-1]):
         return None
-    entry = here[-1]
-    if is_running(entry.guardian) or is_running(entry.supervisor):
-        return None
+    return _owner_of(here[-1])
+
+
+def lasts_by_registry(paths: WorkspacePaths, run_id: str) -> tuple[OwnerRecord, ...]:
+    """Return the last run of a workspace in which no record names one, though there were runs.
+
+    :param run_id: the run that asks.
+    :returns: that run, dead or alive; a run that still waits for the workspace is none.
+    """
+    for entry in reversed(_unfinished(os.fspath(paths.root), read_entries())):
+        # A run names its temp directory once it has the workspace.
+        if entry.run_id != run_id and is_here(entry) and (entry.temporary or not _is_alive(entry)):
+            return (_owner_of(entry),)
+    return ()
+
+
+def _unfinished(place: str, entries: Iterable[RunEntry]) -> list[RunEntry]:
+    return [entry for entry in entries if entry.workspace == place and not entry.finished]
+
+
+def _is_alive(entry: RunEntry) -> bool:
+    return is_running(entry.guardian) or is_running(entry.supervisor)
+
+
+def _owner_of(entry: RunEntry) -> OwnerRecord:
     parent = own_cgroup()
     leaf = None if parent is None else os.fspath(parent / f"codexlab-{entry.run_id}")
     return OwnerRecord(

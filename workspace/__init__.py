@@ -25,6 +25,8 @@ A launch calls, in this order and from one thread::
     _expose         one thread of the shared store in a home with its own
     _state_rows     what codex's own index says of a thread, where it is outdated
     _cache          repositories given by URL; _context the files given to a task
+    _witness        what our state directory says of a workspace, whose own records its agent can
+                    write: the last run, where that worked (_used), how it builds
     _threads        the agent's threads; _runs the records of past runs
     _git_state      what a run did; _stale_locks what a killed git left locked
     _hand_over      what root made is its home's owner's
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ._after_create import note_after_create, owes_after_create
     from ._claim import Claim, claim_workspace
     from ._context import ContextRefused, place_context
+    from ._dirs import open_below
     from ._errors import (
         BadKey,
         BranchTaken,
@@ -82,10 +85,14 @@ if TYPE_CHECKING:
         ThreadEntry,
         ThreadLog,
         forget_thread,
+        known_cargo_key,
         read_threads,
         record_thread,
+        settle_cargo_key,
         stored_cargo_key,
     )
+    from ._used import directory_used
+    from ._witness import Witness, look_up, read_witness, witness_path
     from ._workdir import Workdir, prepare_workdir
 
 __all__ = [
@@ -108,6 +115,7 @@ __all__ = [
     "ThreadEntry",
     "ThreadFile",
     "ThreadLog",
+    "Witness",
     "Workdir",
     "WorkdirPlan",
     "WorkdirRefused",
@@ -119,6 +127,7 @@ __all__ = [
     "claim_workspace",
     "default_project",
     "directory_name",
+    "directory_used",
     "encode_owner",
     "expose_rollout",
     "foresee_config",
@@ -132,10 +141,13 @@ __all__ = [
     "is_this_machine",
     "keep_pointers",
     "kept_pointers",
+    "known_cargo_key",
     "locate_workspace",
+    "look_up",
     "make_run_directory",
     "mend_codex_home",
     "note_after_create",
+    "open_below",
     "owes_after_create",
     "parse_owner",
     "passing_views",
@@ -145,14 +157,17 @@ __all__ = [
     "prune_runs",
     "read_origin",
     "read_threads",
+    "read_witness",
     "record_thread",
     "recorded_git_dir",
     "restore_left",
     "restore_pointers",
     "set_locks_aside",
+    "settle_cargo_key",
     "stale_locks",
     "state_directory",
     "stored_cargo_key",
+    "witness_path",
 ]
 
 __getattr__ = import_on_use(
@@ -170,6 +185,7 @@ __getattr__ = import_on_use(
             "ContextRefused",
             "place_context",
         ),
+        "_dirs": ("open_below",),
         "_errors": (
             "BadKey",
             "BranchTaken",
@@ -246,9 +262,18 @@ __getattr__ = import_on_use(
             "ThreadEntry",
             "ThreadLog",
             "forget_thread",
+            "known_cargo_key",
             "read_threads",
             "record_thread",
+            "settle_cargo_key",
             "stored_cargo_key",
+        ),
+        "_used": ("directory_used",),
+        "_witness": (
+            "Witness",
+            "look_up",
+            "read_witness",
+            "witness_path",
         ),
         "_workdir": (
             "Workdir",

@@ -10,12 +10,12 @@ not that nothing of the last run survives: ``previous`` says where to look.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..kernel import OperatorError, is_ours, replace_file
 from ._dirs import open_below, open_child, read_small, set_aside, sweep_temporaries
-from ._errors import ForeignWorkspace, operator_errors
+from ._errors import ForeignWorkspace, WorkspaceBusy, operator_errors
 from ._held import Held, hold
 from ._owner import DamagedRecord, OwnerRecord
 from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
@@ -23,6 +23,7 @@ from ._provenance import Provenance, encode_provenance, parse_provenance
 from ._rediscover import rediscover
 from ._state_dir import state_directory
 from ._state_leftovers import sweep_unheld
+from ._witness import Witness, WitnessFile, read_witness, with_owner
 
 _ATTEMPTS = 100
 
@@ -35,6 +36,9 @@ class Claim:
     :param key: its exact key.
     :param state_dir: our state directory, where locks on foreign directories live.
     :param notes: what was repaired on the way, one line each.
+
+    ``witness`` is what our state directory knows of the workspace now. ``lasts`` are the runs
+    that may have been the last: by the state directory first, then by the record here.
     """
 
     paths: WorkspacePaths
@@ -42,9 +46,17 @@ class Claim:
     state_dir: Path
     notes: list[str]
     _own: Held
+    _file: WitnessFile
     _places: dict[tuple[int, int], Held] = field(default_factory=dict[tuple[int, int], Held])
     _owner: OwnerRecord | None = None
     _open: bool = True
+    witness: Witness | None = field(init=False)
+    lasts: tuple[OwnerRecord, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read what our state directory knows."""
+        self.witness = self._file.read()
+        self.lasts = _lasts(self.witness, self._own.previous)
 
     @property
     def lock_fd(self) -> int:
@@ -64,7 +76,16 @@ class Claim:
     @property
     def previous(self) -> OwnerRecord | None:
         """Return what the last run left; without ``contained`` it may have survivors."""
-        return self._own.previous
+        return self.lasts[0] if self.lasts else None
+
+    def is_known(self, run_id: str) -> bool:
+        """Tell whether our state directory names a run as the last one here."""
+        return self.witness is not None and self.witness.owner.run_id == run_id
+
+    @property
+    def witness_path(self) -> Path:
+        """Return where our state directory has its record of the workspace."""
+        return self._file.path
 
     @property
     def holder(self) -> str:
@@ -78,8 +99,39 @@ class Claim:
         """
         self._owner = record
         with operator_errors(self.paths.owner):
+            # First: killed in between, there is a run too many on record, and none too few.
+            self.note(with_owner(self.witness, record))
             for held in (self._own, *self._places.values()):
                 held.write(record)
+
+    def note(self, witness: Witness) -> None:
+        """Write into our state directory what is known of the workspace now.
+
+        :raises OperatorError: the filesystem refuses.
+        """
+        if witness != self.witness:
+            self._file.write(witness)
+            self.witness = witness
+
+    def note_workdir(self, path: Path, inode: tuple[int, int]) -> None:
+        """Note where the run works that was written down."""
+        if self.witness is not None:
+            self.note(replace(self.witness, workdir=os.fspath(path), inode=inode))
+
+    def note_chosen(self, branch: str | None) -> None:
+        """Note the agent's own branch that its workdir is being made on; None once it is."""
+        if self.witness is not None:
+            self.note(replace(self.witness, chosen=branch))
+
+    def believed(self, stored: Provenance) -> Provenance:
+        """Return a record of where the workdir comes from without a choice that we never noted."""
+        if self.witness is None or stored.chosen in (None, self.witness.chosen):
+            return stored
+        self.notes.append(
+            f"{self.paths.provenance}: no launch noted that its workdir is to be made on branch"
+            f" {stored.chosen}, so it is not"
+        )
+        return replace(stored, chosen=None)
 
     def claim_directory(self, path: Path) -> OwnerRecord | None:
         """Extend the claim to a directory, named by its device and inode.
@@ -104,6 +156,8 @@ class Claim:
         """Delete the records on the directories that the claim was extended to."""
         for held in self._places.values():
             held.forget()
+        self._file.forget()
+        self.witness = None
 
     def read_provenance(self) -> Provenance:
         """Return where workspace and workdir come from."""
@@ -135,6 +189,20 @@ class Claim:
         self._open = False
         for held in (*self._places.values(), self._own):
             held.close(free=free)
+        self._file.close()
+
+
+def _lasts(witness: Witness | None, own: OwnerRecord | None) -> tuple[OwnerRecord, ...]:
+    """Return the runs that may have left something; at least the last one, where one is known.
+
+    That a run was proven empty is believed of our state directory, and of the record in the
+    workspace only where the other knows of no such run.
+    """
+    known = None if witness is None else witness.owner
+    if known is None or own is None or known.run_id == own.run_id:
+        found = known or own
+        return () if found is None else (found,)
+    return (known, own) if not known.contained or not own.contained else (known,)
 
 
 def claim_workspace(
@@ -151,12 +219,19 @@ def claim_workspace(
     """
     for _ in range(_ATTEMPTS):
         notes: list[str] = []
+        state = state_dir or state_directory()
         try:
             control_fd = _open_control(paths)
             held = hold(control_fd, "lock", "owner.json", paths.control, paths.root, notes)
         except FileNotFoundError:
             continue  # a removal took an empty parent away between two steps
-        claim = Claim(paths, key, state_dir or state_directory(), notes, held)
+        except WorkspaceBusy as error:
+            raise WorkspaceBusy(paths.root, _holder(paths, state, error.holder)) from None
+        try:
+            claim = Claim(paths, key, state, notes, held, WitnessFile(paths, state))
+        except BaseException:
+            held.close(free=True)
+            raise
         try:
             if _still_there(paths, held.lock_fd):
                 sweep_temporaries(claim.control_fd)
@@ -168,6 +243,12 @@ def claim_workspace(
         claim.release()
     message = f"{paths.root}: moved away {_ATTEMPTS} times while being claimed; is a gc looping?"
     raise OperatorError(message)
+
+
+def _holder(paths: WorkspacePaths, state_dir: Path, told: OwnerRecord | None) -> OwnerRecord | None:
+    """Return who holds a workspace, by our state directory where that knows."""
+    known = read_witness(paths, state_dir)
+    return told if known is None or known.owner.contained else known.owner
 
 
 def _open_control(paths: WorkspacePaths) -> int:

@@ -37,7 +37,7 @@ class Held:
         run reads again under the lock.
         """
         data = encode_owner(record)
-        if not _overwrite(self.record_name, self.directory_fd, data):
+        if not overwrite(self.record_name, self.directory_fd, data):
             replace_file(self.record_name, data, dir_fd=self.directory_fd, durable=False)
 
     def forget(self) -> None:
@@ -53,7 +53,7 @@ class Held:
         os.close(self.directory_fd)
 
 
-def _overwrite(name: str, directory_fd: int, data: bytes) -> bool:
+def overwrite(name: str, directory_fd: int, data: bytes) -> bool:
     """Write over a file of ours that is exactly as long; return False where there is none.
 
     A new file takes a hundred times as long, and a rename over an old one makes ext4

@@ -8,13 +8,16 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..kernel import frozen, replace_file
 from ._dirs import directory, read_small, set_aside
 from ._errors import operator_errors
 from ._owner import DamagedRecord, is_text, parse_object
 from ._paths import CONTROL, WorkspacePaths
+
+if TYPE_CHECKING:
+    from ._claim import Claim
 
 _NAME = "threads.json"
 _MOST = 999
@@ -87,14 +90,43 @@ def forget_thread(paths: WorkspacePaths, thread_id: str) -> None:
         _write(paths, replace(log, threads=left))
 
 
-def stored_cargo_key(paths: WorkspacePaths, make: Callable[[], str]) -> str:
-    """Return the workspace's cargo key, made once. The claim must be held."""
+def stored_cargo_key(
+    paths: WorkspacePaths, make: Callable[[], str], known: str | None = None
+) -> str:
+    """Return the workspace's cargo key, made once. The claim must be held.
+
+    :param known: what it is, where that is known elsewhere; the record is then set right.
+    """
     log = read_threads(paths)
-    if log.cargo_key is not None:
-        return log.cargo_key
-    key = make()
-    _write(paths, replace(log, cargo_key=key))
+    key = known or log.cargo_key or make()
+    if log.cargo_key != key:
+        _write(paths, replace(log, cargo_key=key))
     return key
+
+
+def settle_cargo_key(claim: Claim, make: Callable[[], str]) -> str:
+    """Return the workspace's cargo key, made once and noted in our state directory.
+
+    ``threads.json`` shows it too; where that says another one it is set right, with a line.
+    """
+    witness = claim.witness
+    known = None if witness is None else witness.cargo_key
+    told = None if known is None else read_threads(claim.paths).cargo_key
+    key = stored_cargo_key(claim.paths, make, known)
+    if told not in (None, key):
+        claim.notes.append(f"{claim.paths.threads}: its cargo_key was not ours; it is {key} again")
+    if witness is not None:
+        claim.note(replace(witness, cargo_key=key))
+    return key
+
+
+def known_cargo_key(paths: WorkspacePaths) -> str | None:
+    """Return the key that the next launch would use; None where it would make one."""
+    from ._witness import read_witness
+
+    witness = read_witness(paths)
+    known = None if witness is None else witness.cargo_key
+    return known or read_threads(paths).cargo_key
 
 
 def is_thread_id(text: str) -> bool:

@@ -88,7 +88,7 @@ def prepare_workdir(
     """
     if plan.kind in ("linked", "given"):
         return _adopt(claim, plan, created=False, after_create=after_create)
-    stored = claim.read_provenance()
+    stored = claim.believed(claim.read_provenance())
     present = _present(claim)
     if stored.own_kind is not None and present:
         _check_unchanged(stored, plan)
@@ -110,6 +110,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     if plan.kind in ("worktree", "plain"):
         _check_pointer(plan, found)
     _note_use(claim, plan, found, after_create=after_create)
+    claim.note_workdir(plan.path, (status.st_dev, status.st_ino))
     stored = claim.read_provenance()
     return Workdir(
         path=plan.path,
@@ -249,6 +250,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience
             tip=tip or base,
             chosen=chosen,
         )
+        claim.note_chosen(chosen)
         claim.write_provenance(preparing)
         arguments = (chosen or branch,) if chosen or tip else ("-b", branch, str(base))
         try:
@@ -260,6 +262,7 @@ def _make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience
             _take_back(claim, repo, preparing, stored, made=not chosen and tip is None)
             raise
         claim.write_provenance(replace(preparing, state="ready", chosen=None))
+        claim.note_chosen(None)
 
 
 def _let_go(

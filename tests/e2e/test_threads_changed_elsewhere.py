@@ -75,6 +75,30 @@ def test_an_archived_thread_is_named_with_the_remedy_and_an_older_one_goes_on(
     assert server.requests[-1].prompts == ["older", "third"]
 
 
+@pytest.mark.parametrize("codex", ["0.135.0"], indirect=True)
+def test_a_codex_that_could_resume_an_archived_thread_passes_it_over_too_unless_it_is_named(
+    lab: Lab, model: ModelFactory, codex: Codex, task: Task
+) -> None:
+    server = model(answer)
+    for words in ("older", "newer"):
+        assert lab.run(["--issue", "1"], task(words)).returncode == 0
+    thread = str(lab.records[1]["thread"])
+    with app_server(codex, lab.environ, lab.cwd) as client:
+        client.archive(thread)
+    # What {resume} asks for, codex itself is asked for by --last: the newest thread of all.
+    bare = [str(codex.native), "exec", "--skip-git-repo-check", "resume", "--last", "--all", "bare"]
+    done = subprocess.run(
+        bare, env=lab.environ, cwd=lab.cwd, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert server.requests[-1].prompts == ["older", "bare"], done.stderr
+    done = lab.run(["--issue", "1"], task("{resume}", "third"))
+    assert server.requests[-1].prompts == ["older", "bare", "third"], done.stderr
+    assert f"by 'resume {thread}' in place of {{resume}}" in done.stderr
+    done = lab.run(["--issue", "1"], task("resume", thread, "fourth"))
+    assert server.requests[-1].prompts == ["newer", "fourth"], done.stderr
+
+
 def test_a_thread_that_was_unarchived_goes_on_again(
     lab: Lab, model: ModelFactory, codex: Codex, task: Task
 ) -> None:

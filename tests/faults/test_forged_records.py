@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.forging import as_ordinary_user, change, codexlab, workspace_of
 from support.killing import kill_at_once, wait_for_both_halves
 from support.lab import Lab
 from support.repositories import git
@@ -30,16 +28,7 @@ def caller(request: pytest.FixtureRequest, lab: Lab, scratch: Path, as_nobody: U
         return lab
     if os.geteuid() != 0:
         pytest.skip("every run is an ordinary user's already")
-    home = as_nobody.home
-    names = ("CONFIG", "STATE", "CACHE", "DATA")
-    lab.environ.update({f"XDG_{name}_HOME": str(home / name.lower()) for name in names})
-    lab.environ.update(HOME=str(home), CODEX_HOME=str(home / ".codex"))
-    lab.environ["CODEXLAB_WORKSPACES_ROOT"] = str(home / "ws")
-    program = scratch / "codexlab-run"
-    words = shlex.join(as_nobody.argv([lab.program]))
-    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-    program.chmod(0o755)
-    return replace(lab, program=program, workspaces_root=home / "ws")
+    return as_ordinary_user(lab, scratch, as_nobody)
 
 
 @pytest.fixture
@@ -47,37 +36,6 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["sleep", "600"]) as process:
         yield process
         process.kill()
-
-
-def codexlab(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run ``codexlab`` as the user that the runs are of."""
-    prefix: list[str | Path] = []
-    if lab.program.parent != Path(sys.executable).parent:
-        told = shlex.split(lab.program.read_text().splitlines()[1])
-        prefix = list(told[1 : told.index("--") + 1])
-    program = Path(sys.executable).with_name("codexlab")
-    command = [*prefix, program, *words]
-    return subprocess.run(
-        command,
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def workspace(lab: Lab, issue: str) -> Path:
-    (found,) = lab.workspaces_root.glob(f"*/{issue}/generic")
-    return found
-
-
-def change(path: Path, **values: object) -> dict[str, Any]:
-    """Write fields into a record as the agent of its workspace can; return what it said."""
-    known: dict[str, Any] = json.loads(path.read_bytes())
-    path.write_text(json.dumps({**known, **values}))
-    return known
 
 
 def own_record(place: Path) -> Path:
@@ -129,8 +87,10 @@ def test_a_live_run_of_another_workspace_goes_on_and_keeps_its_temp_directory(
     with caller.started(flags, AGENT, stdin=subprocess.PIPE) as run:
         assert run.process.stdout is not None
         assert run.process.stdout.readline() == b"ready\n"
-        temporary = Path(json.loads(own_record(workspace(caller, "2")).read_bytes())["temporary"])
-        forge(workspace(caller, "1"), workspace(caller, "2"))
+        temporary = Path(
+            json.loads(own_record(workspace_of(caller, "2")).read_bytes())["temporary"]
+        )
+        forge(workspace_of(caller, "1"), workspace_of(caller, "2"))
         look(caller)
         assert (temporary / "unique").exists()
         assert run.process.stdin is not None
@@ -144,7 +104,7 @@ def test_a_live_run_that_the_registry_has_lost_goes_on_too(caller: Lab) -> None:
     with caller.started(flags, AGENT, stdin=subprocess.PIPE) as run:
         assert run.process.stdout is not None
         assert run.process.stdout.readline() == b"ready\n"
-        claim_run_of(workspace(caller, "1"), workspace(caller, "2"))
+        claim_run_of(workspace_of(caller, "1"), workspace_of(caller, "2"))
         for entry in Path(caller.environ["XDG_STATE_HOME"]).glob("codexlab/runs/*.json"):
             entry.unlink()
         done = codexlab(caller, "reap")
@@ -158,7 +118,7 @@ def test_a_directory_that_only_looks_like_a_group_leads_to_no_process_and_no_fil
     lab: Lab, scratch: Path, bystander: subprocess.Popen[bytes]
 ) -> None:
     assert lab.run(["--issue", "1", *PLAIN], ["true"]).returncode == 0
-    owner = workspace(lab, "1") / ".codexlab/owner.json"
+    owner = workspace_of(lab, "1") / ".codexlab/owner.json"
     group = scratch / f"codexlab-{json.loads(owner.read_bytes())['run_id']}"
     group.mkdir()
     precious = scratch / "precious"
@@ -176,7 +136,7 @@ def test_a_directory_named_like_a_temp_directory_stays(lab: Lab, scratch: Path) 
     assert lab.run(["--issue", "1", *PLAIN], ["true"]).returncode == 0
     precious = scratch / f"photos/codexlab-{os.getuid()}/20240101"
     precious.mkdir(parents=True)
-    place = workspace(lab, "1")
+    place = workspace_of(lab, "1")
     change(own_record(place), reason=None, temporary=str(precious))
     change(place / ".codexlab/owner.json", contained=False)
     codexlab(lab, "reap")
@@ -188,7 +148,9 @@ def test_the_temp_directory_of_a_killed_run_goes_all_the_same(caller: Lab) -> No
     with caller.started(flags, AGENT, stdin=subprocess.PIPE) as run:
         assert run.process.stdout is not None
         assert run.process.stdout.readline() == b"ready\n"
-        temporary = Path(json.loads(own_record(workspace(caller, "1")).read_bytes())["temporary"])
+        temporary = Path(
+            json.loads(own_record(workspace_of(caller, "1")).read_bytes())["temporary"]
+        )
         kill_at_once(run.guardian, run.supervisor)
         run.process.wait(30)
         wait_for_both_halves(run)
@@ -202,7 +164,7 @@ def plant(lab: Lab, **values: object) -> Path:
     entry = lab.workspaces_root / ".trash/deadbeefdeadbeef/.codexlab"
     entry.mkdir(parents=True)
     (entry / "lock").touch()
-    known = json.loads((workspace(lab, "1") / ".codexlab/workspace.json").read_bytes())
+    known = json.loads((workspace_of(lab, "1") / ".codexlab/workspace.json").read_bytes())
     (entry / "workspace.json").write_text(json.dumps({**known, "removing": True, **values}))
     return entry.parent
 
@@ -232,7 +194,7 @@ def test_planted_trash_loses_no_commit_of_a_workspace_that_lost_its_directory(
 ) -> None:
     lab = replace(lab, cwd=source_repo)
     make_worktree(lab)
-    place = workspace(lab, "1")
+    place = workspace_of(lab, "1")
     git(place / "workdir", "checkout", "--detach")
     git(place / "workdir", "commit", "--allow-empty", "-m", "only here")
     commit = git(place / "workdir", "rev-parse", "HEAD")
@@ -262,7 +224,7 @@ def test_a_record_that_names_another_issues_branch_is_not_believed(
     lab = replace(lab, cwd=source_repo)
     make_worktree(lab)
     git(source_repo, "branch", "codexlab/2/generic")
-    place = workspace(lab, "1")
+    place = workspace_of(lab, "1")
     change(place / ".codexlab/workspace.json", branch="codexlab/2/generic")
     codexlab(lab, "workspace", "remove", "--force", "1", "--agent", "generic")
     assert not place.exists()
@@ -273,7 +235,7 @@ def test_transcripts_go_to_no_directory_that_is_no_home_of_codex(
     lab: Lab, source_repo: Path, scratch: Path
 ) -> None:
     make_worktree(replace(lab, cwd=source_repo))
-    place, other = workspace(lab, "1"), scratch / "other"
+    place, other = workspace_of(lab, "1"), scratch / "other"
     other.mkdir()
     (place / "codex-home/sessions").unlink()
     (place / "codex-home/sessions").mkdir()

@@ -20,10 +20,10 @@ from ...kernel import CallerError, CodexlabError, rename_noreplace
 from .._branch_deletion import delete_branch
 from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below
-from .._errors import GitFailed, WorkdirRefused, operator_errors
+from .._errors import GitFailed, WorkdirRefused, WorkspaceBusy, operator_errors
 from .._git import LOOK_SECONDS, ask_git
 from .._git_files import check_shared_files
-from .._git_pointers import restore_left
+from .._git_pointers import kept_pointers, restore_left
 from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._kept_commits import keep_what_entries_hold
@@ -40,6 +40,7 @@ from .._registration import (
 from .._repository import repository_lock
 from .._start import read_head, resolve_ref
 from .._stores import STORES, give_back
+from .._used import directory_used
 from ._findings import TRANSCRIPTS, findings, unproven
 from ._survey import survey_workspace
 from ._trash import TRASH, delete_from_trash
@@ -100,7 +101,7 @@ def remove_workspace(
     try:
         _check_unused(paths, unused_since)
         _check_survivors(claim, force=force)
-        restore_left(claim.state_dir, claim.read_provenance().inode)
+        _put_pointers_back(claim)
         _check(claim, force, movable=True)
         with _announced(claim, attend):
             moved = _save_transcripts(paths)
@@ -124,14 +125,36 @@ def _announced(claim: Claim, attend: Attend | None) -> Generator[None, None, Non
         return
     provenance = claim.read_provenance()
     claim.write_provenance(replace(provenance, removing=True))
-    used = Path(provenance.workdir or claim.paths.workdir)
+    used = directory_used(claim.paths, claim.witness)
+    if used is None or provenance.workdir not in (None, os.fspath(used)):
+        claim.notes.append(
+            f"{claim.paths.provenance}: names workdir {provenance.workdir}, which is not known to be"
+            f" where the last run worked; the hook runs in {used or claim.paths.root}"
+        )
     try:
-        attend(claim, used if used.is_dir() else claim.paths.root)
+        attend(claim, used or claim.paths.root)
         yield
     except BaseException:
         with contextlib.suppress(CodexlabError):
             claim.write_provenance(replace(claim.read_provenance(), removing=False))
         raise
+
+
+def _put_pointers_back(claim: Claim) -> None:
+    """Put back what a killed run changed to lead git elsewhere, if nobody works there now.
+
+    Only under the lock on that very directory: a record here may name any other one's.
+    """
+    used = directory_used(claim.paths, claim.witness)
+    if used is None:
+        return
+    found = os.stat(used)
+    identity = (found.st_dev, found.st_ino)
+    if kept_pointers(claim.state_dir, identity) is None:
+        return
+    with contextlib.suppress(WorkspaceBusy):
+        claim.claim_directory(used)
+        restore_left(claim.state_dir, identity)
 
 
 def _check_unused(paths: WorkspacePaths, since: float | None) -> None:
@@ -145,15 +168,15 @@ def _check_survivors(claim: Claim, *, force: bool) -> None:
 
     What was left on another machine nobody here can end or see, so there force decides.
     """
-    own, last = claim.previous, [claim.previous]
+    own, last = claim.previous, [*claim.lasts]
     if claim.paths.workdir.is_dir():
         there = claim.claim_directory(claim.paths.workdir)
         # Who ends a dead run's survivors writes that into the workspace's own record.
         if own is None or there is None or own.run_id != there.run_id:
-            last.append(there)
+            last += [] if there is None else [there]
     for owner in last:
         reason = unproven(owner)
-        if owner is None or reason is None or (force and not is_this_machine(owner)):
+        if reason is None or (force and not is_this_machine(owner)):
             continue
         raise RemovalRefused(claim.paths.root, reason, _way_out(owner))
 

@@ -14,6 +14,8 @@ import orjson
 from .._owner import DamagedRecord, OwnerRecord, owner_from, parse_object
 from .._paths import CONTROL, WorkspaceKey, WorkspacePaths, belongs_at, paths_at
 from .._provenance import Provenance, provenance_from
+from .._state_dir import state_directory
+from .._witness import look_up, place_of
 from ._held_locks import held_locks, lock_name
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -29,7 +31,8 @@ class Survey:
     :param place: path of its directory; text, for there may be thousands.
     :param provenance: None when its record is missing or damaged.
     :param busy: somebody holds the lock right now.
-    :param owner: the run that holds it, else the last one.
+    :param owner: the run that holds it, else the last one: by our state directory where that
+        knows of a run that was not proven empty, else by the record in the workspace.
     :param used: seconds since the epoch it was last used.
     :param record: the last run's ``record.json``; empty when there is none.
     """
@@ -84,15 +87,27 @@ def survey_workspaces(workspaces_root: Path) -> list[Survey]:
 
     Directories that are no workspaces are left out, unreadable ones too.
     """
-    held = held_locks()
-    found = (_survey_any(root, held) for root in _roots(workspaces_root))
+    look = _Look(held_locks(), os.path.realpath(workspaces_root), state_directory())
+    found = (_survey_any(root, look) for root in _roots(workspaces_root))
     return [survey for survey in found if survey is not None]
 
 
-def _survey_any(root: str, held: frozenset[tuple[int, int, int]]) -> Survey | None:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What all workspaces of one look have in common.
+
+    :param base: the workspaces root, resolved.
+    """
+
+    held: frozenset[tuple[int, int, int]]
+    base: str
+    state_dir: Path
+
+
+def _survey_any(root: str, look: _Look) -> Survey | None:
     """Look at one; whatever an agent put there, it is a damaged workspace among the others."""
     try:
-        return _survey(root, held)
+        return _survey(root, look)
     except Exception:
         # As if just used: nothing of it may be called old.
         return Survey(root, None, False, None, time.time(), {})
@@ -100,21 +115,23 @@ def _survey_any(root: str, held: frozenset[tuple[int, int, int]]) -> Survey | No
 
 def survey_workspace(paths: WorkspacePaths) -> Survey | None:
     """Look at one workspace, or return None when there is none."""
-    return _survey(str(paths.root), held_locks())
+    look = _Look(held_locks(), os.path.realpath(paths.base), state_directory())
+    return _survey(str(paths.root), look)
 
 
-def _survey(root: str, held: frozenset[tuple[int, int, int]]) -> Survey | None:
+def _survey(root: str, look: _Look) -> Survey | None:
     control = f"{root}/{CONTROL}"
     try:
         lock = os.lstat(f"{control}/lock")
     except OSError:
         return None
-    owner = _owner(_object(f"{control}/owner.json"))
+    busy = lock_name(lock) in look.held
+    owner = _last(_owner(_object(f"{control}/owner.json")), root, look, busy=busy)
     run = f"{control}/runs/{owner.run_id}" if owner is not None else ""
     return Survey(
         place=root,
         provenance=_provenance(_object(f"{control}/workspace.json")),
-        busy=lock_name(lock) in held,
+        busy=busy,
         owner=owner,
         used=_used(control, lock.st_mtime),
         record=cast("dict[str, Any]", _object(f"{run}/record.json") if run else {}),
@@ -154,6 +171,16 @@ def _owner(values: Mapping[str, object]) -> OwnerRecord | None:
         return owner_from(values)
     except DamagedRecord:
         return None
+
+
+def _last(own: OwnerRecord | None, root: str, look: _Look, *, busy: bool) -> OwnerRecord | None:
+    """Return the last run: its own agent may have written that nothing of it was left."""
+    if own is not None and not own.contained and not busy:
+        return own
+    known = look_up(place_of(look.base, tuple(root.split("/")[-3:])), look.state_dir)
+    if known is None:
+        return own
+    return known.owner if own is None or not known.owner.contained else own
 
 
 def _provenance(values: Mapping[str, object]) -> Provenance | None:
