@@ -34,7 +34,6 @@ ALLOWED = {
     "kernel/_tree.py::_enter": "a directory: its callers' flags say so",
     "workspace/_shared_files.py::_append_missing": "checked to be regular, and read to a limit",
     "workspace/_shared_files.py::_locked": "only locked, never read, and nobody is waited for",
-    "workspace/_stores.py::_merge": "no deeper than codex's own directories, counted",
     "workspace/_submodules.py::_work_in": "submodules in submodules, counted",
     "workspace/upkeep/_trash.py::_open_lock": "only locked, never read, and no link",
     "workspace/upkeep/_survey.py::_read": "read to a limit, for thousands of workspaces",

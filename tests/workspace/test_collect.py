@@ -162,11 +162,11 @@ def test_transcripts_of_its_own_move_to_the_shared_home_first(
     claim = claim_workspace(paths, KEY)
     heal_codex_home(paths, shared, sessions="issue")
     claim.release()
-    rollout = paths.codex_home / "sessions/2026/01/r.jsonl"
+    rollout = paths.codex_home / "sessions/2026/01/rollout-r.jsonl"
     rollout.parent.mkdir(parents=True)
     rollout.write_text("history")
     assert remove_workspace(paths, KEY).moved == 1
-    assert (shared / "sessions/2026/01/r.jsonl").read_text() == "history"
+    assert (shared / "sessions/2026/01/rollout-r.jsonl").read_text() == "history"
 
 
 def test_transcripts_that_conflict_keep_the_workspace(
@@ -176,12 +176,12 @@ def test_transcripts_that_conflict_keep_the_workspace(
     claim = claim_workspace(paths, KEY)
     heal_codex_home(paths, shared, sessions="issue")
     claim.release()
-    (paths.codex_home / "sessions/r.jsonl").write_text("ours")
+    (paths.codex_home / "sessions/rollout-r.jsonl").write_text("ours")
     (shared / "sessions").mkdir()
-    (shared / "sessions/r.jsonl").write_text("theirs")
+    (shared / "sessions/rollout-r.jsonl").write_text("theirs")
     with pytest.raises(RemovalRefused, match="transcripts of its own"):
         remove_workspace(paths, KEY)
-    assert (paths.codex_home / "sessions/r.jsonl").read_text() == "ours"
+    assert (paths.codex_home / "sessions/rollout-r.jsonl").read_text() == "ours"
 
 
 def test_links_inside_are_removed_not_followed(
@@ -191,9 +191,9 @@ def test_links_inside_are_removed_not_followed(
     claim = claim_workspace(paths, KEY)
     heal_codex_home(paths, shared)
     claim.release()
-    (shared / "sessions/r.jsonl").write_text("history")
+    (shared / "sessions/rollout-r.jsonl").write_text("history")
     remove_workspace(paths, KEY)
-    assert (shared / "sessions/r.jsonl").read_text() == "history"
+    assert (shared / "sessions/rollout-r.jsonl").read_text() == "history"
     assert (shared / "auth.json").exists()
 
 

@@ -56,7 +56,7 @@ claim = w.claim_workspace(paths, key)
 w.prepare_workdir(claim, plan)
 (paths.codex_home / "sessions").mkdir(parents=True)
 for name in ("one", "two"):
-    (paths.codex_home / f"sessions/{name}.jsonl").write_text(name)
+    (paths.codex_home / f"sessions/rollout-{name}.jsonl").write_text(name)
 w.heal_codex_home(paths, base / "home", writable_roots=["/cache"])
 claim.release()
 """
@@ -179,7 +179,7 @@ def check(place: Place, git: Callable[..., str], where: object) -> None:
     assert config["sandbox_workspace_write"]["writable_roots"] == ["/cache"], where
     assert (paths.codex_home / "sessions").readlink() == place.home / "sessions", where
     for rollout in (place.home / "sessions").iterdir():
-        assert rollout.read_text() in ("", rollout.stem), where
+        assert rollout.read_text() in ("", rollout.stem.removeprefix("rollout-")), where
     assert {path.name for path in (place.home / "sessions").iterdir()} >= rollouts, where
     leftovers = [
         path
@@ -225,7 +225,7 @@ def test_killed_at_every_step_of_a_removal_the_workspace_is_whole_or_gone(
         launch(place, *strace, inject, code=REMOVE)
         wait_until_dead_processes_let_go(place.paths)
         where = (call, count)
-        assert (place.home / "sessions/one.jsonl").read_text() == "one", where
+        assert (place.home / "sessions/rollout-one.jsonl").read_text() == "one", where
         if place.paths.root.exists():
             assert git(place.paths.workdir, "status", "--porcelain") == "", where
             assert launch_again(place) == "worktree", where

@@ -91,17 +91,18 @@ def test_files_in_a_real_sessions_directory_move_and_conflicts_stay(
     ours.mkdir(parents=True)
     theirs.mkdir(parents=True)
     for name in ("missing", "same", "differs", "packed"):
-        (ours / f"{name}.jsonl").write_text(name)
-    (theirs / "same.jsonl").write_text("same")
-    (theirs / "differs.jsonl").write_text("other")
-    (theirs / "packed.jsonl.zst").write_text("z")
+        (ours / f"rollout-{name}.jsonl").write_text(name)
+    (theirs / "rollout-same.jsonl").write_text("same")
+    (theirs / "rollout-differs.jsonl").write_text("other")
+    (theirs / "rollout-packed.jsonl.zst").write_text("z")
     (warning,) = heal_codex_home(paths, shared).warnings
     assert "2 files differ" in warning
     assert (paths.codex_home / "sessions").readlink() == shared / "sessions"
-    assert (theirs / "missing.jsonl").read_text() == "missing"
-    assert (theirs / "differs.jsonl").read_text() == "other"
+    assert (theirs / "rollout-missing.jsonl").read_text() == "missing"
+    assert (theirs / "rollout-differs.jsonl").read_text() == "other"
     aside = paths.codex_home / "sessions.aside-1/2026/01"
-    assert sorted(path.name for path in aside.iterdir()) == ["differs.jsonl", "packed.jsonl"]
+    kept = ["rollout-differs.jsonl", "rollout-packed.jsonl"]
+    assert sorted(path.name for path in aside.iterdir()) == kept
 
 
 def test_an_explicit_refusal_of_network_stays(paths: WorkspacePaths, shared: Path) -> None:

@@ -174,13 +174,13 @@ def test_a_pipe_in_a_files_place_does_not_hang_a_launch(
 def test_a_home_on_another_filesystem_takes_the_files_of_a_real_directory(
     small_disk: Path, claim: Claim, shared: Path
 ) -> None:
-    rollout = claim.paths.codex_home / "sessions/2026/r.jsonl"
+    rollout = claim.paths.codex_home / "sessions/2026/rollout-r.jsonl"
     rollout.parent.mkdir(parents=True)
     rollout.write_bytes(b"line\n" * 1000)
     os.utime(rollout, ns=(7, 7_000_000_001))
     home = small_disk / "home"
     heal_codex_home(claim.paths, home)
-    moved = home / "sessions/2026/r.jsonl"
+    moved = home / "sessions/2026/rollout-r.jsonl"
     assert moved.read_bytes() == b"line\n" * 1000
     assert moved.stat().st_mtime_ns == 7_000_000_001
-    assert sorted(path.name for path in moved.parent.iterdir()) == ["r.jsonl"]
+    assert sorted(path.name for path in moved.parent.iterdir()) == ["rollout-r.jsonl"]
