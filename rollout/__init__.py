@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ._candidate import CompressOptions
     from ._compress import compress
     from ._conversation import ConversationLine, read_conversation, read_history
-    from ._decode import DamagedFrameError
+    from ._decode import BeyondMeasureError, DamagedFrameError
     from ._directory import LogicalRollout
     from ._entries import CONVERSATION, Entry, Role, entries_of, entry_of
     from ._excerpts import Excerpt
@@ -115,6 +115,7 @@ __all__ = [
     "AmbiguousThreadError",
     "BadCursorError",
     "BadPatternError",
+    "BeyondMeasureError",
     "Calls",
     "CompressOptions",
     "ConversationLine",
@@ -242,7 +243,7 @@ _MODULES = {
         "read_conversation",
         "read_history",
     ),
-    "_decode": ("DamagedFrameError",),
+    "_decode": ("BeyondMeasureError", "DamagedFrameError"),
     "_directory": ("LogicalRollout",),
     "_entries": (
         "CONVERSATION",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..kernel import LeaseAnswer
 from ._calls import Calls
 from ._entries import is_old_head
+from ._measure import is_hollow
 from ._meta import OLD_FORMAT
 from ._places import Subject
 from ._records import parse_record, text_of
@@ -76,6 +77,7 @@ def open_candidate(
     try:
         stat = os.fstat(fd)
         _check_file(stat, options)
+        _check_bytes(fd, stat)
         _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0), subject.thread)
         leased = _check_lease(fd, options, calls)
     except BaseException:
@@ -96,6 +98,15 @@ def _check_file(stat: os.stat_result, options: CompressOptions) -> None:
         raise RefusedError(Outcome.SKIPPED, "it was changed just now")
     if os.geteuid() not in {0, stat.st_uid}:
         raise RefusedError(Outcome.SKIPPED, "it belongs to another user")
+
+
+def _check_bytes(fd: int, stat: os.stat_result) -> None:
+    if is_hollow(fd, stat.st_size):
+        reason = "much of it was never written, and codex leaves no holes"
+        raise RefusedError(Outcome.SKIPPED, reason)
+    if stat.st_nlink > 1:
+        reason = "the file has another name (a hard link), so compressing it frees nothing"
+        raise RefusedError(Outcome.SKIPPED, reason)
 
 
 def _check_head(head: bytes, thread: str) -> None:

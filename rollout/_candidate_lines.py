@@ -35,6 +35,10 @@ class Problems:
         if reason not in self.reasons:
             self.reasons.append(reason)
 
+    def refuse(self, reason: str) -> None:
+        """Say this alone: what else is wrong with such a file is no news."""
+        self.reasons = [reason]
+
 
 def candidates(snapshot: RolloutSnapshot, query: Query, problems: Problems) -> Iterator[Candidate]:
     """Yield every line that may hold a match, in order; memory is bounded.
@@ -73,9 +77,12 @@ def _line_blocks(snapshot: RolloutSnapshot, problems: Problems) -> Iterator[byte
     length = 0
     for piece in plain_chunks(snapshot, _CHUNK):
         if isinstance(piece, FrameDamage):
-            problems.note(f"damaged: {piece.reason}")
             # The rest of the torn line is not to run into what follows.
             pending.append(b"\n")
+            if piece.refused:
+                problems.refuse(piece.reason)
+            else:
+                problems.note(f"damaged: {piece.reason}")
             continue
         cut = piece.rfind(b"\n") + 1
         if cut == 0:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-from ._decode import decode_chunks
+from ._decode import BeyondMeasureError, decode_chunks
+from ._measure import first_hole, is_hollow, say_hollow
 from ._names import COMPRESSED_SUFFIX
 from ._snapshot import open_regular
 
@@ -37,6 +38,7 @@ def compare(left: str | int, right: str | int) -> Comparison:
     are read to their ends.
 
     :raises DamagedFrameError: one of them does not decode.
+    :raises BeyondMeasureError: one of them holds more than codex writes, or holes.
     :raises NotARolloutFileError: one of them is a directory, a fifo or the like.
     :raises OSError: one of them is gone or cannot be read.
     """
@@ -101,16 +103,19 @@ def _same_length(ours: bytes, theirs: bytes) -> int:
 
 def _chunks(file: str | int) -> Generator[bytes]:
     if isinstance(file, int):
-        yield from _plain(file)
+        yield from _plain(file, "a kept file")
         return
     fd = open_regular(file)
     try:
-        yield from decode_chunks(fd, file) if file.endswith(COMPRESSED_SUFFIX) else _plain(fd)
+        yield from decode_chunks(fd, file) if file.endswith(COMPRESSED_SUFFIX) else _plain(fd, file)
     finally:
         os.close(fd)
 
 
-def _plain(fd: int) -> Generator[bytes]:
+def _plain(fd: int, path: str) -> Generator[bytes]:
+    size = os.fstat(fd).st_size
+    if is_hollow(fd, size):
+        raise BeyondMeasureError(path, say_hollow(size, first_hole(fd, size)))
     offset = 0
     while chunk := os.pread(fd, _CHUNK, offset):
         offset += len(chunk)

@@ -43,6 +43,8 @@ class Relation(StrEnum):
     """They share some lines, but less than was once all of it."""
     UNREADABLE = "unreadable"
     """The other does not decode."""
+    REFUSED = "refused"
+    """One of them holds far more than codex writes, or holes, and was not read to its end."""
 
 
 _IN_WORDS = {
@@ -53,6 +55,7 @@ _IN_WORDS = {
     Relation.ALIEN: "shares not even its first line with",
     Relation.MIXED: "shares only some lines with",
     Relation.UNREADABLE: "cannot be compared with the damaged frame of",
+    Relation.REFUSED: "holds more than codex writes, or is beside such, so was not compared with",
 }
 
 

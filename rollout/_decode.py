@@ -13,6 +13,7 @@ import zstandard
 
 from ..kernel import OperatorError
 from ._frames import frame_damage
+from ._measure import Allowance, first_hole, is_hollow, say_hollow
 
 MAX_WINDOW = 1 << 27
 _CHUNK = 1 << 20
@@ -34,21 +35,39 @@ class DamagedFrameError(OperatorError):
         )
 
 
+class BeyondMeasureError(OperatorError):
+    """A rollout holds more than codex writes, or holes; it may be whole all the same.
+
+    :param path: the file.
+    :param reason: what is not codex's.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}; nothing was changed")
+
+
 def decode_chunks(fd: int, path: str) -> Iterator[bytes]:
     """Yield the plain bytes of all frames in ``fd``, 1 MiB at a time.
 
     :param path: for the error's sake.
     :raises DamagedFrameError: a frame is cut short, corrupt, or no frame at all.
         What was yielded before is what the undamaged part says.
+    :raises BeyondMeasureError: it holds far more than codex writes into a file of its size.
     """
-    produced = 0
+    size = os.fstat(fd).st_size
+    if is_hollow(fd, size):
+        raise BeyondMeasureError(path, say_hollow(size, first_hole(fd, size)))
+    allowance, produced = Allowance(fd, size), 0
     try:
         for chunk in _chunks(fd):
             produced += len(chunk)
+            if excess := allowance.excess(chunk):
+                raise BeyondMeasureError(path, excess)
             yield chunk
     except zstandard.ZstdError as error:
         raise DamagedFrameError(path, produced, str(error)) from error
-    damage = frame_damage(fd)
+    damage = frame_damage(fd, size)
     if damage is not None:
         raise DamagedFrameError(path, produced, damage)
 

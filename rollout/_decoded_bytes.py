@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 import zstandard
 
 from ._decode import MAX_WINDOW
-from ._frames import FRAME_MAGIC, frame_damage, frame_end
+from ._frames import FRAME_MAGIC, MOST_WALKED, frame_damage, frame_end
+from ._measure import Allowance, first_hole, is_hollow, is_usual, say_hollow
 from ._plain_bytes import FrameDamage
 from ._snapshot import RolloutSnapshot
 
@@ -28,11 +31,35 @@ def decoded_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | Fr
     if whole is not None:
         yield whole
         return
+    yield from _bounded(snapshot, partial(_all_frames, chunk=chunk))
+
+
+def _bounded(
+    snapshot: RolloutSnapshot,
+    decode: Callable[[RolloutSnapshot], Iterator[bytes | FrameDamage]],
+) -> Iterator[bytes | FrameDamage]:
+    """Decode up to the first of a hollow file's holes, and no more than codex writes."""
+    allowance = Allowance(snapshot.fd, snapshot.size)
+    hollow = is_hollow(snapshot.fd, snapshot.size)
+    end = first_hole(snapshot.fd, snapshot.size) if hollow else snapshot.size
+    for piece in decode(replace(snapshot, size=end)):
+        excess = allowance.excess(piece) if isinstance(piece, bytes) else ""
+        if excess:
+            yield FrameDamage(0, excess, refused=True)
+            return
+        if hollow and isinstance(piece, FrameDamage):
+            break  # for the hole
+        yield piece
+    if hollow:
+        yield FrameDamage(end, say_hollow(snapshot.size, end), refused=True)
+
+
+def _all_frames(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
     if snapshot.size == 0:
         yield FrameDamage(0, "the file is empty")
     offset = 0
     while offset < snapshot.size:
-        end = frame_end(snapshot.fd, offset)
+        end = frame_end(snapshot.fd, offset, snapshot.size)
         reason = end if isinstance(end, str) else None
         stop = snapshot.size if isinstance(end, str) else min(end, snapshot.size)
         if isinstance(end, int) and end > snapshot.size:
@@ -63,7 +90,8 @@ def _at_once(snapshot: RolloutSnapshot) -> bytes | None:
     data = os.pread(snapshot.fd, snapshot.size, 0)
     try:
         # Of a frame that says it is empty the decoder returns nothing, whatever follows.
-        if not 0 < zstandard.get_frame_parameters(data).content_size <= _SMALL_CONTENT:
+        size = zstandard.get_frame_parameters(data).content_size
+        if not 0 < size <= _SMALL_CONTENT or not is_usual(snapshot.size, size):
             return None  # empty, large, or it does not say
         return _decoder.decompress(data, allow_extra_data=False)
     except zstandard.ZstdError:
@@ -86,6 +114,10 @@ def head_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | Frame
     if whole is not None:
         yield whole
         return
+    yield from _bounded(snapshot, partial(_first_frames, chunk=chunk))
+
+
+def _first_frames(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
     decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
     source = _Part(snapshot.fd, 0, snapshot.size)
     try:
@@ -95,7 +127,7 @@ def head_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | Frame
     except zstandard.ZstdError as error:
         yield FrameDamage(0, str(error))
         return
-    reason = frame_damage(snapshot.fd)
+    reason = frame_damage(snapshot.fd, snapshot.size)
     if reason is not None:
         yield FrameDamage(0, reason)
 
@@ -113,15 +145,22 @@ class _Part:
 
 
 def _next_frame(snapshot: RolloutSnapshot, offset: int) -> int:
-    """Find the next place where a whole frame begins, or the end of the file."""
+    """Find the next place where a whole frame begins, or the end of the file.
+
+    What only looks like the beginning of a frame is walked too: by chance it is there once in
+    4 GiB, else somebody put it there, perhaps everywhere.
+    """
     overlap = len(FRAME_MAGIC) - 1
+    walked: set[int] = set()
     while offset < snapshot.size:
         block = os.pread(snapshot.fd, _SCAN + overlap, offset)
         at = block.find(FRAME_MAGIC)
         while at != -1:
-            end = frame_end(snapshot.fd, offset + at)
+            end = frame_end(snapshot.fd, offset + at, snapshot.size, walked)
             if isinstance(end, int) and end <= snapshot.size:
                 return offset + at
+            if len(walked) >= MOST_WALKED:
+                return snapshot.size
             at = block.find(FRAME_MAGIC, at + 1)
         offset += _SCAN
     return snapshot.size

@@ -14,30 +14,37 @@ _MAGIC = 0xFD2FB528
 FRAME_MAGIC = _MAGIC.to_bytes(4, "little")
 _SKIPPABLE = 0x184D2A50
 _MAX_HEADER = 18
+# Blocks of a few bytes need not cost a call each.
+_AHEAD = 512
+MOST_WALKED = 1 << 20
+"""Blocks after which nobody goes on looking for a frame: real ones come to 128 GiB."""
 _RLE, _RESERVED = 1, 3
 
 
-def frame_damage(fd: int) -> str | None:
+def frame_damage(fd: int, size: int) -> str | None:
     """Say what is wrong with the structure of the frames in ``fd``.
 
+    :param size: of the file.
     :returns: None when the file is one or more complete frames, and nothing else.
     """
-    size = os.fstat(fd).st_size
     if size == 0:
         return "the file is empty"
     offset = 0
     while offset < size:
-        end = frame_end(fd, offset)
+        end = frame_end(fd, offset, size)
         if isinstance(end, str):
             return end
         offset = end
     return None if offset == size else "the last frame is cut short"
 
 
-def frame_end(fd: int, offset: int) -> int | str:
+def frame_end(fd: int, offset: int, size: int, walked: set[int] | None = None) -> int | str:
     """Return the offset behind the frame at ``offset``, or what is wrong with it.
 
     The end of a frame that was cut short can lie behind the end of the file.
+
+    :param size: of the file.
+    :param walked: offsets of blocks that earlier walks led to, all in vain; added to.
     """
     header = os.pread(fd, _MAX_HEADER, offset)
     magic = int.from_bytes(header[:4], "little")
@@ -50,16 +57,24 @@ def frame_end(fd: int, offset: int) -> int | str:
         blocks = offset + zstandard.frame_header_size(header)
     except zstandard.ZstdError as error:
         return f"the frame header at byte {offset} is damaged: {error}"
-    end = _blocks_end(fd, blocks)
+    end = _blocks_end(fd, blocks, size, walked)
     return end + 4 if isinstance(end, int) and has_checksum else end
 
 
-def _blocks_end(fd: int, offset: int) -> int | str:
-    last = False
+def _blocks_end(fd: int, offset: int, size: int, walked: set[int] | None) -> int | str:
+    last, window, base = False, b"", offset
     while not last:
-        head = os.pread(fd, 3, offset)
+        if offset + 3 > size:
+            return "the last frame is cut short"
+        if offset + 3 > base + len(window):
+            window, base = os.pread(fd, _AHEAD, offset), offset
+        head = window[offset - base : offset - base + 3]
         if len(head) < 3:
             return "the last frame is cut short"
+        if walked is not None:
+            if offset in walked or len(walked) >= MOST_WALKED:
+                return "no whole frame begins there"
+            walked.add(offset)
         word = int.from_bytes(head, "little")
         last, kind, length = bool(word & 1), word >> 1 & 3, word >> 3
         if kind == _RESERVED:

@@ -10,7 +10,7 @@ from ..kernel import LeaseAnswer
 from ._calls import Calls
 from ._compare import Comparison, compare
 from ._decide import Forms, Relation, relate
-from ._decode import DamagedFrameError
+from ._decode import BeyondMeasureError, DamagedFrameError
 from ._places import Places, Subject
 from ._snapshot import open_regular
 from ._store import scan_store
@@ -28,7 +28,7 @@ class Sight:
 
     :param file: fingerprint of the first file before it was read.
     :param other: fingerprint of the second.
-    :param comparison: None when the second does not decode.
+    :param comparison: None when the second does not decode, or was not read to its end.
     :param written: somebody could write to the first file just before.
     """
 
@@ -100,6 +100,8 @@ def look(path: str, other: str, base: int, calls: Calls) -> Sight | None:
         return None
     except DamagedFrameError:
         return Sight(before, beside, Relation.UNREADABLE, None, written)
+    except BeyondMeasureError:
+        return Sight(before, beside, Relation.REFUSED, None, written)
     return Sight(before, beside, relate(comparison, base), comparison, written)
 
 

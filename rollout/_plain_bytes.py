@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from ..kernel import frozen
+from ._measure import is_hollow, say_hollow, written_parts
 from ._names import RolloutForm
 from ._snapshot import RolloutSnapshot
 
 CHUNK = 1 << 20
 _SPOOL = 16 << 20
+# Smaller ones are read as the zeros they are: a file system may make a hole of a block.
+_LEAST_HOLE = 1 << 20
 
 
 @frozen
@@ -24,10 +27,12 @@ class FrameDamage:
 
     :param offset: where in the compressed file the damaged frame begins.
     :param reason: what is wrong, in zstd's words or ours.
+    :param refused: nothing need be damaged there, but codex writes no such thing.
     """
 
     offset: int
     reason: str
+    refused: bool = False
 
 
 def plain_chunks(snapshot: RolloutSnapshot, chunk: int = CHUNK) -> Iterator[bytes | FrameDamage]:
@@ -40,16 +45,38 @@ def plain_chunks(snapshot: RolloutSnapshot, chunk: int = CHUNK) -> Iterator[byte
     frames begins each at a line.
     """
     if snapshot.form is RolloutForm.PLAIN:
-        return _file_chunks(snapshot, chunk)
+        if is_hollow(snapshot.fd, snapshot.size):
+            return _hollow_chunks(snapshot, chunk)
+        return _file_chunks(snapshot.fd, 0, snapshot.size, chunk)
     from ._decoded_bytes import decoded_chunks  # zstandard: only where it is needed
 
     return decoded_chunks(snapshot, chunk)
 
 
-def _file_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes]:
-    offset = 0
-    while offset < snapshot.size:
-        data = os.pread(snapshot.fd, min(chunk, snapshot.size - offset), offset)
+def _hollow_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
+    """Yield what was written of a file, and one damage for all of its holes."""
+    end = 0
+    is_said = False
+    for start, stop in written_parts(snapshot.fd, snapshot.size):
+        if start - end >= _LEAST_HOLE:
+            # What stands around a hole is not one line.
+            yield b"\n" if is_said else _holes(snapshot, end)
+            is_said = True
+        else:
+            start = end
+        yield from _file_chunks(snapshot.fd, start, stop, chunk)
+        end = stop
+    if not is_said:
+        yield _holes(snapshot, end)
+
+
+def _holes(snapshot: RolloutSnapshot, at: int) -> FrameDamage:
+    return FrameDamage(at, say_hollow(snapshot.size, at), refused=True)
+
+
+def _file_chunks(fd: int, offset: int, end: int, chunk: int) -> Iterator[bytes]:
+    while offset < end:
+        data = os.pread(fd, min(chunk, end - offset), offset)
         if not data:
             return
         yield data

@@ -7,11 +7,14 @@ wrong is said with the line it touches. Lines are bytes; decoding is the caller'
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Flag, auto
 
+from ._measure import most_lines, say_too_many
+from ._names import RolloutForm
 from ._plain_bytes import FrameDamage, SeekableBytes, new_spool, open_seekable, plain_chunks
 from ._snapshot import RolloutSnapshot
 
@@ -32,7 +35,9 @@ class LineFault(Flag):
     TOO_LONG = auto()
     """It is longer than the limit; ``data`` is its beginning."""
     DAMAGED = auto()
-    """What came after ``data`` could not be decoded."""
+    """What came after ``data`` could not be decoded, or was not read."""
+    REFUSED = auto()
+    """Together with the one before: no codex writes what came there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +59,42 @@ class Line:
 
 
 def iter_lines(
-    snapshot: RolloutSnapshot, *, max_line_bytes: int = MAX_LINE_BYTES
+    snapshot: RolloutSnapshot, *, max_line_bytes: int = MAX_LINE_BYTES, most: int | None = None
 ) -> Iterator[Line]:
     """Yield every line from the beginning, blank ones too.
 
     Memory stays below ``max_line_bytes``, a few chunks and the frame's window.
 
     :param max_line_bytes: longer lines are cut to this length and say so.
+    :param most: read no more than about so many bytes; a line that is cut so is left out.
     """
-    assembly = _Assembly(max_line_bytes)
+    assembly, allowed = _Assembly(max_line_bytes), _lines_allowed(snapshot)
+    read = 0
     for piece in plain_chunks(snapshot):
+        if (most is not None and read > most) or assembly.number > allowed:
+            break
         if isinstance(piece, FrameDamage):
-            yield assembly.finish(LineFault.DAMAGED, piece.reason)
+            refused = LineFault.REFUSED if piece.refused else LineFault.NONE
+            yield assembly.finish(LineFault.DAMAGED | refused, piece.reason)
             continue
+        read += len(piece)
         first, *rest = piece.split(b"\n")
         assembly.add(first)
         for part in rest:
             yield assembly.finish()
             assembly.add(part)
-    if assembly.length:
-        yield assembly.finish(LineFault.UNTERMINATED)
+    else:
+        if assembly.length:
+            yield assembly.finish(LineFault.UNTERMINATED)
+        return
+    if assembly.number > allowed:
+        yield assembly.finish(LineFault.DAMAGED | LineFault.REFUSED, say_too_many(int(allowed)))
+
+
+def _lines_allowed(snapshot: RolloutSnapshot) -> float:
+    if snapshot.form is RolloutForm.PLAIN:
+        return math.inf
+    return most_lines(snapshot.fd, snapshot.size)
 
 
 class _Assembly:
@@ -83,7 +104,7 @@ class _Assembly:
         self._limit = limit
         self._parts: list[bytes] = []
         self._kept = 0
-        self._number = 0
+        self.number = 0
         self._offset = 0
         self.length = 0
 
@@ -97,9 +118,9 @@ class _Assembly:
     def finish(self, fault: LineFault = LineFault.NONE, detail: str = "") -> Line:
         if self.length > self._limit:
             fault |= LineFault.TOO_LONG
-        self._number += 1
+        self.number += 1
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        line = make_line(self._number, self._offset, data, fault, detail)
+        line = make_line(self.number, self._offset, data, fault, detail)
         ended = not fault & (LineFault.UNTERMINATED | LineFault.DAMAGED)
         self._offset += self.length + ended
         self._parts.clear()
@@ -153,6 +174,8 @@ def iter_lines_reversed(
                 fault, detail = LineFault.NONE, ""
                 if not terminated:
                     fault = LineFault.DAMAGED if damage else LineFault.UNTERMINATED
+                    if damage and damage.refused:
+                        fault |= LineFault.REFUSED
                     detail = damage.reason if damage else ""
                 if len(raw) > max_line_bytes:
                     fault, raw = fault | LineFault.TOO_LONG, raw[:max_line_bytes]

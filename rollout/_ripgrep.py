@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
+from ._measure import may_be_hollow
 from ._query import Query
-from ._ripgrep_run import Positions, RipgrepRun
+from ._ripgrep_run import PATIENCE, Positions, RipgrepRun
 
 _ARGUMENT_BYTES = 1 << 20
 # Mapped, nothing is copied, but a file costs some 20 us more: that pays for large ones.
@@ -29,9 +30,16 @@ def ripgrep_positions(
     """
     found: dict[str, Positions | None] = {}
     for batch in _batches(paths):
-        positions, complete = _run(program, batch, query)
-        found |= positions if complete else dict.fromkeys(batch)
+        found |= _positions(program, batch, query)
     return found
+
+
+def _positions(program: str, batch: list[str], query: Query) -> dict[str, Positions | None]:
+    positions, complete, held_up = _run(program, batch, query)
+    if held_up and len(held_up) < len(batch):
+        rest = sorted(frozenset(batch).difference(held_up))
+        return {**_positions(program, rest, query), **dict.fromkeys(held_up)}
+    return {**positions} if complete else dict.fromkeys(batch)
 
 
 def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
@@ -47,14 +55,19 @@ def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _run(program: str, batch: list[str], query: Query) -> tuple[dict[str, Positions], bool]:
+def _run(
+    program: str, batch: list[str], query: Query
+) -> tuple[dict[str, Positions], bool, list[str]]:
+    """Return what was found, whether all was read, and files that ripgrep was not to wait for."""
     mapped = "--mmap" if _are_large(batch) else "--no-mmap"
     try:
         run = RipgrepRun(program, [mapped], query.needle, query.fold, batch)
     except OSError:
-        return {}, False  # it cannot be started: no reason not to search
+        return {}, False, []  # it cannot be started: no reason not to search
     with closing(run):
-        return run.result()
+        if not run.wait_for(PATIENCE) and (held_up := list(filter(may_be_hollow, batch))):
+            return {}, False, held_up
+        return *run.result(), []
 
 
 def _are_large(paths: Sequence[str]) -> bool:

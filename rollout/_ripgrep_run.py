@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import select
 import signal
 from collections.abc import Sequence
 
@@ -29,6 +30,8 @@ _FLAGS = (
 )
 _OUTPUT = re.compile(rb"([^\0\n]+)\0([0-9]+):([0-9]+):[^\n]*\n")
 _MOST_OUTPUT = 32 << 20
+PATIENCE = 1.0
+"""Seconds after which it is worth asking whether some file holds it up."""
 _F_ADD_SEALS, _F_SEAL_GROW = 1033, 0x4  # fcntl(2); not in Python's fcntl before 3.13
 # Python ignores them, and others may be blocked just now; it is to end by any.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -61,6 +64,21 @@ class RipgrepRun:
         except OSError:
             os.close(self._output)
             raise
+
+    def wait_for(self, seconds: float) -> bool:
+        """Wait so long at most, and tell whether it has ended."""
+        if self._pid is None:
+            return True
+        try:
+            fd = os.pidfd_open(self._pid)
+        except OSError:
+            return True  # `result` waits
+        try:
+            waiting = select.poll()
+            waiting.register(fd, select.POLLIN)
+            return bool(waiting.poll(seconds * 1000))
+        finally:
+            os.close(fd)
 
     def result(self) -> tuple[dict[str, Positions], bool]:
         """Wait for its end; to be called once.

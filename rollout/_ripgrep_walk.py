@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from ._ripgrep_run import Positions, RipgrepRun
+from ._ripgrep_run import PATIENCE, Positions, RipgrepRun
 from ._roots import ARCHIVED_SESSIONS, SESSIONS
 
 # How far a file system's clock may be behind ours, with its ticks.
@@ -62,9 +62,16 @@ class RipgrepWalk:
             self._roots = dict(_roots(home, archived))
             self._run = _start(program, needle, fold, list(self._roots))
 
-    def finish(self) -> dict[str, Positions]:
-        """Wait for its end and return the candidate lines of the rollouts it read, by path."""
+    def finish(self, is_held_up: Callable[[], bool] = lambda: False) -> dict[str, Positions]:
+        """Wait for its end and return the candidate lines of the rollouts it read, by path.
+
+        :param is_held_up: asked once where that takes long; True ends the walk unfinished, and
+            it has seen nothing.
+        """
         if self._run is None:
+            return {}
+        if not self._run.wait_for(PATIENCE) and is_held_up():
+            self.close()
             return {}
         found, complete = self._run.result()
         self._is_complete = complete and _is_steady(self._clock, _clock())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..kernel import OperatorError, frozen
 from ._directory import LogicalRollout
+from ._measure import may_be_hollow
 from ._names import RolloutForm
 from ._query import Query
 from ._ripgrep import ripgrep_positions
@@ -96,7 +97,7 @@ def search_rollouts(
     with closing(_walk(base, query, wanted, ripgrep, ahead)) as walk:
         found, unreadable = select_rollouts(base, wanted)
         _load_the_rest()
-        seen = walk.finish()
+        seen = walk.finish(lambda: any(may_be_hollow(each.path) for each in found))
         tasks, left = _split(found, seen, walk)
     if on_unreadable is not None:
         for directory in unreadable:

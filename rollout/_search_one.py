@@ -14,6 +14,7 @@ from ._directory import LogicalRollout
 from ._entries import Entry, Role, all_text, entries_of
 from ._excerpts import Excerpt, excerpts_of
 from ._heads import head_of
+from ._measure import is_hollow
 from ._moments import local_as_utc
 from ._names import RolloutForm
 from ._pieces import Cut
@@ -179,7 +180,8 @@ def _cwd(snapshot: RolloutSnapshot) -> str:
 def _candidates(
     snapshot: RolloutSnapshot, positions: Positions | None, query: Query, problems: Problems
 ) -> Iterator[Candidate]:
-    if snapshot.form is not RolloutForm.PLAIN or not query.needle:
+    is_plain = snapshot.form is RolloutForm.PLAIN
+    if not is_plain or not query.needle or is_hollow(snapshot.fd, snapshot.size):
         # Positions that ripgrep found in a plain form now gone mean nothing here.
         return candidates(snapshot, query, problems)
     found = plain_positions(snapshot, query) if positions is None else positions

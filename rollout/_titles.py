@@ -56,7 +56,7 @@ def first_prompt(snapshot: RolloutSnapshot, cut: Cut | None = None) -> str:
     :param cut: where what counts in it ends.
     """
     sent, last = "", _LINES
-    for line in iter_lines(snapshot, max_line_bytes=_BYTES):
+    for line in iter_lines(snapshot, max_line_bytes=_BYTES, most=2 * _BYTES):
         if line.number > last or line.offset > _BYTES:
             break
         record = parse_record(line.data)

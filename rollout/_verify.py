@@ -17,6 +17,7 @@ from ._decide import Relation, in_words
 from ._decode import has_checksum
 from ._frames import frame_damage
 from ._manifest import group_paths, read_entries
+from ._measure import is_hollow
 from ._names import COMPRESSED_SUFFIX
 from ._observe import fingerprint, look
 from ._ownership import make_directories
@@ -36,6 +37,7 @@ class Problem(StrEnum):
     """What can be wrong."""
 
     DAMAGED_FRAME = "damaged frame"
+    REFUSED = "more than codex writes"
     NO_CHECKSUM = "frame without checksum"
     BAD_LINE = "line is no record"
     TOO_LONG = "line too long to be checked"
@@ -192,7 +194,10 @@ def _verify_frame(path: str) -> Iterator[Finding]:
     except FileNotFoundError:
         return
     try:
-        damage = frame_damage(fd)
+        size = os.fstat(fd).st_size
+        if is_hollow(fd, size):
+            return  # the lines' own business
+        damage = frame_damage(fd, size)
         if damage is not None:
             yield Finding(path, Problem.DAMAGED_FRAME, damage)
         elif not has_checksum(fd):
@@ -236,6 +241,8 @@ def _line_faults(path: str, number: int, fault: LineFault, detail: str) -> Itera
         (LineFault.UNTERMINATED, Problem.TORN_TAIL),
     ):
         if fault & flag:
+            if flag is LineFault.DAMAGED and fault & LineFault.REFUSED:
+                problem = Problem.REFUSED
             said = _BEYOND if problem is Problem.TOO_LONG else detail
             yield Finding(path, problem, said, number)
 

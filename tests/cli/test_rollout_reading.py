@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
+from support.rollout_files import (
+    lines,
+    message,
+    meta,
+    repeating_frame,
+    rollout_path,
+    thread_id,
+    write,
+)
 from support.terminal import on_terminal
 
 from codexlab.cli import _rollout_list
@@ -261,11 +269,13 @@ def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run)
 
 
 def test_an_interrupt_ends_all_processes_quietly(home: Path, clean_environ: dict[str, str]) -> None:
-    # A line without end keeps a worker busy until it is interrupted.
-    for number in range(2):
-        path = _make(home, number)
-        with path.open("ab") as file:
-            file.truncate(1 << 40)
+    # Each of these keeps a worker busy for a second or more.
+    bomb = home / "bomb"
+    bomb.write_bytes(repeating_frame(lines(meta(thread_id(0))), 100 << 13))
+    for number in range(40):
+        path = rollout_path(home, thread_id(number))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".jsonl.zst").hardlink_to(bomb)
     command = [_PROGRAM, "rollout", "search", "needle", "--no-rg", "-j", "2"]
     environ = clean_environ | {"CODEX_HOME": str(home)}
     with subprocess.Popen(
@@ -295,7 +305,8 @@ def _wait_for_children(pid: int, count: int) -> None:
 def _is_reading(worker: str) -> bool:
     try:
         return any(
-            os.readlink(entry).endswith(".jsonl") for entry in Path(f"/proc/{worker}/fd").iterdir()
+            os.readlink(entry).endswith((".jsonl", ".zst"))
+            for entry in Path(f"/proc/{worker}/fd").iterdir()
         )
     except FileNotFoundError:
         return False

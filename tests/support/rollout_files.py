@@ -9,6 +9,8 @@ from typing import Any
 
 import zstandard
 
+_RLE_BLOCK, _RAW_BLOCK, _BLOCK = 1 << 1, 0, 128 << 10
+
 
 def thread_id(number: int) -> str:
     return str(uuid.UUID(int=(0x019C1A2B << 96) | (7 << 76) | (8 << 60) | number))
@@ -75,3 +77,11 @@ def frame(data: bytes, *, sized: bool = True, checksum: bool = True, level: int 
         return context.compress(data)
     stream = context.compressobj()
     return stream.compress(data) + stream.flush()
+
+
+def repeating_frame(head: bytes, blocks: int, *, fill: bytes = b"a") -> bytes:
+    """One zstd frame: ``head`` as it is, then so many times 128 KiB of one letter, 4 bytes each."""
+    parts = [b"\x28\xb5\x2f\xfd", b"\x00", b"\x58"]  # RFC 8878: a window of 2 MiB, no size
+    parts.append((len(head) << 3 | _RAW_BLOCK).to_bytes(3, "little") + head)
+    parts.append(((_BLOCK << 3 | _RLE_BLOCK).to_bytes(3, "little") + fill) * blocks)
+    return b"".join([*parts, (1).to_bytes(3, "little")])
