@@ -134,14 +134,16 @@ def run_errand(
     pass_fds: Sequence[int] = (),
     cwd: str | None = None,
     look: Callable[[int], str | None] | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> ErrandResult:
-    """Run a program without a terminal or stdin, and wait for it.
+    """Run a program without a terminal, and wait for it.
 
     What it leaves in the background is not waited for, even where that holds its output.
 
     :param timeout: seconds until it is ended, with its group and its descendants.
     :param what: what a person is told is waited for.
     :param look: called now and then with its pid; says for what it waits in vain, or None.
+    :param stdin: descriptor it reads from; by default there is nothing to read.
     :raises EndWanted: the end is wanted; it has been ended.
     :raises WaitsInVain: two looks in turn said the same; it has been ended.
     :raises TimeoutError: the time was over; it has been ended.
@@ -156,7 +158,7 @@ def run_errand(
     try:
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,

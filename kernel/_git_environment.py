@@ -49,6 +49,15 @@ _FIXED = {
 }
 # Empty lists no protocol, and no file can add to it; a promisor remote is not asked either.
 _NO_REACH = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+# A commit's parents are what its object says, and no file beside it. git takes a file of
+# grafts that is there, even an empty one, as a reason for a hint; this one cannot be.
+_NO_HEARSAY = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": "/dev/null/none"}
+# Whoever can write objects can write these, and git compares them with nothing.
+_OBJECTS_ALONE: tuple[Pair, ...] = (
+    ("core.commitGraph", "false"),
+    ("core.multiPackIndex", "false"),
+    ("pack.readReverseIndex", "false"),
+)
 _SETTINGS: tuple[Pair, ...] = (
     ("core.fsmonitor", "false"),
     ("core.hooksPath", "/dev/null"),
@@ -75,7 +84,8 @@ def git_environment(
     """Return the whole environment of a git.
 
     :param parent: the caller's environment.
-    :param reach: what the command is for: ``nothing`` only looks and never fetches,
+    :param reach: what the command is for: ``nothing`` only looks, never fetches, and
+        believes of objects no file but theirs,
         ``checkout`` may start filters, ``remote`` fetches and starts the user's own
         credential helpers, but no program that a repository names.
     :param settings: configuration for this call, which outranks all other.
@@ -89,8 +99,9 @@ def git_environment(
     for name in _PLACES:
         if name in kept and not is_own(kept[name], outside):
             del kept[name]
-    pairs = (*given_settings(parent), *_SETTINGS, *settings)
-    fixed = _FIXED if reach != "nothing" else _FIXED | _NO_REACH
+    looks = reach == "nothing"
+    pairs = (*given_settings(parent), *_SETTINGS, *(_OBJECTS_ALONE if looks else ()), *settings)
+    fixed = _FIXED | _NO_REACH | _NO_HEARSAY if looks else _FIXED
     return {**kept, **fixed, **_as_variables(pairs)}
 
 

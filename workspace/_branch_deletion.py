@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ._git import ask_git
+from ._holding import is_own_file
 from ._registration import drop_ref_lock
 
 
@@ -17,10 +18,13 @@ def delete_branch(repo: Path, branch: str, tip: str) -> bool:
 
     :returns: whether it is gone.
     """
+    # Where the name leads to another branch, that one is not ours to delete.
+    if not is_own_file(repo, f"refs/heads/{branch}"):
+        return False
     drop_ref_lock(repo, branch)
     packed = repo / "packed-refs.lock"
     somebodys = os.path.lexists(packed)
-    answer = ask_git(repo, "update-ref", "-d", f"refs/heads/{branch}", tip)
+    answer = ask_git(repo, "update-ref", "--no-deref", "-d", f"refs/heads/{branch}", tip)
     drop_ref_lock(repo, branch)
     # git only warns that its own lock stays, and from then on nobody's git can delete a branch.
     if not somebodys and "unable to unlink" in answer.detail:

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -90,6 +91,7 @@ def ask_git(
     extra: Mapping[str, str] = _NOTHING,
     settings: Mapping[str, str] = _NOTHING,
     reach: Reach = "nothing",
+    lines: Iterable[str] = (),
 ) -> GitAnswer:
     """Run git and return its answer whatever its status.
 
@@ -99,6 +101,7 @@ def ask_git(
     :param extra: variables for this call.
     :param settings: configuration for this call.
     :param reach: what the command may start and reach, see `git_environment`.
+    :param lines: what it reads from its standard input.
     :raises GitFailed: git is missing, did not answer in time, or waits in vain.
     :raises EndWanted: the end of the launch is wanted; git has been ended.
     """
@@ -108,14 +111,16 @@ def ask_git(
     if deadline is not None and (timeout := min(timeout, deadline - time.monotonic())) <= 0:
         raise GitFailed(action, where, "no time was left to ask")
     try:
-        done = run_errand(
-            ["git", *place, *arguments],
-            {**environment, **git_as_home_owner(), **extra},
-            timeout=timeout,
-            what=f"git {action}",
-            pass_fds=pass_fds,
-            look=_look,
-        )
+        with _readable(lines) as stdin:
+            done = run_errand(
+                ["git", *place, *arguments],
+                {**environment, **git_as_home_owner(), **extra},
+                timeout=timeout,
+                what=f"git {action}",
+                pass_fds=pass_fds,
+                look=_look,
+                stdin=stdin,
+            )
     except FileNotFoundError:
         raise GitFailed(action, where, "git was not found on PATH") from None
     except WaitsInVain as reason:
@@ -150,6 +155,19 @@ def run_git(
     if answer.status != 0:
         raise GitFailed(_action(arguments), where, answer.detail)
     return answer.stdout
+
+
+@contextmanager
+def _readable(lines: Iterable[str]) -> Generator[int]:
+    """Yield a descriptor from which lines are read: a list of arguments could be too long."""
+    data = "".join(f"{line}\n" for line in lines).encode()
+    if not data:
+        yield subprocess.DEVNULL
+        return
+    with open(os.memfd_create("git", os.MFD_CLOEXEC), "w+b") as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno()
 
 
 def _surroundings(

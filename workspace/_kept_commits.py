@@ -21,6 +21,7 @@ from ..kernel import CodexlabError
 from ._dirs import directory, read_small
 from ._errors import GitFailed
 from ._git import GitAnswer, ask_git, run_git
+from ._holding import ANYWHERE, holding, is_own_file, unheld
 from ._paths import WorkspacePaths
 from ._registration import Entry
 from ._start import resolve_ref
@@ -37,7 +38,6 @@ _COMMITS_IN = (
 )
 _OWN_REFS, _MOST_REFS = ("refs/worktree", "refs/bisect", "refs/rewritten"), 10_000
 _COMMIT = r"(?m)^[0-9a-f]{40}(?:[0-9a-f]{24})?$"
-_ELSEWHERE = ("--not", "--branches", "--remotes", "--tags")
 _IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -62,12 +62,13 @@ def commits_held(git_dir: Path) -> dict[str, str]:
 def is_lonely(repo: Path, commit: str) -> bool:
     """Tell whether no branch, remote or tag holds a commit, nor what was kept before.
 
-    What is no commit, such as a tree somebody pointed a reference at, counts as lonely.
+    What is no commit, such as a tag with its text or a tree, is held by a reference at it.
     """
     kind = _ask(repo, "cat-file", "-t", commit).stdout.strip()
-    if kind not in (b"commit", b"tag"):
-        return kind != b""
-    answer = _ask(repo, "rev-list", "-n", "1", commit, *_ELSEWHERE, f"--glob={KEPT}/*")
+    holders = holding(repo, where=(*ANYWHERE, KEPT))
+    if kind != b"commit":
+        return kind != b"" and commit not in holders
+    answer = unheld(repo, [commit], holders)
     return answer.status != 0 or bool(answer.stdout)
 
 
@@ -121,12 +122,19 @@ def keep_what_entries_hold(
         for commit, what in held.items():
             if is_lonely(repo, commit):
                 name = f"{KEPT}/{issue}/{agent}/{commit[:16]}"
-                _run(repo, "update-ref", name, commit)
+                _keep(repo, name, commit)
                 lines.append(f"{what} {place} is kept as {name}")
         if staged and has_submodules(entry):
             modules = _keep_submodules(repo, entry)
             lines.append(f"the repositories of submodules in {place} are kept in {modules}")
     return lines
+
+
+def _keep(repo: Path, name: str, commit: str) -> None:
+    """Make a reference, and let nobody's alias of that name lead it to a branch."""
+    if not is_own_file(repo, name):
+        raise GitFailed("update-ref", repo, f"{name}: expected no link on the way; remove it")
+    _run(repo, "update-ref", "--no-deref", name, commit)
 
 
 def has_submodules(entry: Entry) -> bool:

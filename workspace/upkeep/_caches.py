@@ -11,7 +11,7 @@ from ...kernel import CodexlabError, remove_tree
 from .._cache import READY, cache_root
 from .._dirs import directory
 from .._errors import RepositoryBusy, operator_errors
-from .._git import ask_git
+from .._holding import holding, unheld
 from .._repository import repository_lock
 
 MONTH = 30 * 86400.0
@@ -89,5 +89,7 @@ def _judge(cache: Path, now: float, idle: float) -> CacheVerdict:
 def _lonely(cache: Path) -> bool:
     if not (cache / READY).exists():
         return False  # never was whole, so nothing was ever made from it
-    answer = ask_git(cache, "rev-list", "--count", "--branches", "--not", "--remotes", "--tags")
-    return answer.status != 0 or int(answer.stdout) > 0
+    fetched = holding(cache, where=["refs/remotes"])
+    made = set(holding(cache, where=["refs"])) - set(fetched)
+    answer = unheld(cache, made, fetched)
+    return answer.status != 0 or bool(answer.stdout)

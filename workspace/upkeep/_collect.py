@@ -21,9 +21,9 @@ from .._branch_deletion import delete_branch
 from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below
 from .._errors import GitFailed, WorkdirRefused, WorkspaceBusy, operator_errors
-from .._git import LOOK_SECONDS, ask_git
 from .._git_files import check_shared_files
 from .._git_pointers import kept_pointers, restore_left
+from .._holding import holding, unheld
 from .._home_record import recorded_shared_home
 from .._kept_branches import remember_branch
 from .._kept_commits import keep_what_entries_hold
@@ -278,10 +278,8 @@ def _drop_branch(repo: Path, branch: str, root: Path, state_dir: Path) -> str | 
 def _is_kept_elsewhere(repo: Path, branch: str, tip: str) -> bool:
     if read_head(repo, repo)[1] == branch:
         return False
-    others = [f"--exclude={branch}", "--branches", "--remotes", "--tags"]
-    listing = ("rev-list", "--count", tip, "--not", *others)
-    answer = ask_git(repo, *listing, timeout=LOOK_SECONDS)
-    return answer.status == 0 and int(answer.stdout) == 0
+    answer = unheld(repo, [tip], holding(repo, [branch]))
+    return answer.status == 0 and not answer.stdout
 
 
 def _save_transcripts(paths: WorkspacePaths) -> int:

@@ -12,6 +12,7 @@ from ._changes import Checkout, uncommitted
 from ._foreign_files import (
     Unjudged,
     check_objects,
+    check_outlives,
     git_directories,
     head_commit,
     lasting_remotes,
@@ -69,6 +70,8 @@ def judge_checkout(checkout: Path, top: Path) -> list[str]:
     references = read_references(store)
     head = head_commit(git_dir, references)
     is_guest = not f"{store}/".startswith(f"{top}/")
+    if is_guest:
+        check_outlives(store, top)
     held = set(commits_held(git_dir)) if is_guest else set[str]()
     lines: list[str] = []
     with neutral(store, own=held, elsewhere=references.values(), head=head) as question:

@@ -12,8 +12,14 @@ from .._dirs import read_small
 
 _COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _MOST_REFS, _MOST_OBJECTS = 200_000, 1_000_000
+_MOST_BORROWED = 1000
+_ESCAPES: dict[bytes, int] = dict(
+    zip((b"a", b"b", b"f", b"n", b"r", b"t", b"v"), b"\a\b\f\n\r\t\v", strict=True)
+)
 _PARTS = ("HEAD", "objects", "refs", "packed-refs", "index")
 _REMOTE = r'(?i)\[\s*remote\s+"((?:[^"\\]|\\.)*)"\s*\]'
+# A path after all, and helpers that start any program.
+_HERE = r"(?i)file:|(ext|fd)::"
 _ELSEWHERE = r"(?i)(?!file:)[a-z][a-z0-9+.-]*://|[^/\s:]+:"
 
 
@@ -115,6 +121,57 @@ def check_objects(store: Path) -> None:
             raise Unjudged(f"its objects/{place.name}: {error.strerror}") from None
 
 
+def check_outlives(store: Path, top: Path) -> None:
+    """Refuse a repository elsewhere that needs a file below ``top``, which is about to go.
+
+    Its references would be broken then: they hold nothing that such a file holds.
+
+    :raises Unjudged: it needs one, or borrows from more repositories than git would ask.
+    """
+    waiting, seen = [store / "objects"], set[str]()
+    for name in ("refs", "packed-refs", "reftable"):
+        _check_outside(store / name, top)
+    while waiting:
+        objects = waiting.pop()
+        if (place := os.path.realpath(objects)) in seen:
+            continue
+        seen.add(place)
+        if len(seen) > _MOST_BORROWED:
+            raise Unjudged("it borrows objects from too many repositories")
+        _check_outside(objects, top)
+        _check_object_links(Path(place), top)
+        lines = _text(Path(place) / "info" / "alternates").splitlines()
+        named = (line for line in lines if line and not line.startswith("#"))
+        waiting.extend(Path(place) / _unquoted(line) for line in named)
+
+
+def _check_outside(place: Path, top: Path) -> None:
+    if f"{os.path.realpath(place)}/".startswith(f"{top}/"):
+        raise Unjudged(f"{place} of its repository leads into the workspace")
+
+
+def _check_object_links(objects: Path, top: Path) -> None:
+    for place in _object_directories(objects):
+        _check_outside(place, top)
+        with os.scandir(place) as items:
+            for item in items:
+                if item.is_symlink():
+                    _check_outside(Path(item.path), top)
+
+
+def _unquoted(line: str) -> str:
+    """Return a path as git reads it: in quotation marks it has escapes."""
+    if not (line.startswith('"') and line.endswith('"') and len(line) > 1):
+        return line
+    data = re.sub(rb"\\([0-7]{3}|.)", _escape, os.fsencode(line[1:-1]))
+    return os.fsdecode(data)
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    code: bytes = found[1]
+    return bytes([int(code, 8) & 255 if len(code) == 3 else _ESCAPES.get(code, code[0])])
+
+
 def _object_directories(objects: Path) -> Iterator[Path]:
     yield objects
     try:
@@ -155,10 +212,11 @@ def lasting_remotes(store: Path, top: Path) -> frozenset[str]:
 
 
 def _lasts(url: str, store: Path, top: Path) -> bool:
-    if re.match(_ELSEWHERE, url) and not url.startswith((".", "/")):
+    names_a_server = re.match(_ELSEWHERE, url) and not re.match(_HERE, url)
+    if names_a_server and not url.startswith((".", "/")):
         return True
     base = store.parent if store.name == ".git" else store
-    place = os.path.realpath(base / url.removeprefix("file://"))
+    place = os.path.realpath(base / re.sub(r"^file:(//(localhost)?)?", "", url, flags=re.I))
     return os.path.isdir(place) and not f"{place}/".startswith(f"{top}/")
 
 

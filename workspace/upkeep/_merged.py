@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from .._git import GitAnswer, ask_git
+from .._holding import holding
 from .._start import read_head
 
 _MOST_TARGETS, _MOST_COMMITS, _MOST_PATCHES = 5, 1000, 50
@@ -116,9 +117,8 @@ def _targets(repo: Path, branches: Collection[str]) -> list[str]:
     """Return the commits of branches that work comes home to, each once."""
     home = [name for name in (read_head(repo, repo)[1], *_DEFAULT) if name and name not in branches]
     names = [f"refs/heads/{name}" for name in home]
-    form = ("--format=%(objectname)", "--sort=-committerdate")
-    answer = _ask(repo, "for-each-ref", *form, *names, "refs/remotes")
-    return list(dict.fromkeys(answer.stdout.decode().split()))[:_MOST_TARGETS]
+    newest_first = ("--sort=-committerdate", *names, "refs/remotes")
+    return holding(repo, branches, newest_first)[:_MOST_TARGETS]
 
 
 def _ask(repo: Path, *arguments: str) -> GitAnswer:

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from .._errors import GitFailed, WorkdirRefused
-from .._git import LOOK_SECONDS, ask_git
+from .._git import ask_git
 from .._git_files import check_git_files, check_shared_files
 from .._git_view import view_at
+from .._holding import holding, unheld
 from .._kept_commits import UNFINISHED, commits_held, has_staged, has_submodules, head_of
 from .._registration import Entry
 from .._start import inspect_start
@@ -83,11 +84,9 @@ def _count(repo: Path, commits: Iterable[str], branches: Collection[str]) -> lis
     wanted = list(dict.fromkeys(commits))
     if not wanted:
         return []
-    others = [*(f"--exclude={name}" for name in branches), "--branches", "--remotes", "--tags"]
-    where = f"--git-dir={repo}"
     try:
         check_shared_files(repo, "rev-list")
-        answer = ask_git(repo, where, "rev-list", *wanted, "--not", *others, timeout=LOOK_SECONDS)
+        answer = unheld(repo, wanted, holding(repo, branches))
     except GitFailed as error:
         return [f"commits that cannot be judged ({error.detail})"]
     if answer.status != 0:

@@ -20,7 +20,7 @@ from .._provenance import Provenance
 from .._registration import Entry, entries_below
 from ._below import Below, look_below
 from ._foreign import judge_checkout, judge_store
-from ._foreign_files import Unjudged, git_directories, is_store
+from ._foreign_files import Unjudged, check_outlives, git_directories, is_store
 from ._own_worktrees import judge_lost, judge_worktree, stashes
 from ._words import shown
 
@@ -51,6 +51,7 @@ def work_below(paths: WorkspacePaths, provenance: Provenance | None) -> list[str
         found = look_below(known.top) if paths.root.is_dir() else Below()
     except OSError as error:
         return [*lines, f"it cannot be looked through ({error.strerror})"]
+    lines += _judged(partial(_check_repository, known), "")
     lines += [f"{shown(where)} cannot be looked into" for where in found.unseen]
     registered: set[str] = set()
     for where in sorted(found.checkouts, key=lambda each: (each != "workdir", each)):
@@ -133,6 +134,12 @@ def _checkout(known: _Known, where: str, entry: Entry | None) -> list[str]:
     if entry is not None and known.repo is not None:
         return judge_worktree(known.repo, entry, known.branches)
     return judge_checkout(known.top / where, known.top)
+
+
+def _check_repository(known: _Known) -> list[str]:
+    if known.repo is not None:
+        check_outlives(known.repo, known.top)
+    return []
 
 
 def _stashes(known: _Known) -> list[str]:
