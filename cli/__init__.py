@@ -58,9 +58,12 @@ def launch() -> None:
     gc.disable()
     from ..kernel import (
         CodexlabError,
+        NoMore,
         descriptors_given,
         hide_environment,
+        hide_memory,
         hide_values_of,
+        is_no_more,
         run_guarded,
     )
     from ._supervise import supervise
@@ -69,10 +72,16 @@ def launch() -> None:
     given = descriptors_given()
     hide_environment()
     hide_values_of("--set")
+    # Last: it closes our memory to ourselves.
+    hide_memory()
     try:
         status = run_guarded(partial(supervise, given=given))
     except CodexlabError as error:
         status = _refuse("codexlab-run", error)
+    except OSError as error:
+        if error.errno is None or not is_no_more(error):
+            raise
+        status = _refuse("codexlab-run", NoMore("nothing can be started", error.errno))
     # All that is left would be to take the interpreter apart: another 10 ms.
     os._exit(status)
 

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         set_parent_death_signal,
     )
     from ._memory import proportional_bytes, resident_bytes
+    from ._no_more import NoMore, is_no_more
     from ._noted_signals import FORWARDED
     from ._objects import parse_json_object
     from ._own_programs import find_own_program, is_own, own_search_path
@@ -98,7 +99,7 @@ if TYPE_CHECKING:
         read_regular_if_any,
     )
     from ._small_file import read_small_file
-    from ._started_with import hide_environment, hide_values_of
+    from ._started_with import hide_environment, hide_memory, hide_values_of
     from ._stopping import stop_members
     from ._tagged import tagged
     from ._terminal import (
@@ -136,6 +137,7 @@ __all__ = [
     "LeaseAnswer",
     "LongWait",
     "Message",
+    "NoMore",
     "OperatorError",
     "OrderedGuardian",
     "ProcessGroup",
@@ -180,6 +182,7 @@ __all__ = [
     "give_tree",
     "has_coherent_leases",
     "hide_environment",
+    "hide_memory",
     "hide_values_of",
     "holds_files",
     "identify",
@@ -187,6 +190,7 @@ __all__ = [
     "is_child_subreaper",
     "is_evidently_empty",
     "is_foreground",
+    "is_no_more",
     "is_ours",
     "is_own",
     "is_own_group",
@@ -303,6 +307,7 @@ __getattr__ = import_on_use(
             "set_parent_death_signal",
         ),
         "_memory": ("proportional_bytes", "resident_bytes"),
+        "_no_more": ("NoMore", "is_no_more"),
         "_noted_signals": ("FORWARDED",),
         "_objects": ("parse_json_object",),
         "_own_programs": ("find_own_program", "is_own", "own_search_path"),
@@ -331,7 +336,7 @@ __getattr__ = import_on_use(
             "read_regular_if_any",
         ),
         "_small_file": ("read_small_file",),
-        "_started_with": ("hide_environment", "hide_values_of"),
+        "_started_with": ("hide_environment", "hide_memory", "hide_values_of"),
         "_stopping": ("stop_members",),
         "_tagged": ("tagged",),
         "_terminal": (

@@ -167,7 +167,7 @@ def run_errand(
             # Without a terminal ssh cannot stop to ask for a password.
             start_new_session=True,
         )
-        pidfd = os.pidfd_open(process.pid)
+        pidfd = _hold(process)
     except BaseException:
         if handlers is not None:
             handlers.put_back()
@@ -189,6 +189,16 @@ def run_errand(
         # Whoever told it to end may be telling us.
         pause(_SIGNALLED_SECONDS)
     return ErrandResult(status, stdout, stderr)
+
+
+def _hold(process: subprocess.Popen[bytes]) -> int:
+    """Return a descriptor of a program just started, which has no future without one."""
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:
+        process.kill()
+        process.communicate()
+        raise
 
 
 def _attend(

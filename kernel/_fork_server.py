@@ -17,9 +17,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from ._channel import Channel, open_channel_pair
+from ._channel import Channel, Message, open_channel_pair
 from ._errors import OperatorError
 from ._identity import read_stat
+from ._no_more import NoMore, is_no_more
 
 _PROGRAM = "from codexlab.kernel._forking import serve; serve({fd}, {host})"
 _STOPPED = "T"
@@ -89,14 +90,21 @@ class OrderedGuardian:
     def receive(self) -> int:
         """Wait for it, about a millisecond, and return its pid.
 
-        :raises OperatorError: the server is gone.
+        :raises OperatorError: the server is gone, or could not fork.
         """
         while (received := self._server.receive()) is not None:
             # Another number is that of one whose receiver was interrupted.
             if received[0]["number"] == self._number:
-                return int(received[0]["pid"])
+                return self._take(received[0])
         self.channel.close()
         raise _server_died()
+
+    def _take(self, answer: Message) -> int:
+        if (code := answer["errno"]) == 0:
+            return int(answer["pid"])
+        self.channel.close()
+        error = OSError(code, os.strerror(code))
+        raise NoMore("no guardian can be started", code) if is_no_more(error) else error
 
     def is_fresh(self, pid: int) -> bool:
         """Tell whether it still waits for its run: not ended nor stopped, and sent no signal."""

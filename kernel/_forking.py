@@ -15,7 +15,7 @@ import socket
 from ._channel import Channel
 from ._guardian import Guardian
 from ._spawn import prepare_to_spawn
-from ._started_with import hide_environment
+from ._started_with import hide_environment, hide_memory
 
 
 def serve(fd: int, host: int) -> None:
@@ -25,6 +25,7 @@ def serve(fd: int, host: int) -> None:
     """
     # It is the host's, and every agent's guardian is forked from here.
     hide_environment()
+    hide_memory()
     prepare_to_spawn()
     # Every guardian is a copy of this; what its collector leaves alone stays shared.
     gc.freeze()
@@ -33,14 +34,23 @@ def serve(fd: int, host: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while is_asked(channel, host) and (received := channel.receive()) is not None:
         message, (theirs,) = received
-        pid = os.fork()
+        pid, code = _fork()
         if pid == 0:
             channel.close()
             _be_guardian(theirs, host)
         os.close(theirs)
         # A host that died meanwhile is noticed by the next look.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            channel.send({"event": "guarding", "number": message["number"], "pid": pid})
+            number = message["number"]
+            channel.send({"event": "guarding", "number": number, "pid": pid, "errno": code})
+
+
+def _fork() -> tuple[int, int]:
+    """Fork; return also why it failed, with -1 for a pid: the runs there are need this server."""
+    try:
+        return os.fork(), 0
+    except OSError as error:
+        return -1, error.errno or 0
 
 
 def is_asked(channel: Channel, host: int) -> bool:

@@ -96,7 +96,8 @@ def read_stat(pid: int) -> ProcessStat | None:
     # Plain calls: a look at a thousand processes takes half the time of that with Path.
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        # It is gone, or another user's and hidden (hidepid).
         return None
     try:
         return parse_stat(os.read(fd, 4096).decode(errors="replace"))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import ctypes
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
 _AT_FDCWD = -100
@@ -49,6 +50,14 @@ def is_child_subreaper() -> bool:
     flag = ctypes.c_int()
     _check(_libc().prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0))
     return bool(flag.value)
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Let processes of the same user read this one's memory, or not (PR_SET_DUMPABLE, prctl(2)).
+
+    A fork inherits it; a program that is executed can be read again.
+    """
+    _check(_libc().prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0))
 
 
 def set_parent_death_signal(signum: int) -> None:

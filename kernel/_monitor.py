@@ -26,7 +26,7 @@ from ._channel import Channel, open_channel_pair
 from ._frozen import frozen
 from ._identity import ProcessIdentity, identify
 from ._libc import set_parent_death_signal
-from ._spawn import SpawnError, SpawnSpec, become, describe_exit
+from ._spawn import SpawnError, SpawnSpec, become, describe_exit, forking
 from ._terminal import adopt_terminal, release_terminal, take_foreground
 
 
@@ -59,18 +59,24 @@ def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int
     :param restore: signals whose default disposition the program must find.
     :raises SpawnError: with the failing step; nothing runs.
     """
-    ours, theirs = open_channel_pair()
-    report_read, report_write = os.pipe()
+    try:
+        ours, theirs = open_channel_pair()
+    except OSError as error:
+        raise SpawnError("fork", error.errno or 0) from error
     guardian = os.getpid()
     # The monitor takes no signal at all; nor must one meant for it be noted as the guardian's.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        pid = os.fork()
-        if pid == 0:
-            _be_monitor(spec, stdio, restore, guardian, report_write, theirs)
+        with forking() as (report_read, report_write):
+            pid = os.fork()
+            if pid == 0:
+                _be_monitor(spec, stdio, restore, guardian, report_write, theirs)
+    except SpawnError:
+        ours.close()
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    theirs.close()
+        theirs.close()
     os.close(report_write)
     with os.fdopen(report_read, "rb") as report:
         failure = report.read()

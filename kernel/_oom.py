@@ -6,12 +6,14 @@ import os
 from contextlib import suppress
 
 from ._identity import shows_our_pids
+from ._libc import set_dumpable
 
 # A share of all memory, in thousandths: an agent's process is taken before any that does
 # not hold 30 % more than it does. Enough to go before whoever started the agent, and not
 # so much that a small one goes before the one that eats the machine.
 OOM_PREFERENCE = 300
 _HIGHEST = 1000
+_OWN = "/proc/self/oom_score_adj"
 
 
 def go_first_when_memory_ends() -> None:
@@ -21,12 +23,24 @@ def go_first_when_memory_ends() -> None:
     cannot be written nothing changes; :func:`read_oom_score_adj` tells.
     """
     with suppress(OSError):
-        fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+        fd = _open_own()
         try:
             wanted = min(_HIGHEST, int(os.read(fd, 16)) + OOM_PREFERENCE)
             os.write(fd, str(wanted).encode())
         finally:
             os.close(fd)
+
+
+def _open_own() -> int:
+    """Open our own file, which is closed with our memory: that is opened for this one call."""
+    try:
+        return os.open(_OWN, os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        set_dumpable(True)
+        try:
+            return os.open(_OWN, os.O_RDWR | os.O_CLOEXEC)
+        finally:
+            set_dumpable(False)
 
 
 def read_oom_score_adj(pid: int) -> int | None:

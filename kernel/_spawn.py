@@ -6,8 +6,8 @@ import fcntl
 import marshal
 import os
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ class SpawnSpec:
 class SpawnError(Exception):
     """A step between fork and exec failed; nothing runs.
 
-    :param step: ``cgroup``, ``stdio``, ``chdir`` or ``exec``.
+    :param step: ``fork``, ``cgroup``, ``stdio``, ``chdir`` or ``exec``.
     :param errno: why.
     """
 
@@ -73,9 +73,9 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
     :param restore: signals whose default disposition the program must find.
     :raises SpawnError: with the failing step; the child is reaped.
     """
-    report_read, report_write = os.pipe()
     parent = os.getpid()
-    pid, is_member = _fork(spec.leaf)
+    with forking() as (report_read, report_write):
+        pid, is_member = _fork(spec.leaf)
     if pid == 0:
         leaf = None if is_member else spec.leaf
         become(replace(spec, leaf=leaf), stdio, restore, parent, report_write, os.setsid)
@@ -87,6 +87,24 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
         step, errno = marshal.loads(failure)
         raise SpawnError(step, errno)
     return pid
+
+
+@contextmanager
+def forking() -> Generator[tuple[int, int]]:
+    """Lend a pipe for the child's report; where it cannot be had or the fork fails, nothing is left.
+
+    :raises SpawnError: this process, its user or its group may have no more (setrlimit(2)).
+    """
+    try:
+        report = os.pipe()
+    except OSError as error:
+        raise SpawnError("fork", error.errno or 0) from error
+    try:
+        yield report
+    except OSError as error:
+        for fd in report:
+            os.close(fd)
+        raise SpawnError("fork", error.errno or 0) from error
 
 
 def _fork(leaf: str | None) -> tuple[int, bool]:

@@ -1,7 +1,8 @@
-"""Hide from others what this process was started with: its environment, and words of its argv.
+"""Hide from others what this process was started with, and what it holds in memory.
 
 Every process of the same user can read ``/proc/PID/environ`` and ``cmdline``, and so can
-an agent, whose own environment was scrubbed, of its guardian: ``ps eww`` shows both.
+an agent, whose own environment was scrubbed, of its guardian: ``ps eww`` shows both. It can
+read ``/proc/PID/mem``, too, and attach a debugger, unless a process forbids that.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
+from ._libc import set_dumpable
+
 # By this a nested run is found among the processes of the outer one (``_tagged``).
-_KEPT = b"CODEXLAB_RUN_ID="
+_KEPT_NAME = "CODEXLAB_RUN_ID"
+_KEPT = os.fsencode(f"{_KEPT_NAME}=")
 # Of proc_pid_stat(5), counted from the third field: arg_start, arg_end, env_start, env_end.
 _PLACES = slice(45, 49)
 
@@ -31,6 +35,29 @@ def hide_environment() -> None:
     with suppress(OSError, ValueError, IndexError):
         _, _, start, end = _places()
         _rewrite(start, end, _blanked)
+
+
+def hide_memory() -> None:
+    """Refuse every process of this user our memory, our environment and our descriptors.
+
+    Forks inherit that, and programs that they execute do not. ``/proc/self/mem``, ``environ``
+    and ``oom_score_adj`` are then closed to ourselves as well: what is changed there is changed
+    before. What the proof rests on (``stat``, ``children``, ``status``, ``cmdline``, pidfds)
+    stays open to all. *Not refused:* who has CAP_SYS_PTRACE, as root has.
+
+    A run within a run changes nothing: its outer guardian finds it by the tag in its
+    environment, and what the outer run kept from its agent is not here either. Nor where
+    ``/proc`` is mounted with ``hidepid``: our halves would no longer see each other there.
+    """
+    if _KEPT_NAME not in os.environ and not _hides_processes():
+        set_dumpable(False)
+
+
+def _hides_processes() -> bool:
+    """Tell whether ``/proc`` shows a process only to who may read its memory (proc(5), ``hidepid``)."""
+    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:
+        return any(b" - proc " in mount and b"hidepid=" in mount for mount in mounts)
+    return False
 
 
 def hide_values_of(option: str) -> None:

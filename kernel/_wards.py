@@ -72,7 +72,7 @@ class Wards:
         self._agent = pid
         if grouped:
             # Now: as long as its parent has not reaped it, the number is its own.
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):
                 self._group = ProcessGroup(pid, os.pidfd_open(pid))
         self._tell_started("spawned", pid, () if self._group is None else [self._group.leader])
 
@@ -81,7 +81,14 @@ class Wards:
     ) -> None:
         """Start a helper of ours, as :meth:`start_agent` does; it is no part of the run."""
         if (pid := self._start(spec, descriptors, restore)) is not None:
-            self._companion = Companion(pid)
+            try:
+                self._companion = Companion(pid)
+            except OSError as error:
+                # Not reaped yet: the number is still its own.
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                self._tell({"event": "spawn-failed", "step": "fork", "errno": error.errno}, ())
+                return
             self._tell_started("accompanied", pid)
 
     def _start(

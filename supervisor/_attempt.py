@@ -12,7 +12,16 @@ from typing import Protocol
 
 import anyio
 
-from ..kernel import Message, OperatorError, ProcessIdentity, boot_id, end, frozen
+from ..kernel import (
+    Message,
+    NoMore,
+    OperatorError,
+    ProcessIdentity,
+    boot_id,
+    end,
+    frozen,
+    is_no_more,
+)
 from ._agents import StreamNews
 from ._command import resolve_command
 from ._contained import end_without_guardian, read_proof, start
@@ -281,4 +290,6 @@ def _spawn_error(reply: Message, place: Place) -> Exception:
         return CommandNotFound(command, "it, or the interpreter its first line names")
     if step == "exec":
         return CommandNotExecutable(command, code)
+    if step == "fork" and is_no_more(OSError(code, "")):
+        return NoMore("the agent could not be started", code)
     return OperatorError(f"the agent could not be started: {step}: {os.strerror(code)}")

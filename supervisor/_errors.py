@@ -34,7 +34,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from ..kernel import BusyError, CallerError, CodexlabError, OperatorError
+from ..kernel import (
+    BusyError,
+    CallerError,
+    CodexlabError,
+    NoMore,
+    OperatorError,
+    is_no_more,
+)
 from ._exit import EXIT_LIMIT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
 
 
@@ -264,6 +271,8 @@ def refusal(error: CodexlabError | OSError, where: str) -> CodexlabError:
     """
     if isinstance(error, CodexlabError):
         return error
+    if is_no_more(error):
+        return NoMore("the launch cannot go on", cast("int", error.errno))
     place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else where
     return PlaceUnusable(
         "the workspace", place, error.strerror or "unusable", "make room or mend it"

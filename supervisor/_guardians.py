@@ -12,7 +12,7 @@ import subprocess
 import threading
 from contextlib import suppress
 
-from ..kernel import Channel, OperatorError, OrderedGuardian, start_fork_server
+from ..kernel import Channel, NoMore, OperatorError, OrderedGuardian, start_fork_server
 from ._inherited import Inherited, what_is_inherited
 
 _PATIENCE = 5.0
@@ -52,8 +52,15 @@ class _Guardians:
             self._lock.release()
 
     def _take_ordered(self, server: Channel) -> tuple[Channel, int] | None:
-        ordered, self._next = self._next or OrderedGuardian(server), None
-        pid = ordered.receive()
+        ahead, self._next = self._next, None
+        ordered = ahead or OrderedGuardian(server)
+        try:
+            pid = ordered.receive()
+        except NoMore:
+            if ahead is None:
+                raise
+            # Since it was ordered there may be room again.
+            return None
         if not ordered.is_fresh(pid):
             ordered.channel.close()
             return None

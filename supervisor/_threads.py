@@ -12,25 +12,23 @@ waiting for a moment, and a supervisor that died of it would end nothing.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
-from ..kernel import OperatorError
+from ..kernel import NoMore
 
 _T = TypeVar("_T")
 
 
-class NoThread(OperatorError):
+class NoThread(NoMore):
     """No thread can be started."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "no thread can be started: this user's processes, or those of its control group, are at "
-            "their limit; end some, or raise it (ulimit -u, pids.max)"
-        )
+        super().__init__("no thread can be started", errno.EAGAIN)
 
 
 async def in_own_thread(

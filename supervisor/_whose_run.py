@@ -86,13 +86,38 @@ def _ancestors(pid: int) -> Iterator[int]:
 
 
 def _holds_for(pid: int, run_id: str) -> bool:
-    """Tell whether a process has a workspace's lock open, and the record beside it names a run."""
-    with suppress(OSError):
-        for name in os.listdir(f"/proc/{pid}/fd"):
+    """Tell whether a process has a workspace's lock open, and the record beside it names a run.
+
+    Guardians and supervisors show nobody what they hold (`hide_memory`), so this user's
+    process that hides it may be either, and counts.
+    """
+    try:
+        held = _files_of(pid)
+    except PermissionError:
+        return _is_this_users(pid)
+    for lock in held:
+        if lock.endswith(_LOCK):
             with suppress(OSError, ValueError):
-                lock = os.readlink(f"/proc/{pid}/fd/{name}")
-                if lock.endswith(_LOCK):
-                    owner = parse_json_object(read_regular(Path(lock).with_name("owner.json")))
-                    if owner.get("run_id") == run_id:
-                        return True
+                owner = parse_json_object(read_regular(Path(lock).with_name("owner.json")))
+                if owner.get("run_id") == run_id:
+                    return True
+    return False
+
+
+def _files_of(pid: int) -> list[str]:
+    """Return what a process has open.
+
+    :raises PermissionError: it shows that to nobody, or is another user's.
+    """
+    found: list[str] = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):
+                found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return found
+
+
+def _is_this_users(pid: int) -> bool:
+    with suppress(OSError):
+        return os.stat(f"/proc/{pid}").st_uid == os.getuid()
     return False

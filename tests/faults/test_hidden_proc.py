@@ -12,7 +12,7 @@ from support.records import without_names
 from support.unprivileged import Unprivileged
 
 
-@pytest.mark.parametrize("hide", ["invisible", "ptraceable"])
+@pytest.mark.parametrize("hide", ["invisible", "ptraceable", "noaccess"])
 def test_a_user_who_sees_only_its_own_processes_has_a_subreaper(
     lab: Lab, as_nobody: Unprivileged, hide: str
 ) -> None:
