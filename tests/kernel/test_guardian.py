@@ -215,7 +215,7 @@ lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 channel.send({{"op": "custody", "custody": {{
     "run_id": "testrun", "leaf": None, "record": "{place}/record.json",
-    "owner": "{place}/owner.json", "base": "{place}",
+    "owner": "{place}/owner.json", "witness": "{place}/witness.json", "base": "{place}",
     "temporary": "{place}/temporary"}}}}, [lock])
 agent = sh(channel, "trap '' TERM; setsid sleep 60 & echo started >&2; wait; sleep 60")["pid"]
 print(agent, flush=True)
@@ -337,7 +337,7 @@ lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 channel.send({{"op": "custody", "custody": {{
     "run_id": "testrun", "leaf": None, "record": "{place}/record.json",
-    "owner": "{place}/owner.json", "base": "{place}",
+    "owner": "{place}/owner.json", "witness": "{place}/witness.json", "base": "{place}",
     "temporary": "{place}/temporary"}}}}, [lock])
 channel.send({{"op": "released", "status": 7}})
 fcntl.flock(lock, fcntl.LOCK_UN)
@@ -389,7 +389,7 @@ def test_a_supervisor_that_serves_no_more_is_gone_before_what_it_started_is_read
     import subprocess
     channel.send({{"op": "custody", "custody": {{
         "run_id": "testrun", "leaf": None, "record": {str(tmp_path / "record.json")!r},
-        "owner": {str(owner)!r}, "base": "", "temporary": ""}}}})
+        "owner": {str(owner)!r}, "witness": "", "base": "", "temporary": ""}}}})
     child = subprocess.Popen(["sleep", "60"], start_new_session=True)
     print(child.pid, flush=True)
     # As the kernel does it: first the channel, then for a while nothing.

@@ -71,3 +71,18 @@ def test_neither_a_hosts_fork_server_nor_its_guardians_show_the_hosts_environmen
         server.close()
         process.wait(10)
     assert [data.strip(b"\0") for data in shown] == [b"", b""]
+
+
+@pytest.mark.parametrize(("tag", "dumpable"), [({}, "0"), ({"CODEXLAB_RUN_ID": "outer"}, "1")])
+def test_a_run_within_a_run_stays_open_to_the_guardian_that_ends_it_by_its_tag(
+    tag: dict[str, str], dumpable: str
+) -> None:
+    script = (
+        "import ctypes; from codexlab.kernel import hide_memory; hide_memory();"
+        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    )
+    rest = {name: value for name, value in os.environ.items() if name != "CODEXLAB_RUN_ID"}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=rest | tag, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == dumpable
