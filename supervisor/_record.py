@@ -42,8 +42,12 @@ class RunRecord:
         """
         text = self._mask.mask_text(encode_record(self._content))
         # Each time anew: the agent may have put a link in the place of any part of the path.
-        with directory_below(os.fspath(self.path.parent), self._base) as directory:
-            replace_file(self.path.name, text.encode(), dir_fd=directory, durable=durable)
+        try:
+            with directory_below(os.fspath(self.path.parent), self._base) as directory:
+                replace_file(self.path.name, text.encode(), dir_fd=directory, durable=durable)
+        except OSError as error:
+            # The kernel names a file of ours that is gone again.
+            raise OSError(error.errno, error.strerror, os.fspath(self.path)) from None
 
     @property
     def content(self) -> dict[str, Any]:

@@ -96,15 +96,9 @@ def test_how_a_run_ended_on_a_full_disk_is_written_down_once_there_is_room(
     assert sorted(path.name for path in lab.run_directory(first).glob(".*")) == []
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-def test_a_disk_that_fails_when_the_record_is_to_be_made_durable_leaves_none_open(
-    lab: Lab, scratch: Path, error: str
-) -> None:
-    assert lab.run(FLAGS, ["true"]).returncode == 0  # writes what is written only once
-    log = scratch / "log"
-    # Counted for each thread by itself. The record's is the first in the thread that writes it.
-    faults = ["-e", "trace=fsync", "-e", f"inject=fsync:error={error}:when=1"]
+def launch_failing(lab: Lab, log: Path, call: str, error: str) -> subprocess.CompletedProcess[str]:
+    """Launch with the first such system call of each thread failing."""
+    faults = ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=1"]
     done = subprocess.run(
         ["strace", "-f", "-qq", "-o", log, *faults, *lab.argv(FLAGS, ["sh", "-c", "exit 7"])],
         env=lab.environ,
@@ -116,7 +110,33 @@ def test_a_disk_that_fails_when_the_record_is_to_be_made_durable_leaves_none_ope
         check=False,
     )
     assert "(INJECTED)" in log.read_text()
+    return done
+
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+@needs_strace
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_a_disk_that_fails_when_the_record_is_to_be_made_durable_leaves_none_open(
+    lab: Lab, scratch: Path, error: str
+) -> None:
+    assert lab.run(FLAGS, ["true"]).returncode == 0  # writes what is written only once
+    # The record's fsync is the first in the thread that writes it.
+    done = launch_failing(lab, scratch / "log", "fsync", error)
     assert done.returncode == 7, done.stderr
     assert f"record.json: {os.strerror(getattr(errno, error))}" in done.stderr
     go_on(lab, "launch")
     assert ending(lab.records[1]) == ("exited", 7, "failed", True, 0)
+
+
+@needs_strace
+def test_a_record_that_cannot_be_begun_is_one_line_that_names_it(lab: Lab, scratch: Path) -> None:
+    assert lab.run(FLAGS, ["true"]).returncode == 0
+    done = launch_failing(lab, scratch / "log", "renameat", "EIO")
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 125
+    assert f"{lab.workspace}/.codexlab/runs/" in line
+    assert "/record.json: Input/output error; make room or mend it" in line
+    assert not list(lab.workspace.rglob("*.tmp"))
+    assert lab.run(FLAGS, ["true"]).returncode == 0
