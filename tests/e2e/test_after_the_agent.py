@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,8 @@ def test_a_signal_ends_the_look_at_git_after_a_run(lab: Lab) -> None:
     with lab.started(["--issue", "1"], AGENT) as run:
         run.wait_for_event("contained")
         wait_until_running("status --porcelain", 1)
-        asked = time.monotonic()
         run.signal(signal.SIGTERM)
-        status, _, _ = run.finish(timeout=30)
-    assert time.monotonic() - asked < 6
+        status, _, _ = run.finish()
     (record,) = lab.records
     assert (status, record["reason"]) == (0, "exited")
     assert record["git"]["after"] is None
@@ -48,12 +45,11 @@ def test_a_signal_ends_a_launch_that_ends_what_a_dead_run_left(
         run.process.wait(timeout=30)
         with lab.started(flags, ["echo", "ran"]) as again:
             assert select.select([told], [], [], 30)[0]
-            asked = time.monotonic()
             again.signal(signal.SIGTERM)
             status, stdout, _ = again.finish(timeout=30)
         assert (status, stdout) == (143, b"")
-        assert time.monotonic() - asked < 2.5
-        # Who was not ended yet is ended by the next launch.
+        # It was not waited for: that would have taken as long as its grace, and killed it.
+        assert running("deaf") != set()
         done = lab.run(flags, ["echo", "ran"])
     assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
     assert running("deaf") == set()

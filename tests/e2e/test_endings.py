@@ -78,7 +78,7 @@ def test_sigterm_in_the_middle_of_a_tool_call_leaves_nothing_of_the_tool(
 def test_the_time_limit_ends_a_run_with_124(lab: Lab, model: ModelFactory, task: Task) -> None:
     gate = Gate()
     model([hold(gate, say("never heard"))])
-    done = lab.run(["--issue", "123", "--timeout", "2s"], task("too long"))
+    done = lab.run(["--issue", "123", "--timeout", "4s"], task("too long"))
     assert done.returncode == 124
     (record,) = lab.records
     assert record["reason"] == "timeout"

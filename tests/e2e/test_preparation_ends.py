@@ -16,7 +16,7 @@ from support.leaks import Process
 from support.waiting import SLEEP, Stuck, add_filter, open_files, silent_server, stuck_program
 
 # Far below any bound of our own, far above what a loaded machine needs.
-AT_ONCE = 8.0
+AT_ONCE = 30.0
 
 Waiting = tuple[list[str], Callable[[Running], None]]
 """The flags of a launch that waits, and a function that returns once it does."""
@@ -164,12 +164,12 @@ def test_the_time_limit_bounds_what_comes_before_the_agent_too(
 ) -> None:
     with ExitStack() as stack:
         flags, wait = way(lab, scratch, stack)
-        with lab.started(["--issue", "1", "--timeout", "1500ms", *flags], ["true"]) as run:
+        with lab.started(["--issue", "1", "--timeout", "4s", *flags], ["true"]) as run:
             wait(run)
             status, _, stderr = run.finish(timeout=AT_ONCE)
             assert running(SLEEP) == set()
     assert status == 124
-    assert "--timeout of 1.5 s was over before the agent was started" in stderr
+    assert "--timeout of 4 s was over before the agent was started" in stderr
 
 
 def test_a_time_limit_before_the_agent_is_the_reason_that_events_give(
@@ -177,7 +177,7 @@ def test_a_time_limit_before_the_agent_is_the_reason_that_events_give(
 ) -> None:
     with stuck_program(scratch / "filter") as stuck:
         add_filter(lab.cwd, "smudge", stuck.program)
-        with lab.started(["--issue", "1", "--timeout", "1500ms"], ["true"]) as run:
+        with lab.started(["--issue", "1", "--timeout", "4s"], ["true"]) as run:
             assert run.wait_for_event("run.finished")["reason"] == "timeout"
             assert run.finish(timeout=AT_ONCE)[0] == 124
 

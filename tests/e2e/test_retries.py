@@ -70,7 +70,7 @@ def assert_tells_of_one_attempt(record: Json) -> None:
 
 
 def test_the_time_limit_holds_between_two_attempts_and_no_other_follows(lab: Lab) -> None:
-    flags = ["--issue", "1", "--retries", "9", "--timeout", "1500ms"]
+    flags = ["--issue", "1", "--retries", "9", "--timeout", "3s"]
     with lab.started(flags, ["false"]) as run:
         finished = run.wait_for_event("run.finished")
         status, _, stderr = run.finish()
@@ -79,7 +79,7 @@ def test_the_time_limit_holds_between_two_attempts_and_no_other_follows(lab: Lab
     spawned = [event["attempt"] for event in run.events if event["event"] == "child.spawned"]
     retrying = [event for event in run.events if event["event"] == "attempt.retrying"]
     assert len(spawned) == len(retrying) + 1  # who is told of another one gets to see it
-    assert finished["mono"] - run.events[0]["mono"] < 3
+    assert finished["mono"] - run.events[0]["mono"] < 15  # all nine would take minutes
     (record,) = lab.records
     assert (record["reason"], record["exit_status"]) == ("timeout", 124)
     assert len(record["attempts"]) == len(spawned)

@@ -245,7 +245,7 @@ def wait(_run: Typed) -> None:
 def test_whatever_dies_the_terminal_is_as_it_was_and_nothing_is_left(
     lab: Lab, end: Callable[[Typed], None], statuses: set[int], reason: str
 ) -> None:
-    flags = [*PLAIN, "--timeout", "2s"] if end is wait else PLAIN
+    flags = [*PLAIN, "--timeout", "5s"] if end is wait else PLAIN
     script = "stty raw -echo; setsid sleep 63 & echo ready; exec sleep 63"
     with typed(lab, flags, sh(script)) as run:
         run.screen.wait_for("ready")

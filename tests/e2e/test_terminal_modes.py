@@ -18,7 +18,7 @@ OFF = (
 
 def test_what_an_agent_that_is_ended_left_on_is_switched_off(lab: Lab) -> None:
     stubborn = f"trap '' TERM; printf '{ON}'; while :; do sleep 1; done"
-    flags = ["--issue", "1", "--timeout", "2s", "--grace", "1s"]
+    flags = ["--issue", "1", "--timeout", "4s", "--grace", "1s"]
     with typed(lab, flags, ["sh", "-c", stubborn]) as run:
         run.screen.wait_for(OFF)
         assert run.wait_end() == 124

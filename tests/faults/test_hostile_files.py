@@ -224,7 +224,7 @@ def test_another_issue_is_told_at_once_of_a_file_that_git_would_wait_for(
 ) -> None:
     script = f'{PLACES}; p="{place}"; mkdir -p "${{p%/*}}"; {FIFO}'
     assert launch(lab, script).returncode == 0
-    other = lab.run(["--issue", "2", "--agent", "generic"], ["true"], timeout=8)
+    other = lab.run(["--issue", "2", "--agent", "generic"], ["true"])
     assert other.returncode == 125
     assert "expected a file, found a special file; remove it" in other.stderr
     assert len(other.stderr.splitlines()) == 1

@@ -219,7 +219,7 @@ async def test_what_a_hook_leaves_is_swept_and_counted_before_the_agent_starts(
 @pytest.mark.anyio
 async def test_a_hook_has_a_limit_and_ignoring_term_does_not_help_it(launch: Go, mark: str) -> None:
     stay = f"trap '' TERM; while :; do sleep {mark}; done"
-    run = launch("true", hooks={"before_run": stay}, hook_timeout=0.1)
+    run = launch("true", hooks={"before_run": stay}, hook_timeout=1.0)
     outcome = await run.over()
     assert outcome.status == 125
     assert "hook before_run was ended after " in str(outcome.error)
@@ -313,7 +313,7 @@ async def test_after_run_follows_every_end_of_a_run(launch: Go, mark: str) -> No
         if event["event"] == "child.spawned":
             run.stop()
 
-    assert (await launch("sleep", mark, hooks=hooks, timeout=0.1).over()).status == 124
+    assert (await launch("sleep", mark, hooks=hooks, timeout=2.0).over()).status == 124
     assert (await launch("sleep", mark, hooks=hooks).over(end)).status == 143
     run = launch("./no-such-file", hooks=hooks)
     assert (await run.over()).status == 127

@@ -31,7 +31,7 @@ def kill_at_once(*pids: int) -> None:
     if len(pids) > 1:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not all(_is_still(pid) for pid in pids):
             assert time.monotonic() < deadline, f"one of {pids} does not stop"
     for pid in pids:
@@ -43,7 +43,7 @@ def stopped(pid: int) -> Generator[None]:
     """Let a process do nothing for the time of the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not _is_still(pid):
             assert time.monotonic() < deadline, f"{pid} does not stop"
         yield

@@ -181,7 +181,7 @@ def test_an_index_that_an_agent_planted_is_one_line_and_leads_nowhere(
     plant(index, foreign)
     started = time.monotonic()
     line = forget_outdated(paths, newest(shared))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert line is not None
     assert line.startswith("codex's index of threads cannot be used (")
     assert "\n" not in line
@@ -196,7 +196,7 @@ def test_a_schema_that_never_ends_is_not_waited_for(
     plant(index, shared)
     started = time.monotonic()
     forget_outdated(paths, newest(shared))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_locked_index_is_one_line_after_a_moment(
