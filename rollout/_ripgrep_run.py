@@ -6,9 +6,11 @@ encodings. Nothing heavy is imported here: a search starts it first of all.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
+import resource
 import select
 import signal
 from collections.abc import Sequence
@@ -30,6 +32,7 @@ _FLAGS = (
 )
 _OUTPUT = re.compile(rb"([^\0\n]+)\0([0-9]+):([0-9]+):[^\n]*\n")
 _MOST_OUTPUT = 32 << 20
+_MOST_MEMORY = 1 << 30
 PATIENCE = 1.0
 """Seconds after which it is worth asking whether some file holds it up."""
 _F_ADD_SEALS, _F_SEAL_GROW = 1033, 0x4  # fcntl(2); not in Python's fcntl before 3.13
@@ -133,9 +136,14 @@ def _spawn(program: str, command: list[str], output: int) -> int:
         (os.POSIX_SPAWN_DUP2, output, 1),
         (os.POSIX_SPAWN_OPEN, 2, null, os.O_WRONLY, 0),
     ]
-    return os.posix_spawn(
+    pid = os.posix_spawn(
         program, command, os.environ, file_actions=files, setsigdef=_SIGNALS, setsigmask=()
     )
+    # It keeps a line whole, however long. Out of memory it ends, and has not read all.
+    for limit, most in ((resource.RLIMIT_DATA, _MOST_MEMORY), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(pid, limit, (most, most))
+    return pid
 
 
 def _end(pid: int) -> None:

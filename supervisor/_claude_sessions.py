@@ -12,8 +12,10 @@ import json
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +27,8 @@ SESSION = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ENTRY_LIMIT = 64 * 1024
 _PIECE = 256 * 1024
 _MOST_FILES = 200_000
+# A project is a directory that somebody worked in; what a run wrote are a few files.
+_MOST_PROJECTS, _SECONDS = 50_000, 5.0
 
 
 @frozen
@@ -82,7 +86,7 @@ class ClaudeSessions:
 
     def _directories(self) -> Iterator[str]:
         with contextlib.suppress(OSError), os.scandir(self.home / "projects") as entries:
-            yield from (entry.path for entry in entries)
+            yield from (entry.path for entry in islice(entries, _MOST_PROJECTS))
 
     def _written_here(self) -> Iterator[tuple[float, str, str]]:
         """Yield moment, session and path of each session that worked in the workdir since.
@@ -90,7 +94,10 @@ class ClaudeSessions:
         The moment is that of its last writing, or of its beginning where nobody types:
         what a tool of the agent begins, it begins later.
         """
+        until = time.monotonic() + _SECONDS
         for name, path in self._changed():
+            if time.monotonic() > until:
+                return  # an agent can have written any number
             first, last = _ends(path)
             if self._works_here(last) and not (self.interactive and _is_of_program(last)):
                 moment = os.stat(path).st_mtime if self.interactive else _moment(first)

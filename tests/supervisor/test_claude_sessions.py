@@ -116,3 +116,15 @@ def test_the_store_is_where_claude_itself_keeps_it() -> None:
     assert claude_home({"HOME": "/h"}) == Path("/h/.claude")
     assert claude_home({"HOME": "/h", "CLAUDE_CONFIG_DIR": "/c"}) == Path("/c")
     assert claude_home({"HOME": "/h", "CLAUDE_CONFIG_DIR": ""}) == Path("/h/.claude")
+
+
+def test_sessions_beyond_counting_are_not_all_read(store: ClaudeSessions) -> None:
+    """One file of 256 KB under 20,000 names: reading them all takes minutes."""
+    first = write(store, THIRD, cwd="/elsewhere", text="x" * 120)
+    with first.open("a") as file:
+        file.write('{"a": [' + ", ".join(["1"] * 80_000) + "]}\n")
+    for number in range(20_000):
+        (first.parent / f"{number:08}-0000-4000-8000-000000000000.jsonl").hardlink_to(first)
+    before = time.process_time()
+    assert left(store) in ([], [FIRST])
+    assert time.process_time() - before < 15
