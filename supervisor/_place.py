@@ -154,6 +154,7 @@ def _furnish(
         sessions=plan.request.sessions,
         git_write=git_write,
     )
+    claim.note_home(plan.request.shared_home)
     place_context(plan.paths, plan.request.context, tell)
     for warning in home.warnings:
         tell(warning)

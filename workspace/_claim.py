@@ -118,6 +118,11 @@ class Claim:
         if self.witness is not None:
             self.note(replace(self.witness, workdir=os.fspath(path), inode=inode))
 
+    def note_home(self, shared_home: Path) -> None:
+        """Note the shared home that the workspace's own is healed from."""
+        if self.witness is not None:
+            self.note(replace(self.witness, home=os.fspath(shared_home)))
+
     def note_chosen(self, branch: str | None) -> None:
         """Note the agent's own branch that its workdir is being made on; None once it is."""
         if self.witness is not None:
@@ -227,11 +232,7 @@ def claim_workspace(
             continue  # a removal took an empty parent away between two steps
         except WorkspaceBusy as error:
             raise WorkspaceBusy(paths.root, _holder(paths, state, error.holder)) from None
-        try:
-            claim = Claim(paths, key, state, notes, held, WitnessFile(paths, state))
-        except BaseException:
-            held.close(free=True)
-            raise
+        claim = _claim_held(paths, key, state, notes, held)
         try:
             if _still_there(paths, held.lock_fd):
                 sweep_temporaries(claim.control_fd)
@@ -243,6 +244,22 @@ def claim_workspace(
         claim.release()
     message = f"{paths.root}: moved away {_ATTEMPTS} times while being claimed; is a gc looping?"
     raise OperatorError(message)
+
+
+def _claim_held(
+    paths: WorkspacePaths, key: WorkspaceKey, state_dir: Path, notes: list[str], held: Held
+) -> Claim:
+    """Return the claim of a lock that is held, with what our state directory knows; or let go."""
+    try:
+        file = WitnessFile(paths, state_dir)
+        try:
+            return Claim(paths, key, state_dir, notes, held, file)
+        except BaseException:
+            file.close()
+            raise
+    except BaseException:
+        held.close(free=True)
+        raise
 
 
 def _holder(paths: WorkspacePaths, state_dir: Path, told: OwnerRecord | None) -> OwnerRecord | None:

@@ -29,7 +29,7 @@ from ._state_dir import state_directory
 
 _WHERE = "workspaces"
 _WIDTH = 2048
-_TEXTS = ("workdir", "cargo_key", "chosen")
+_TEXTS = ("workdir", "cargo_key", "chosen", "home")
 
 
 @frozen
@@ -41,6 +41,7 @@ class Witness:
     :param inode: (device, inode) of that directory.
     :param cargo_key: the key of its builds.
     :param chosen: the agent's own branch, while a lost workdir is made anew on it.
+    :param home: the shared home that its codex-home was healed from last.
     """
 
     owner: OwnerRecord
@@ -48,6 +49,7 @@ class Witness:
     inode: tuple[int, int] | None = None
     cargo_key: str | None = None
     chosen: str | None = None
+    home: str | None = None
 
 
 class WitnessFile:
@@ -74,10 +76,19 @@ class WitnessFile:
         data = _encode(witness, self._place)
         with operator_errors(self.path):
             if not overwrite(self._name, self._fd, data):
+                self._sweep()
                 replace_file(self._name, data, dir_fd=self._fd, durable=False)
+
+    def _sweep(self) -> None:
+        """Remove what writers of this record left who were killed: we hold its claim."""
+        for name in os.listdir(self._fd):
+            if name.startswith(f".{self._name}.") and name.endswith(".tmp"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=self._fd)
 
     def forget(self) -> None:
         """Delete it, for good."""
+        self._sweep()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._name, dir_fd=self._fd)
 

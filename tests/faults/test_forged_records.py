@@ -243,3 +243,20 @@ def test_transcripts_go_to_no_directory_that_is_no_home_of_codex(
     change(place / ".codexlab/home.json", home=str(other))
     codexlab(lab, "workspace", "remove", "--force", "1", "--agent", "generic")
     assert list(other.iterdir()) == []
+
+
+def test_transcripts_go_to_no_other_home_than_the_one_of_the_last_launch(
+    lab: Lab, source_repo: Path, scratch: Path
+) -> None:
+    make_worktree(replace(lab, cwd=source_repo))
+    place, other = workspace_of(lab, "1"), scratch / "other"
+    other.mkdir()
+    (other / "config.toml").touch()
+    (place / "codex-home/sessions").unlink()
+    (place / "codex-home/sessions").mkdir()
+    (place / "codex-home/sessions/kept").write_text("a conversation")
+    change(place / ".codexlab/home.json", home=str(other))
+    codexlab(lab, "workspace", "remove", "--force", "1", "--agent", "generic")
+    assert [path.name for path in other.iterdir()] == ["config.toml"]
+    home = Path(lab.environ["CODEX_HOME"])
+    assert (home / "sessions/kept").read_text() == "a conversation"

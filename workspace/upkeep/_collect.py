@@ -104,7 +104,7 @@ def remove_workspace(
         _put_pointers_back(claim)
         _check(claim, force, movable=True)
         with _announced(claim, attend):
-            moved = _save_transcripts(paths)
+            moved = _save_transcripts(claim)
             _check(claim, force, movable=False)
             branch, kept = _remove(claim)
         claim.forget_directories()
@@ -282,13 +282,14 @@ def _is_kept_elsewhere(repo: Path, branch: str, tip: str) -> bool:
     return answer.status == 0 and not answer.stdout
 
 
-def _save_transcripts(paths: WorkspacePaths) -> int:
+def _save_transcripts(claim: Claim) -> int:
     """Move transcripts of the issue's own to the shared home it was healed from last.
 
-    An agent can write which that is. So it must hold what codex keeps in a home, or it is
-    some directory, and the transcripts stay where they are.
+    An agent can write which that is, where our state directory does not know. So it must hold
+    what codex keeps in a home, or it is some directory, and the transcripts stay where they are.
     """
-    shared = recorded_shared_home(paths)
+    paths, known = claim.paths, None if claim.witness is None else claim.witness.home
+    shared = recorded_shared_home(paths) if known is None else Path(known)
     if shared is None or not any(os.path.lexists(shared / name) for name in _IN_A_HOME):
         return 0
     try:
