@@ -11,6 +11,7 @@ from ._git import LOOK_SECONDS, ask_git
 from ._git_files import check_git_files
 from ._git_pointers import kept_pointers
 from ._git_view import GitView, view_at
+from ._known_git_dir import git_dir_now, known_git_dir
 from ._provenance import Provenance
 from ._registration import entries, marker_of
 from ._start import Start, inspect_start, is_still_at
@@ -103,20 +104,36 @@ def recorded_git_dir(provenance: Provenance) -> Path | None:
     return named[0] if named else repo / "worktrees"
 
 
+def check_git_dir_of_yours(provenance: Provenance) -> None:
+    """Compare a directory that is not ours with the record, without asking git.
+
+    A directory that is gone, or none at all, is no change.
+
+    :raises GitFailed: its ``.git`` leads elsewhere than at the last launch, or from there on.
+    """
+    workdir = provenance.workdir
+    if provenance.kind not in ("linked", "given") or not os.path.isdir(workdir or ""):
+        return
+    if recorded_git_dir(provenance) is not None:
+        _check_common_dir(Path(workdir or ""), inspect_start(Path(workdir or "")))
+
+
 def _unchanged(provenance: Provenance) -> Path | None:
-    if provenance.git_dir is None or provenance.git_inode is None:
-        return None
     workdir = Path(provenance.workdir or "/")
     try:
-        now = inspect_start(workdir).git_dir
-        found = os.stat(now) if now is not None else None
-    except (WorkdirRefused, OSError) as error:
+        known = known_git_dir(state_directory(), workdir, provenance)
+        found = inspect_start(workdir) if known is not None else None
+    except WorkdirRefused as error:
         raise GitFailed("status", workdir, str(error)) from None
-    if found is None or (found.st_dev, found.st_ino) != provenance.git_inode:
-        detail = f"its .git leads to {now or 'no repository'}, and led to {provenance.git_dir}"
+    if known is None or found is None:
+        return None
+    now = git_dir_now(found)
+    if now is None or now.identity != known.identity:
+        leads = now.path if now is not None else "no repository"
+        detail = f"its .git leads to {leads}, and led to {known.path} at the last launch"
         way = "not followed; if you changed that, launch there again"
-        raise GitFailed("status", workdir, f"{detail} at the last launch; {way}")
-    return now
+        raise GitFailed("status", workdir, f"{detail}; {way}")
+    return found.git_dir
 
 
 def is_dirty(found: Start, view: GitView) -> bool:

@@ -41,8 +41,12 @@ class Held:
             replace_file(self.record_name, data, dir_fd=self.directory_fd, durable=False)
 
     def forget(self) -> None:
-        """Delete both files, for good; whoever opened the lock meanwhile starts again."""
-        for name in (self.record_name, self.lock_name):
+        """Delete both files, for good; whoever opened the lock meanwhile starts again.
+
+        What is noted of a directory's git goes with them, where there is such a note.
+        """
+        note = f"{self.record_name.removesuffix('.json')}.yours.json"
+        for name in (self.record_name, self.lock_name, note):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=self.directory_fd)
 

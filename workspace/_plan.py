@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from ..kernel import frozen
@@ -18,6 +18,7 @@ from ._git_files import check_shared_files
 from ._git_pointers import changed_pointers, kept_pointers
 from ._git_state import is_dirty
 from ._git_view import view_at
+from ._known_git_dir import change_since, git_dir_now, known_git_dir
 from ._owner import DamagedRecord
 from ._paths import CONTROL, WorkspacePaths, branch_name
 from ._project import is_url
@@ -44,6 +45,7 @@ class WorkdirPlan:
     :param url: where ``repo``, then a cache of ours, is fetched from first. May hold
         credentials: never shown.
     :param base_name: what to start from once it is fetched; None for the default branch.
+    :param yours: the directory started in, where its git directory is another one than noted.
     """
 
     kind: WorkdirKind
@@ -55,6 +57,7 @@ class WorkdirPlan:
     notes: tuple[str, ...] = ()
     url: str | None = field(default=None, repr=False)
     base_name: str | None = None
+    yours: Path | None = None
 
 
 def choose_workdir(
@@ -93,7 +96,17 @@ def choose_workdir(
         return _in_place(start, base, paths)
     if start.kind == "outside":
         return _reuse(paths, stored, base) if stored else _own_plain(paths, stored)
-    return _own_worktree(start, paths, stored, base)
+    return _telling_change(start, _own_worktree(start, paths, stored, base))
+
+
+def _telling_change(start: Start, plan: WorkdirPlan) -> WorkdirPlan:
+    """Tell where a linked worktree of the user's became a repository: the next one hears it."""
+    if start.top is None:
+        return plan
+    change = change_since(
+        start.top, known_git_dir(state_directory(), start.top), git_dir_now(start)
+    )
+    return plan if change is None else replace(plan, notes=(*plan.notes, change), yours=start.top)
 
 
 def _check_put_back(start: Start) -> None:

@@ -28,6 +28,7 @@ from ._git_config import read_facts, starts_nothing
 from ._git_files import check_shared_files
 from ._git_pointers import restore_left
 from ._kept_commits import keep_what_entries_hold
+from ._known_git_dir import change_since, git_dir_now, known_git_dir, remember_git_dir
 from ._lock_users import drop_unused_ref_lock
 from ._owner import OwnerRecord
 from ._plan import WorkdirPlan, is_worktree_of
@@ -172,17 +173,19 @@ def _note_git_dir(
 
     It may be its user's own doing, who stands there: so the launch goes on with it.
     """
-    if plan.kind not in ("linked", "given") or found.git_dir is None:
+    state_dir = claim.state_dir
+    if plan.yours is not None:  # that it changed, the plan's notes tell
+        remember_git_dir(state_dir, plan.yours, git_dir_now(inspect_start(plan.yours)))
+    if plan.kind not in ("linked", "given"):
         return {"git_dir": None, "git_inode": None}
-    status = os.stat(found.git_dir)
-    inode = (status.st_dev, status.st_ino)
-    if stored.workdir == str(plan.path) and stored.git_inode not in (None, inode):
-        claim.notes.append(
-            f"{plan.path}: its git directory is {found.git_dir} now, and was another one,"
-            f" {stored.git_dir}, at the last launch; if you did not change that, its agent did:"
-            " look at its config and hooks before you use git there"
-        )
-    return {"git_dir": str(found.git_dir), "git_inode": inode}
+    known, now = known_git_dir(state_dir, plan.path, stored), git_dir_now(found)
+    if (change := change_since(plan.path, known, now)) is not None:
+        claim.notes.append(change)
+    if now != known_git_dir(state_dir, plan.path):
+        remember_git_dir(state_dir, plan.path, now)
+    if now is None:
+        return {"git_dir": None, "git_inode": None}
+    return {"git_dir": now.path, "git_inode": now.identity}
 
 
 def _present(claim: Claim) -> bool:

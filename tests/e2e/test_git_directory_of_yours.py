@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.callers import Caller, place_for
 from support.lab import Lab
 from support.repositories import git, make_repository
 
@@ -41,3 +42,77 @@ def test_a_look_does_not_follow_another_one_and_a_launch_says_so_once(
     done = lab.run(flags, ["true"])
     assert (done.returncode, "git directory" in done.stderr) == (0, False), done.stderr
     assert "not followed" not in str(shown(lab, lab.cwd))
+
+
+OTHER = (
+    "git init -q other && git -C other -c user.name=a -c user.email=a@localhost commit -q"
+    " --allow-empty -m other && rm -rf .git"
+)
+WAYS = {
+    "replaced": f"{OTHER} && mv other/.git .git",
+    "led elsewhere": f"{OTHER} && echo 'gitdir: other/.git' >.git",
+    "repository exchanged": (
+        "e=$(git rev-parse --git-dir) && git init -q other && cp -r $e/. other/.git/"
+        ' && echo "$PWD/other/.git" >$e/commondir'
+    ),
+    "gone": "rm .git",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["linked", "given"])
+def test_gc_and_remove_judge_by_what_is_on_record_until_somebody_has_looked(
+    kind: str, way: str, caller: Caller
+) -> None:
+    flags, cwd = place_for(caller, kind)
+    assert caller.launch(flags, "sh", "-c", WAYS[way], cwd=cwd).returncode == 0
+    shown_all = caller.codexlab("workspace", "show", "1", "--json", cwd=cwd)
+    (workspace,) = json.loads(shown_all.stdout)
+    assert "not followed" in workspace["git"]
+    listed = caller.codexlab("workspace", "gc", "--idle", "0s", "--apply", "--json", cwd=cwd)
+    (verdict,) = json.loads(listed.stdout)["workspaces"]
+    (told,) = verdict["findings"]
+    assert (verdict["action"], "not followed" in told) == ("keep", True), told
+    words = ["workspace", "remove", "1", "--project", workspace["project"]]
+    kept = caller.codexlab(*words, cwd=cwd)
+    assert (kept.returncode, len(kept.stderr.splitlines())) == (125, 1), kept.stderr
+    assert told in kept.stderr
+    if way == "repository exchanged":
+        remedy = told.split("run '")[1].split("'")[0]
+        assert caller.run(["sh", "-c", remedy], cwd=cwd).returncode == 0
+    elif way == "gone":
+        words.append("--force")
+    else:
+        # The project's name comes from the repository, so this is another workspace.
+        for times in (1, 0):
+            again = caller.launch(flags, "true", cwd=cwd)
+            assert again.returncode == 0, again.stderr
+            assert again.stderr.count("was another one") == times, again.stderr
+    gone = caller.codexlab(*words, cwd=cwd)
+    assert gone.returncode == 0, gone.stderr
+    assert (caller.home / "linked").is_dir()
+
+
+def test_a_directory_of_yours_that_is_gone_keeps_nothing(lab: Lab, scratch: Path) -> None:
+    git(lab.cwd, "worktree", "add", "-q", "-b", "mine", str(scratch / "linked"))
+    assert lab.run(["--issue", "1"], ["true"], cwd=scratch / "linked").returncode == 0
+    git(lab.cwd, "worktree", "remove", str(scratch / "linked"))
+    words = [str(lab.program.with_name("codexlab")), "workspace", "remove", "1"]
+    done = subprocess.run(
+        words, cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_record_of_the_workspace_says_is_not_believed(lab: Lab, scratch: Path) -> None:
+    """An agent without a sandbox can rewrite ``workspace.json`` of its own workspace."""
+    git(lab.cwd, "worktree", "add", "-q", "-b", "mine", str(scratch / "linked"))
+    script = (
+        f"{WAYS['led elsewhere']} && w=$(dirname $CODEX_HOME)/.codexlab/workspace.json &&"
+        ' sed -i \'s/"git_dir".*/"git_dir": null,/; /"git_inode"/,/]/d\' $w'
+    )
+    flags = ["--issue", "1", "--project", "p", "--agent", "codex"]
+    done = lab.run(flags, ["sh", "-c", script], cwd=scratch / "linked")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((lab.workspace / ".codexlab/workspace.json").read_text())["git_dir"] is None
+    assert "not followed" in str(shown(lab, lab.cwd))

@@ -7,7 +7,9 @@ import stat
 
 from ...kernel import CodexlabError, boot_id, holds_files
 from .._dirs import directory
+from .._errors import GitFailed, WorkdirRefused
 from .._git import answers_within
+from .._git_state import check_git_dir_of_yours
 from .._machine import is_this_machine
 from .._owner import OwnerRecord
 from .._paths import WorkspacePaths, belongs_at
@@ -40,11 +42,27 @@ def findings(
         found.append(
             f"it is the workspace of {key.project}/{key.issue}/{key.agent}, moved or copied here"
         )
+    elif (change := _change_of_yours(provenance)) is not None:
+        found.append(change)
     with answers_within(seconds):
         found.extend(work_below(paths, provenance))
     found.extend(strangers(paths))
     found.extend(_home_findings(paths))
     return tuple(shortened(found))
+
+
+def _change_of_yours(provenance: Provenance) -> str | None:
+    """Say that a directory of the user's has another git directory than at the last launch.
+
+    The directory itself stays. But nobody has looked at it since, and this workspace tells.
+    """
+    try:
+        check_git_dir_of_yours(provenance)
+    except GitFailed as error:
+        return f"a changed git directory in {error.where} ({error.detail})"
+    except WorkdirRefused as error:
+        return f"a changed git directory ({error.subject}: {error.reason})"
+    return None
 
 
 def unproven(owner: OwnerRecord | None) -> str | None:
