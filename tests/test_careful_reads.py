@@ -23,6 +23,7 @@ ALLOWED = {
     "kernel/_cgroup.py::is_populated": "the kernel's own files of a cgroup",
     "kernel/_held_still.py::_wait_frozen": "the kernel's own files of a cgroup",
     "kernel/_leaf_limits.py::read_counter": "the kernel's own files of a cgroup",
+    "kernel/_oom.py::_open_own": "the kernel's own file in /proc/self",
     "kernel/_flock.py::open_lock_file": "only locked, and checked to be a regular file",
     "kernel/_ownership.py::give_named": "only given away, never read, and nobody is waited for",
     "kernel/_ownership.py::give_to_owner_above": "only given away, never read",
