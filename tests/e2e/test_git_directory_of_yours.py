@@ -116,3 +116,21 @@ def test_what_a_record_of_the_workspace_says_is_not_believed(lab: Lab, scratch: 
     assert done.returncode == 0, done.stderr
     assert json.loads((lab.workspace / ".codexlab/workspace.json").read_text())["git_dir"] is None
     assert "not followed" in str(shown(lab, lab.cwd))
+
+
+def test_a_record_that_names_no_directory_any_more_hides_no_change_from_remove(
+    lab: Lab, scratch: Path
+) -> None:
+    git(lab.cwd, "worktree", "add", "-q", "-b", "mine", str(scratch / "linked"))
+    forget = (
+        """ && sed -i '/"kind":/d; /"workdir":/d' $(dirname $CODEX_HOME)/.codexlab/workspace.json"""
+    )
+    script = WAYS["led elsewhere"] + forget
+    flags = ["--issue", "1", "--project", "p", "--agent", "codex"]
+    assert lab.run(flags, ["sh", "-c", script], cwd=scratch / "linked").returncode == 0
+    assert json.loads((lab.workspace / ".codexlab/workspace.json").read_text()).get("kind") is None
+    words = [str(lab.program.with_name("codexlab")), "workspace", "remove", "1"]
+    done = subprocess.run(
+        words, cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "not followed" in done.stderr) == (125, True), done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 from ...kernel import CodexlabError, boot_id, holds_files
 from .._dirs import directory
@@ -15,6 +16,7 @@ from .._owner import OwnerRecord
 from .._paths import WorkspacePaths, belongs_at
 from .._provenance import Provenance
 from .._stores import STORES
+from .._witness import read_witness
 from ._strangers import strangers
 from ._words import shortened
 from ._work_below import work_below
@@ -42,7 +44,7 @@ def findings(
         found.append(
             f"it is the workspace of {key.project}/{key.issue}/{key.agent}, moved or copied here"
         )
-    elif (change := _change_of_yours(provenance)) is not None:
+    elif (change := _change_of_yours(paths, provenance)) is not None:
         found.append(change)
     with answers_within(seconds):
         found.extend(work_below(paths, provenance))
@@ -51,11 +53,15 @@ def findings(
     return tuple(shortened(found))
 
 
-def _change_of_yours(provenance: Provenance) -> str | None:
+def _change_of_yours(paths: WorkspacePaths, provenance: Provenance) -> str | None:
     """Say that a directory of the user's has another git directory than at the last launch.
 
     The directory itself stays. But nobody has looked at it since, and this workspace tells.
+    Where the last run worked is what our state directory says, where it says anything.
     """
+    witness = read_witness(paths)
+    if witness is not None and witness.workdir not in (None, os.fspath(paths.workdir)):
+        provenance = replace(provenance, kind="given", workdir=witness.workdir)
     try:
         check_git_dir_of_yours(provenance)
     except GitFailed as error:
