@@ -37,7 +37,8 @@ _COMMITS_IN = (
     *("rebase-merge/autostash", "rebase-apply/autostash"),
 )
 _OWN_REFS, _MOST_REFS = ("refs/worktree", "refs/bisect", "refs/rewritten"), 10_000
-_COMMIT = r"(?m)^[0-9a-f]{40}(?:[0-9a-f]{24})?$"
+# As git reads it: digits of either case, and then anything after a blank.
+_COMMIT = r"(?im)^[0-9a-f]{40}(?:[0-9a-f]{24})?(?!\S)"
 _IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -52,10 +53,10 @@ def commits_held(git_dir: Path) -> dict[str, str]:
     """
     held: dict[str, str] = {}
     for commit in re.findall(_COMMIT, _text(git_dir, "HEAD")):
-        held[commit] = "a detached HEAD of"
+        held[commit.lower()] = "a detached HEAD of"
     for name in (*_COMMITS_IN, *_own_references(git_dir)):
         for commit in re.findall(_COMMIT, _text(git_dir, name)):
-            held.setdefault(commit, f"{name} of")
+            held.setdefault(commit.lower(), f"{name} of")
     return held
 
 

@@ -114,13 +114,23 @@ class _Walk:
                 if item.is_dir(follow_symlinks=False):
                     inner.append(item.name)
         self._names_left -= len(names)
-        is_store = names >= _STORE and _STORE - {"HEAD"} <= set(inner)
-        if is_store:
+        # git follows links there, so what they are is not asked.
+        if names >= _STORE - {"HEAD"} and "HEAD" not in names and self._has_objects():
+            self.found.unseen.append(f"{self._path(name)} (a repository without its HEAD)")
+        if names >= _STORE:
             inner = [each for each in inner if each not in _PASSED_OVER]
             self.found.stores.append(self._path(name))
         if ".git" in names:
             self.found.checkouts.append(self._path(name))
         self._levels.append(_Level(name, _place(self.fd), inner))
+
+    def _has_objects(self) -> bool:
+        """Tell whether ``objects`` in the directory that is open is git's."""
+        try:
+            os.stat("objects/pack", dir_fd=self.fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
 
     def _path(self, name: str) -> str:
         return "/".join([*(level.name for level in self._levels[1:]), name])

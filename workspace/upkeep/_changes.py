@@ -148,12 +148,14 @@ def _rules(top: Path, name: bytes) -> Iterator[bytes]:
         return
     base = re.sub(rb"([\\*?\[\]])", rb"\\\1", os.fsencode(where))
     prefix = b"/" + base + b"/" if base else b"/"
-    for line in data.splitlines():
-        if not line.strip() or line.startswith(b"#"):
+    for each in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
+        line = each.removesuffix(b"\r")
+        # Slashes alone match nothing in git, and would match all behind a prefix.
+        if not line.strip(b"!/ \t\r") or line.startswith(b"#"):
             continue
         negated, pattern = (b"!", line[1:]) if line.startswith(b"!") else (b"", line)
         anchored = b"/" in pattern.rstrip(b" ").rstrip(b"/")
-        yield negated + prefix + (b"" if anchored else b"**/") + pattern.lstrip(b"/") + b"\n"
+        yield negated + prefix + (b"" if anchored else b"**/") + pattern.removeprefix(b"/") + b"\n"
 
 
 def _users_rules() -> Path:

@@ -13,11 +13,14 @@ from ._foreign_files import (
     Unjudged,
     check_objects,
     check_outlives,
+    cloned_at,
     git_directories,
     head_commit,
     lasting_remotes,
     read_references,
 )
+from ._git_names import nobodys_files
+from ._gitlinks import gitlinks
 from ._look_place import scratch_directory
 from ._neutral import neutral
 from ._words import commits_text
@@ -42,12 +45,16 @@ def judge_store(store: Path, top: Path) -> list[str]:
     own = {*references.values(), *commits_held(store)}
     for entry in hanging:
         own.update(commits_held(entry.place))
-    lines: list[str] = []
+    lines = nobodys_files(store)
     if own - elsewhere:
         with neutral(store, own=own - elsewhere, elsewhere=elsewhere) as question:
-            count = question.count()
+            count, others = question.count(), question.others(cloned_at(store))
         if count:
             lines.append(f"{commits_text(count)} on no remote")
+        if others:
+            lines.append(f"{'1 tag' if others == 1 else f'{others} tags'} made in it")
+    for entry in hanging:
+        lines += nobodys_files(entry.place)
     outside = [
         entry.checkout
         for entry in hanging
@@ -80,6 +87,7 @@ def judge_checkout(checkout: Path, top: Path) -> list[str]:
         with scratch_directory() as scratch:
             found = Checkout(ask, checkout, head, _index(git_dir), exclude)
             lines += uncommitted(found, scratch)
+            lines += gitlinks(found)
         if held and (count := question.count()):
             lines.append(f"{commits_text(count)} on no branch")
     return lines + [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(git_dir / name)]

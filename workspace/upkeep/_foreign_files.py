@@ -88,10 +88,12 @@ def read_references(store: Path) -> dict[str, str]:
     if os.path.lexists(store / "reftable"):
         raise Unjudged("its references are in a reftable")
     found: dict[str, str] = {}
-    for line in _text(store / "packed-refs").splitlines():
+    for line in _text(store / "packed-refs").split("\n"):
         oid, _, name = line.partition(" ")
         if re.fullmatch(_COMMIT, oid) and name:
-            found[name] = oid
+            found[name.strip()] = oid
+        elif line.strip() and line[0] not in "#^":
+            raise Unjudged("its packed-refs is damaged")
     for name in _loose(store):
         text = _text(store / name)
         if re.fullmatch(_COMMIT, text):
@@ -189,6 +191,13 @@ def head_commit(git_dir: Path, references: dict[str, str]) -> str | None:
     if text.startswith("ref:"):
         return references.get(text[4:].strip())
     return text if re.fullmatch(_COMMIT, text) else None
+
+
+def cloned_at(store: Path) -> int | None:
+    """Return when a repository says that it was cloned, in seconds since the epoch."""
+    first = _text(store / "logs" / "HEAD").partition("\n")[0]
+    found = re.search(r" (\d{1,12}) [+-]\d{4}\tclone: ", first)
+    return int(found[1]) if found else None
 
 
 def lasting_remotes(store: Path, top: Path) -> frozenset[str]:

@@ -71,6 +71,26 @@ class Neutral:
             raise Unjudged(answer.detail)
         return int(answer.stdout)
 
+    def others(self, since: int | None) -> int:
+        """Return how many references in ``own`` are tags with a text, or at no commit.
+
+        :param since: when the repository was cloned (seconds since the epoch), if it was:
+            tags that are older came with it.
+        :raises Unjudged: git cannot tell.
+        """
+        form = "--format=%(objecttype) %(taggerdate:unix)"
+        answer = self.ask("for-each-ref", form, "refs/own/")
+        if answer.status != 0:
+            raise Unjudged(answer.detail)
+        found = [
+            line.partition(" ") for line in answer.stdout.decode("ascii", "replace").splitlines()
+        ]
+        return sum(kind != "commit" and not _is_older(made, since) for kind, _, made in found)
+
+
+def _is_older(made: str, since: int | None) -> bool:
+    return since is not None and made.isascii() and made.isdigit() and int(made[:15]) < since
+
 
 @contextlib.contextmanager
 def neutral(

@@ -18,6 +18,7 @@ from .._start import inspect_start
 from .._submodules import submodule_work
 from ._changes import FIXED, Checkout, uncommitted
 from ._foreign_files import Unjudged, read_bytes
+from ._git_names import nobodys_files
 from ._look_place import scratch_directory
 from ._merged import merged_text
 from ._words import commits_text, shown
@@ -41,6 +42,7 @@ def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[
     lines += [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(entry.place / name)]
     if (entry.place / "modules").is_dir():
         lines.append("checked-out submodules")
+    lines += nobodys_files(entry.place)
     return lines + lonely_commits(repo, entry, branches)
 
 
@@ -49,7 +51,7 @@ def judge_lost(repo: Path, entry: Entry) -> list[str]:
 
     Its branch is the repository's own and stays.
     """
-    lines = _count(repo, commits_held(entry.place), ())
+    lines = _count(repo, commits_held(entry.place), ()) + nobodys_files(entry.place)
     try:
         if has_staged(repo, entry):
             lines.append("staged changes")

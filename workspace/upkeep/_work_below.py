@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ class _Known:
 
     top: Path
     repo: Path | None
-    entries: dict[str, Entry]
+    entries: dict[str, list[Entry]]
     branches: frozenset[str]
 
 
@@ -53,18 +53,18 @@ def work_below(paths: WorkspacePaths, provenance: Provenance | None) -> list[str
         return [*lines, f"it cannot be looked through ({error.strerror})"]
     lines += _judged(partial(_check_repository, known), "")
     lines += [f"{shown(where)} cannot be looked into" for where in found.unseen]
-    registered: set[str] = set()
+    registered: list[Entry] = []
     for where in sorted(found.checkouts, key=lambda each: (each != "workdir", each)):
         entry = _registered(known, where)
         if entry is not None:
-            registered.add(where)
+            registered.append(entry)
         lines += _judged(partial(_checkout, known, where, entry), _name(where, entry))
     for where in sorted(found.stores):
         place = where.removesuffix("/.git")
         name = _name(place, None)
         lines += _judged(partial(judge_store, known.top / where, known.top), name)
-    for where, entry in known.entries.items():
-        if where not in registered and known.repo is not None:
+    for where, entry in _all_entries(known):
+        if entry not in registered and known.repo is not None:
             name = f" in the lost {_worktree(where)}"
             lines += _judged(partial(judge_lost, known.repo, entry), name)
     return lines + _judged(partial(_stashes, known), "")
@@ -88,8 +88,11 @@ def _known(paths: WorkspacePaths, provenance: Provenance | None) -> _Known:
     repo = Path(recorded) if recorded is not None and os.path.isdir(recorded) else None
     if repo is None or f"{os.path.realpath(repo)}/".startswith(f"{top}/"):
         return _Known(top, None, {}, frozenset())
-    found = {os.path.relpath(entry.checkout, top): entry for entry in entries_below(repo, top)}
-    branches = {entry.branch for entry in found.values()} | {provenance and provenance.branch}
+    below = entries_below(repo, top)
+    found: dict[str, list[Entry]] = {}
+    for entry in below:
+        found.setdefault(os.path.relpath(entry.checkout, top), []).append(entry)
+    branches = {entry.branch for entry in below} | {provenance and provenance.branch}
     return _Known(top, repo, found, frozenset(name for name in branches if name))
 
 
@@ -119,15 +122,21 @@ def _workdir_itself(
 
 def _registered(known: _Known, where: str) -> Entry | None:
     """Return the repository's entry for a checkout, if both name each other."""
-    entry = known.entries.get(where)
-    if entry is None:
+    entries = known.entries.get(where)
+    if entries is None:
         return None
     try:
         found = git_directories(known.top / where)
     except Unjudged:
         return None
-    same = found is not None and str(found[0]) == os.path.realpath(entry.place)
-    return entry if same else None
+    # Several may name one checkout: all would go with it.
+    same = (each for each in entries if found and str(found[0]) == os.path.realpath(each.place))
+    return next(same, None)
+
+
+def _all_entries(known: _Known) -> Iterator[tuple[str, Entry]]:
+    for where, entries in known.entries.items():
+        yield from ((where, entry) for entry in entries)
 
 
 def _checkout(known: _Known, where: str, entry: Entry | None) -> list[str]:
