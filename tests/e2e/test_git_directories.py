@@ -57,7 +57,16 @@ IN_PLAIN = {
     "a rule with a carriage return": f"printf 'junk\\r*\\n' > .gitignore; git add .gitignore; {BASE}"
     "mkdir d; echo '*' > d/.gitignore; echo x > d/work.py",
 }
+NAMED_ONLY = (
+    f"{ME}echo unique > work.py; git update-index --add --info-only work.py;"
+    " c=$(git commit-tree -p HEAD -m x $(git write-tree --missing-ok)); git reset -q $c;"
+    " git update-ref refs/heads/keep HEAD; "
+)
 IN_WORKTREE = {
+    "files that a commit only names": NAMED_ONLY,
+    "files whose objects are gone": f"{ME}echo unique > f; git add f; git commit -qm f;"
+    " git branch keep; o=$(git rev-parse HEAD:f | sed 's,^..,&/,');"
+    " rm -f $(git rev-parse --git-common-dir)/objects/$o",
     "a file in the entry": f"{DIR}echo x > $d/work.py",
     "a repository in the entry": f"{DIR}git init -q --separate-git-dir $d/sep $TMPDIR/x;"
     f" cd $TMPDIR/x; {ME}{ONLY}",

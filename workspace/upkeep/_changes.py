@@ -68,6 +68,8 @@ def uncommitted(found: Checkout, scratch: Path) -> list[str]:
     listed = _say(found, "ls-files", "-v", "-z", extra=own)
     if hides_changes(found.top, listed) or _differs(found, listed, scratch):
         return ["uncommitted changes"]
+    if _is_in_no_object(found, listed):
+        return ["files whose content is in no object of its repository"]
     names = _ignored_by_nobody(found, own, scratch)
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -99,6 +101,23 @@ def _differs(found: Checkout, listed: list[bytes], scratch: Path) -> bool:
     records = _say(found, *_STATUS, "--untracked-files=no", extra=ours, timeout=_COMPARE_SECONDS)
     skipped = {record[2:] for record in listed if record[:2] == b"S "}
     return any(record[:3] != b" D " or record[3:] not in skipped for record in records)
+
+
+def _is_in_no_object(found: Checkout, listed: list[bytes]) -> bool:
+    """Tell whether HEAD only names the content of a file that is there: git compares names."""
+    if found.head is None:
+        return False
+    words = ("rev-list", "--objects", "--no-walk", "--missing=print", f"{found.head}^{{tree}}")
+    said = b"\n".join(_say(found, *words, extra={}, timeout=_COMPARE_SECONDS))
+    missing = {line[1:] for line in said.split(b"\n") if line.startswith(b"?")}
+    if not missing:
+        return False
+    skipped = {record[2:] for record in listed if record[:2] == b"S "}
+    for record in _say(found, "ls-tree", "-r", "-z", found.head, extra={}):
+        head, _, name = record.partition(b"\t")
+        if head.split(b" ")[2] in missing and name not in skipped:
+            return True
+    return False
 
 
 def _ignored_by_nobody(found: Checkout, own: dict[str, str], scratch: Path) -> list[bytes]:
