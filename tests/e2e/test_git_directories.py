@@ -49,7 +49,7 @@ IN_PLAIN = {
     "a bare repository without HEAD": f"{NEST}{BASE}git init -q --bare n/x; cd n/x; {ME}"
     " git update-ref refs/heads/m $(git commit-tree -m x $(git mktree < /dev/null)); rm HEAD",
     "a HEAD with a blank": f"{BASE}git checkout -q --detach; {ONLY}"
-    "printf '%s x\\n' $(git rev-parse HEAD) > .git/HEAD",
+    "printf '%s \\n' $(git rev-parse HEAD) > .git/HEAD",
     "packed references in capitals": f"{BASE}git branch x {OTHER}; git pack-refs --all;"
     " sed -i '/heads.x$/s/^[^ ]*/\\U&/' .git/packed-refs",
     "a rule of one slash": f"printf '/\\n' > .gitignore; git add .gitignore; {BASE}"
@@ -79,7 +79,7 @@ IN_WORKTREE = {
     "a reference of great length": f"{ME}{DIR}mkdir -p $d/refs/worktree; {{ echo {OTHER};"
     " head -c 20000000 /dev/zero | tr '\\0' ' '; } > $d/refs/worktree/x",
     "a HEAD with a blank": f"{ME}{DIR}git checkout -q --detach; {ONLY}"
-    "printf '%s x\\n' $(git rev-parse HEAD) > $d/HEAD",
+    "printf '%s \\n' $(git rev-parse HEAD) > $d/HEAD",
     "a second entry with a file": f"{DIR}cp -r $d ${{d%/*}}/a; echo x > ${{d%/*}}/a/work.py",
 }
 
