@@ -15,7 +15,7 @@ A *logical rollout* is named by its plain path; on disk it is ``.jsonl``,
     hold    _thread_lease _holders _sweeper _places    codex's locks, and who has what open
     change  _decide                       every decision, without I/O
             _candidate _encode _compress _publish    a frame takes its file's place
-            _manifest _settle _salvage _pair _recover    what is kept, and what a crash left
+            _manifest* _settle _proof _salvage _pair _recover    what is kept, and what a crash left
             _append _materialize          back to plain
             _sweep _swept _verify         a whole store
     edges   _calls _frames _decode _compare _observe _attributes

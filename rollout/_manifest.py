@@ -10,6 +10,9 @@ a thread id in it.
 durable before the file comes and removed after it went. A line without a kept file
 says that nothing was moved, or that all is settled. While the group's file is
 locked, its maker or a settler is at work; nobody else touches what it names.
+
+An agent can write these lines, too. What one says is believed only as far as
+``_manifest_line`` allows; the rest is told, and what it names is left alone.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +39,13 @@ from ..kernel import (
     try_lock,
     write_all,
 )
-from ._ownership import make_directories, open_shared
+from ._manifest_line import fault_in
+from ._ownership import list_own_directory, make_own_directory, open_shared
 from ._places import Places, Subject
 
 UNFINISHED_SUFFIX = ".new"
 _SUFFIX = ".jsonl"
+_GROUP = re.compile(r"[0-9a-f]{8}\.jsonl")
 _VERSION = 1
 # A line has some 500 bytes: half a million kept files in one group.
 _LARGEST = 256 * 1024 * 1024
@@ -126,12 +132,25 @@ def make_entry(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What the lines of a group say.
+
+    :param entries: the latest line of each kept file.
+    :param doubts: a sentence for each line that was not made by us, or damaged since.
+    """
+
+    entries: Sequence[Entry]
+    doubts: Sequence[str] = ()
+
+
 class Group:
     """One group's file, open and locked. Made by :func:`begin` or :func:`open_groups`."""
 
-    def __init__(self, path: str, fd: int, entries: Sequence[Entry]) -> None:
+    def __init__(self, path: str, fd: int, lines: Lines) -> None:
         self.path = path
-        self.entries = tuple(entries)
+        self.entries = tuple(lines.entries)
+        self.doubts = tuple(lines.doubts)
         self._fd = fd
 
     def note_append(self, entry: Entry, offset: int) -> Entry:
@@ -147,8 +166,8 @@ class Group:
         os.close(self._fd)
 
     def close(self, places: Places) -> None:
-        """Unlock; a group of which nothing is kept any more goes away."""
-        if not any(entry.find(places) for entry in self.entries):
+        """Unlock; a group of which nothing is kept any more, and all was believed, goes away."""
+        if not self.doubts and not any(entry.find(places) for entry in self.entries):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
         os.close(self._fd)
@@ -167,7 +186,7 @@ def begin(
     :param flush: makes the group's file, given its descriptor, and its name durable,
         perhaps together with more; by default both are synced by themselves.
     """
-    make_directories(places.kept, 0o700)
+    make_own_directory(places.kept)
     path = os.path.join(places.kept, token)
     # Locked before it has the name that settlers look for.
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL
@@ -188,7 +207,7 @@ def begin(
                 os.unlink(path + suffix)
         os.close(fd)
         raise
-    return Group(path + _SUFFIX, fd, entries)
+    return Group(path + _SUFFIX, fd, Lines(entries))
 
 
 def open_groups(places: Places) -> Iterator[Group]:
@@ -203,18 +222,19 @@ def open_groups(places: Places) -> Iterator[Group]:
 
 
 def group_paths(places: Places) -> list[str]:
-    """Return the paths of all groups, locked or not."""
-    try:
-        names = os.listdir(places.kept)
-    except FileNotFoundError:
-        return []
-    return [os.path.join(places.kept, name) for name in sorted(names) if name.endswith(_SUFFIX)]
+    """Return the paths of all groups, locked or not.
+
+    :raises OSError: the directory is a link, or cannot be read.
+    """
+    names = sorted(filter(_GROUP.fullmatch, list_own_directory(places.kept)))
+    return [os.path.join(places.kept, name) for name in names]
 
 
 def read_entries(path: str) -> list[Entry]:
     """Read a group without locking it; the latest line of each kept file counts."""
     try:
-        return parse_entries(read_regular_if_any(path, _LARGEST) or b"")
+        data = read_regular_if_any(path, _LARGEST) or b""
+        return list(parse_lines(data, _token(path)).entries)
     except OSError as error:
         if error.errno in NOT_REGULAR:  # not of our making
             return []
@@ -227,24 +247,37 @@ def encode_entry(entry: Entry) -> bytes:
     return json.dumps({"v": _VERSION, **fields}).encode() + b"\n"
 
 
-def parse_entries(data: bytes) -> list[Entry]:
-    """Read lines; unknown fields are ignored, a torn line was never acted on."""
+def parse_lines(data: bytes, token: str) -> Lines:
+    """Read lines; unknown fields are ignored, a torn line was never acted on.
+
+    :param token: the group's, with which the names of its kept files begin.
+    """
     latest: dict[str, Entry] = {}
-    for line in data.split(b"\n"):
-        entry = _parse_line(line)
-        if entry is not None:
+    doubts: list[str] = []
+    for number, line in enumerate(data.split(b"\n"), 1):
+        try:
+            fields = parse_json_object(line)
+        except ValueError:
+            continue
+        fault = fault_in(fields, token)
+        if fault is None:
+            entry = _as_entry(fields)
             latest[entry.name] = entry
-    return list(latest.values())
+        else:
+            doubts.append(f"line {number}: {fault}")
+            # What it says of a kept file may be newer than what we believe.
+            latest.pop(str(fields.get("name")), None)
+    return Lines(list(latest.values()), doubts)
 
 
-def _parse_line(line: bytes) -> Entry | None:
-    try:
-        fields = parse_json_object(line)
-        known: dict[str, Any] = {name: fields[name] for name in Entry.__slots__}
-        known["kind"] = Kind(fields["kind"])
-        return Entry(**known)
-    except (ValueError, KeyError, TypeError):
-        return None
+def _as_entry(fields: dict[str, Any]) -> Entry:
+    known: dict[str, Any] = {name: fields[name] for name in Entry.__slots__}
+    known["kind"] = Kind(fields["kind"])
+    return Entry(**known)
+
+
+def _token(path: str) -> str:
+    return os.path.basename(path).removesuffix(_SUFFIX)
 
 
 def _try_open(path: str) -> Group | None:
@@ -258,7 +291,7 @@ def _try_open(path: str) -> Group | None:
     if not try_lock(fd) or not _is_readable(found := os.fstat(fd)):
         os.close(fd)
         return None
-    return Group(path, fd, parse_entries(os.pread(fd, found.st_size, 0)))
+    return Group(path, fd, parse_lines(os.pread(fd, found.st_size, 0), _token(path)))
 
 
 def _is_readable(found: os.stat_result) -> bool:

@@ -35,6 +35,30 @@ def make_directories(path: str, mode: int = 0o777) -> None:
             os.close(fd)
 
 
+def make_own_directory(path: str) -> None:
+    """Make the directory of what is kept, for its owner alone, if it is missing.
+
+    :raises OSError: it cannot be made, or a link is there: it would lead elsewhere.
+    """
+    make_directories(path, 0o700)
+    os.close(os.open(path, _DIRECTORY))
+
+
+def list_own_directory(path: str) -> list[str]:
+    """Return the names in a directory that must not be a link; none where it is missing.
+
+    :raises OSError: it is a link or no directory, or cannot be read.
+    """
+    try:
+        fd = os.open(path, _DIRECTORY)
+    except FileNotFoundError:
+        return []
+    try:
+        return os.listdir(fd)
+    finally:
+        os.close(fd)
+
+
 def open_shared(path: str, flags: int, mode: int) -> int:
     """Open or make a file; one that is root's is given to the owner of its directory.
 

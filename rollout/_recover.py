@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from ..kernel import BusyError, CodexlabError, try_lock
@@ -15,6 +16,8 @@ from ._places import Places, Subject
 from ._result import Outcome, Result
 from ._settle import SettleOptions, settle
 from ._store import StoreScan, scan_store
+
+_UNFINISHED = re.compile(rf"[0-9a-f]{{8}}{re.escape(UNFINISHED_SUFFIX)}")
 
 
 def recover(
@@ -32,8 +35,10 @@ def recover(
     calls = calls or Calls()
     rollouts = (scan or scan_store(places.home)).rollouts
     if not options.dry_run:
-        for directory in {found.directory for found in rollouts} | {places.kept}:
+        for directory in {found.directory for found in rollouts}:
             discard_ownerless(directory, calls)
+        if not os.path.islink(places.kept):
+            discard_ownerless(places.kept, calls)
     for found in rollouts:
         if found.plain and found.compressed:
             yield _settle_pair(places, places.subject(found.path), options, calls)
@@ -54,7 +59,7 @@ def is_temporary(name: str) -> bool:
     """Tell whether a file name is one of our temporary names, never codex's."""
     if name.startswith((TEMPORARY_PREFIX, MATERIALIZE_PREFIX)):
         return name.endswith(".tmp")
-    return name.endswith(UNFINISHED_SUFFIX) and len(name) == 8 + len(UNFINISHED_SUFFIX)
+    return _UNFINISHED.fullmatch(name) is not None
 
 
 def _discard_unlocked(path: str, calls: Calls) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..kernel import BusyError, CodexlabError, LeaseAnswer
@@ -33,6 +33,7 @@ from ._observe import (
 )
 from ._pair import settle_pair
 from ._places import Places, Subject
+from ._proof import doubt_of, is_behind_link
 from ._result import Outcome, Result
 from ._salvage import salvage
 from ._snapshot import open_regular
@@ -41,6 +42,7 @@ GRACE = 60.0
 # Without leases only a scan of descriptors said that nobody writes.
 UNLEASED_GRACE = 600.0
 DELETED_EXPIRY = 7 * 86400.0
+_GIVES_BACK = frozenset({Action.PUT_BACK, Action.APPEND, Action.MATERIALIZE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,8 @@ def settle(
     calls = calls or Calls()
     for group in open_groups(places):
         try:
+            if group.doubts:
+                yield _doubted(group.path, group.doubts)
             for entry in group.entries:
                 kept = entry.find(places)
                 if kept is not None:
@@ -101,6 +105,17 @@ def settle(
                 group.release()
             else:
                 group.close(places)
+
+
+def _doubted(path: str, doubts: Sequence[str]) -> Result:
+    """Say that what a manifest names was left alone, under the manifest's own path."""
+    more = f", and {len(doubts) - 1} more lines are alike" if len(doubts) > 1 else ""
+    return Result(
+        Subject("", "", os.path.dirname(path), path, ""),
+        Outcome.REPORTED,
+        f"{path}: {doubts[0]}{more}; what is named there was left alone,"
+        " look at it and take the line out",
+    )
 
 
 def seconds_left(entry: Entry, kept: str, grace: float) -> float:
@@ -124,16 +139,24 @@ def _settle_entry(
     try:
         if seconds_left(entry, kept, options.grace) > 0:
             return Result(subject, Outcome.WAITING, "its grace is not over", entry.size)
+        if is_behind_link(places, subject):
+            return _behind_link(group, entry)
         subject, forms = locate(places, subject)
-        if forms is Forms.BOTH and not options.dry_run:
+        if forms is Forms.BOTH and not options.dry_run and not is_behind_link(places, subject):
             settle_pair(places, subject, calls, rest=options.rest)
             subject, forms = locate(places, subject)
+        if is_behind_link(places, subject):
+            return _behind_link(group, entry)
         case = _Case(places, group, entry, kept, subject, forms, calls)
         return _settle_case(case, options)
     except (OSError, CodexlabError) as error:
         later = isinstance(error, BusyError | DisagreementError)
         outcome = Outcome.WAITING if later else Outcome.FAILED
         return Result(subject, outcome, str(error), entry.size)
+
+
+def _behind_link(group: Group, entry: Entry) -> Result:
+    return _doubted(group.path, [f"{entry.relative} lies behind a link"])
 
 
 def _settle_case(case: _Case, options: SettleOptions) -> Result:
@@ -147,6 +170,10 @@ def _settle_case(case: _Case, options: SettleOptions) -> Result:
     if sight is None:
         return case.result(Outcome.WAITING, "it changed form meanwhile")
     action = decide_kept(case.entry.kind, case.forms, sight.relation, written=sight.written)
+    if action in _GIVES_BACK:
+        doubt = doubt_of(case.kept, case.present, case.subject.thread, sight.comparison)
+        if doubt is not None:
+            return case.result(Outcome.REPORTED, doubt)
     if options.dry_run and action not in {Action.WAIT, Action.REPORT}:
         return case.result(Outcome.WOULD, f"would {action}")
     return _act(case, sight, action)

@@ -99,12 +99,16 @@ def sweep(
             coordination.sweep()  # lock files of killed writers, as codex does at its start
         scan = _look(places, options)
         is_complete = not (options.is_partial or scan.unreadable)
+        reported: set[str] = set()
         for result in _sweep(places, options, calls, scan):
             is_complete &= result.outcome not in _UNFINISHED
+            if result.outcome is Outcome.REPORTED:
+                reported.add(result.subject.plain)
             yield result
         for result in _settle_rest(places, options, calls):
             is_complete &= result.outcome not in _UNFINISHED
-            if result.outcome is not Outcome.WAITING or options.wait:
+            is_news = result.outcome is not Outcome.REPORTED or result.subject.plain not in reported
+            if is_news and (result.outcome is not Outcome.WAITING or options.wait):
                 yield result
         if is_complete and not options.should_stop():
             note_swept(places, options.cold_age)

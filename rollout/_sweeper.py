@@ -15,7 +15,7 @@ from collections.abc import Generator
 
 from ..kernel import BusyError, try_lock
 from ._holders import Holder, lock_holders
-from ._ownership import make_directories, open_shared
+from ._ownership import make_directories, make_own_directory, open_shared
 from ._places import Places
 
 # codex's own sweeper and its migration of histories hold this one (0.169.0).
@@ -53,7 +53,7 @@ def only_sweeper(places: Places) -> Generator[None]:
     :raises SweeperBusyError: somebody else is.
     """
     make_directories(os.path.join(places.home, os.path.dirname(MAINTENANCE)))
-    make_directories(os.path.dirname(sweep_lock(places)), 0o700)
+    make_own_directory(os.path.dirname(sweep_lock(places)))
     with (
         _held(os.path.join(places.home, MAINTENANCE)),
         _held(sweep_lock(places)),
@@ -71,7 +71,7 @@ def only_changer(places: Places) -> Generator[None]:
     :raises SweeperBusyError: it stayed held for 10 s.
     """
     path = places.shared + _CHANGE
-    make_directories(os.path.dirname(path), 0o700)
+    make_own_directory(os.path.dirname(path))
     fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         deadline = time.monotonic() + _TIMEOUT

@@ -20,7 +20,7 @@ from ._calls import Calls, rename_away
 from ._decide import Relation, in_words
 from ._names import COMPRESSED_SUFFIX
 from ._observe import PAIR_REST, Sight, fingerprint, look
-from ._ownership import make_directories
+from ._ownership import make_own_directory
 from ._places import Places, Subject
 from ._result import Outcome, Result
 from ._store import scan_store
@@ -92,7 +92,7 @@ def _is_leftover(sight: Sight, holder: str) -> bool:
 def _move_aside(
     places: Places, subject: Subject, frame: str, holder: str, sight: Sight, calls: Calls
 ) -> Result:
-    make_directories(places.kept, 0o700)
+    make_own_directory(places.kept)
     name = f"{LEFTOVER}{sight.file[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
     with calls.coordination(places.locks) as coordination, calls.store(places):

@@ -20,7 +20,7 @@ from ._manifest import group_paths, read_entries
 from ._measure import is_hollow
 from ._names import COMPRESSED_SUFFIX
 from ._observe import fingerprint, look
-from ._ownership import make_directories
+from ._ownership import make_own_directory
 from ._places import Places, Subject
 from ._reader import MAX_LINE_BYTES, LineFault, iter_lines
 from ._records import parse_record
@@ -164,6 +164,9 @@ def repair(
     """
     calls = calls or Calls()
     for result in recover(places, SettleOptions(dry_run=dry_run), calls):
+        if not result.subject.thread:  # a line of a manifest that is not believed
+            yield result
+            continue
         yield _move_damaged(places, result.subject, calls, dry_run) or result
     yield from tidy_twins(places, calls, dry_run=dry_run)
 
@@ -178,7 +181,7 @@ def _move_damaged(places: Places, subject: Subject, calls: Calls, dry_run: bool)
         return None
     if dry_run:
         return Result(subject, Outcome.WOULD, "would move its damaged frame aside")
-    make_directories(places.kept, 0o700)
+    make_own_directory(places.kept)
     name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
     with calls.coordination(places.locks), calls.store(places):

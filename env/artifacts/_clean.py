@@ -23,6 +23,8 @@ from ._sizes import Deadline, Measure, measure_tree
 
 DEFAULT_AGE = 14 * 86400.0
 QUARANTINE = (*BOOKS, "quarantine")
+# Seconds for the last look for repositories, of each tree that is about to go.
+_LOOK_AGAIN = 60.0
 _IN_TREE_QUARANTINE = ("codexlab-quarantine",)
 
 Verdict = Literal["remove", "keep", "in use", "refused", "removed", "leftover"]
@@ -127,8 +129,8 @@ def _leftovers(
         for name in quarantined(store, names):
             candidate = Candidate("temp", store, (*names, name))
             size = measure_tree(candidate.path, deadline)
-            reason = "an interrupted cleanup left it"
-            found.append(Finding(candidate, "leftover", reason, size, None, None))
+            verdict, reason = _repository_in(size) or ("leftover", "an interrupted cleanup left it")
+            found.append(Finding(candidate, verdict, reason, size, None, None))
     return found
 
 
@@ -136,8 +138,23 @@ def _judge(candidate: Candidate, options: CleanOptions, deadline: Deadline) -> F
     size = measure_tree(candidate.path, deadline)
     owner = read_owner(candidate.base, candidate.path) if candidate.leased else None
     age = _age(size, owner)
-    verdict, reason = _verdict(candidate, options, age)
+    verdict, reason = _repository_in(size) or _verdict(candidate, options, age)
     return Finding(candidate, verdict, reason, size, age, owner)
+
+
+def _repository_in(size: Measure) -> tuple[Verdict, str] | None:
+    """Return why a tree stays in which a repository was seen; None for others."""
+    if size.repository is None:
+        return None
+    return "keep", f"{size.repository} is a git repository; move it away if it is of use"
+
+
+def _repository_now(path: Path) -> tuple[Verdict, str] | None:
+    """Look once more, just before a tree goes; what cannot be looked through stays."""
+    size = measure_tree(path, Deadline(_LOOK_AGAIN))
+    if size.state in ("partial", "unreadable"):
+        return "keep", "it could not be looked through for git repositories"
+    return _repository_in(size)
 
 
 def _verdict(candidate: Candidate, options: CleanOptions, age: float | None) -> tuple[Verdict, str]:
@@ -210,6 +227,8 @@ def _remove(finding: Finding, options: CleanOptions) -> Finding:
             lease = lease_target(candidate.base, candidate.path, exclusive=True)
         if cargo_builds_in(candidate.path) or _used_since(finding, options):
             return _changed(finding, "in use", "used since it was judged")
+        if kept := _repository_now(candidate.path):
+            return _changed(finding, *kept)
         return _take_away(finding)
     except TargetBusy:
         return _changed(finding, "in use", "leased by a run")

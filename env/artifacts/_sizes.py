@@ -21,11 +21,18 @@ class Measure:
         link in its place; ``unreadable``: some of it could not be looked at.
     :param allocated: bytes on disk, hard links counted once; None when missing or refused.
     :param newest: the latest modification time seen, in seconds since the epoch.
+    :param repository: a git repository or checkout that was seen in it, which no build makes again.
     """
 
     state: State
     allocated: int | None = None
     newest: float | None = None
+    repository: str | None = None
+
+
+# What a checkout has, and what a repository without a checkout has, whatever kind each is of.
+_STORE = frozenset({"HEAD", "objects", "refs"})
+_GIT = _STORE | {".git"}
 
 
 class Deadline:
@@ -60,6 +67,7 @@ class _Walk:
         self._allocated = 0
         self._newest = 0.0
         self._unreadable = False
+        self._repository: str | None = None
 
     def measure(self, path: Path, top: os.stat_result) -> Measure:
         self._add(top)
@@ -67,21 +75,29 @@ class _Walk:
         while pending and not self._deadline.passed():
             pending += self._visit(pending.pop())
         state: State = "unreadable" if self._unreadable else "complete"
-        return Measure("partial" if pending else state, self._allocated, self._newest)
+        state = "partial" if pending else state
+        return Measure(state, self._allocated, self._newest, self._repository)
 
     def _visit(self, directory: str) -> list[str]:
         """Add the entries of one directory; return the directories among them."""
         inner: list[str] = []
+        names: set[str] = set()
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
+                    if entry.name in _GIT:
+                        names.add(entry.name)
                     found = entry.stat(follow_symlinks=False)
                     if found.st_dev == self._device:
                         self._add(found)
                         if stat.S_ISDIR(found.st_mode):
                             inner.append(entry.path)
+        except FileNotFoundError:
+            pass  # gone since it was listed
         except OSError:
             self._unreadable = True
+        if ".git" in names or names >= _STORE:
+            self._repository = self._repository or directory
         return inner
 
     def _add(self, found: os.stat_result) -> None:

@@ -237,3 +237,58 @@ def test_setup_outside_a_repository_is_refused(environ: dict[str, str], scratch:
     done = run({**environ, "GIT_CEILING_DIRECTORIES": str(scratch)}, Path("/usr"), "setup")
     assert done.returncode == 125
     assert "not in a git working tree" in done.stderr
+
+
+CARGO = "Signature: 8a477f597d28d172789f06886806bc55\n# created by cargo.\n"
+
+
+def commit_in(place: Path, environ: Mapping[str, str], *flags: str) -> None:
+    """Make a repository with a commit that is nowhere else."""
+    git = ["git", "-c", "user.name=u", "-c", "user.email=u@localhost"]
+    subprocess.run([*git, "init", "-q", *flags, place], env=dict(environ), check=True)
+    tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    subprocess.run([*git, "mktree"], cwd=place, env=dict(environ), input=b"", check=True)
+    subprocess.run(
+        [*git, "commit-tree", "-m", "unique", tree], cwd=place, env=dict(environ), check=True
+    )
+
+
+def make_old(top: Path) -> None:
+    moment = time.time() - 30 * 86400
+    for directory, _, names in os.walk(top, topdown=False):
+        for name in names:
+            os.utime(Path(directory, name), (moment, moment), follow_symlinks=False)
+        os.utime(directory, (moment, moment))
+
+
+@pytest.mark.parametrize("flags", [(), ("--bare",), ("--separate-git-dir",)])
+def test_a_repository_in_build_output_is_kept_and_named(
+    environ: dict[str, str], source_repo: Path, root: Path, scratch: Path, flags: tuple[str, ...]
+) -> None:
+    if flags == ("--separate-git-dir",):
+        flags = (*flags, str(scratch / "elsewhere"))
+    in_tree = source_repo / "target"
+    shared, plain = old_target(root, source_repo), old_target(root, source_repo, "k-2")
+    (in_tree / "debug").mkdir(parents=True)
+    (in_tree / "CACHEDIR.TAG").write_text(CARGO)
+    commit_in(in_tree / "debug" / "mine", environ, *flags)
+    shutil.copytree(in_tree / "debug" / "mine", shared / "mine")
+    for target in (in_tree, shared):
+        make_old(target)
+    said = succeed(environ, source_repo, "clean", "--apply", "--older-than", "0s")
+    assert (in_tree / "debug" / "mine").is_dir()
+    assert (shared / "mine").is_dir()
+    assert not plain.exists()
+    assert str(in_tree / "debug" / "mine") in said
+    assert str(shared / "mine") in said
+
+
+def test_a_repository_that_an_interrupted_cleanup_holds_is_kept(
+    environ: dict[str, str], source_repo: Path, root: Path
+) -> None:
+    aside = root / "local" / ".codexlab" / "quarantine" / "host.0123456789abcdef"
+    aside.mkdir(parents=True)
+    commit_in(aside / "mine", environ)
+    said = succeed(environ, source_repo, "clean", "--apply")
+    assert (aside / "mine" / ".git").is_dir()
+    assert str(aside / "mine") in said

@@ -13,15 +13,17 @@ from codexlab.rollout import Places, Subject, find_places
 from codexlab.rollout._manifest import (
     Entry,
     Kind,
+    Lines,
     begin,
     encode_entry,
     make_entry,
     open_groups,
-    parse_entries,
+    parse_lines,
     read_entries,
 )
 
 THREAD = files.thread_id(1)
+TOKEN = "0123abcd"
 
 
 @pytest.fixture
@@ -36,12 +38,12 @@ def subject(places: Places, tmp_path: Path) -> Subject:
 
 
 def entry_of(subject: Subject) -> Entry:
-    return make_entry(Kind.RETIRED, "token.0", subject, os.stat(subject.plain), leased=True)
+    return make_entry(Kind.RETIRED, f"{TOKEN}.0", subject, os.stat(subject.plain), leased=True)
 
 
 def test_a_line_says_all_that_settling_needs(subject: Subject) -> None:
     entry = entry_of(subject)
-    assert parse_entries(encode_entry(entry)) == [entry]
+    assert parse_lines(encode_entry(entry), TOKEN) == Lines([entry], [])
     assert (entry.root, entry.size, entry.thread) == ("sessions", 3, THREAD)
 
 
@@ -52,11 +54,11 @@ def test_unknown_fields_and_torn_lines_do_no_harm_and_the_last_line_counts(
     noted = dataclasses.replace(entry, append_at=7)
     future = encode_entry(noted).replace(b'{"v": 1', b'{"news": [], "v": 2')
     torn = encode_entry(entry)[:40]
-    assert parse_entries(encode_entry(entry) + future + torn) == [noted]
+    assert parse_lines(encode_entry(entry) + future + torn, TOKEN) == Lines([noted], [])
 
 
 def test_a_line_behind_one_that_a_full_disk_tore_counts(places: Places, subject: Subject) -> None:
-    group = begin(places, "token", [entry_of(subject)])
+    group = begin(places, TOKEN, [entry_of(subject)])
     with open(group.path, "ab") as file:
         file.write(encode_entry(entry_of(subject))[:40])
     noted = group.note_append(group.entries[0], 7)
@@ -68,7 +70,7 @@ def test_a_line_behind_one_that_a_full_disk_tore_counts(places: Places, subject:
 def test_a_group_is_invisible_to_settlers_until_it_is_left(
     places: Places, subject: Subject
 ) -> None:
-    group = begin(places, "token", [entry_of(subject)])
+    group = begin(places, TOKEN, [entry_of(subject)])
     assert list(open_groups(places)) == []
     kept = group.entries[0].candidates(places)[0]
     os.rename(subject.plain, kept)
@@ -87,7 +89,7 @@ def test_names_of_kept_files_hold_no_thread_id_and_lie_beside_the_resolved_store
     linked.mkdir()
     (linked / "sessions").symlink_to(tmp_path / "sessions")
     places = find_places(linked)
-    group = begin(places, "token", [entry_of(subject)])
+    group = begin(places, TOKEN, [entry_of(subject)])
     beside, in_place = group.entries[0].candidates(places)
     group.close(places)
     assert os.path.dirname(beside) == str(tmp_path / ".codexlab-retired")
