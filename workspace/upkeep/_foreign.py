@@ -13,16 +13,15 @@ from ._foreign_files import (
     Unjudged,
     check_objects,
     check_outlives,
-    cloned_at,
     git_directories,
     head_commit,
-    lasting_remotes,
     read_references,
 )
 from ._git_names import nobodys_files
 from ._gitlinks import gitlinks
 from ._look_place import scratch_directory
 from ._neutral import neutral
+from ._remotes import cloned_at, held_elsewhere
 from ._words import commits_text
 
 
@@ -35,16 +34,12 @@ def judge_store(store: Path, top: Path) -> list[str]:
     :raises Unjudged: it cannot be told.
     """
     check_objects(store)
-    references, lasting = read_references(store), lasting_remotes(store, top)
-    elsewhere = {
-        oid
-        for name, oid in references.items()
-        if any(name.startswith(f"refs/remotes/{remote}/") for remote in lasting)
-    }
+    references = read_references(store)
     hanging = [entry for entry in entries(store) if entry.pointer]
     own = {*references.values(), *commits_held(store)}
     for entry in hanging:
         own.update(commits_held(entry.place))
+    elsewhere = held_elsewhere(store, top, references, own)
     lines = nobodys_files(store)
     if own - elsewhere:
         with neutral(store, own=own - elsewhere, elsewhere=elsewhere) as question:

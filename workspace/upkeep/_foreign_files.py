@@ -17,10 +17,6 @@ _ESCAPES: dict[bytes, int] = dict(
     zip((b"a", b"b", b"f", b"n", b"r", b"t", b"v"), b"\a\b\f\n\r\t\v", strict=True)
 )
 _PARTS = ("HEAD", "objects", "refs", "packed-refs", "index")
-_REMOTE = r'(?i)\[\s*remote\s+"((?:[^"\\]|\\.)*)"\s*\]'
-# A path after all, and helpers that start any program.
-_HERE = r"(?i)file:|(ext|fd)::"
-_ELSEWHERE = r"(?i)(?!file:)[a-z][a-z0-9+.-]*://|[^/\s:]+:"
 
 
 class Unjudged(Exception):
@@ -191,42 +187,6 @@ def head_commit(git_dir: Path, references: dict[str, str]) -> str | None:
     if text.startswith("ref:"):
         return references.get(text[4:].strip())
     return text if re.fullmatch(_COMMIT, text) else None
-
-
-def cloned_at(store: Path) -> int | None:
-    """Return when a repository says that it was cloned, in seconds since the epoch."""
-    first = _text(store / "logs" / "HEAD").partition("\n")[0]
-    found = re.search(r" (\d{1,12}) [+-]\d{4}\tclone: ", first)
-    return int(found[1]) if found else None
-
-
-def lasting_remotes(store: Path, top: Path) -> frozenset[str]:
-    """Return the remotes whose repository will still be there when ``top`` is gone.
-
-    One by a path counts when it is there and not below ``top``. Whether a server still has
-    what was fetched from it is not asked.
-    """
-    kept: set[str] = set()
-    name: str | None = None
-    for line in _text(store / "config").splitlines():
-        if line.lstrip().startswith("["):
-            match = re.match(_REMOTE, line.strip())
-            name = match[1] if match else None
-        elif name is not None:
-            key, _, value = line.partition("=")
-            url = value.strip().strip('"')
-            if key.strip().lower() == "url" and _lasts(url, store, top):
-                kept.add(name)
-    return frozenset(kept)
-
-
-def _lasts(url: str, store: Path, top: Path) -> bool:
-    names_a_server = re.match(_ELSEWHERE, url) and not re.match(_HERE, url)
-    if names_a_server and not url.startswith((".", "/")):
-        return True
-    base = store.parent if store.name == ".git" else store
-    place = os.path.realpath(base / re.sub(r"^file:(//(localhost)?)?", "", url, flags=re.I))
-    return os.path.isdir(place) and not f"{place}/".startswith(f"{top}/")
 
 
 def _loose(store: Path) -> Iterator[str]:

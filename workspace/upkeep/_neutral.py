@@ -48,6 +48,7 @@ class Neutral:
         *arguments: str,
         extra: Mapping[str, str] | None = None,
         timeout: float = LOOK_SECONDS,
+        lines: Iterable[str] = (),
     ) -> GitAnswer:
         """Run git; see `ask_git`."""
         surroundings = {
@@ -58,7 +59,9 @@ class Neutral:
             **(extra or {}),
         }
         where = f"--git-dir={self.place}"
-        return ask_git(self.place, where, *arguments, extra=surroundings, timeout=timeout)
+        return ask_git(
+            self.place, where, *arguments, extra=surroundings, timeout=timeout, lines=lines
+        )
 
     def count(self) -> int:
         """Return how many commits only references in ``own`` reach.
