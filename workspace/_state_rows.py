@@ -5,9 +5,10 @@ database, so the file, its history mode or its place may have changed from the o
 thread was edited, migrated or unarchived there. Without a row codex finds the newest file by
 name (0.135 to 0.171). Only the workspace's own database is ever written to.
 
-The database lies where an agent can write. It is opened only if it, and each file that SQLite
-keeps beside it, is a plain file of ours with one name; sizes and times are bounded, and nothing
-that the schema adds to our two statements is carried out.
+The database lies where an agent can write. It is looked at only if it, and each file that SQLite
+keeps beside it, is a plain file of ours with one name, and no journal waits to be played back; sizes
+and times are bounded, and nothing that the schema adds to our two statements is carried out.
+While a process has the database open, nothing is read of it, nor deleted.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from ..kernel import frozen
 from ._dirs import directory, lstat_at
 from ._errors import PathRefused
 from ._paths import WorkspacePaths
+from ._state_copy import JOURNAL, SHARED_MEMORY, WAL, copied, has_log, install, locked
 
 if TYPE_CHECKING:
     import sqlite3
 
 _STATE = re.compile(r"state_\d{1,9}\.sqlite")
-_BESIDE = ("-wal", "-shm", "-journal")
-_LARGEST, _LARGEST_LOG = 1 << 32, 1 << 28
+_BESIDE = (WAL, SHARED_MEMORY, JOURNAL)
+_LARGEST, _LARGEST_LOG = 1 << 29, 1 << 28
 _LONGEST_VALUE = 1 << 24
 _SECONDS = 1.0
 _HAS_THREADS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'threads'"
@@ -62,7 +64,9 @@ def forget_outdated(paths: WorkspacePaths, newest: ThreadFile) -> str | None:
         with directory(paths.base, *paths.names, "codex-home") as home_fd:
             for name in filter(_STATE.fullmatch, os.listdir(home_fd)):
                 _check(name, home_fd, paths.codex_home)
-                _forget_in(paths.codex_home / name, newest)
+                with locked(name, home_fd, _SECONDS) as fd:
+                    _check(name, home_fd, paths.codex_home)
+                    _forget_in(paths.codex_home / name, fd, home_fd, newest)
     except (OSError, PathRefused, ValueError, sqlite3.Error) as error:
         why = str(error)
         return f"codex's index of threads cannot be used ({why}); an older file may go on"
@@ -80,22 +84,31 @@ def _check(name: str, home_fd: int, home: Path) -> None:
             continue
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
             raise PathRefused(home / leaf, "a plain file of one name", "something else")
+        if leaf.endswith(JOURNAL) and found.st_size > 0:
+            raise PathRefused(home / leaf, "no journal to be played back", "a journal")
         limit = _LARGEST if leaf == name else _LARGEST_LOG
         if found.st_size > limit:
             raise PathRefused(home / leaf, f"at most {limit} bytes", "a larger file")
 
 
-def _forget_in(database: Path, newest: ThreadFile) -> None:
-    with contextlib.closing(_open(database, "ro")) as reader:
+def _forget_in(database: Path, fd: int, home_fd: int, newest: ThreadFile) -> None:
+    # In its place it is read without its log: codex empties that when it ends, unless it was killed.
+    if not has_log(database.name, home_fd) and not _names_another(database, newest, "immutable=1"):
+        return
+    with copied(fd, database.name, home_fd) as copy:
+        if _names_another(copy, newest, "mode=rw"):
+            with contextlib.closing(_open(copy, "mode=rw")) as writer, writer:
+                writer.execute("DELETE FROM threads WHERE id = ?", (newest.thread,))
+            install(copy, database.name, home_fd)
+
+
+def _names_another(database: Path, newest: ThreadFile, how: str) -> bool:
+    with contextlib.closing(_open(database, how)) as reader:
         if not reader.execute(_HAS_THREADS).fetchone():
-            return  # of another codex, which keeps its threads elsewhere
+            return False  # of another codex, which keeps its threads elsewhere
         rows = reader.execute("SELECT * FROM threads WHERE id = ?", (newest.thread,))
         names = [column[0] for column in rows.description]
-        outdated = any(_is_outdated(dict(zip(names, row, strict=True)), newest) for row in rows)
-    # Rare; and opening for writing costs an fsync.
-    if outdated:
-        with contextlib.closing(_open(database, "rw")) as writer, writer:
-            writer.execute("DELETE FROM threads WHERE id = ?", (newest.thread,))
+        return any(_is_outdated(dict(zip(names, row, strict=True)), newest) for row in rows)
 
 
 def _is_outdated(row: dict[str, Any], newest: ThreadFile) -> bool:
@@ -105,10 +118,10 @@ def _is_outdated(row: dict[str, Any], newest: ThreadFile) -> bool:
     return elsewhere or mode != newest.history_mode or bool(row.get("archived"))
 
 
-def _open(database: Path, mode: str) -> sqlite3.Connection:
+def _open(database: Path, how: str) -> sqlite3.Connection:
     import sqlite3
 
-    address = f"file:{quote(os.path.abspath(database))}?mode={mode}"
+    address = f"file:{quote(os.path.abspath(database))}?{how}"
     connection = sqlite3.connect(address, uri=True, timeout=_SECONDS)
     try:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)

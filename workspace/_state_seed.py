@@ -47,6 +47,7 @@ def _snapshot(name: str, home_fd: int, home: Path, shared: Path, notes: HealNote
 
     temporary = f".state-{secrets.token_hex(6)}.tmp"
     try:
+        _refuse_journal(shared / name)
         _backup(shared / name, home / temporary)
         os.rename(temporary, name, src_dir_fd=home_fd, dst_dir_fd=home_fd)
         notes.created.append(name)
@@ -56,6 +57,19 @@ def _snapshot(name: str, home_fd: int, home: Path, shared: Path, notes: HealNote
     except (sqlite3.Error, TimeoutError, OSError) as error:
         _discard(temporary, home_fd)
         notes.warnings.append(f"{name}: no snapshot of the shared one ({error})")
+
+
+def _refuse_journal(database: Path) -> None:
+    """Refuse a database with a journal: SQLite would play it back, and unlink what it names.
+
+    codex keeps none. *Not promised*: that none comes between this look and the opening; who
+    can put one into the user's own home can unlink the user's files.
+    """
+    journal = database.with_name(f"{database.name}-journal")
+    with contextlib.suppress(FileNotFoundError):
+        if os.lstat(journal).st_size > 0:
+            message = f"{journal.name} waits to be played back, which codex does when it starts"
+            raise OSError(message)
 
 
 def _discard(temporary: str, home_fd: int) -> None:

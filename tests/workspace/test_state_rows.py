@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +45,27 @@ def write(database: Path, statement: str, *values: object) -> None:
 def add(database: Path, thread: str, path: Path, mode: str = "paginated") -> None:
     """Record where a thread lies."""
     write(database, "insert into threads values (?, ?, ?, 0)", thread, str(path), mode)
+
+
+Killed = Callable[[Path, str], None]
+
+
+@pytest.fixture
+def killed() -> Killed:
+    """Have a process write into the log of a database, and kill it before it ends."""
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('pragma journal_mode = wal')\n"
+        "connection.execute(sys.argv[2])\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    def run(database: Path, statement: str) -> None:
+        argv = [sys.executable, "-c", script, str(database), statement]
+        assert subprocess.run(argv, check=False).returncode == -signal.SIGKILL
+
+    return run
 
 
 def threads(database: Path) -> list[str]:
@@ -121,6 +146,20 @@ def plant_link_for_the_journal(index: Path, foreign: Path) -> None:
     index.with_name(f"{index.name}-journal").symlink_to(foreign)
 
 
+def plant_journal(index: Path, foreign: Path) -> None:
+    """Leave the journal of an unfinished transaction, whose master is the user's own index."""
+    with contextlib.closing(sqlite3.connect(index, isolation_level=None)) as connection:
+        connection.execute("begin immediate")
+        connection.execute("delete from threads")
+        journal = index.with_name(f"{index.name}-journal")
+        data = journal.read_bytes()
+        connection.execute("rollback")
+    magic, name = bytes.fromhex("d9d505f920a163d7"), os.fsencode(foreign)
+    page = (0x40000000 // 4096 + 1).to_bytes(4)
+    numbers = (len(name).to_bytes(4), sum(name).to_bytes(4))
+    journal.write_bytes(magic + data[8:512] + page + name + b"".join(numbers) + magic)
+
+
 def plant_huge_log(index: Path, _foreign: Path) -> None:
     with index.with_name(f"{index.name}-wal").open("wb") as file:
         file.truncate(1 << 40)
@@ -166,6 +205,7 @@ def plant_endless_column(index: Path, _foreign: Path) -> None:
         plant_second_name,
         plant_link_for_the_log,
         plant_link_for_the_journal,
+        plant_journal,
         plant_huge_log,
         plant_garbage,
         plant_trigger,
@@ -208,3 +248,50 @@ def test_a_locked_index_is_one_line_after_a_moment(
     assert line is not None
     assert "locked" in line
     assert THREAD in threads(index)
+
+
+def test_a_row_that_is_only_in_the_log_of_a_killed_codex_goes_too(
+    index: Path, paths: WorkspacePaths, shared: Path, killed: Killed
+) -> None:
+    killed(index, "update threads set rollout_path = '/elsewhere.jsonl'")
+    assert index.with_name(f"{index.name}-wal").stat().st_size > 0
+    assert forget_outdated(paths, newest(shared, "old.jsonl")) is None
+    assert threads(index) == [OTHER]
+    assert not list(index.parent.glob(".state-*"))
+
+
+def test_a_log_that_says_what_is_right_stays_as_it_is(
+    index: Path, paths: WorkspacePaths, shared: Path, killed: Killed
+) -> None:
+    write(index, "update threads set rollout_path = '/elsewhere.jsonl'")
+    right = paths.codex_home / "sessions/old.jsonl"
+    killed(index, f"update threads set rollout_path = '{right}'")
+    log = index.with_name(f"{index.name}-wal")
+    before = index.read_bytes(), log.read_bytes()
+    assert forget_outdated(paths, newest(shared, "old.jsonl")) is None
+    assert (index.read_bytes(), log.read_bytes()) == before
+
+
+def test_a_journal_that_a_lock_hides_for_a_moment_is_not_played_back(
+    index: Path, paths: WorkspacePaths, shared: Path
+) -> None:
+    """While somebody seems to be writing it is no leftover; then it names what to unlink."""
+    victim = shared / "victim"
+    victim.touch()
+    plant_journal(index, victim)
+    held = (
+        "import fcntl, sys\nfile = open(sys.argv[1], 'r+b')\n"
+        "fcntl.lockf(file, fcntl.LOCK_EX, 1, 0x40000001)\nprint(flush=True)\n"
+        "sys.stdin.read()\nfcntl.lockf(file, fcntl.LOCK_UN, 1, 0x40000001)\n"
+    )
+    argv = [sys.executable, "-c", held, str(index)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        release = threading.Timer(0.5, holder.stdin.close)
+        release.start()
+        line = forget_outdated(paths, newest(shared))
+        release.join()
+    assert victim.exists()
+    assert line is not None
