@@ -145,6 +145,19 @@ def test_a_server_on_another_machine_is_not_asked_and_believed(url: str, lab: La
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.usefixtures("away")
+def test_a_tag_with_a_text_came_from_nowhere_when_what_was_cloned_is_gone(lab: Lab) -> None:
+    script = f"{COMMIT}{SEEN}git remote add o https://x.invalid/y; git init -q --bare $TMPDIR/o;"
+    script += " git push -q $TMPDIR/o HEAD:refs/heads/m; cd $TMPDIR/o; "
+    script += f"{ME}GIT_COMMITTER_DATE='2020-01-01T00:00:00Z' git tag -a v1 -m only m;"
+    script += " cd $OLDPWD/../codex-home;"
+    script += " git clone -q -b m file://$TMPDIR/o r; cd r;"
+    work(lab, f"{script} git remote set-url origin https://x.invalid/y")
+    refused = workspace(lab, "remove", "1")
+    assert refused.returncode == 125, refused.stdout
+    assert "1 tag made in it in repository codex-home/r" in refused.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs unprivileged already")
 @pytest.mark.parametrize("name", ["that never was", "that is temporary", "that never had it"])
 def test_an_ordinary_users_remote_holds_no_more(
