@@ -14,7 +14,7 @@ import pickle
 import sys
 from importlib import import_module
 
-from ..kernel import Channel, CodexlabError, NoMore, is_no_more
+from ..kernel import Channel, CodexlabError
 
 
 def supervise(channel: Channel, given: frozenset[int]) -> None:
@@ -23,15 +23,8 @@ def supervise(channel: Channel, given: frozenset[int]) -> None:
     :param given: the descriptors that the caller had open.
     """
     gc.disable()
-    try:
-        reader, fd = _start_reading(given)
-        status = _launch(fd, channel, reader)
-    except OSError as error:
-        if error.errno is None or not is_no_more(error):
-            raise
-        # Whatever there is of a run is ended by the guardian.
-        say(str(NoMore("the launch cannot go on", error.errno)))
-        return
+    reader, fd = _start_reading(given)
+    status = _launch(fd, channel, reader)
     if status is not None:
         channel.send({"op": "finish", "status": status})
 

@@ -2,8 +2,8 @@
 
 ``_identity`` and ``_processes`` name and find processes; ``_cgroup``, ``_user_scope``
 and ``_containment`` hold a run together and end it; ``_spawn``, ``_wards`` and
-``_guardian`` are its parent; ``_errand`` runs what a launch itself waits for, and
-``_waits_in_vain`` looks at a git; ``_channel`` joins guardian and supervisor; ``_flock``,
+``_guardian`` are its parent, and ``_at_any_rate`` ends it where that fails; ``_errand``
+runs what a launch itself waits for, and ``_waits_in_vain`` looks at a git; ``_channel`` joins guardian and supervisor; ``_flock``,
 ``_file_lease`` and ``_durable`` guard files; ``_small_file`` reads one that somebody named,
 ``_regular_file`` one that anybody may have put there, and ``_toml`` what is in it.
 
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from ._no_more import NoMore, is_no_more
     from ._noted_signals import FORWARDED
     from ._objects import parse_json_object
+    from ._own_limits import take_back_own_limits
     from ._own_programs import find_own_program, is_own, own_search_path
     from ._ownership import (
         git_as_home_owner,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from ._process_group import ProcessGroup
     from ._processes import (
         all_stats,
+        continue_stopped,
         descendants,
         open_pidfd,
         send_signal,
@@ -153,6 +155,7 @@ __all__ = [
     "boot_id",
     "can_be_resumed",
     "check_end",
+    "continue_stopped",
     "copy_size",
     "create_leaf",
     "decode_toml",
@@ -240,6 +243,7 @@ __all__ = [
     "start_fork_server",
     "stop_members",
     "tagged",
+    "take_back_own_limits",
     "take_read_lease",
     "terminal_number",
     "too_wide",
@@ -310,6 +314,7 @@ __getattr__ = import_on_use(
         "_no_more": ("NoMore", "is_no_more"),
         "_noted_signals": ("FORWARDED",),
         "_objects": ("parse_json_object",),
+        "_own_limits": ("take_back_own_limits",),
         "_own_programs": ("find_own_program", "is_own", "own_search_path"),
         "_ownership": (
             "git_as_home_owner",
@@ -323,6 +328,7 @@ __getattr__ = import_on_use(
         "_process_group": ("ProcessGroup",),
         "_processes": (
             "all_stats",
+            "continue_stopped",
             "descendants",
             "open_pidfd",
             "send_signal",

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 
+from ._at_any_rate import load_the_rest
 from ._channel import Channel
 from ._guardian import Guardian
 from ._spawn import prepare_to_spawn
@@ -27,6 +28,7 @@ def serve(fd: int, host: int) -> None:
     hide_environment()
     hide_memory()
     prepare_to_spawn()
+    load_the_rest()
     # Every guardian is a copy of this; what its collector leaves alone stays shared.
     gc.freeze()
     channel = Channel(socket.socket(fileno=fd))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from ._channel import Channel, open_channel_pair
 from ._descriptors import open_descriptors, open_standard_descriptors
 from ._guardian import Guardian
+from ._no_more import NoMore, no_more_in
+from ._own_limits import keep_own_limits, take_back_own_limits
 
 
 def run_guarded(supervise: Callable[[Channel], None]) -> int:
@@ -22,6 +24,7 @@ def run_guarded(supervise: Callable[[Channel], None]) -> int:
     """
     open_standard_descriptors()
     _keep_from_children()
+    keep_own_limits()
     ours, theirs = open_channel_pair()
     # Before the fork, so that no signal finds the guardian unprepared.
     guardian = Guardian(ours)
@@ -49,6 +52,9 @@ def _run_supervisor(
     """
     try:
         _pass_on(wishes, channel)
+        # By default it ends a process whose limit of CPU time somebody lowered.
+        if signal.getsignal(signal.SIGXCPU) == signal.SIG_DFL:
+            signal.signal(signal.SIGXCPU, _take_back)
         # Its own group: what a terminal or kill(2) sends to ours reaches the guardian only.
         os.setpgid(0, 0)
         # Writing one line to a terminal from a background group must not stop it.
@@ -57,12 +63,26 @@ def _run_supervisor(
     except KeyboardInterrupt:
         pass
     except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
+        _say_why(error)
     finally:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(125)
+
+
+def _take_back(_signum: int, _frame: object) -> None:
+    take_back_own_limits()
+
+
+def _say_why(error: BaseException) -> None:
+    """Say on one line that the kernel gives no more; all else is a fault of ours, with its place."""
+    if (code := no_more_in(error)) is None:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return
+    # Whatever there is of a run is ended by the guardian.
+    with contextlib.suppress(OSError):
+        os.write(2, f"codexlab-run: {NoMore('the launch cannot go on', code)}\n".encode())
 
 
 def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:

@@ -4,7 +4,8 @@ It forks the supervisor before anything heavy is imported and stays single
 threaded, so that parent-death signals, adoption and exit statuses are exact.
 
 Invariant: the guardian exits only after it has read from the kernel that the
-run is empty, or has written down how many processes were left.
+run is empty, or has written down how many processes were left. Where it can do neither,
+it has killed what it could name without opening anything.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import contextlib
 import os
 import select
 import signal
-import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel, Message
 from ._containment import end
@@ -23,9 +23,15 @@ from ._custody import LOST_GRACE, LOST_PATIENCE, Custody, finish_lost_run
 from ._errors import InternalError
 from ._libc import set_child_subreaper
 from ._noted_signals import ECHO_SECONDS, SAME_WISH_SECONDS, NotedSignals
+from ._own_limits import take_back_own_limits
 from ._spawn import prepare_to_spawn
+from ._supervisor_stops import SupervisorStops
 from ._wards import Wards
 
+if TYPE_CHECKING:
+    from ._last_resort import LastResort
+
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 # Python ignores these two; programs expect to find them at their default.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -43,6 +49,8 @@ class Guardian:
         self._undoing: int | None = None
         self._status: int | None = None
         self._is_all_reaped = True
+        self._stops: SupervisorStops | None = None
+        self._last_resort: LastResort | None = None
 
     def abandon(self) -> tuple[signal.Signals, ...]:
         """Give everything back in the forked supervisor, which is not the guardian.
@@ -61,34 +69,66 @@ class Guardian:
         """
         self._wards.supervisor, self._wards.is_hosted = supervisor, supervisor is None
         set_child_subreaper()
+        try:
+            self._prepare(supervisor, host)
+            self._serve_until_gone(host)
+            return self._end()
+        except Exception as error:
+            return self._end_at_any_rate(error)
+
+    def _prepare(self, supervisor: int | None, host: int | None) -> None:
         prepare_to_spawn()
+        self._stops = None if supervisor is None else SupervisorStops(supervisor)
         for source in (self._channel, self._signals, host):
             if source is not None:
                 self._poll.register(source, select.POLLIN)
+
+    def _serve_until_gone(self, host: int | None) -> None:
         while True:
-            ready = {fd for fd, _ in self._poll.poll(None if self._is_all_reaped else 0)}
+            ready = self._wait()
             if not self._is_all_reaped:
                 self._is_all_reaped = self._wards.reap()
             if self._signals.fileno() in ready:
                 self._take_notice()
+            if self._stops is not None:
+                self._stops.look()
             self._wards.hear_monitor(ready)
             if self._channel.fileno() in ready:
                 if not self._serve():
-                    return self._end()
+                    return
             elif host in ready:
                 # What it forked may hold a copy of its end of our channel for ever.
-                return self._end()
+                return
+
+    def _wait(self) -> set[int]:
+        try:
+            return {fd for fd, _ in self._poll.poll(self._patience())}
+        except OSError:
+            # More are asked after than we may have open (poll(2), EINVAL).
+            take_back_own_limits()
+            return {fd for fd, _ in self._poll.poll(0)}
+
+    def _patience(self) -> float | None:
+        """Return for how many milliseconds nothing has to be looked after; None: for ever."""
+        if not self._is_all_reaped:
+            return 0
+        seconds = None if self._stops is None else self._stops.seconds_left()
+        return None if seconds is None else seconds * 1000 + 1
 
     def _take_notice(self, answered: int | None = None) -> None:
         for signum in self._signals.read():
             if signum == signal.SIGCHLD:
                 # The rest has its turn when what came with it was heard.
                 self._is_all_reaped = self._is_all_reaped and self._wards.reap()
+            elif signum == signal.SIGXCPU:
+                take_back_own_limits()
             elif signum != answered:
                 self._report_signal(signum)
 
     def _report_signal(self, signum: int, same_wish: float = SAME_WISH_SECONDS) -> None:
         if self._signals.is_news(signum, same_wish):
+            if self._stops is not None and signum in _ENDING:
+                self._stops.note_asked()
             self._tell({"event": "signal", "signum": signum})
 
     def _tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
@@ -97,6 +137,8 @@ class Guardian:
             self._channel.send(message, descriptors)
 
     def _serve(self) -> bool:
+        # For what comes with the message, and for what it asks for.
+        take_back_own_limits()
         received = self._channel.receive()
         if received is None:
             return False
@@ -136,6 +178,17 @@ class Guardian:
     def _take_custody(self, custody: Custody) -> None:
         self._let_go()
         self._custody = custody
+        self._prepare_to_end(custody.leaf)
+
+    def _prepare_to_end(self, leaf: str | None) -> None:
+        """Open and load all that the end takes, as long as no agent can keep it from us."""
+        if self._last_resort is None:
+            from ._at_any_rate import load_the_rest
+            from ._last_resort import LastResort
+
+            load_the_rest()
+            self._last_resort = LastResort()
+        self._last_resort.aim_at(leaf)
 
     def _let_go(self) -> None:
         """Forget the run: its supervisor hands it over anew, or has given it back proven empty."""
@@ -176,6 +229,7 @@ class Guardian:
         return (*_IGNORED_BY_PYTHON, *self._signals.taken)
 
     def _end(self) -> int:
+        take_back_own_limits()
         self._give_terminal_back()
         # Before the run is read: from here on it is nobody's to be spared.
         self._wards.end_companion()
@@ -194,9 +248,7 @@ class Guardian:
 
     def _finish(self) -> int:
         if self._status is not None:
-            if self._wards.supervisor is not None:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(self._wards.supervisor, 0)
+            self._wards.outlive_supervisor()
             return self._status
         self._wards.outlive_supervisor()
         self._finish_lost()
@@ -210,9 +262,33 @@ class Guardian:
             return
         left = finish_lost_run(custody, self._wards.scope_of(custody))
         rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
-        where = f"; see {custody.record}" if os.path.exists(custody.record) else ""
-        line = f"the supervisor of run {custody.run_id} died{rest}{where}"
-        # The terminal may have died first.
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"codexlab-run: {line}\n")
-            sys.stderr.flush()
+        _say(f"the supervisor of run {custody.run_id} died{rest}{_where(custody)}")
+
+    def _end_at_any_rate(self, error: Exception) -> int:
+        """Kill the run without opening or loading anything, and say what kept us from more."""
+        custody, resort = self._custody, self._last_resort
+        if custody is None or resort is None:
+            raise error
+        from ._at_any_rate import end_at_any_rate, finish_at_any_rate
+
+        with contextlib.suppress(Exception):
+            self._give_terminal_back()
+        self._channel.close()
+        wards = self._wards
+        empty = end_at_any_rate(resort, wards.supervisor)
+        wards.supervisor = None
+        rest = "nothing it started is left" if empty else "some of what it started may be left"
+        _say(f"the guardian of run {custody.run_id} failed ({error}); {rest}{_where(custody)}")
+        if not wards.is_hosted:
+            finish_at_any_rate(custody, wards)
+        return 125
+
+
+def _where(custody: Custody) -> str:
+    return f"; see {custody.record}" if os.path.exists(custody.record) else ""
+
+
+def _say(line: str) -> None:
+    # The terminal may have died first.
+    with contextlib.suppress(OSError):
+        os.write(2, f"codexlab-run: {line}\n".encode(errors="surrogateescape"))

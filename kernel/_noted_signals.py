@@ -41,7 +41,9 @@ class NotedSignals:
         # A signal that was ignored on entry stays so (nohup, a shell's background job).
         wishes = [s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN]
         self.wishes = tuple(signum for signum in wishes if signum not in _NOT_WISHES)
-        self.taken: tuple[signal.Signals, ...] = (signal.SIGCHLD, *wishes)
+        # By default it ends a process whose limit of CPU time somebody lowered.
+        warned = [s for s in (signal.SIGXCPU,) if signal.getsignal(s) != signal.SIG_IGN]
+        self.taken: tuple[signal.Signals, ...] = (signal.SIGCHLD, *warned, *wishes)
         for signum in self.taken:
             signal.signal(signum, _note)
         # A mask outlives fork and exec: a host that waits for its signals itself has them blocked.

@@ -15,6 +15,7 @@ from ._identity import ProcessIdentity, ProcessStat, boot_id, read_stat, shows_o
 
 _POLL_BATCH = 512
 _LOOKS = 50
+_STOPPED = "T"
 
 
 def is_live(stat: ProcessStat) -> bool:
@@ -115,6 +116,13 @@ def send_signal(process: ProcessIdentity, signum: int) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def continue_stopped(process: ProcessIdentity) -> bool:
+    """Continue exactly that process where somebody has stopped it; tell whether it was stopped."""
+    stat = read_stat(process.pid)
+    is_stopped = stat is not None and stat.state == _STOPPED
+    return is_stopped and send_signal(process, signal.SIGCONT)
 
 
 def is_childless(parent: int, spared: Iterable[int] = ()) -> bool | None:

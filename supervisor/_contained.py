@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
+import anyio
+
 from ..kernel import Message, ProcessGroup, ProcessIdentity, end, is_evidently_empty, members
 from ._errors import GuardianLost
+from ._going import keep_going
 from ._link import GuardianLink
 from ._possession import Possession
 from ._survivors import GRACE, PATIENCE
@@ -98,7 +101,16 @@ async def read_proof(possession: Possession, link: GuardianLink, *, guardian_los
     if not is_evidently_empty(scope):
         left.update(each.pid for each in await in_own_thread(members, scope))
     if not guardian_lost:
-        with suppress(GuardianLost):
-            left.update((await link.ask({"op": "children"}))["pids"])
+        left.update(await _ask_for_children(link, scope.guardian))
     possession.note_reading(len(left), proves=scope.can_prove)
     return len(left)
+
+
+async def _ask_for_children(link: GuardianLink, guardian: ProcessIdentity | None) -> list[int]:
+    answer: list[int] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(keep_going, guardian)
+        with suppress(GuardianLost):
+            answer = (await link.ask({"op": "children"}))["pids"]
+        tasks.cancel_scope.cancel()
+    return answer

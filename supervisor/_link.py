@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
-from ..kernel import Channel, InternalError, Message
+from ..kernel import Channel, InternalError, Message, take_back_own_limits
 from ._errors import GuardianLost
 from ._lifecycle import ENDING_SIGNALS
 
@@ -41,6 +41,8 @@ class GuardianLink:
         """Take in messages until the guardian is gone."""
         while not self.lost:
             await anyio.wait_readable(self._channel.fileno())
+            # The news may be an agent's end, and descriptors come with a reply.
+            take_back_own_limits()
             received = self._channel.receive()
             if received is None:
                 self.lost = True

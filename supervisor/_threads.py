@@ -19,7 +19,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from ..kernel import NoMore
+from ..kernel import NoMore, take_back_own_limits
 
 _T = TypeVar("_T")
 
@@ -43,6 +43,8 @@ async def in_own_thread(
     Where none can be started the function is called right here. So it must come to an end
     by itself; what waits for others is for :func:`in_thread`.
     """
+    # An agent that is ended is what may have lowered them.
+    take_back_own_limits()
     limiter = anyio.CapacityLimiter(1)
     try:
         return await in_thread(

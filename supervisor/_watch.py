@@ -19,9 +19,11 @@ from ..kernel import (
     read_members,
     send_signal,
     signal_members,
+    take_back_own_limits,
     wait_empty,
 )
 from ._events import Emitter
+from ._going import keep_going
 from ._ladder import Ladder, Target
 from ._lifecycle import (
     ENDING_SIGNALS,
@@ -96,6 +98,7 @@ class Watch:
         self.wait_status: int | None = None
         self.usage: Usage | None = None
         self.guardian_lost = False
+        self._is_ending = False
         self.ending_signal: int | None = None
         self.swept_names: dict[str, int] = {}
         # What was read when the agent had just ended: the first signal to all goes to these.
@@ -120,6 +123,7 @@ class Watch:
         while self.state.phase is not Phase.DONE:
             self.state, effects = step(self.state, await self._events.receive(), self._ladder)
             for effect in effects:
+                take_back_own_limits()
                 await self._perform(effect, tasks)
 
     def _start_meters(self, tasks: TaskGroup, limits: Limits) -> None:
@@ -174,6 +178,9 @@ class Watch:
     async def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
         match effect:
             case Send(target, signum):
+                if not self._is_ending:
+                    self._is_ending = True
+                    tasks.start_soon(keep_going, self._scope().guardian)
                 if target is Target.LEADER:
                     # At once: where thousands fork, a thread may wait seconds for its start.
                     send_signal(self._agent, signum)

@@ -113,8 +113,8 @@ def test_a_run_between_two_attempts_keeps_its_empty_leaf(caller: Lab, scratch: P
     with caller.started(flags, ["test", "-e", str(again)]) as run:
         run.wait_for_event("attempt.retrying")
         leaf = leaf_of(caller)
-        # Nobody but it would make or remove the leaf meanwhile.
-        with stopped(run.supervisor):
+        # Nobody but it would make or remove the leaf meanwhile. A guardian would continue it.
+        with stopped(run.guardian), stopped(run.supervisor):
             before = leaf.is_dir()
             assert caller.run(["--issue", "2", *FLAGS], ["true"]).returncode == 0
             assert leaf.is_dir() == before
