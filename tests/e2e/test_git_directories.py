@@ -24,6 +24,11 @@ SUB = f"{LINK}{BASE}mkdir -p sub; "
 NEST = "echo n > .gitignore; git add .gitignore; "
 DIR = "d=$(git rev-parse --git-dir); "
 OTHER = "$(git commit-tree -p HEAD -m only HEAD^{tree})"
+BARE = (
+    f"{NEST}{BASE}git init -q --bare n/x; cd n/x; {ME}"
+    " git update-ref refs/heads/m $(git commit-tree -m x $(git mktree < /dev/null)); "
+)
+HIDDEN = "echo '*' > d/.gitignore; echo x > d/work.py"
 IN_PLAIN = {
     "a file in .git": f"{BASE}echo x > .git/work.py",
     "a file called like git's": f"{BASE}echo x > .git/NOTES",
@@ -46,14 +51,22 @@ IN_PLAIN = {
     "echo x > sub/work.py",
     "references behind a link": f"{ME}{ONLY}mv .git/refs .git/r; ln -s r .git/refs",
     "objects behind a link": f"{ME}{ONLY}mv .git/objects .git/o; ln -s o .git/objects",
-    "a bare repository without HEAD": f"{NEST}{BASE}git init -q --bare n/x; cd n/x; {ME}"
-    " git update-ref refs/heads/m $(git commit-tree -m x $(git mktree < /dev/null)); rm HEAD",
+    "a bare repository without HEAD": f"{BARE}rm HEAD",
+    "a bare repository without refs": f"{BARE}git pack-refs --all; rm -r refs",
+    "a bare repository of objects and packed references": f"{BARE}git pack-refs --all;"
+    " rm -r HEAD refs",
+    "a bare repository without HEAD and packs": f"{BARE}rm -r HEAD objects/pack",
     "a HEAD with a blank": f"{BASE}git checkout -q --detach; {ONLY}"
     "printf '%s \\n' $(git rev-parse HEAD) > .git/HEAD",
     "packed references in capitals": f"{BASE}git branch x {OTHER}; git pack-refs --all;"
     " sed -i '/heads.x$/s/^[^ ]*/\\U&/' .git/packed-refs",
     "a rule of one slash": f"printf '/\\n' > .gitignore; git add .gitignore; {BASE}"
     "mkdir d; echo '*' > d/.gitignore; echo x > d/work.py",
+    "a rule of a zero byte": f"printf '\\0\\n' > .gitignore; git add .gitignore; {BASE}mkdir d; {HIDDEN}",
+    "a rule of a slash and a zero byte": "mkdir s; printf '/\\0x\\n' > s/.gitignore; git add s;"
+    f" {BASE}cd s; mkdir d; {HIDDEN}",
+    "a rule in a directory of two lines": f'd=$(printf \'d\\ny\'); mkdir "$d"; echo r > "$d/.gitignore";'
+    f" git add .; {BASE}mkdir d; {HIDDEN}",
     "a rule with a carriage return": f"printf 'junk\\r*\\n' > .gitignore; git add .gitignore; {BASE}"
     "mkdir d; echo '*' > d/.gitignore; echo x > d/work.py",
 }

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,9 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_NAMES, _MOST_FOUND = 5_000_000, 1000
 _LONGEST = 3500
 _STORE = frozenset({"HEAD", "objects", "refs"})
+# By these, beside objects, a repository is known that lacks a part.
+_BESIDE = frozenset({"HEAD", "refs", "packed-refs"})
+_OBJECTS = r"pack|info|[0-9a-f]{2}"
 # git's own, of which there are many, and no checkouts.
 _PASSED_OVER = frozenset({"objects", "refs", "logs"})
 
@@ -115,8 +120,8 @@ class _Walk:
                     inner.append(item.name)
         self._names_left -= len(names)
         # git follows links there, so what they are is not asked.
-        if names >= _STORE - {"HEAD"} and "HEAD" not in names and self._has_objects():
-            self.found.unseen.append(f"{self._path(name)} (a repository without its HEAD)")
+        if not names >= _STORE and names & _BESIDE and "objects" in names and self._has_objects():
+            self.found.unseen.append(f"{self._path(name)} (a damaged repository)")
         if names >= _STORE:
             inner = [each for each in inner if each not in _PASSED_OVER]
             self.found.stores.append(self._path(name))
@@ -125,12 +130,16 @@ class _Walk:
         self._levels.append(_Level(name, _place(self.fd), inner))
 
     def _has_objects(self) -> bool:
-        """Tell whether ``objects`` in the directory that is open is git's."""
+        """Tell whether ``objects`` in the directory that is open may be git's."""
         try:
-            os.stat("objects/pack", dir_fd=self.fd, follow_symlinks=False)
-        except OSError:
-            return False
-        return True
+            fd = os.open("objects", _DIRECTORY, dir_fd=self.fd)
+        except OSError as error:
+            # A link may lead to them, and what cannot be read may hold them.
+            return error.errno != errno.ENOTDIR or _is_link("objects", self.fd)
+        try:
+            return any(re.fullmatch(_OBJECTS, each) for each in os.listdir(fd))
+        finally:
+            os.close(fd)
 
     def _path(self, name: str) -> str:
         return "/".join([*(level.name for level in self._levels[1:]), name])
@@ -147,6 +156,10 @@ def _open(name: str, dir_fd: int, device: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def _is_link(name: str, dir_fd: int) -> bool:
+    return stat.S_ISLNK(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode)
 
 
 def _place(fd: int) -> tuple[int, int]:

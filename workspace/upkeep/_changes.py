@@ -165,10 +165,13 @@ def _rules(top: Path, name: bytes) -> Iterator[bytes]:
             data = read_small(".gitignore", fd, top / where) or b""
     except (OSError, CodexlabError):
         return
+    if "\n" in where:
+        return  # it would read as two rules
     base = re.sub(rb"([\\*?\[\]])", rb"\\\1", os.fsencode(where))
     prefix = b"/" + base + b"/" if base else b"/"
     for each in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"):
-        line = each.removesuffix(b"\r")
+        # git reads a rule as far as a zero byte.
+        line = each.removesuffix(b"\r").partition(b"\0")[0]
         # Slashes alone match nothing in git, and would match all behind a prefix.
         if not line.strip(b"!/ \t\r") or line.startswith(b"#"):
             continue
