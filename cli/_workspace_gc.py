@@ -88,7 +88,7 @@ def _collect(
     verdict: Verdict, hook: RemovalHook | None, faults: Faults, *, force: bool
 ) -> tuple[str, str]:
     from ..supervisor import RemovalStopped
-    from ..workspace.upkeep import remove_workspace
+    from ..workspace.upkeep import LeftInTrash, remove_workspace
 
     survey = verdict.survey
     attend = hook.attend if hook is not None else None
@@ -100,6 +100,9 @@ def _collect(
         raise
     except (CallerError, BusyError) as error:
         return "kept", str(error)
+    except LeftInTrash as error:
+        faults.tell(survey.place, error)
+        return "in trash", f"what is left lies at {error.trashed}"
     except Exception as error:
         faults.tell(survey.place, error)
         return "kept", describe_fault(error)
@@ -152,7 +155,7 @@ def _gc_document(verdict: Verdict, done: str, reason: str) -> dict[str, object]:
         "agent": agent,
         "path": str(verdict.survey.paths.root),
         "action": done,
-        "reason": reason if done == "kept" else verdict.reason,
+        "reason": reason if done in ("kept", "in trash") else verdict.reason,
         "findings": list(verdict.findings),
     }
 

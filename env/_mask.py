@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 MASK = b"***"
+_LEAST_BEGINNING = 8  # bytes of a secret that are masked in a name
 _HEAD = 4  # bytes of a needle looked for at once when a tail is judged
 
 Span = tuple[int, int]
@@ -57,6 +59,20 @@ class Masker:
         data = text.encode("utf-8", "surrogateescape")
         whole = b"".join(_replace(data, self._spans(data, 0), 0, len(data)))
         return whole.decode("utf-8", "surrogateescape")
+
+    def mask_name(self, name: str) -> str:
+        """Mask a short name that the kernel may have cut: a beginning of a secret suffices.
+
+        Of a secret, the first eight bytes and what follows of it are masked, wherever they are.
+        """
+        data = name.encode("utf-8", "surrogateescape")
+        for needle in self._needles:
+            head = needle[:_LEAST_BEGINNING]
+            while len(head) == _LEAST_BEGINNING and (at := data.find(head)) >= 0:
+                pairs = zip(data[at:], needle, strict=False)
+                shown = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+                data = data[:at] + MASK + data[at + shown :]
+        return self.mask_text(data.decode("utf-8", "surrogateescape"))
 
     def _advance(self, text: bytes, end: int) -> bytes:
         """Write ``text[:end]``, keep the rest, remember how far a mask reaches into it."""

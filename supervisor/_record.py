@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -34,6 +36,13 @@ class RunRecord:
     def warn(self, warning: str) -> None:
         """Add one warning."""
         self._content["warnings"].append(warning)
+
+    def mask_names(self, names: Mapping[str, int]) -> dict[str, int]:
+        """Return counted names without what begins a secret: a process's name may be cut."""
+        masked: Counter[str] = Counter()
+        for name, count in names.items():
+            masked[self._mask.mask_name(name)] += count
+        return dict(masked)
 
     def write(self, *, durable: bool) -> None:
         """Write the record as it is known now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -112,6 +113,7 @@ class AgentRun:
             end = await self._see_through(attempt)
         finally:
             attempt.close()
+        end = replace(end, swept_names=self._run.record.mask_names(end.swept_names))
         self._ends.append(end)
         self._events.emit("contained", **end.contained())
         if self._run.session.must_look_again:

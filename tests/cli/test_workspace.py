@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +168,26 @@ def test_gc_says_first_and_deletes_only_when_told(root: Path, run: Run, repo: Pa
     assert "uncommitted changes" in run("gc", "--idle", "0s", "--apply")
     assert not (root / "shop/clean").exists()
     assert (root / "shop/dirty/codex/workdir/new").exists()
+
+
+def test_gc_says_where_it_left_what_cannot_be_deleted(root: Path, repo: Path) -> None:
+    open_workspace(root, WorkspaceKey("shop", "1", "codex"), repo).release()
+    (workspace,) = root.glob("*/1/codex")
+    fixed = workspace / "context" / "fixed"
+    fixed.parent.mkdir(exist_ok=True)
+    fixed.touch()
+    if subprocess.run(["chattr", "+i", fixed], check=False, capture_output=True).returncode != 0:
+        pytest.skip("no file can be made immutable here")
+    try:
+        arguments = ["workspace", "gc", "--apply", "--idle", "0s", "--json"]
+        result = CliRunner().invoke(group, arguments, catch_exceptions=False)
+        (left,) = (root / ".trash").iterdir()
+    finally:
+        fixed = next(path for path in root.rglob("fixed"))
+        subprocess.run(["chattr", "-i", fixed], check=True)
+    assert not workspace.exists()
+    (row,) = json.loads(result.stdout)["workspaces"]
+    assert (row["action"], str(left) in row["reason"]) == ("in trash", True)
 
 
 def test_the_gc_table_of_the_user_config_counts(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,22 @@ def test_a_cancelled_codex_whose_launcher_says_0_is_no_success(
     (record,) = lab.records
     assert (status, record["exit_status"], record["exit_code"]) == (143, 143, 0)
     assert (record["reason"], record["agent_outcome"]) == ("cancelled", "failed")
+
+
+def test_no_beginning_of_a_secret_is_in_the_name_of_what_outlived_the_agent(lab: Lab) -> None:
+    """The kernel cuts the name of a process after 15 bytes: the rest of a secret is not in it."""
+    secret = "canary-9b1f6c07-not-for-records"
+    name = "import ctypes, sys, time; ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)"
+    child = f"setsid {sys.executable} -c '{name}; print(flush=True); time.sleep(99)' $MY_TOKEN"
+    done = lab.run(
+        ["--issue", "1", "--no-repo", "--set", f"MY_TOKEN={secret}"],
+        ["sh", "-c", f"mkfifo ready; {child} >ready 2>/dev/null & read -r _ <ready"],
+    )
+    assert done.returncode == 0, done.stderr
+    (record,) = lab.records
+    assert record["contained"]["swept_names"] == {"***": 1}
+    (events,) = lab.workspaces_root.glob("*/*/*/.codexlab/runs/*/events.ndjson")
+    assert secret[:8] not in json.dumps(record) + events.read_text()
 
 
 def test_the_record_names_what_outlived_the_agent(lab: Lab) -> None:

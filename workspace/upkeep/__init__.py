@@ -23,7 +23,7 @@ from ...kernel import import_on_use
 
 if TYPE_CHECKING:
     from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
-    from ._collect import Attend, Removal, RemovalRefused, remove_workspace
+    from ._collect import Attend, LeftInTrash, Removal, RemovalRefused, remove_workspace
     from ._findings import findings
     from ._killed_removals import empty_trash
     from ._survey import Survey, survey_workspace, survey_workspaces
@@ -36,6 +36,7 @@ __all__ = [
     "Attend",
     "CacheVerdict",
     "GcPolicy",
+    "LeftInTrash",
     "Removal",
     "RemovalRefused",
     "Survey",
@@ -66,6 +67,7 @@ __getattr__ = import_on_use(
         ),
         "_collect": (
             "Attend",
+            "LeftInTrash",
             "Removal",
             "RemovalRefused",
             "remove_workspace",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...kernel import CallerError, CodexlabError, rename_noreplace
+from ...kernel import CallerError, CodexlabError, OperatorError, rename_noreplace
 from .._branch_deletion import delete_branch
 from .._claim import Claim, claim_workspace
 from .._dirs import directory, open_below
@@ -199,6 +199,28 @@ def _check(claim: Claim, force: bool, *, movable: bool) -> None:
         raise RemovalRefused(claim.paths.root, ", ".join(reasons), advice)
 
 
+class LeftInTrash(OperatorError):
+    """A workspace left its place, and something in it cannot be deleted."""
+
+    def __init__(self, root: Path, trashed: Path, reason: str) -> None:
+        self.root, self.trashed = root, trashed
+        super().__init__(
+            f"{root} was taken away, and its place is free; what is left of it lies at {trashed}"
+            f" ({reason}); the next gc tries to delete it again"
+        )
+
+
+def _delete(name: str, trash_fd: int, paths: WorkspacePaths) -> None:
+    trashed = paths.base / TRASH / name
+    try:
+        delete_from_trash(name, trash_fd, trashed)
+    except OperatorError as error:
+        _drop_empty_parents(paths)
+        cause = error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) else None
+        raise LeftInTrash(paths.root, trashed, reason or str(error)) from error
+
+
 def _remove(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
     paths = claim.paths
     provenance = replace(claim.read_provenance(), removed_from=str(paths.root))
@@ -211,7 +233,7 @@ def _remove(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
             with directory(paths.base, *paths.names[:2]) as issue_fd:
                 rename_noreplace(paths.names[2], name, source_fd=issue_fd, target_fd=trash_fd)
             branch = _unregister(provenance, paths.root, claim.state_dir)
-        delete_from_trash(name, trash_fd, paths.base / TRASH / name)
+        _delete(name, trash_fd, paths)
     finally:
         os.close(trash_fd)
     _drop_empty_parents(paths)
