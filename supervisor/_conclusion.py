@@ -129,7 +129,8 @@ class Conclusion:
             if place.pointers is not None:
                 for line in restore_pointers(place.pointers):
                     self._warn(line)
-            return describe_git(git_state(workdir.path, workdir.base, workdir.git_dir))
+            state = git_state(workdir.path, workdir.base, workdir.git_dir, place.checkout)
+            return describe_git(state)
         except (OperatorError, OSError) as error:
             self._record.warn(str(error))
             return None

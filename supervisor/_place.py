@@ -14,11 +14,13 @@ from ..kernel import CodexlabError, OperatorError, ProcessIdentity, frozen
 from ..workspace import (
     Claim,
     HealReport,
+    HeldCheckout,
     OwnerRecord,
     Pointers,
     Workdir,
     git_write_for,
     heal_codex_home,
+    hold_checkout,
     keep_pointers,
     make_run_directory,
     pid_namespace,
@@ -49,6 +51,7 @@ class Place:
     :param sessions: descriptors that keep the sessions it resumes from others.
     :param pointers: files of git that the agent could rewrite, as they were; None without
         ``--git-write``.
+    :param checkout: the workdir and its git directories, held open from before the agent.
     """
 
     workdir: Workdir
@@ -61,6 +64,7 @@ class Place:
     lease: int | None
     pointers: Pointers | None = None
     sessions: tuple[int, ...] = ()
+    checkout: HeldCheckout | None = None
 
 
 def describe_owner(
@@ -171,12 +175,23 @@ def _furnish(
         if note := make_run_directory(claim, plan.run_id):
             tell(note)
         prune_runs(plan.paths, KEPT_RUNS)
+        checkout = hold_checkout(workdir.path, workdir.git_dir, workdir.common_dir)
     except BaseException:
         for fd in sessions:
             os.close(fd)
         raise
     return Place(
-        workdir, home, routing, environment, argv, thread, temporary, lease, pointers, sessions
+        workdir=workdir,
+        home=home,
+        routing=routing,
+        environment=environment,
+        argv=argv,
+        thread=thread,
+        temporary=temporary,
+        lease=lease,
+        pointers=pointers,
+        sessions=sessions,
+        checkout=checkout,
     )
 
 

@@ -23,7 +23,7 @@ from ..kernel import (
     discard_leaf,
     discard_temporary,
 )
-from ..workspace import Claim, OwnerRecord, hand_over
+from ..workspace import Claim, HeldCheckout, OwnerRecord, hand_over
 from ._containment import Wish, give_up_leaf, open_leaf, why_no_descent
 from ._errors import GuardianLost
 from ._link import GuardianLink
@@ -51,6 +51,7 @@ class Possession:
         self._owner: OwnerRecord | None = None
         self._temporary = ""
         self._kept: tuple[int, ...] = ()
+        self._checkout: HeldCheckout | None = None
         self.leaf: str | None = None
         self.grouped = False
         self._group: ProcessGroup | None = None
@@ -132,6 +133,10 @@ class Possession:
         """Take over the descriptors that keep the routed cargo target and resumed sessions."""
         self._kept = (*sessions, *(() if lease is None else (lease,)))
 
+    def hold(self, checkout: HeldCheckout | None) -> None:
+        """Take over the descriptors of the checkout, open until the run's end is written down."""
+        self._checkout = checkout
+
     def hand_over(self, temporary: str = "") -> None:
         """Give the guardian what it needs to end this run without us.
 
@@ -198,7 +203,7 @@ class Possession:
 
         :param status: what the guardian is to exit with, where that is known.
         """
-        for fd in self._kept:
+        for fd in (*self._kept, *(self._checkout.descriptors if self._checkout else ())):
             os.close(fd)
         self.take_group(None)
         self.clear_away()

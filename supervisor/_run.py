@@ -219,6 +219,7 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
         place = prepare_place(plan, possession.claim, host.tell)
         # Here: who waits for this thread may be gone by now.
         possession.keep(place.lease, place.sessions)
+        possession.hold(place.checkout)
         return place
 
     async def prepare() -> None:

@@ -28,7 +28,7 @@ A launch calls, in this order and from one thread::
     _witness        what our state directory says of a workspace, whose own records its agent can
                     write: the last run, where that worked (_used), how it builds
     _threads        the agent's threads; _runs the records of past runs
-    _git_state      what a run did; _stale_locks what a killed git left locked
+    _git_state      what a run did to the very checkout it began in (_held_checkout); _stale_locks what a killed git left locked
     _hand_over      what root made is its home's owner's
     upkeep          a package of its own: survey, collect, remove
     _dirs _tree _git _repository _state_dir   the edges: descriptors, git, locks
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ._git_state import GitState, git_state, recorded_git_dir
     from ._git_view import passing_views
     from ._hand_over import hand_over
+    from ._held_checkout import HeldCheckout, hold_checkout
     from ._home import GitWrite, git_write_for, heal_codex_home, mend_codex_home
     from ._home_config import foresee_config
     from ._home_report import HealReport
@@ -105,6 +106,7 @@ __all__ = [
     "GitState",
     "GitWrite",
     "HealReport",
+    "HeldCheckout",
     "HomeRefused",
     "OwnerRecord",
     "PathRefused",
@@ -137,6 +139,7 @@ __all__ = [
     "git_write_for",
     "hand_over",
     "heal_codex_home",
+    "hold_checkout",
     "inspect_start",
     "is_this_machine",
     "keep_pointers",
@@ -212,6 +215,10 @@ __getattr__ = import_on_use(
         ),
         "_git_view": ("passing_views",),
         "_hand_over": ("hand_over",),
+        "_held_checkout": (
+            "HeldCheckout",
+            "hold_checkout",
+        ),
         "_home": (
             "GitWrite",
             "git_write_for",

@@ -11,6 +11,7 @@ from ._git import LOOK_SECONDS, ask_git
 from ._git_files import check_git_files
 from ._git_pointers import kept_pointers
 from ._git_view import GitView, view_at
+from ._held_checkout import HeldCheckout, check_held
 from ._known_git_dir import git_dir_now, known_git_dir
 from ._provenance import Provenance
 from ._registration import entries, marker_of
@@ -36,7 +37,10 @@ class GitState:
 
 
 def git_state(
-    workdir: Path, base: str | None = None, git_dir: Path | str | None = None
+    workdir: Path,
+    base: str | None = None,
+    git_dir: Path | str | None = None,
+    held: HeldCheckout | None = None,
 ) -> GitState | None:
     """Return the state of a checkout, or None when ``workdir`` is in none.
 
@@ -47,6 +51,7 @@ def git_state(
     :param base: commit to count from.
     :param git_dir: where the checkout's git directory was before an agent was in it. A
         ``.git`` that leads elsewhere now is not followed.
+    :param held: the checkout as the launch saw it. Another one in its place is not followed.
     :raises GitFailed: git cannot answer.
     """
     try:
@@ -59,6 +64,8 @@ def git_state(
         detail = f"its .git leads to {leads} instead of {git_dir}; not followed"
         raise GitFailed("status", workdir, detail)
     _check_common_dir(workdir, found)
+    if held is not None:
+        check_held(held, workdir, found)
     if found.common_dir is None or found.top is None or found.git_dir is None:
         return None
     check_git_files(found.git_dir or found.common_dir, found.common_dir, "status")

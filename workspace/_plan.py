@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import field, replace
 from pathlib import Path
 
@@ -137,7 +138,22 @@ def _exclude(**flags: object) -> None:
 
 def _given(workdir: Path) -> WorkdirPlan:
     found = inspect_start(workdir)
-    return WorkdirPlan("given", found.cwd, found.common_dir)
+    link = _link_to(workdir)
+    notes: tuple[str, ...] = ()
+    if link is not None:
+        remark = "if you did not make that link, an agent did"
+        notes = (f"--workdir {workdir}: {link} is a link, and leads to {found.cwd}; {remark}",)
+    return WorkdirPlan("given", found.cwd, found.common_dir, notes=notes)
+
+
+def _link_to(workdir: Path) -> Path | None:
+    """Return the link that a given path goes through, where an agent of this user could make it."""
+    place = workdir.absolute()
+    for step in (*reversed(place.parents), place):
+        status = os.lstat(step)
+        if stat.S_ISLNK(status.st_mode) and status.st_uid == os.getuid():
+            return step
+    return None
 
 
 def _in_place(start: Start, base: str | None, paths: WorkspacePaths) -> WorkdirPlan:
