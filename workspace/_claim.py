@@ -16,6 +16,7 @@ from pathlib import Path
 from ..kernel import OperatorError, is_ours, replace_file
 from ._dirs import open_below, open_child, read_small, set_aside, sweep_temporaries
 from ._errors import ForeignWorkspace, WorkspaceBusy, operator_errors
+from ._given import forget_given, note_given
 from ._held import Held, hold
 from ._owner import DamagedRecord, OwnerRecord
 from ._paths import CONTROL, WorkspaceKey, WorkspacePaths
@@ -116,7 +117,18 @@ class Claim:
     def note_workdir(self, path: Path, inode: tuple[int, int]) -> None:
         """Note where the run works that was written down."""
         if self.witness is not None:
+            if self.witness.inode not in (None, inode):
+                self._note_given()
             self.note(replace(self.witness, workdir=os.fspath(path), inode=inode))
+
+    def _note_given(self) -> None:
+        """Note the directory that was given last, which stays when the record of it goes."""
+        known = self.witness
+        if known is None or known.workdir is None or known.inode is None:
+            return
+        if os.path.realpath(known.workdir) != os.path.realpath(self.paths.workdir):
+            user = "/".join(self.paths.names)
+            note_given(self.state_dir, known.workdir, known.inode, user)
 
     def note_home(self, shared_home: Path) -> None:
         """Note the shared home that the workspace's own is healed from."""
@@ -159,8 +171,10 @@ class Claim:
 
     def forget_directories(self) -> None:
         """Delete the records on the directories that the claim was extended to."""
-        for held in self._places.values():
+        for identity, held in self._places.items():
+            forget_given(identity, held.directory_fd)
             held.forget()
+        self._note_given()
         self._file.forget()
         self.witness = None
 

@@ -14,7 +14,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,7 @@ from ._state_dir import state_directory
 
 _WHERE = "workspaces"
 _WIDTH = 2048
+_NAME = re.compile(r"[0-9a-f]{32}\.json")
 _TEXTS = ("workdir", "cargo_key", "chosen", "home")
 
 
@@ -109,6 +111,21 @@ def look_up(place: str, state_dir: Path) -> Witness | None:
         return _parse(read_regular(state_dir / _WHERE / name_of(place)), place)
     except (OSError, DamagedRecord):
         return None
+
+
+def all_witnesses(state_dir: Path) -> Iterator[tuple[str, Witness]]:
+    """Yield the place of every workspace that is known, with what is known of it."""
+    where = state_dir / _WHERE
+    try:
+        names = os.listdir(where)
+    except OSError:
+        return
+    for name in filter(_NAME.fullmatch, names):
+        with contextlib.suppress(OSError, DamagedRecord):
+            data = read_regular(where / name)
+            place = parse_object(data).get("place")
+            if isinstance(place, str) and is_text(place) and name_of(place) == name:
+                yield place, _parse(data, place)
 
 
 def witness_path(paths: WorkspacePaths, state_dir: Path) -> Path:

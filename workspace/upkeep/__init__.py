@@ -5,6 +5,7 @@
     _survey       what workspaces there are (_held_locks: who holds them, without trying)
     _usage        what they take
     _findings     what would be lost with one
+    _used_below   ... to runs that use, or used, a directory in it (_uses: what all runs use)
     _work_below   ... in the repositories and worktrees in it (_below finds them)
     _own_worktrees _merged     those of the repository it belongs to
     _foreign _foreign_files _neutral    those an agent made, whose configuration is not heard

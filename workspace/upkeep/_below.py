@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,11 +31,13 @@ class Below:
     :param checkouts: directories with a ``.git`` of any kind.
     :param stores: git directories with objects and references of their own.
     :param unseen: what could not be looked into, and why: it may hold anything.
+    :param met: directories that were asked for by device and inode.
     """
 
     checkouts: list[str] = field(default_factory=list[str])
     stores: list[str] = field(default_factory=list[str])
     unseen: list[str] = field(default_factory=list[str])
+    met: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)
@@ -49,12 +52,13 @@ class _Level:
     inner: list[str]
 
 
-def look_below(top: Path) -> Below:
+def look_below(top: Path, wanted: Collection[tuple[int, int]] = ()) -> Below:
     """Walk a tree and return what is in it. Reads names alone.
 
+    :param wanted: device and inode of directories that may have been moved into it.
     :raises OSError: ``top`` cannot be opened, or somebody moves directories meanwhile.
     """
-    walk = _Walk(top)
+    walk = _Walk(top, wanted)
     try:
         while walk.go_on():
             pass
@@ -66,8 +70,9 @@ def look_below(top: Path) -> Below:
 class _Walk:
     """A walk, of which one directory is open at a time; the way back up is ``..``."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, wanted: Collection[tuple[int, int]]) -> None:
         self.found = Below()
+        self._wanted = wanted
         self.fd = os.open(top, _DIRECTORY)
         self._device = os.fstat(self.fd).st_dev
         self._names_left = _MOST_NAMES
@@ -127,7 +132,10 @@ class _Walk:
             self.found.stores.append(self._path(name))
         if ".git" in names:
             self.found.checkouts.append(self._path(name))
-        self._levels.append(_Level(name, _place(self.fd), inner))
+        place = _place(self.fd)
+        if place in self._wanted:
+            self.found.met.append(self._path(name))
+        self._levels.append(_Level(name, place, inner))
 
     def _has_objects(self) -> bool:
         """Tell whether ``objects`` in the directory that is open may be git's."""

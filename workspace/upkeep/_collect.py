@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +44,8 @@ from .._used import directory_used
 from ._findings import TRANSCRIPTS, findings, unproven
 from ._survey import survey_workspace
 from ._trash import TRASH, delete_from_trash
+from ._used_below import told, used_below
+from ._uses import Use, read_uses
 
 _IN_A_HOME = ("auth.json", "config.toml", *STORES)
 Attend = Callable[[Claim, Path], None]
@@ -174,6 +176,10 @@ def _check_survivors(claim: Claim, *, force: bool) -> None:
         # Who ends a dead run's survivors writes that into the workspace's own record.
         if own is None or there is None or own.run_id != there.run_id:
             last += [] if there is None else [there]
+    _refuse_survivors(claim, last, force=force)
+
+
+def _refuse_survivors(claim: Claim, last: Iterable[OwnerRecord], *, force: bool) -> None:
     for owner in last:
         reason = unproven(owner)
         if reason is None or (force and not is_this_machine(owner)):
@@ -190,13 +196,28 @@ def _way_out(owner: OwnerRecord) -> str:
 
 def _check(claim: Claim, force: bool, *, movable: bool) -> None:
     """Refuse what has findings; ``movable`` transcripts can still be saved."""
+    used = used_below(claim.paths, read_uses(claim.state_dir))
+    _hold_what_is_used(claim, used, force=force)
     if force:
         return
-    found = findings(claim.paths, claim.read_provenance())
+    found = (
+        *(told(claim.paths, use) for use in used),
+        *findings(claim.paths, claim.read_provenance()),
+    )
     reasons = [line for line in found if not (movable and line.startswith(TRANSCRIPTS))]
     if reasons:
         advice = "--force deletes it all the same"
         raise RemovalRefused(claim.paths.root, ", ".join(reasons), advice)
+
+
+def _hold_what_is_used(claim: Claim, used: Iterable[Use], *, force: bool) -> None:
+    """Refuse while a run is in a directory below; with force hold all, so that none comes."""
+    for use in used:
+        if use.identity is not None and (use.held or force) and os.path.isdir(use.path):
+            last = claim.claim_directory(Path(use.path))
+            _refuse_survivors(claim, () if last is None else (last,), force=force)
+        elif use.held:
+            raise WorkspaceBusy(Path(use.path), use.holder)
 
 
 class LeftInTrash(OperatorError):

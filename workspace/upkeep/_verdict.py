@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from .._state_dir import state_directory
 from ._findings import EACH_SECONDS, ONE_SECONDS, TRANSCRIPTS, findings, unproven
 from ._survey import Survey, survey_workspaces
+from ._used_below import told, used_below
+from ._uses import Uses, read_uses
 
 DAY = 86400.0
 
@@ -96,33 +99,49 @@ def span(seconds: float) -> str:
 
 def explain(survey: Survey, policy: GcPolicy, now: float, *, pressed: bool) -> Verdict:
     """Decide for one workspace, and name its findings also while it is kept anyway."""
-    verdict = judge(survey, policy, now, pressed=pressed)
+    verdict, uses = judge(survey, policy, now, pressed=pressed), read_uses(state_directory())
     if verdict.action == "keep":
         reason = verdict.reason if survey.busy else unproven(survey.owner) or verdict.reason
-        return Verdict(survey, "keep", reason, findings(survey.paths, survey.provenance))
-    return _examine(verdict, force=False, seconds=ONE_SECONDS)
+        used = used_below(survey.paths, uses)
+        found = findings(survey.paths, survey.provenance)
+        return Verdict(survey, "keep", reason, (*(told(survey.paths, use) for use in used), *found))
+    return _examine(verdict, uses, force=False, seconds=ONE_SECONDS)
 
 
 def _verdicts(
     surveys: Iterable[Survey], policy: GcPolicy, now: float, *, pressed: bool, force: bool
 ) -> Iterable[Verdict]:
+    uses: Uses | None = None
     for survey in surveys:
         try:
             verdict = judge(survey, policy, now, pressed=pressed)
-            yield verdict if verdict.action == "keep" else _examine(verdict, force=force)
+            if verdict.action != "keep":
+                uses = uses or read_uses(state_directory())
+                verdict = _examine(verdict, uses, force=force)
+            yield verdict
         except Exception as error:
             # An agent can put anything there: what cannot be judged stays, the others are judged.
             reason = f"cannot be judged ({str(error) or type(error).__name__})"
             yield Verdict(survey, "keep", reason, failed=True)
 
 
-def _examine(verdict: Verdict, *, force: bool, seconds: float = EACH_SECONDS) -> Verdict:
-    """Look closely at one that is due: for survivors, and for what exists nowhere else."""
+def _examine(
+    verdict: Verdict, uses: Uses, *, force: bool, seconds: float = EACH_SECONDS
+) -> Verdict:
+    """Look closely at one that is due: for survivors, and for what exists nowhere else.
+
+    :param uses: what the runs of all workspaces use, or used.
+    """
     survey = verdict.survey
     survivors = unproven(survey.owner)
     if survivors is not None:
         return Verdict(survey, "keep", survivors)
-    found = findings(survey.paths, survey.provenance, seconds=seconds)
+    used = used_below(survey.paths, uses)
+    kept = tuple(told(survey.paths, use) for use in used)
+    for use, line in zip(used, kept, strict=True):
+        if use.held:
+            return Verdict(survey, "keep", f"{line}; a run is in it")
+    found = (*kept, *findings(survey.paths, survey.provenance, seconds=seconds))
     # Transcripts of its own are moved to the shared store first.
     blocking = [line for line in found if not line.startswith(TRANSCRIPTS)]
     action = "due" if blocking and not force else verdict.action
