@@ -65,8 +65,10 @@ def test_force_removes_what_was_left_on_another_machine_and_no_advice_leads_in_a
 ) -> None:
     assert lab.run(ISSUE, ["true"]).returncode == 0
     owner = lab.workspace / ".codexlab" / "owner.json"
+    # A later run, of which our state directory cannot know: it was on the other machine.
     changes = {"host": "elsewhere.example", "boot_id": "its own", "contained": False}
-    owner.write_text(json.dumps({**json.loads(owner.read_text()), **changes}))
+    later = {"run_id": "20991231T235959-000001-abcdef"}
+    owner.write_text(json.dumps({**json.loads(owner.read_text()), **changes, **later}))
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         program = lab.program.with_name("codexlab")

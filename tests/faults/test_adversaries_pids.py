@@ -11,8 +11,10 @@ import pytest
 
 SCRIPT = """
 import os, signal
+from dataclasses import replace
+from functools import partial
 from codexlab.kernel import identify, is_running, send_signal
-from codexlab.kernel._processes import kill_children
+from codexlab.kernel._reached import look_below, signal_seen
 
 with open("/proc/sys/kernel/pid_max", "w") as file:
     file.write("400")
@@ -44,9 +46,12 @@ while fresh.start_time == stale.start_time:
     fresh = identify(pid)
 print("alive" if is_running(stale) else "gone", send_signal(stale, signal.SIGKILL))
 print("alive" if is_running(fresh) else "gone", os.waitpid(pid, os.WNOHANG))
-# Another parent's child is not killed for having the number of ours.
-print(kill_children(1, {pid}), kill_children(pid), is_running(fresh))
-kill(pid)
+# Somebody had our number before us: what is below us is not below that one.
+us = identify(os.getpid())
+before = partial(look_below, replace(us, start_time=us.start_time - 1))
+print(signal_seen(before, signal.SIGKILL, 0), is_running(fresh))
+print(signal_seen(partial(look_below, us, {pid}), signal.SIGKILL, 0), is_running(fresh))
+print(signal_seen(partial(look_below, us), signal.SIGKILL, 0), os.waitpid(pid, 0)[0] == pid)
 """
 
 
@@ -63,4 +68,5 @@ def test_a_process_that_got_a_dead_ones_pid_is_not_signalled() -> None:
         timeout=60,
         check=False,
     )
-    assert done.stdout.splitlines() == ["gone False", "alive (0, 0)", "0 0 True"], done.stderr
+    expected = ["gone False", "alive (0, 0)", "0 True", "0 True", "1 True"]
+    assert done.stdout.splitlines() == expected, done.stderr

@@ -254,9 +254,12 @@ def test_transcripts_go_to_no_other_home_than_the_one_of_the_last_launch(
     (other / "config.toml").touch()
     (place / "codex-home/sessions").unlink()
     (place / "codex-home/sessions").mkdir()
-    (place / "codex-home/sessions/kept").write_text("a conversation")
+    day = "sessions/2026/01/01"
+    kept = f"{day}/rollout-2026-01-01T00-00-00-01a1f940-9a01-7e93-93fe-6ef7791a84e5.jsonl"
+    (place / "codex-home" / day).mkdir(parents=True)
+    (place / "codex-home" / kept).write_text("a conversation")
     change(place / ".codexlab/home.json", home=str(other))
     codexlab(lab, "workspace", "remove", "--force", "1", "--agent", "generic")
     assert [path.name for path in other.iterdir()] == ["config.toml"]
     home = Path(lab.environ["CODEX_HOME"])
-    assert (home / "sessions/kept").read_text() == "a conversation"
+    assert (home / kept).read_text() == "a conversation"
