@@ -24,7 +24,7 @@ A launch calls, in this order and from one thread::
                     _home_*, _state_seed)
     _expose         one thread of the shared store in a home with its own
     _state_rows     what codex's own index says of a thread, where it is outdated (_state_copy)
-    _cache          repositories given by URL; _context the files given to a task
+    _cache          repositories given by URL; _context the files given to a task (_pieces)
     _witness        what our state directory says of a workspace, whose own records its agent can
                     write: the last run, where that worked (_used), how it builds
     _threads        the agent's threads; _runs the records of past runs

@@ -15,10 +15,12 @@ from ..kernel import CallerError, open_regular, remove_tree
 from ._dirs import directory, lstat_at, open_child, set_aside
 from ._errors import operator_errors
 from ._paths import WorkspacePaths
+from ._pieces import copy_pieces, same_pieces
 
 _LEFTOVER = ".context-"
 _LEFTOVERS = r"\.context-[0-9a-f]{12}"
-_PIECE = 1 << 20
+# What a copy leaves free at least, as much as it takes itself where that is less.
+_SPARE = 16 << 20
 
 
 class ContextRefused(CallerError):
@@ -40,7 +42,9 @@ def place_context(
 
     :param tell: takes one line where that was done.
     :returns: the directory, or None without files.
-    :raises ContextRefused: a file is missing, no regular file, or two share a name.
+    :raises ContextRefused: a file is missing, no regular file, or two share a name, or there is
+        too little free space.
+    :raises EndWanted: the end is wanted meanwhile; nothing half-made is left.
     """
     with (
         _opened(files) as contents,
@@ -51,6 +55,7 @@ def place_context(
             if is_leftover(name, root_fd):
                 remove_tree(name, root_fd)
         if not _holds(contents, root_fd, paths):
+            _check_space(files, contents, root_fd, paths)
             aside = _set_work_aside(root_fd)
             if aside is not None:
                 tell(f"context/ had directories that no task was given; it is kept as {aside}")
@@ -116,13 +121,11 @@ def _says(name: str, wanted: BinaryIO, context_fd: int) -> bool:
     found = lstat_at(name, context_fd)
     if found is None or not stat.S_ISREG(found.st_mode):
         return False
-    if found.st_size != os.fstat(wanted.fileno()).st_size:
-        return False
-    with os.fdopen(open_regular(name, dir_fd=context_fd), "rb") as file:
-        while piece := wanted.read(_PIECE):
-            if file.read(_PIECE) != piece:
-                return False
-        return not file.read(1)
+    fd = open_regular(name, dir_fd=context_fd)
+    try:
+        return same_pieces(wanted.fileno(), fd, f"--context {name} to be compared")
+    finally:
+        os.close(fd)
 
 
 def _set_work_aside(root_fd: int) -> str | None:
@@ -138,8 +141,12 @@ def _replace(contents: Mapping[str, BinaryIO], root_fd: int) -> None:
     fresh, old = (f"{_LEFTOVER}{secrets.token_hex(6)}" for _ in range(2))
     if contents:
         os.mkdir(fresh, 0o700, dir_fd=root_fd)
-        for name, wanted in contents.items():
-            _copy(wanted, f"{fresh}/{name}", root_fd)
+        try:
+            for name, wanted in contents.items():
+                _copy(wanted, name, f"{fresh}/{name}", root_fd)
+        except BaseException:
+            remove_tree(fresh, root_fd)
+            raise
     if lstat_at("context", root_fd) is not None:
         os.rename("context", old, src_dir_fd=root_fd, dst_dir_fd=root_fd)
     if contents:
@@ -147,9 +154,28 @@ def _replace(contents: Mapping[str, BinaryIO], root_fd: int) -> None:
     remove_tree(old, root_fd)
 
 
-def _copy(wanted: BinaryIO, name: str, root_fd: int) -> None:
+def _check_space(
+    files: Sequence[Path], contents: Mapping[str, BinaryIO], root_fd: int, paths: WorkspacePaths
+) -> None:
+    """Refuse files of more data than there is room for; holes take none."""
+    needed = [_data_bytes(os.fstat(file.fileno())) for file in contents.values()]
+    total = sum(needed)
+    room = os.fstatvfs(root_fd)
+    free = room.f_bavail * room.f_frsize
+    if total + min(total, _SPARE) > free:
+        largest = max(zip(needed, files, strict=True))[1]
+        found = f"{total >> 20} MiB are to be copied, and {free >> 20} MiB are free"
+        raise ContextRefused(largest, f"{found} at {paths.root}; make room, or give less")
+
+
+def _data_bytes(status: os.stat_result) -> int:
+    return min(status.st_size, status.st_blocks * 512)
+
+
+def _copy(wanted: BinaryIO, called: str, name: str, root_fd: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    wanted.seek(0)
-    with os.fdopen(os.open(name, flags, 0o600, dir_fd=root_fd), "wb") as file:
-        while piece := wanted.read(_PIECE):
-            file.write(piece)
+    fd = os.open(name, flags, 0o600, dir_fd=root_fd)
+    try:
+        copy_pieces(wanted.fileno(), fd, f"--context {called} to be copied")
+    finally:
+        os.close(fd)

@@ -19,13 +19,13 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from ..kernel import open_regular, remove_tree, try_lock, write_all
+from ..kernel import open_regular, remove_tree, try_lock
 from ._dirs import directory, lstat_at
+from ._pieces import copy_pieces
 from ._state_dir import state_directory
 
 WAL, SHARED_MEMORY, JOURNAL = "-wal", "-shm", "-journal"
 _COPY = "index.sqlite"
-_CHUNK = 1 << 20
 # Where SQLite's locks are, whichever it takes (pending, reserved, shared: os_unix.c).
 _LOCKED_FROM, _LOCKED_BYTES = 0x40000000, 512
 _PAUSE = 0.02
@@ -124,10 +124,7 @@ def _copy(source: int, name: str, dir_fd: int, *, durable: bool = False) -> None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     target = os.open(name, flags, 0o600, dir_fd=dir_fd)
     try:
-        offset, end = 0, os.fstat(source).st_size
-        while offset < end and (data := os.pread(source, min(_CHUNK, end - offset), offset)):
-            write_all(target, data)
-            offset += len(data)
+        copy_pieces(source, target, "codex's index to be copied")
         if durable:
             os.fsync(target)
     finally:

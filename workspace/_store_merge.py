@@ -23,13 +23,13 @@ from pathlib import Path
 
 from ..kernel import check_end, fsync_directory, open_regular
 from ._dirs import lstat_at, open_child
+from ._pieces import copy_pieces, same_pieces
 
 # ``sessions/YYYY/MM/DD``; locks and archived rollouts lie flat.
 _DATE = re.compile(r"\d{1,4}")
 _OURS = re.compile(r"rollout-[\w.-]{1,200}\.jsonl(\.zst)?|[\w.-]{0,200}\.lock", re.ASCII)
 _DEEPEST = 8
 _BATCH = 256
-_COPY_SIZE = 1024 * 1024
 _MOST_NAMES = 200_000
 
 
@@ -221,10 +221,7 @@ def _copy(name: str, source_fd: int, target_fd: int) -> bool:
             open(open_regular(name, dir_fd=source_fd), "rb") as source,
             open(_create(temporary, target_fd), "wb") as out,
         ):
-            while data := source.read(_COPY_SIZE):
-                check_end()
-                out.write(data)
-            out.flush()
+            copy_pieces(source.fileno(), out.fileno(), "a rollout to be copied")
             os.fchmod(out.fileno(), stat.S_IMODE(status.st_mode))
             os.utime(out.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
             os.fsync(out.fileno())
@@ -248,11 +245,7 @@ def _same(name: str, source_fd: int, target_fd: int) -> bool:
         open(open_regular(name, dir_fd=source_fd), "rb") as one,
         open(open_regular(name, dir_fd=target_fd), "rb") as other,
     ):
-        while data := one.read(_COPY_SIZE):
-            check_end()
-            if data != other.read(len(data)):
-                return False
-    return True
+        return same_pieces(one.fileno(), other.fileno(), "a rollout to be compared")
 
 
 def _create(name: str, dir_fd: int) -> int:

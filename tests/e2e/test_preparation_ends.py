@@ -120,6 +120,22 @@ def for_the_repository(lab: Lab, scratch: Path, stack: ExitStack) -> Waiting:
     return flags, wait_for_lock
 
 
+def at_context(lab: Lab, scratch: Path, _stack: ExitStack) -> Waiting:
+    """Give files that take long to copy: 3 GiB, of which all but the first few MiB are spared."""
+    first = scratch / "context-0"
+    first.write_bytes(bytes([1]) * (128 << 20))
+    files = [first, *(scratch / f"context-{number}" for number in range(1, 24))]
+    for other in files[1:]:
+        other.hardlink_to(first)
+
+    def wait_for_copy(_run: Running) -> None:
+        deadline = time.monotonic() + 30
+        while not list(lab.workspaces_root.glob("*/*/*/.context-*/context-0")):
+            assert time.monotonic() < deadline
+
+    return [word for path in files for word in ("--context", str(path))], wait_for_copy
+
+
 def end(run: Running) -> None:
     run.signal(signal.SIGTERM)
     run.finish()
@@ -137,6 +153,7 @@ WAYS = [
     by_credential_helper,
     at_checkout,
     at_planning,
+    at_context,
     for_the_repository,
 ]
 
@@ -156,6 +173,7 @@ def test_a_launch_that_waits_before_its_agent_ends_on_the_first_signal(
             assert running(SLEEP) - others == set()
     assert status == 128 + signal.Signals[name]
     assert f"cancelled by {name} before the agent was started" in stderr
+    assert list(lab.workspaces_root.glob("*/1/*/*context*")) == []
 
 
 @pytest.mark.parametrize("way", [silent, at_checkout, at_planning])
