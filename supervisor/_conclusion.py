@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class Conclusion:
     :param tell: takes one line for a person.
     :param started: when the run began (CLOCK_MONOTONIC, seconds).
 
-    ``hooks`` is set where the run has any.
+    ``hooks`` is set where the run has any, and ``remove_temporary`` once there is a directory.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Conclusion:
         self._tell = tell
         self._started = started
         self.hooks: RunHooks | None = None
+        self.remove_temporary: Callable[[], str | None] | None = None
 
     async def after_attempts(self, place: Place, ends: Sequence[AttemptEnd]) -> Outcome:
         """Write the outcome of a run whose last attempt is over and proven.
@@ -80,6 +81,7 @@ class Conclusion:
         self._record.update(**describe_exit(report), agent_outcome=outcome)
         await in_own_thread(self._write)
         await self._run_last_hook(report.reason, report.status, outcome)
+        await self._clear_temporary()
         self._emit_finished(report.reason, report.status, outcome)
         for line in self._closing_lines(place, end, outcome):
             self._tell(line)
@@ -153,6 +155,7 @@ class Conclusion:
         await self._take_facts(place, ends)
         await self._write_failure(reason, status, str(error))
         await self._run_last_hook(reason, status, "failed")
+        await self._clear_temporary()
         self._tell(str(error))
         self._emit_finished(reason, status, "failed")
         run_id, record = self._plan.run_id, self._record.content
@@ -170,6 +173,7 @@ class Conclusion:
         if contained is not None:
             self._record.update(contained=contained)
         await self._write_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
+        await self._clear_temporary()
         self._emit_finished("supervisor-lost", EXIT_FAILED, "failed")
 
     async def _write_failure(self, reason: str, status: int, error: str) -> None:
@@ -203,6 +207,17 @@ class Conclusion:
             except OSError as error:
                 # How the agent ended stays the truth; the next launch ends what is left.
                 self._warn(f"hook after_run could not be seen to its end: {error.strerror}")
+            await in_own_thread(self._write)
+
+    async def _clear_temporary(self) -> None:
+        """Remove the temp directory after the last hook, which works in it; tell what stays.
+
+        After the record was written, because a large one takes its time.
+        """
+        if self.remove_temporary is not None and (
+            line := await in_own_thread(self.remove_temporary)
+        ):
+            self._warn(line)
             await in_own_thread(self._write)
 
     def _write(self) -> None:

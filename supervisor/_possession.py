@@ -218,6 +218,18 @@ class Possession:
             self._link.tell({"op": "released", "status": status})
         self.claim.release()
 
+    def remove_temporary(self) -> str | None:
+        """Remove the run's temp directory, once nothing of the run is seen.
+
+        :returns: a line where it cannot be removed, or None.
+        """
+        if not self.seems_empty or not self._temporary:
+            return None
+        why = discard_temporary(self._temporary)
+        if why is None:
+            return None
+        return f"temp directory {self._temporary} could not be removed: {why}; remove it by hand"
+
     def clear_away(self) -> None:
         """Remove what the run needed, once nothing of it is seen; keep the claim.
 
@@ -225,8 +237,7 @@ class Possession:
         """
         if not self.seems_empty:
             return
-        if self._temporary:
-            discard_temporary(self._temporary)
+        self.remove_temporary()
         # Also when the disk was too full to write the owner down: nothing was started in it.
         discard_leaf(Scope(self._plan.run_id, self.leaf))
         if self.proven and self._owner is not None:

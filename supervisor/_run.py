@@ -63,6 +63,7 @@ class AgentRun:
         with suppress(OSError):  # Whoever finds the run killed then leaves it where it is.
             note_temporary(self._plan.run_id, place.temporary)
         create_temporary(place.temporary)
+        self._run.conclusion.remove_temporary = self._possession.remove_temporary
         if self._plan.request.hooks:
             self._hooks = self._run.conclusion.hooks = self._run.make_hooks()
 
