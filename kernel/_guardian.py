@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel, Message
+from ._child_stops import SUPERVISOR_PAUSE, ChildStops
 from ._containment import end
 from ._custody import LOST_GRACE, LOST_PATIENCE, Custody, finish_lost_run
 from ._errors import InternalError
@@ -25,7 +26,6 @@ from ._libc import set_child_subreaper
 from ._noted_signals import ECHO_SECONDS, SAME_WISH_SECONDS, NotedSignals
 from ._own_limits import take_back_own_limits
 from ._spawn import prepare_to_spawn
-from ._supervisor_stops import SupervisorStops
 from ._wards import Wards
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Guardian:
         self._undoing: int | None = None
         self._status: int | None = None
         self._is_all_reaped = True
-        self._stops: SupervisorStops | None = None
+        self._stops: ChildStops | None = None
         self._last_resort: LastResort | None = None
 
     def abandon(self) -> tuple[signal.Signals, ...]:
@@ -78,7 +78,8 @@ class Guardian:
 
     def _prepare(self, supervisor: int | None, host: int | None) -> None:
         prepare_to_spawn()
-        self._stops = None if supervisor is None else SupervisorStops(supervisor)
+        if supervisor is not None:
+            self._stops = ChildStops(supervisor, SUPERVISOR_PAUSE)
         for source in (self._channel, self._signals, host):
             if source is not None:
                 self._poll.register(source, select.POLLIN)
@@ -92,6 +93,7 @@ class Guardian:
                 self._take_notice()
             if self._stops is not None:
                 self._stops.look()
+            self._wards.keep_monitor_going()
             self._wards.hear_monitor(ready)
             if self._channel.fileno() in ready:
                 if not self._serve():

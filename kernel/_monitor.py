@@ -9,6 +9,9 @@ Why not the agent itself: the group of a session's leader is orphaned, so the
 kernel would not stop it on Ctrl-Z; and when a leader exits its terminal is hung
 up, which takes the last words from whatever it left. The monitor outlives both.
 
+An agent can stop its monitor, by SIGSTOP alone. The guardian sees that by itself, and
+waits for nothing from the monitor once there is an agent.
+
 The guardian holds one end of a channel. On the other the monitor tells that the
 agent has stopped or ended; then it waits until that channel is closed.
 """
@@ -23,6 +26,7 @@ from collections.abc import Sequence
 from errno import ECHILD
 
 from ._channel import Channel, open_channel_pair
+from ._child_stops import ChildStops
 from ._frozen import frozen
 from ._identity import ProcessIdentity, identify
 from ._libc import set_parent_death_signal
@@ -36,17 +40,25 @@ class Monitored:
 
     :param agent: pid of the program.
     :param channel: messages ``stopped`` and ``exited``; end of file: the monitor is gone.
+    :param stops: of the monitor itself, not of the agent.
     """
 
     monitor: ProcessIdentity
     agent: int
     channel: Channel
+    stops: ChildStops
 
     def release(self) -> None:
         """Let the monitor end, and with it the terminal's session; wait until it has."""
         self.channel.close()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.monitor.pid, 0)
+        _outlive(self.monitor.pid)
+
+
+def _outlive(monitor: int) -> None:
+    """Wait for the end of a monitor that has nothing left to do; kill one that is stopped."""
+    with contextlib.suppress(ChildProcessError):
+        while os.WIFSTOPPED(os.waitpid(monitor, os.WUNTRACED)[1]):
+            os.kill(monitor, signal.SIGKILL)
 
 
 def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> Monitored:
@@ -83,10 +95,10 @@ def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int
     started, monitor = ours.receive(), identify(pid)
     if failure or started is None or monitor is None:
         ours.close()
-        os.waitpid(pid, 0)
+        _outlive(pid)
         step, errno = marshal.loads(failure) if failure else ("session", ECHILD)
         raise SpawnError(step, errno)
-    return Monitored(monitor, started[0]["pid"], ours)
+    return Monitored(monitor, started[0]["pid"], ours, ChildStops(pid))
 
 
 def _be_monitor(
@@ -104,18 +116,29 @@ def _be_monitor(
             os._exit(125)
         os.setsid()
         adopt_terminal(stdio[0])
-        monitor = os.getpid()
+        monitor, (gate, shut) = os.getpid(), os.pipe()
         agent = os.fork()
         if agent == 0:
-            become(spec, stdio, restore, monitor, report, lambda: take_foreground(stdio[0]))
+            os.close(shut)
+            become(spec, stdio, restore, monitor, report, lambda: _enter(gate, stdio[0]))
         channel.send({"event": "started", "pid": agent})
         # All of it was the guardian's: the claim, its channel, the terminal outside.
+        # And the gate, which opens.
         _close_all_but(channel.fileno())
         _follow(agent, channel)
     except BaseException as error:
         os.write(report, marshal.dumps(("session", getattr(error, "errno", None) or 0)))
     finally:
         os._exit(0)
+
+
+def _enter(gate: int, terminal: int) -> None:
+    """Wait until the guardian needs nothing more from the monitor; then take the foreground.
+
+    An agent that stopped it earlier would stop its guardian too, which waits for its start.
+    """
+    os.read(gate, 1)
+    take_foreground(terminal)
 
 
 def _close_all_but(kept: int) -> None:

@@ -155,6 +155,11 @@ class Wards:
         elif self._monitored and pid == self._monitored.monitor.pid:
             self._outlive_monitor(self._monitored, usage)
 
+    def keep_monitor_going(self) -> None:
+        """Continue a monitor that somebody stopped; kill one that is stopped again and again."""
+        if self._monitored is not None:
+            self._monitored.stops.look()
+
     def hear_monitor(self, ready: set[int]) -> None:
         """Pass on what the agent's monitor says, where its channel is among those that are ready."""
         if self._monitored and self._monitored.channel.fileno() in ready:
@@ -171,10 +176,11 @@ class Wards:
         return True
 
     def _outlive_monitor(self, monitored: Monitored, usage: resource.struct_rusage) -> None:
-        """Take over from a monitor that somebody killed.
+        """Take over from a monitor that was killed.
 
-        Its agent dies by its parent-death signal and becomes our child, so that its
-        status is exact all the same; unless the monitor had collected it already.
+        Its agent is killed, if its parent-death signal has not done that yet: nobody would
+        see it stop. It is our child by now, so that its status is exact all the same;
+        unless the monitor had collected it already.
         """
         self._poll.unregister(monitored.channel.fileno())
         while self._pass_on(monitored):
@@ -185,6 +191,9 @@ class Wards:
             return
         try:
             os.waitid(os.P_PID, self._agent, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            # A program that became another user's is only ended with the run.
+            with contextlib.suppress(PermissionError):
+                os.kill(self._agent, signal.SIGKILL)
         except ChildProcessError:
             self._tell(describe_exit(self._agent, signal.SIGKILL, usage), ())
             self._agent = None

@@ -1,8 +1,11 @@
 """Which modes of a terminal an agent has switched on, and what switches them off: pure.
 
 Only what was seen on and not off is undone, so a terminal that the agent left as it was
-gets no byte. Sequences may be cut anywhere, strings (OSC, DCS) are passed over, and no
-more than one sequence is held. A byte from 0x80 on is text: terminals speak UTF-8.
+gets no byte. Sequences may be cut anywhere, and no more than one sequence is held.
+
+Terminals pass over control characters within a sequence; CAN, SUB and ESC alone end it. As
+ESC ends a string (OSC, DCS) too, strings need not be followed. Some terminals hear U+009B,
+or the byte 9B, as they hear ``ESC [``, and others do not; a mode that is on for either is on.
 """
 
 from __future__ import annotations
@@ -12,13 +15,17 @@ import re
 _SEQUENCE = re.compile(
     rb"\x1b(?:"
     rb"\[(?P<mark>[<-?]?)(?P<numbers>[0-9;:]*)(?P<middle>[ -/]*)(?P<final>[@-~])"
-    rb"|(?P<string>[]PX^_])"
-    rb"|(?P<escape>[ -/]*[0-OQ-WYZ\\`-~])"
+    rb"|(?P<escape>[ -/]*[0-Z\\-~])"
     rb")"
 )
 _BEGUN = re.compile(rb"\x1b(?:\[[<-?]?[0-9;:]*[ -/]*|[ -/]*)\Z")
-_STRING_END = re.compile(rb"[\x07\x18\x1a]|\x1b\\|\x1b(?=[^\\])")
-_LONGEST = 256
+_PASSED_OVER = bytes({*range(0x20), 0x7F} - {0x18, 0x1A, 0x1B})
+# Not where it is a later byte of a letter in UTF-8; of U+009B it is the last.
+_EIGHT_BIT = re.compile(
+    rb"(?<![\xc3-\xf4])(?<![\xe0-\xf4][\x80-\xbf])(?<![\xf0-\xf4][\x80-\xbf]{2})\x9b"
+)
+_LETTER = 4
+_LONGEST = 4096
 
 _ALTERNATE = (47, 1047, 1049)
 # Off at any other time, in the order in which they are undone.
@@ -30,8 +37,42 @@ class TerminalModes:
     """Follows an agent's output."""
 
     def __init__(self) -> None:
+        self._seven_bit = _Terminal()
+        # From the first sequence on that the other would not hear.
+        self._eight_bit: _Terminal | None = None
+        self._before = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take in the next bytes."""
+        whole, at = self._before + data, len(self._before)
+        if self._eight_bit is None and b"\x9b" in data and _EIGHT_BIT.search(whole, at):
+            self._eight_bit = self._seven_bit.copy()
+        self._seven_bit.feed(data)
+        if self._eight_bit is not None:
+            self._eight_bit.feed(_spell_out(whole, at))
+        self._before = whole[1 - _LETTER :]
+
+    def undo(self) -> bytes:
+        """Return what switches off whatever is on; nothing where nothing is."""
+        if self._eight_bit is None:
+            return self._seven_bit.undo()
+        return self._seven_bit.copy(self._eight_bit).undo()
+
+
+def _spell_out(whole: bytes, at: int) -> bytes:
+    """Return the bytes from ``at`` on, with ``ESC [`` for what means the same."""
+    parts: list[bytes] = []
+    for found in _EIGHT_BIT.finditer(whole, at):
+        parts += [whole[at : found.start()], b"\x1b["]
+        at = found.end()
+    return b"".join([*parts, whole[at:]])
+
+
+class _Terminal:
+    """What a terminal that hears only seven bits would have on."""
+
+    def __init__(self) -> None:
         self._rest = b""
-        self._in_string = False
         self._reset()
 
     def _reset(self) -> None:
@@ -41,29 +82,30 @@ class TerminalModes:
         # A terminal keeps the keyboard's modes of its two screens apart.
         self._pushed = {False: 0, True: 0}
 
+    def copy(self, more: _Terminal | None = None) -> _Terminal:
+        """Return another that has the same on, and what ``more`` has on."""
+        new, both = _Terminal(), (self, more or self)
+        new._rest = self._rest
+        new._on = set().union(*(each._on for each in both))
+        new._off = set().union(*(each._off for each in both))
+        new._other = {what: undo for each in both for what, undo in each._other.items()}
+        new._pushed = {
+            screen: max(each._pushed[screen] for each in both) for screen in self._pushed
+        }
+        return new
+
     def feed(self, data: bytes) -> None:
         """Take in the next bytes."""
-        data, self._rest, at = self._rest + data, b"", 0
-        while at < len(data):
-            if self._in_string:
-                end = _STRING_END.search(data, at)
-                if end is None:
-                    self._rest = b"\x1b" if data.endswith(b"\x1b") else b""
-                    return
-                self._in_string = False
-                at = end.start() if end.group() == b"\x1b" else end.end()
-            at = data.find(b"\x1b", at)
-            if at < 0:
+        data, self._rest, at = self._rest + data.translate(None, _PASSED_OVER), b"", 0
+        while (at := data.find(b"\x1b", at)) >= 0:
+            if (found := _SEQUENCE.match(data, at)) is not None:
+                self._take(found)
+                at = found.end()
+            elif len(data) - at < _LONGEST and _BEGUN.match(data, at):
+                self._rest = data[at:]
                 return
-            found = _SEQUENCE.match(data, at)
-            if found is None:
-                if len(data) - at < _LONGEST and _BEGUN.match(data, at):
-                    self._rest = data[at:]
-                    return
+            else:
                 at += 1
-                continue
-            self._take(found)
-            at = found.end()
 
     def undo(self) -> bytes:
         """Return what switches off whatever is on; nothing where nothing is."""
@@ -83,12 +125,10 @@ class TerminalModes:
         return not self._on.isdisjoint(_ALTERNATE)
 
     def _take(self, found: re.Match[bytes]) -> None:
-        if found["string"]:
-            self._in_string = True
-        elif (escape := found["escape"]) is not None:
+        if (escape := found["escape"]) is not None:
             self._take_escape(escape)
         else:
-            numbers = [int(text[:6] or 0) for text in re.split(rb"[;:]", found["numbers"])]
+            numbers = [_read_number(text) for text in re.split(rb"[;:]", found["numbers"])]
             self._take_control(found["mark"], numbers, found["middle"] + found["final"])
 
     def _take_escape(self, escape: bytes) -> None:
@@ -148,3 +188,8 @@ class TerminalModes:
         self._off.difference_update(_ON)
         for what in ("keypad", "letters", "region"):
             self._other.pop(what, None)
+
+
+def _read_number(text: bytes) -> int:
+    """Return its value, or one that is no mode's where it is too long for any."""
+    return int(text.lstrip(b"0")[:6] or 0)

@@ -25,6 +25,16 @@ def test_what_an_agent_that_is_ended_left_on_is_switched_off(lab: Lab) -> None:
         assert run.screen.settings == run.before
 
 
+@pytest.mark.parametrize(
+    "begin", [r"\033[", r"\033\007[\000", r"\302\233", r"\233"], ids=["ESC", "C0", "C1", "9B"]
+)
+def test_modes_are_undone_however_a_terminal_may_be_told_of_them(lab: Lab, begin: str) -> None:
+    # A control character within is passed over; CAN ends what it stands in.
+    told = rf"printf '{begin}?10\00049h{begin}?10\00700h{begin}?1002\030h'"
+    with typed(lab, ["--issue", "1"], ["sh", "-c", told]) as run:
+        run.screen.wait_for(r"\x1b\[\?1000l\x1b\[\?1049l(\r\n)?\[status 0\]")
+
+
 def test_what_an_agent_that_was_killed_left_on_is_switched_off(lab: Lab) -> None:
     with typed(lab, ["--issue", "1"], ["sh", "-c", f"printf '{ON}here'; exec sleep 60"]) as run:
         run.screen.wait_for("here")

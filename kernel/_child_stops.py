@@ -1,7 +1,9 @@
-"""A supervisor that somebody stopped: nobody watches limits then, nor hears who asks for the end.
+"""A child of ours that somebody stopped: a supervisor, or the monitor of an agent's terminal.
 
 A job that a person stops is stopped as a whole, and its guardian with it. So a supervisor
-that is stopped while its guardian runs was stopped by somebody else, such as the agent.
+that is stopped while its guardian runs was stopped by somebody else, such as the agent. Nobody
+watches limits then, nor hears who asks for the end. A monitor is no part of that job, and
+stops with nobody: while it is stopped, nobody sees that its agent ends.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import signal
 import time
 
 # Who stops both halves by their pids does not do so in one instant.
-_PAUSE = 0.5
+SUPERVISOR_PAUSE = 0.5
 # So often within so many seconds it is continued; then it is given up.
 _OFTEN, _SECONDS = 4, 30.0
 _OFTEN_ASKED = 1
@@ -20,24 +22,26 @@ _OFTEN_ASKED = 1
 _OFTEN_STOPPED = 20
 
 
-class SupervisorStops:
-    """Continues the supervisor, and kills one that is stopped again and again.
+class ChildStops:
+    """Continues a child of ours, and kills one that is stopped again and again.
 
     Whoever reads the ends of children asks here after each SIGCHLD, and after
     :meth:`seconds_left`.
 
-    :param supervisor: its pid: a child of this process that nobody else collects.
+    :param child: pid of a child of this process that nobody else collects.
+    :param pause: seconds for which it may be stopped.
     """
 
-    def __init__(self, supervisor: int) -> None:
-        self._supervisor = supervisor
+    def __init__(self, child: int, pause: float = 0.0) -> None:
+        self._child = child
+        self._longest = pause
         self._since: float | None = None
         self._continued: list[float] = []
         self._stopped: list[float] = []
         self._is_asked = False
 
     def note_asked(self) -> None:
-        """Take in that the end of the run was asked for: the supervisor is to hear of it now."""
+        """Take in that the end of the run was asked for: the child is to hear of it now."""
         self._is_asked = True
 
     def seconds_left(self) -> float | None:
@@ -51,13 +55,13 @@ class SupervisorStops:
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             self._read()
             if len(self._stopped) > _OFTEN_STOPPED:
-                os.kill(self._supervisor, signal.SIGKILL)
+                os.kill(self._child, signal.SIGKILL)
             elif self._since is not None and not self.seconds_left():
                 self._answer()
 
     def _read(self) -> None:
         states = os.WSTOPPED | os.WCONTINUED | os.WNOHANG
-        while (change := os.waitid(os.P_PID, self._supervisor, states)) is not None:
+        while (change := os.waitid(os.P_PID, self._child, states)) is not None:
             self._note(is_stopped=change.si_code == os.CLD_STOPPED)
 
     def _note(self, *, is_stopped: bool) -> None:
@@ -67,7 +71,7 @@ class SupervisorStops:
         self._since = (self._since or now) if is_stopped else None
 
     def _pause(self) -> float:
-        return 0.0 if self._is_asked else _PAUSE
+        return 0.0 if self._is_asked else self._longest
 
     def _answer(self) -> None:
         now = time.monotonic()
@@ -75,7 +79,7 @@ class SupervisorStops:
         self._continued = [*_recent(self._continued, now), now]
         often = _OFTEN_ASKED if self._is_asked else _OFTEN
         given_up = len(self._continued) > often
-        os.kill(self._supervisor, signal.SIGKILL if given_up else signal.SIGCONT)
+        os.kill(self._child, signal.SIGKILL if given_up else signal.SIGCONT)
 
 
 def _recent(times: list[float], now: float) -> list[float]:
