@@ -52,6 +52,7 @@ def gc(
         empty_trash,
         is_pressed,
         plan_collection,
+        strangers_in_trash,
     )
 
     place, policy = find_root(root), gc_policy(idle, min_free)
@@ -59,6 +60,9 @@ def gc(
     faults = Faults()
     if apply:
         empty_trash(place, tell=lambda path, error: faults.tell(str(path), error))
+    for stranger in strangers_in_trash(place):
+        told = f"{stranger}: kept, no removal of ours put it there; move it away, or delete it"
+        click.echo(on_one_line(told), err=True)
     verdicts = plan_collection(place, policy, time.time(), force=force)
     if apply and settle_removals((verdict.survey for verdict in verdicts), faults):
         verdicts = plan_collection(place, policy, time.time(), force=force)

@@ -12,7 +12,7 @@
     _look_place   a directory of ours for one such look
     _verdict      which may go, by age, state and free space
     _collect      remove one (_trash: where it lies meanwhile)
-    _killed_removals    finish what a killed removal left
+    _killed_removals    finish what a killed removal left (_trash_records: what it put there)
     _caches       repositories fetched by URL that nothing uses any more
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._caches import MONTH, CacheVerdict, plan_cache_collection, remove_cache
     from ._collect import Attend, LeftInTrash, Removal, RemovalRefused, remove_workspace
     from ._findings import findings
-    from ._killed_removals import empty_trash
+    from ._killed_removals import empty_trash, strangers_in_trash
     from ._survey import Survey, survey_workspace, survey_workspaces
     from ._usage import Usage, disk_usage
     from ._verdict import GcPolicy, Verdict, explain, is_pressed, plan_collection
@@ -53,6 +53,7 @@ __all__ = [
     "plan_collection",
     "remove_cache",
     "remove_workspace",
+    "strangers_in_trash",
     "survey_workspace",
     "survey_workspaces",
 ]
@@ -74,7 +75,7 @@ __getattr__ = import_on_use(
             "remove_workspace",
         ),
         "_findings": ("findings",),
-        "_killed_removals": ("empty_trash",),
+        "_killed_removals": ("empty_trash", "strangers_in_trash"),
         "_survey": (
             "Survey",
             "survey_workspace",

@@ -44,6 +44,7 @@ from .._used import directory_used
 from ._findings import TRANSCRIPTS, findings, unproven
 from ._survey import survey_workspace
 from ._trash import TRASH, delete_from_trash
+from ._trash_records import forget_trashed, record_trashed
 from ._used_below import told, used_below
 from ._uses import Use, read_uses
 
@@ -252,9 +253,12 @@ def _remove(claim: Claim) -> tuple[str | None, tuple[str, ...]]:
         with repository_of(provenance, claim.state_dir), operator_errors(paths.root):
             kept = keep_what_goes(provenance, paths)
             with directory(paths.base, *paths.names[:2]) as issue_fd:
+                found = os.stat(paths.names[2], dir_fd=issue_fd, follow_symlinks=False)
+                record_trashed(paths.base, name, found, claim.state_dir)
                 rename_noreplace(paths.names[2], name, source_fd=issue_fd, target_fd=trash_fd)
             branch = _unregister(provenance, paths.root, claim.state_dir)
         _delete(name, trash_fd, paths)
+        forget_trashed(paths.base, name, claim.state_dir)
     finally:
         os.close(trash_fd)
     _drop_empty_parents(paths)

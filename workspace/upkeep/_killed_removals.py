@@ -1,4 +1,4 @@
-"""Finish removals that were killed, by what they left in ``.trash``.
+"""Finish removals that were killed, by what they left in ``.trash`` and in our state directory.
 
 Invariant: the record of an entry is a hint. It may lead to one place only: that of the
 workspace whose key it names, below the very root. Of a repository's entries only those
@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .._dirs import directory
+from .._dirs import directory, lstat_at
 from .._errors import BadKey
 from .._paths import WorkspacePaths, locate_workspace
 from .._provenance import Provenance
@@ -20,6 +20,7 @@ from .._registration import drop_left_entries
 from .._state_dir import state_directory
 from ._collect import keep_what_goes, let_go_of_branch, repository_of
 from ._trash import TRASH, delete_from_trash, read_trashed, trash_lock
+from ._trash_records import forget_trashed, is_trashed
 
 
 def empty_trash(
@@ -28,20 +29,22 @@ def empty_trash(
     state_dir: Path | None = None,
     tell: Callable[[Path, Exception], None] | None = None,
 ) -> int:
-    """Finish what earlier removals left when they were killed.
+    """Finish what earlier removals left when they were killed; what is not theirs stays.
 
     :param tell: takes what could not be finished, and why; the others are all the same.
     :returns: how many were finished; those another process is at are left to it.
     """
-    finished = 0
+    finished, state = 0, state_dir or state_directory()
     try:
         with directory(workspaces_root, TRASH) as trash_fd:
             for name in os.listdir(trash_fd):
+                if not is_trashed(workspaces_root, name, trash_fd, state):
+                    continue
                 place = workspaces_root / TRASH / name
                 try:
                     with trash_lock(name, trash_fd) as free:
                         if free:
-                            _finish(name, trash_fd, place, state_dir or state_directory())
+                            _finish(name, trash_fd, place, state)
                             finished += 1
                 except Exception as error:
                     if tell is None:
@@ -52,6 +55,25 @@ def empty_trash(
     return finished
 
 
+def strangers_in_trash(workspaces_root: Path, *, state_dir: Path | None = None) -> list[Path]:
+    """Return what lies in the trash and no removal of ours put there. Reads only.
+
+    :raises OperatorError: something else lies in the trash's own place.
+    """
+    state, found = state_dir or state_directory(), list[Path]()
+    try:
+        with directory(workspaces_root, TRASH) as trash_fd:
+            for name in sorted(os.listdir(trash_fd)):
+                # Deleted meanwhile, an entry has no record any more.
+                if not is_trashed(workspaces_root, name, trash_fd, state) and (
+                    lstat_at(name, trash_fd) is not None
+                ):
+                    found.append(workspaces_root / TRASH / name)
+    except FileNotFoundError:
+        pass
+    return found
+
+
 def _finish(name: str, trash_fd: int, place: Path, state_dir: Path) -> None:
     provenance = read_trashed(name, trash_fd, place)
     paths = None if provenance is None else _former_place(provenance, place.parents[1])
@@ -59,6 +81,7 @@ def _finish(name: str, trash_fd: int, place: Path, state_dir: Path) -> None:
         with repository_of(provenance, state_dir):
             _unregister(provenance, paths, state_dir)
     delete_from_trash(name, trash_fd, place)
+    forget_trashed(place.parents[1], name, state_dir)
 
 
 def _former_place(provenance: Provenance, workspaces_root: Path) -> WorkspacePaths | None:

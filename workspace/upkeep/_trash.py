@@ -1,7 +1,8 @@
 """Where a workspace lies while it is being deleted: below ``.trash`` beside the projects.
 
-Anybody may have put anything there. So what lies there is deleted, and nothing that it
-leads to: each step is from an open directory, and no link is followed.
+Anybody may have put anything there. So an entry is deleted only where a removal is on record
+for it (`_trash_records`), and nothing that it leads to: each step is from an open directory, and
+no link is followed.
 """
 
 from __future__ import annotations
