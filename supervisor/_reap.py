@@ -93,7 +93,7 @@ def _reap_unowned(survey: Survey, *, dry_run: bool) -> list[Reaped]:
     if not is_damaged(survey):
         return []
     why = "its owner.json is damaged, and no run of it is known: look for what it left by hand"
-    key, path = survey.key, os.fspath(survey.paths.root)
+    key, path = survey.place_key, os.fspath(survey.paths.root)
     return [Reaped(key.project, key.issue, key.agent, path, "-", "kept", why=why)]
 
 
@@ -254,7 +254,7 @@ def _result(
     left: int = 0,
     why: str = "",
 ) -> Reaped:
-    key, path = survey.key, os.fspath(survey.paths.root)
+    key, path = survey.place_key, os.fspath(survey.paths.root)
     return Reaped(
         key.project, key.issue, key.agent, path, owner.run_id, action, processes, left, why
     )

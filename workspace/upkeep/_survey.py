@@ -81,6 +81,12 @@ class Survey:
             return self.provenance.key
         return WorkspaceKey(*self.paths.names)
 
+    @property
+    def place_key(self) -> WorkspaceKey:
+        """Return the key of the place: its record's where that belongs here, else the names."""
+        names = self.paths.names
+        return self.key if belongs_at(self.key, names) else WorkspaceKey(*names)
+
 
 def survey_workspaces(workspaces_root: Path) -> list[Survey]:
     """Return every workspace below a root, by project, issue and agent.
