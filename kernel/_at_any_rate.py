@@ -21,7 +21,7 @@ _SUPERVISOR_SECONDS, _PAUSE = 5.0, 0.02
 # Below a limit so low, what is open already takes all the room there is.
 _LOW = 64
 # What ends a run in order would load when it is needed.
-_NEEDED_MODULES = ("_below", "_discard", "_durable", "_terminal", "_unfinished")
+_NEEDED_MODULES = ("_below", "_discard", "_durable", "_unfinished")
 
 
 def load_the_rest() -> None:

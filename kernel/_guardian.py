@@ -15,6 +15,7 @@ import os
 import select
 import signal
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._channel import Channel, Message
@@ -206,6 +207,8 @@ class Guardian:
         Raw or not, its group may be sent SIGTSTP from outside, and must not be stopped
         before the supervisor has put the terminal back.
         """
+        # What gives it back is loaded while no agent can keep it from us.
+        import_module(f"{__package__}._terminal")
         if self._undoing is not None:
             os.close(self._undoing)
         self._settings, self._undoing = settings, undoing
