@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..kernel import frozen
 from ._given import GIVEN
 from ._setting_values import PREFIX
 from ._terminal import on_one_line
@@ -33,7 +33,7 @@ limit_option = click.option(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemovalHook:
     """The hook in force.
 

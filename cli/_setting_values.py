@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
-from ..kernel import CallerError
+from ..kernel import CallerError, frozen
 
 PREFIX = "CODEXLAB_"
 # More than any machine has, and few enough to count microseconds of them.
@@ -33,7 +33,7 @@ def default_workspaces_root() -> Path:
     return Path.home() / "codexlab" / "workspaces"
 
 
-@dataclass(frozen=True)
+@frozen
 class SettingValues:
     """The settings of one launch, merged and validated; what each means: ``LaunchRequest``."""
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from ._at_any_rate import load_the_rest
 from ._channel import Channel, open_channel_pair
 from ._descriptors import open_descriptors, open_standard_descriptors
 from ._guardian import Guardian
@@ -25,6 +26,8 @@ def run_guarded(supervise: Callable[[Channel], None]) -> int:
     open_standard_descriptors()
     _keep_from_children()
     keep_own_limits()
+    # The supervisor needs most of it as well: so it is read from disk once for both.
+    load_the_rest()
     ours, theirs = open_channel_pair()
     # Before the fork, so that no signal finds the guardian unprepared.
     guardian = Guardian(ours)

@@ -184,12 +184,10 @@ class Guardian:
         self._prepare_to_end(custody.leaf)
 
     def _prepare_to_end(self, leaf: str | None) -> None:
-        """Open and load all that the end takes, as long as no agent can keep it from us."""
+        """Open all that the end takes, as long as no agent can keep it from us."""
         if self._last_resort is None:
-            from ._at_any_rate import load_the_rest
             from ._last_resort import LastResort
 
-            load_the_rest()
             self._last_resort = LastResort()
         self._last_resort.aim_at(leaf)
 

@@ -6,14 +6,12 @@ import contextlib
 import errno
 import os
 import stat
-from dataclasses import dataclass
 
 from ._libc import open_in_mount
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(slots=True)
 class _Level:
     """A directory on the way down.
 
@@ -22,9 +20,8 @@ class _Level:
     :param inner: the directories in it that are still to be deleted.
     """
 
-    name: str
-    place: tuple[int, int]
-    inner: list[str]
+    def __init__(self, name: str, place: tuple[int, int], inner: list[str]) -> None:
+        self.name, self.place, self.inner = name, place, inner
 
 
 def remove_tree(name: str, dir_fd: int) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..kernel import open_lock_file, replace_file, try_lock, unlock
@@ -17,15 +16,19 @@ from ._owner import DamagedRecord, OwnerRecord, encode_owner, parse_owner
 _PAGE = 4096
 
 
-@dataclass(slots=True)
 class Held:
     """One lock file and the record of who held it, both in one directory."""
 
-    lock_fd: int
-    directory_fd: int
-    lock_name: str
-    record_name: str
-    previous: OwnerRecord | None
+    def __init__(
+        self,
+        lock_fd: int,
+        directory_fd: int,
+        names: tuple[str, str],
+        previous: OwnerRecord | None,
+    ) -> None:
+        self.lock_fd, self.directory_fd = lock_fd, directory_fd
+        self.lock_name, self.record_name = names
+        self.previous = previous
 
     def write(self, record: OwnerRecord) -> None:
         """Write the record, over the one before where both fit into one page.
@@ -99,7 +102,7 @@ def hold(
     except BaseException:
         os.close(directory_fd)
         raise
-    return Held(lock_fd, directory_fd, lock, record, previous)
+    return Held(lock_fd, directory_fd, (lock, record), previous)
 
 
 def _take(name: str, directory_fd: int, where: Path) -> int | None:

@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..kernel import give_to_owner_above
 from ._credentials import MCP
@@ -22,7 +22,9 @@ from ._errors import HomeRefused
 from ._home_report import HealNotes
 from ._links import point_at
 from ._shared_files import heal_shared_files
-from ._store_merge import Allowance, Merged, merge_store
+
+if TYPE_CHECKING:
+    from ._store_merge import Merged
 
 SessionMode = Literal["shared", "issue"]
 
@@ -116,11 +118,11 @@ def give_back(name: str, home_fd: int, shared: Path) -> int:
         os.mkdir(shared / name, 0o700)
         give_to_owner_above(shared / name)
     target = Path(os.path.realpath(shared / name))
-    return _merge(name, home_fd, target, Allowance(sys.maxsize, math.inf)).moved
+    return _merge(name, home_fd, target, sys.maxsize, math.inf).moved
 
 
 def _give_away(name: str, home_fd: int, target: Path, notes: HealNotes) -> None:
-    merged = _merge(name, home_fd, target, Allowance(_MOST_FILES, _MOST_SECONDS))
+    merged = _merge(name, home_fd, target, _MOST_FILES, _MOST_SECONDS)
     if merged.moved:
         notes.fixed.append(f"{name} ({merged.moved} files moved to the shared store)")
     if merged.is_whole:
@@ -141,12 +143,15 @@ def _why_kept(merged: Merged) -> str:
     return " and ".join(reasons)
 
 
-def _merge(name: str, home_fd: int, target: Path, allowance: Allowance) -> Merged:
+def _merge(name: str, home_fd: int, target: Path, files: int, seconds: float) -> Merged:
+    # A usual launch has nothing to move.
+    from ._store_merge import Allowance, merge_store
+
     source_fd = open_child(name, home_fd, Path(name))
     try:
         target_fd = open_below(target)
         try:
-            return merge_store(source_fd, target_fd, Path(name), allowance)
+            return merge_store(source_fd, target_fd, Path(name), Allowance(files, seconds))
         finally:
             os.close(target_fd)
     finally:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import orjson
 
+from ...kernel import frozen
 from .._owner import DamagedRecord, OwnerRecord, owner_from, parse_object
 from .._paths import CONTROL, WorkspaceKey, WorkspacePaths, belongs_at, paths_at
 from .._provenance import Provenance, provenance_from
@@ -24,7 +24,7 @@ _EARLIEST, _LATEST = 0.0, 250_000_000_000.0
 _FIRST, _LIMIT = 16 * 1024, 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Survey:
     """One workspace as it looks from outside.
 
@@ -98,7 +98,7 @@ def survey_workspaces(workspaces_root: Path) -> list[Survey]:
     return [survey for survey in found if survey is not None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Look:
     """What all workspaces of one look have in common.
 
