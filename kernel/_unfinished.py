@@ -23,7 +23,7 @@ LOST: Mapping[str, Any] = {
     "exit_status": 125,
     "agent_outcome": "failed",
 }
-_TEMPORARY = re.compile(rf"\.{re.escape(RECORD)}\.[0-9a-f]{{12}}\.tmp")
+_TEMPORARY = rf"\.{re.escape(RECORD)}\.[0-9a-f]{{12}}\.tmp"
 _TAIL = 65536
 
 
@@ -60,7 +60,7 @@ def _shows_an_end(contained: object) -> bool:
 
 def drop_temporaries(directory: int) -> None:
     """Remove what a writer of the record left that was killed before its rename."""
-    for name in filter(_TEMPORARY.fullmatch, os.listdir(directory)):
+    for name in (name for name in os.listdir(directory) if re.fullmatch(_TEMPORARY, name)):
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=directory)
 

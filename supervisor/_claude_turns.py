@@ -22,8 +22,8 @@ from ..workspace import open_below, state_directory
 from ._claude_sessions import SESSION, claude_home, read_entry_of
 from ._plan import Plan
 
-_RESUMES = re.compile(rf"(?:--resume=|-r=?)?({SESSION})")
-_ENTRY = re.compile(r"([1-9]\d{0,9})\.json")
+_RESUMES = rf"(?:--resume=|-r=?)?({SESSION})"
+_ENTRY = r"([1-9]\d{0,9})\.json"
 _MOST_ENTRIES = 10_000
 # A claude that was told to end is gone in a moment.
 _PATIENCE, _PAUSE = 3.0, 0.05
@@ -68,7 +68,7 @@ def hold_sessions(plan: Plan, argv: Sequence[str], environ: Mapping[str, str]) -
 def _resumed(argv: Sequence[str]) -> Iterator[str]:
     """Yield the sessions that a command names as words of their own."""
     for before, word in itertools.pairwise(argv):
-        named = _RESUMES.fullmatch(word)
+        named = re.fullmatch(_RESUMES, word)
         if named and (word != named[1] or before in ("--resume", "-r")):
             yield named[1]
 
@@ -107,7 +107,7 @@ def _working_on(session: str, environ: Mapping[str, str]) -> Iterator[int]:
     place = claude_home(environ) / "sessions"
     with contextlib.suppress(OSError), os.scandir(place) as entries:
         for entry, _ in zip(entries, range(_MOST_ENTRIES), strict=False):
-            named = _ENTRY.fullmatch(entry.name)
+            named = re.fullmatch(_ENTRY, entry.name)
             if named is None:
                 continue
             said = read_entry_of(place, int(named[1]))

@@ -13,7 +13,7 @@ from ..workspace import ThreadFile, WorkspacePaths, forget_outdated
 if TYPE_CHECKING:
     from ..rollout import LogicalRollout
 
-_THREAD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_THREAD = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _MOST = 4
 
 
@@ -21,7 +21,9 @@ def follow_named_threads(
     paths: WorkspacePaths, command: Sequence[str], tell: Callable[[str], None]
 ) -> None:
     """Do what `follow_newest_file` does for each thread that a command names itself."""
-    for thread in list(dict.fromkeys(filter(_THREAD.fullmatch, command)))[:_MOST]:
+    for thread in list(dict.fromkeys(word for word in command if re.fullmatch(_THREAD, word)))[
+        :_MOST
+    ]:
         from ..rollout import find_thread
 
         if (found := find_thread(paths.codex_home, thread)) is not None:

@@ -10,7 +10,7 @@ not that nothing of the last run survives: ``previous`` says where to look.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..kernel import OperatorError, is_ours, replace_file
@@ -29,7 +29,6 @@ from ._witness import Witness, WitnessFile, read_witness, with_owner
 _ATTEMPTS = 100
 
 
-@dataclass(slots=True)
 class Claim:
     """A held workspace. Not thread-safe; pass the descriptors on, not the object.
 
@@ -42,20 +41,23 @@ class Claim:
     that may have been the last: by the state directory first, then by the record here.
     """
 
-    paths: WorkspacePaths
-    key: WorkspaceKey
-    state_dir: Path
-    notes: list[str]
-    _own: Held
-    _file: WitnessFile
-    _places: dict[tuple[int, int], Held] = field(default_factory=dict[tuple[int, int], Held])
-    _owner: OwnerRecord | None = None
-    _open: bool = True
-    witness: Witness | None = field(init=False)
-    lasts: tuple[OwnerRecord, ...] = field(init=False)
+    witness: Witness | None
+    lasts: tuple[OwnerRecord, ...]
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        paths: WorkspacePaths,
+        key: WorkspaceKey,
+        state_dir: Path,
+        notes: list[str],
+        records: tuple[Held, WitnessFile],
+    ) -> None:
         """Read what our state directory knows."""
+        self.paths, self.key, self.state_dir, self.notes = paths, key, state_dir, notes
+        self._own, self._file = records
+        self._places: dict[tuple[int, int], Held] = {}
+        self._owner: OwnerRecord | None = None
+        self._open = True
         self.witness = self._file.read()
         self.lasts = _lasts(self.witness, self._own.previous)
 
@@ -267,7 +269,7 @@ def _claim_held(
     try:
         file = WitnessFile(paths, state_dir)
         try:
-            return Claim(paths, key, state_dir, notes, held, file)
+            return Claim(paths, key, state_dir, notes, (held, file))
         except BaseException:
             file.close()
             raise

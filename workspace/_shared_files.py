@@ -25,7 +25,7 @@ from ._errors import PathRefused
 from ._home_report import HealNotes
 from ._links import point_at
 
-_HISTORY = re.compile(r"thread_history_\d{1,9}\.sqlite")
+_HISTORY = r"thread_history_\d{1,9}\.sqlite"
 # What codex 0.150 to 0.171 make; linked before they do, as they would make their own.
 _FIRST_HISTORY = "thread_history_1.sqlite"
 _LOGS = ("-wal", "-shm", "-journal")
@@ -61,7 +61,7 @@ def heal_shared_files(
 
 
 def _histories(names: list[str]) -> Iterator[str]:
-    return filter(_HISTORY.fullmatch, names)
+    return (name for name in names if re.fullmatch(_HISTORY, name))
 
 
 def _drop_link(name: str, home_fd: int, notes: HealNotes) -> None:
@@ -78,7 +78,7 @@ def _share(name: str, home_fd: int, target: Path, notes: HealNotes) -> None:
             os.unlink(name, dir_fd=home_fd)  # empty: it is there to be locked
         elif name == _NAMES and _take_names_over(home_fd, target, notes):
             os.unlink(name, dir_fd=home_fd)
-        elif _HISTORY.fullmatch(name):
+        elif re.fullmatch(_HISTORY, name):
             _keep_history_aside(name, home_fd, notes)
     point_at(name, home_fd, target, notes)
 

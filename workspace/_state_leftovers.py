@@ -10,7 +10,7 @@ from pathlib import Path
 from ..kernel import flock_holders
 
 # A record is named after its lock: by the device and inode of what both are about.
-_TEMPORARY = re.compile(r"\.([0-9a-f]+-[0-9a-f]+)\.[\w.]+\.[0-9a-f]{12}\.tmp")
+_TEMPORARY = r"\.([0-9a-f]+-[0-9a-f]+)\.[\w.]+\.[0-9a-f]{12}\.tmp"
 
 
 def sweep_beside_lock(directory_fd: int, held: str) -> None:
@@ -32,7 +32,7 @@ def sweep_unheld(directory_fd: int, held: str, where: Path) -> None:
 def _sweep(directory_fd: int, held: str, where: Path | None) -> None:
     # Listed before the locks are looked at, a file whose lock is then free has no writer.
     for name in os.listdir(directory_fd):
-        found = _TEMPORARY.fullmatch(name)
+        found = re.fullmatch(_TEMPORARY, name)
         if found is None:
             continue
         with contextlib.suppress(OSError):

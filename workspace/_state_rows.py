@@ -31,7 +31,7 @@ from ._state_copy import JOURNAL, SHARED_MEMORY, WAL, copied, has_log, install, 
 if TYPE_CHECKING:
     import sqlite3
 
-_STATE = re.compile(r"state_\d{1,9}\.sqlite")
+_STATE = r"state_\d{1,9}\.sqlite"
 _BESIDE = (WAL, SHARED_MEMORY, JOURNAL)
 _LARGEST, _LARGEST_LOG = 1 << 29, 1 << 28
 _LONGEST_VALUE = 1 << 24
@@ -62,7 +62,7 @@ def forget_outdated(paths: WorkspacePaths, newest: ThreadFile) -> str | None:
 
     try:
         with directory(paths.base, *paths.names, "codex-home") as home_fd:
-            for name in filter(_STATE.fullmatch, os.listdir(home_fd)):
+            for name in (n for n in os.listdir(home_fd) if re.fullmatch(_STATE, n)):
                 _check(name, home_fd, paths.codex_home)
                 with locked(name, home_fd, _SECONDS) as fd:
                     _check(name, home_fd, paths.codex_home)

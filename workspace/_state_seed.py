@@ -22,7 +22,7 @@ from ._home_report import HealNotes
 if TYPE_CHECKING:
     import sqlite3
 
-_STATE = re.compile(r"state_\d+\.sqlite")
+_STATE = r"state_\d+\.sqlite"
 _PATIENCE = 5.0
 
 
@@ -33,9 +33,9 @@ def seed_state(home_fd: int, home: Path, shared: Path, notes: HealNotes) -> None
     copied is left out with a warning: codex then builds its own.
     """
     names = os.listdir(home_fd)
-    if any(map(_STATE.fullmatch, names)):
+    if any(re.fullmatch(_STATE, name) for name in names):
         return
-    found = sorted(filter(_STATE.fullmatch, os.listdir(shared)))
+    found = sorted(name for name in os.listdir(shared) if re.fullmatch(_STATE, name))
     if not found:
         return
     for name in found:

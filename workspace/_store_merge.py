@@ -26,8 +26,8 @@ from ._dirs import lstat_at, open_child
 from ._pieces import copy_pieces, same_pieces
 
 # ``sessions/YYYY/MM/DD``; locks and archived rollouts lie flat.
-_DATE = re.compile(r"\d{1,4}")
-_OURS = re.compile(r"rollout-[\w.-]{1,200}\.jsonl(\.zst)?|[\w.-]{0,200}\.lock", re.ASCII)
+_DATE = r"\d{1,4}"
+_OURS = r"(?a)rollout-[\w.-]{1,200}\.jsonl(\.zst)?|[\w.-]{0,200}\.lock"
 _DEEPEST = 8
 _BATCH = 256
 _MOST_NAMES = 200_000
@@ -114,9 +114,9 @@ def _names(source_fd: int, merged: Merged, walk: _Walk) -> tuple[list[str], list
     with os.scandir(source_fd) as entries:
         for entry in islice(entries, most):
             is_directory = entry.is_dir(follow_symlinks=False)
-            if is_directory and walk.depth > 1 and _DATE.fullmatch(entry.name):
+            if is_directory and walk.depth > 1 and re.fullmatch(_DATE, entry.name):
                 dates.append(entry.name)
-            elif not is_directory and _OURS.fullmatch(entry.name):
+            elif not is_directory and re.fullmatch(_OURS, entry.name):
                 files.append(entry.name)
             else:
                 merged.strange += 1

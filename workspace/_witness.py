@@ -30,7 +30,7 @@ from ._state_dir import state_directory
 
 _WHERE = "workspaces"
 _WIDTH = 2048
-_NAME = re.compile(r"[0-9a-f]{32}\.json")
+_NAME = r"[0-9a-f]{32}\.json"
 _TEXTS = ("workdir", "cargo_key", "chosen", "home")
 
 
@@ -120,7 +120,7 @@ def all_witnesses(state_dir: Path) -> Iterator[tuple[str, Witness]]:
         names = os.listdir(where)
     except OSError:
         return
-    for name in filter(_NAME.fullmatch, names):
+    for name in (name for name in names if re.fullmatch(_NAME, name)):
         with contextlib.suppress(OSError, DamagedRecord):
             data = read_regular(where / name)
             place = parse_object(data).get("place")
