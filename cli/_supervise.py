@@ -7,7 +7,6 @@ nothing of each other, so a short-lived child reads the settings meanwhile.
 from __future__ import annotations
 
 import contextlib
-import ctypes.util
 import gc
 import os
 import pickle
@@ -134,6 +133,8 @@ def _load_event_loop() -> None:
     With glibc 2.34 or newer that function is in the C library; with an older glibc or musl
     the threads have no names.
     """
+    import ctypes.util
+
     search = ctypes.util.find_library
     ctypes.util.find_library = lambda name: "libc.so.6" if name == "pthread" else search(name)
     try:

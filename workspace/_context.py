@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
@@ -138,7 +137,7 @@ def _set_work_aside(root_fd: int) -> str | None:
 
 
 def _replace(contents: Mapping[str, BinaryIO], root_fd: int) -> None:
-    fresh, old = (f"{_LEFTOVER}{secrets.token_hex(6)}" for _ in range(2))
+    fresh, old = (f"{_LEFTOVER}{os.urandom(6).hex()}" for _ in range(2))
     if contents:
         os.mkdir(fresh, 0o700, dir_fd=root_fd)
         try:

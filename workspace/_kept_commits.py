@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -147,7 +146,7 @@ def has_submodules(entry: Entry) -> bool:
 
 
 def _keep_submodules(repo: Path, entry: Entry) -> Path:
-    kept = repo / "codexlab-kept" / f"{entry.place.name}-{secrets.token_hex(4)}"
+    kept = repo / "codexlab-kept" / f"{entry.place.name}-{os.urandom(4).hex()}"
     kept.parent.mkdir(exist_ok=True)
     os.rename(entry.place / "modules", kept)
     return kept
@@ -166,7 +165,7 @@ def _staged_commit(repo: Path, entry: Entry, held: Iterable[str]) -> str:
 
 def _staged_tree(repo: Path, entry: Entry) -> str:
     """Write an index as a tree, without what is unmerged: a tree has no place for that."""
-    copy = entry.place / f"index.codexlab-{secrets.token_hex(6)}"
+    copy = entry.place / f"index.codexlab-{os.urandom(6).hex()}"
     # git never writes into an index, it puts another in its place: a second name is a copy.
     os.link(entry.place / "index", copy)
     extra = {"GIT_INDEX_FILE": str(copy)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def point_at(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
 
 def replace_link(name: str, dir_fd: int, target: Path) -> None:
     """Replace a link by another, with no moment without one."""
-    temporary = f".{name}.{secrets.token_hex(6)}.link"
+    temporary = f".{name}.{os.urandom(6).hex()}.link"
     os.symlink(target, temporary, dir_fd=dir_fd)
     os.rename(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
 

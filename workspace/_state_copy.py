@@ -13,7 +13,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import struct
 import time
 from collections.abc import Generator
@@ -65,7 +64,7 @@ def copied(fd: int, name: str, home_fd: int) -> Generator[Path, None, None]:
     top = state_directory() / "indexes"
     with directory(top, create=True) as top_fd:
         _sweep(top_fd)
-        own = secrets.token_hex(6)
+        own = os.urandom(6).hex()
         os.mkdir(own, 0o700, dir_fd=top_fd)
         own_fd = os.open(own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top_fd)
         try:
@@ -92,7 +91,7 @@ def install(copy: Path, name: str, home_fd: int) -> None:
     """
     if copy.with_name(copy.name + WAL).exists():
         raise OSError(errno.EBUSY, "the log could not be written back", name)
-    temporary = f".state-{secrets.token_hex(6)}.tmp"
+    temporary = f".state-{os.urandom(6).hex()}.tmp"
     source = open_regular(copy)
     try:
         _copy(source, temporary, home_fd, durable=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +44,7 @@ def seed_state(home_fd: int, home: Path, shared: Path, notes: HealNotes) -> None
 def _snapshot(name: str, home_fd: int, home: Path, shared: Path, notes: HealNotes) -> None:
     import sqlite3
 
-    temporary = f".state-{secrets.token_hex(6)}.tmp"
+    temporary = f".state-{os.urandom(6).hex()}.tmp"
     try:
         _refuse_journal(shared / name)
         _backup(shared / name, home / temporary)

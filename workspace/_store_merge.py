@@ -13,7 +13,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterator, Sequence
@@ -214,7 +213,7 @@ def _give(name: str, source_fd: int, target_fd: int) -> bool:
 
 
 def _copy(name: str, source_fd: int, target_fd: int) -> bool:
-    temporary = f".{secrets.token_hex(6)}.tmp"
+    temporary = f".{os.urandom(6).hex()}.tmp"
     status = os.stat(name, dir_fd=source_fd, follow_symlinks=False)
     try:
         with (

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from pathlib import Path
 
 from ..kernel import git_trusts
@@ -40,6 +39,8 @@ def check_owner(source: Start) -> None:
         return
     if not re.search(_UNTRUSTED, answer.detail):
         raise GitFailed("rev-parse", top, answer.detail)
+    import shlex
+
     who = " and ".join(map(str, strangers))
     remedy = f"git config --global --add safe.directory {shlex.quote(os.fspath(top))}"
     reason = f"belongs to user id {who}, so git would not run its filters; if you trust it, run "
