@@ -36,15 +36,8 @@ from pathlib import Path
 
 from own_places import own_places
 
-from codexlab.rollout import (
-    Calls,
-    CompressOptions,
-    Outcome,
-    ThreadLocks,
-    compress,
-    find_places,
-)
-from codexlab.rollout._thread_lease import Coordination
+from codexlab.rollout import Calls, CompressOptions, Outcome, ThreadLocks, compress, find_places
+from codexlab.rollout.locks.thread import Coordination
 
 WORKERS = 2
 _WORDS = ["the", "error", "of", "function", "returns", "value", "from", "path", "build", "test"]

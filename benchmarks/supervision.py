@@ -27,7 +27,7 @@ from pathlib import Path
 
 from own_places import own_places
 
-from codexlab.kernel import create_leaf, is_populated, own_cgroup, remove_leaf
+from codexlab.kernel.cgroup.leaf import create_leaf, is_populated, own_cgroup, remove_leaf
 
 TREE = 1000
 QUIET_SECONDS = 20.0

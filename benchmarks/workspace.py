@@ -25,22 +25,18 @@ from pathlib import Path
 
 from own_places import own_places
 
-from codexlab.kernel import boot_id
-from codexlab.workspace import (
-    OwnerRecord,
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    default_project,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-    prune_runs,
-    stored_cargo_key,
-)
-from codexlab.workspace.upkeep import survey_workspaces
+from codexlab.kernel.process.identity import boot_id
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.claim.run_history import prune_runs
+from codexlab.workspace.claim.threads import stored_cargo_key
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.gc.survey import survey_workspaces
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.owner import OwnerRecord
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.repository.project import default_project
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 _RECORD = OwnerRecord("r-1", 1, 1, boot_id(), "here", os.getuid(), None, "none", True, "now")
 

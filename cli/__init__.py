@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..kernel import CodexlabError
+    from ..kernel.errors import CodexlabError
 
 __all__ = ["command", "launch"]
 
@@ -56,17 +56,12 @@ def launch() -> None:
 
     # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
     gc.disable()
-    from ..kernel import (
-        CodexlabError,
-        NoMore,
-        descriptors_given,
-        hide_environment,
-        hide_memory,
-        hide_values_of,
-        is_no_more,
-        run_guarded,
-    )
-    from ._supervise import supervise
+    from ..guardian.entry import run_guarded
+    from ..kernel.errors import CodexlabError
+    from ..kernel.no_more import NoMore, is_no_more
+    from ..kernel.process.descriptors import descriptors_given
+    from ..kernel.process.hide_cmdline import hide_environment, hide_memory, hide_values_of
+    from .launch.supervise import supervise
 
     gc.enable()
     given = descriptors_given()
@@ -129,14 +124,15 @@ def _look_after() -> None:
     import sys
 
     if sys.argv[1:3] != ["rollout", "search"]:
-        from ._main import main
+        from .main import main
 
         _tidy_at_end()
         return main()
     import signal
 
-    from ..kernel import CodexlabError, open_standard_descriptors
-    from ._search_ahead import walk_ahead
+    from ..kernel.errors import CodexlabError
+    from ..kernel.process.descriptors import open_standard_descriptors
+    from .transcripts.search_prestart import walk_ahead
 
     # What is opened from here on must not become our stdout.
     try:
@@ -149,7 +145,7 @@ def _look_after() -> None:
     ahead = walk_ahead(sys.argv[3:])
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        from ._main import main
+        from .main import main
 
         main(ahead=ahead)
     finally:

@@ -27,27 +27,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..kernel import import_on_use
+from ..kernel.lazy import import_on_use
 
 if TYPE_CHECKING:
-    from ._append import NotALineError, append
-    from ._calls import Calls
-    from ._candidate import CompressOptions
-    from ._compress import compress
-    from ._conversation import ConversationLine, read_conversation, read_history
-    from ._decode import BeyondMeasureError, DamagedFrameError
-    from ._directory import LogicalRollout
-    from ._entries import CONVERSATION, Entry, Role, entries_of, entry_of
-    from ._excerpts import Excerpt
-    from ._heads import RolloutHead, head_of, read_head
-    from ._holders import Holder
-    from ._listing import (
+    from .catalog.conversation import ConversationLine, read_conversation, read_history
+    from .catalog.filters import Filters, select_files, select_rollouts
+    from .catalog.listing import (
         BadCursorError,
         ListPage,
         Order,
         list_rollouts,
     )
-    from ._lookup import (
+    from .catalog.lookup import (
         AmbiguousThreadError,
         NoSuchThreadError,
         find_thread,
@@ -56,8 +47,43 @@ if TYPE_CHECKING:
         rollout_at,
         rollouts_named,
     )
-    from ._materialize import DisagreementError, materialize, restore
-    from ._meta import (
+    from .catalog.pieces import Cut, History, Pieces, Stretch, ThreadFiles, began, history_of
+    from .catalog.threads import ListEntry
+    from .catalog.titles import first_prompt, thread_names, title_of
+    from .codec.decode import BeyondMeasureError, DamagedFrameError
+    from .compression.candidate import CompressOptions
+    from .compression.compress import compress
+    from .locks.holders import Holder
+    from .locks.layout import NotARolloutError, Places, Subject, find_places
+    from .locks.store import SweeperBusyError
+    from .locks.sweep_marker import seconds_since_sweep
+    from .locks.thread import (
+        CoordinationBusyError,
+        LockDirectoryError,
+        ThreadBusyError,
+        ThreadLease,
+        ThreadLocks,
+    )
+    from .maintenance.duplicates import tidy_twins
+    from .maintenance.sweep import SweepOptions, sweep
+    from .maintenance.usage import StoreStats, Trial, Usage, choose_sample, measure, try_compression
+    from .maintenance.verify import (
+        Finding,
+        Problem,
+        repair,
+        verify_directories,
+        verify_kept,
+        verify_places,
+        verify_rollout,
+        verify_temporaries,
+    )
+    from .operations.file_ops import Calls
+    from .operations.result import Outcome, Result
+    from .reading.entries import CONVERSATION, Entry, Role, entries_of, entry_of
+    from .reading.heads import RolloutHead, head_of, read_head
+    from .reading.lines import Line, LineFault, iter_lines, iter_lines_reversed
+    from .reading.records import parse_record
+    from .reading.session_meta import (
         DamagedHeadError,
         EmptyRolloutError,
         MetaNotFirstError,
@@ -68,47 +94,26 @@ if TYPE_CHECKING:
         read_session_meta,
         session_meta_of,
     )
-    from ._names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
-    from ._needle import needle_of
-    from ._pair import settle_pair
-    from ._pieces import Cut, History, Pieces, Stretch, ThreadFiles, began, history_of
-    from ._places import NotARolloutError, Places, Subject, find_places
-    from ._query import BadPatternError, Query, make_query
-    from ._reader import Line, LineFault, iter_lines, iter_lines_reversed
-    from ._records import parse_record
-    from ._recover import recover
-    from ._result import Outcome, Result
-    from ._ripgrep_walk import RipgrepWalk
-    from ._search import SearchBroken, search_rollouts
-    from ._search_one import SearchedRollout, SearchHit
-    from ._select import Filters, select_files, select_rollouts
-    from ._settle import SettleOptions, settle
-    from ._snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
-    from ._stats import StoreStats, Trial, Usage, choose_sample, measure, try_compression
-    from ._store import StoreScan, UnreadableDirectory, scan_store
-    from ._sweep import SweepOptions, sweep
-    from ._sweeper import SweeperBusyError
-    from ._swept import seconds_since_sweep
-    from ._thread_lease import (
-        CoordinationBusyError,
-        LockDirectoryError,
-        ThreadBusyError,
-        ThreadLease,
-        ThreadLocks,
+    from .reading.snapshot import (
+        NoSuchRolloutError,
+        NotARolloutFileError,
+        RolloutSnapshot,
+        open_snapshot,
     )
-    from ._threads import ListEntry
-    from ._titles import first_prompt, thread_names, title_of
-    from ._two_places import tidy_twins
-    from ._verify import (
-        Finding,
-        Problem,
-        repair,
-        verify_directories,
-        verify_kept,
-        verify_places,
-        verify_rollout,
-        verify_temporaries,
-    )
+    from .reconcile.append import NotALineError, append
+    from .reconcile.materialize import DisagreementError, materialize, restore
+    from .reconcile.pair import settle_pair
+    from .reconcile.recover import recover
+    from .reconcile.retired import SettleOptions, settle
+    from .search.excerpts import Excerpt
+    from .search.literal import needle_of
+    from .search.match import SearchedRollout, SearchHit
+    from .search.query import BadPatternError, Query, make_query
+    from .search.ripgrep_walk import RipgrepWalk
+    from .search.search import SearchBroken, search_rollouts
+    from .store.directory import LogicalRollout
+    from .store.names import RolloutForm, RolloutName, is_thread_id, parse_rollout_name
+    from .store.scan import StoreScan, UnreadableDirectory, scan_store
 
 __all__ = [
     "CONVERSATION",
@@ -231,41 +236,41 @@ __all__ = [
 ]
 
 _MODULES = {
-    "_append": (
+    "reconcile.append": (
         "NotALineError",
         "append",
     ),
-    "_calls": ("Calls",),
-    "_candidate": ("CompressOptions",),
-    "_compress": ("compress",),
-    "_conversation": (
+    "operations.file_ops": ("Calls",),
+    "compression.candidate": ("CompressOptions",),
+    "compression.compress": ("compress",),
+    "catalog.conversation": (
         "ConversationLine",
         "read_conversation",
         "read_history",
     ),
-    "_decode": ("BeyondMeasureError", "DamagedFrameError"),
-    "_directory": ("LogicalRollout",),
-    "_entries": (
+    "codec.decode": ("BeyondMeasureError", "DamagedFrameError"),
+    "store.directory": ("LogicalRollout",),
+    "reading.entries": (
         "CONVERSATION",
         "Entry",
         "Role",
         "entries_of",
         "entry_of",
     ),
-    "_excerpts": ("Excerpt",),
-    "_heads": (
+    "search.excerpts": ("Excerpt",),
+    "reading.heads": (
         "RolloutHead",
         "head_of",
         "read_head",
     ),
-    "_holders": ("Holder",),
-    "_listing": (
+    "locks.holders": ("Holder",),
+    "catalog.listing": (
         "BadCursorError",
         "ListPage",
         "Order",
         "list_rollouts",
     ),
-    "_lookup": (
+    "catalog.lookup": (
         "AmbiguousThreadError",
         "NoSuchThreadError",
         "find_thread",
@@ -274,12 +279,12 @@ _MODULES = {
         "rollout_at",
         "rollouts_named",
     ),
-    "_materialize": (
+    "reconcile.materialize": (
         "DisagreementError",
         "materialize",
         "restore",
     ),
-    "_meta": (
+    "reading.session_meta": (
         "DamagedHeadError",
         "EmptyRolloutError",
         "MetaNotFirstError",
@@ -290,15 +295,15 @@ _MODULES = {
         "read_session_meta",
         "session_meta_of",
     ),
-    "_names": (
+    "store.names": (
         "RolloutForm",
         "RolloutName",
         "is_thread_id",
         "parse_rollout_name",
     ),
-    "_needle": ("needle_of",),
-    "_pair": ("settle_pair",),
-    "_pieces": (
+    "search.literal": ("needle_of",),
+    "reconcile.pair": ("settle_pair",),
+    "catalog.pieces": (
         "Cut",
         "History",
         "Pieces",
@@ -307,51 +312,51 @@ _MODULES = {
         "began",
         "history_of",
     ),
-    "_places": (
+    "locks.layout": (
         "NotARolloutError",
         "Places",
         "Subject",
         "find_places",
     ),
-    "_query": (
+    "search.query": (
         "BadPatternError",
         "Query",
         "make_query",
     ),
-    "_reader": (
+    "reading.lines": (
         "Line",
         "LineFault",
         "iter_lines",
         "iter_lines_reversed",
     ),
-    "_records": ("parse_record",),
-    "_recover": ("recover",),
-    "_result": (
+    "reading.records": ("parse_record",),
+    "reconcile.recover": ("recover",),
+    "operations.result": (
         "Outcome",
         "Result",
     ),
-    "_ripgrep_walk": ("RipgrepWalk",),
-    "_search": ("SearchBroken", "search_rollouts"),
-    "_search_one": (
+    "search.ripgrep_walk": ("RipgrepWalk",),
+    "search.search": ("SearchBroken", "search_rollouts"),
+    "search.match": (
         "SearchHit",
         "SearchedRollout",
     ),
-    "_select": (
+    "catalog.filters": (
         "Filters",
         "select_files",
         "select_rollouts",
     ),
-    "_settle": (
+    "reconcile.retired": (
         "SettleOptions",
         "settle",
     ),
-    "_snapshot": (
+    "reading.snapshot": (
         "NoSuchRolloutError",
         "NotARolloutFileError",
         "RolloutSnapshot",
         "open_snapshot",
     ),
-    "_stats": (
+    "maintenance.usage": (
         "StoreStats",
         "Trial",
         "Usage",
@@ -359,32 +364,32 @@ _MODULES = {
         "measure",
         "try_compression",
     ),
-    "_store": (
+    "store.scan": (
         "StoreScan",
         "UnreadableDirectory",
         "scan_store",
     ),
-    "_sweep": (
+    "maintenance.sweep": (
         "SweepOptions",
         "sweep",
     ),
-    "_sweeper": ("SweeperBusyError",),
-    "_swept": ("seconds_since_sweep",),
-    "_thread_lease": (
+    "locks.store": ("SweeperBusyError",),
+    "locks.sweep_marker": ("seconds_since_sweep",),
+    "locks.thread": (
         "CoordinationBusyError",
         "LockDirectoryError",
         "ThreadBusyError",
         "ThreadLease",
         "ThreadLocks",
     ),
-    "_threads": ("ListEntry",),
-    "_titles": (
+    "catalog.threads": ("ListEntry",),
+    "catalog.titles": (
         "first_prompt",
         "thread_names",
         "title_of",
     ),
-    "_two_places": ("tidy_twins",),
-    "_verify": (
+    "maintenance.duplicates": ("tidy_twins",),
+    "maintenance.verify": (
         "Finding",
         "Problem",
         "repair",

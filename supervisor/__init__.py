@@ -1,7 +1,7 @@
 """One run of one agent: plan, launch, watch, end, prove.
 
-``_launch`` is the contents page; ``_run`` the steps of one run; ``_lifecycle``
-the table that alone decides; ``_ladder`` how a run is ended; ``_exit`` what that
+``run.launch`` is the contents page; ``run.run`` the steps of one run; ``lifecycle.machine``
+the table that alone decides; ``lifecycle.ladder`` how a run is ended; ``lifecycle.exit`` what that
 means for the exit status.
 """
 
@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..kernel import import_on_use
+from ..kernel.lazy import import_on_use
 
 if TYPE_CHECKING:
-    from ._closing_lines import describe_left_behind
-    from ._describe import describe_plan
-    from ._errors import Cancelled, RemovalStopped
-    from ._exit import EXIT_FAILED, ExitReport
-    from ._expected import ExpectedEnvironment, expect_environment
-    from ._host import Outcome
-    from ._launch import launch
-    from ._lifecycle import ENDING_SIGNALS
-    from ._open_run import Run, open_run
-    from ._plan import Plan, plan_run
-    from ._reap import Reaped, reap_leaves, reap_workspaces
-    from ._removal import attend_removal, settle_removal
-    from ._request import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, HookCommand, LaunchRequest
-    from ._runs import RunView, known_roots, list_runs
+    from .caller import Outcome
+    from .containment.reap import Reaped, reap_leaves, reap_workspaces
+    from .errors import Cancelled, RemovalStopped
+    from .hooks.before_remove import attend_removal, settle_removal
+    from .lifecycle.exit import EXIT_FAILED, ExitReport
+    from .lifecycle.machine import ENDING_SIGNALS
+    from .plan import Plan, plan_run
+    from .prepare.dry_run import describe_plan
+    from .prepare.expected import ExpectedEnvironment, expect_environment
+    from .records.runs import RunView, known_roots, list_runs
+    from .request import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, HookCommand, LaunchRequest
+    from .run.closing_lines import describe_left_behind
+    from .run.embed import Run, open_run
+    from .run.launch import launch
 
 __all__ = [
     "DEFAULT_HOOK_TIMEOUT",
@@ -60,19 +60,19 @@ __all__ = [
 __getattr__ = import_on_use(
     __name__,
     {
-        "_closing_lines": ("describe_left_behind",),
-        "_describe": ("describe_plan",),
-        "_errors": ("Cancelled", "RemovalStopped"),
-        "_exit": ("EXIT_FAILED", "ExitReport"),
-        "_expected": ("ExpectedEnvironment", "expect_environment"),
-        "_host": ("Outcome",),
-        "_launch": ("launch",),
-        "_lifecycle": ("ENDING_SIGNALS",),
-        "_open_run": ("Run", "open_run"),
-        "_plan": ("Plan", "plan_run"),
-        "_reap": ("Reaped", "reap_leaves", "reap_workspaces"),
-        "_removal": ("attend_removal", "settle_removal"),
-        "_request": ("DEFAULT_HOOK_TIMEOUT", "HOOK_NAMES", "HookCommand", "LaunchRequest"),
-        "_runs": ("RunView", "known_roots", "list_runs"),
+        "run.closing_lines": ("describe_left_behind",),
+        "prepare.dry_run": ("describe_plan",),
+        "errors": ("Cancelled", "RemovalStopped"),
+        "lifecycle.exit": ("EXIT_FAILED", "ExitReport"),
+        "prepare.expected": ("ExpectedEnvironment", "expect_environment"),
+        "caller": ("Outcome",),
+        "run.launch": ("launch",),
+        "lifecycle.machine": ("ENDING_SIGNALS",),
+        "run.embed": ("Run", "open_run"),
+        "plan": ("Plan", "plan_run"),
+        "containment.reap": ("Reaped", "reap_leaves", "reap_workspaces"),
+        "hooks.before_remove": ("attend_removal", "settle_removal"),
+        "request": ("DEFAULT_HOOK_TIMEOUT", "HOOK_NAMES", "HookCommand", "LaunchRequest"),
+        "records.runs": ("RunView", "known_roots", "list_runs"),
     },
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.cli._setting_values import PREFIX, SettingValues
+from codexlab.cli.settings.values import PREFIX, SettingValues
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -4,14 +4,25 @@ import ast
 import os
 import re
 import tomllib
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("cli", "env", "kernel", "rollout", "supervisor", "workspace")
+PACKAGES = ("agents", "cli", "env", "guardian", "kernel", "rollout", "supervisor", "workspace")
+# Strangers embed these two; their ``__init__`` publishes the names that the docs promise.
+FACADES = ("rollout/__init__.py", "supervisor/__init__.py")
+# The two entry points, which load nothing before they know what they are.
+ENTRY = "cli/__init__.py"
 BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
 MODULES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
+FOLDERS = sorted({path.parent for path in MODULES})
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def test_every_package_is_linked_into_the_import_root() -> None:
@@ -39,14 +50,26 @@ def test_env_is_not_ignored_by_git() -> None:
     assert not {"env", "env/", "/env", "/env/"} & set(patterns)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_are_underscored_and_documented(path: Path) -> None:
-    public = {"__init__.py"}
-    assert path.name.startswith("_") or path.name in public
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_a_folder_holds_no_more_than_a_reader_can_take_in(folder: Path) -> None:
+    files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= 12
+    assert (folder / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_the_init_of_a_folder_is_its_description(folder: Path) -> None:
+    if name_of(folder / "__init__.py") in (*FACADES, ENTRY):
+        return
+    assert len(ast.parse((folder / "__init__.py").read_text()).body) == 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_the_product_imports_itself_by_relative_names_only(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -55,8 +78,62 @@ def test_the_product_imports_itself_by_relative_names_only(path: Path) -> None:
             assert not {name.name.split(".")[0] for name in node.names} & {"codexlab", *PACKAGES}
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_importers_name_the_defining_module(path: Path) -> None:
+    for target in imported_by(path):
+        assert target not in (ROOT / name for name in FACADES), target
+        private = [part for part in target.relative_to(ROOT).parts if re.match(r"_[^_]", part)]
+        assert not private or target.parent == path.parent, target
+
+
+def test_no_import_leads_back_to_where_it_began() -> None:
+    graph = {path: set(imported_by(path)) for path in MODULES}
+    done: set[Path] = set()
+    for start in MODULES:
+        assert not find_circle(graph, start, (), done)
+
+
+def test_an_import_in_a_program_text_names_what_there_is() -> None:
+    # A new interpreter is told its program as a text, which no tool renames.
+    spelled = re.compile(r"\b(?:from|import) (codexlab[\w.]*)(?: import (\w+))?")
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for module, name in spelled.findall(node.value):
+                    assert find_spec(module), (path, module)
+                    assert not name or name in Path(find_spec(module).origin).read_text()  # type: ignore[union-attr, arg-type]
+
+
 def test_tests_import_the_product_by_its_installed_name() -> None:
     # From the root `import env` would work too, as a second module of the same file.
     spelled = re.compile(rf"^\s*(?:from|import) (?:{'|'.join(PACKAGES)})\b", re.MULTILINE)
     for path in (ROOT / "tests").rglob("*.py"):
         assert not spelled.search(path.read_text()), path
+
+
+def imported_by(path: Path) -> Iterator[Path]:
+    """Yield the files of the product that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            if base.with_suffix(".py").exists():
+                yield base.with_suffix(".py")
+                continue
+            for name in node.names:
+                module = base / f"{name.name}.py"
+                yield module if module.exists() else base / "__init__.py"
+
+
+def find_circle(
+    graph: dict[Path, set[Path]], here: Path, above: tuple[Path, ...], done: set[Path]
+) -> tuple[Path, ...]:
+    """Return the modules of a circle, or nothing."""
+    if here in above:
+        return above[above.index(here) :]
+    if here in done:
+        return ()
+    for target in sorted(graph.get(here, ())):
+        if target != here and (circle := find_circle(graph, target, (*above, here), done)):
+            return circle
+    done.add(here)
+    return ()

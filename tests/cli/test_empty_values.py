@@ -9,9 +9,9 @@ import click
 import pytest
 from support.lab import Lab
 
-from codexlab.cli._launch_options import options, read_invocation
-from codexlab.cli._main import group, main
-from codexlab.kernel import CallerError
+from codexlab.cli.launch.flags import options, read_invocation
+from codexlab.cli.main import group, main
+from codexlab.kernel.errors import CallerError
 
 # Each takes an empty text on purpose: it switches off what a file or variable says.
 _SWITCHED_OFF = {"hook_before_remove", "hook_after_create", "hook_before_run", "hook_after_run"}

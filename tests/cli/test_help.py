@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 from click.testing import CliRunner
 
-from codexlab.cli._launch_options import options
-from codexlab.cli._main import group
+from codexlab.cli.launch.flags import options
+from codexlab.cli.main import group
 
 
 def commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

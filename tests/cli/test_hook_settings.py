@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.cli._config_files import ConfigError, ConfigFile, read_config
-from codexlab.cli._hook_settings import read_hooks
-from codexlab.cli._launch_options import read_invocation
-from codexlab.cli._setting_values import SettingError
+from codexlab.cli.launch.flags import read_invocation
+from codexlab.cli.settings.files import ConfigError, ConfigFile, read_config
+from codexlab.cli.settings.hooks import read_hooks
+from codexlab.cli.settings.values import SettingError
 from codexlab.supervisor import DEFAULT_HOOK_TIMEOUT, HookCommand
 
 KNOWN = frozenset({"hooks", "timeout"})

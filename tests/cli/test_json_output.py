@@ -14,7 +14,7 @@ import pytest
 from support.lab import Lab
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 
-from codexlab.cli._json_lines import json_bytes
+from codexlab.cli.ui.json_lines import json_bytes
 
 ODD = "".join(map(chr, [*range(0x80, 0xA1), 0xE9, 0x2013, 0x2027, 0x2028, 0x2029, 0x202A, 0x1F600]))
 COMMANDS = re.compile("[\x80-\x9f\u2028\u2029]")

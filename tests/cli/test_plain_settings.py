@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.cli._config_files import ConfigFile
-from codexlab.cli._plain_settings import read_plainly
-from codexlab.cli._setting_values import PREFIX, SettingValues
-from codexlab.cli._settings_model import LaunchSettings, validate
-from codexlab.kernel import CallerError
+from codexlab.cli.settings.files import ConfigFile
+from codexlab.cli.settings.model import LaunchSettings, validate
+from codexlab.cli.settings.plain import read_plainly
+from codexlab.cli.settings.values import PREFIX, SettingValues
+from codexlab.kernel.errors import CallerError
 
 _FIELDS = sorted(field.name for field in fields(SettingValues))
 _WORDS = (
@@ -109,7 +109,7 @@ def test_model_and_values_name_the_same_settings() -> None:
 
 def test_a_usual_launch_does_not_load_the_library() -> None:
     program = (
-        "import sys; from codexlab.cli._launch_options import read_invocation;"
+        "import sys; from codexlab.cli.launch.flags import read_invocation;"
         "read_invocation(['--issue', '1', '--timeout', '1h', '--', 'true'], {'HOME': '/'});"
         "sys.exit(','.join(sys.modules.keys() & {'pydantic', 'asyncio', 'trio', 'tomlkit'}))"
     )

@@ -16,9 +16,9 @@ from support.killing import kill_at_once
 from support.lab import Lab, Running, running, wait_until_gone
 from support.unprivileged import Unprivileged, give
 
-from codexlab.cli._ps import ps
-from codexlab.cli._reap import reap
-from codexlab.supervisor import _registry as registry
+from codexlab.cli.commands.ps import ps
+from codexlab.cli.commands.reap import reap
+from codexlab.supervisor.records import registry
 
 MARK = "161.8"
 FLAGS = ["--agent", "generic", "--no-repo", "--stdin", "inherit"]

@@ -18,7 +18,7 @@ from support.killing import kill_at_once
 from support.lab import Lab, Running, running
 from support.leaks import descendants, end_processes, own_cgroup
 
-from codexlab.cli._reap import reap
+from codexlab.cli.commands.reap import reap
 
 MARK = "141.42"
 # The one in its own session dies with nobody; it carries the tag, and sits in the leaf.

@@ -13,9 +13,9 @@ import pytest
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 
 from codexlab.rollout import Filters, list_rollouts
-from codexlab.rollout._moments import local_as_utc, moment_of
-from codexlab.rollout._names import parse_rollout_name
-from codexlab.workspace import WorkspaceKey, locate_workspace
+from codexlab.rollout.reading.moments import local_as_utc, moment_of
+from codexlab.rollout.store.names import parse_rollout_name
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 
 _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 

@@ -22,8 +22,8 @@ from support.rollout_files import (
 )
 from support.terminal import on_terminal
 
-from codexlab.cli import _rollout_list
-from codexlab.workspace import WorkspaceKey, locate_workspace
+from codexlab.cli.commands.rollout import list as list_module
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
@@ -255,7 +255,7 @@ def test_dates_at_either_end_of_the_calendar_are_dates(
 )
 def test_a_files_time_outside_of_the_calendar_is_its_nearest_end(seconds: int, shown: str) -> None:
     # Which of them a file can have is up to its filesystem.
-    assert _rollout_list._moment(seconds * 10**9) == shown
+    assert list_module._moment(seconds * 10**9) == shown
 
 
 def test_several_processes_find_the_same_in_the_same_order(home: Path, run: Run) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 
-from codexlab.cli._rollout_stats import bar_text
+from codexlab.cli.commands.rollout.stats import bar_text
 
 _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 

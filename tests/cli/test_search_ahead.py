@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(RG is None, reason="no ripgrep, and no codex tha
 # The command itself, but what the test has just made counts as old.
 _COMMAND = """
 import sys
-from codexlab.rollout import _ripgrep_walk
-_ripgrep_walk._REST_NS = -3600 * 10**9
+from codexlab.rollout.search import ripgrep_walk
+ripgrep_walk._REST_NS = -3600 * 10**9
 from codexlab.cli import command
 command()
 """

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from codexlab.cli._config_files import ConfigError, find_project_file
-from codexlab.cli._settings import SettingError, read_settings
+from codexlab.cli.settings.files import ConfigError, find_project_file
+from codexlab.cli.settings.merge import SettingError, read_settings
 
 
 @pytest.fixture

@@ -111,8 +111,9 @@ def test_an_interrupt_before_the_guardian_has_taken_over_ends_quietly(
     clean_environ: dict[str, str], program: str
 ) -> None:
     body = (
-        "import signal; from codexlab import cli, kernel;"
-        "kernel.open_standard_descriptors = kernel.hide_environment ="
+        "import signal; from codexlab import cli;"
+        "from codexlab.kernel.process import descriptors, hide_cmdline;"
+        "descriptors.open_standard_descriptors = hide_cmdline.hide_environment ="
         " lambda: signal.raise_signal(signal.SIGINT);"
         f"cli.{'command' if program == 'codexlab' else 'launch'}()"
     )

@@ -10,19 +10,15 @@ import pytest
 from click.testing import CliRunner
 from support.repositories import make_repository
 
-from codexlab.cli._main import group, main
-from codexlab.kernel import boot_id
-from codexlab.workspace import (
-    Claim,
-    OwnerRecord,
-    WorkspaceKey,
-    choose_workdir,
-    claim_workspace,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-)
+from codexlab.cli.main import group, main
+from codexlab.kernel.process.identity import boot_id
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.owner import OwnerRecord
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 Run = Callable[..., str]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.lab import Lab
 
-from codexlab.env import ARTIFACT_ROOT_VARIABLE
+from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE
 
 
 @pytest.fixture

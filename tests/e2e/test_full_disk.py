@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.lab import Lab
 
-from codexlab.kernel import own_cgroup
+from codexlab.kernel.cgroup.leaf import own_cgroup
 
 
 @pytest.fixture

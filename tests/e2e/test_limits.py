@@ -8,7 +8,7 @@ import sys
 import pytest
 from support.lab import Lab
 
-from codexlab.kernel import own_cgroup
+from codexlab.kernel.cgroup.leaf import own_cgroup
 
 IDLE = ["--issue", "1", "--idle-timeout", "700ms", "--grace", "1s"]
 # Several times what a busy machine puts between two words, and over before the agent is.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from support.lab import Lab
 
-from codexlab.cli._config_files import PROJECT_KEYS
-from codexlab.cli._launch_options import options
+from codexlab.cli.launch.flags import options
+from codexlab.cli.settings.files import PROJECT_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "running.md").read_text()
@@ -22,7 +22,7 @@ def first_cells(section: str) -> set[str]:
 
 
 def test_every_event_that_is_emitted_is_on_the_page_and_no_other() -> None:
-    sources = (path.read_text() for path in (ROOT / "supervisor").glob("*.py"))
+    sources = (path.read_text() for path in (ROOT / "supervisor").rglob("*.py"))
     emitted = {
         name for text in sources for name in re.findall(r'\.emit\(\s*"([a-z]+(?:\.\w+)?)"', text)
     }

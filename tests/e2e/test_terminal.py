@@ -362,6 +362,6 @@ def test_without_it_nothing_of_it_is_loaded(lab: Lab, scratch: Path) -> None:
     lab.environ["PYTHONPROFILEIMPORTTIME"] = "1"
     done = lab.run(PLAIN, ["true"])
     assert done.returncode == 0
-    assert "codexlab.supervisor._streams" in done.stderr
-    for name in ("codexlab.kernel._terminal", "_monitor", "_terminal_streams", "termios"):
+    assert "codexlab.supervisor.output.streams" in done.stderr
+    for name in ("codexlab.kernel.process.terminal", "_monitor", "_terminal_streams", "termios"):
         assert name not in done.stderr

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import SharedConfigError, codex_provider_names
+from codexlab.env.errors import SharedConfigError
+from codexlab.env.policy.adapters import codex_provider_names
 
 CONFIG = """
 model_provider = "stub"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import ARTIFACT_ROOT_VARIABLE, ArtifactRoot, open_artifact_root, volume_ids
+from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot, open_artifact_root
+from codexlab.env.volume import volume_ids
 
 
 def opened(path: str | Path, volume: str | None = None) -> ArtifactRoot:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import AssignmentError, EnvFileError, parse_assignment, parse_env_file
+from codexlab.env.errors import AssignmentError, EnvFileError
+from codexlab.env.policy.assignments import parse_assignment, parse_env_file
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.env import (
-    EnvironmentPolicy,
-    ReservedNameError,
-    Verdict,
-    build_environment,
-    tool_shell_excludes,
-)
+from codexlab.env.errors import ReservedNameError
+from codexlab.env.policy.build import build_environment, tool_shell_excludes
+from codexlab.env.policy.values import EnvironmentPolicy, Verdict
 
 
 def always_safe(_: str) -> bool:

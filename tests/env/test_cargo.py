@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.env import (
-    ArtifactRoot,
+from codexlab.env.artifact_root import ArtifactRoot
+from codexlab.env.cargo import (
     CargoScope,
     ScopeError,
     new_cargo_key,

@@ -10,7 +10,7 @@ from support.model_server import ModelFactory, run_command, say
 from support.real_codex import Codex
 from support.repositories import git
 
-from codexlab.env import ARTIFACT_ROOT_VARIABLE
+from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE
 
 BUILD = 'cargo build --message-format=json --quiet; echo "left $?"; env | grep -E "CARGO|CODEX_LAB"'
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from codexlab.env import RULES, EnvironmentPolicy, build_environment, rule_table
+from codexlab.env.policy.build import RULES, build_environment
+from codexlab.env.policy.documentation import rule_table
+from codexlab.env.policy.values import EnvironmentPolicy
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "environment.md"
 
@@ -32,8 +34,8 @@ def test_every_rule_of_a_receipt_is_in_the_table() -> None:
 
 
 def test_every_flag_the_page_names_exists() -> None:
-    from codexlab.cli._artifacts import artifacts
-    from codexlab.cli._launch_options import options
+    from codexlab.cli.commands.artifacts.group import artifacts
+    from codexlab.cli.launch.flags import options
 
     commands = [options, *artifacts.commands.values()]
     known = {o for c in commands for p in c.params for o in (*p.opts, *p.secondary_opts)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import host_triple
+from codexlab.env.rustc_host import host_triple
 
 RUSTC = """#!/bin/sh
 echo run >> "$LOG"

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from codexlab.env import known_secrets, looks_secret
+from codexlab.env.secrets.known import known_secrets
+from codexlab.env.secrets.names import looks_secret
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.env import Masker
+from codexlab.env.secrets.mask import Masker
 
 
 def mask(secrets: list[bytes], chunks: list[bytes]) -> bytes:

@@ -16,9 +16,10 @@ from support.model_server import ModelFactory, say
 from support.real_claude import Claude
 from support.real_codex import Codex
 
-from codexlab.env import EnvironmentPolicy, build_environment, tool_shell_excludes
-from codexlab.env._adapters import codex_provider_names
-from codexlab.env._providers import PROVIDERS
+from codexlab.env.policy.adapters import codex_provider_names
+from codexlab.env.policy.build import build_environment, tool_shell_excludes
+from codexlab.env.policy.providers import PROVIDERS
+from codexlab.env.policy.values import EnvironmentPolicy
 
 BEDROCK = {"AWS_REGION", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "ANTHROPIC_BEDROCK_BASE_URL"}
 AWS_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}

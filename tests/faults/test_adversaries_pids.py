@@ -13,8 +13,9 @@ SCRIPT = """
 import os, signal
 from dataclasses import replace
 from functools import partial
-from codexlab.kernel import identify, is_running, send_signal
-from codexlab.kernel._reached import look_below, signal_seen
+from codexlab.kernel.process.identity import identify, is_running
+from codexlab.kernel.process.procfs import send_signal
+from codexlab.kernel.containment.signalling import look_below, signal_seen
 
 with open("/proc/sys/kernel/pid_max", "w") as file:
     file.write("400")

@@ -11,13 +11,7 @@ import pytest
 from support.rollout_cases import BASE, LATE, Store
 from support.rollout_writers import left_over, logical
 
-from codexlab.rollout import (
-    Outcome,
-    SettleOptions,
-    SweepOptions,
-    settle,
-    sweep,
-)
+from codexlab.rollout import Outcome, SettleOptions, SweepOptions, settle, sweep
 
 HOUR, YEAR = 3600.0, 366 * 86400.0
 

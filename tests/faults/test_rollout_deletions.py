@@ -25,7 +25,7 @@ from support.rollout_cases import (
 )
 from support.rollout_writers import come_to_rest, logical
 
-from codexlab.kernel import BusyError, CodexlabError
+from codexlab.kernel.errors import BusyError, CodexlabError
 from codexlab.rollout import Calls, ThreadLocks
 
 Delete = Callable[[Store], bool]

@@ -32,7 +32,7 @@ from support.rollout_writers import (
     logical,
 )
 
-from codexlab.kernel import is_read_lease_unbroken
+from codexlab.kernel.files.lease import is_read_lease_unbroken
 from codexlab.rollout import (
     Calls,
     Places,

@@ -29,7 +29,7 @@ from support.rollout_cases import (
 )
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.kernel import BusyError, CodexlabError
+from codexlab.kernel.errors import BusyError, CodexlabError
 from codexlab.rollout import Calls, ThreadLocks
 
 _UNDER_THE_LEASE = {materializing, materializing_before_settling}

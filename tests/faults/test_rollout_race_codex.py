@@ -23,7 +23,7 @@ from support.rollout_race import Slow
 from support.rollout_writers import come_to_rest, left_over, logical
 from support.rollouts import rollout_of
 
-from codexlab.kernel import CodexlabError
+from codexlab.kernel.errors import CodexlabError
 from codexlab.rollout import (
     Places,
     SettleOptions,

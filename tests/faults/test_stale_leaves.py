@@ -16,7 +16,7 @@ from support.lab import Lab
 from support.leaks import own_cgroup
 from support.unprivileged import Unprivileged, give
 
-from codexlab.kernel import is_populated
+from codexlab.kernel.cgroup.leaf import is_populated
 
 FLAGS = ["--agent", "generic", "--no-repo", "--containment", "cgroup"]
 

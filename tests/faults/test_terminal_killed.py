@@ -19,10 +19,10 @@ import pytest
 PROGRAM = """
 import os, select, signal, sys
 import anyio
-from codexlab.kernel import run_guarded
-from codexlab.supervisor import _terminal
-from codexlab.supervisor._errors import GuardianLost
-from codexlab.supervisor._link import GuardianLink
+from codexlab.guardian.entry import run_guarded
+from codexlab.supervisor.terminal import user_terminal
+from codexlab.supervisor.errors import GuardianLost
+from codexlab.supervisor.guardian_client.link import GuardianLink
 
 victim, moment = sys.argv[1:]
 
@@ -35,17 +35,17 @@ def strike(now):
         select.select([gone], [], [])
 
 def deadly(name):
-    step = getattr(_terminal, name)
+    step = getattr(user_terminal, name)
     def run(*arguments):
         strike("before " + name)
         result = step(*arguments)
         strike("after " + name)
         return result
-    setattr(_terminal, name, run)
+    setattr(user_terminal, name, run)
 
 async def lend(channel):
     link = GuardianLink(channel)
-    terminal = _terminal.UserTerminal(link, guardian, print)
+    terminal = user_terminal.UserTerminal(link, guardian, print)
     deadly("apply_settings")
     deadly("restore_settings")
     strike("before joining")

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import _cgroup, create_leaf, own_cgroup, remove_leaf
-from codexlab.kernel._cgroup import (
+from codexlab.kernel.cgroup import leaf as leaf_module
+from codexlab.kernel.cgroup.leaf import (
+    create_leaf,
     is_populated,
     kill_leaf,
     leaf_pids,
+    own_cgroup,
+    remove_leaf,
     signal_leaf,
     wait_unpopulated,
 )
@@ -100,7 +103,7 @@ def test_groups_that_members_made_are_counted_killed_and_removed(leaf: Path) -> 
 
 
 def test_a_signal_reaches_every_member_of_the_leaf_and_of_groups_below(leaf: Path) -> None:
-    count = _cgroup._SIGNAL_BATCH + 3
+    count = leaf_module._SIGNAL_BATCH + 3
     crowd = f"for i in $(seq {count}); do sleep 60 & done; echo 0 > {leaf}/below/cgroup.procs; echo up; wait"
     (leaf / "below").mkdir()
     with join(leaf, crowd) as process:
@@ -123,7 +126,7 @@ def test_a_pid_that_has_gone_to_a_process_outside_is_not_signalled(
         def listed(_leaf: Path) -> set[int]:
             return listings.pop(0)
 
-        monkeypatch.setattr(_cgroup, "leaf_pids", listed)
+        monkeypatch.setattr(leaf_module, "leaf_pids", listed)
         assert signal_leaf(leaf, signal.SIGTERM) == {member.pid}
         assert member.wait(10) == -signal.SIGTERM
         assert stranger.poll() is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 
-from codexlab.kernel import Scope, is_evidently_empty, members, name_process
+from codexlab.kernel.containment.membership import Scope, is_evidently_empty, members
+from codexlab.kernel.process.identity import name_process
 
 
 def test_children_of_a_process_that_has_a_guardians_number_are_nobodys() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import (
+from codexlab.kernel.files.lease import (
     LeaseAnswer,
     filesystem_type,
     has_coherent_leases,
@@ -33,7 +33,7 @@ os.write(fd, sys.stdin.buffer.readline())
 
 _OTHER_UID = """
 import os, sys
-from codexlab.kernel import take_read_lease
+from codexlab.kernel.files.lease import take_read_lease
 for path in sys.argv[1:]:
     print(take_read_lease(os.open(path, os.O_RDONLY)).value)
 """

@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 from support.guarded import run_guarded_script
 
-from codexlab.kernel import create_leaf, own_cgroup, remove_leaf
-from codexlab.kernel._cgroup import kill_leaf, wait_unpopulated
+from codexlab.kernel.cgroup.leaf import (
+    create_leaf,
+    kill_leaf,
+    own_cgroup,
+    remove_leaf,
+    wait_unpopulated,
+)
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def leaf() -> Iterator[Path]:
 
 _BORN = """
 import os, sys, threading
-from codexlab.kernel._fork_into import fork_into
+from codexlab.kernel.cgroup.clone_into import fork_into
 
 parent, told = os.getpid(), []
 os.register_at_fork(after_in_child=lambda: told.append(os.getpid()))
@@ -55,7 +60,7 @@ def test_the_child_is_a_member_from_the_start_and_python_goes_on_in_it(leaf: Pat
 def test_a_leaf_that_is_not_there_forks_nothing(leaf: Path) -> None:
     body = """
 import os, sys
-from codexlab.kernel._fork_into import fork_into
+from codexlab.kernel.cgroup.clone_into import fork_into
 try:
     fork_into(sys.argv[1] + "/gone")
 except FileNotFoundError:
@@ -80,10 +85,10 @@ def test_an_agent_starts_in_its_leaf_also_where_it_cannot_be_born_there(
 ) -> None:
     refuse = f"""
 import errno
-from codexlab.kernel import _fork_into
+from codexlab.kernel.cgroup import clone_into
 def refused(arguments):
     raise OSError(errno.{refusal}, "refused")
-_fork_into._clone = refused
+clone_into._clone = refused
 """
     body = f"""
 script = 'grep -q "{leaf.name}$" /proc/self/cgroup'

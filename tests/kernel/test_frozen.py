@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from codexlab.kernel import frozen
+from codexlab.kernel.values import frozen
 
 
 @frozen

@@ -12,16 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import (
-    Scope,
+from codexlab.kernel.cgroup.frozen_leaf import held_still
+from codexlab.kernel.cgroup.leaf import (
     create_leaf,
+    kill_leaf,
     own_cgroup,
-    read_members,
     remove_leaf,
-    signal_members,
+    wait_unpopulated,
 )
-from codexlab.kernel._cgroup import kill_leaf, wait_unpopulated
-from codexlab.kernel._held_still import held_still
+from codexlab.kernel.containment.membership import Scope, read_members, signal_members
 
 # Forty lines of processes in which each hands over to a child and exits. One that is told to end
 # does not hand over; a line that was missed comes to its end and says so. The starter collects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codexlab.kernel import limit_leaf, read_counter
+from codexlab.kernel.cgroup.limits import limit_leaf, read_counter
 
 
 def test_existing_control_files_are_set_and_missing_ones_named(scratch: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import ProcessGroup, Scope, kill_members, members, wait_empty
-from codexlab.kernel._process_group import _signal_by_number, signal_group
+from codexlab.kernel.containment.membership import Scope, kill_members, members, wait_empty
+from codexlab.kernel.process.group import ProcessGroup, _signal_by_number, signal_group
 
 KERNEL = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
 

@@ -12,21 +12,24 @@ from dataclasses import replace
 
 import pytest
 
-from codexlab.kernel import (
+from codexlab.kernel.containment import by_environ
+from codexlab.kernel.containment.by_environ import tagged
+from codexlab.kernel.process.identity import (
     ProcessIdentity,
     ProcessStat,
-    _tagged,
-    descendants,
     identify,
     is_running,
-    open_pidfd,
+    parse_stat,
     read_stat,
+)
+from codexlab.kernel.process.procfs import (
+    all_stats,
+    descendants,
+    is_live,
+    open_pidfd,
     send_signal,
-    tagged,
     wait_any_exit,
 )
-from codexlab.kernel._identity import parse_stat
-from codexlab.kernel._processes import all_stats, is_live
 
 
 def this() -> ProcessIdentity:
@@ -130,9 +133,9 @@ def test_a_process_whose_exec_ends_between_two_looks_is_found_all_the_same(
 
     with subprocess.Popen(["sleep", "60"]) as process:
         shown = [stat for stat in all_stats() if stat.pid in (ours, process.pid)]
-        monkeypatch.setattr(_tagged, "all_stats", lambda: shown)
-        monkeypatch.setattr(_tagged, "_environment", look)
-        monkeypatch.setattr(_tagged, "_is_in_exec", has_ended)
+        monkeypatch.setattr(by_environ, "all_stats", lambda: shown)
+        monkeypatch.setattr(by_environ, "_environment", look)
+        monkeypatch.setattr(by_environ, "_is_in_exec", has_ended)
         found = tagged("CODEXLAB_RUN_ID", "tag-11")
         process.kill()
     assert [each.pid for each in found] == [process.pid]
@@ -184,7 +187,7 @@ def test_a_parent_is_childless_only_without_a_live_child() -> None:
     # Other children of the test's worker are of no interest here, hence a parent of its own.
     script = (
         "import os, signal, sys\n"
-        "from codexlab.kernel._processes import is_childless\n"
+        "from codexlab.kernel.process.procfs import is_childless\n"
         "print(is_childless(os.getpid()))\n"
         "child = os.fork() or signal.pause()\n"
         "print(is_childless(os.getpid()), is_childless(os.getpid(), {child}))\n"

@@ -41,8 +41,9 @@ sys.stdin.read()
 # come and go too, is no part of that.
 ENDER = """
 import json, signal, subprocess, sys, time
-from codexlab.kernel import RUN_ID_VARIABLE, Scope, identify, is_running
-from codexlab.kernel._containment import kill_members, signal_members, wait_empty
+from codexlab.kernel.containment.membership import RUN_ID_VARIABLE, Scope
+from codexlab.kernel.process.identity import identify, is_running
+from codexlab.kernel.containment.membership import kill_members, signal_members, wait_empty
 how, place, lines = sys.argv[1:]
 fork = "import os\\nwhile True: os.fork() or os._exit(0); os.wait()"
 bystander = subprocess.Popen([sys.executable, "-I", "-S", "-c", fork])

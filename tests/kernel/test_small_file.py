@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import read_small_file
+from codexlab.kernel.files.small_file import read_small_file
 
 LIMIT = 1000
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import fork_guardian, start_fork_server
+from codexlab.guardian.spawning.fork_server import fork_guardian, start_fork_server
 
 HIDE = """
 import ctypes, os, subprocess, sys
-from codexlab.kernel import hide_environment, hide_values_of
+from codexlab.kernel.process.hide_cmdline import hide_environment, hide_values_of
 hide_environment()
 hide_values_of("--set")
 shown = open("/proc/self/environ", "rb").read().strip(b"\\0")
@@ -78,7 +78,7 @@ def test_a_run_within_a_run_stays_open_to_the_guardian_that_ends_it_by_its_tag(
     tag: dict[str, str], dumpable: str
 ) -> None:
     script = (
-        "import ctypes; from codexlab.kernel import hide_memory; hide_memory();"
+        "import ctypes; from codexlab.kernel.process.hide_cmdline import hide_memory; hide_memory();"
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     )
     rest = {name: value for name, value in os.environ.items() if name != "CODEXLAB_RUN_ID"}

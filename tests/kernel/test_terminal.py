@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from codexlab.kernel import (
+from codexlab.kernel.process.terminal import (
     apply_settings,
     copy_size,
     is_foreground,

@@ -10,7 +10,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.kernel import TomlError, decode_toml, parse_toml
+from codexlab.kernel.toml import TomlError, decode_toml, parse_toml
 
 ONLY_1_1 = {
     "line breaks in an inline table": (

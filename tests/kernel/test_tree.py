@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from support.unprivileged import Unprivileged
 
-from codexlab.kernel import remove_tree
+from codexlab.kernel.files.tree import remove_tree
 
 # Deeper than Python's stack, than the descriptors of a process, and than PATH_MAX.
 DEPTH = 1500
 
 _REMOVE = """
 import os, sys
-from codexlab.kernel import remove_tree
+from codexlab.kernel.files.tree import remove_tree
 remove_tree(sys.argv[2], os.open(sys.argv[1], os.O_RDONLY))
 """
 
@@ -28,9 +28,9 @@ remove_tree(sys.argv[2], os.open(sys.argv[1], os.O_RDONLY))
 # with a third word as if the kernel had no openat2.
 _REMOVE_UNDER_A_MOUNT = """
 import errno, os, subprocess, sys
-from codexlab.kernel import _tree
+from codexlab.kernel.files import tree as tree_module
 place, source, *old = sys.argv[1:]
-listed = _tree._remove_files
+listed = tree_module._remove_files
 def mount_then_return(*arguments):
     directories = listed(*arguments)
     if not os.path.ismount(place + "/tree/inner"):
@@ -39,11 +39,11 @@ def mount_then_return(*arguments):
     return directories
 def missing(*_):
     raise OSError(errno.ENOSYS, "no such call")
-_tree._remove_files = mount_then_return
+tree_module._remove_files = mount_then_return
 if old:
-    _tree.open_in_mount = missing
+    tree_module.open_in_mount = missing
 try:
-    _tree.remove_tree("tree", os.open(place, os.O_RDONLY))
+    tree_module.remove_tree("tree", os.open(place, os.O_RDONLY))
 except OSError as error:
     print(error.errno == errno.EXDEV, error.strerror, os.listdir(place + "/tree/inner"))
 """

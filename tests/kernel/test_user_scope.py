@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import ScopeRefused, enter_user_scope, own_cgroup
+from codexlab.kernel.cgroup.leaf import own_cgroup
+from codexlab.kernel.cgroup.systemd_scope import ScopeRefused, enter_user_scope
 
 Group = Callable[[str], Path]
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from codexlab.rollout import _ripgrep_walk
+from codexlab.rollout.search import ripgrep_walk
 
 
 @pytest.fixture
 def at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take what the test has just made for old: nobody can set a ctime."""
-    monkeypatch.setattr(_ripgrep_walk, "_REST_NS", -3600 * 10**9)
+    monkeypatch.setattr(ripgrep_walk, "_REST_NS", -3600 * 10**9)

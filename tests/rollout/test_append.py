@@ -10,7 +10,7 @@ import pytest
 from support import rollout_files as files
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.kernel import InternalError
+from codexlab.kernel.errors import InternalError
 from codexlab.rollout import (
     Calls,
     DamagedFrameError,

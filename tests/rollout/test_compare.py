@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.rollout_files import frame
 
 from codexlab.rollout import DamagedFrameError
-from codexlab.rollout._compare import compare
+from codexlab.rollout.reconcile.compare import compare
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

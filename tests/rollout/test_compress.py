@@ -18,7 +18,7 @@ import zstandard
 from support import rollout_files as files
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.kernel import LeaseAnswer
+from codexlab.kernel.files.lease import LeaseAnswer
 from codexlab.rollout import (
     Calls,
     CompressOptions,
@@ -32,7 +32,7 @@ from codexlab.rollout import (
     materialize,
     settle,
 )
-from codexlab.rollout._encode import Encoder, EncodingError, window_log
+from codexlab.rollout.codec.encode import Encoder, EncodingError, window_log
 
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))

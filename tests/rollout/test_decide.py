@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.rollout._compare import Comparison
-from codexlab.rollout._decide import (
+from codexlab.rollout.operations.journal import Kind
+from codexlab.rollout.reconcile.compare import Comparison
+from codexlab.rollout.reconcile.decide import (
     Action,
     Forms,
     Relation,
@@ -17,7 +18,6 @@ from codexlab.rollout._decide import (
     decide_pair,
     relate,
 )
-from codexlab.rollout._manifest import Kind
 
 LOSING = {Action.DROP, Action.FINISH, Action.WITHDRAW}
 HOLDS_ALL = {Relation.SAME, Relation.WITHIN}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.rollout_files import message
 
 from codexlab.rollout import Role, entry_of
-from codexlab.rollout._entries import all_text
+from codexlab.rollout.reading.entries import all_text
 
 
 def _item(kind: str, **fields: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.rollout._excerpts import excerpts_of
+from codexlab.rollout.search.excerpts import excerpts_of
 
 
 @given(

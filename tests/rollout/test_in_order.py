@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.rollout import _in_order
-from codexlab.rollout._in_order import WorkerLost, in_order
+from codexlab.rollout.search import ordered_pool
+from codexlab.rollout.search.ordered_pool import WorkerLost, in_order
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def test_no_jobs_are_no_parts() -> None:
 def test_what_is_kept_is_bounded_and_a_worker_that_is_too_far_ahead_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_in_order, "_KEPT_BYTES", 1 << 20)
+    monkeypatch.setattr(ordered_pool, "_KEPT_BYTES", 1 << 20)
     gate, opened = os.pipe()
     most = 0
 
@@ -58,7 +58,7 @@ def test_what_is_kept_is_bounded_and_a_worker_that_is_too_far_ahead_waits(
         for _ in range(200):
             yield bytes(100_000)
 
-    class Crew(_in_order._Crew[bytes]):
+    class Crew(ordered_pool._Crew[bytes]):
         def _hear(self, turn: int) -> None:
             nonlocal most
             most = max(most, self._kept_bytes)
@@ -66,7 +66,7 @@ def test_what_is_kept_is_bounded_and_a_worker_that_is_too_far_ahead_waits(
                 os.write(opened, b"x")
             super()._hear(turn)
 
-    monkeypatch.setattr(_in_order, "_Crew", Crew)
+    monkeypatch.setattr(ordered_pool, "_Crew", Crew)
     assert sum(1 for _ in in_order(work, 3, 3)) == 600
     assert 1 << 20 <= most < 2 << 20
     os.close(gate)
@@ -108,7 +108,7 @@ def test_nobody_who_wants_no_more_waits_for_a_job() -> None:
 
 _PARENT = """
 import os, signal, sys
-from codexlab.rollout._in_order import in_order
+from codexlab.rollout.search.ordered_pool import in_order
 
 def work(number):
     yield os.getpid()

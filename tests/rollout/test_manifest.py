@@ -10,7 +10,7 @@ import pytest
 from support import rollout_files as files
 
 from codexlab.rollout import Places, Subject, find_places
-from codexlab.rollout._manifest import (
+from codexlab.rollout.operations.journal import (
     Entry,
     Kind,
     Lines,

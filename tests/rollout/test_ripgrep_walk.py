@@ -22,8 +22,8 @@ from support.rollout_searches import (
 )
 
 from codexlab.rollout import RipgrepWalk, make_query, search_rollouts, select_rollouts
-from codexlab.rollout import _ripgrep_walk as walking
-from codexlab.rollout import _search as searching
+from codexlab.rollout.search import ripgrep_walk as walking
+from codexlab.rollout.search import search as searching
 
 _HOUR_NS = 3600 * 10**9
 

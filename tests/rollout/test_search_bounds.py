@@ -13,14 +13,10 @@ import pytest
 from support.rollout_files import message
 from support.rollout_searches import RG, make_rollout, needs_ripgrep, search
 
-from codexlab.rollout import (
-    SearchBroken,
-    _ripgrep_run,
-    _search,
-    _search_one,
-    make_query,
-    search_rollouts,
-)
+from codexlab.rollout import SearchBroken, make_query, search_rollouts
+from codexlab.rollout.search import match as match_module
+from codexlab.rollout.search import ripgrep_process
+from codexlab.rollout.search import search as search_module
 
 
 @needs_ripgrep
@@ -31,7 +27,7 @@ def test_a_word_of_every_line_is_found_without_keeping_what_ripgrep_says_of_them
     for number in range(3):
         make_rollout(tmp_path, number, *(message("user", f"a needle {n}") for n in range(200)))
     expected = search(tmp_path, ripgrep=None)
-    monkeypatch.setattr(_ripgrep_run, "_MOST_OUTPUT", 4096)
+    monkeypatch.setattr(ripgrep_process, "_MOST_OUTPUT", 4096)
     assert search(tmp_path) == expected
     assert sum(len(result.hits) for result in expected) == 600
 
@@ -41,8 +37,8 @@ def test_ripgrep_ends_unfinished_where_its_output_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_rollout(tmp_path, 1, *(message("user", f"a needle {n}") for n in range(200)))
-    monkeypatch.setattr(_ripgrep_run, "_MOST_OUTPUT", 4096)
-    run = _ripgrep_run.RipgrepRun(str(RG), [], b"needle", False, [str(path)])
+    monkeypatch.setattr(ripgrep_process, "_MOST_OUTPUT", 4096)
+    run = ripgrep_process.RipgrepRun(str(RG), [], b"needle", False, [str(path)])
     assert run.result() == ({}, False)
     run.close()
 
@@ -66,9 +62,9 @@ def test_a_search_whose_process_is_killed_ends_with_an_error(
 
     for number in range(4):
         make_rollout(tmp_path, number, message("user", "a needle"))
-    monkeypatch.setattr(_search, "_WORTH_FORKING", 0)
-    monkeypatch.setattr(_search, "_BATCH_FILES", 1)
-    monkeypatch.setattr(_search_one, "search_one", die)
+    monkeypatch.setattr(search_module, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(search_module, "_BATCH_FILES", 1)
+    monkeypatch.setattr(match_module, "search_one", die)
     with pytest.raises(SearchBroken, match="was killed"):
         list(search_rollouts(tmp_path, make_query("needle"), processes=2))
     assert multiprocessing.active_children() == []
@@ -79,8 +75,8 @@ def test_a_search_that_nobody_reads_to_the_end_leaves_no_process(
 ) -> None:
     for number in range(40):
         make_rollout(tmp_path, number, message("user", "a needle"))
-    monkeypatch.setattr(_search, "_WORTH_FORKING", 0)
-    monkeypatch.setattr(_search, "_BATCH_FILES", 1)
+    monkeypatch.setattr(search_module, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(search_module, "_BATCH_FILES", 1)
     results = search_rollouts(tmp_path, make_query("needle"), processes=2)
     assert next(iter(results)).hits
     results.close()  # type: ignore[attr-defined]
@@ -95,9 +91,9 @@ def test_many_hits_of_one_rollout_come_some_at_a_time_and_none_is_lost(
         make_rollout(tmp_path, number, *(message("user", f"a needle {n}") for n in range(50)))
     query = make_query("needle")
     whole = list(search_rollouts(tmp_path, query))
-    monkeypatch.setattr(_search, "_WORTH_FORKING", 0)
-    monkeypatch.setattr(_search, "_BATCH_FILES", 1)
-    monkeypatch.setattr(_search_one, "_LINES_AT_ONCE", 20)
+    monkeypatch.setattr(search_module, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(search_module, "_BATCH_FILES", 1)
+    monkeypatch.setattr(match_module, "_LINES_AT_ONCE", 20)
     parts = list(search_rollouts(tmp_path, query, processes=processes))
     assert [len(part.hits) for part in parts] == [20, 20, 10] * 3
     assert [part.continued for part in parts] == [False, True, True] * 3

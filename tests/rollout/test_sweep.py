@@ -309,7 +309,7 @@ def test_what_was_kept_of_a_deleted_thread_expires_after_a_week(
     now = SettleOptions(grace=0)
     assert outcomes(list(settle(places, now))) == ["deleted"]
     later = time.time() + 8 * 86400
-    monkeypatch.setattr("codexlab.rollout._settle.time.time", lambda: later)
+    monkeypatch.setattr("codexlab.rollout.reconcile.retired.time.time", lambda: later)
     assert outcomes(list(settle(places, now))) == ["settled"]
     assert not path.exists()
     assert left_over(places) == []
@@ -320,7 +320,7 @@ def test_a_kept_file_is_due_by_the_clock_since_boot_when_the_wall_clock_was_set_
 ) -> None:
     make_many(home, 1)
     run(places, grace=3600.0, wait=False)
-    monkeypatch.setattr("codexlab.rollout._settle.time.time", lambda: OLD)
+    monkeypatch.setattr("codexlab.rollout.reconcile.retired.time.time", lambda: OLD)
     assert outcomes(list(settle(places, SettleOptions(grace=3600.0)))) == ["waiting"]
     assert outcomes(list(settle(places, SettleOptions(grace=0.0)))) == [str(Outcome.SETTLED)]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from support.rollout_files import thread_id
 
-from codexlab.kernel import BusyError, try_lock
+from codexlab.kernel.errors import BusyError
+from codexlab.kernel.files.flock import try_lock
 from codexlab.rollout import CoordinationBusyError, ThreadBusyError, ThreadLocks
 
 THREAD, OTHER = thread_id(1), thread_id(2)
@@ -131,7 +132,7 @@ def test_release_without_coordination_still_frees_the_thread(
 ) -> None:
     lease = locks.lease(THREAD)
     with locks.coordination() as coordination:
-        monkeypatch.setattr("codexlab.rollout._thread_lease.COORDINATION_TIMEOUT", 0.02)
+        monkeypatch.setattr("codexlab.rollout.locks.thread.COORDINATION_TIMEOUT", 0.02)
         lease.release()
         assert not coordination.is_writer_active(THREAD)
         assert f"{THREAD}.lock" in _names(locks)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.leaks import own_cgroup
 
-from codexlab.kernel import remove_leaf
+from codexlab.kernel.cgroup.leaf import remove_leaf
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def leaves_group() -> Iterator[Path]:
 def no_server_left_behind() -> Iterator[None]:
     """End the fork server of this process after each test, as a host's end does."""
     yield
-    if "codexlab.supervisor._guardians" not in sys.modules:
+    if "codexlab.supervisor.guardian_client.pool" not in sys.modules:
         return
-    from codexlab.supervisor import _guardians
+    from codexlab.supervisor.guardian_client import pool
 
-    kept = _guardians._guardians_of_host
+    kept = pool._guardians_of_host
     kept.let_go()
     if kept._process is not None:
         kept._process.wait(30)
-    _guardians._guardians_of_host = _guardians._Guardians()
+    pool._guardians_of_host = pool._Guardians()

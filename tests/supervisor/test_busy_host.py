@@ -15,7 +15,7 @@ import anyio.to_thread
 import pytest
 
 from codexlab.supervisor import HookCommand, LaunchRequest, Outcome, Run, open_run
-from codexlab.supervisor._cancelling import finish_in_thread
+from codexlab.supervisor.run.cancellation import finish_in_thread
 
 SURVIVOR = "trap '' TERM; (setsid sleep 60; :) & while :; do sleep 60; done"
 # Far more than any of these takes, and less than for ever.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import Verdict
-from codexlab.supervisor._attempt import AttemptEnd
-from codexlab.supervisor._closing_lines import describe_ending, hint_at_dropped_names
-from codexlab.supervisor._exit import ExitReport
+from codexlab.env.policy.values import Verdict
+from codexlab.supervisor.lifecycle.exit import ExitReport
+from codexlab.supervisor.run.attempt import AttemptEnd
+from codexlab.supervisor.run.closing_lines import describe_ending, hint_at_dropped_names
 
 RECORD = Path("record.json")
 FAILED = ExitReport(1, "exited", code=1)

@@ -16,8 +16,8 @@ import anyio
 import pytest
 from support.lab import Lab
 
-from codexlab.supervisor import _events
-from codexlab.supervisor._events import EventLog, open_events_target
+from codexlab.supervisor.output import events as events_module
+from codexlab.supervisor.output.events import EventLog, open_events_target
 
 ROOM = 4096
 
@@ -150,7 +150,7 @@ async def test_at_the_end_a_reader_in_the_middle_of_a_line_gets_the_rest(
 async def test_a_reader_that_never_comes_back_does_not_hold_up_the_end(
     log: EventLog, reader: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_events, "LAST_LINE_SECONDS", 0.05)
+    monkeypatch.setattr(events_module, "LAST_LINE_SECONDS", 0.05)
     log.emit("run.finished", error="x" * ROOM)
     with anyio.fail_after(30):
         await log.close()

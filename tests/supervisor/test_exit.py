@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from codexlab.supervisor._exit import ExitReport, agent_outcome, deny_success, report_exit
+from codexlab.supervisor.lifecycle.exit import ExitReport, agent_outcome, deny_success, report_exit
 
 
 @pytest.mark.parametrize("code", range(256))

@@ -52,7 +52,7 @@ async def test_a_temp_directory_that_cannot_be_made_is_in_the_record(
     def taken(_environ: object) -> str:
         return str(scratch / "tmp")
 
-    monkeypatch.setattr("codexlab.supervisor._place.choose_temporary", taken)
+    monkeypatch.setattr("codexlab.supervisor.prepare.workspace.choose_temporary", taken)
     outcome = await outcome_of(request_of_true)
     assert (outcome.status, outcome.reason) == (125, "launch-failed")
     assert descriptors() == before

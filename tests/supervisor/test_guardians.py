@@ -17,8 +17,8 @@ import pytest
 from support.killing import stopped
 from support.leaks import descendants
 
-from codexlab.kernel import Channel
-from codexlab.supervisor._guardians import _Guardians
+from codexlab.guardian.channel import Channel
+from codexlab.supervisor.guardian_client.pool import _Guardians
 
 
 @pytest.fixture
@@ -195,8 +195,8 @@ def test_a_child_that_the_host_forks_at_any_moment_has_guardians_of_its_own(
     clean_environ: Mapping[str, str], scratch: Path
 ) -> None:
     program = """
-from codexlab.supervisor import _guardians
-with _guardians._guardians_of_host._lock:  # as a thread that just takes a guardian has it
+from codexlab.supervisor.guardian_client import pool
+with pool._guardians_of_host._lock:  # as a thread that just takes a guardian has it
     child = os.fork()
 if child == 0:
     anyio.run(one, "a", "echo", "of the child", backend="trio")

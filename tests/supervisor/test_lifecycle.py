@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from codexlab.supervisor._ladder import Target, build_ladder
-from codexlab.supervisor._lifecycle import (
+from codexlab.supervisor.lifecycle.ladder import Target, build_ladder
+from codexlab.supervisor.lifecycle.machine import (
     ChildExited,
     CountMembers,
     Effect,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from support.leaks import own_cgroup
 
-from codexlab.kernel import read_counter
-from codexlab.supervisor import LaunchRequest, _limits, open_run
+from codexlab.kernel.cgroup.limits import read_counter
+from codexlab.supervisor import LaunchRequest, open_run
+from codexlab.supervisor.watching import limits
 
 LOSES_A_CHILD = "sh -c 'kill -9 $$'; exit {status}"
 
@@ -32,7 +33,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(leaf: str, file: str, key: str | None = None) -> int | None:
         return 1 if key == "oom_kill" else read_counter(leaf, file, key)
 
-    monkeypatch.setattr(_limits, "read_counter", read)
+    monkeypatch.setattr(limits, "read_counter", read)
 
 
 @pytest.mark.trio

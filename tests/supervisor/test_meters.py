@@ -6,8 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from codexlab.kernel import Scope
-from codexlab.supervisor._meters import Meters
+from codexlab.kernel.containment.membership import Scope
+from codexlab.supervisor.watching.meters import Meters
 
 
 class Log:

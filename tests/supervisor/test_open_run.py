@@ -17,8 +17,10 @@ import pytest
 from support import rollout_files as files
 from support.leaks import descendants
 
-from codexlab.kernel import is_child_subreaper
-from codexlab.supervisor import LaunchRequest, Run, _launch, _meters, open_run
+from codexlab.kernel.libc import is_child_subreaper
+from codexlab.supervisor import LaunchRequest, Run, open_run
+from codexlab.supervisor.run import launch as launch_module
+from codexlab.supervisor.watching import meters
 
 MakeRequest = Callable[..., LaunchRequest]
 
@@ -104,7 +106,7 @@ async def test_an_outcome_is_waited_for_by_many_twice_and_after_the_end(
 async def test_a_heart_beats_between_two_attempts_too(
     make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_meters, "HEARTBEAT_SECONDS", 0.3)
+    monkeypatch.setattr(meters, "HEARTBEAT_SECONDS", 0.3)
     async with open_run(make_request("false", retries=1)) as run:
         events = [event async for event in run.events()]
     names = [event["event"] for event in events]
@@ -345,7 +347,7 @@ async def test_a_fault_of_ours_leaves_the_block_as_an_error_and_nobody_waits_for
     async def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(_launch, "_under_claim", fail)
+    monkeypatch.setattr(launch_module, "_under_claim", fail)
     with anyio.fail_after(30), pytest.raises(BaseExceptionGroup):
         async with open_run(make_request("true")) as run:
             assert (await run.outcome()).reason == "supervisor-lost"

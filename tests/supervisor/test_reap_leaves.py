@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support.leaves import OTHER_RUN, RUN, entry, living, make_leaf
 
-from codexlab.supervisor import _reap as reap
 from codexlab.supervisor import reap_leaves
-from codexlab.supervisor._registry import enter
+from codexlab.supervisor.containment import reap
+from codexlab.supervisor.records.registry import enter
 
 
 @pytest.fixture(autouse=True)

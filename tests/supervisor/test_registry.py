@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from codexlab.kernel import ProcessIdentity
-from codexlab.supervisor import _registry as registry
-from codexlab.supervisor._registry import RunEntry, enter, finish, parse_entry, read_entries
-from codexlab.supervisor._runs import decide_state, thread_of
+from codexlab.kernel.process.identity import ProcessIdentity
+from codexlab.supervisor.records import registry
+from codexlab.supervisor.records.registry import RunEntry, enter, finish, parse_entry, read_entries
+from codexlab.supervisor.records.runs import decide_state, thread_of
 
 PROCESS = ProcessIdentity(1234, 5678, "boot")
 ENTRY = RunEntry(

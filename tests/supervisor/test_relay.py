@@ -10,10 +10,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from codexlab.env import Masker
-from codexlab.supervisor._log import LogFile
-from codexlab.supervisor._output import Output
-from codexlab.supervisor._relay import LineSplitter, Relay, open_pipe
+from codexlab.env.secrets.mask import Masker
+from codexlab.supervisor.output.log import LogFile
+from codexlab.supervisor.output.relay import LineSplitter, Relay, open_pipe
+from codexlab.supervisor.output.sink import Output
 
 SECRET = b"sk-very-secret-value"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from codexlab.supervisor import LaunchRequest
-from codexlab.supervisor._attempt import AttemptEnd
-from codexlab.supervisor._exit import ExitReport
-from codexlab.supervisor._retry import FIRST_PAUSE, is_retried, with_retries
+from codexlab.supervisor.lifecycle.exit import ExitReport
+from codexlab.supervisor.run.attempt import AttemptEnd
+from codexlab.supervisor.run.retry import FIRST_PAUSE, is_retried, with_retries
 
 HERE = Path("/")
 

@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from codexlab.kernel import Scope
-from codexlab.supervisor._codex_sessions import CodexSessions
-from codexlab.supervisor._session import SessionWatcher
+from codexlab.kernel.containment.membership import Scope
+from codexlab.supervisor.threads.codex_sessions import CodexSessions
+from codexlab.supervisor.threads.watcher import SessionWatcher
 
 
 class Wakeups(trio.abc.Instrument):

@@ -13,9 +13,9 @@ from support.leaves import OTHER_RUN as NEW
 from support.leaves import RUN, entry, living, make_leaf
 from support.unprivileged import NOBODY
 
-from codexlab.kernel import remove_leaf
-from codexlab.supervisor import _stale_leaves as stale
-from codexlab.supervisor._registry import enter
+from codexlab.kernel.cgroup.leaf import remove_leaf
+from codexlab.supervisor.containment import stale_leaves as stale
+from codexlab.supervisor.records.registry import enter
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.supervisor._terminal_modes import TerminalModes
+from codexlab.supervisor.terminal.modes import TerminalModes
 
 LEFT = {
     "a screen of its own": (b"\x1b[?1049h", b"\x1b[?1049l"),

@@ -11,11 +11,13 @@ import pytest
 import trio
 from anyio.streams.memory import MemoryObjectSendStream
 
-from codexlab.kernel import Message, ProcessIdentity, Scope, boot_id
-from codexlab.supervisor._ladder import build_ladder
-from codexlab.supervisor._lifecycle import Phase
-from codexlab.supervisor._limits import Limits
-from codexlab.supervisor._watch import Watch
+from codexlab.guardian.channel import Message
+from codexlab.kernel.containment.membership import Scope
+from codexlab.kernel.process.identity import ProcessIdentity, boot_id
+from codexlab.supervisor.lifecycle.ladder import build_ladder
+from codexlab.supervisor.lifecycle.machine import Phase
+from codexlab.supervisor.watching.limits import Limits
+from codexlab.supervisor.watching.watch import Watch
 
 GONE = ProcessIdentity(os.getpid(), 1, boot_id())
 EXITED = {"event": "exited", "status": 256, "user": 0.0, "system": 0.0, "max_rss_kib": 0}

@@ -25,7 +25,7 @@ from typing import Any
 from support.adversaries import FOLDER, Case
 from support.leaks import descendants, end_processes, leaked_files
 
-from codexlab.kernel import set_child_subreaper
+from codexlab.kernel.libc import set_child_subreaper
 
 PATIENCE = 40.0
 

@@ -11,7 +11,7 @@ import sys
 
 import anyio
 
-from codexlab.cli._launch_options import Invocation, read_invocation
+from codexlab.cli.launch.flags import Invocation, read_invocation
 from codexlab.supervisor import Outcome, Run, open_run
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 _FRAME = """
 import os, signal, sys
-from codexlab.kernel import run_guarded
+from codexlab.guardian.entry import run_guarded
 
 def sh(channel, script, leaf=None, **spec):
     null = os.open(os.devnull, os.O_RDWR)

@@ -24,7 +24,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from codexlab.kernel import set_child_subreaper
+from codexlab.kernel.libc import set_child_subreaper
 
 _GROUP = "pytest-codexlab-"
 GRACE = 1.0

@@ -6,8 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from codexlab.kernel import ProcessIdentity, identify
-from codexlab.supervisor._registry import RunEntry, here
+from codexlab.kernel.process.identity import ProcessIdentity, identify
+from codexlab.supervisor.records.registry import RunEntry, here
 
 RUN = "20260131T120000Z-00000001"
 OTHER_RUN = "20260131T120001Z-00000002"

@@ -6,9 +6,9 @@ import contextlib
 import os
 from collections.abc import Generator
 
-from codexlab.kernel import LeaseAnswer
+from codexlab.kernel.files.lease import LeaseAnswer
 from codexlab.rollout import Calls, ThreadLocks
-from codexlab.rollout._thread_lease import Coordination
+from codexlab.rollout.locks.thread import Coordination
 
 
 class WithoutLease(Calls):

@@ -46,7 +46,7 @@ KINDS = ("codex", "codex", "unlinked", "old", "updater", "rogue")
 
 _WRITER = r"""
 import contextlib, json, os, random, sys, time
-from codexlab.kernel import BusyError, CodexlabError
+from codexlab.kernel.errors import BusyError, CodexlabError
 from codexlab.rollout import ThreadLocks, find_places, materialize
 
 kind, number, seed, home, own_home, stop, *paths = sys.argv[1:]
@@ -231,7 +231,7 @@ def _compete(
 
 
 def _materialize(subject: Subject, home: Path, calls: Calls, score: Score) -> None:
-    from codexlab.kernel import CodexlabError
+    from codexlab.kernel.errors import CodexlabError
 
     places = find_places(home)
     try:

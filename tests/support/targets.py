@@ -6,14 +6,9 @@ import os
 import time
 from pathlib import Path
 
-from codexlab.env.artifacts import (
-    CleanOptions,
-    Deadline,
-    Finding,
-    apply_clean,
-    find_repository,
-    plan_clean,
-)
+from codexlab.env.artifacts.clean import CleanOptions, Finding, apply_clean, plan_clean
+from codexlab.env.artifacts.repository import find_repository
+from codexlab.env.artifacts.sizes import Deadline
 
 OLD = 30 * 86400
 EVERYTHING = CleanOptions(older_than=0, every_repository=True)

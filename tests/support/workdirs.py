@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codexlab.workspace import Claim, Workdir, choose_workdir, inspect_start, prepare_workdir
+from codexlab.workspace.claim.claim import Claim
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
 
 
 def prepare(claim: Claim, start: Path, **flags: object) -> Workdir:

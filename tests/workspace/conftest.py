@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 from support.git_http import serve
 
-from codexlab.workspace import (
-    Claim,
-    WorkspaceKey,
-    WorkspacePaths,
-    claim_workspace,
-    locate_workspace,
-)
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 
 KEY = WorkspaceKey("shop", "123", "codex")
 

@@ -11,27 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import boot_id
-from codexlab.workspace import (
-    Claim,
-    OwnerRecord,
-    WorkspaceBusy,
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    inspect_start,
-    note_after_create,
-    owes_after_create,
-    prepare_workdir,
-)
-from codexlab.workspace.upkeep import (
-    GcPolicy,
-    RemovalRefused,
-    plan_collection,
-    remove_workspace,
-    survey_workspace,
-)
+from codexlab.kernel.process.identity import boot_id
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import WorkspaceBusy
+from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
+from codexlab.workspace.gc.survey import survey_workspace
+from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.owner import OwnerRecord
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths
+from codexlab.workspace.workdir.after_create import note_after_create, owes_after_create
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 
 def launch(paths: WorkspacePaths, key: WorkspaceKey, start: Path, *, hook: bool = False) -> bool:

@@ -12,19 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.workspace import (
-    BranchTaken,
-    Claim,
-    Workdir,
-    WorkdirPlan,
-    WorkspaceKey,
-    choose_workdir,
-    claim_workspace,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-)
-from codexlab.workspace.upkeep import remove_workspace
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import BranchTaken
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
+from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
 
 Git = Callable[..., str]
 Open = Callable[..., Claim]
@@ -32,7 +26,12 @@ USUAL = "codexlab/123/codex"
 LAUNCH = """
 import sys
 from pathlib import Path
-from codexlab.workspace import *
+from codexlab.workspace.errors import BranchTaken
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
+from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.git.checkout import inspect_start
 root, repo = map(Path, sys.argv[1:])
 key = WorkspaceKey("shop", "123", "codex")
 paths = locate_workspace(root, key)

@@ -9,20 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import try_lock
-from codexlab.workspace import (
-    Claim,
-    ForeignWorkspace,
-    OwnerRecord,
-    PathRefused,
-    WorkspaceBusy,
-    WorkspaceKey,
-    WorkspacePaths,
-    claim_workspace,
-    encode_owner,
-    locate_workspace,
-    parse_owner,
-)
+from codexlab.kernel.files.flock import try_lock
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import ForeignWorkspace, PathRefused, WorkspaceBusy
+from codexlab.workspace.owner import OwnerRecord, encode_owner, parse_owner
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 
 RECORD = OwnerRecord(
     run_id="r-1",
@@ -198,7 +189,7 @@ def test_a_workspace_moved_away_while_being_claimed_is_not_entered(
             moved.append(paths.root.rename(paths.root.with_name("moved")))
         return try_lock(fd)
 
-    monkeypatch.setattr("codexlab.workspace._held.try_lock", lock_after_gc)
+    monkeypatch.setattr("codexlab.workspace.lock_record.try_lock", lock_after_gc)
     claim = claim_workspace(paths, key)
     assert os.fstat(claim.lock_fd).st_ino == paths.lock.stat().st_ino
     claim.release()
@@ -206,7 +197,7 @@ def test_a_workspace_moved_away_while_being_claimed_is_not_entered(
 
 def test_the_lock_is_free_after_a_crash(paths: WorkspacePaths, key: WorkspaceKey) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from codexlab.workspace import *;"
+        "import os, sys; from pathlib import Path; from codexlab.workspace.claim.claim import Claim, claim_workspace; from codexlab.workspace.errors import ForeignWorkspace, PathRefused, WorkspaceBusy; from codexlab.workspace.owner import OwnerRecord, encode_owner, parse_owner; from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace;"
         f"claim_workspace(locate_workspace(Path(sys.argv[1]), {key!r}), {key!r});"
         "os.kill(os.getpid(), 9)"
     )

@@ -9,32 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import boot_id
-from codexlab.workspace import (
-    Claim,
-    OwnerRecord,
-    Workdir,
-    WorkspaceBusy,
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-)
-from codexlab.workspace.upkeep import (
-    MONTH,
-    GcPolicy,
-    RemovalRefused,
-    empty_trash,
-    plan_cache_collection,
-    plan_collection,
-    remove_cache,
-    remove_workspace,
-    survey_workspaces,
-)
+from codexlab.kernel.process.identity import boot_id
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.errors import WorkspaceBusy
+from codexlab.workspace.gc.killed_removals import empty_trash
+from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
+from codexlab.workspace.gc.survey import survey_workspaces
+from codexlab.workspace.gc.url_caches import MONTH, plan_cache_collection, remove_cache
+from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.owner import OwnerRecord
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
 
 KEY = WorkspaceKey("shop", "123", "codex")
 Git = Callable[..., str]
@@ -206,7 +194,7 @@ def test_what_a_killed_removal_left_is_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("codexlab.workspace.upkeep._collect._unregister", die)
+        patch.setattr("codexlab.workspace.gc.remove._unregister", die)
         with pytest.raises(KeyboardInterrupt):
             remove_workspace(paths, KEY)
     assert len(git(repo, "worktree", "list").splitlines()) == 2
@@ -224,7 +212,7 @@ def test_a_new_workspace_of_the_same_name_is_not_hit_by_old_trash(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("codexlab.workspace.upkeep._collect._unregister", die)
+        patch.setattr("codexlab.workspace.gc.remove._unregister", die)
         with pytest.raises(KeyboardInterrupt):
             remove_workspace(paths, KEY)
     workdir = worked(paths, repo).path

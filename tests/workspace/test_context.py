@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.workspace import ContextRefused, WorkspacePaths, place_context
+from codexlab.workspace.paths import WorkspacePaths
+from codexlab.workspace.workdir.context import ContextRefused, place_context
 
 pytestmark = pytest.mark.usefixtures("claim")
 

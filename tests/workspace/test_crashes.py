@@ -22,17 +22,13 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.workspace import (
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-)
-from codexlab.workspace.upkeep import empty_trash
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.gc.killed_removals import empty_trash
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -45,41 +41,56 @@ CHANGING = (
 LAUNCH = """
 import os, sys
 from pathlib import Path
-import codexlab.workspace as w
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.workdir.prepare import prepare_workdir
 base, start = Path(sys.argv[1]), Path(sys.argv[2])
-key = w.WorkspaceKey("shop", "123", "codex")
-paths = w.locate_workspace(base / "workspaces", key)
-plan = w.choose_workdir(w.inspect_start(start), paths)
+key = WorkspaceKey("shop", "123", "codex")
+paths = locate_workspace(base / "workspaces", key)
+plan = choose_workdir(inspect_start(start), paths)
 import tomllib, tomlkit, sqlite3
 os.path.exists("/the/launch/begins/here")
-claim = w.claim_workspace(paths, key)
-w.prepare_workdir(claim, plan)
+claim = claim_workspace(paths, key)
+prepare_workdir(claim, plan)
 (paths.codex_home / "sessions").mkdir(parents=True)
 for name in ("one", "two"):
     (paths.codex_home / f"sessions/rollout-{name}.jsonl").write_text(name)
-w.heal_codex_home(paths, base / "home", writable_roots=["/cache"])
+heal_codex_home(paths, base / "home", writable_roots=["/cache"])
 claim.release()
 """
 REMOVE = """
 import os, sys
 from pathlib import Path
-import codexlab.workspace as w
-from codexlab.workspace.upkeep import remove_workspace
-key = w.WorkspaceKey("shop", "123", "codex")
-paths = w.locate_workspace(Path(sys.argv[1]) / "workspaces", key)
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.workdir.prepare import prepare_workdir
+from codexlab.workspace.gc.remove import remove_workspace
+key = WorkspaceKey("shop", "123", "codex")
+paths = locate_workspace(Path(sys.argv[1]) / "workspaces", key)
 os.path.exists("/the/launch/begins/here")
 remove_workspace(paths, key)
 """
 MERGE = """
 import os, sys
 from pathlib import Path
-import codexlab.workspace as w
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.workdir.prepare import prepare_workdir
 base = Path(sys.argv[1])
-key = w.WorkspaceKey("shop", "123", "codex")
-paths = w.locate_workspace(base / "workspaces", key)
+key = WorkspaceKey("shop", "123", "codex")
+paths = locate_workspace(base / "workspaces", key)
 os.path.exists("/the/launch/begins/here")
-claim = w.claim_workspace(paths, key)
-w.mend_codex_home(paths, base / "home", merge=True)
+claim = claim_workspace(paths, key)
+mend_codex_home(paths, base / "home", merge=True)
 claim.release()
 """
 GIT = """#!/bin/sh

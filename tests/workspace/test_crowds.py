@@ -8,12 +8,18 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from codexlab.workspace import WorkspaceKey, claim_workspace, locate_workspace
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 
 CLAIM = """
 import sys
 from pathlib import Path
-from codexlab.workspace import *
+from codexlab.workspace.errors import WorkspaceBusy
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.workdir.prepare import prepare_workdir
 key = WorkspaceKey("shop", sys.argv[2], "codex")
 paths = locate_workspace(Path(sys.argv[1]), key)
 print("ready", flush=True)

@@ -12,27 +12,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from codexlab.kernel import CodexlabError
-from codexlab.workspace import (
-    OwnerRecord,
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-    read_threads,
-    record_thread,
-    stored_cargo_key,
-)
-from codexlab.workspace.upkeep import (
-    GcPolicy,
-    plan_collection,
-    remove_workspace,
-    survey_workspaces,
-)
+from codexlab.kernel.errors import CodexlabError
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.claim.threads import read_threads, record_thread, stored_cargo_key
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.gc.survey import survey_workspaces
+from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.owner import OwnerRecord
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 KEY = WorkspaceKey("shop", "123", "codex")
 RECORDS = ("workspace.json", "owner.json", "threads.json", "home.json")

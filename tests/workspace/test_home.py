@@ -9,15 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel import decode_toml, parse_toml
-from codexlab.workspace import (
-    GitWrite,
-    HomeRefused,
-    PathRefused,
-    WorkspacePaths,
-    heal_codex_home,
-    mend_codex_home,
-)
+from codexlab.kernel.toml import decode_toml, parse_toml
+from codexlab.workspace.codex_home.heal import GitWrite, heal_codex_home, mend_codex_home
+from codexlab.workspace.errors import HomeRefused, PathRefused
+from codexlab.workspace.paths import WorkspacePaths
 
 Snapshot = Callable[[Path], object]
 pytestmark = pytest.mark.usefixtures("claim")

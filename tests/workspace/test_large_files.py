@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from support.workdirs import prepare
 
-from codexlab.workspace import Claim, GitFailed, claim_workspace, git_state
-from codexlab.workspace.upkeep import remove_workspace
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import GitFailed
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.git.state import git_state
 
 Git = Callable[..., str]
 

@@ -44,23 +44,16 @@ from pathlib import Path
 import pytest
 from support.unprivileged import Unprivileged
 
-from codexlab.workspace import (
-    Claim,
-    GitFailed,
-    WorkdirPlan,
-    WorkspaceBusy,
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    default_project,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-    stored_cargo_key,
-)
-from codexlab.workspace.upkeep import remove_workspace
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.claim.threads import stored_cargo_key
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.errors import GitFailed, WorkspaceBusy
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.repository.project import default_project
+from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 Git = Callable[..., str]
 
@@ -97,7 +90,7 @@ def test_a_git_that_never_answers_is_ended(
     )
     hangs.chmod(0o755)
     monkeypatch.setenv("PATH", f"{hangs.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr("codexlab.workspace._workdir._CHECKOUT_TIMEOUT", 0.2)
+    monkeypatch.setattr("codexlab.workspace.workdir.prepare._CHECKOUT_TIMEOUT", 0.2)
     start = inspect_start(repo)
     branch = "codexlab/123/codex"
     plan = WorkdirPlan("worktree", claim.paths.workdir, start.common_dir, start.head, branch)
@@ -178,9 +171,18 @@ def test_a_launch_in_a_healthy_workspace_runs_no_program(
 UNPRIVILEGED = """
 import os, sys
 from pathlib import Path
-from codexlab.kernel import CodexlabError
-from codexlab.workspace import *
-from codexlab.workspace.upkeep import *
+from codexlab.kernel.errors import CodexlabError
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import GitFailed, WorkspaceBusy
+from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.repository.project import default_project
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.workdir.prepare import prepare_workdir
+from codexlab.workspace.claim.threads import stored_cargo_key
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.gc.survey import survey_workspaces
 home = Path(sys.argv[1])
 shared, key = home / "codex", WorkspaceKey("shop", "123", "codex")
 for name in ("sessions", "archived_sessions", "thread-writer-locks"):

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from support.workdirs import prepare
 
-from codexlab.workspace import WorkspaceKey, WorkspacePaths, claim_workspace
-from codexlab.workspace.upkeep import RemovalRefused, findings, remove_workspace
+from codexlab.workspace.claim.claim import claim_workspace
+from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths
+from codexlab.workspace.unique_work.findings import findings
 
 KEY = WorkspaceKey("shop", "123", "codex")
 BRANCH = "codexlab/123/codex"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.workspace import BadKey, WorkspaceKey, directory_name, locate_workspace
+from codexlab.workspace.errors import BadKey
+from codexlab.workspace.paths import WorkspaceKey, directory_name, locate_workspace
 
 _TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=90)
 _NASTY = st.text("aAbB0.+-_/@~ é\n", min_size=1, max_size=6)

@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 from support.workdirs import prepare
 
-from codexlab.workspace import (
-    Claim,
-    GitFailed,
-    WorkdirRefused,
-    claim_workspace,
-    git_state,
-    recorded_git_dir,
-)
-from codexlab.workspace.upkeep import remove_workspace
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import GitFailed, WorkdirRefused
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.git.state import git_state, recorded_git_dir
 
 Git = Callable[..., str]
 

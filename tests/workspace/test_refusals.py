@@ -11,26 +11,27 @@ from pathlib import Path
 import pytest
 from support.unprivileged import Unprivileged
 
-from codexlab.kernel import CodexlabError
-from codexlab.workspace import (
-    Claim,
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-    record_thread,
-)
+from codexlab.kernel.errors import CodexlabError
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.claim.threads import record_thread
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 KEY = WorkspaceKey("shop", "123", "codex")
 LAUNCH = """
 import sys
 from pathlib import Path
-from codexlab.kernel import CodexlabError
-from codexlab.workspace import *
+from codexlab.kernel.errors import CodexlabError
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.workdir.prepare import prepare_workdir
+from codexlab.workspace.claim.threads import record_thread
 root, start, shared = map(Path, sys.argv[1:4])
 key = WorkspaceKey("shop", "123", "codex")
 paths = locate_workspace(root, key)

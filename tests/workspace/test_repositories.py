@@ -12,20 +12,15 @@ import pytest
 from support.git_http import SECRET
 from support.workdirs import prepare
 
-from codexlab.workspace import (
-    Claim,
-    GitFailed,
-    WorkdirRefused,
-    WorkspaceKey,
-    choose_workdir,
-    claim_workspace,
-    default_project,
-    git_state,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-)
-from codexlab.workspace.upkeep import remove_workspace
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import GitFailed, WorkdirRefused
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.state import git_state
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.repository.project import default_project
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 Git = Callable[..., str]
 

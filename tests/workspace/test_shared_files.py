@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.workspace import WorkspacePaths, heal_codex_home
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.paths import WorkspacePaths
 
 pytestmark = pytest.mark.usefixtures("claim")
 HISTORY, NAMES, LOCK = "thread_history_1.sqlite", "session_index.jsonl", "session_index.jsonl.lock"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.workspace import WorkdirRefused, default_project, inspect_start
+from codexlab.workspace.errors import WorkdirRefused
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.repository.project import default_project
 
 Git = Callable[..., str]
 

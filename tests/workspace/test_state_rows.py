@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.workspace import ThreadFile, WorkspacePaths, forget_outdated, heal_codex_home
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.codex_home.index_rows import ThreadFile, forget_outdated
+from codexlab.workspace.paths import WorkspacePaths
 
 pytestmark = pytest.mark.usefixtures("claim")
 THREAD, OTHER = "01a20000-0000-7000-8000-000000000001", "01a20000-0000-7000-8000-000000000002"

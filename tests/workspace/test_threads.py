@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.workspace import (
-    WorkspacePaths,
+from codexlab.workspace.claim.run_history import prune_runs
+from codexlab.workspace.claim.threads import (
     forget_thread,
-    prune_runs,
     read_threads,
     record_thread,
     stored_cargo_key,
 )
+from codexlab.workspace.paths import WorkspacePaths
 
 pytestmark = pytest.mark.usefixtures("claim")
 

@@ -13,19 +13,15 @@ from support.model_server import ModelFactory, say
 from support.real_codex import Codex
 from support.rollouts import rollout_of, said
 
-from codexlab.workspace import (
-    Claim,
-    HomeRefused,
-    WorkspaceKey,
-    choose_workdir,
-    claim_workspace,
-    expose_rollout,
-    heal_codex_home,
-    inspect_start,
-    locate_workspace,
-    prepare_workdir,
-)
-from codexlab.workspace.upkeep import remove_workspace
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.codex_home.heal import heal_codex_home
+from codexlab.workspace.codex_home.linked_rollout import expose_rollout
+from codexlab.workspace.errors import HomeRefused
+from codexlab.workspace.gc.remove import remove_workspace
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
+from codexlab.workspace.workdir.prepare import prepare_workdir
 
 Run = Callable[..., str]
 

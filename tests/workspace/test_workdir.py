@@ -6,20 +6,12 @@ from pathlib import Path
 import pytest
 from support.workdirs import prepare
 
-from codexlab.workspace import (
-    BranchTaken,
-    Claim,
-    GitFailed,
-    WorkdirRefused,
-    WorkspaceBusy,
-    WorkspaceKey,
-    WorkspacePaths,
-    choose_workdir,
-    claim_workspace,
-    git_state,
-    inspect_start,
-    locate_workspace,
-)
+from codexlab.workspace.claim.claim import Claim, claim_workspace
+from codexlab.workspace.errors import BranchTaken, GitFailed, WorkdirRefused, WorkspaceBusy
+from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.state import git_state
+from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.workdir.plan import choose_workdir
 
 Git = Callable[..., str]
 Snapshot = Callable[[Path], object]

@@ -15,16 +15,12 @@ from pathlib import Path
 import pytest
 from support.targets import EVERYTHING, OLD, age, clean, make_target, plan, snapshot, verdicts
 
-from codexlab.env import ARTIFACT_ROOT_VARIABLE, open_artifact_root
-from codexlab.env.artifacts import (
-    CleanOptions,
-    Deadline,
-    append_receipt,
-    apply_clean,
-    find_repository,
-    plan_clean,
-)
-from codexlab.env.targets import lease_target, prepare_target
+from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE, open_artifact_root
+from codexlab.env.artifacts.clean import CleanOptions, append_receipt, apply_clean, plan_clean
+from codexlab.env.artifacts.repository import find_repository
+from codexlab.env.artifacts.sizes import Deadline
+from codexlab.env.targets.leases import lease_target
+from codexlab.env.targets.prepare import prepare_target
 
 
 def test_a_plan_removes_nothing(root: Path) -> None:
@@ -176,15 +172,16 @@ def test_build_output_in_the_checkout_goes_only_when_cargo_made_it(
 CRASHING = """
 import os, sys
 from pathlib import Path
-from codexlab.env.artifacts import CleanOptions, Deadline, apply_clean, plan_clean
-from codexlab.env.artifacts import _clean, _quarantine
+from codexlab.env.artifacts.clean import CleanOptions, apply_clean, plan_clean
+from codexlab.env.artifacts.sizes import Deadline
+from codexlab.env.artifacts import clean as clean_module, quarantine as quarantine_module
 def die(*args, **kwargs):
     os.kill(os.getpid(), 9)
 step, root = sys.argv[1], Path(sys.argv[2])
 module, name = {
-    "lease": (_clean, "cargo_builds_in"), "rename": (_quarantine, "rename_noreplace"),
-    "moved": (_clean, "forget_owner"), "forgot": (_clean, "drop_lease_file"),
-    "unleased": (_clean, "remove_empty_parents"), "delete": (_quarantine, "remove_tree"),
+    "lease": (clean_module, "cargo_builds_in"), "rename": (quarantine_module, "rename_noreplace"),
+    "moved": (clean_module, "forget_owner"), "forgot": (clean_module, "drop_lease_file"),
+    "unleased": (clean_module, "remove_empty_parents"), "delete": (quarantine_module, "remove_tree"),
 }[step]
 options = CleanOptions(older_than=0, every_repository=True)
 findings = plan_clean(root, None, options, Deadline(30))

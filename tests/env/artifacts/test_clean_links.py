@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.targets import EVERYTHING, clean, make_target, plan, snapshot, verdicts
 
-from codexlab.env.artifacts import apply_clean
+from codexlab.env.artifacts.clean import apply_clean
 
 LINKED = [
     "local",

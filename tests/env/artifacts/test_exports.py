@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from codexlab.env.artifacts import SHELLS, ShellError, render_exports, shell_of
+from codexlab.env.artifacts.exports import SHELLS, ShellError, render_exports, shell_of
 
 VALUES = {
     "PLAIN": "/mnt/artifacts",

@@ -11,25 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import (
-    ARTIFACT_ROOT_VARIABLE,
-    EnvironmentPolicy,
-    build_environment,
-    new_cargo_key,
-    open_artifact_root,
-    route_cargo,
-)
-from codexlab.env.artifacts import (
-    CleanOptions,
-    Deadline,
-    apply_clean,
-    plan_clean,
-    pnpm_major,
-    render_exports,
-    route_caches,
-    shell_exports,
-)
-from codexlab.env.targets import Layout, is_leased, prepare_target
+from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE, open_artifact_root
+from codexlab.env.artifacts.clean import CleanOptions, apply_clean, plan_clean
+from codexlab.env.artifacts.exports import render_exports
+from codexlab.env.artifacts.routes import pnpm_major, route_caches, shell_exports
+from codexlab.env.artifacts.sizes import Deadline
+from codexlab.env.cargo import new_cargo_key, route_cargo
+from codexlab.env.policy.build import build_environment
+from codexlab.env.policy.values import EnvironmentPolicy
+from codexlab.env.targets.layout import Layout
+from codexlab.env.targets.leases import is_leased
+from codexlab.env.targets.prepare import prepare_target
 
 
 def agent_environment(parent: Mapping[str, str], root: Path, key: str) -> dict[str, str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import ArtifactRoot
-from codexlab.env.artifacts import Repository, Row, collect_status, find_repository
+from codexlab.env.artifact_root import ArtifactRoot
+from codexlab.env.artifacts.repository import Repository, find_repository
+from codexlab.env.artifacts.status import Row, collect_status
 
 HOST = "CODEX_LAB_REMOTE_COMPILE_HOST"
 RUNNERS = {"runners": [{

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.repositories import make_repository
 
-from codexlab.env import safe_cargo_key
-from codexlab.env.artifacts import Repository, find_repository, worktree_key
+from codexlab.env.artifacts.repository import Repository, find_repository, worktree_key
+from codexlab.env.cargo import safe_cargo_key
 
 
 def git(directory: Path, *arguments: str) -> None:

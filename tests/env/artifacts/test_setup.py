@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.env import ArtifactRoot
-from codexlab.env.artifacts import SetupPlan, SetupRefused, apply_setup, find_repository, plan_setup
-from codexlab.env.artifacts._bazel import bazel_lines, merge_bazelrc
-from codexlab.env.targets import Layout
+from codexlab.env.artifact_root import ArtifactRoot
+from codexlab.env.artifacts.bazel import bazel_lines, merge_bazelrc
+from codexlab.env.artifacts.errors import SetupRefused
+from codexlab.env.artifacts.repository import find_repository
+from codexlab.env.artifacts.setup import SetupPlan, apply_setup, plan_setup
+from codexlab.env.targets.layout import Layout
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -156,7 +158,7 @@ def test_a_link_or_a_directory_in_its_place_is_refused(
 
 @pytest.mark.parametrize("text", ["# END codexlab artifacts\n", "{b}\n{b}\n{e}\n", "{e}\n{b}\n"])
 def test_markers_that_do_not_pair_up_are_refused(root: Path, text: str) -> None:
-    from codexlab.env.artifacts._bazel import BEGIN, END
+    from codexlab.env.artifacts.bazel import BEGIN, END
 
     with pytest.raises(SetupRefused, match="do not pair up"):
         merge_bazelrc(text.format(b=BEGIN, e=END), ("build",), "rc")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.artifacts import Deadline, measure_tree
+from codexlab.env.artifacts.sizes import Deadline, measure_tree
 
 
 def test_hard_links_count_once_and_links_are_not_followed(scratch: Path) -> None:

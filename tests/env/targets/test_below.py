@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env import ARTIFACT_ROOT_VARIABLE, open_artifact_root
-from codexlab.env.targets import PathRefused, RootUnusable, make_below_root
+from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE, open_artifact_root
+from codexlab.env.targets.errors import PathRefused, RootUnusable
+from codexlab.env.targets.root_dirs import make_below_root
 
 
 def test_what_is_missing_is_made_private_and_what_is_there_stays(root: Path) -> None:

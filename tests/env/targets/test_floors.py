@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.targets import (
-    FloorError,
-    Floors,
-    PathRefused,
-    TooLittleSpace,
-    check_floors,
-    read_floors,
-)
+from codexlab.env.targets.errors import FloorError, PathRefused, TooLittleSpace
+from codexlab.env.targets.floors import Floors, check_floors, read_floors
 
 ROOT = "CODEX_LAB_STORAGE_MIN_ROOT_FREE_BYTES"
 TARGET = "CODEX_LAB_STORAGE_MIN_TARGET_FREE_BYTES"

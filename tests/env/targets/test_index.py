@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.targets import (
-    TargetBusy,
-    is_leased,
-    lease_target,
+from codexlab.env.targets.errors import TargetBusy
+from codexlab.env.targets.index import (
+    forget_owner,
     new_owner,
-    prepare_target,
+    parse_owner,
     read_owner,
     record_owner,
 )
-from codexlab.env.targets._index import forget_owner, parse_owner
+from codexlab.env.targets.leases import is_leased, lease_target
+from codexlab.env.targets.prepare import prepare_target
 
 
 @pytest.fixture

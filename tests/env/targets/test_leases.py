@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.targets import PathRefused, TargetBusy, is_leased, lease_target
+from codexlab.env.targets.errors import PathRefused, TargetBusy
+from codexlab.env.targets.leases import is_leased, lease_target
 
 HOLDER = """
 import os, sys, signal
 from pathlib import Path
-from codexlab.env.targets import lease_target
+from codexlab.env.targets.leases import lease_target
 fd = lease_target(Path(sys.argv[1]), Path(sys.argv[2]))
 if sys.argv[3] == "hand-down":
     os.set_inheritable(fd, True)

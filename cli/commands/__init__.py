@@ -1,0 +1,1 @@
+"""``codexlab``: one file for each command."""

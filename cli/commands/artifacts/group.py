@@ -1,0 +1,247 @@
+"""``codexlab artifacts``: where build output goes, what lies there, and what may go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ....env.artifact_root import ARTIFACT_ROOT_VARIABLE
+from ....env.artifacts.candidates import Category
+from ....env.artifacts.clean import CleanOptions, append_receipt, apply_clean, plan_clean
+from ....env.artifacts.exports import SHELLS, render_exports, shell_of
+from ....env.artifacts.routes import find_sccache, pnpm_major, shell_exports
+from ....env.artifacts.setup import apply_setup, plan_setup
+from ....env.artifacts.sizes import Deadline
+from ....env.artifacts.status import collect_status
+from ....env.cargo import CARGO_SCOPES, parse_scope
+from ....env.targets.layout import below
+from ....env.targets.root_dirs import make_below_root
+from ...ui.literals import parse_duration
+from ...ui.non_empty import GIVEN
+from ...ui.terminal import on_one_line
+from .output import (
+    dump,
+    headline,
+    print_findings,
+    setup_document,
+    setup_lines,
+    size_or_state,
+    table,
+)
+from .standing import NoRepository, resolve_key, stand
+
+_OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR")
+
+_root = click.option(
+    "--root",
+    type=GIVEN,
+    metavar="DIR",
+    help=f"The artifact root; default {ARTIFACT_ROOT_VARIABLE}.",
+)
+_scope = click.option(
+    "--scope",
+    type=GIVEN,
+    default="shared",
+    show_default=True,
+    metavar="|".join(CARGO_SCOPES[:-1]),
+    help="Who shares one cargo target.",
+)
+_key = click.option(
+    "--key", type=GIVEN, metavar="KEY", help="Key of the scopes worktree and agent."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+def _age(context: click.Context, parameter: click.Parameter, text: str) -> float:
+    del context, parameter
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, not {text!r}") from None
+
+
+def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    del context, parameter
+    if not value >= 0:  # also when it is no number
+        raise click.BadParameter(f"expected seconds, 0 or more, not {value!r}")
+    return value
+
+
+@click.group()
+def artifacts() -> None:
+    """Build output below one artifact root: routes, status, cleaning."""
+
+
+@artifacts.command("env")
+@_root
+@_scope
+@_key
+@_json
+@click.option("--shell", type=GIVEN, metavar="|".join(SHELLS), help="Default: as $SHELL says.")
+@click.option("--sccache", is_flag=True, help="Route rustc through sccache, when installed.")
+@click.option("--no-mkdir", is_flag=True, help="Print only; make no directory.")
+def environment(
+    root: str | None,
+    scope: str,
+    key: str | None,
+    as_json: bool,
+    shell: str | None,
+    sccache: bool,
+    no_mkdir: bool,
+) -> None:
+    """Print exports to source: eval "$(codexlab artifacts env)"."""
+    standing = stand(root)
+    layout = standing.layout
+    program = find_sccache(os.environ)
+    exports = shell_exports(
+        layout,
+        parse_scope(scope),
+        resolve_key(standing, scope, key),
+        sccache=program,
+        want_sccache=sccache,
+        pnpm=pnpm_major(os.environ),
+    )
+    for warning in exports.warnings:
+        click.echo(on_one_line(f"codexlab: {warning}"), err=True)
+    chosen = shell or shell_of(os.environ.get("SHELL", ""))
+    text = render_exports(chosen, exports.variables, exports.removed)
+    if not no_mkdir:
+        for directory in exports.directories:
+            make_below_root(standing.root, below(layout.root, directory))
+    if as_json:
+        text = dump({"set": exports.variables, "unset": sorted(exports.removed)})
+    click.echo(text, nl=False)
+
+
+@artifacts.command("target-dir")
+@_root
+@_scope
+@_key
+def target_dir(root: str | None, scope: str, key: str | None) -> None:
+    """Print where cargo builds under a scope."""
+    standing = stand(root)
+    for name in _OVERRIDES:
+        if os.environ.get(name):
+            click.echo(
+                f"codexlab: {name} is set here and overrides the route until unset", err=True
+            )
+    resolved = resolve_key(standing, scope, key)
+    if standing.root.path is not None:
+        click.echo(standing.layout.target(parse_scope(scope), resolved))
+        return
+    if standing.root.fallback_reason:
+        click.echo(
+            on_one_line(f"codexlab: {standing.root.fallback_reason}; using the checkout"), err=True
+        )
+    top = standing.repository.top if standing.repository else Path.cwd()
+    click.echo(top / "target")
+
+
+@artifacts.command()
+@_root
+@_json
+@click.option(
+    "--seconds", default=5.0, show_default=True, callback=_seconds, help="Time for measuring sizes."
+)
+@click.option("--remote", is_flag=True, help="Ask the remote compile host and GitHub too.")
+def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> None:
+    """Report every category: path, size, route and why, owner and liveness."""
+    standing = stand(root)
+    report = collect_status(
+        standing.root, standing.repository, standing.host, os.environ, seconds, remote=remote
+    )
+    if as_json:
+        click.echo(dump(report.as_json()), nl=False)
+        return
+    click.echo(headline(report))
+    rows = [
+        (r.category, r.name, size_or_state(r.bytes, r.state), r.live or "", r.owner or "", r.path or "-", r.route, r.why)
+        for r in report.rows
+    ]  # fmt: skip
+    table(("CATEGORY", "NAME", "SIZE", "STATE", "OWNER", "PATH", "ROUTE", "WHY"), rows)
+
+
+@artifacts.command()
+@_root
+@_json
+@click.option("--apply", "applies", is_flag=True, help="Write; without it only say what.")
+def setup(root: str | None, as_json: bool, applies: bool) -> None:
+    """Write the ignored user.bazelrc of this working tree and make the cache directories."""
+    standing = stand(root)
+    if standing.repository is None:
+        raise NoRepository(Path.cwd())
+    plan = plan_setup(standing.root, standing.layout, standing.repository)
+    backup = apply_setup(plan) if applies else None
+    if as_json:
+        click.echo(dump(setup_document(plan, applied=applies, backup=backup)), nl=False)
+        return
+    for line in setup_lines(plan, applied=applies, backup=backup):
+        click.echo(on_one_line(line))
+
+
+@artifacts.command()
+@_root
+@_json
+@click.option("--apply", "applies", is_flag=True, help="Remove; without it only say what.")
+@click.option(
+    "--older-than",
+    default="14d",
+    show_default=True,
+    metavar="DURATION",
+    callback=_age,
+    help="Only what nobody used for this long; 0 for everything not in use.",
+)
+@click.option("--keep-cargo", is_flag=True, help="Keep every cargo target below the root.")
+@click.option("--keep-exec-harness", is_flag=True, help="Keep the exec harness's output.")
+@click.option("--keep-temp", is_flag=True, help="Keep temp directories.")
+@click.option("--keep-worktree", is_flag=True, help="Keep build output in the working tree.")
+@click.option("--all", "everything", is_flag=True, help="Of every repository below the root.")
+@click.option(
+    "--seconds", default=60.0, show_default=True, callback=_seconds, help="Time for measuring ages."
+)
+def clean(
+    root: str | None,
+    as_json: bool,
+    applies: bool,
+    older_than: float,
+    keep_cargo: bool,
+    keep_exec_harness: bool,
+    keep_temp: bool,
+    keep_worktree: bool,
+    everything: bool,
+    seconds: float,
+) -> None:
+    """Remove what a build makes again and nobody used for long; a dry run by default."""
+    flags: dict[Category, bool] = {
+        "cargo": keep_cargo,
+        "exec-harness": keep_exec_harness,
+        "temp": keep_temp,
+        "worktree": keep_worktree,
+    }
+    kept: frozenset[Category] = frozenset(name for name, keep in flags.items() if keep)
+    options = CleanOptions(older_than, kept, everything)
+    standing = stand(root)
+    if standing.root.fallback_reason:
+        click.echo(on_one_line(f"codexlab: {standing.root.fallback_reason}; left alone"), err=True)
+    findings = plan_clean(
+        standing.root if standing.root.path else None,
+        standing.repository,
+        options,
+        Deadline(seconds),
+    )
+    if applies:
+        receipts = _receipts_file()
+        findings = apply_clean(findings, options, lambda receipt: append_receipt(receipts, receipt))
+    if as_json:
+        document = {"v": 1, "applied": applies, "findings": [f.receipt() for f in findings]}
+        click.echo(dump(document), nl=False)
+        return
+    print_findings(findings, applied=applies)
+
+
+def _receipts_file() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("codexlab") / "artifacts-clean.ndjson"

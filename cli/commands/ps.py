@@ -1,0 +1,103 @@
+"""``codexlab ps``: which runs there are now, over all workspaces roots; with --all, which there were."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import click
+
+from ...supervisor.records.runs import RunView, list_runs
+from ..ui.faults import Faults
+from ..ui.non_empty import GIVEN
+from ..ui.terminal import size_text
+from .workspace.view import write_json, write_table
+
+_HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "SINCE", "PID", "PROCS", "MEMORY", "RUN", "THREAD")
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Also runs that are over or were refused.")
+@click.option("--issue", type=GIVEN, metavar="TEXT", help="Of this issue only.")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+def ps(everything: bool, issue: str | None, as_json: bool) -> int:
+    """List your runs: what each is at, since when, and what it uses.
+
+    A run is shown alive only if the kernel shows its guardian alive. A dead one was
+    killed and may have left processes: codexlab reap ends them.
+    """
+    views = [view for view in list_runs(issue) if everything or view.state != "finished"]
+    if as_json:
+        write_json([_describe(view) for view in views])
+    elif views:
+        write_table(_HEADER, map(_row, views))
+    else:
+        click.echo("no runs" if everything else "nothing is running", err=True)
+    dead = sum(view.state == "dead" for view in views)
+    if dead and not as_json:
+        runs = "1 run was" if dead == 1 else f"{dead} runs were"
+        click.echo(f"{runs} killed; codexlab reap ends what is left of them", err=True)
+    faults = Faults()
+    for view in views:
+        if view.problem is not None:
+            faults.tell(view.entry.workspace, view.problem)
+    return faults.status
+
+
+def _describe(view: RunView) -> dict[str, Any]:
+    entry = view.entry
+    return {
+        "run_id": entry.run_id,
+        "project": entry.project,
+        "issue": entry.issue,
+        "agent": entry.agent,
+        "state": view.state,
+        "started": entry.started,
+        "finished": entry.finished,
+        "reason": entry.reason,
+        "exit_status": entry.exit_status,
+        "agent_outcome": entry.agent_outcome,
+        "error": entry.error,
+        "thread": view.thread,
+        "pid": entry.guardian.pid,
+        "processes": view.processes,
+        "memory": view.memory,
+        "workspace": entry.workspace,
+        "record": entry.record,
+    }
+
+
+def _row(view: RunView) -> tuple[str, ...]:
+    entry = view.entry
+    alive = view.state not in ("finished", "dead", "elsewhere", "unreadable")
+    return (
+        entry.project,
+        entry.issue,
+        entry.agent,
+        _state(view),
+        _age(entry.started),
+        str(entry.guardian.pid) if alive else "-",
+        "-" if view.processes is None else str(view.processes),
+        "-" if view.memory is None else size_text(view.memory),
+        entry.run_id,
+        view.thread or "-",
+    )
+
+
+def _state(view: RunView) -> str:
+    if view.state != "finished":
+        return view.state
+    return f"{view.entry.reason} {view.entry.exit_status}"
+
+
+def _age(started: str) -> str:
+    """Return how long ago something was, in one unit that tells enough."""
+    try:
+        passed = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(started)
+    except (TypeError, ValueError):
+        return "-"
+    seconds = max(0, round(passed.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,71 @@
+"""``codexlab reap``: end what dead runs left, now rather than at the issue's next launch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ...supervisor.containment.reap import Reaped, reap_leaves, reap_workspaces
+from ...supervisor.records.runs import known_roots
+from ..context.workspaces import find_root
+from ..ui.faults import Faults
+from ..ui.non_empty import GIVEN
+from ..ui.terminal import on_one_line
+from .workspace.view import write_json, write_table
+
+
+@click.command()
+@click.option(
+    "--root",
+    type=GIVEN,
+    metavar="DIR",
+    help="Below this workspaces root only. Default: all that runs used.",
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@click.option("--dry-run", is_flag=True, help="Say what there is; end and change nothing.")
+def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
+    """End the processes that killed runs left, and finish those runs' records.
+
+    A running workspace is never touched, nor a process that is not in the dead run's
+    own cgroup and does not carry its own tag. Exit status 125 when some are left, or a
+    workspace cannot be used; the others are reaped all the same.
+    """
+    places = _places(root)
+    runs = [run for place in places for run in reap_workspaces(place, dry_run=dry_run)]
+    leaves = reap_leaves(dry_run=dry_run)
+    faults = Faults()
+    for run in runs:
+        if run.action == "failed":
+            faults.tell(run.path, run.why)
+    if as_json:
+        write_json({"runs": [asdict(run) for run in runs], "leaves": leaves})
+    else:
+        _write(runs, leaves, dry_run=dry_run)
+    return 125 if any(run.action == "left" for run in runs) else faults.status
+
+
+def _places(root: str | None) -> list[Path]:
+    """Return the root that was asked for, else the default one and all that runs have used."""
+    chosen = find_root(root)
+    return [chosen] if root else sorted({chosen, *known_roots()})
+
+
+def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool) -> None:
+    if runs:
+        write_table(("PROJECT", "ISSUE", "AGENT", "RUN", "", "WHY"), map(_row, runs))
+    for leaf in leaves:
+        click.echo(on_one_line(f"{'would remove' if dry_run else 'removed'} {leaf}"), err=True)
+    if not runs and not leaves:
+        click.echo("nothing to reap", err=True)
+
+
+def _row(run: Reaped) -> tuple[str, ...]:
+    processes = "1 process" if run.processes == 1 else f"{run.processes} processes"
+    done = f"{run.action} {processes}"
+    if run.action in ("busy", "kept", "failed", "put back", "would put back"):
+        done = run.action
+    elif run.action in ("finished", "would finish"):
+        done = f"{run.action} its record"
+    return (run.project, run.issue, run.agent, run.run_id, done, run.why)

@@ -1,0 +1,1 @@
+"""``codexlab rollout``: one file for each verb."""

@@ -1,0 +1,210 @@
+"""``codexlab rollout list``: what transcripts there are."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from typing import Any
+
+import click
+
+from ....rollout.catalog.listing import ListPage, Order, list_rollouts
+from ....rollout.catalog.pieces import Pieces
+from ....rollout.catalog.threads import ListEntry
+from ....rollout.catalog.titles import thread_names, title_of
+from ....rollout.reading.heads import read_head
+from ....rollout.reading.snapshot import NoSuchRolloutError, NotARolloutFileError
+from ....rollout.store.directory import LogicalRollout
+from ...context.issue_threads import threads_by_issue
+from ...transcripts.options import (
+    filter_options,
+    filters_from,
+    home_option,
+    json_option,
+    local_time,
+)
+from ...ui.json_lines import json_bytes
+from ...ui.non_empty import GIVEN
+from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
+
+_PAGE = 50
+
+
+@click.command("list")
+@home_option
+@filter_options
+@click.option(
+    "--order",
+    type=click.Choice([order.value for order in Order]),
+    default="created",
+    show_default=True,
+    help="Newest first, by this.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1), default=_PAGE, show_default=True, help="Rows on a page."
+)
+@click.option("--all", "everything", is_flag=True, help="No limit.")
+@click.option(
+    "--after", "cursor", type=GIVEN, metavar="CURSOR", help="The `next` of the page before."
+)
+@json_option
+def list_command(
+    home: str,
+    order: str,
+    limit: int,
+    everything: bool,
+    cursor: str | None,
+    as_json: bool,
+    **choice: Any,
+) -> None:
+    """List threads, newest first, in both forms, active and archived.
+
+    --limit counts threads that are no subagent's; those of subagents come along, marked, at
+    most ten for each.
+    """
+    page = list_rollouts(
+        home,
+        filters_from(**choice),
+        order=Order(order),
+        limit=None if everything else limit,
+        cursor=cursor,
+        with_subagents=True,
+    )
+    names, issues = thread_names(home), threads_by_issue()
+    if as_json:
+        _write_json(page, names, issues)
+    else:
+        _write_table(page, Pieces(home), names, issues)
+
+
+def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:
+    out = sys.stdout.buffer
+    out.write(b'{"rollouts":[')
+    for index, entry in enumerate(page.entries):
+        out.write((b",\n" if index else b"\n") + json_bytes(document(page, entry, names, issues)))
+    tail = {
+        "next": page.next,
+        "unreadable": [{"path": bad.path, "reason": bad.reason} for bad in page.unreadable],
+    }
+    out.write(b"\n]," + json_bytes(tail)[1:] + b"\n")
+    out.flush()
+
+
+def document(
+    page: ListPage, entry: ListEntry, names: dict[str, str], issues: dict[str, str]
+) -> dict[str, Any]:
+    """Describe one thread for ``--json``; bytes of paths that are no text are replaced."""
+    rollout, head, meta = entry.rollout, entry.head, entry.head.meta
+    changed, size, files = _extent(page, entry)
+    return {
+        "thread": rollout.thread_id,
+        "path": _text(rollout.path),
+        "form": head.form,
+        "both_forms": rollout.plain and rollout.compressed,
+        "archived": rollout.archived,
+        "started": page.began(entry),
+        "updated": _moment(changed),
+        "size": size,
+        "files": [_text(file.path) for file in files],
+        "revert": rollout.name.rollout_id,
+        "name": names.get(rollout.thread_id),
+        "issue": issues.get(rollout.thread_id),
+        "cwd": meta.cwd if meta else None,
+        "source": meta.source if meta else None,
+        "subagent": (meta.subagent or None) if meta else None,
+        "parent": (meta.parent or None) if meta else None,
+        "forked_from": (meta.forked_from or None) if meta else None,
+        "cli_version": meta.cli_version if meta else None,
+        "model_provider": meta.model_provider if meta else None,
+        "problem": head.problem or None,
+    }
+
+
+def _extent(page: ListPage, entry: ListEntry) -> tuple[int, int, tuple[LogicalRollout, ...]]:
+    """Return a thread's last change, its bytes on disk, and its files, oldest first."""
+    several = page.several.get(entry.rollout.thread_id)
+    if several is None:
+        return entry.head.mtime_ns, entry.head.size, (entry.rollout,)
+    heads = [read_head(file.path) for file in several.files]
+    changed = max(head.mtime_ns for head in heads)
+    return changed, sum(head.size for head in heads), several.files
+
+
+def _text(path: str) -> str:
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _moment(mtime_ns: int) -> str:
+    """Write a file's time; one outside of the calendar as its nearest end."""
+    try:
+        then = dt.datetime.fromtimestamp(mtime_ns // 1_000_000 / 1000, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        end = dt.datetime.max if mtime_ns > 0 else dt.datetime.min
+        then = end.replace(tzinfo=dt.UTC)
+    return then.isoformat(timespec="milliseconds")
+
+
+def _write_table(
+    page: ListPage, pieces: Pieces, names: dict[str, str], issues: dict[str, str]
+) -> None:
+    rows = [
+        (*_facts(page, entry, issues), one_line(_title(entry, names, pieces)))
+        for entry in page.entries
+    ]
+    if rows:
+        _write_rows([("STARTED", "THREAD", "SIZE", "FORM", "ISSUE", "DIRECTORY", "TITLE"), *rows])
+    for bad in page.unreadable:
+        click.echo(on_one_line(f"codexlab: left out {bad.path}: {bad.reason}"), err=True)
+    if page.next is not None:
+        click.echo(f"more: --after '{page.next}'", err=True)
+    elif not rows:
+        click.echo("no rollouts", err=True)
+
+
+def _facts(page: ListPage, entry: ListEntry, issues: dict[str, str]) -> tuple[str, ...]:
+    rollout, head = entry.rollout, entry.head
+    form = "both" if rollout.plain and rollout.compressed else str(head.form or "gone")
+    return (
+        local_time(page.began(entry)).isoformat(" ", "minutes"),
+        rollout.thread_id,
+        size_text(_extent(page, entry)[1]),
+        form + (" (archived)" if rollout.archived else ""),
+        one_line(issues.get(rollout.thread_id, "-"), 24),
+        one_line(head.meta.cwd, 60) if head.meta else "-",
+    )
+
+
+def _title(entry: ListEntry, names: dict[str, str], pieces: Pieces) -> str:
+    """Say what a thread is about, and what there is to know about it."""
+    meta = entry.head.meta
+    if meta is None:
+        return f"({entry.head.problem})"
+    title = names.get(entry.rollout.thread_id) or _asked(entry, pieces)
+    if meta.subagent:
+        whose = f"subagent of {meta.parent}" if meta.parent else f"subagent: {meta.subagent}"
+        title = f"↳ {title} ({whose})"
+    return " ".join(filter(None, (title, entry.head.problem and f"({entry.head.problem})")))
+
+
+def _asked(entry: ListEntry, pieces: Pieces) -> str:
+    try:
+        return title_of(entry.rollout, pieces)
+    except (NoSuchRolloutError, NotARolloutFileError):
+        return "(gone)"
+    except OSError as error:
+        return f"({error.strerror})"
+
+
+def _write_rows(rows: list[tuple[str, ...]]) -> None:
+    """Align all columns but the last, which a terminal cuts."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    width = terminal_width()
+    for row in rows:
+        fixed = "  ".join(
+            text.rjust(w) if column == 2 else fit(text, w)
+            for column, (text, w) in enumerate(zip(row[:-1], widths, strict=True))
+        )
+        room = None if width is None else max(12, width - len(fixed) - 2)
+        last = row[-1] if room is None else fit(row[-1], room).rstrip()
+        click.echo(f"{fixed}  {last}".rstrip())

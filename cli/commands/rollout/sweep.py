@@ -1,0 +1,118 @@
+"""``codexlab rollout sweep``: bring a whole store in order, behind everybody who works."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import signal
+from collections.abc import Callable
+
+import click
+
+from ....rollout.locks.layout import find_places
+from ....rollout.locks.sweep_marker import seconds_since_sweep
+from ....rollout.maintenance.sweep import SweepOptions, sweep
+from ...transcripts.named import dry_run_option, strict_option
+from ...transcripts.options import Duration, Size, home_option, json_option
+from ...transcripts.progress import choose_progress
+from ...transcripts.results import show_left_out, show_nothing, show_results
+
+# ioprio_set(2) has no wrapper; its number is the architecture's.
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
+_IDLE_CLASS = 3 << 13
+_NICE = 10
+
+
+@click.command("sweep")
+@home_option
+@click.option(
+    "--cold-age", type=Duration(), default="7d", show_default=True, help="Not written for so long."
+)
+@click.option("--max-bytes", type=Size(), help="Compress at most so many plain bytes.")
+@click.option("--max-files", type=click.IntRange(1), help="Compress at most so many.")
+@click.option("--max-time", type=Duration(), help="Begin no more files after that.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 16),
+    default=2,
+    show_default=True,
+    help="Threads that encode.",
+)
+@click.option(
+    "--grace",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="Keep a plain file for so long after its frame took its place.",
+)
+@click.option(
+    "--unless-swept",
+    type=Duration(),
+    metavar="DURATION",
+    help="Not where a whole sweep that left nothing to do ended less than that ago.",
+)
+@click.option("--no-wait", is_flag=True, help="Leave the last kept files to the next sweep.")
+@strict_option
+@dry_run_option
+@json_option
+def sweep_command(
+    home: str,
+    cold_age: float,
+    max_bytes: int | None,
+    max_files: int | None,
+    max_time: float | None,
+    workers: int,
+    grace: float,
+    unless_swept: float | None,
+    no_wait: bool,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Compress what is cold, finish what a crash left, free what is settled.
+
+    Ends at a file boundary on SIGTERM or Ctrl-C. One sweep per store; codex's own
+    maintenance is waited out by the next one.
+    """
+    places = find_places(home)
+    since = seconds_since_sweep(places, cold_age)
+    if unless_swept is not None and since is not None and since < unless_swept:
+        return show_nothing(f"swept {since:.0f} s ago", as_json=as_json)
+    progress = choose_progress(as_json=as_json)
+    options = SweepOptions(
+        cold_age=cold_age,
+        max_bytes=max_bytes,
+        max_files=max_files,
+        max_seconds=max_time,
+        workers=workers,
+        strict=strict,
+        dry_run=dry_run,
+        grace=grace,
+        wait=not no_wait,
+        should_stop=_stop_on_signals(),
+        on_begin=progress.begin,
+        on_unreadable=show_left_out,
+    )
+    _lower_priority()
+    results = progress.watch(sweep(places, options))
+    status = show_results(results, as_json=as_json, quiet=not dry_run)
+    # A busy file is what a sweep is prepared for.
+    return 125 if status == 125 else 0
+
+
+def _stop_on_signals() -> Callable[[], bool]:
+    received: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda caught, _frame: received.append(caught))
+    return lambda: bool(received)
+
+
+def _lower_priority() -> None:
+    """Let agents and people go first; this process is ours alone."""
+    # Whoever started us may have lowered it already.
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+    number = _IOPRIO_SET.get(platform.machine())
+    if number is not None:
+        # Without effect where the scheduler knows no classes; nothing depends on it.
+        ctypes.CDLL(None).syscall(number, 1, 0, _IDLE_CLASS)

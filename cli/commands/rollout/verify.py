@@ -1,0 +1,106 @@
+"""``codexlab rollout verify``: say what is wrong in a store, and mend it where told so."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+from ....rollout.locks.layout import Places, Subject, find_places
+from ....rollout.maintenance.verify import (
+    Finding,
+    Problem,
+    repair,
+    verify_directories,
+    verify_kept,
+    verify_places,
+    verify_rollout,
+    verify_temporaries,
+)
+from ....rollout.store.scan import StoreScan, scan_store
+from ...transcripts.named import name_rollouts
+from ...transcripts.options import home_option, json_option
+from ...transcripts.results import show_results, write_json
+from ...ui.terminal import one_line
+
+
+@click.command("verify")
+@home_option
+@click.argument("rollouts", nargs=-1, metavar="[THREAD|PATH]...")
+@click.option(
+    "--repair", "mend", is_flag=True, help="First finish, in the whole store, what a crash left."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="With --repair: say what it would do, change nothing."
+)
+@json_option
+def verify_command(
+    home: str, rollouts: tuple[str, ...], mend: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Check these rollouts, or the whole store: frames, lines, ordinals, both forms.
+
+    Exits with 1 when something needs attention. Nothing is changed without --repair.
+    """
+    if dry_run and not mend:
+        raise click.UsageError("--dry-run goes with --repair; without it nothing is changed")
+    places = find_places(home)
+    if mend:
+        show_results(repair(places, dry_run=dry_run), as_json=as_json)
+    bad = unchecked = 0
+    for finding in _findings(places, rollouts):
+        bad += not finding.is_harmless
+        unchecked += finding.problem is Problem.TOO_LONG
+        _show_finding(finding, as_json=as_json)
+    if not as_json:
+        click.echo(_verdict(bad, unchecked), err=True)
+    return 1 if bad else 0
+
+
+def _verdict(bad: int, unchecked: int) -> str:
+    lines = "1 line was" if unchecked == 1 else f"{unchecked} lines were"
+    but = f"; {lines} too long to be checked" if unchecked else ""
+    return (f"{bad} to look at" if bad else "all is well") + but
+
+
+def _findings(places: Places, rollouts: tuple[str, ...]) -> Iterator[Finding]:
+    for subject in name_rollouts(places, rollouts):
+        yield from verify_rollout(subject)
+    if not rollouts:
+        yield from _findings_of_all(places)
+
+
+def _findings_of_all(places: Places) -> Iterator[Finding]:
+    scan = scan_store(places.home)
+    yield from verify_directories(scan)
+    subjects = list(_found(places, scan))
+    for subject in subjects:
+        yield from verify_rollout(subject)
+    yield from verify_places(subjects)
+    yield from verify_temporaries({subject.directory for subject in subjects})
+    yield from verify_kept(places)
+
+
+def _show_finding(finding: Finding, *, as_json: bool) -> None:
+    if as_json:
+        write_json(
+            {
+                "path": finding.path,
+                "line": finding.line,
+                "problem": finding.problem,
+                "detail": finding.detail or None,
+                "harmless": finding.is_harmless,
+            }
+        )
+        return
+    where = f":{finding.line}" if finding.line else ""
+    detail = f": {one_line(finding.detail)}" if finding.detail else ""
+    note = " (harmless)" if finding.is_harmless else ""
+    click.echo(f"{one_line(finding.path)}{where}: {finding.problem}{detail}{note}")
+
+
+def _found(places: Places, scan: StoreScan) -> Iterator[Subject]:
+    for found in scan.rollouts:
+        # Gone or moved since it was found: it is somebody else's business.
+        with contextlib.suppress(FileNotFoundError):
+            yield places.subject(found.path)

@@ -1,0 +1,167 @@
+"""``codexlab workspace gc``: what may go, why, and with ``--apply`` away with it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ....kernel.errors import BusyError, CallerError
+from ...context.removal_hook import (
+    RemovalHook,
+    find_removal_hook,
+    hook_option,
+    limit_option,
+    settle_removals,
+)
+from ...context.workspaces import duration, find_root, gc_policy, size
+from ...ui.faults import Faults, describe_fault
+from ...ui.non_empty import GIVEN
+from ...ui.terminal import on_one_line
+from .view import why, write_json, write_table
+
+# Imported on use: the other commands of the group load this module too.
+if TYPE_CHECKING:
+    from ....workspace.gc.survey import Survey
+    from ....workspace.gc.url_caches import CacheVerdict
+    from ....workspace.gc.verdict import Verdict
+
+    _Row = tuple[Verdict, str, str]  # what was decided, what was done, why
+
+
+@click.command()
+@click.option("--root", type=GIVEN, metavar="DIR", help="The workspaces root.")
+@click.option("--apply", is_flag=True, help="Delete; without it only say what would be.")
+@click.option("--force", is_flag=True, help="Also what has uncommitted or unpushed work.")
+@click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")
+@click.option("--min-free", metavar="SIZE", callback=size, help="Collect more below this.")
+@hook_option
+@limit_option
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+def gc(
+    root: str | None,
+    apply: bool,
+    force: bool,
+    idle: float | None,
+    min_free: int | None,
+    hook_before_remove: str | None,
+    hook_timeout: str | None,
+    as_json: bool,
+) -> int:
+    """Say which workspaces may go and why, and with --apply delete those."""
+    from ....workspace.gc.killed_removals import empty_trash, strangers_in_trash
+    from ....workspace.gc.verdict import is_pressed, plan_collection
+
+    place, policy = find_root(root), gc_policy(idle, min_free)
+    hook = find_removal_hook(hook_before_remove, hook_timeout, place)
+    faults = Faults()
+    if apply:
+        empty_trash(place, tell=lambda path, error: faults.tell(str(path), error))
+    for stranger in strangers_in_trash(place):
+        told = f"{stranger}: kept, no removal of ours put it there; move it away, or delete it"
+        click.echo(on_one_line(told), err=True)
+    verdicts = plan_collection(place, policy, time.time(), force=force)
+    if apply and settle_removals((verdict.survey for verdict in verdicts), faults):
+        verdicts = plan_collection(place, policy, time.time(), force=force)
+    rows: list[_Row] = []
+    for verdict in verdicts:
+        if verdict.failed:
+            faults.tell(verdict.survey.place, verdict.reason)
+        pressed = verdict.action == "pressed" and (not apply or is_pressed(place, policy))
+        goes = verdict.action == "collect" or pressed
+        if not goes:
+            rows.append((verdict, "keep", why(verdict)))
+        elif not apply:
+            rows.append((verdict, "would go", why(verdict)))
+        else:
+            rows.append((verdict, *_collect(verdict, hook, faults, force=force)))
+    caches = _collect_caches(time.time(), faults, apply=apply)
+    _write_gc(rows, caches, as_json=as_json)
+    if hook is not None and "would go" in [row[1] for row in rows]:
+        told = f"hook before_remove would run before each: {hook.shown}"
+        click.echo(on_one_line(told), err=True)
+    if not apply and "would go" in [row[1] for row in (*rows, *caches)]:
+        click.echo("dry run: nothing was deleted; --apply deletes", err=True)
+    return faults.status
+
+
+def _collect(
+    verdict: Verdict, hook: RemovalHook | None, faults: Faults, *, force: bool
+) -> tuple[str, str]:
+    from ....supervisor.errors import RemovalStopped
+    from ....workspace.gc.remove import LeftInTrash, remove_workspace
+
+    survey = verdict.survey
+    attend = hook.attend if hook is not None else None
+    try:
+        done = remove_workspace(
+            survey.paths, survey.key, force=force, unused_since=survey.used, attend=attend
+        )
+    except RemovalStopped:
+        raise
+    except (CallerError, BusyError) as error:
+        return "kept", str(error)
+    except LeftInTrash as error:
+        faults.tell(survey.place, error)
+        return "in trash", f"what is left lies at {error.trashed}"
+    except Exception as error:
+        faults.tell(survey.place, error)
+        return "kept", describe_fault(error)
+    return "deleted", "; ".join((why(verdict), *done.kept))
+
+
+def _collect_caches(now: float, faults: Faults, *, apply: bool) -> list[tuple[CacheVerdict, str]]:
+    from ....workspace.gc.url_caches import plan_cache_collection
+
+    def collect(cache: CacheVerdict) -> tuple[CacheVerdict, str]:
+        return cache, _collect_cache(cache, now, apply=apply)
+
+    return faults.each(plan_cache_collection(now), collect, lambda cache: str(cache.path))
+
+
+def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
+    if not verdict.goes:
+        return "keep"
+    if not apply:
+        return "would go"
+    from ....workspace.gc.url_caches import MONTH, remove_cache
+    from ....workspace.xdg import state_directory
+
+    gone = remove_cache(verdict.path, idle=MONTH, now=now, state_dir=state_directory())
+    return "deleted" if gone else "kept: in use"
+
+
+def _write_gc(rows: list[_Row], caches: list[tuple[CacheVerdict, str]], *, as_json: bool) -> None:
+    if as_json:
+        found = [{"cache": str(e.path), "action": done, "reason": e.reason} for e, done in caches]
+        workspaces = [_gc_document(*row) for row in rows]
+        write_json({"workspaces": workspaces, "caches": found})
+        return
+    for cache, done in caches:
+        click.echo(on_one_line(f"cache {cache.path}: {done}, {cache.reason}"))
+    if not rows:
+        click.echo("no workspaces", err=True)
+        return
+    write_table(
+        ("PROJECT", "ISSUE", "AGENT", "ACTION", "WHY"),
+        ((*_names(verdict.survey), done, reason) for verdict, done, reason in rows),
+    )
+
+
+def _gc_document(verdict: Verdict, done: str, reason: str) -> dict[str, object]:
+    project, issue, agent = _names(verdict.survey)
+    return {
+        "project": project,
+        "issue": issue,
+        "agent": agent,
+        "path": str(verdict.survey.paths.root),
+        "action": done,
+        "reason": reason if done in ("kept", "in trash") else verdict.reason,
+        "findings": list(verdict.findings),
+    }
+
+
+def _names(survey: Survey) -> tuple[str, str, str]:
+    key = survey.key
+    return key.project, key.issue, key.agent

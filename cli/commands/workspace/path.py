@@ -1,0 +1,82 @@
+"""Which path ``codexlab workspace path`` prints: the real one, or none.
+
+It is printed for ``cd "$(...)"``. What an agent wrote into a record, or put in the place of
+a directory, must not lead its user elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ....kernel.errors import CallerError
+from ...ui.terminal import on_one_line
+
+if TYPE_CHECKING:
+    from ....workspace.gc.survey import Survey
+
+
+class PathNotShown(CallerError):
+    """There is a path, and going there would not lead where it seems to."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
+def workdir_of(survey: Survey) -> Path:
+    """Return where the last run worked; our own workdir where none has.
+
+    :raises PathNotShown: the record says one place, and our state directory another or none.
+    """
+    from ....workspace.records.used import directory_used
+    from ....workspace.records.witness import read_witness
+
+    own, record = survey.paths.workdir, survey.provenance
+    told = None if record is None or survey.state == "moved" else record.workdir
+    witness = read_witness(survey.paths)
+    known = None if witness is None else witness.workdir
+    if told in (None, os.fspath(own)) and known in (None, os.fspath(own)):
+        return in_place(own)
+    used = directory_used(survey.paths, witness)
+    if used is not None and os.fspath(used) == known and told in (None, known):
+        return used
+    if known is None:
+        reason = "no run that is known here worked there; expected the workdir of the last run"
+        raise PathNotShown(str(told), f"{_names(survey)} names it, but {reason}: launch once more")
+    if told in (None, known):
+        raise PathNotShown(known, "the last run worked there, and it is gone or another directory")
+    raise PathNotShown(str(told), f"{_names(survey)} names it, but the last run worked in {known}")
+
+
+def in_place(path: Path) -> Path:
+    """Return the path of a directory of ours, whether it is there or not.
+
+    :raises PathNotShown: a link or file lies in its place.
+    """
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return path
+    if stat.S_ISLNK(found.st_mode):
+        raise PathNotShown(path, f"is a link to {os.readlink(path)}; expected a directory of ours")
+    if not stat.S_ISDIR(found.st_mode):
+        raise PathNotShown(path, "is no directory; move away what lies there")
+    return path
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as it can be printed for a shell.
+
+    :raises PathNotShown: it holds what a terminal obeys, or what a shell would not keep.
+    """
+    text = os.fspath(path)
+    if on_one_line(text) != text:
+        raise PathNotShown(text, "holds control characters; expected a path that can be printed")
+    return text
+
+
+def _names(survey: Survey) -> str:
+    return os.fspath(survey.paths.provenance)

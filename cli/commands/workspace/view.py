@@ -1,0 +1,183 @@
+"""Show workspaces: as a table, as lines, as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from ....kernel.errors import CodexlabError
+from ...ui.terminal import cells, fit, on_one_line, one_line, size_text, terminal_width
+
+if TYPE_CHECKING:
+    from ....workspace.gc.survey import Survey
+    from ....workspace.gc.verdict import Verdict
+
+_WIDEST = 60
+
+
+def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
+    """Return a workspace as one JSON object.
+
+    :param deep: with sizes, git state and threads, which take a while.
+    """
+    provenance, owner, record = survey.provenance, survey.owner, survey.record
+    found: dict[str, Any] = {
+        **asdict(survey.key),
+        "path": str(survey.paths.root),
+        "state": survey.state,
+        "used": dt.datetime.fromtimestamp(survey.used, dt.UTC).isoformat(timespec="seconds"),
+        "holder": asdict(owner) if survey.busy and owner is not None else None,
+        "kind": provenance.kind if provenance else None,
+        "workdir": provenance.workdir if provenance else None,
+        "repo": provenance.repo if provenance else None,
+        "branch": provenance.branch if provenance else None,
+        "last_run": owner.run_id if owner else None,
+        "last_reason": record.get("reason"),
+        "last_exit": record.get("exit_status"),
+        "last_outcome": record.get("agent_outcome"),
+        "contained": owner.contained if owner else None,
+    }
+    return found | (_deep(survey) if deep else {})
+
+
+def write_json(value: object) -> None:
+    """Write one JSON value and a newline."""
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+
+
+def write_lines(values: Mapping[str, Any]) -> None:
+    """Write one aligned line per value."""
+    width = max(map(len, values))
+    for name, value in values.items():
+        label = name.replace("_", " ").ljust(width)
+        for line in _lines(name, value):
+            click.echo(f"{label}  {on_one_line(line)}")
+            label = " " * width
+
+
+def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Write aligned columns; a terminal's width cuts the last one.
+
+    By hand: a table of rich takes seconds for the workspaces of a busy machine.
+    """
+    lines = [header, *(tuple(map(one_line, row)) for row in rows)]
+    widths = [
+        min(_WIDEST, max(cells(line[column]) for line in lines))
+        for column in range(len(header) - 1)
+    ]
+    width = terminal_width()
+    room = None if width is None else max(1, width - sum(widths) - 2 * len(widths))
+    text: list[str] = []
+    for line in lines:
+        columns = [fit(cell, size) for cell, size in zip(line[:-1], widths, strict=True)]
+        last = line[-1] if room is None or cells(line[-1]) <= room else fit(line[-1], room)
+        text.append("  ".join((*columns, last)).rstrip() + "\n")
+    sys.stdout.write("".join(text))
+
+
+def list_row(survey: Survey) -> tuple[str, ...]:
+    """Return a workspace's line in the list."""
+    key, record = survey.key, survey.record
+    last = record.get("reason") or {"busy": "running", "dead": "never finished"}.get(survey.state)
+    if last == "exited":
+        last = f"exited {record.get('exit_status')}"
+    kind = survey.provenance.kind if survey.provenance else None
+    used = dt.datetime.fromtimestamp(survey.used).astimezone()
+    return (
+        key.project,
+        key.issue,
+        key.agent,
+        survey.state,
+        used.isoformat(" ", "minutes")[:16],
+        kind or "-",
+        str(last or "-"),
+    )
+
+
+def why(verdict: Verdict) -> str:
+    """Return why gc would do what it would, in one line."""
+    if not verdict.findings:
+        return verdict.reason
+    # What is kept for its age has time to lose these.
+    joint = "later too" if verdict.action == "keep" else "but"
+    return f"{verdict.reason}; {joint}: {', '.join(verdict.findings)}"
+
+
+LIST_HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "USED", "WORKDIR", "LAST RUN")
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    if name == "git" and isinstance(value, dict):
+        return [_git_line(cast("dict[str, Any]", value))]
+    if name == "size":
+        return [size_text(value)]
+    if name == "holder" and isinstance(value, dict):
+        holder = cast("dict[str, Any]", value)
+        return ["run {run_id} (pid {pid} on {host}), since {started}".format(**holder)]
+    if isinstance(value, bool):
+        return ["yes" if value else "no"]
+    if isinstance(value, dict):
+        parts = cast("dict[str, Any]", value)
+        return [f"{key} {'-' if part is None else part}" for key, part in parts.items()]
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return [line for item in items for line in _lines(name, _brief(item))] or ["-"]
+    return ["-" if value is None else str(value)]
+
+
+def _brief(item: object) -> object:
+    """Put a thread on one line."""
+    if not isinstance(item, dict):
+        return item
+    thread = cast("dict[str, Any]", item)
+    return f"{thread['agent']} {thread['id']} {thread['seen']}"
+
+
+def _git_line(git: dict[str, Any]) -> str:
+    head = f"at {git['head'][:12]}" if git["head"] else "without a commit"
+    where = f"on {git['branch']}" if git["branch"] else "detached"
+    dirt = "uncommitted changes" if git["dirty"] else "clean"
+    ahead = f", {git['ahead']} commits ahead of its base" if git["ahead"] else ""
+    return f"{dirt}, {where} {head}{ahead}"
+
+
+def _deep(survey: Survey) -> dict[str, Any]:
+    from ....workspace.claim.threads import known_cargo_key, read_threads
+    from ....workspace.gc.disk_usage import disk_usage
+
+    paths = survey.paths
+    parts = {"workdir": paths.workdir, "codex-home": paths.codex_home, "records": paths.control}
+    sizes = {name: disk_usage(path) for name, path in parts.items()}
+    log = read_threads(paths)
+    return {
+        "git": _git(survey),
+        "sizes": {
+            name: ("" if usage.complete else "at least ") + size_text(usage.size)
+            for name, usage in sizes.items()
+        },
+        "size": sum(usage.size for usage in sizes.values()),
+        "threads": [asdict(entry) for entry in log.threads],
+        "cargo_key": known_cargo_key(paths),
+    }
+
+
+def _git(survey: Survey) -> object:
+    provenance = survey.provenance
+    if provenance is None or provenance.workdir is None:
+        return None
+    from pathlib import Path
+
+    from ....workspace.git.state import git_state, recorded_git_dir
+
+    try:
+        place = Path(provenance.workdir)
+        state = git_state(place, provenance.base, recorded_git_dir(provenance))
+    except CodexlabError as error:
+        return str(error)
+    return asdict(state) if state is not None else None

@@ -1,0 +1,1 @@
+"""Where workspaces lie, and which of them a command means."""

@@ -1,0 +1,111 @@
+"""The hook ``before_remove`` of ``workspace remove`` and ``workspace gc``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...kernel.values import frozen
+from ..settings.values import PREFIX
+from ..ui.non_empty import GIVEN
+from ..ui.terminal import on_one_line
+from .workspaces import shared_home, user_config
+
+# Imported on use: the other commands of the group load this module too.
+if TYPE_CHECKING:
+    from ...supervisor.request import HookCommand
+    from ...workspace.gc.remove import Attend
+    from ...workspace.gc.survey import Survey
+    from ..ui.faults import Faults
+
+NAME = "before_remove"
+_FLAGS = (NAME, "timeout")
+
+hook_option = click.option(
+    "--hook-before-remove", metavar="CMD", help=f"Run it before each.  [{PREFIX}HOOK_BEFORE_REMOVE]"
+)
+limit_option = click.option(
+    "--hook-timeout", type=GIVEN, metavar="DURATION", help=f"Its limit; 5m.  [{PREFIX}HOOK_TIMEOUT]"
+)
+
+
+@frozen
+class RemovalHook:
+    """The hook in force.
+
+    :param command: what it runs.
+    :param attend: what a removal calls.
+    """
+
+    command: HookCommand
+    attend: Attend
+
+    @property
+    def shown(self) -> str:
+        """Return the command as one line of a shell."""
+        return self.command if isinstance(self.command, str) else shlex.join(self.command)
+
+
+def find_removal_hook(command: str | None, limit: str | None, root: Path) -> RemovalHook | None:
+    """Return the hook of flag, variable or user config; None where there is none.
+
+    :raises CallerError: one of them says something it cannot.
+    """
+    flags = {NAME: command, "timeout": limit}
+    named = command is not None or limit is not None
+    variables = any(f"{PREFIX}HOOK_{key.upper()}" in os.environ for key in _FLAGS)
+    config = user_config()
+    if not (named or variables or "hooks" in config.settings):
+        return None
+    from ...supervisor.hooks.before_remove import attend_removal
+    from ...supervisor.request import LaunchRequest
+    from ..settings.hooks import read_hooks
+    from ..settings.merge import merge_settings
+
+    hooks, seconds = read_hooks(flags, os.environ, config)
+    if NAME not in hooks:
+        return None
+    # The project file of wherever we stand has no say in other workspaces.
+    settings = merge_settings({}, os.environ, (config,))
+    request = LaunchRequest(
+        issue="",
+        command=(),
+        environ=dict(os.environ),
+        cwd=Path("/"),
+        workspaces_root=root,
+        shared_home=shared_home(),
+        containment=settings.containment,
+        grace=settings.grace,
+        user_pass=settings.pass_env,
+        user_set=settings.set_env,
+        log_max_bytes=settings.log_max_size,
+        hooks={NAME: hooks[NAME]},
+        hook_timeout=seconds,
+    )
+    return RemovalHook(hooks[NAME], attend_removal(request, _tell))
+
+
+def settle_removals(surveys: Iterable[Survey], faults: Faults | None = None) -> bool:
+    """End what the hooks of killed removals left; tell whether there was such a removal.
+
+    :param faults: is told of a removal that cannot be settled, and the others are.
+    """
+    cut = [survey for survey in surveys if survey.is_cut_removal]
+    if cut:
+        from ...supervisor.hooks.before_remove import settle_removal
+
+        if faults is None:
+            for survey in cut:
+                settle_removal(survey)
+        else:
+            faults.each(cut, settle_removal, lambda survey: survey.place)
+    return bool(cut)
+
+
+def _tell(line: str) -> None:
+    click.echo(on_one_line(f"codexlab: {line}"), err=True)

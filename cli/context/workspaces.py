@@ -1,0 +1,181 @@
+"""Where workspaces lie, and which of them a command means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from ...kernel.errors import CallerError
+from ...workspace.root import check_root
+from ..settings.files import ConfigError, ConfigFile, read_config, user_config_path
+from ..ui.literals import parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from ...workspace.gc.survey import Survey
+    from ...workspace.gc.verdict import GcPolicy
+
+_T = TypeVar("_T")
+_GC_KEYS: Mapping[str, Callable[[object], float]] = {
+    "idle": parse_duration,
+    "empty": parse_duration,
+    "min_free": parse_size,
+    "pressed_idle": parse_duration,
+}
+
+
+class NoSuchWorkspace(CallerError):
+    """Nothing there, or too much, goes by that name."""
+
+    def __init__(self, issue: str, root: Path, found: list[Survey]) -> None:
+        self.issue, self.root, self.found = issue, root, found
+        if found:
+            names = ", ".join(f"{each.key.project}/{each.key.agent}" for each in found)
+            reason = f"several workspaces ({names}); choose with --project and --agent"
+        else:
+            reason = f"no workspace below {root}; see codexlab workspace list"
+        super().__init__(f"issue {issue}: {reason}")
+
+
+class NoSuchRoot(CallerError):
+    """The workspaces root is no directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        what = "not a directory" if root.exists() else "no such directory"
+        super().__init__(f"workspaces root {root}: {what}; expected the one that runs were given")
+
+
+def user_config() -> ConfigFile:
+    """Return the user's configuration.
+
+    :raises ConfigError: it says something it cannot.
+    """
+    from ..settings.merge import KNOWN_KEYS
+
+    return read_config(user_config_path(os.environ), KNOWN_KEYS, KNOWN_KEYS)
+
+
+def configured_root() -> Path:
+    """Return the workspaces root where no flag names one: variable, user config, default.
+
+    :raises ConfigError: the user config names none that could be one.
+    """
+    chosen: object = os.environ.get("CODEXLAB_WORKSPACES_ROOT")
+    if not chosen:
+        config, key = user_config(), "workspaces_root"
+        chosen = config.settings.get(key, "~/codexlab/workspaces")
+        if not isinstance(chosen, str) or not chosen:
+            problem = f"expected a path, not {chosen!r}"
+            raise ConfigError(config.path, config.line_of(key), key, problem)
+    return _absolute(str(chosen))
+
+
+def _absolute(path: str) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def find_root(given: str | None) -> Path:
+    """Return the workspaces root: flag, variable, user config, default.
+
+    :raises ConfigError: the user config names none that could be one.
+    :raises NoSuchRoot: it is no directory, or is not there although a flag names it.
+    :raises RootTooWide: it is the root of the filesystem or the home directory.
+    """
+    root = _absolute(given) if given else configured_root()
+    # One that nobody named need not be there yet.
+    if not root.is_dir() and (given or root.exists()):
+        raise NoSuchRoot(root)
+    check_root(root, os.environ.get("HOME"))
+    return root
+
+
+def gc_policy(idle: float | None, min_free: int | None) -> GcPolicy:
+    """Return the policy of the user's ``[gc]`` table, flags on top.
+
+    :raises ConfigError: the table has a wrong key or value.
+    """
+    from ...workspace.gc.verdict import GcPolicy
+
+    config = user_config()
+    table = config.settings.get("gc", {})
+    if not isinstance(table, dict):
+        raise ConfigError(config.path, config.line_of("gc"), "gc", "expected a table")
+    values: dict[str, Any] = {
+        key: _gc_value(config, key, each) for key, each in cast("Any", table).items()
+    }
+    if idle is not None:
+        values["idle"] = idle
+    if min_free is not None:
+        values["min_free"] = min_free
+    return GcPolicy(**values)
+
+
+def select(issue: str, project: str | None, agent: str | None, root: Path) -> list[Survey]:
+    """Return the workspaces of an issue.
+
+    :raises NoSuchWorkspace: there is none.
+    """
+    from ...workspace.gc.survey import survey_workspaces
+
+    found = [
+        survey
+        for survey in survey_workspaces(root)
+        if survey.key.issue == issue
+        and project in (None, survey.key.project)
+        and agent in (None, survey.key.agent)
+    ]
+    if not found:
+        raise NoSuchWorkspace(issue, root, [])
+    return found
+
+
+def select_one(issue: str, project: str | None, agent: str | None, root: Path) -> Survey:
+    """Return the one workspace of an issue.
+
+    :raises NoSuchWorkspace: there is none, or more than one.
+    """
+    found = select(issue, project, agent, root)
+    if len(found) > 1:
+        raise NoSuchWorkspace(issue, root, found)
+    return found[0]
+
+
+def shared_home() -> Path:
+    """Return the caller's own codex home."""
+    return Path(os.path.abspath(Path(os.environ.get("CODEX_HOME") or "~/.codex").expanduser()))
+
+
+def duration(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """Parse a duration flag."""
+    del context, parameter
+    return _parsed(parse_duration, text)
+
+
+def size(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """Parse a size flag."""
+    del context, parameter
+    return _parsed(parse_size, text)
+
+
+def _parsed(parse: Callable[[object], _T], text: str | None) -> _T | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        message = f"{error}, not {text!r}"
+        raise click.BadParameter(message) from None
+
+
+def _gc_value(config: ConfigFile, key: str, value: object) -> float:
+    if key not in _GC_KEYS:
+        problem = f"no such setting of [gc]; expected one of {', '.join(sorted(_GC_KEYS))}"
+        raise ConfigError(config.path, config.line_of(key), key, problem)
+    try:
+        return _GC_KEYS[key](value)
+    except ValueError as error:
+        raise ConfigError(
+            config.path, config.line_of(key), key, f"{error}, not {value!r}"
+        ) from None

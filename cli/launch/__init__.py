@@ -1,0 +1,1 @@
+"""``codexlab-run``: flags, the supervisor process, the dry run."""

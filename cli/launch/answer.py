@@ -1,0 +1,50 @@
+"""What the reader of the settings answers, unless a signal asks for the end first."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+from ...guardian.channel import Channel
+from ...supervisor.errors import Cancelled
+from ...supervisor.lifecycle.machine import ENDING_SIGNALS
+
+_PIECE = 1 << 16
+
+
+def await_answer(fd: int, channel: Channel, reader: int) -> bytes:
+    """Return everything the reader writes until it ends; it may itself wait, for a pipe it reads.
+
+    :param fd: where it answers.
+    :param channel: where the guardian tells of signals.
+    :param reader: its pid.
+    :raises Cancelled: a signal asked for the end; the reader is gone.
+    """
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    poll.register(channel.fileno(), select.POLLIN)
+    answer: list[bytes] = []
+    while True:
+        ready = {each for each, _ in poll.poll()}
+        if channel.fileno() in ready and not _heed(channel, reader):
+            # The guardian is gone, which the launch finds out.
+            poll.unregister(channel.fileno())
+        if fd in ready:
+            if not (piece := os.read(fd, _PIECE)):
+                return b"".join(answer)
+            answer.append(piece)
+
+
+def _heed(channel: Channel, reader: int) -> bool:
+    """Take in one message; return False when there are no more."""
+    received = channel.receive()
+    if received is None:
+        return False
+    # Nobody has been asked for anything yet, so it is a signal.
+    signum = received[0]["signum"]
+    if signum in ENDING_SIGNALS:
+        os.kill(reader, signal.SIGKILL)
+        os.waitpid(reader, 0)
+        raise Cancelled(signum)
+    return True

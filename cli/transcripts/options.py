@@ -1,0 +1,178 @@
+"""What the rollout commands share: which home, which rollouts, how errors read."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ...kernel.errors import CallerError
+from ...rollout.catalog.filters import Filters
+from ...rollout.store.names import RolloutForm
+from ..ui.literals import parse_duration, parse_size
+from ..ui.non_empty import GIVEN
+from ..ui.one_of import one_of
+from .search_prestart import home_of
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class NoSuchHomeError(CallerError):
+    """The codex home that was asked for is no directory.
+
+    :param home: its path.
+    """
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        super().__init__(
+            f"codex home {home} is not a directory; give --codex-home or set CODEX_HOME"
+        )
+
+
+class Duration(click.ParamType[float]):
+    """A duration as people write it: 90s, 2h, 7d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class Size(click.ParamType[int]):
+    """A size as people write it: 512M, 2G."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return bytes."""
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+def home_option(command: _Command) -> _Command:
+    """Add ``--codex-home``."""
+    return click.option(
+        "--codex-home",
+        "home",
+        type=GIVEN,
+        metavar="DIR",
+        callback=_home,
+        help="The home whose rollouts are meant.  [default: $CODEX_HOME, else ~/.codex]",
+    )(command)
+
+
+def _home(ctx: click.Context, param: click.Parameter, given: str | None) -> str:
+    del ctx, param
+    home = home_of(given)
+    if not os.path.isdir(home):
+        raise NoSuchHomeError(home)
+    return home
+
+
+def json_option(command: _Command) -> _Command:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")(command)
+
+
+def filter_options(command: _Command) -> _Command:
+    """Add the options that choose rollouts; `filters_from` reads them."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+_FILTERS = (
+    click.option("--since", metavar="DATE|AGE", help="Begun then or later: 2026-01-31, or 7d."),
+    click.option("--until", metavar="DATE|AGE", help="Begun before that."),
+    click.option("--cwd", type=GIVEN, metavar="DIR", help="The agent worked there or below."),
+    click.option(
+        "--issue", type=GIVEN, metavar="ISSUE", help="Threads of this issue's workspaces."
+    ),
+    click.option("--active", is_flag=True, help="Only active ones."),
+    click.option("--archived", is_flag=True, help="Only archived ones."),
+    click.option(
+        "--form",
+        type=click.Choice([form.value for form in RolloutForm]),
+        help="Only those in this form.",
+    ),
+    click.option("--no-subagents", is_flag=True, help="No threads that an agent began itself."),
+)
+
+
+def filters_from(
+    since: str | None,
+    until: str | None,
+    cwd: str | None,
+    issue: str | None,
+    active: bool,
+    archived: bool,
+    form: str | None,
+    no_subagents: bool,
+) -> Filters:
+    """Read the options of `filter_options`.
+
+    :raises click.UsageError: a date is none, or two places were asked for.
+    """
+    place = one_of(active=active, archived=archived)
+    return Filters(
+        since=None if since is None else moment(since, "--since"),
+        until=None if until is None else moment(until, "--until"),
+        cwd=None if cwd is None else os.path.abspath(cwd),
+        threads=None if issue is None else _threads_of(issue),
+        archived=None if place is None else place == "archived",
+        form=None if form is None else RolloutForm(form),
+        subagents=False if no_subagents else None,
+    )
+
+
+def _threads_of(issue: str) -> frozenset[str]:
+    # Looking into workspaces needs more than looking at rollouts does.
+    from ..context.issue_threads import threads_by_issue
+
+    return frozenset(thread for thread, of in threads_by_issue().items() if of == issue)
+
+
+def moment(text: str, option: str) -> str:
+    """Write a date, a time or an age as a moment, the way codex writes times.
+
+    Without a zone local time is meant. An age that reaches back beyond the calendar means
+    its first day.
+    """
+    try:
+        dated = text[:4].isdecimal() and "-" in text
+        then = dt.datetime.fromisoformat(text) if dated else _ago(parse_duration(text))
+    except (ValueError, OverflowError):
+        message = f"{text!r}: expected a date such as 2026-01-31, a time, or an age such as 7d"
+        raise click.BadParameter(message, param_hint=option) from None
+    # At either end of the calendar UTC lies outside of it; nothing was said in those years.
+    with contextlib.suppress(ValueError, OverflowError):
+        then = then.astimezone(dt.UTC)
+    return then.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _ago(seconds: float) -> dt.datetime:
+    try:
+        return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
+    except OverflowError:
+        return dt.datetime.min
+
+
+def local_time(written: str) -> dt.datetime:
+    """Read a moment as codex writes it, as local time without a zone, to be shown."""
+    then = dt.datetime.fromisoformat(written)
+    with contextlib.suppress(ValueError, OverflowError):
+        then = then.astimezone()
+    return then.replace(tzinfo=None)

@@ -1,0 +1,57 @@
+"""Start ripgrep for ``codexlab rollout search`` before click and the rest are loaded.
+
+What is asked for is guessed from the arguments: not all of click's spellings are known
+here. The search itself compares the guess with what it would start, and takes it only
+if they are the same; a wrong guess, or none, costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ...kernel.errands.own_programs import find_own_program
+from ...rollout.search.literal import needle_of
+from ...rollout.search.ripgrep_walk import RipgrepWalk
+
+_VALUED = frozenset(
+    {"--role", "--since", "--until", "--cwd", "--limit", "-C", "--context", "-j", "--processes"}
+)
+_FLAGS = frozenset({"-l", "--threads-only", "--json"})
+_HOME, _PLACES = "--codex-home", {"--active": False, "--archived": True}
+_FOLD, _REGEX = ("-i", "--ignore-case"), ("-e", "--regex")
+
+
+def walk_ahead(arguments: Sequence[str]) -> RipgrepWalk | None:
+    """Start the walk of a search with these arguments; None when they are not understood."""
+    given: dict[str, str] = {}
+    patterns: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == _HOME or name in _VALUED:
+            given[name] = value if equals else next(words, "")
+        elif word in _FLAGS or word in _PLACES or word in _FOLD or word in _REGEX:
+            given[word] = word
+        elif word.startswith("-"):
+            return None
+        else:
+            patterns.append(word)
+    return _walk(patterns[0], given) if len(patterns) == 1 else None
+
+
+def _walk(pattern: str, given: dict[str, str]) -> RipgrepWalk:
+    fold, regex = (not given.keys().isdisjoint(names) for names in (_FOLD, _REGEX))
+    archived = next((value for name, value in _PLACES.items() if name in given), None)
+    needle = needle_of(pattern, regex=regex, ignore_case=fold)
+    return RipgrepWalk(find_ripgrep(), home_of(given.get(_HOME)), needle, fold, archived)
+
+
+def home_of(given: str | None) -> str:
+    """Return the codex home that is meant."""
+    return given or os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
+
+
+def find_ripgrep() -> str | None:
+    """Return the ``rg`` that the caller's ``PATH`` names first, and that no agent put there."""
+    return find_own_program("rg")

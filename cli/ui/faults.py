@@ -1,0 +1,67 @@
+"""One thing that cannot be handled is one line, and never the end of a command for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import click
+
+from ...kernel.errors import CodexlabError
+from .standard_streams import failed_call
+from .terminal import on_one_line
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Faults:
+    """What a command over all workspaces could not handle: told at once, and counted."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    @property
+    def status(self) -> int:
+        """Return the exit status: 125 where something failed, else 0."""
+        return 125 if self._count else 0
+
+    def tell(self, name: str, problem: object) -> None:
+        """Write one line on stderr that names what could not be handled."""
+        self._count += 1
+        words = problem if isinstance(problem, str) else describe_fault(problem)
+        line = words if words.startswith(name) else f"{name}: {words}"
+        click.echo(f"codexlab: {on_one_line(line)}", err=True)
+
+    def each(
+        self,
+        items: Iterable[_T],
+        work: Callable[[_T], _R],
+        name: Callable[[_T], str],
+    ) -> list[_R]:
+        """Return what ``work`` makes of each item; one that it fails on is told and left out.
+
+        :param name: says which one it was.
+        """
+        done: list[_R] = []
+        for item in items:
+            try:
+                done.append(work(item))
+            except Exception as error:
+                if isinstance(error, (click.ClickException, BrokenPipeError)):
+                    raise
+                self.tell(name(item), error)
+        return done
+
+
+def describe_fault(error: object) -> str:
+    """Say in one clause what went wrong, whatever it was."""
+    if isinstance(error, CodexlabError):
+        return str(error)
+    if isinstance(error, OSError):
+        return failed_call(error)
+    if isinstance(error, RecursionError):
+        return "something in it is nested too deeply to be read"
+    if isinstance(error, MemoryError):
+        return "reading it takes more memory than there is"
+    return f"cannot be handled ({type(error).__name__}: {error})"

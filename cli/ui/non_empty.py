@@ -1,0 +1,23 @@
+"""A text that was really given, as click reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .literals import parse_given
+
+
+class _Given(click.ParamType[str]):
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as it is; an empty one would quietly mean the default."""
+        try:
+            return str(parse_given(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+GIVEN = _Given()

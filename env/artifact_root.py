@@ -1,0 +1,103 @@
+"""The developer-artifact root: whether it is there, usable, and the right volume."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..kernel.files.broad_directory import too_wide
+from ..kernel.values import frozen
+from .volume import volume_ids
+
+ARTIFACT_ROOT_VARIABLE = "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"
+VOLUME_VARIABLE = "CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID"
+
+
+@frozen
+class ArtifactRoot:
+    """The outcome of looking for an artifact root.
+
+    :param path: the usable root, absolute, or None.
+    :param fallback_reason: why a root that was asked for is not used; to be shown. None
+        when it is used, and when none was asked for.
+    :param identity: device and inode of the directory that was looked at. Whatever is done
+        below the root later is done only if that directory is still there: an unmounted
+        volume would leave its mount point, on the system disk, in the root's place.
+    """
+
+    path: Path | None
+    fallback_reason: str | None = None
+    identity: tuple[int, int] | None = None
+
+
+def open_artifact_root(
+    environment: Mapping[str, str], expected_volume: str | None = None
+) -> ArtifactRoot:
+    """Look for the root that ``CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT`` names.
+
+    :param expected_volume: id the root's filesystem must have (see
+        :func:`codexlab.env.volume_ids`), compared without regard to case; None takes
+        ``CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID``, and without that no id is asked for.
+    :returns: quietly nothing when the variable is unset or empty. Nothing is ever created:
+        a root that is missing because its volume is not mounted would otherwise come into
+        being on the system disk.
+
+    Not promised: that it is still so in a moment. ``codexlab.env.targets`` takes this
+    value and works below the root only while the same directory is there.
+    """
+    path = environment.get(ARTIFACT_ROOT_VARIABLE, "")
+    if not path:
+        return ArtifactRoot(None)
+    volume = expected_volume or environment.get(VOLUME_VARIABLE) or None
+    problem = (
+        _problem_of_text(path)
+        or _problem_of_place(path, environment.get("HOME"))
+        or _problem_on_disk(path)
+        or _problem_of_volume(path, volume)
+    )
+    if problem is None:
+        found = os.stat(path)
+        return ArtifactRoot(Path(path), identity=(found.st_dev, found.st_ino))
+    return ArtifactRoot(None, f"{ARTIFACT_ROOT_VARIABLE}={path!r}: {problem}")
+
+
+def _problem_of_text(path: str) -> str | None:
+    if not path.startswith("/"):
+        return "not an absolute path"
+    if ".." in path.split("/"):
+        return "holds '..'"
+    if not path.isprintable():
+        return "holds unprintable characters"
+    return None
+
+
+def _problem_on_disk(path: str) -> str | None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "no such directory (is its volume mounted?)"
+    except OSError as error:
+        return error.strerror or "cannot be looked at"
+    if not stat.S_ISDIR(mode):
+        return "not a directory"
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        return "not writable"
+    return None
+
+
+def _problem_of_place(path: str, home: str | None) -> str | None:
+    # local/, tmp/ and the rest of a root would lie among what is there already.
+    what = too_wide(path, home)
+    return None if what is None else f"is {what}; expected a directory of its own"
+
+
+def _problem_of_volume(path: str, expected: str | None) -> str | None:
+    if expected is None:
+        return None
+    found = volume_ids(path)
+    if expected.lower() in found:
+        return None
+    names = ", ".join(found) or "none that can be read"
+    return f"on another volume than {expected!r} (this one has: {names})"

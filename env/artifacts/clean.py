@@ -1,0 +1,286 @@
+"""``codexlab artifacts clean``: judge every candidate, then remove those that may go."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..targets.errors import PathRefused, RootUnusable, TargetBusy
+from ..targets.index import TargetOwner, forget_owner, read_owner
+from ..targets.layout import BOOKS
+from ..targets.leases import drop_lease_file, is_leased, lease_target
+from ..targets.root_dirs import Root, path_of
+from .candidates import Candidate, Category, find_candidates
+from .quarantine import empty_quarantine, quarantine, quarantined, remove_empty_parents
+from .repository import Repository
+from .sizes import Deadline, Measure, measure_tree
+
+DEFAULT_AGE = 14 * 86400.0
+QUARANTINE = (*BOOKS, "quarantine")
+# Seconds for the last look for repositories, of each tree that is about to go.
+_LOOK_AGAIN = 60.0
+_IN_TREE_QUARANTINE = ("codexlab-quarantine",)
+
+Verdict = Literal["remove", "keep", "in use", "refused", "removed", "leftover"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One candidate judged.
+
+    :param verdict: ``remove``: would go; ``removed``: is gone; ``leftover``: of a cleanup
+        that was interrupted, goes too; else it stays, for ``reason``.
+    :param age: seconds since the latest sign of use, or None when that could not be told.
+    """
+
+    candidate: Candidate
+    verdict: Verdict
+    reason: str
+    size: Measure
+    age: float | None
+    owner: TargetOwner | None
+
+    def receipt(self) -> dict[str, object]:
+        """Return the finding as it is written down and printed."""
+        owner = self.owner
+        return {
+            "path": str(self.candidate.path),
+            "category": self.candidate.category,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "bytes": self.size.allocated,
+            "measured": self.size.state,
+            "age_seconds": None if self.age is None else round(self.age),
+            "key": owner and owner.key,
+            "project": owner and owner.project,
+            "issue": owner and owner.issue,
+            "thread": owner and owner.thread,
+            "workdir": owner and owner.workdir,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CleanOptions:
+    """What may go.
+
+    :param older_than: seconds without a sign of use.
+    :param keep: categories that stay, whatever their age.
+    :param every_repository: not only the one around the working tree.
+    """
+
+    older_than: float = DEFAULT_AGE
+    keep: frozenset[Category] = frozenset()
+    every_repository: bool = False
+
+
+def plan_clean(
+    root: Root | None, repository: Repository | None, options: CleanOptions, deadline: Deadline
+) -> list[Finding]:
+    """Judge every candidate. Changes nothing.
+
+    :param root: the artifact root, when it is usable.
+    :param deadline: for measuring; what was not measured in time has no known age.
+    """
+    candidates = find_candidates(root, repository, every_repository=options.every_repository)
+    leftovers = _leftovers(root, repository, deadline)
+    return leftovers + [_judge(candidate, options, deadline) for candidate in candidates]
+
+
+def apply_clean(
+    findings: list[Finding], options: CleanOptions, note: Callable[[dict[str, object]], None]
+) -> list[Finding]:
+    """Remove what :func:`plan_clean` said may go, judging each once more under its lease.
+
+    :param note: takes each receipt as soon as it is true.
+    :returns: the findings as they are now.
+    """
+    done: list[Finding] = []
+    for finding in findings:
+        after = _remove(finding, options) if finding.verdict in ("remove", "leftover") else finding
+        note(after.receipt())
+        done.append(after)
+    return done
+
+
+def append_receipt(path: Path, receipt: dict[str, object]) -> None:
+    """Append one line to a receipts file, in one write."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    line = json.dumps({"ts": time.time(), **receipt}).encode() + b"\n"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, line)
+    finally:
+        os.close(fd)
+
+
+def _leftovers(
+    root: Root | None, repository: Repository | None, deadline: Deadline
+) -> list[Finding]:
+    found: list[Finding] = []
+    stores: list[tuple[Root, tuple[str, ...]]] = [(root, QUARANTINE)] if root else []
+    stores += [(repository.git_dir, _IN_TREE_QUARANTINE)] if repository else []
+    for store, names in stores:
+        for name in quarantined(store, names):
+            candidate = Candidate("temp", store, (*names, name))
+            size = measure_tree(candidate.path, deadline)
+            verdict, reason = _repository_in(size) or ("leftover", "an interrupted cleanup left it")
+            found.append(Finding(candidate, verdict, reason, size, None, None))
+    return found
+
+
+def _judge(candidate: Candidate, options: CleanOptions, deadline: Deadline) -> Finding:
+    size = measure_tree(candidate.path, deadline)
+    owner = read_owner(candidate.base, candidate.path) if candidate.leased else None
+    age = _age(size, owner)
+    verdict, reason = _repository_in(size) or _verdict(candidate, options, age)
+    return Finding(candidate, verdict, reason, size, age, owner)
+
+
+def _repository_in(size: Measure) -> tuple[Verdict, str] | None:
+    """Return why a tree stays in which a repository was seen; None for others."""
+    if size.repository is None:
+        return None
+    return "keep", f"{size.repository} is a git repository; move it away if it is of use"
+
+
+def _repository_now(path: Path) -> tuple[Verdict, str] | None:
+    """Look once more, just before a tree goes; what cannot be looked through stays."""
+    size = measure_tree(path, Deadline(_LOOK_AGAIN))
+    if size.state in ("partial", "unreadable"):
+        return "keep", "it could not be looked through for git repositories"
+    return _repository_in(size)
+
+
+def _verdict(candidate: Candidate, options: CleanOptions, age: float | None) -> tuple[Verdict, str]:
+    if candidate.category in options.keep:
+        return "keep", f"asked to keep {candidate.category}"
+    if candidate.leased and is_leased(candidate.base, candidate.path):
+        return "in use", "leased by a run"
+    if cargo_builds_in(candidate.path):
+        return "in use", "cargo is building in it"
+    if options.older_than > 0 and age is None:
+        return "keep", "its age could not be found out in time"
+    if age is not None and age < options.older_than:
+        return "keep", "used too recently"
+    return "remove", "not used for long enough"
+
+
+def _age(size: Measure, owner: TargetOwner | None) -> float | None:
+    """Return seconds since the latest sign of use; None when signs may have been missed."""
+    if size.state != "complete" or size.newest is None:
+        return None
+    return time.time() - max(size.newest, owner.last_used if owner else 0.0)
+
+
+def cargo_builds_in(target: Path) -> bool:
+    """Tell whether cargo holds the lock of a profile below ``target`` right now.
+
+    cargo locks ``<profile>/.cargo-lock`` with flock while it builds (cargo 1.95), below
+    the target itself or below one more directory for a target triple.
+    """
+    return any(map(_is_locked, _cargo_locks(target)))
+
+
+def _cargo_locks(target: Path) -> Iterator[Path]:
+    for parent in (target, *_directories(target)):
+        for profile in _directories(parent):
+            yield profile / ".cargo-lock"
+
+
+def _directories(path: Path) -> list[Path]:
+    try:
+        with os.scandir(path) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Another cleanup took it away meanwhile, or it is closed to cargo as well.
+        return []
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _remove(finding: Finding, options: CleanOptions) -> Finding:
+    """Lease, judge again, quarantine, forget, delete: in this order."""
+    if finding.verdict == "leftover":
+        return _finish_leftover(finding)
+    candidate = finding.candidate
+    lease = None
+    try:
+        if candidate.leased:
+            lease = lease_target(candidate.base, candidate.path, exclusive=True)
+        if cargo_builds_in(candidate.path) or _used_since(finding, options):
+            return _changed(finding, "in use", "used since it was judged")
+        if kept := _repository_now(candidate.path):
+            return _changed(finding, *kept)
+        return _take_away(finding)
+    except TargetBusy:
+        return _changed(finding, "in use", "leased by a run")
+    except FileNotFoundError:
+        return _changed(finding, "removed", "somebody else removed it")
+    except (PathRefused, RootUnusable, OSError) as error:
+        return _changed(finding, "refused", str(error))
+    finally:
+        if lease is not None:
+            os.close(lease)
+
+
+def _used_since(finding: Finding, options: CleanOptions) -> bool:
+    """Look again at the cheap signs of use: the index entry and the directory itself."""
+    candidate = finding.candidate
+    owner = read_owner(candidate.base, candidate.path) if candidate.leased else None
+    newest = max(os.lstat(candidate.path).st_mtime, owner.last_used if owner else 0.0)
+    return time.time() - newest < options.older_than
+
+
+def _take_away(finding: Finding) -> Finding:
+    candidate = finding.candidate
+    store, names = _quarantine_of(candidate)
+    moved = quarantine(candidate.base, candidate.names, store, names)
+    if candidate.leased:
+        forget_owner(candidate.base, candidate.path)
+        drop_lease_file(candidate.base, candidate.path)
+        remove_empty_parents(candidate.base, candidate.names, keep=3)
+    empty_quarantine(store, names, only=moved)
+    return _changed(finding, "removed", finding.reason)
+
+
+def _quarantine_of(candidate: Candidate) -> tuple[Root, tuple[str, ...]]:
+    """Return a place on the same filesystem: below the root, or in git's own directory."""
+    if candidate.category != "worktree":
+        return candidate.base, QUARANTINE
+    from .repository import find_repository
+
+    repository = find_repository(path_of(candidate.base))
+    if repository is None:
+        raise PathRefused(str(candidate.path), "no longer in a git working tree")
+    return repository.git_dir, _IN_TREE_QUARANTINE
+
+
+def _finish_leftover(finding: Finding) -> Finding:
+    candidate = finding.candidate
+    try:
+        empty_quarantine(candidate.base, candidate.names[:-1], only=candidate.names[-1])
+    except (PathRefused, RootUnusable, OSError) as error:
+        return _changed(finding, "refused", str(error))
+    return _changed(finding, "removed", finding.reason)
+
+
+def _changed(finding: Finding, verdict: Verdict, reason: str) -> Finding:
+    return Finding(finding.candidate, verdict, reason, finding.size, finding.age, finding.owner)

@@ -1,0 +1,56 @@
+"""Exports that a shell can source: bash, zsh and fish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
+
+from ...kernel.errors import CallerError
+
+Shell = Literal["bash", "zsh", "fish"]
+SHELLS: tuple[Shell, ...] = get_args(Shell)
+
+
+class ShellError(CallerError):
+    """A shell that codexlab writes no exports for."""
+
+    def __init__(self, shell: str) -> None:
+        self.shell = shell
+        super().__init__(f"shell {shell!r}: expected one of {', '.join(SHELLS)}")
+
+
+def shell_of(path: str) -> Shell:
+    """Return the shell that ``$SHELL`` names; bash when it is none of ours."""
+    name = path.rsplit("/", 1)[-1]
+    for shell in SHELLS:
+        if shell == name:
+            return shell
+    return "bash"
+
+
+def render_exports(shell: str, variables: Mapping[str, str], removed: Iterable[str]) -> str:
+    """Write lines that set and unset variables when sourced.
+
+    :param variables: names are identifiers; values may be any text without NUL.
+    :raises ShellError: not a shell we know.
+
+    Sourcing the lines twice is the same as once; they print nothing and run nothing.
+    """
+    if shell not in SHELLS:
+        raise ShellError(shell)
+    fish = shell == "fish"
+    unset = "set -e {};" if fish else "unset {}"
+    export = "set -gx {} {};" if fish else "export {}={}"
+    quote = _quote_fish if fish else _quote_posix
+    lines = [unset.format(name) for name in sorted(set(removed) - variables.keys())]
+    lines += [export.format(name, quote(value)) for name, value in sorted(variables.items())]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _quote_posix(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def _quote_fish(value: str) -> str:
+    r"""Quote for fish: inside single quotes it undoes ``\'`` and ``\\`` and nothing else."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

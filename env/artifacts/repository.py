@@ -1,0 +1,90 @@
+"""The repository a directory belongs to, as far as routing needs to know it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...kernel.errands.git_environment import git_environment
+from ..cargo import repository_name
+
+_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What routing needs to know of a repository.
+
+    :param top: the working tree a person stands in; may be a linked worktree.
+    :param main: the main checkout, or the bare repository, that it belongs to.
+    :param git_dir: where this working tree's own git files are.
+    :param name: what codex-lab calls it.
+    :param branch: None when no branch is checked out.
+    """
+
+    top: Path
+    main: Path
+    git_dir: Path
+    name: str
+    branch: str | None
+
+
+def find_repository(directory: Path) -> Repository | None:
+    """Return the repository around ``directory``, or None outside any (or without git)."""
+    places: list[Path] = []
+    for question in ("--show-toplevel", "--git-common-dir", "--git-dir"):
+        # One at a time: a path may hold a line end, and rev-parse has no -z.
+        answer = ask_git(directory, "rev-parse", "--path-format=absolute", question)
+        if answer is None:
+            return None
+        places.append(Path(answer))
+    top, common, git_dir = places
+    main = common.parent if common.name == ".git" else common
+    origin = ask_git(directory, "config", "--get", "remote.origin.url")
+    branch = ask_git(directory, "symbolic-ref", "--short", "--quiet", "HEAD")
+    return Repository(top, main, git_dir, repository_name(origin, str(main)), branch)
+
+
+def worktree_key(repository: Repository) -> str:
+    """Return codex-lab's default key of a worktree, so that both build in one place.
+
+    It is ``<branch or directory name, sanitised>-<12 hex of SHA-256 of the path>``, and
+    changes with the branch: codex-lab's rule, not ours.
+    """
+    label = repository.branch or repository.top.name
+    slug = re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._+-]", "-", label)).strip("-")
+    slug = slug if slug not in ("", ".", "..") else "workspace"
+    digest = hashlib.sha256(os.fsencode(repository.top)).hexdigest()[:12]
+    return f"{slug}-{digest}"
+
+
+def ask_git(directory: Path, *arguments: str) -> str | None:
+    """Return what git prints, without its last line end, or None when it says no.
+
+    For questions that start no program: git works in ``directory``, where an agent may
+    have written the configuration. It gets nothing of our environment that it has no use for.
+    """
+    environment = git_environment(os.environ, outside=str(_top_around(directory)))
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except (FileNotFoundError, NotADirectoryError, subprocess.TimeoutExpired):
+        return None
+    return os.fsdecode(done.stdout).removesuffix("\n") if done.returncode == 0 else None
+
+
+def _top_around(directory: Path) -> Path:
+    """Return the working tree around a directory, as far as its ``.git`` tells."""
+    here = Path(os.path.realpath(directory))
+    tops = (place for place in (here, *here.parents) if os.path.lexists(place / ".git"))
+    return next(tops, here)

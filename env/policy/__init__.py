@@ -1,0 +1,1 @@
+"""Which variables an agent gets, by rule and by name."""

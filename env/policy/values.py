@@ -1,0 +1,69 @@
+"""The values a scrub works with: what to let through, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Literal
+
+from ...kernel.values import frozen
+from .circumstances import Circumstances
+from .search_path import TakenOut
+
+Action = Literal["kept", "dropped", "set"]
+Assignments = tuple[tuple[str, str], ...]
+
+
+@frozen
+class EnvironmentPolicy:
+    """What the agent may see, from the most general layer to the most specific.
+
+    :param agent: ``codex``, ``claude``, or anything else for the generic adapter.
+    :param provider_names: what :func:`codex_provider_names` found in the shared config.
+    :param user_pass: names or globs that the user's own config passes.
+    :param user_set: what the user's own config sets.
+    :param pass_names: names or globs from ``--pass``.
+    :param file_values: what ``--env-file`` sets; see :func:`parse_env_file`.
+    :param set_values: what ``--set`` sets.
+    :param circumstances: where and how this launch runs its agent.
+
+    An exact name of the user (config or flag) wins over the drop rules; a glob does not.
+    """
+
+    agent: str = "generic"
+    provider_names: frozenset[str] = frozenset()
+    user_pass: tuple[str, ...] = ()
+    user_set: Assignments = field(default=(), repr=False)
+    pass_names: tuple[str, ...] = ()
+    file_values: Assignments = field(default=(), repr=False)
+    set_values: Assignments = field(default=(), repr=False)
+    circumstances: Circumstances = Circumstances()
+
+
+@frozen
+class Verdict:
+    """What became of one name, and by which rule. Never its value."""
+
+    name: str
+    action: Action
+    rule: str
+
+
+@frozen
+class ChildEnvironment:
+    """The child's whole environment, and why it is so.
+
+    :param receipt: one verdict for every name of the parent and every name set, by name.
+    :param taken_out: entries of the caller's PATH that the agent does not get.
+    """
+
+    values: dict[str, str] = field(repr=False)
+    receipt: tuple[Verdict, ...]
+    taken_out: tuple[TakenOut, ...] = ()
+
+    def describe(self) -> list[dict[str, str]]:
+        """Return the receipt as the run record shows it."""
+        return [{"name": v.name, "action": v.action, "rule": v.rule} for v in self.receipt]
+
+    def names(self, action: Action) -> tuple[str, ...]:
+        """Return the names with this verdict, sorted."""
+        return tuple(verdict.name for verdict in self.receipt if verdict.action == action)

@@ -1,0 +1,253 @@
+"""The children in a guardian's care: the agent and its monitor, a companion, adopted orphans.
+
+Invariant: every one is collected here and nowhere else. So the agent's status is exact,
+no orphan stays a zombie, and a pid told to the supervisor is not reused before it was
+told that its process ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..kernel.containment.membership import Scope, members
+from ..kernel.process.group import ProcessGroup
+from ..kernel.process.identity import ProcessIdentity, name_process, read_stat
+from ..kernel.process.oom_score import read_oom_score_adj
+from ..kernel.process.procfs import has_children
+from .channel import Message
+from .ending.lost_run import Custody
+from .sidecar import Companion
+from .spawning.spawn import SpawnError, SpawnSpec, describe_exit, spawn
+
+if TYPE_CHECKING:
+    import resource
+
+    from .spawning.tty_monitor import Monitored
+
+Tell = Callable[[Message, Sequence[int]], None]
+# One that closed its channel says what its fault was, and ends.
+_SUPERVISOR_SECONDS = 5.0
+_REAPED_AT_ONCE = 500
+
+
+class Wards:
+    """Starts and collects children, and tells of each that started, stopped or ended.
+
+    :param tell: sends a message with descriptors to the supervisor.
+    :param poll: the guardian's; the channel of a monitor is registered there.
+    :ivar supervisor: its pid when it is our child: no part of the run.
+    :ivar is_hosted: the supervisor is a part of a program that is not our child.
+    """
+
+    def __init__(self, tell: Tell, poll: select.poll) -> None:
+        self.supervisor: int | None = None
+        self.is_hosted = False
+        self._tell = tell
+        self._poll = poll
+        self._agent: int | None = None
+        self._group: ProcessGroup | None = None
+        self._companion: Companion | None = None
+        self._monitored: Monitored | None = None
+
+    def start_agent(
+        self, spec: dict[str, Any], descriptors: list[int], restore: Sequence[int], *, grouped: bool
+    ) -> None:
+        """Start the agent, and tell that it runs or why it does not.
+
+        :param descriptors: become 0, 1 and 2; closed here.
+        :param restore: signals whose default disposition the program must find.
+        :param grouped: keep hold of its process group, which is all that contains it.
+        """
+        if self._group is not None:
+            os.close(self._group.leader)
+            self._group = None
+        if (pid := self._start(spec, descriptors, restore)) is None:
+            return
+        self._agent = pid
+        if grouped:
+            # Now: as long as its parent has not reaped it, the number is its own.
+            with contextlib.suppress(OSError):
+                self._group = ProcessGroup(pid, os.pidfd_open(pid))
+        self._tell_started("spawned", pid, () if self._group is None else [self._group.leader])
+
+    def start_companion(
+        self, spec: dict[str, Any], descriptors: list[int], restore: Sequence[int]
+    ) -> None:
+        """Start a helper of ours, as :meth:`start_agent` does; it is no part of the run."""
+        if (pid := self._start(spec, descriptors, restore)) is not None:
+            try:
+                self._companion = Companion(pid)
+            except OSError as error:
+                # Not reaped yet: the number is still its own.
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                self._tell({"event": "spawn-failed", "step": "fork", "errno": error.errno}, ())
+                return
+            self._tell_started("accompanied", pid)
+
+    def _start(
+        self, spec: dict[str, Any], descriptors: list[int], restore: Sequence[int]
+    ) -> int | None:
+        start = self._spawn_on_terminal if spec.pop("terminal", False) else spawn
+        try:
+            return start(SpawnSpec(**spec), descriptors[:3], restore)
+        except SpawnError as error:
+            self._tell({"event": "spawn-failed", "step": error.step, "errno": error.errno}, ())
+            return None
+        finally:
+            for fd in descriptors:
+                os.close(fd)
+
+    def _spawn_on_terminal(
+        self, spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]
+    ) -> int:
+        from .spawning.tty_monitor import spawn_monitored
+
+        # Ours while we take care of a terminal; the agent has jobs of its own.
+        restore = (*restore, signal.SIGTTOU)
+        self._monitored = spawn_monitored(spec, stdio, restore)
+        self._poll.register(self._monitored.channel.fileno(), select.POLLIN)
+        return self._monitored.agent
+
+    def _tell_started(self, event: str, pid: int, descriptors: Sequence[int] = ()) -> None:
+        stat = read_stat(pid)
+        start_time = stat.start_time if stat else 0
+        monitor = self._monitor and (self._monitor.pid, self._monitor.start_time)
+        started = {"event": event, "pid": pid, "start_time": start_time, "monitor": monitor}
+        # Here: it may have ended by now, but only we, or its monitor, can have reaped it.
+        started["oom_score_adj"] = read_oom_score_adj(pid)
+        self._tell(started, descriptors)
+
+    @property
+    def _monitor(self) -> ProcessIdentity | None:
+        return self._monitored.monitor if self._monitored else None
+
+    def reap(self) -> bool:
+        """Collect ended children: the agent's status exactly, orphans so that none stays.
+
+        :returns: False where more may have ended. Chains of forks leave orphans as fast as
+            they are collected, and whoever asks for the end of the run must be heard meanwhile.
+        """
+        for _ in range(_REAPED_AT_ONCE):
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return True
+            self._take_leave(pid, status, usage)
+        return False
+
+    def _take_leave(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
+        if pid == self._agent:
+            self._agent = None
+            self._tell(describe_exit(pid, status, usage), ())
+        elif self._companion is not None and pid == self._companion.pid:
+            self._companion.close()
+            self._companion = None
+            self._tell({"event": "companion-exited", "status": status}, ())
+        elif self._monitored and pid == self._monitored.monitor.pid:
+            self._outlive_monitor(self._monitored, usage)
+
+    def keep_monitor_going(self) -> None:
+        """Continue a monitor that somebody stopped; kill one that is stopped again and again."""
+        if self._monitored is not None:
+            self._monitored.stops.look()
+
+    def hear_monitor(self, ready: set[int]) -> None:
+        """Pass on what the agent's monitor says, where its channel is among those that are ready."""
+        if self._monitored and self._monitored.channel.fileno() in ready:
+            self._pass_on(self._monitored)  # and of its end by SIGCHLD
+
+    def _pass_on(self, monitored: Monitored) -> bool:
+        """Pass on that the agent stopped or ended; return False when the monitor is gone."""
+        received = monitored.channel.receive()
+        if received is None:
+            return False
+        if received[0]["event"] == "exited":
+            self._agent = None
+        self._tell(received[0], ())
+        return True
+
+    def _outlive_monitor(self, monitored: Monitored, usage: resource.struct_rusage) -> None:
+        """Take over from a monitor that was killed.
+
+        Its agent is killed, if its parent-death signal has not done that yet: nobody would
+        see it stop. It is our child by now, so that its status is exact all the same;
+        unless the monitor had collected it already.
+        """
+        self._poll.unregister(monitored.channel.fileno())
+        while self._pass_on(monitored):
+            pass
+        monitored.channel.close()
+        self._monitored = None
+        if self._agent is None:
+            return
+        try:
+            os.waitid(os.P_PID, self._agent, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            # A program that became another user's is only ended with the run.
+            with contextlib.suppress(PermissionError):
+                os.kill(self._agent, signal.SIGKILL)
+        except ChildProcessError:
+            self._tell(describe_exit(self._agent, signal.SIGKILL, usage), ())
+            self._agent = None
+
+    def list_pids(self) -> list[int]:
+        """Return who is left of the run below us, read from the kernel; no zombie is among them."""
+        self.reap()
+        if not has_children():
+            return []
+        pids = [p.pid for p in members(self.below_us()) if p.pid != self.supervisor]
+        # Afterwards: what died while it was being read is a zombie by now.
+        self.reap()
+        return pids
+
+    def below_us(self) -> Scope:
+        """Return all that is below us, but what is ours."""
+        companion = None if self._companion is None else self._companion.pid
+        ours = [pid for pid in (self.supervisor, companion) if pid is not None]
+        return Scope("", None, name_process(os.getpid()), frozenset(ours), self._monitor)
+
+    def scope_of(self, custody: Custody) -> Scope:
+        """Return what belongs to the run: all below us but what is ours, its leaf and its group."""
+        return replace(
+            self.below_us(),
+            run_id=custody.run_id,
+            leaf=custody.leaf,
+            group=self._group,
+            strays=self.is_hosted,
+        )
+
+    def outlive_supervisor(self) -> None:
+        """Wait for the end of a supervisor that serves no more; kill one that stays.
+
+        Its channel is closed before its children are given to us. Read in between, the
+        kernel would show a git of its as a part of the supervisor, and the run as empty.
+        """
+        if self.supervisor is None:
+            return
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            pidfd, poll = os.pidfd_open(self.supervisor), select.poll()
+            poll.register(pidfd, select.POLLIN)
+            if not poll.poll(_SUPERVISOR_SECONDS * 1000):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
+            os.waitpid(self.supervisor, 0)
+        self.supervisor = None
+
+    def end_companion(self) -> None:
+        """Kill the helper: from here on it is nobody's to be spared."""
+        if self._companion is not None:
+            self._companion.kill()
+            self._companion = None
+
+    def release_monitor(self) -> None:
+        """Let the agent's monitor end, once the run was read for the last time."""
+        if self._monitored is not None:
+            self._monitored.release()

@@ -1,0 +1,1 @@
+"""Finish a run whose supervisor is gone, and end one when nothing more can be had."""

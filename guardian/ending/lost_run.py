@@ -1,0 +1,111 @@
+"""What the guardian needs to finish a run whose supervisor died, and how it does so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import fields
+from typing import Any
+
+from ...kernel.containment.membership import Scope, discard_leaf, end
+from ...kernel.files.flock import unlock
+from ...kernel.process.identity import ProcessIdentity
+from ...kernel.values import frozen
+
+LOST_GRACE = 3.0
+LOST_PATIENCE = 10.0
+
+
+@frozen
+class Custody:
+    """A run in the guardian's care.
+
+    :param run_id: the run's tag.
+    :param leaf: its cgroup, or None.
+    :param record: path of ``record.json``, which already holds the plan; the events lie beside it.
+    :param owner: path of ``owner.json``.
+    :param witness: path of the same in our state directory.
+    :param base: the workspaces root: no link is followed below it.
+    :param temporary: the run's temp directory, removed once it is empty of processes.
+    :param locks: descriptors of the claim. Unlocked only after emptiness was read:
+        a lock that is merely closed when we exit tells the next claimer nothing,
+        so it reads the record and finds no proof.
+    """
+
+    run_id: str
+    leaf: str | None
+    record: str
+    owner: str
+    witness: str
+    base: str
+    temporary: str
+    locks: tuple[int, ...] = ()
+
+    def message(self) -> dict[str, Any]:
+        """Return it without the descriptors, which travel beside the message."""
+        return {field.name: getattr(self, field.name) for field in fields(self)[:-1]}
+
+
+def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ...]:
+    """End the run of a dead supervisor, write down what happened, release the claim.
+
+    Each step is tried even if the one before failed: a full disk must not leave
+    a process, nor an unwritable record a claim.
+
+    :returns: the processes left, read from the kernel.
+    """
+    swept, left = end(scope, grace=LOST_GRACE, patience=LOST_PATIENCE)
+    removed = not left and discard_leaf(scope)
+    contained = {
+        "mechanism": scope.mechanism,
+        "proven": not left and scope.can_prove,
+        "swept": swept,
+        "left": len(left),
+        "leaf_removed": removed,
+    }
+    _write_down(custody, contained)
+    if not left:
+        _release(custody)
+    return left
+
+
+def _write_down(custody: Custody, contained: dict[str, Any]) -> None:
+    """Finish the record and the events, in whatever state the agent left them."""
+    from ...kernel.files.below import directory_below
+    from .unfinished import LOST, finish_events, finish_record
+
+    # What can go wrong with files that somebody else wrote is not for us to list; whatever
+    # it is, the claim is released.
+    with (
+        contextlib.suppress(Exception),
+        directory_below(os.path.dirname(custody.record), custody.base) as directory,
+    ):
+        record = LOST
+        with contextlib.suppress(Exception):
+            record = finish_record(directory, contained)
+        finish_events(directory, contained, record)
+
+
+def _release(custody: Custody) -> None:
+    from ...kernel.files.temporary import discard_temporary
+
+    with contextlib.suppress(Exception):
+        discard_temporary(custody.temporary)
+    for path, base in ((custody.witness, ""), (custody.owner, custody.base)):
+        with contextlib.suppress(Exception):
+            _vouch(path, base, custody.run_id)
+    for fd in custody.locks:
+        unlock(fd)
+
+
+def _vouch(path: str, base: str, run_id: str) -> None:
+    """Write into an owner's record that nothing of the run is left."""
+    from ...kernel.files.below import directory_below
+    from .unfinished import read_object, write_object
+
+    place, name = os.path.split(path)
+    with directory_below(place, base) as directory:
+        owner = read_object(name, directory)
+        # Another run's is not ours to vouch for, however it got there.
+        if owner.get("run_id", run_id) == run_id:
+            write_object(name, directory, {**owner, "contained": True})

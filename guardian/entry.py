@@ -1,0 +1,104 @@
+"""Become a guardian: fork the supervisor before anything heavy is imported, then guard it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from ..kernel.no_more import NoMore, no_more_in
+from ..kernel.process.descriptors import open_descriptors, open_standard_descriptors
+from ..kernel.process.own_limits import keep_own_limits, take_back_own_limits
+from .at_any_rate import load_the_rest
+from .channel import Channel, open_channel_pair
+from .main import Guardian
+
+
+def run_guarded(supervise: Callable[[Channel], None]) -> int:
+    """Fork the supervisor, guard its run, and return the exit status to end with.
+
+    :param supervise: the supervisor's whole life, run in the fork. It ends by
+        sending ``{"op": "finish", "status": n}``; ending in any other way is a
+        lost supervisor, and the guardian then ends the run itself.
+    """
+    open_standard_descriptors()
+    _keep_from_children()
+    keep_own_limits()
+    # The supervisor needs most of it as well: so it is read from disk once for both.
+    load_the_rest()
+    ours, theirs = open_channel_pair()
+    # Before the fork, so that no signal finds the guardian unprepared.
+    guardian = Guardian(ours)
+    pid = os.fork()
+    if pid == 0:
+        _run_supervisor(supervise, theirs, guardian.abandon())
+    theirs.close()
+    return guardian.guard(pid)
+
+
+def _keep_from_children() -> None:
+    """Close everything the caller left open on exec: the agent gets 0, 1 and 2 only."""
+    for fd in open_descriptors():
+        if fd > 2:
+            with contextlib.suppress(OSError):
+                os.set_inheritable(fd, False)
+
+
+def _run_supervisor(
+    supervise: Callable[[Channel], None], channel: Channel, wishes: Sequence[signal.Signals]
+) -> None:
+    """Live as the supervisor in the forked child. Never returns.
+
+    :param wishes: the signals that the guardian takes.
+    """
+    try:
+        _pass_on(wishes, channel)
+        # By default it ends a process whose limit of CPU time somebody lowered.
+        if signal.getsignal(signal.SIGXCPU) == signal.SIG_DFL:
+            signal.signal(signal.SIGXCPU, _take_back)
+        # Its own group: what a terminal or kill(2) sends to ours reaches the guardian only.
+        os.setpgid(0, 0)
+        # Writing one line to a terminal from a background group must not stop it.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        supervise(channel)
+    except KeyboardInterrupt:
+        pass
+    except BaseException as error:
+        _say_why(error)
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(125)
+
+
+def _take_back(_signum: int, _frame: object) -> None:
+    take_back_own_limits()
+
+
+def _say_why(error: BaseException) -> None:
+    """Say on one line that the kernel gives no more; all else is a fault of ours, with its place."""
+    if (code := no_more_in(error)) is None:
+        sys.excepthook(type(error), error, error.__traceback__)
+        return
+    # Whatever there is of a run is ended by the guardian.
+    with contextlib.suppress(OSError):
+        os.write(2, f"codexlab-run: {NoMore('the launch cannot go on', code)}\n".encode())
+
+
+def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
+    """Leave to the guardian what an engine sends to every process of a tree (scancel does).
+
+    The supervisor would die of it, and the guardian takes its own. A handler and not
+    SIG_IGN: what the supervisor starts must find these signals at their default.
+    """
+
+    def echo(signum: int, _frame: object) -> None:
+        # The guardian may have died of something else.
+        with contextlib.suppress(OSError):
+            channel.send({"op": "echo", "signum": signum})
+
+    for signum in wishes:
+        signal.signal(signum, echo)

@@ -1,0 +1,74 @@
+"""The program of the fork server: small, because every guardian and agent starts as its copy.
+
+What it does not load, no fork has to copy; so it is a module of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+
+from ..kernel.process.hide_cmdline import hide_environment, hide_memory
+from .at_any_rate import load_the_rest
+from .channel import Channel
+from .main import Guardian
+from .spawning.spawn import prepare_to_spawn
+
+
+def serve(fd: int, host: int) -> None:
+    """Fork a guardian for each request until the host is gone.
+
+    :param host: a pidfd of it.
+    """
+    # It is the host's, and every agent's guardian is forked from here.
+    hide_environment()
+    hide_memory()
+    prepare_to_spawn()
+    load_the_rest()
+    # Every guardian is a copy of this; what its collector leaves alone stays shared.
+    gc.freeze()
+    channel = Channel(socket.socket(fileno=fd))
+    # Guardians that ended need no status kept; the kernel reaps them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while is_asked(channel, host) and (received := channel.receive()) is not None:
+        message, (theirs,) = received
+        pid, code = _fork()
+        if pid == 0:
+            channel.close()
+            _be_guardian(theirs, host)
+        os.close(theirs)
+        # A host that died meanwhile is noticed by the next look.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            number = message["number"]
+            channel.send({"event": "guarding", "number": number, "pid": pid, "errno": code})
+
+
+def _fork() -> tuple[int, int]:
+    """Fork; return also why it failed, with -1 for a pid: the runs there are need this server."""
+    try:
+        return os.fork(), 0
+    except OSError as error:
+        return -1, error.errno or 0
+
+
+def is_asked(channel: Channel, host: int) -> bool:
+    """Wait for a message or the end of file; return False when the host is gone without one."""
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    poll.register(host, select.POLLIN)
+    return channel.fileno() in {fd for fd, _ in poll.poll()}
+
+
+def _be_guardian(fd: int, host: int) -> None:
+    """Guard one run of the host. Never returns."""
+    status = 125
+    try:
+        os.setsid()
+        guardian = Guardian(Channel(socket.socket(fileno=fd)))
+        status = guardian.guard(supervisor=None, host=host)
+    finally:
+        os._exit(status)

@@ -1,0 +1,296 @@
+"""The process the caller started: parent of the agent, adopter of its orphans.
+
+It forks the supervisor before anything heavy is imported and stays single
+threaded, so that parent-death signals, adoption and exit statuses are exact.
+
+Invariant: the guardian exits only after it has read from the kernel that the
+run is empty, or has written down how many processes were left. Where it can do neither,
+it has killed what it could name without opening anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..kernel.containment.membership import end
+from ..kernel.errors import InternalError
+from ..kernel.libc import set_child_subreaper
+from ..kernel.process.own_limits import take_back_own_limits
+from .channel import Channel, Message
+from .child_stops import SUPERVISOR_PAUSE, ChildStops
+from .children import Wards
+from .ending.lost_run import LOST_GRACE, LOST_PATIENCE, Custody, finish_lost_run
+from .signals import ECHO_SECONDS, SAME_WISH_SECONDS, NotedSignals
+from .spawning.spawn import prepare_to_spawn
+
+if TYPE_CHECKING:
+    from .ending.last_resort import LastResort
+
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+# Python ignores these two; programs expect to find them at their default.
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+class Guardian:
+    """The event loop of the guarding process: one poll, no thread, no timer when quiet."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._signals = NotedSignals()
+        self._poll = select.poll()
+        self._wards = Wards(self._tell, self._poll)
+        self._custody: Custody | None = None
+        self._settings: list[Any] | None = None
+        self._undoing: int | None = None
+        self._status: int | None = None
+        self._is_all_reaped = True
+        self._stops: ChildStops | None = None
+        self._last_resort: LastResort | None = None
+
+    def abandon(self) -> tuple[signal.Signals, ...]:
+        """Give everything back in the forked supervisor, which is not the guardian.
+
+        :returns: the wishes that the guardian takes.
+        """
+        self._signals.give_back()
+        self._channel.close()
+        return self._signals.wishes
+
+    def guard(self, supervisor: int | None, host: int | None = None) -> int:
+        """Serve the supervisor until it is gone; return the exit status.
+
+        :param supervisor: its pid when it is our child, None when we serve a host.
+        :param host: a pidfd of the host.
+        """
+        self._wards.supervisor, self._wards.is_hosted = supervisor, supervisor is None
+        set_child_subreaper()
+        try:
+            self._prepare(supervisor, host)
+            self._serve_until_gone(host)
+            return self._end()
+        except Exception as error:
+            return self._end_at_any_rate(error)
+
+    def _prepare(self, supervisor: int | None, host: int | None) -> None:
+        prepare_to_spawn()
+        if supervisor is not None:
+            self._stops = ChildStops(supervisor, SUPERVISOR_PAUSE)
+        for source in (self._channel, self._signals, host):
+            if source is not None:
+                self._poll.register(source, select.POLLIN)
+
+    def _serve_until_gone(self, host: int | None) -> None:
+        while True:
+            ready = self._wait()
+            if not self._is_all_reaped:
+                self._is_all_reaped = self._wards.reap()
+            if self._signals.fileno() in ready:
+                self._take_notice()
+            if self._stops is not None:
+                self._stops.look()
+            self._wards.keep_monitor_going()
+            self._wards.hear_monitor(ready)
+            if self._channel.fileno() in ready:
+                if not self._serve():
+                    return
+            elif host in ready:
+                # What it forked may hold a copy of its end of our channel for ever.
+                return
+
+    def _wait(self) -> set[int]:
+        try:
+            return {fd for fd, _ in self._poll.poll(self._patience())}
+        except OSError:
+            # More are asked after than we may have open (poll(2), EINVAL).
+            take_back_own_limits()
+            return {fd for fd, _ in self._poll.poll(0)}
+
+    def _patience(self) -> float | None:
+        """Return for how many milliseconds nothing has to be looked after; None: for ever."""
+        if not self._is_all_reaped:
+            return 0
+        seconds = None if self._stops is None else self._stops.seconds_left()
+        return None if seconds is None else seconds * 1000 + 1
+
+    def _take_notice(self, answered: int | None = None) -> None:
+        for signum in self._signals.read():
+            if signum == signal.SIGCHLD:
+                # The rest has its turn when what came with it was heard.
+                self._is_all_reaped = self._is_all_reaped and self._wards.reap()
+            elif signum == signal.SIGXCPU:
+                take_back_own_limits()
+            elif signum != answered:
+                self._report_signal(signum)
+
+    def _report_signal(self, signum: int, same_wish: float = SAME_WISH_SECONDS) -> None:
+        if self._signals.is_news(signum, same_wish):
+            if self._stops is not None and signum in _ENDING:
+                self._stops.note_asked()
+            self._tell({"event": "signal", "signum": signum})
+
+    def _tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+        # A supervisor that just died is noticed as end of file by the next poll.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._channel.send(message, descriptors)
+
+    def _serve(self) -> bool:
+        # For what comes with the message, and for what it asks for.
+        take_back_own_limits()
+        received = self._channel.receive()
+        if received is None:
+            return False
+        message, descriptors = received
+        match message["op"]:
+            case "custody":
+                self._take_custody(Custody(**message["custody"], locks=tuple(descriptors)))
+            case "spawn":
+                grouped = message.get("grouped", False)
+                self._wards.start_agent(
+                    message["spec"], descriptors, self._changed_signals(), grouped=grouped
+                )
+            case "accompany":
+                self._wards.start_companion(message["spec"], descriptors, self._changed_signals())
+            case "children":
+                self._tell({"event": "children", "pids": self._wards.list_pids()})
+            case "terminal":
+                self._keep_settings(message["settings"], *descriptors)
+            case "stop":
+                self._stop_job(descriptors)
+            case "wish":
+                self._report_signal(message["signum"])
+            case "echo":
+                # Ours is heard at once; the supervisor's own may wait for a processor.
+                self._take_notice()
+                self._report_signal(message["signum"], ECHO_SECONDS)
+            case "released":
+                self._let_go()
+                if message["status"] is not None:
+                    self._status = message["status"]
+            case "finish":
+                self._status = message["status"]
+            case unknown:
+                raise InternalError(f"the guardian does not know the operation {unknown!r}")
+        return True
+
+    def _take_custody(self, custody: Custody) -> None:
+        self._let_go()
+        self._custody = custody
+        self._prepare_to_end(custody.leaf)
+
+    def _prepare_to_end(self, leaf: str | None) -> None:
+        """Open all that the end takes, as long as no agent can keep it from us."""
+        if self._last_resort is None:
+            from .ending.last_resort import LastResort
+
+            self._last_resort = LastResort()
+        self._last_resort.aim_at(leaf)
+
+    def _let_go(self) -> None:
+        """Forget the run: its supervisor hands it over anew, or has given it back proven empty."""
+        for fd in self._custody.locks if self._custody else ():
+            os.close(fd)
+        self._custody = None
+
+    def _keep_settings(self, settings: list[Any] | None, undoing: int | None = None) -> None:
+        """Take care of the caller's terminal while it is raw; None: it no longer is.
+
+        :param undoing: memory in which the supervisor keeps what switches the agent's modes off.
+
+        Raw or not, its group may be sent SIGTSTP from outside, and must not be stopped
+        before the supervisor has put the terminal back.
+        """
+        # What gives it back is loaded while no agent can keep it from us.
+        from ..kernel.process import terminal  # noqa: F401
+        if self._undoing is not None:
+            os.close(self._undoing)
+        self._settings, self._undoing = settings, undoing
+        self._signals.take_stop()
+
+    def _stop_job(self, waiting: Sequence[int]) -> None:
+        """Stop our process group, which is the job a shell knows; hang up on who waits for its end.
+
+        Whoever continues it answers this stop: the SIGCONT is noted by the time we go on,
+        and is no news. What came before the stop is told first.
+        """
+        self._take_notice()
+        # To this process too, which takes it before the call returns.
+        os.killpg(0, signal.SIGSTOP)
+        # All of it: somebody may have continued only the process they know.
+        os.killpg(0, signal.SIGCONT)
+        self._take_notice(answered=signal.SIGCONT)
+        for fd in waiting:
+            os.close(fd)
+
+    def _changed_signals(self) -> tuple[signal.Signals, ...]:
+        """Return those that a program must find at their default, and does not with us."""
+        return (*_IGNORED_BY_PYTHON, *self._signals.taken)
+
+    def _end(self) -> int:
+        take_back_own_limits()
+        self._give_terminal_back()
+        # Before the run is read: from here on it is nobody's to be spared.
+        self._wards.end_companion()
+        status = self._finish()
+        self._wards.release_monitor()
+        return status
+
+    def _give_terminal_back(self) -> None:
+        if self._settings is None:
+            return
+        from ..kernel.process.terminal import read_undoing, restore_settings, show
+
+        if self._undoing is not None:
+            show(1, read_undoing(self._undoing))
+        restore_settings(0, self._settings)
+
+    def _finish(self) -> int:
+        if self._status is not None:
+            self._wards.outlive_supervisor()
+            return self._status
+        self._wards.outlive_supervisor()
+        self._finish_lost()
+        return 125
+
+    def _finish_lost(self) -> None:
+        custody = self._custody
+        if custody is None:
+            # Not claimed yet: what the planning started is all there can be.
+            end(self._wards.below_us(), grace=LOST_GRACE, patience=LOST_PATIENCE)
+            return
+        left = finish_lost_run(custody, self._wards.scope_of(custody))
+        rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
+        _say(f"the supervisor of run {custody.run_id} died{rest}{_where(custody)}")
+
+    def _end_at_any_rate(self, error: Exception) -> int:
+        """Kill the run without opening or loading anything, and say what kept us from more."""
+        custody, resort = self._custody, self._last_resort
+        if custody is None or resort is None:
+            raise error
+        from .at_any_rate import end_at_any_rate, finish_at_any_rate
+
+        with contextlib.suppress(Exception):
+            self._give_terminal_back()
+        self._channel.close()
+        wards = self._wards
+        empty = end_at_any_rate(resort, wards.supervisor)
+        wards.supervisor = None
+        rest = "nothing it started is left" if empty else "some of what it started may be left"
+        _say(f"the guardian of run {custody.run_id} failed ({error}); {rest}{_where(custody)}")
+        if not wards.is_hosted:
+            finish_at_any_rate(custody, wards)
+        return 125
+
+
+def _where(custody: Custody) -> str:
+    return f"; see {custody.record}" if os.path.exists(custody.record) else ""
+
+
+def _say(line: str) -> None:
+    # The terminal may have died first.
+    with contextlib.suppress(OSError):
+        os.write(2, f"codexlab-run: {line}\n".encode(errors="surrogateescape"))

@@ -1,0 +1,1 @@
+"""Start programs as children of the guardian: an agent, a terminal monitor, a fork server."""

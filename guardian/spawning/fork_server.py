@@ -1,0 +1,132 @@
+"""One small process per host that forks a guardian for each run embedded there.
+
+A host may have threads, so it cannot fork safely itself; and orphans of two runs
+under one subreaper could not be told apart, so each run has its own guardian.
+End of file on the server's channel ends the server; each guardian has a channel
+of its own to the host and ends its run when that one closes. Both end with the host
+as well: a process that it forked has copies of all its channels.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from ...kernel.errors import OperatorError
+from ...kernel.no_more import NoMore, is_no_more
+from ...kernel.process.identity import read_stat
+from ..channel import Channel, Message, open_channel_pair
+
+_PROGRAM = "from codexlab.guardian.fork_server_main import serve; serve({fd}, {host})"
+_STOPPED = "T"
+_numbers = itertools.count(1)
+
+
+def start_fork_server() -> tuple[subprocess.Popen[bytes], Channel]:
+    """Start the server; nothing of this process is changed, and no thread is forked.
+
+    :returns: the process, and our end of its channel.
+    """
+    ours, theirs = open_channel_pair()
+    fd, host = theirs.fileno(), os.pidfd_open(os.getpid())
+    try:
+        process = subprocess.Popen(
+            # -P: nothing is imported from the directory we happen to be in.
+            [sys.executable, "-P", "-c", _PROGRAM.format(fd=fd, host=host)],
+            pass_fds=[fd, host],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_search_path())},
+            start_new_session=True,
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(host)
+    return process, ours
+
+
+def _search_path() -> Iterator[str]:
+    """Yield where the host imports from: it may have found us by a changed ``sys.path``."""
+    for place in sys.path:
+        # An empty one is the directory the host is in, which may be gone.
+        with contextlib.suppress(FileNotFoundError):
+            yield place or os.getcwd()
+
+
+class OrderedGuardian:
+    """A guardian that was asked for and is perhaps not there yet.
+
+    :param channel: the supervisor's end of its channel.
+    """
+
+    def __init__(self, server: Channel) -> None:
+        """Ask the server for it; nobody waits.
+
+        :raises OperatorError: the server is gone.
+        """
+        self._server = server
+        self._number = next(_numbers)
+        self.channel, theirs = open_channel_pair()
+        try:
+            server.send({"op": "guard", "number": self._number}, [theirs.fileno()])
+        except (BrokenPipeError, ConnectionResetError):
+            self.channel.close()
+            raise _server_died() from None
+        finally:
+            theirs.close()
+
+    def is_there(self) -> bool:
+        """Tell whether :meth:`receive` would return at once."""
+        return _is_readable(self._server)
+
+    def receive(self) -> int:
+        """Wait for it, about a millisecond, and return its pid.
+
+        :raises OperatorError: the server is gone, or could not fork.
+        """
+        while (received := self._server.receive()) is not None:
+            # Another number is that of one whose receiver was interrupted.
+            if received[0]["number"] == self._number:
+                return self._take(received[0])
+        self.channel.close()
+        raise _server_died()
+
+    def _take(self, answer: Message) -> int:
+        if (code := answer["errno"]) == 0:
+            return int(answer["pid"])
+        self.channel.close()
+        error = OSError(code, os.strerror(code))
+        raise NoMore("no guardian can be started", code) if is_no_more(error) else error
+
+    def is_fresh(self, pid: int) -> bool:
+        """Tell whether it still waits for its run: not ended nor stopped, and sent no signal."""
+        stat = read_stat(pid)
+        return not _is_readable(self.channel) and not (stat and stat.state == _STOPPED)
+
+
+def _is_readable(channel: Channel) -> bool:
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _server_died() -> OperatorError:
+    return OperatorError("the process that forks guardians died; open the run again")
+
+
+def fork_guardian(server: Channel) -> tuple[Channel, int]:
+    """Ask the server for a guardian and wait for it.
+
+    :returns: the supervisor's end of its channel, and its pid.
+    :raises OperatorError: the server is gone.
+    """
+    ordered = OrderedGuardian(server)
+    return ordered.channel, ordered.receive()

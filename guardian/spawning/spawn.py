@@ -1,0 +1,180 @@
+"""Start one program as the guardian's own child: fork, prepare, exec, or say which step failed."""
+
+from __future__ import annotations
+
+import fcntl
+import marshal
+import os
+import signal
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...kernel.cgroup.leaf import join_leaf
+from ...kernel.libc import set_parent_death_signal
+from ...kernel.process.oom_score import go_first_when_memory_ends
+from ...kernel.values import frozen
+from ..channel import Message
+
+if TYPE_CHECKING:
+    import resource
+
+
+@frozen
+class SpawnSpec:
+    """One program to start.
+
+    :param path: the file to execute, already resolved.
+    :param argv: its arguments, the name it is called by first.
+    :param environment: its whole environment.
+    :param cwd: the directory to start in.
+    :param leaf: the cgroup to be in before exec, or None.
+    :param nice: how much lower its priority is than ours (nice(2)).
+    """
+
+    path: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    cwd: str
+    leaf: str | None = None
+    nice: int = 0
+
+
+class SpawnError(Exception):
+    """A step between fork and exec failed; nothing runs.
+
+    :param step: ``fork``, ``cgroup``, ``stdio``, ``chdir`` or ``exec``.
+    :param errno: why.
+    """
+
+    def __init__(self, step: str, errno: int) -> None:
+        self.step = step
+        self.errno = errno
+        super().__init__(f"{step}: {os.strerror(errno)}")
+
+
+def prepare_to_spawn() -> None:
+    """Load now what the first spawn, and the first exit, would load: somebody waits for both."""
+    import resource  # wait4(2) returns a value of it
+
+    from ...kernel.cgroup import clone_into
+
+    del clone_into, resource
+
+
+def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
+    """Start the program in a session of its own and return its pid once exec succeeded.
+
+    The child is killed when the *calling thread* ends, so only a process that
+    lives as long as the run, and forks on its main thread, may call this.
+
+    :param stdio: descriptors that become 0, 1 and 2.
+    :param restore: signals whose default disposition the program must find.
+    :raises SpawnError: with the failing step; the child is reaped.
+    """
+    parent = os.getpid()
+    with forking() as (report_read, report_write):
+        pid, is_member = _fork(spec.leaf)
+    if pid == 0:
+        leaf = None if is_member else spec.leaf
+        become(replace(spec, leaf=leaf), stdio, restore, parent, report_write, os.setsid)
+    os.close(report_write)
+    with os.fdopen(report_read, "rb") as report:
+        failure = report.read()
+    if failure:
+        os.waitpid(pid, 0)
+        step, errno = marshal.loads(failure)
+        raise SpawnError(step, errno)
+    return pid
+
+
+@contextmanager
+def forking() -> Generator[tuple[int, int]]:
+    """Lend a pipe for the child's report; where it cannot be had or the fork fails, nothing is left.
+
+    :raises SpawnError: this process, its user or its group may have no more (setrlimit(2)).
+    """
+    try:
+        report = os.pipe()
+    except OSError as error:
+        raise SpawnError("fork", error.errno or 0) from error
+    try:
+        yield report
+    except OSError as error:
+        for fd in report:
+            os.close(fd)
+        raise SpawnError("fork", error.errno or 0) from error
+
+
+def _fork(leaf: str | None) -> tuple[int, bool]:
+    """Fork; tell also whether the child was born in its leaf, or has to join it."""
+    if leaf is not None:
+        from ...kernel.cgroup.clone_into import fork_into
+
+        with suppress(OSError):
+            return fork_into(leaf), True
+    return os.fork(), False
+
+
+def become(
+    spec: SpawnSpec,
+    stdio: Sequence[int],
+    restore: Sequence[int],
+    parent: int,
+    report: int,
+    lead: Callable[[], object],
+) -> None:
+    """Turn the forked child into the program. Never returns.
+
+    :param parent: who forked it, to be compared after the death signal is asked for.
+    :param report: where a failing step is written to; closed by exec.
+    :param lead: makes the child lead a session, or a group, of its own.
+    """
+    step = "session"
+    try:
+        lead()
+        step = "cgroup"
+        if spec.leaf is not None:
+            join_leaf(spec.leaf)
+        if spec.nice:
+            os.nice(spec.nice)
+        go_first_when_memory_ends()
+        step = "death signal"
+        set_parent_death_signal(signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(125)
+        step = "stdio"
+        _install_stdio(stdio)
+        step = "chdir"
+        os.chdir(spec.cwd)
+        step = "signals"
+        for signum in restore:
+            signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        step = "exec"
+        os.execve(spec.path, spec.argv, spec.environment)
+    except BaseException as error:
+        errno = getattr(error, "errno", None) or 0
+        os.write(report, marshal.dumps((step, errno)))
+    finally:
+        os._exit(127)
+
+
+def _install_stdio(stdio: Sequence[int]) -> None:
+    # Duplicated above 2 first: one of them may itself be 0, 1 or 2.
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3) for fd in stdio]
+    for target, fd in enumerate(high):
+        os.dup2(fd, target, inheritable=True)
+
+
+def describe_exit(pid: int, status: int, usage: resource.struct_rusage) -> Message:
+    """Return what wait4(2) told of the program, as the guardian's message."""
+    return {
+        "event": "exited",
+        "pid": pid,
+        "status": status,
+        "user": usage.ru_utime,
+        "system": usage.ru_stime,
+        "max_rss_kib": usage.ru_maxrss,
+    }

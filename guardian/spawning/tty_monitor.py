@@ -1,0 +1,178 @@
+"""Start one program on a terminal of its own, below a monitor that leads its session.
+
+::
+
+    guardian ── monitor    leads the session; the terminal is its controlling one
+                └── agent  leads its own group, which has the foreground
+
+Why not the agent itself: the group of a session's leader is orphaned, so the
+kernel would not stop it on Ctrl-Z; and when a leader exits its terminal is hung
+up, which takes the last words from whatever it left. The monitor outlives both.
+
+An agent can stop its monitor, by SIGSTOP alone. The guardian sees that by itself, and
+waits for nothing from the monitor once there is an agent.
+
+The guardian holds one end of a channel. On the other the monitor tells that the
+agent has stopped or ended; then it waits until that channel is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import signal
+from collections.abc import Sequence
+from errno import ECHILD
+
+from ...kernel.libc import set_parent_death_signal
+from ...kernel.process.identity import ProcessIdentity, identify
+from ...kernel.process.terminal import adopt_terminal, release_terminal, take_foreground
+from ...kernel.values import frozen
+from ..channel import Channel, open_channel_pair
+from ..child_stops import ChildStops
+from .spawn import SpawnError, SpawnSpec, become, describe_exit, forking
+
+
+@frozen
+class Monitored:
+    """A monitor, as the guardian sees it.
+
+    :param agent: pid of the program.
+    :param channel: messages ``stopped`` and ``exited``; end of file: the monitor is gone.
+    :param stops: of the monitor itself, not of the agent.
+    """
+
+    monitor: ProcessIdentity
+    agent: int
+    channel: Channel
+    stops: ChildStops
+
+    def release(self) -> None:
+        """Let the monitor end, and with it the terminal's session; wait until it has."""
+        self.channel.close()
+        _outlive(self.monitor.pid)
+
+
+def _outlive(monitor: int) -> None:
+    """Wait for the end of a monitor that has nothing left to do; kill one that is stopped."""
+    with contextlib.suppress(ChildProcessError):
+        while os.WIFSTOPPED(os.waitpid(monitor, os.WUNTRACED)[1]):
+            os.kill(monitor, signal.SIGKILL)
+
+
+def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> Monitored:
+    """Start a monitor, and the program below it; return once exec succeeded.
+
+    Both are killed when the *calling thread* ends: the monitor by its parent-death
+    signal, and the program by that of the monitor.
+
+    :param stdio: descriptors that become 0, 1 and 2; the first is the terminal.
+    :param restore: signals whose default disposition the program must find.
+    :raises SpawnError: with the failing step; nothing runs.
+    """
+    try:
+        ours, theirs = open_channel_pair()
+    except OSError as error:
+        raise SpawnError("fork", error.errno or 0) from error
+    guardian = os.getpid()
+    # The monitor takes no signal at all; nor must one meant for it be noted as the guardian's.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        with forking() as (report_read, report_write):
+            pid = os.fork()
+            if pid == 0:
+                _be_monitor(spec, stdio, restore, guardian, report_write, theirs)
+    except SpawnError:
+        ours.close()
+        raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+    os.close(report_write)
+    with os.fdopen(report_read, "rb") as report:
+        failure = report.read()
+    started, monitor = ours.receive(), identify(pid)
+    if failure or started is None or monitor is None:
+        ours.close()
+        _outlive(pid)
+        step, errno = marshal.loads(failure) if failure else ("session", ECHILD)
+        raise SpawnError(step, errno)
+    return Monitored(monitor, started[0]["pid"], ours, ChildStops(pid))
+
+
+def _be_monitor(
+    spec: SpawnSpec,
+    stdio: Sequence[int],
+    restore: Sequence[int],
+    guardian: int,
+    report: int,
+    channel: Channel,
+) -> None:
+    """Live as the monitor in the forked child. Never returns."""
+    try:
+        set_parent_death_signal(signal.SIGKILL)
+        if os.getppid() != guardian:
+            os._exit(125)
+        os.setsid()
+        adopt_terminal(stdio[0])
+        monitor, (gate, shut) = os.getpid(), os.pipe()
+        agent = os.fork()
+        if agent == 0:
+            os.close(shut)
+            become(spec, stdio, restore, monitor, report, lambda: _enter(gate, stdio[0]))
+        channel.send({"event": "started", "pid": agent})
+        # All of it was the guardian's: the claim, its channel, the terminal outside.
+        # And the gate, which opens.
+        _close_all_but(channel.fileno())
+        _follow(agent, channel)
+    except BaseException as error:
+        os.write(report, marshal.dumps(("session", getattr(error, "errno", None) or 0)))
+    finally:
+        os._exit(0)
+
+
+def _enter(gate: int, terminal: int) -> None:
+    """Wait until the guardian needs nothing more from the monitor; then take the foreground.
+
+    An agent that stopped it earlier would stop its guardian too, which waits for its start.
+    """
+    os.read(gate, 1)
+    take_foreground(terminal)
+
+
+def _close_all_but(kept: int) -> None:
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) != kept:
+            # One of them was the listing's own.
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+
+
+def _follow(agent: int, channel: Channel) -> None:
+    """Tell the guardian when the agent stops and ends; stay until it lets go."""
+    while True:
+        pid, status, usage = os.wait4(agent, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            break
+        _give_foreground(agent)
+        channel.send({"event": "stopped", "signum": os.WSTOPSIG(status)})
+    channel.send(describe_exit(pid, status, usage))
+    channel.receive()
+    _leave_terminal()
+
+
+def _give_foreground(agent: int) -> None:
+    """Let a stopped agent find itself in the foreground when it is continued, as a shell does."""
+    # Refused where the terminal was hung up, or the agent has left its session.
+    with contextlib.suppress(OSError), open("/dev/tty", "rb", buffering=0) as terminal:
+        os.tcsetpgrp(terminal.fileno(), os.getpgid(agent))
+
+
+def _leave_terminal() -> None:
+    """Give the controlling terminal up without hanging it up, as a leader's exit does.
+
+    An agent that could not be started leaves the terminal fit for another attempt.
+    """
+    with contextlib.suppress(OSError), open("/dev/tty", "rb", buffering=0) as terminal:
+        release_terminal(terminal.fileno())

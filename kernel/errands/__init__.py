@@ -1,0 +1,1 @@
+"""Programs that we start ourselves and wait for, such as git, and how a wait ends early."""

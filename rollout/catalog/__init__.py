@@ -1,0 +1,1 @@
+"""Which rollouts there are and which are wanted: threads, titles, pages."""

@@ -1,0 +1,1 @@
+"""zstd frames of a rollout: walked, decoded, encoded and proven."""

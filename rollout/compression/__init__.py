@@ -1,0 +1,1 @@
+"""Compress a cold rollout, and publish the frame in its place."""

@@ -1,0 +1,262 @@
+"""Compress cold rollouts: encode unlocked, then let each frame take its file's place.
+
+Files go in chunks, so that many small ones share what makes them durable: their
+writeback is started together, then awaited; one group's lines cover the chunk; and
+they pass the critical section with one fsync of their directory.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+
+from ...kernel.files.flock import try_lock
+from ..codec.encode import Encoder, EncodingError
+from ..locks.layout import Places, Subject
+from ..operations.attributes import copy_attributes, give_owner
+from ..operations.file_ops import Calls
+from ..operations.journal import Group, Kind, begin, make_entry, new_token
+from ..operations.result import Outcome, Result
+from .candidate import CompressOptions, RefusedError, open_candidate
+from .publish import Prepared, publish
+
+TEMPORARY_PREFIX = "rollout-compress-codexlab-"
+TEMPORARY_SUFFIX = ".tmp"
+
+# Two descriptors each: well below the usual limit of 1,024.
+_CHUNK_FILES = 128
+_CHUNK_BYTES = 64 << 20
+# From here on flushing the whole filesystem once is cheaper than each file by itself.
+_MANY = 16
+# What one task of a worker takes: a hand-over costs as much as a small file.
+_TASK = 8
+_DEFAULT = CompressOptions()
+
+_Chunk = list[Future[list[Prepared | Result]]]
+
+
+def compress(
+    places: Places,
+    subjects: Iterable[Subject],
+    options: CompressOptions = _DEFAULT,
+    calls: Calls | None = None,
+) -> Iterator[Result]:
+    """Compress rollouts, one result each, in order within a chunk.
+
+    :param subjects: what to compress; whatever is not plain, or written to, is skipped.
+    :param calls: the system calls; a test's own in a test.
+
+    The plain files are kept for a grace (see :mod:`._settle`): nothing is unlinked
+    and no space is free when this returns.
+    """
+    calls = calls or Calls()
+    waiting = iter(subjects)
+    if options.dry_run:
+        yield from (_would(subject, options, calls) for subject in waiting)
+        return
+    encoder = Encoder()
+    with ThreadPoolExecutor(options.workers, "rollout-encode") as pool:
+        begun: deque[_Chunk] = deque()
+        try:
+            while not options.should_stop():
+                # Short of room, nothing is encoded before what was is given out.
+                while begun and options.room() is not None:
+                    yield from _finish_chunk(places, begun.popleft(), options, calls)
+                if not (chunk := _next_chunk(waiting, options.room())):
+                    break
+                if len(chunk) == _CHUNK_FILES:  # small ones, and more of them may follow
+                    encoder.give_back()
+                # One chunk is encoded while the one before it is published.
+                begun.append(_begin_chunk(chunk, encoder, options, calls, pool))
+                if len(begun) > 1:
+                    yield from _finish_chunk(places, begun.popleft(), options, calls)
+            while begun:
+                yield from _finish_chunk(places, begun.popleft(), options, calls)
+        finally:
+            for rest in begun:
+                _clean_up_all(_prepared(rest), calls)
+
+
+def _next_chunk(subjects: Iterator[Subject], room: int | None) -> list[Subject]:
+    chunk: list[Subject] = []
+    size = 0
+    most = _CHUNK_BYTES if room is None else min(room, _CHUNK_BYTES)
+    for subject in islice(subjects, _CHUNK_FILES):
+        chunk.append(subject)
+        size += _size(subject.plain)
+        if size >= most:
+            break
+    return chunk
+
+
+def _size(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:
+        return 0
+
+
+def _would(subject: Subject, options: CompressOptions, calls: Calls) -> Result:
+    try:
+        fd, stat, _ = open_candidate(subject, options, calls)
+    except RefusedError as refused:
+        return Result(subject, refused.outcome, refused.reason)
+    except OSError as error:
+        return Result(subject, Outcome.FAILED, str(error))
+    os.close(fd)
+    return Result(subject, Outcome.WOULD, "would compress", stat.st_size)
+
+
+def _begin_chunk(
+    chunk: Sequence[Subject],
+    encoder: Encoder,
+    options: CompressOptions,
+    calls: Calls,
+    pool: ThreadPoolExecutor,
+) -> _Chunk:
+    work = partial(_prepare_some, encoder=encoder, options=options, calls=calls)
+    tasks = (chunk[start : start + _TASK] for start in range(0, len(chunk), _TASK))
+    return [pool.submit(work, task) for task in tasks]
+
+
+def _attempts(chunk: _Chunk) -> list[Prepared | Result]:
+    return [attempt for task in chunk for attempt in task.result()]
+
+
+def _prepared(chunk: _Chunk) -> list[Prepared]:
+    return [attempt for attempt in _attempts(chunk) if isinstance(attempt, Prepared)]
+
+
+def _finish_chunk(
+    places: Places, chunk: _Chunk, options: CompressOptions, calls: Calls
+) -> Iterator[Result]:
+    prepared = _prepared(chunk)
+    try:
+        yield from (one for one in _attempts(chunk) if isinstance(one, Result))
+        if prepared:
+            yield from _take_places(places, prepared, options, calls)
+    finally:
+        _clean_up_all(prepared, calls)
+
+
+def _take_places(
+    places: Places, prepared: Sequence[Prepared], options: CompressOptions, calls: Calls
+) -> Iterator[Result]:
+    try:
+        group = _begin_group(places, prepared, calls)
+    except OSError as error:
+        yield from (one.result(Outcome.FAILED, str(error)) for one in prepared)
+        return
+    try:
+        batch = list(zip(prepared, group.entries, strict=True))
+        results = publish(places, batch, calls, strict=options.strict)
+    finally:
+        group.close(places)
+    # Only now: who gets a result may settle what it replaced, which needs the group.
+    yield from results
+
+
+def _begin_group(places: Places, prepared: Sequence[Prepared], calls: Calls) -> Group:
+    """Make the frames and the lines about their plain files durable.
+
+    Many small ones by one flush of the device, not one each.
+    """
+    token = new_token()
+    entries = [
+        make_entry(Kind.RETIRED, f"{token}.{number}", one.subject, one.stat, leased=one.leased)
+        for number, one in enumerate(prepared)
+    ]
+    frames = [one.temporary[1] for one in prepared if one.temporary is not None]
+    if len(frames) >= _MANY:
+        return begin(places, token, entries, flush=partial(_flush, frames, calls))
+    for frame in frames:
+        calls.sync_file(frame)
+    return begin(places, token, entries)
+
+
+def _flush(frames: Sequence[int], calls: Calls, manifest: int) -> None:
+    """Flush every filesystem that holds one of these files, once."""
+    for fd in {os.fstat(fd).st_dev: fd for fd in (*frames, manifest)}.values():
+        calls.sync_filesystem(fd)
+
+
+def _prepare_some(
+    subjects: Sequence[Subject], encoder: Encoder, options: CompressOptions, calls: Calls
+) -> list[Prepared | Result]:
+    return [_prepare(subject, encoder, options, calls) for subject in subjects]
+
+
+def _prepare(
+    subject: Subject, encoder: Encoder, options: CompressOptions, calls: Calls
+) -> Prepared | Result:
+    try:
+        fd, stat, leased = open_candidate(subject, options, calls)
+    except RefusedError as refused:
+        return Result(subject, refused.outcome, refused.reason)
+    except OSError as error:
+        return Result(subject, Outcome.FAILED, str(error))
+    try:
+        path, target, frame = _encode_beside(subject, fd, stat, encoder, calls)
+    except RefusedError as refused:
+        os.close(fd)
+        return Result(subject, refused.outcome, refused.reason)
+    except (OSError, EncodingError) as error:
+        os.close(fd)
+        outcome = Outcome.CHANGED if isinstance(error, EncodingError) else Outcome.FAILED
+        return Result(subject, outcome, str(error), stat.st_size)
+    identity = (frame.st_dev, frame.st_ino)
+    return Prepared(subject, fd, stat, (path, target), identity, frame.st_size, leased)
+
+
+def _encode_beside(
+    subject: Subject, fd: int, stat: os.stat_result, encoder: Encoder, calls: Calls
+) -> tuple[str, int, os.stat_result]:
+    """Encode to a locked temporary file in the same directory.
+
+    :returns: its path, descriptor and stat.
+    :raises RefusedError: the owner and group of the plain file cannot be given to it.
+    """
+    path = os.path.join(
+        subject.directory, TEMPORARY_PREFIX + secrets.token_hex(4) + TEMPORARY_SUFFIX
+    )
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    target = os.open(path, flags, 0o600)
+    try:
+        try_lock(target)
+        _give_owner(target, stat)
+        encoder.encode(fd, target, stat.st_size)
+        frame = os.fstat(target)
+        copy_attributes(fd, stat, target, frame)
+        # Starts the writeback (mm/fadvise.c); the fsync of the whole chunk awaits it.
+        os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
+    except BaseException:
+        calls.discard(path)
+        os.close(target)
+        raise
+    return path, target, frame
+
+
+def _give_owner(target: int, stat: os.stat_result) -> None:
+    """Refuse before any work is done on a file whose frame could not be its owner's."""
+    try:
+        give_owner(target, os.fstat(target), stat)
+    except PermissionError:
+        reason = f"its frame cannot be given to user {stat.st_uid}, group {stat.st_gid}"
+        raise RefusedError(Outcome.SKIPPED, reason) from None
+
+
+def _clean_up_all(prepared: Iterable[Prepared], calls: Calls) -> None:
+    for one in prepared:
+        _clean_up(one, calls)
+
+
+def _clean_up(prepared: Prepared, calls: Calls) -> None:
+    """Discard the temporary name unless it became the frame's, and close."""
+    if prepared.temporary is not None and not prepared.is_named:
+        calls.discard(prepared.temporary[0])
+    prepared.close()

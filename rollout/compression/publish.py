@@ -1,0 +1,302 @@
+"""Let a verified frame take a plain file's place: the critical section.
+
+**Invariant.** At every instant, and after a crash at any, the thread's name leads to
+every line written to it: to the plain file, to a frame proven to decode to it, or to
+both. Nothing is unlinked here but a frame of our own whose plain file has its name
+again.
+
+In this order, under codex's coordination lock (no codex of this home starts or ends
+a writer meanwhile) and the store's own (none of us changes it through another home),
+with a group's lines already durable:
+
+1. the thread has no writer;
+2. the kernel grants a read lease on the plain file: nobody can write to it, and who
+   opens it for writing from now on waits;
+3. the file is, by name, inode, size and times, what was encoded;
+4. the frame gets its name, never replacing one. The locks are given back while the
+   directory is made durable, for a disk may take long; both forms exist and say the
+   same. Then, under the locks again, 1 to 3 once more, or the frame is withdrawn;
+5. the plain name goes: the file is renamed to its kept name;
+6. the kept name leads to the leased inode at its size, the lease is unbroken, and
+   after its release it can be had once more with the size unchanged: a writer that
+   had looked the name up before 5 shows in one of these. If not: *put back*.
+7. Where put back finds another plain file in its place, all three stay, for settle.
+
+A writer that looked the name up before 5 and opens it only after 6 writes to the
+kept file. That is seen when it is settled, a grace later, and its lines are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ...kernel.errors import BusyError
+from ...kernel.files.lease import LeaseAnswer
+from ..locks.layout import Places, Subject
+from ..operations.file_ops import Calls, rename_away
+from ..operations.journal import Entry
+from ..operations.result import Outcome, Result
+
+Identity = tuple[int, int]
+
+# About 0.1 ms each: codex waits for a millisecond or two.
+_TOGETHER = 16
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A plain file and the frame that is to take its place.
+
+    :param plain_fd: the plain file, read-only, without duplicates.
+    :param stat: what fstat said before it was read.
+    :param temporary: the frame's temporary path and descriptor; None when the frame
+        has its name already: then it is never withdrawn.
+    :param frame: device and inode of the frame.
+    :param leased: the kernel granted a lease on ``plain_fd`` when it was last asked.
+    :param is_named: the temporary name has become the frame's: nothing is to be discarded.
+    """
+
+    subject: Subject
+    plain_fd: int
+    stat: os.stat_result
+    temporary: tuple[str, int] | None
+    frame: Identity
+    frame_size: int
+    leased: bool = False
+    is_named: bool = False
+
+    def close(self) -> None:
+        """Close what is open; a lease ends with it."""
+        os.close(self.plain_fd)
+        if self.temporary is not None:
+            os.close(self.temporary[1])
+
+    def result(self, outcome: Outcome, reason: str = "") -> Result:
+        """Say what became of it."""
+        return Result(self.subject, outcome, reason, self.stat.st_size, self.frame_size)
+
+
+Pair = tuple[Prepared, Entry]
+WriterCheck = Callable[[str], bool]
+Step = Callable[[Prepared, Entry, WriterCheck], Result | None]
+
+
+def publish(places: Places, batch: Sequence[Pair], calls: Calls, *, strict: bool) -> list[Result]:
+    """Let prepared files' frames take their places.
+
+    :param batch: each file with its line in a group that is open, locked and durable.
+    :param strict: refuse where the kernel grants no leases.
+    :returns: one result for each file, in order.
+    """
+    results: dict[str, Result] = {}
+
+    def give(prepared: Prepared, _entry: Entry, has_writer: WriterCheck) -> Result | None:
+        return _admit(prepared, has_writer, calls, strict) or _publish_name(prepared, calls)
+
+    published = _under_locks(places, batch, results, calls, give)
+    unsynced = _sync_directories(published, calls)
+
+    def take(prepared: Prepared, entry: Entry, has_writer: WriterCheck) -> Result | None:
+        refusal = _undo_unsynced(prepared, unsynced) or _admit_again(
+            prepared, has_writer, calls, strict
+        )
+        if refusal is None:
+            return _retire(prepared, entry.candidates(places), calls)
+        if not _is_kept_by_another(prepared, places):
+            _withdraw(prepared, calls)
+        return refusal
+
+    for prepared, _ in _under_locks(places, published, results, calls, take):
+        results[prepared.subject.plain] = prepared.result(Outcome.COMPRESSED)
+    return [results[prepared.subject.plain] for prepared, _ in batch]
+
+
+def _under_locks(
+    places: Places, batch: Sequence[Pair], results: dict[str, Result], calls: Calls, step: Step
+) -> list[Pair]:
+    """Do a step for all, a few at a time under the locks; return those it did not end."""
+    locks = places.locks
+    for start in range(0, len(batch), _TOGETHER):
+        few = batch[start : start + _TOGETHER]
+        try:
+            with calls.coordination(locks) as held, calls.store(places):
+                has_writer = held.writer_check()
+                for prepared, entry in few:
+                    ended = _attempt(prepared, partial(step, prepared, entry, has_writer), calls)
+                    if ended is not None:
+                        results[prepared.subject.plain] = ended
+        except (BusyError, OSError) as error:
+            outcome = Outcome.BUSY if isinstance(error, BusyError) else Outcome.FAILED
+            for prepared, _ in few:
+                results[prepared.subject.plain] = prepared.result(outcome, str(error))
+    return [pair for pair in batch if pair[0].subject.plain not in results]
+
+
+def _attempt(prepared: Prepared, step: Callable[[], Result | None], calls: Calls) -> Result | None:
+    """Turn an error of one file into its result, so that the others go on."""
+    try:
+        return step()
+    except OSError as error:
+        return prepared.result(Outcome.FAILED, str(error))
+    finally:
+        calls.release_lease(prepared.plain_fd)
+
+
+def _admit_again(
+    prepared: Prepared, has_writer: WriterCheck, calls: Calls, strict: bool
+) -> Result | None:
+    """Steps 1 to 3 once more, and the frame must have the name it was given."""
+    if not _is_frame_there(prepared):
+        return prepared.result(Outcome.CHANGED, "its compressed form went away")
+    return _admit(prepared, has_writer, calls, strict)
+
+
+def _admit(
+    prepared: Prepared, has_writer: WriterCheck, calls: Calls, strict: bool
+) -> Result | None:
+    """Steps 1 to 3; None means go on."""
+    if has_writer(prepared.subject.thread):
+        return prepared.result(Outcome.BUSY, "the thread has an active writer")
+    answer = calls.take_lease(prepared.plain_fd, granted_before=prepared.leased)
+    prepared.leased = answer is LeaseAnswer.GRANTED
+    if answer is LeaseAnswer.BUSY:
+        return prepared.result(Outcome.BUSY, "some process has it open for writing")
+    if answer is LeaseAnswer.UNAVAILABLE and strict:
+        return prepared.result(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
+    if answer is LeaseAnswer.UNAVAILABLE and calls.has_writers(prepared.subject.plain):
+        return prepared.result(Outcome.BUSY, "some process has it open for writing")
+    if not _is_unchanged(prepared):
+        return prepared.result(Outcome.CHANGED, "it changed while it was encoded")
+    return None
+
+
+def _is_unchanged(prepared: Prepared) -> bool:
+    """Step 3. The open file keeps its inode, so what the name says of it is true of both."""
+    try:
+        named = os.lstat(prepared.subject.plain)
+    except FileNotFoundError:
+        return False
+    return _fingerprint(named) == _fingerprint(prepared.stat)
+
+
+def _fingerprint(stat: os.stat_result) -> tuple[int, ...]:
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+def _publish_name(prepared: Prepared, calls: Calls) -> Result | None:
+    """Step 4, but for the directory."""
+    if prepared.temporary is None:
+        return None
+    path, fd = prepared.temporary
+    # Only now: a temporary file with an old mtime is swept away by codex.
+    calls.set_times(fd, prepared.stat)
+    try:
+        calls.publish(path, prepared.subject.compressed)
+    except FileExistsError:
+        return prepared.result(Outcome.CHANGED, "another compressed form appeared")
+    except FileNotFoundError:
+        return prepared.result(Outcome.CHANGED, "the temporary file was swept away")
+    prepared.is_named = True
+    return None
+
+
+def _sync_directories(published: Sequence[Pair], calls: Calls) -> dict[str, str]:
+    """Make the new names durable; return the directories where that failed, and why."""
+    failed: dict[str, str] = {}
+    for directory in {prepared.subject.directory for prepared, _ in published}:
+        try:
+            calls.sync_directory(directory)
+        except OSError as error:
+            failed[directory] = str(error)
+    return failed
+
+
+def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str]) -> Result | None:
+    """Keep the plain name where a power cut could still take the frame's away."""
+    reason = unsynced.get(prepared.subject.directory)
+    return None if reason is None else prepared.result(Outcome.FAILED, reason)
+
+
+def _is_kept_by_another(prepared: Prepared, places: Places) -> bool:
+    """Tell whether somebody finished our pair meanwhile: then only the frame has the name.
+
+    That takes us a pause of many seconds between the two halves.
+    """
+    if os.path.lexists(prepared.subject.plain):
+        return False
+    for directory in (places.kept, prepared.subject.directory):
+        with os.scandir(directory) as entries:
+            if any(entry.inode() == prepared.stat.st_ino for entry in entries):
+                return True
+    return False
+
+
+def _retire(prepared: Prepared, candidates: tuple[str, str], calls: Calls) -> Result | None:
+    """Steps 5 to 7; None means that the frame has taken the plain file's place."""
+    try:
+        kept = rename_away(calls.retire, prepared.subject.plain, candidates)
+    except FileNotFoundError:
+        # Moved or deleted by its owner: our frame must not keep it alive.
+        _withdraw(prepared, calls)
+        return prepared.result(Outcome.CHANGED, "its owner moved or deleted it")
+    except OSError:
+        _withdraw(prepared, calls)
+        raise
+    if _is_certain(prepared, kept, calls):
+        return None
+    return _put_back(prepared, kept, calls)
+
+
+def _is_certain(prepared: Prepared, kept: str, calls: Calls) -> bool:
+    """Step 6: look again, from the name and from the file."""
+    fd = prepared.plain_fd
+    if not _is_as_leased(prepared, kept):
+        return False
+    if not prepared.leased:
+        return not calls.has_writers(kept) and _is_as_leased(prepared, kept)
+    if not calls.is_lease_unbroken(fd):
+        return False
+    calls.release_lease(fd)
+    again = calls.take_lease_again(fd)
+    # A writer that came and went between the two leases has left its bytes.
+    return again is LeaseAnswer.GRANTED and _is_as_leased(prepared, kept)
+
+
+def _is_as_leased(prepared: Prepared, kept: str) -> bool:
+    stat = os.lstat(kept)
+    wanted = prepared.stat
+    return (stat.st_dev, stat.st_ino, stat.st_size) == (
+        wanted.st_dev,
+        wanted.st_ino,
+        wanted.st_size,
+    )
+
+
+def _put_back(prepared: Prepared, kept: str, calls: Calls) -> Result:
+    """Step 7: first the plain name, then the frame's, so that one always leads there."""
+    if not _is_frame_there(prepared):
+        return prepared.result(Outcome.WAITING, "its owner deleted or restored it meanwhile")
+    try:
+        calls.put_back(kept, prepared.subject.plain)
+    except FileExistsError:
+        return prepared.result(Outcome.WAITING, "another plain file appeared; settle decides")
+    _withdraw(prepared, calls)
+    return prepared.result(Outcome.BUSY, "a writer came; it was put back")
+
+
+def _withdraw(prepared: Prepared, calls: Calls) -> None:
+    """Take our own frame away. One that was there before us may hold more than we know."""
+    if prepared.temporary is not None and _is_frame_there(prepared):
+        calls.withdraw(prepared.subject.compressed)
+
+
+def _is_frame_there(prepared: Prepared) -> bool:
+    """Tell whether the compressed name leads to *our* frame."""
+    try:
+        stat = os.lstat(prepared.subject.compressed)
+    except FileNotFoundError:
+        return False
+    return (stat.st_dev, stat.st_ino) == prepared.frame

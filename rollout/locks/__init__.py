@@ -1,0 +1,1 @@
+"""codex's lock protocol, our locks of a store, and who has a file open."""

@@ -1,0 +1,96 @@
+"""Locks of a whole store, for all homes that share it: one sweeper, one change at a time.
+
+codex's locks belong to a home. Two homes whose ``sessions`` link to one directory but
+whose locks do not would let two of *us* work on one rollout; these locks lie beside
+the store itself, or in it where the user may write nothing beside it. codex does not know them: against a codex of such a home stand the
+file lease and the rest that a pair of forms must have had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Generator
+
+from ...kernel.errors import BusyError
+from ...kernel.files.flock import try_lock
+from ..store.ownership import make_directories, make_own_directory, open_shared
+from .holders import Holder, lock_holders
+from .layout import Places
+
+# codex's own sweeper and its migration of histories hold this one (0.169.0).
+MAINTENANCE = os.path.join(".tmp", "rollout-maintenance.lock")
+# Homes that share a store have different maintenance locks; this one is the store's.
+_OURS = "sweep.lock"
+_CHANGE = "store.lock"
+LOCK_FILES = frozenset({_OURS, _CHANGE})
+_TIMEOUT = 10.0
+_PAUSE = 0.001
+
+
+class SweeperBusyError(BusyError):
+    """Another sweeper, or a migration of codex's, works on the store.
+
+    :param path: the lock that is held.
+    :param holders: the processes that hold it, as far as we may see them.
+    """
+
+    def __init__(self, path: str, holders: list[Holder]) -> None:
+        self.path, self.holders = path, holders
+        who = ", ".join(map(str, holders)) or "a process we may not look at"
+        super().__init__(f"{path} is held by {who}: another sweep is at work; try again later")
+
+
+def sweep_lock(places: Places) -> str:
+    """Return the path of the lock that the store's only sweeper of ours holds."""
+    return places.shared + _OURS
+
+
+@contextlib.contextmanager
+def only_sweeper(places: Places) -> Generator[None]:
+    """Be the store's only sweeper, and stand aside for codex's.
+
+    :raises SweeperBusyError: somebody else is.
+    """
+    make_directories(os.path.join(places.home, os.path.dirname(MAINTENANCE)))
+    make_own_directory(os.path.dirname(sweep_lock(places)))
+    with (
+        _held(os.path.join(places.home, MAINTENANCE)),
+        _held(sweep_lock(places)),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def only_changer(places: Places) -> Generator[None]:
+    """Be the only one of us who takes names of this store away or gives them.
+
+    Held for milliseconds, last in the order of locks before a file lease; its holder
+    waits for nothing, so waiting for it while holding the others cannot deadlock.
+
+    :raises SweeperBusyError: it stayed held for 10 s.
+    """
+    path = places.shared + _CHANGE
+    make_own_directory(os.path.dirname(path))
+    fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        deadline = time.monotonic() + _TIMEOUT
+        while not try_lock(fd):
+            if time.monotonic() >= deadline:
+                raise SweeperBusyError(path, lock_holders(path))
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _held(path: str) -> Generator[None]:
+    fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        if not try_lock(fd):
+            raise SweeperBusyError(path, lock_holders(path))
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Whole stores: swept, verified and measured."""

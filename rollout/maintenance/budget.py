@@ -1,0 +1,47 @@
+"""How much a sweep may compress, spent only by what it did compress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..locks.layout import Subject
+
+Cold = tuple[Subject, int]
+"""A file that may be compressed, and its size in bytes."""
+
+
+class Budget:
+    """What is left of a number of files and of bytes; None for no limit."""
+
+    def __init__(self, files: int | None, size: int | None) -> None:
+        self._files = files
+        self._bytes = size
+
+    def choose(self, cold: Sequence[Cold]) -> tuple[list[Cold], list[Cold]]:
+        """Return which files are within the budget together, in order, and which may be later.
+
+        Later: if some of the first turn out not to be compressed. A file larger than all that
+        is left is in neither.
+        """
+        chosen: list[Cold] = []
+        later: list[Cold] = []
+        size = 0
+        for each in cold:
+            if self._has_room(len(chosen) + 1, size + each[1]):
+                chosen.append(each)
+                size += each[1]
+            elif self._has_room(1, each[1]):
+                later.append(each)
+        return chosen, later
+
+    def _has_room(self, files: int, size: int) -> bool:
+        return (self._files is None or files <= self._files) and (
+            self._bytes is None or size <= self._bytes
+        )
+
+    def spend(self, size: int) -> None:
+        """Note that one file of so many bytes was compressed."""
+        if self._files is not None:
+            self._files -= 1
+        if self._bytes is not None:
+            self._bytes -= size

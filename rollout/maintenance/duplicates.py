@@ -1,0 +1,119 @@
+"""A rollout that lies in both roots: which of the two is provably a leftover.
+
+codex's ``archive`` and ``unarchive`` move one file. Where both forms existed at that
+moment (its own compressor was killed between publishing and unlinking) the frame stays
+behind and comes up again as a second thread of the same id.
+
+Invariant: only a frame is moved aside, and only while the form in the other root, just
+compared and still the same file, holds all of its bytes. Which of two plain files, or
+of two equal frames, its owner means is not to be told from the files: they stay and
+are reported. A plain file is never moved, for somebody may write to it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+
+from ..locks.layout import Places, Subject
+from ..operations.file_ops import Calls, rename_away
+from ..operations.result import Outcome, Result
+from ..reconcile.decide import Relation, in_words
+from ..reconcile.inspect import PAIR_REST, Sight, fingerprint, look
+from ..store.names import COMPRESSED_SUFFIX
+from ..store.ownership import make_own_directory
+from ..store.scan import scan_store
+
+LEFTOVER = "leftover-"
+
+
+def twins(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
+    """Yield rollouts of one name that lie in two places, each with the first of them."""
+    seen: dict[str, Subject] = {}
+    for subject in subjects:
+        first = seen.setdefault(os.path.basename(subject.plain), subject)
+        if first is not subject:
+            yield first, subject
+
+
+def tidy_twins(
+    places: Places,
+    calls: Calls | None = None,
+    *,
+    rest: float = PAIR_REST,
+    dry_run: bool = False,
+) -> Iterator[Result]:
+    """Move frames aside that the other root's form holds all of; report every other twin.
+
+    :param rest: seconds for which neither must have changed: codex may be moving them.
+    :param dry_run: say what would be done, and change nothing.
+    """
+    calls = calls or Calls()
+    subjects = [places.subject(found.path) for found in scan_store(places.home).rollouts]
+    for first, second in twins(subjects):
+        yield _tidy(places, (first, second), calls, rest, dry_run)
+
+
+def say_twin(subject: Subject, other: Subject, calls: Calls) -> str:
+    """Say where the other one is, and how their contents relate."""
+    files = _only_form(subject), _only_form(other)
+    sight = look(files[0], files[1], 0, calls) if files[0] and files[1] else None
+    relation = f"; it {in_words(sight.relation)} that one" if sight else ""
+    return f"also {other.plain}{relation}"
+
+
+def _tidy(
+    places: Places, pair: tuple[Subject, Subject], calls: Calls, rest: float, dry_run: bool
+) -> Result:
+    first, second = pair
+    for subject, other in ((first, second), (second, first)):
+        frame, holder = _only_form(subject), _only_form(other)
+        if not frame or not holder:
+            return Result(subject, Outcome.WAITING, "a form of it is unsettled, or just moved")
+        if not frame.endswith(COMPRESSED_SUFFIX):
+            continue
+        sight = look(frame, holder, 0, calls)
+        if sight is not None and _is_leftover(sight, holder):
+            if min(map(_quiet, (frame, holder))) < rest:
+                return Result(subject, Outcome.WAITING, "it is too new to be a leftover")
+            if dry_run:
+                return Result(subject, Outcome.WOULD, f"would move {frame} aside")
+            return _move_aside(places, subject, frame, holder, sight, calls)
+    return Result(second, Outcome.REPORTED, f"{say_twin(second, first, calls)}; both stay")
+
+
+def _is_leftover(sight: Sight, holder: str) -> bool:
+    if sight.relation is Relation.SAME:
+        return not holder.endswith(COMPRESSED_SUFFIX)
+    return sight.relation is Relation.WITHIN
+
+
+def _move_aside(
+    places: Places, subject: Subject, frame: str, holder: str, sight: Sight, calls: Calls
+) -> Result:
+    make_own_directory(places.kept)
+    name = f"{LEFTOVER}{sight.file[1]}{COMPRESSED_SUFFIX}"
+    targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
+    with calls.coordination(places.locks) as coordination, calls.store(places):
+        if coordination.is_writer_active(subject.thread):
+            return Result(subject, Outcome.WAITING, "the thread has an active writer")
+        held = fingerprint(holder)
+        same = held is not None and held[:2] == sight.other[:2] and held[2] >= sight.other[2]
+        if not same or fingerprint(frame) != sight.file:
+            return Result(subject, Outcome.CHANGED, "it changed meanwhile")
+        target = rename_away(calls.set_aside, frame, targets)
+    return Result(subject, Outcome.SETTLED, f"{holder} holds all of its frame, now at {target}")
+
+
+def _only_form(subject: Subject) -> str:
+    """Return the one form there is; nothing where there are two or none."""
+    forms = [path for path in (subject.plain, subject.compressed) if os.path.lexists(path)]
+    return forms[0] if len(forms) == 1 else ""
+
+
+def _quiet(path: str) -> float:
+    try:
+        return max(0.0, time.time() - os.lstat(path).st_ctime)
+    except FileNotFoundError:
+        return 0.0

@@ -1,0 +1,301 @@
+"""Check rollouts to the last byte: frames, lines, ordinals, and what both forms say.
+
+Nothing is changed without ``repair``; with it, what replaces something is put in
+place first, and what was replaced is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..codec.decode import has_checksum
+from ..codec.frames import frame_damage
+from ..codec.measure import is_hollow
+from ..locks.layout import Places, Subject
+from ..locks.store import LOCK_FILES
+from ..operations.file_ops import Calls, rename_away
+from ..operations.journal import group_paths, read_entries
+from ..operations.result import Outcome, Result
+from ..reading.lines import MAX_LINE_BYTES, LineFault, iter_lines
+from ..reading.records import parse_record
+from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_regular, open_snapshot
+from ..reconcile.decide import Relation, in_words
+from ..reconcile.inspect import fingerprint, look
+from ..reconcile.recover import is_temporary, recover
+from ..reconcile.retired import SettleOptions, settle
+from ..store.names import COMPRESSED_SUFFIX
+from ..store.ownership import make_own_directory
+from ..store.scan import StoreScan
+from .duplicates import LEFTOVER, say_twin, tidy_twins, twins
+
+
+class Problem(StrEnum):
+    """What can be wrong."""
+
+    DAMAGED_FRAME = "damaged frame"
+    REFUSED = "more than codex writes"
+    NO_CHECKSUM = "frame without checksum"
+    BAD_LINE = "line is no record"
+    TOO_LONG = "line too long to be checked"
+    INVALID_UTF8 = "invalid UTF-8"
+    BYTE_ORDER_MARK = "byte order mark hides the thread from codex"
+    TORN_TAIL = "torn last line"
+    ORDINALS = "ordinals out of order"
+    TWO_FORMS = "two forms"
+    TWO_PLACES = "active and archived"
+    KEPT = "kept file"
+    DUE = "kept file for the next sweep"
+    UNLISTED = "kept file without an entry"
+    SET_ASIDE = "frame set aside"
+    TEMPORARY = "temporary file"
+    UNREADABLE = "cannot be read"
+
+
+# Said, but nothing is lost and nothing needs doing: codex's own frames have no
+# checksum; a writer that is at work, or was killed, leaves a torn line; a line may be
+# longer than we read, and whole; what is kept for a grace is the next sweep's business.
+HARMLESS = frozenset(
+    {
+        Problem.NO_CHECKSUM,
+        Problem.TORN_TAIL,
+        Problem.TOO_LONG,
+        Problem.DUE,
+        Problem.SET_ASIDE,
+    }
+)
+
+_DAMAGED = "damaged-"
+_BEYOND = f"it is beyond {MAX_LINE_BYTES >> 20} MiB, and what it says was not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    :param path: the file.
+    :param detail: where and how, in words.
+    :param line: number of the line it was found in, where there is one.
+    """
+
+    path: str
+    problem: Problem
+    detail: str = ""
+    line: int | None = None
+
+    @property
+    def is_harmless(self) -> bool:
+        """Tell whether nothing needs doing about it."""
+        return self.problem in HARMLESS
+
+
+def verify_rollout(subject: Subject, calls: Calls | None = None) -> Iterator[Finding]:
+    """Check one rollout in whichever forms it has.
+
+    Memory does not grow with the file; one bad line does not hide the next.
+    """
+    calls = calls or Calls()
+    if os.path.lexists(subject.compressed):
+        yield from _readable(subject.compressed, _verify_frame(subject.compressed))
+        if not os.path.isfile(subject.plain):
+            yield from _odd_plain(subject.plain)
+        elif os.path.isfile(subject.compressed):
+            yield from _readable(subject.plain, _verify_pair(subject, calls))
+    yield from _readable(subject.plain, _verify_lines(subject))
+
+
+def _odd_plain(path: str) -> Iterator[Finding]:
+    """Readers pass over what is no file and has a plain form's name; codex need not."""
+    if os.path.lexists(path):
+        yield Finding(path, Problem.UNREADABLE, str(NotARolloutFileError(path)))
+
+
+def _readable(path: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What cannot be opened is one more finding, and hides no other."""
+    try:
+        yield from findings
+    except (OSError, NoSuchRolloutError, NotARolloutFileError) as error:
+        yield Finding(path, Problem.UNREADABLE, str(error))
+
+
+def verify_directories(scan: StoreScan) -> Iterator[Finding]:
+    """Name the directories of a store that could not be read: nothing below them was checked."""
+    for directory in scan.unreadable:
+        detail = f"{directory.reason}; nothing in it was checked"
+        yield Finding(directory.path, Problem.UNREADABLE, detail)
+
+
+def verify_kept(places: Places) -> Iterator[Finding]:
+    """Check what is kept beside the store: entries, their files, and strays."""
+    yield from _readable(places.kept, _verify_kept(places))
+
+
+def _verify_kept(places: Places) -> Iterator[Finding]:
+    yield from map(_kept_finding, settle(places, SettleOptions(dry_run=True)))
+    yield from _strays(places.kept, set(_listed(places)))
+
+
+def _kept_finding(result: Result) -> Finding:
+    due = result.outcome in {Outcome.WAITING, Outcome.WOULD}
+    problem = Problem.DUE if due else Problem.KEPT
+    return Finding(result.subject.plain, problem, result.reason)
+
+
+def _listed(places: Places) -> Iterator[str]:
+    """Yield the groups and the kept files that they name."""
+    for path in group_paths(places):
+        yield path
+        for entry in read_entries(path):
+            yield from entry.candidates(places)
+
+
+def repair(
+    places: Places, calls: Calls | None = None, *, dry_run: bool = False
+) -> Iterator[Result]:
+    """Finish what a crash left; move damaged and left-over frames out of the way.
+
+    :param dry_run: say what would be done, and change nothing.
+    :returns: what became of everything that was found unfinished. A damaged frame, or
+        one that the other root holds all of, goes to the directory of kept files, never
+        away; where it is the only form it stays.
+    """
+    calls = calls or Calls()
+    for result in recover(places, SettleOptions(dry_run=dry_run), calls):
+        if not result.subject.thread:  # a line of a manifest that is not believed
+            yield result
+            continue
+        yield _move_damaged(places, result.subject, calls, dry_run) or result
+    yield from tidy_twins(places, calls, dry_run=dry_run)
+
+
+def _move_damaged(places: Places, subject: Subject, calls: Calls, dry_run: bool) -> Result | None:
+    """Move a damaged frame aside; None where both forms are not there, or it is whole."""
+    try:
+        sight = look(subject.plain, subject.compressed, 0, calls)
+    except NotARolloutFileError:
+        return None
+    if sight is None or sight.relation is not Relation.UNREADABLE:
+        return None
+    if dry_run:
+        return Result(subject, Outcome.WOULD, "would move its damaged frame aside")
+    make_own_directory(places.kept)
+    name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
+    targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
+    with calls.coordination(places.locks), calls.store(places):
+        if fingerprint(subject.compressed) != sight.other or fingerprint(subject.plain) is None:
+            return None
+        target = rename_away(calls.set_aside, subject.compressed, targets)
+    return Result(subject, Outcome.SETTLED, f"its damaged frame is at {target}")
+
+
+def _verify_frame(path: str) -> Iterator[Finding]:
+    try:
+        fd = open_regular(path)
+    except FileNotFoundError:
+        return
+    try:
+        size = os.fstat(fd).st_size
+        if is_hollow(fd, size):
+            return  # the lines' own business
+        damage = frame_damage(fd, size)
+        if damage is not None:
+            yield Finding(path, Problem.DAMAGED_FRAME, damage)
+        elif not has_checksum(fd):
+            yield Finding(path, Problem.NO_CHECKSUM, "codex's own frames have none")
+    finally:
+        os.close(fd)
+
+
+def _verify_pair(subject: Subject, calls: Calls) -> Iterator[Finding]:
+    sight = look(subject.plain, subject.compressed, 0, calls)
+    if sight is None:
+        return
+    if sight.relation is Relation.UNREADABLE:
+        yield Finding(subject.compressed, Problem.DAMAGED_FRAME, "the plain form is whole")
+    else:
+        detail = f"the plain form {in_words(sight.relation)} the compressed one"
+        yield Finding(subject.plain, Problem.TWO_FORMS, detail)
+
+
+def _verify_lines(subject: Subject) -> Iterator[Finding]:
+    ordinals = _Ordinals()
+    with open_snapshot(subject.plain) as snapshot:
+        path = snapshot.physical
+        for line in iter_lines(snapshot):
+            yield from _line_faults(path, line.number, line.fault, line.detail)
+            if line.fault & (LineFault.TOO_LONG | LineFault.DAMAGED) or not line.data.strip():
+                continue
+            record = parse_record(line.data)
+            if record is not None:
+                yield from ordinals.check(path, line.number, record)
+            elif not line.fault & (LineFault.UNTERMINATED | LineFault.INVALID_UTF8):
+                yield Finding(path, Problem.BAD_LINE, "it is no JSON object", line.number)
+
+
+def _line_faults(path: str, number: int, fault: LineFault, detail: str) -> Iterator[Finding]:
+    for flag, problem in (
+        (LineFault.BYTE_ORDER_MARK, Problem.BYTE_ORDER_MARK),
+        (LineFault.INVALID_UTF8, Problem.INVALID_UTF8),
+        (LineFault.DAMAGED, Problem.DAMAGED_FRAME),
+        (LineFault.TOO_LONG, Problem.TOO_LONG),
+        (LineFault.UNTERMINATED, Problem.TORN_TAIL),
+    ):
+        if fault & flag:
+            if flag is LineFault.DAMAGED and fault & LineFault.REFUSED:
+                problem = Problem.REFUSED
+            said = _BEYOND if problem is Problem.TOO_LONG else detail
+            yield Finding(path, problem, said, number)
+
+
+class _Ordinals:
+    """Ordinals rise; gaps are codex's own, a repeated or falling one is not."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def check(self, path: str, number: int, record: dict[str, Any]) -> Iterator[Finding]:
+        ordinal = record.get("ordinal")
+        if not isinstance(ordinal, int):
+            return
+        if self._last is not None and ordinal <= self._last:
+            detail = f"{ordinal} after {self._last}"
+            yield Finding(path, Problem.ORDINALS, detail, number)
+        self._last = ordinal
+
+
+def verify_places(subjects: Iterable[Subject]) -> Iterator[Finding]:
+    """Find rollouts that lie in both roots: what an interrupted or partial move left."""
+    calls = Calls()
+    for first, subject in twins(subjects):
+        yield Finding(subject.plain, Problem.TWO_PLACES, say_twin(subject, first, calls))
+
+
+def verify_temporaries(directories: Iterable[str]) -> Iterator[Finding]:
+    """Find our temporary files; one whose maker is at work is no harm."""
+    for directory in sorted(set(directories)):
+        yield from _readable(directory, _temporaries(directory))
+
+
+def _temporaries(directory: str) -> Iterator[Finding]:
+    for name in sorted(filter(is_temporary, os.listdir(directory))):
+        yield Finding(os.path.join(directory, name), Problem.TEMPORARY)
+
+
+def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return
+    for name in names:
+        path = os.path.join(directory, name)
+        if path not in listed and name not in LOCK_FILES:
+            yield Finding(path, _stray(name))
+
+
+def _stray(name: str) -> Problem:
+    if name.startswith((_DAMAGED, LEFTOVER)):
+        return Problem.SET_ASIDE
+    return Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED

@@ -1,0 +1,1 @@
+"""Every change to a store, and the journal that makes it undoable."""

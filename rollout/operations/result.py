@@ -1,0 +1,42 @@
+"""What became of one rollout: the same few words for every command that changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..locks.layout import Subject
+
+
+class Outcome(StrEnum):
+    """How work on one rollout, or on one kept file, ended."""
+
+    COMPRESSED = "compressed"
+    RESTORED = "restored"
+    SETTLED = "settled"
+    SALVAGED = "salvaged"
+    PUT_BACK = "put back"
+    WOULD = "would"
+    SKIPPED = "skipped"
+    BUSY = "busy"
+    CHANGED = "changed"
+    WAITING = "waiting"
+    DELETED = "deleted"
+    REPORTED = "reported"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one rollout.
+
+    :param reason: why, in words for people; empty where the outcome says it all.
+    :param before: bytes of the form that was there, 0 where that means nothing.
+    :param after: bytes of the form that is there now.
+    """
+
+    subject: Subject
+    outcome: Outcome
+    reason: str = ""
+    before: int = 0
+    after: int = 0

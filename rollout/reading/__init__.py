@@ -1,0 +1,1 @@
+"""One rollout in either form: bytes, lines, records, entries."""

@@ -1,0 +1,188 @@
+"""Read just enough of a rollout to list it: one open, one read of 4 KiB.
+
+codex writes the facts of a thread first and the model's instructions, some 20 KB,
+behind them in the same record. When the first 4 KiB, cut before the instructions
+and closed by two braces, parse as an object within an object, then the cut was no
+part of a string and at the right depth: the facts before it are whole.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from ..store.directory import LogicalRollout
+from ..store.names import PLAIN, RolloutForm
+from .records import is_object, parse_record
+from .session_meta import (
+    HISTORY_MODES,
+    NOTHING,
+    OLD_FORMAT,
+    SessionMeta,
+    SessionMetaError,
+    parse_session_meta,
+    session_meta_of,
+)
+from .snapshot import NoSuchRolloutError, NotARolloutFileError, RolloutSnapshot, open_snapshot
+
+_HEAD = 4096
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_INSTRUCTIONS = b',"base_instructions":'
+# The record's own time comes first, the thread's behind the ids in the payload.
+_STAMP, _PAYLOAD = b'"timestamp":"', 100
+
+
+class RolloutHead:
+    """What a listing says of one rollout; what it says of itself is parsed when looked at.
+
+    :param size: bytes on disk of the form that was read.
+    :param mtime_ns: codex's ``updated_at``, in nanoseconds; 0 when it is gone.
+    :param form: the form that was read; None when it is gone.
+    :param beginning: its first record cut before the instructions and closed again.
+    :param rollout: whose beginning that is.
+    """
+
+    __slots__ = ("_beginning", "_meta", "_problem", "_rollout", "form", "mtime_ns", "size")
+
+    def __init__(
+        self,
+        size: int,
+        mtime_ns: int,
+        form: RolloutForm | None,
+        meta: SessionMeta | None = None,
+        problem: str = "",
+        beginning: bytes = b"",
+        rollout: LogicalRollout | None = None,
+    ) -> None:
+        self.size, self.mtime_ns, self.form = size, mtime_ns, form
+        self._meta, self._problem = meta, problem
+        self._beginning, self._rollout = beginning, rollout
+
+    @property
+    def meta(self) -> SessionMeta | None:
+        """Its session metadata without ``raw``; None when it cannot be read."""
+        self._parse()
+        return self._meta
+
+    @property
+    def problem(self) -> str:
+        """Why its metadata, or codex itself, cannot read it; "" where both can."""
+        self._parse()
+        return self._problem
+
+    @property
+    def began(self) -> str:
+        """When it says that it began, as written or its first 24 letters; "" if it does not say."""
+        at = self._beginning.find(_STAMP, _PAYLOAD)
+        if at > 0:
+            # Within a text the quotes would be escaped: this is the key, and whole.
+            return str(self._beginning[at + 13 : at + 37], "latin-1")
+        meta = self.meta
+        return "" if meta is None else meta.timestamp
+
+    def _parse(self) -> None:
+        rollout, self._rollout = self._rollout, None
+        if rollout is None:
+            return
+        self._meta = _meta_in(self._beginning)
+        self._beginning = b""
+        if self._meta is None:
+            whole = read_head(rollout.path)
+            self._meta, self._problem = whole.meta, whole.problem
+
+
+def read_head(path: str | os.PathLike[str]) -> RolloutHead:
+    """Read the head of a rollout in either form; what is wrong is part of the answer."""
+    try:
+        with open_snapshot(path, patience=0) as snapshot:
+            return head_of(snapshot)
+    except (NoSuchRolloutError, NotARolloutFileError) as error:
+        return RolloutHead(0, 0, None, problem=str(error))
+    except OSError as error:
+        return RolloutHead(0, 0, None, problem=error.strerror or str(error))
+
+
+def head_of(snapshot: RolloutSnapshot) -> RolloutHead:
+    """Do what `read_head` does, for a rollout that is open already."""
+    head = _first_bytes(snapshot)
+    cut = head.find(_INSTRUCTIONS)
+    meta, problem = None if cut == -1 else _meta_in(head[:cut] + b"}}"), ""
+    if meta is None:
+        try:
+            meta = replace(session_meta_of(snapshot), raw=NOTHING)
+            problem = OLD_FORMAT if meta.is_old else ""
+        except SessionMetaError as error:
+            problem = error.reason
+    return RolloutHead(snapshot.size, snapshot.mtime_ns, snapshot.form, meta=meta, problem=problem)
+
+
+def _first_bytes(snapshot: RolloutSnapshot) -> bytes:
+    if snapshot.form is PLAIN:
+        return os.pread(snapshot.fd, _HEAD, 0)
+    from .decode_lenient import head_chunks  # zstandard: only where it is needed
+
+    piece = next(head_chunks(snapshot, _HEAD), b"")
+    return piece[:_HEAD] if isinstance(piece, bytes) else b""
+
+
+class HeadReader:
+    """Reads the heads of many rollouts; a context manager.
+
+    Rollouts of one directory, asked for in a row, are opened relative to it.
+    """
+
+    def __init__(self) -> None:
+        self._directory = ""
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._fd != -1:
+            os.close(self._fd)
+
+    def read(self, rollout: LogicalRollout) -> RolloutHead:
+        """Do what `read_head` does; plain rollouts are parsed when looked at."""
+        if not rollout.plain:
+            return read_head(rollout.path)
+        try:
+            if rollout.directory != self._directory:
+                self._enter(rollout.directory)
+            fd = os.open(rollout.name.plain_name, _FLAGS, dir_fd=self._fd)
+        except OSError:
+            return read_head(rollout.path)
+        try:
+            head, stat = os.pread(fd, _HEAD, 0), os.fstat(fd)
+        except OSError:  # a directory in the file's place
+            return read_head(rollout.path)
+        finally:
+            os.close(fd)
+        cut = head.find(_INSTRUCTIONS)
+        if cut == -1:
+            return read_head(rollout.path)
+        beginning = head[:cut] + b"}}"
+        return RolloutHead(stat.st_size, stat.st_mtime_ns, PLAIN, None, "", beginning, rollout)
+
+    def _enter(self, directory: str) -> None:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if self._fd != -1:
+            os.close(self._fd)
+        self._fd, self._directory = fd, directory
+
+
+def _meta_in(beginning: bytes) -> SessionMeta | None:
+    record = None if b"\n" in beginning else parse_record(beginning)
+    if record is None or record.get("type") != "session_meta":
+        return None
+    payload = record.get("payload")
+    if not is_object(payload) or payload.get("history_mode") not in HISTORY_MODES:
+        return None
+    return parse_session_meta(payload, keep_raw=False)

@@ -1,0 +1,163 @@
+"""Give a rollout its plain form again, under its thread's writer lease.
+
+**Invariant.** The compressed form goes only after the plain one, proven to hold all
+of it, and its name are durable. A crash before leaves the compressed form alone, a crash
+between leaves both, equal; a temporary file is swept.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from ...kernel.errors import InternalError, OperatorError
+from ...kernel.files.atomic import write_all
+from ...kernel.files.flock import try_lock
+from ..codec.decode import decode_chunks
+from ..locks.layout import Places, Subject
+from ..locks.thread import ThreadLease
+from ..operations.attributes import copy_attributes
+from ..operations.file_ops import Calls
+from ..reading.snapshot import NoSuchRolloutError, open_regular
+from .decide import Forms, Relation
+from .inspect import PAIR_REST, Fingerprint, fingerprint, forms_of, is_durable, look, rested
+
+MATERIALIZE_PREFIX = "rollout-materialize-codexlab-"
+_ATTEMPTS = 8
+
+
+class DisagreementError(OperatorError):
+    """Both forms exist and neither holds all of the other."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} and its .zst disagree; every byte was kept,"
+            " see `codexlab rollout verify --repair`"
+        )
+
+
+def restore(places: Places, subject: Subject, calls: Calls | None = None) -> bool:
+    """Make the plain form the only one, as the thread's writer for that moment.
+
+    For a codex that reads no frames (0.135 and earlier): call it, then start codex.
+
+    :returns: False when it was so already.
+    :raises ThreadBusyError: somebody else writes the thread.
+    :raises CodexlabError: as :func:`materialize`.
+    """
+    with places.locks.lease(subject.thread) as lease:
+        return materialize(places, subject, lease, calls)
+
+
+def materialize(
+    places: Places,
+    subject: Subject,
+    lease: ThreadLease,
+    calls: Calls | None = None,
+    *,
+    rest: float = PAIR_REST,
+) -> bool:
+    """Make the plain form the one that counts, and as a rule the only one.
+
+    :param lease: the writer lease of the rollout's thread, held by the caller.
+    :param rest: a frame beside a plain file that holds all of it is left for a sweep
+        when either is younger than so many seconds: a codex of a home that is not
+        linked to this one may be compressing, about to unlink the plain file.
+    :returns: False when there was nothing to do.
+    :raises NoSuchRolloutError: neither form exists.
+    :raises DisagreementError: both exist and the plain one does not hold all.
+    :raises DamagedFrameError: the compressed form does not decode; it is untouched.
+    :raises NotARolloutFileError: a directory, a fifo or the like has its name.
+    :raises OSError: the disk is full, a permission is missing.
+    """
+    if lease.thread != subject.thread:
+        raise InternalError("a rollout was to be materialized under another thread's lease")
+    calls = calls or Calls()
+    changed = False
+    for _ in range(_ATTEMPTS):
+        match forms_of(subject):
+            case Forms.NONE:
+                raise NoSuchRolloutError(subject.plain)
+            case Forms.PLAIN:
+                return changed
+            case Forms.BOTH:
+                if not _drop_compressed(places, subject, calls, rest):
+                    return changed
+            case Forms.COMPRESSED:
+                _restore(places, subject, calls)
+        changed = True
+    raise DisagreementError(subject.plain)
+
+
+def _drop_compressed(places: Places, subject: Subject, calls: Calls, rest: float) -> bool:
+    """Unlink a frame of which the plain form holds all; False leaves it for a sweep."""
+    sight = look(subject.plain, subject.compressed, 0, calls)
+    if sight is None:
+        return True
+    if sight.relation not in {Relation.SAME, Relation.BEYOND}:
+        raise DisagreementError(subject.plain)
+    if rested(subject) < rest:
+        return False
+    if is_durable(subject.plain, sight.file, calls):
+        with calls.store(places):
+            _withdraw(subject, sight.file, sight.other, calls)
+    return True
+
+
+def _withdraw(
+    subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, calls: Calls
+) -> None:
+    """Unlink the compressed form while the names lead to the files that were compared."""
+    now = fingerprint(subject.plain)
+    if now is None or plain is None or now[:2] != plain[:2]:
+        return
+    if compressed is not None and fingerprint(subject.compressed) == compressed:
+        calls.withdraw(subject.compressed)
+
+
+def _restore(places: Places, subject: Subject, calls: Calls) -> None:
+    try:
+        source = open_regular(subject.compressed)
+    except FileNotFoundError:
+        return
+    temporary = os.path.join(subject.directory, f"{MATERIALIZE_PREFIX}{secrets.token_hex(4)}.tmp")
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        target = os.open(temporary, flags, 0o600)
+        try:
+            try_lock(target)
+            _decode_into(source, target, subject.compressed, calls)
+            with calls.store(places):
+                _install(subject, temporary, fingerprint(target), fingerprint(source), calls)
+        finally:
+            calls.discard(temporary)
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+def _decode_into(source: int, target: int, path: str, calls: Calls) -> None:
+    for chunk in decode_chunks(source, path):
+        write_all(target, chunk)
+    copy_attributes(source, os.fstat(source), target, os.fstat(target))
+    calls.sync_file(target)
+    # Only now: a temporary file with an old mtime is swept away by codex.
+    calls.set_times(target, os.fstat(source))
+
+
+def _install(
+    subject: Subject,
+    temporary: str,
+    plain: Fingerprint | None,
+    compressed: Fingerprint | None,
+    calls: Calls,
+) -> None:
+    if fingerprint(subject.compressed) != compressed:
+        return  # its owner deleted it while we decoded: it must not come back
+    try:
+        calls.restore(temporary, subject.plain)
+    except (FileExistsError, FileNotFoundError):
+        return  # a plain form came, or ours was swept away: look again
+    calls.sync_directory(subject.directory)
+    _withdraw(subject, plain, compressed, calls)

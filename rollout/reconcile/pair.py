@@ -1,0 +1,136 @@
+"""Settle a rollout of which both forms exist: what a crash, or a lost writer, left.
+
+**Invariant.** A form is taken away only while the other one, just compared and still
+the same file, holds all of its bytes; and never by unlinking a plain file.
+
+A pair is also what a codex at work makes for a moment: it compresses (publishes, then
+unlinks plain) or materializes (links plain, then unlinks the frame). One of this home
+is kept out by its locks. One of a home that is not linked to this one is not: were
+we to take the other form away in that moment, both would be gone. So a pair must have
+been at rest for a while; a shadow need not, for nobody makes one on purpose.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ...kernel.files.lease import LeaseAnswer
+from ..compression.publish import Prepared, publish
+from ..locks.layout import Places, Subject
+from ..operations.file_ops import Calls, rename_away
+from ..operations.journal import Kind, begin, make_entry, new_token
+from ..operations.result import Outcome, Result
+from ..reading.snapshot import open_regular
+from .decide import Action, decide_pair, in_words
+from .inspect import PAIR_REST, Sight, fingerprint, is_durable, look, rested
+from .materialize import materialize
+from .salvage import salvage
+
+
+def settle_pair(
+    places: Places, subject: Subject, calls: Calls | None = None, *, rest: float = PAIR_REST
+) -> Result:
+    """Leave one form of a rollout that has two.
+
+    :param rest: seconds for which neither form must have changed, see above.
+
+    :returns: what became of it; both forms stay where they disagree in a way that no
+        step of ours leaves, or while somebody is at work on them.
+    :raises CoordinationBusyError: coordination could not be had.
+    :raises ThreadBusyError: the thread has a writer where one must not be.
+    :raises OSError: a file cannot be read or renamed.
+    """
+    calls = calls or Calls()
+    sight = look(subject.plain, subject.compressed, 0, calls)
+    if sight is None:
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    action = planned_for(sight)
+    if action in {Action.FINISH, Action.WITHDRAW} and rested(subject) < rest:
+        return Result(subject, Outcome.WAITING, "both forms are too new to be a leftover")
+    match action:
+        case Action.FINISH:
+            return _finish(places, subject, sight, calls)
+        case Action.WITHDRAW:
+            return _withdraw(places, subject, sight, calls)
+        case Action.SET_ASIDE:
+            return _set_aside(places, subject, sight, calls)
+        case Action.WAIT:
+            return Result(subject, Outcome.WAITING, "some process writes the plain form")
+        case _:
+            reason = f"the plain form {in_words(sight.relation)} the compressed one; both stay"
+            return Result(subject, Outcome.REPORTED, reason)
+
+
+def planned_for(sight: Sight) -> Action:
+    """Return the decision about a pair that was looked at."""
+    return decide_pair(sight.relation, written=sight.written, empty=sight.file[2] == 0)
+
+
+def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+    """Retire the plain file exactly as compressing does after publishing."""
+    # Who made the frame may have left it to the page cache.
+    if not is_durable(subject.compressed, sight.other, calls):
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    try:
+        fd = open_regular(subject.plain)
+    except FileNotFoundError:
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    frame = (sight.other[0], sight.other[1])
+    prepared = Prepared(subject, fd, os.fstat(fd), None, frame, sight.other[2])
+    try:
+        prepared.leased = calls.take_lease(fd) is LeaseAnswer.GRANTED
+        calls.release_lease(fd)
+        if fingerprint(fd) != sight.file:
+            return prepared.result(Outcome.CHANGED, "it was written to meanwhile")
+        token = new_token()
+        name = f"{token}.0"
+        entry = make_entry(Kind.RETIRED, name, subject, prepared.stat, leased=prepared.leased)
+        group = begin(places, token, [entry])
+        try:
+            batch = [(prepared, group.entries[0])]
+            return publish(places, batch, calls, strict=False)[0]
+        finally:
+            group.close(places)
+    finally:
+        prepared.close()
+
+
+def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+    if not is_durable(subject.plain, sight.file, calls):
+        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    with calls.coordination(places.locks) as coordination, calls.store(places):
+        if coordination.is_writer_active(subject.thread):
+            return Result(subject, Outcome.WAITING, "the thread has an active writer")
+        plain = fingerprint(subject.plain)
+        if plain is None or plain[:2] != sight.file[:2] or plain[2] < sight.file[2]:
+            return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+        if fingerprint(subject.compressed) == sight.other:
+            calls.withdraw(subject.compressed)
+    return Result(subject, Outcome.SETTLED, "the plain form holds all", sight.other[2], plain[2])
+
+
+def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+    """Take the name from a shadow, restore the history under it, append its lines."""
+    stat = os.lstat(subject.plain)
+    token = new_token()
+    entry = make_entry(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
+    group = begin(places, token, [entry])
+    try:
+        with calls.coordination(places.locks) as coordination, calls.store(places):
+            if coordination.is_writer_active(subject.thread):
+                return Result(subject, Outcome.WAITING, "the thread has an active writer")
+            now = fingerprint(subject.plain)
+            if now is None or now[:2] != sight.file[:2]:
+                return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+            kept = rename_away(calls.set_aside, subject.plain, entry.candidates(places))
+        with places.locks.lease(subject.thread) as lease:
+            materialize(places, subject, lease, calls)
+            # At once, so that what its writer adds to the plain form comes after.
+            added = salvage(group, entry, kept, subject, calls)
+    finally:
+        group.close(places)
+    if added is None:
+        return Result(subject, Outcome.WAITING, "a file that hid the history is still written to")
+    return Result(
+        subject, Outcome.SALVAGED, "a file that hid the history was joined to it", 0, added
+    )

@@ -1,0 +1,278 @@
+"""Settle kept files: unlink what the thread holds, give back what it does not.
+
+**Invariant.** A kept file is unlinked only while a lease says that nobody can write
+to it, after its every byte was found in the thread's present form; both are looked
+at again in between. Anything else leads its bytes back into the thread or keeps them.
+
+Looking is done without locks, for it reads whole files; acting takes locks in their
+order (coordination, thread, file) and first makes sure that the names still lead to
+what was looked at. Where they do not, the file waits for the next sweep.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...kernel.errors import BusyError, CodexlabError
+from ...kernel.files.lease import LeaseAnswer
+from ..locks.layout import Places, Subject
+from ..operations.file_ops import Calls
+from ..operations.journal import Entry, Group, Kind, open_groups
+from ..operations.result import Outcome, Result
+from ..reading.snapshot import open_regular
+from .decide import Action, Forms, Relation, decide_kept, in_words
+from .inspect import (
+    PAIR_REST,
+    Sight,
+    can_be_written,
+    fingerprint,
+    forms_of,
+    is_durable,
+    locate,
+    look,
+)
+from .materialize import DisagreementError, materialize
+from .pair import settle_pair
+from .proof import doubt_of, is_behind_link
+from .salvage import salvage
+
+GRACE = 60.0
+# Without leases only a scan of descriptors said that nobody writes.
+UNLEASED_GRACE = 600.0
+DELETED_EXPIRY = 7 * 86400.0
+_GIVES_BACK = frozenset({Action.PUT_BACK, Action.APPEND, Action.MATERIALIZE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleOptions:
+    """When kept files are due.
+
+    :param grace: seconds since a file was taken away; 0 when space is low.
+    :param rest: seconds for which neither of two forms must have changed. A codex of
+        a home that is not linked to this one may be about to remove one of them.
+    :param dry_run: say what would be done, and change nothing.
+    """
+
+    grace: float = GRACE
+    rest: float = PAIR_REST
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One kept file under consideration."""
+
+    places: Places
+    group: Group
+    entry: Entry
+    kept: str
+    subject: Subject
+    forms: Forms
+    calls: Calls
+
+    @property
+    def present(self) -> str:
+        """The path of the thread's present form."""
+        return self.subject.plain if self.forms is Forms.PLAIN else self.subject.compressed
+
+    def result(self, outcome: Outcome, reason: str = "", after: int = 0) -> Result:
+        """Say what became of it."""
+        return Result(self.subject, outcome, reason, self.entry.size, after)
+
+
+def settle(
+    places: Places,
+    options: SettleOptions = SettleOptions(),
+    calls: Calls | None = None,
+) -> Iterator[Result]:
+    """Settle every kept file whose grace is over, ours and those of a dead process.
+
+    :returns: a result for each kept file that there is, also for those that wait.
+    """
+    calls = calls or Calls()
+    for group in open_groups(places):
+        try:
+            if group.doubts:
+                yield _doubted(group.path, group.doubts)
+            for entry in group.entries:
+                kept = entry.find(places)
+                if kept is not None:
+                    yield _settle_entry(places, group, entry, kept, options, calls)
+        finally:
+            if options.dry_run:
+                group.release()
+            else:
+                group.close(places)
+
+
+def _doubted(path: str, doubts: Sequence[str]) -> Result:
+    """Say that what a manifest names was left alone, under the manifest's own path."""
+    more = f", and {len(doubts) - 1} more lines are alike" if len(doubts) > 1 else ""
+    return Result(
+        Subject("", "", os.path.dirname(path), path, ""),
+        Outcome.REPORTED,
+        f"{path}: {doubts[0]}{more}; what is named there was left alone,"
+        " look at it and take the line out",
+    )
+
+
+def seconds_left(entry: Entry, kept: str, grace: float) -> float:
+    """Return how long a kept file still has to wait; 0 or less when it is due.
+
+    The clock since boot decides; the file's ctime, which the rename and every later
+    write set, can only make it longer, and not when the wall clock was set back.
+    """
+    if entry.kind is Kind.SHADOW:
+        return 0.0
+    wanted = grace if entry.leased or grace == 0 else max(grace, UNLEASED_GRACE)
+    changed = time.time() - os.lstat(kept).st_ctime
+    since = entry.age() if changed < 0 else min(entry.age(), changed)
+    return wanted - since
+
+
+def _settle_entry(
+    places: Places, group: Group, entry: Entry, kept: str, options: SettleOptions, calls: Calls
+) -> Result:
+    subject = places.recorded(entry.root, entry.relative, entry.thread)
+    try:
+        if seconds_left(entry, kept, options.grace) > 0:
+            return Result(subject, Outcome.WAITING, "its grace is not over", entry.size)
+        if is_behind_link(places, subject):
+            return _behind_link(group, entry)
+        subject, forms = locate(places, subject)
+        if forms is Forms.BOTH and not options.dry_run and not is_behind_link(places, subject):
+            settle_pair(places, subject, calls, rest=options.rest)
+            subject, forms = locate(places, subject)
+        if is_behind_link(places, subject):
+            return _behind_link(group, entry)
+        case = _Case(places, group, entry, kept, subject, forms, calls)
+        return _settle_case(case, options)
+    except (OSError, CodexlabError) as error:
+        later = isinstance(error, BusyError | DisagreementError)
+        outcome = Outcome.WAITING if later else Outcome.FAILED
+        return Result(subject, outcome, str(error), entry.size)
+
+
+def _behind_link(group: Group, entry: Entry) -> Result:
+    return _doubted(group.path, [f"{entry.relative} lies behind a link"])
+
+
+def _settle_case(case: _Case, options: SettleOptions) -> Result:
+    if case.forms is Forms.BOTH:
+        return case.result(Outcome.WAITING, "both forms exist and are not settled yet")
+    if case.forms is Forms.NONE:
+        written = can_be_written(case.kept, case.calls)
+        action = decide_kept(case.entry.kind, case.forms, Relation.ALIEN, written=written)
+        return _expire(case, options) if action is Action.DELETED else _waits(case)
+    sight = look(case.kept, case.present, case.entry.size, case.calls)
+    if sight is None:
+        return case.result(Outcome.WAITING, "it changed form meanwhile")
+    action = decide_kept(case.entry.kind, case.forms, sight.relation, written=sight.written)
+    if action in _GIVES_BACK:
+        doubt = doubt_of(case.kept, case.present, case.subject.thread, sight.comparison)
+        if doubt is not None:
+            return case.result(Outcome.REPORTED, doubt)
+    if options.dry_run and action not in {Action.WAIT, Action.REPORT}:
+        return case.result(Outcome.WOULD, f"would {action}")
+    return _act(case, sight, action)
+
+
+def _act(case: _Case, sight: Sight, action: Action) -> Result:
+    match action:
+        case Action.DROP:
+            return _drop(case, sight)
+        case Action.PUT_BACK:
+            return _put_back(case, sight)
+        case Action.APPEND | Action.MATERIALIZE:
+            return _append(case)
+        case Action.WAIT:
+            return _waits(case)
+        case _:
+            reason = f"it {in_words(sight.relation)} the thread; every byte is kept"
+            return case.result(Outcome.REPORTED, reason)
+
+
+def _waits(case: _Case) -> Result:
+    return case.result(Outcome.WAITING, "some process has the kept file open for writing")
+
+
+def _expire(case: _Case, options: SettleOptions) -> Result:
+    """A deleted thread stays deleted; what was kept of it is not for ever."""
+    age = time.time() - os.lstat(case.kept).st_ctime
+    if age < DELETED_EXPIRY or options.dry_run:
+        return case.result(Outcome.DELETED, "its owner deleted the thread; kept for 7 days")
+    if not _unlink_leased(case, fingerprint(case.kept)):
+        return _waits(case)
+    return case.result(Outcome.SETTLED, "its owner deleted the thread 7 days ago")
+
+
+def _drop(case: _Case, sight: Sight) -> Result:
+    if not _is_durably_there(case, sight) or not _unlink_leased(case, sight.file):
+        return case.result(Outcome.WAITING, "it changed while it was compared")
+    return case.result(Outcome.SETTLED, after=sight.other[2])
+
+
+def _is_durably_there(case: _Case, sight: Sight) -> bool:
+    """The form that holds all is the file that was compared, and outlives a power cut."""
+    if case.forms is Forms.PLAIN:
+        return is_durable(case.present, sight.other, case.calls)
+    # A frame was made durable before it got its name.
+    return fingerprint(case.present) == sight.other
+
+
+def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
+    """Unlink the kept file if it is what was looked at and nobody can write to it."""
+    calls = case.calls
+    fd = open_regular(case.kept)
+    try:
+        answer = calls.take_lease(fd)
+        if answer is LeaseAnswer.BUSY or fingerprint(fd) != wanted:
+            return False
+        if answer is LeaseAnswer.UNAVAILABLE:
+            if calls.has_writers(case.kept):
+                return False
+        elif not calls.is_lease_unbroken(fd):
+            return False
+        calls.drop(case.kept)
+        return True
+    finally:
+        calls.release_lease(fd)
+        os.close(fd)
+
+
+def _put_back(case: _Case, sight: Sight) -> Result:
+    """Give the file its name again, then withdraw the frame that holds less."""
+    subject, calls = case.subject, case.calls
+    places = case.places
+    if not is_durable(case.kept, sight.file, calls):
+        return case.result(Outcome.WAITING, "it changed while it was compared")
+    with calls.coordination(places.locks) as coordination, calls.store(places):
+        if coordination.is_writer_active(subject.thread):
+            return case.result(Outcome.WAITING, "the thread has an active writer")
+        if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, sight):
+            return case.result(Outcome.WAITING, "it changed form meanwhile")
+        try:
+            calls.put_back(case.kept, subject.plain)
+        except FileExistsError:
+            return case.result(Outcome.WAITING, "another plain file appeared")
+        calls.sync_directory(subject.directory)
+        if sight.relation is not Relation.UNREADABLE and _is_same_frame(subject, sight):
+            calls.withdraw(subject.compressed)
+    return case.result(Outcome.PUT_BACK, "it had grown or was being written", sight.file[2])
+
+
+def _is_same_frame(subject: Subject, sight: Sight) -> bool:
+    return fingerprint(subject.compressed) == sight.other
+
+
+def _append(case: _Case) -> Result:
+    """Append the kept file's own lines under the thread's writer lease, then drop it."""
+    with case.places.locks.lease(case.subject.thread) as lease:
+        materialize(case.places, case.subject, lease, case.calls)
+        added = salvage(case.group, case.entry, case.kept, case.subject, case.calls)
+    if added is None:
+        return _waits(case)
+    return case.result(Outcome.SALVAGED, f"{added} bytes appended", added)

@@ -1,0 +1,1 @@
+"""Search conversations in both forms, with ripgrep where it is installed."""

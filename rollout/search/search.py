@@ -1,0 +1,239 @@
+"""Search the text of conversations, in both forms, with several processes.
+
+::
+
+    names that fit  ->  candidate lines (ripgrep, walking beside; or needle by needle)
+                    ->  heads that fit, parsed, judged by role and time, matched  ->  hits
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from ...kernel.errors import OperatorError
+from ...kernel.values import frozen
+from ..catalog.filters import Chooser, Filters, select_rollouts
+from ..codec.measure import may_be_hollow
+from ..store.directory import LogicalRollout
+from ..store.names import RolloutForm
+from ..store.scan import UnreadableDirectory, scan_store
+from .query import Query
+from .ripgrep_batch import ripgrep_positions
+from .ripgrep_process import Positions
+from .ripgrep_walk import RipgrepWalk
+
+if TYPE_CHECKING:
+    from ..catalog.pieces import Cut
+    from .match import SearchedRollout
+
+_BATCH_BYTES = 32 << 20
+_BATCH_FILES = 256
+_WORTH_FORKING = 48 << 20
+_COMPRESSED_WEIGHT = 8
+_BUNDLED_HITS = 256
+
+
+@frozen
+class _Task:
+    rollout: LogicalRollout
+    positions: Positions | None
+    weight: int
+
+
+@frozen
+class _Job:
+    """What a worker process needs for some rollouts."""
+
+    tasks: list[_Task]
+    query: Query
+    filters: Filters
+    most: int | None
+    cuts: dict[str, Cut]
+
+
+class SearchBroken(OperatorError):
+    """A process of the search was killed, as when memory runs out."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process of the search was killed, so what it had left was not searched;"
+            " search again, with -j 1 where memory is short"
+        )
+
+
+def search_rollouts(
+    home: str | os.PathLike[str],
+    query: Query,
+    filters: Filters | None = None,
+    *,
+    processes: int = 1,
+    ripgrep: str | None = None,
+    ahead: RipgrepWalk | None = None,
+    most: int | None = None,
+    on_unreadable: Callable[[UnreadableDirectory], object] | None = None,
+) -> Iterator[SearchedRollout]:
+    """Yield every rollout with a hit, newest first; one with very many in several parts.
+
+    A pattern is found within one text of an entry: a message, a tool's output, one
+    argument of its call. Argument names, pictures and, unless asked for by role,
+    what codex writes twice are not searched.
+
+    :param processes: how many search at once. More than one forks this process,
+        which then must not have other threads.
+    :param ripgrep: path of an ``rg`` that preselects lines of plain rollouts.
+    :param ahead: a walk that was started before; it is used if it asks just what this
+        search would, else ended.
+    :param most: leave a rollout after so many hits; what is behind them is not read.
+    :param on_unreadable: told of every directory that could not be searched.
+    :raises SearchBroken: a process of the search was killed.
+
+    Not promised: that lines written after the search began are found.
+    """
+    wanted = filters or Filters()
+    base = os.fspath(home)
+    with closing(_walk(base, query, wanted, ripgrep, ahead)) as walk:
+        found, unreadable = select_rollouts(base, wanted)
+        _load_the_rest()
+        seen = walk.finish(lambda: any(may_be_hollow(each.path) for each in found))
+        tasks, left = _split(found, seen, walk)
+    if on_unreadable is not None:
+        for directory in unreadable:
+            on_unreadable(directory)
+    tasks += _tasks_of(left, query, ripgrep)
+    tasks.sort(key=lambda task: task.rollout.name.order, reverse=True)
+    cuts = _cuts_of(base, tasks, found, wanted)
+    jobs = [_Job(batch, query, wanted, most, cuts) for batch in _batches(tasks)]
+    worth = sum(task.weight for job in jobs for task in job.tasks) > _WORTH_FORKING
+    if processes < 2 or not worth or len(jobs) < 2:
+        for job in jobs:
+            yield from _run(job)
+        return
+    yield from _in_processes(jobs, min(processes, len(jobs)))
+
+
+def _in_processes(jobs: list[_Job], processes: int) -> Iterator[SearchedRollout]:
+    from .ordered_pool import WorkerLost, in_order
+
+    try:
+        for results in in_order(lambda number: _bundled(_run(jobs[number])), len(jobs), processes):
+            yield from results
+    except WorkerLost:
+        raise SearchBroken from None
+
+
+def _bundled(results: Iterator[SearchedRollout]) -> Iterator[list[SearchedRollout]]:
+    """Put small results together: each bundle is a message between processes."""
+    bundle: list[SearchedRollout] = []
+    hits = 0
+    for result in results:
+        bundle.append(result)
+        hits += 1 + len(result.hits)
+        if hits >= _BUNDLED_HITS:
+            yield bundle
+            bundle, hits = [], 0
+    if bundle:
+        yield bundle
+
+
+def _walk(
+    home: str, query: Query, filters: Filters, ripgrep: str | None, ahead: RipgrepWalk | None
+) -> RipgrepWalk:
+    """Use the walk that is under way or start one, where most of the store is wanted."""
+    few = filters.threads is not None or filters.form is RolloutForm.COMPRESSED
+    asked = (None if few else ripgrep, home, query.needle, query.fold, filters.archived)
+    if ahead is not None and ahead.asked == asked:
+        return ahead
+    if ahead is not None:
+        ahead.close()
+    return RipgrepWalk(*asked)
+
+
+def _split(
+    found: list[LogicalRollout], seen: dict[str, Positions], walk: RipgrepWalk
+) -> tuple[list[_Task], list[LogicalRollout]]:
+    """Return what the walk has found something in, and what it has not seen."""
+    tasks: list[_Task] = []
+    left: list[LogicalRollout] = []
+    leaves = {os.path.basename(path) for path in seen}
+    for rollout in found:
+        if not rollout.plain or not walk.has_seen(rollout.directory):
+            left.append(rollout)
+        elif rollout.name.plain_name in leaves and rollout.path in seen:
+            tasks.append(_known(rollout, seen[rollout.path]))
+    return tasks, left
+
+
+def _tasks_of(rollouts: list[LogicalRollout], query: Query, ripgrep: str | None) -> Iterator[_Task]:
+    # ripgrep's output has lines: a path with a line break is read here.
+    asked: list[str] = []
+    if ripgrep is not None and query.needle:
+        asked = [each.path for each in rollouts if each.plain and "\n" not in each.directory]
+    positions = ripgrep_positions(ripgrep or "", asked, query)
+    passed = frozenset(asked).difference(positions)
+    for rollout in rollouts:
+        path = rollout.path
+        known = positions.get(path)
+        if known is not None:
+            yield _known(rollout, known)
+        elif path not in passed:
+            yield _Task(rollout, None, _weight(rollout))
+
+
+def _known(rollout: LogicalRollout, positions: Positions) -> _Task:
+    return _Task(rollout, positions, len(positions) << 12)
+
+
+def _load_the_rest() -> None:
+    """Import what looks at candidates while ripgrep is looking for them."""
+    import orjson  # noqa: F401
+
+    from . import match  # noqa: F401
+
+
+def _weight(rollout: LogicalRollout) -> int:
+    """Estimate the bytes to be searched; nothing rests on it but the batches."""
+    try:
+        size = os.stat(rollout.current_path).st_size
+    except OSError:
+        return 1
+    return size if rollout.plain else size * _COMPRESSED_WEIGHT
+
+
+def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:
+    batch: list[_Task] = []
+    weight = 0
+    for task in tasks:
+        batch.append(task)
+        weight += task.weight
+        if weight > _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+def _run(job: _Job) -> Iterator[SearchedRollout]:
+    from .match import search_one
+
+    chooser = Chooser(job.filters)
+    for task in job.tasks:
+        rollout, cut = task.rollout, job.cuts.get(task.rollout.path)
+        yield from search_one(rollout, task.positions, job.query, chooser, job.most, cut)
+
+
+def _cuts_of(
+    home: str, tasks: list[_Task], found: list[LogicalRollout], wanted: Filters
+) -> dict[str, Cut]:
+    """Say of the files of threads that went on in a new one where what counts in them ends."""
+    if not any("_" in each.name.plain_name for each in found):
+        return {}
+    searched = {task.rollout.thread_id for task in tasks}
+    from ..catalog.pieces import Pieces, cuts_of, take_threads
+
+    # A thread's other files, and those of what it is a fork of, need not be wanted.
+    whole = found if wanted == Filters(cwd=wanted.cwd) else scan_store(home).rollouts
+    several = take_threads([each for each in whole if each.thread_id in searched])
+    return cuts_of(several, Pieces(home, whole))

@@ -1,0 +1,1 @@
+"""Where rollouts lie, what they are called, and whose they are."""

@@ -1,0 +1,114 @@
+"""Draw the packages and their parts from the imports that the code really has.
+
+    python scripts/draw_imports.py          print the picture
+    python scripts/draw_imports.py --write  put it into docs/architecture.md
+
+A part stands above every part that it imports, wherever in a module the import stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
+PACKAGES = ("cli", "supervisor", "env", "workspace", "rollout", "guardian", "agents", "kernel")
+BEGIN, END = "<!-- imports: drawn -->\n", "<!-- imports: end -->"
+Arrows = dict[str, set[str]]
+
+
+def picture() -> str:
+    """Return the picture as lines of text."""
+    arrows = between_parts()
+    blocks = [between_packages(arrows)]
+    blocks += [floors(package, arrows) for package in PACKAGES]
+    return "\n".join(block for block in blocks if block)
+
+
+def between_packages(arrows: Arrows) -> str:
+    """Return a line for each package: the packages that it imports."""
+    lines: list[str] = []
+    for package in PACKAGES:
+        targets = {
+            top(target) for part in arrows if top(part) == package for target in arrows[part]
+        }
+        below = [name for name in PACKAGES if name in targets - {package}]
+        lines.append(f"{package:<11} -> {' '.join(below) or 'nothing of ours'}")
+    return "\n".join(lines) + "\n"
+
+
+def floors(package: str, arrows: Arrows) -> str:
+    """Return the parts of a package, a line for each floor, the highest first."""
+    parts = {part for part in arrows if top(part) == package and part != package}
+    inner = {part: arrows[part] & parts for part in parts}
+    level: dict[str, int] = {}
+
+    def height(part: str, above: tuple[str, ...] = ()) -> int:
+        if part in above:
+            raise SystemExit(f"a circle of imports: {' -> '.join((*above, part))}")
+        if part not in level:
+            level[part] = 1 + max((height(low, (*above, part)) for low in inner[part]), default=0)
+        return level[part]
+
+    rows: dict[int, list[str]] = {}
+    for part in sorted(parts):
+        rows.setdefault(height(part), []).append(shown(part))
+    lines = [f"  {number:>2}  {'  '.join(rows[number])}" for number in sorted(rows, reverse=True)]
+    return "\n".join([package, *lines, ""]) if len(parts) > 1 else ""
+
+
+def between_parts() -> Arrows:
+    """Return which parts each part imports, its own modules left out."""
+    arrows: Arrows = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            found = arrows.setdefault(part_of(path), set())
+            found |= {part_of(target) for target in imported_by(path)}
+    return {part: targets - {part} for part, targets in arrows.items()}
+
+
+def imported_by(path: Path) -> Iterator[Path]:
+    """Yield the files of the product that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            if base.with_suffix(".py").exists():
+                yield base.with_suffix(".py")
+                continue
+            for name in node.names:
+                module = base / f"{name.name}.py"
+                yield module if module.exists() else base / "__init__.py"
+
+
+def part_of(path: Path) -> str:
+    """Return the folder below a package that a file lies in, or the file itself."""
+    package, *rest = path.relative_to(ROOT).with_suffix("").parts
+    return package if rest in ([], ["__init__"]) else f"{package}/{rest[0]}"
+
+
+def top(part: str) -> str:
+    """Return the package of a part."""
+    return part.split("/")[0]
+
+
+def shown(part: str) -> str:
+    """Return a part's name; a folder's ends with a slash."""
+    name = part.split("/", 1)[1]
+    return f"{name}/" if (ROOT / part).is_dir() else name
+
+
+def with_picture(page: str) -> str:
+    """Return the page with the picture of now."""
+    drawn = f"{BEGIN}```\n{picture()}```\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: drawn, page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        PAGE.write_text(with_picture(PAGE.read_text()))
+    else:
+        print(picture())

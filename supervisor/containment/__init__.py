@@ -1,0 +1,1 @@
+"""Contain a run, own its workspace, and end what earlier runs left."""

@@ -1,0 +1,243 @@
+"""The hold on a workspace: who runs here, in which group, and whether it is proven empty.
+
+Invariant: ``owner.json`` names the run and its group before anything is started,
+and says ``contained`` only after the kernel showed the run empty; the claim's
+locks are *freed* only then, and merely closed otherwise. An empty reading that proves
+nothing (the guardian is dead) leaves it to the next launch to look again.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ...guardian.ending.lost_run import Custody
+from ...kernel.containment.membership import Scope, discard_leaf
+from ...kernel.errors import OperatorError
+from ...kernel.files.temporary import discard_temporary
+from ...kernel.process.group import ProcessGroup
+from ...kernel.process.identity import ProcessIdentity
+from ...workspace.claim.claim import Claim
+from ...workspace.codex_home.hand_over import hand_over
+from ...workspace.git.held_checkout import HeldCheckout
+from ...workspace.owner import OwnerRecord
+from ..callbacks import Tell
+from ..errors import GuardianLost
+from ..guardian_client.link import GuardianLink
+from ..plan import Plan
+from ..prepare.workspace import describe_owner
+from ..records.unfinished_records import finish_last_record
+from .leaf import Wish, give_up_leaf, open_leaf, why_no_descent
+from .survivors import end_survivors
+
+
+class Possession:
+    """One run's hold on its workspace.
+
+    :param guardian: the process that adopts the run's orphans.
+    """
+
+    def __init__(
+        self, plan: Plan, claim: Claim, link: GuardianLink, guardian: ProcessIdentity
+    ) -> None:
+        self._plan = plan
+        self.claim = claim
+        self._link = link
+        self._guardian = guardian
+        self._owner: OwnerRecord | None = None
+        self._temporary = ""
+        self._kept: tuple[int, ...] = ()
+        self._checkout: HeldCheckout | None = None
+        self.leaf: str | None = None
+        self.grouped = False
+        self._group: ProcessGroup | None = None
+        self.why_no_leaf: str | None = None
+        self.monitor: ProcessIdentity | None = None
+        # Nothing was started yet, so nothing can be left.
+        self.proven = self.seems_empty = True
+
+    def note_reading(self, left: int, *, proves: bool) -> None:
+        """Take in how many processes the kernel showed, and whether none proves that none is left."""
+        self.seems_empty = not left
+        self.proven = self.seems_empty and proves
+
+    def note_errand(self) -> None:
+        """Take in that the preparation starts a program, which may leave others behind."""
+        self.proven = self.seems_empty = False
+
+    def leave_to_guardian(self) -> None:
+        """Vouch for nothing: the guardian ends the run, finishes its record and frees the claim."""
+        self.proven = self.seems_empty = False
+
+    def end_previous(self, tell: Tell) -> None:
+        """End what the last run left.
+
+        :raises SurvivorsLeft: some of it cannot be ended.
+        """
+        for last in self.lasts():
+            known = self.claim.is_known(last.run_id) or not self.claim.lasts
+            swept = end_survivors(last, self._plan.paths, is_known=known)
+            if swept:
+                tell(f"ended {swept} processes left by run {last.run_id}")
+
+    def lasts(self) -> tuple[OwnerRecord, ...]:
+        """Return the runs that may have left something here, by the registry if no record tells."""
+        if self.claim.lasts or not os.path.lexists(self._plan.paths.runs):
+            return self.claim.lasts
+        from ..records.unowned import lasts_by_registry
+
+        return lasts_by_registry(self._plan.paths, self._plan.run_id)
+
+    def take(self) -> None:
+        """Write down that we run here now; what the last run left has been ended."""
+        finish_last_record(self._plan.paths, self.claim.previous)
+        self._enter_leaf()
+
+    def _enter_leaf(self, parent: Path | None = None) -> None:
+        request = self._plan.request
+        wish = Wish(self._plan.run_id, request.containment, self._guardian.pid, request.environ)
+        self.leaf, self.why_no_leaf = open_leaf(wish, parent)
+        self._go_by_group()
+        self._write_owner(self._describe_owner())
+
+    def _go_by_group(self) -> None:
+        """Go by the process group where nothing stronger is asked for or to be had."""
+        self.take_group(None)
+        choice = self._plan.request.containment
+        problem = None if self.leaf else why_no_descent(self._guardian, choice)
+        self.grouped = problem is not None
+        if problem and choice == "auto":
+            self.why_no_leaf = f"{self.why_no_leaf}; {problem}"
+
+    def take_group(self, group: ProcessGroup | None) -> None:
+        """Take over the descriptor that names the process group of what was started."""
+        if self._group is not None:
+            os.close(self._group.leader)
+        self._group = group
+
+    def _describe_owner(self) -> OwnerRecord:
+        return describe_owner(self._plan, self.leaf, self._guardian, self._mechanism())
+
+    def _mechanism(self) -> str:
+        return "process-group" if self.grouped else self.scope().mechanism
+
+    def _write_owner(self, owner: OwnerRecord) -> None:
+        self.claim.write_owner(owner)
+        self._owner = owner
+
+    def keep(self, lease: int | None, sessions: tuple[int, ...]) -> None:
+        """Take over the descriptors that keep the routed cargo target and resumed sessions."""
+        self._kept = (*sessions, *(() if lease is None else (lease,)))
+
+    def hold(self, checkout: HeldCheckout | None) -> None:
+        """Take over the descriptors of the checkout, open until the run's end is written down."""
+        self._checkout = checkout
+
+    def hand_over(self, temporary: str = "") -> None:
+        """Give the guardian what it needs to end this run without us.
+
+        :raises GuardianLost: it is gone.
+        """
+        self._temporary = temporary
+        directory = self._plan.run_directory
+        custody = Custody(
+            run_id=self._plan.run_id,
+            leaf=self.leaf,
+            record=os.fspath(directory / "record.json"),
+            owner=os.fspath(self._plan.paths.owner),
+            witness=os.fspath(self.claim.witness_path),
+            base=os.fspath(self._plan.paths.base),
+            temporary=temporary,
+        )
+        self._link.tell({"op": "custody", "custody": custody.message()}, self._held())
+
+    def _held(self) -> tuple[int, ...]:
+        return (*self.claim.lock_fds, *self._kept)
+
+    def fall_back(self, problem: str) -> None:
+        """Do without the leaf, which nobody can join.
+
+        :raises PlaceUnusable: a cgroup was demanded.
+        """
+        if self.leaf is not None:
+            self.leaf, self.why_no_leaf = give_up_leaf(
+                self.leaf, self._plan.request.containment, problem
+            )
+            self._go_by_group()
+        self._write_owner(self._describe_owner())
+        self.hand_over(self._temporary)
+
+    def renew(self) -> None:
+        """Enter a fresh leaf for another attempt; the one before is proven empty."""
+        discard_leaf(Scope(self._plan.run_id, self.leaf))
+        self._enter_leaf(None if self.leaf is None else Path(self.leaf).parent)
+        self.hand_over(self._temporary)
+
+    def scope(self, *, guardian_lost: bool = False) -> Scope:
+        """Return what belongs to the run."""
+        if guardian_lost:
+            return Scope(self._plan.run_id, self.leaf, group=self._group)
+        ours = frozenset([os.getpid(), *filter(None, [self._link.companion])])
+        return Scope(self._plan.run_id, self.leaf, self._guardian, ours, self.monitor, self._group)
+
+    def strays(self) -> Scope | None:
+        """Return what errands of ours may have left that the guardian never adopts.
+
+        :returns: None where there can be no such process: the guardian forked us, or no
+            errand was run.
+        """
+        if self.proven or self._guardian.pid == os.getppid():
+            return None
+        return Scope(self._plan.run_id)
+
+    def describe(self) -> dict[str, str | None]:
+        """Return the containment in force, as the record's field."""
+        return {"mechanism": self._mechanism(), "leaf": self.leaf, "why": self.why_no_leaf}
+
+    def give_back(self, status: int | None) -> None:
+        """Release what was proven empty; only close what was not.
+
+        :param status: what the guardian is to exit with, where that is known.
+        """
+        for fd in (*self._kept, *(self._checkout.descriptors if self._checkout else ())):
+            os.close(fd)
+        self.take_group(None)
+        self.clear_away()
+        if not self.proven:
+            self.claim.close()
+            return
+        request, start = self._plan.request, self._plan.start
+        hand_over(self._plan.paths, request.shared_home, start.common_dir)
+        # Before the lock is free: from then on owner.json may be another run's, and the
+        # guardian of this one must not vouch for it, whenever we die.
+        with suppress(GuardianLost):
+            self._link.tell({"op": "released", "status": status})
+        self.claim.release()
+
+    def remove_temporary(self) -> str | None:
+        """Remove the run's temp directory, once nothing of the run is seen.
+
+        :returns: a line where it cannot be removed, or None.
+        """
+        if not self.seems_empty or not self._temporary:
+            return None
+        why = discard_temporary(self._temporary)
+        if why is None:
+            return None
+        return f"temp directory {self._temporary} could not be removed: {why}; remove it by hand"
+
+    def clear_away(self) -> None:
+        """Remove what the run needed, once nothing of it is seen; keep the claim.
+
+        That it is *proven* empty, where it is, is then written down.
+        """
+        if not self.seems_empty:
+            return
+        self.remove_temporary()
+        # Also when the disk was too full to write the owner down: nothing was started in it.
+        discard_leaf(Scope(self._plan.run_id, self.leaf))
+        if self.proven and self._owner is not None:
+            with suppress(OperatorError):
+                self.claim.write_owner(replace(self._owner, contained=True))

@@ -1,0 +1,119 @@
+"""One program inside the run's containment: start it, end it, read what is left of it.
+
+Invariant: from the moment the guardian was asked to start something until the
+kernel showed the run empty, the possession is not ``proven``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+import anyio
+
+from ...guardian.channel import Message
+from ...kernel.containment.membership import end, is_evidently_empty, members
+from ...kernel.process.group import ProcessGroup
+from ...kernel.process.identity import ProcessIdentity
+from ..blocking import in_own_thread
+from ..errors import GuardianLost
+from ..guardian_client.going import keep_going
+from ..guardian_client.link import GuardianLink
+from .ownership import Possession
+from .survivors import GRACE, PATIENCE
+
+
+async def start(
+    possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
+) -> Message:
+    """Ask the guardian to start a program, without the leaf where nobody can join that.
+
+    :param spec: a ``SpawnSpec`` as a mapping; its leaf is the possession's.
+    :returns: the guardian's reply, ``spawned`` or ``spawn-failed``.
+    :raises PlaceUnusable: a cgroup was demanded and cannot be joined.
+    :raises GuardianLost: the guardian died before it answered.
+    """
+    # What an errand of the preparation left may be there all the same.
+    was_proven = possession.proven
+    reply = await _ask(possession, link, spec, stdio)
+    if reply.get("step") == "cgroup" and possession.leaf:
+        possession.fall_back(os.strerror(reply["errno"]))
+        reply = await _ask(possession, link, spec, stdio)
+    if reply["event"] == "spawn-failed":
+        possession.proven = possession.seems_empty = was_proven
+    elif reply["descriptors"]:
+        possession.take_group(ProcessGroup(reply["pid"], *reply["descriptors"]))
+    return reply
+
+
+async def _ask(
+    possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
+) -> Message:
+    message = {"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}
+    # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
+    link.tell({**message, "grouped": possession.grouped}, stdio)
+    possession.proven = possession.seems_empty = False
+    return await link.reply()
+
+
+async def end_without_guardian(
+    possession: Possession, leader: ProcessIdentity | None = None
+) -> int:
+    """End the run of a dead guardian: its cgroup at once, then whoever carries the tag.
+
+    :returns: how many there were beside the leader, which the kernel kills with its guardian.
+    """
+    scope = possession.scope(guardian_lost=True)
+
+    def end_all() -> int:
+        outlived = [process for process in members(scope) if process != leader]
+        end(scope, grace=GRACE, patience=PATIENCE)
+        return len(outlived)
+
+    return await in_own_thread(end_all)
+
+
+async def end_strays(possession: Possession) -> None:
+    """End what errands of an embedding host left: the guardian never adopts that."""
+    if (strays := possession.strays()) is not None:
+        await in_own_thread(partial(end, strays, grace=GRACE, patience=PATIENCE))
+
+
+async def end_unread(possession: Possession, link: GuardianLink) -> None:
+    """End what is left of the run, where it was not read since something was started.
+
+    Without the guardian the run is ended by its leaf and tag, and nothing is proven.
+    """
+    await end_strays(possession)
+    if not await read_proof(possession, link, guardian_lost=link.lost):
+        return
+    scope = possession.scope(guardian_lost=link.lost)
+    await in_own_thread(partial(end, scope, grace=GRACE, patience=PATIENCE))
+    await read_proof(possession, link, guardian_lost=link.lost)
+
+
+async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:
+    """Return how many processes are left: members, and children of the guardian.
+
+    The possession is then proven if none is, and that reading proves anything.
+    """
+    scope = possession.scope(guardian_lost=guardian_lost)
+    left: set[int] = set()
+    if not is_evidently_empty(scope):
+        left.update(each.pid for each in await in_own_thread(members, scope))
+    if not guardian_lost:
+        left.update(await _ask_for_children(link, scope.guardian))
+    possession.note_reading(len(left), proves=scope.can_prove)
+    return len(left)
+
+
+async def _ask_for_children(link: GuardianLink, guardian: ProcessIdentity | None) -> list[int]:
+    answer: list[int] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(keep_going, guardian)
+        with suppress(GuardianLost):
+            answer = (await link.ask({"op": "children"}))["pids"]
+        tasks.cancel_scope.cancel()
+    return answer

@@ -1,0 +1,259 @@
+"""End what dead runs left, in all workspaces, as the next launch of each issue would.
+
+Invariant: a process is signalled only under the lock of the workspace whose dead
+run it belongs to, and only because it is in that run's own cgroup or carries that
+run's own tag; never by its name, never another user's, never another host's. Which run
+that is the workspace's record only hints at: see `who_goes_on`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from ...kernel.cgroup.leaf import is_populated, own_cgroup, remove_leaf
+from ...kernel.errors import CodexlabError
+from ...kernel.values import frozen
+from ...workspace.claim.claim import claim_workspace
+from ...workspace.errors import WorkspaceBusy
+from ...workspace.gc.survey import Survey, survey_workspaces
+from ...workspace.git.pointers import kept_pointers, restore_left
+from ...workspace.owner import OwnerRecord
+from ...workspace.records.machine import is_this_machine
+from ...workspace.xdg import state_directory
+from ..errors import SurvivorsLeft
+from ..records.registry import read_entries
+from ..records.unfinished_records import finish_unfinished, unfinished_runs
+from ..records.unowned import is_damaged, last_owner
+from ..threads.lost_threads import adopt_threads
+from .stale_leaves import is_run_dead, leaves_below
+from .survivors import end_survivors, may_have_survivors, survivors_of
+
+# A launch makes its leaf first and may clone for a long time before it joins it.
+UNKNOWN_LEAF_SECONDS = 24 * 3600.0
+_RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
+
+
+@frozen
+class Reaped:
+    """What was done, or would be, about one dead run.
+
+    :param action: ``ended``, ``would end``, ``left`` (some cannot be ended),
+        ``finished`` (its record), ``would finish``, ``put back`` (what it changed with
+        ``--git-write`` to lead git elsewhere), ``would put back``, ``busy`` (somebody claimed it meanwhile),
+        ``kept`` (not ours to judge) or ``failed`` (its workspace cannot be used).
+    :param processes: how many of the run there were.
+    :param left: how many are left.
+    """
+
+    project: str
+    issue: str
+    agent: str
+    path: str
+    run_id: str
+    action: str
+    processes: int = 0
+    left: int = 0
+    why: str = ""
+
+
+def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Reaped]:
+    """End the survivors of every dead run below a root and finish its record.
+
+    A workspace that is busy, or whose last run was proven empty, is left out.
+    Nothing is waited for but the end of the processes.
+
+    :param dry_run: look only.
+    """
+    found: list[Reaped] = []
+    for survey in survey_workspaces(workspaces_root):
+        if survey.busy:
+            continue
+        if survey.owner is None:
+            found.extend(_reap_unowned(survey, dry_run=dry_run))
+            continue
+        try:
+            found.extend(_reap(survey, survey.owner, dry_run=dry_run))
+        except Exception as error:
+            # Whatever is wrong with one workspace, the runs of the others are ended.
+            why = str(error) or type(error).__name__
+            found.append(_result(survey, survey.owner, "failed", why=why))
+    return found
+
+
+def _reap_unowned(survey: Survey, *, dry_run: bool) -> list[Reaped]:
+    """Do it for a workspace whose ``owner.json`` is missing or damaged, by the registry."""
+    owner = last_owner(survey, read_entries())
+    if owner is not None:
+        return [_reap_by_registry(survey, owner, dry_run=dry_run)]
+    if not is_damaged(survey):
+        return []
+    why = "its owner.json is damaged, and no run of it is known: look for what it left by hand"
+    key, path = survey.place_key, os.fspath(survey.paths.root)
+    return [Reaped(key.project, key.issue, key.agent, path, "-", "kept", why=why)]
+
+
+def _reap_by_registry(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> Reaped:
+    try:
+        done = _look(survey, owner) if dry_run else reap_one(survey, owner)
+    except Exception as error:
+        return _result(survey, owner, "failed", why=str(error) or type(error).__name__)
+    return done
+
+
+def _reap(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
+    found: list[Reaped] = []
+    if not owner.contained:
+        found.append(_look(survey, owner) if dry_run else reap_one(survey, owner))
+        if dry_run or found[-1].action != "ended":
+            return found
+    found += _put_back(survey, owner, dry_run=dry_run)
+    return [*found, *_finish_records(survey, owner, dry_run=dry_run)]
+
+
+def _put_back(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
+    """Put back what the last run changed, with ``--git-write``, to lead git elsewhere."""
+    used = survey.provenance
+    if used is None or used.workdir is None or _not_ours(owner):
+        return []
+    if kept_pointers(state_directory(), used.inode) is None:
+        return []
+    if dry_run:
+        return [_result(survey, owner, "would put back")]
+    try:
+        claim = claim_workspace(survey.paths, survey.key)
+    except WorkspaceBusy as error:
+        return [_result(survey, owner, "busy", why=str(error))]
+    try:
+        if any(map(may_have_survivors, claim.lasts)):
+            return []
+        claim.claim_directory(Path(used.workdir))
+        found = os.stat(used.workdir)
+        # The record may name any other directory's: only that one is claimed.
+        if (found.st_dev, found.st_ino) != used.inode:
+            return []
+        lines = restore_left(claim.state_dir, used.inode)
+    except WorkspaceBusy as error:
+        return [_result(survey, owner, "busy", why=str(error))]
+    finally:
+        claim.release()
+    return [_result(survey, owner, "put back", why=line) for line in lines]
+
+
+def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
+    """Finish the records that could not be written to their end, on a full disk for one."""
+    runs = unfinished_runs(survey.paths)
+    if not runs or _not_ours(owner):
+        return []
+    of = [replace(owner, run_id=run_id) for run_id in runs]
+    if dry_run:
+        return [_result(survey, each, "would finish") for each in of]
+    try:
+        claim = claim_workspace(survey.paths, survey.key)
+    except WorkspaceBusy as error:
+        return [_result(survey, owner, "busy", why=str(error))]
+    try:
+        last = claim.previous
+        if any(map(may_have_survivors, claim.lasts)):
+            return []  # a launch came and was killed meanwhile: that is the next reap's
+        for run_id in runs:
+            finish_unfinished(survey.paths, run_id, last)
+    finally:
+        claim.release()
+    return [_result(survey, each, "finished") for each in of]
+
+
+def reap_leaves(*, dry_run: bool = False) -> list[str]:
+    """Remove the empty cgroups of dead runs below our own cgroup.
+
+    A run that is registered is dead if its guardian and its supervisor provably are, as
+    for the launch of any issue; the leaf of one that nobody registered goes after a day.
+
+    :returns: the leaves removed, or to be removed.
+    """
+    parent = own_cgroup()
+    if parent is None:
+        return []
+    leaves = leaves_below(os.fspath(parent))
+    stale = [leaf for leaf, run in leaves if _is_stale(leaf, run)]
+    return stale if dry_run else [leaf for leaf in stale if remove_leaf(leaf)]
+
+
+def _is_stale(leaf: str, run_id: str) -> bool:
+    if re.fullmatch(_RUN_ID, run_id) is None or is_populated(leaf):
+        return False
+    dead = is_run_dead(run_id)
+    return _is_old(leaf) if dead is None else dead
+
+
+def _is_old(leaf: str) -> bool:
+    try:
+        return time.time() - os.lstat(leaf).st_ctime > UNKNOWN_LEAF_SECONDS
+    except FileNotFoundError:
+        return False  # its own run has removed it
+
+
+def _look(survey: Survey, owner: OwnerRecord) -> Reaped:
+    if why := _not_ours(owner):
+        return _result(survey, owner, "kept", why=why)
+    found = len(survivors_of(owner, survey.paths))
+    return _result(survey, owner, "would end", processes=found, left=found)
+
+
+def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
+    """End what one dead run left in its workspace and finish its record."""
+    if why := _not_ours(owner):
+        return _result(survey, owner, "kept", why=why)
+    try:
+        claim = claim_workspace(survey.paths, survey.key)
+    except WorkspaceBusy as error:
+        return _result(survey, owner, "busy", why=str(error))
+    except CodexlabError as error:
+        return _result(survey, owner, "failed", why=_with_remedy(survey, str(error)))
+    # Read under the lock: another launch may have come and gone since the survey.
+    current, ended = owner, 0
+    try:
+        for current in claim.lasts or (owner,):
+            known = claim.is_known(current.run_id) or not claim.lasts
+            ended += end_survivors(current, survey.paths, is_known=known)
+            adopt_threads(survey.paths, survey.key.agent, current, os.environ)
+    except WorkspaceBusy as error:
+        return _result(survey, current, "busy", why=str(error))
+    except SurvivorsLeft as error:
+        left = len(error.pids)
+        return _result(survey, current, "left", processes=left, left=left, why=str(error))
+    finally:
+        claim.release()
+    return _result(survey, current, "ended", processes=ended)
+
+
+def _with_remedy(survey: Survey, why: str) -> str:
+    """Say what to do about a record that cannot be read: it is not ours to delete unasked."""
+    unreadable = why.startswith(os.fspath(survey.paths.owner))
+    return f"{why}; delete it and reap again" if unreadable else why
+
+
+def _not_ours(owner: OwnerRecord) -> str:
+    if not is_this_machine(owner):
+        return f"its processes are on {owner.host}; reap there, or workspace remove --force"
+    if owner.uid != os.getuid():
+        return f"its processes belong to user id {owner.uid}"
+    return ""
+
+
+def _result(
+    survey: Survey,
+    owner: OwnerRecord,
+    action: str,
+    *,
+    processes: int = 0,
+    left: int = 0,
+    why: str = "",
+) -> Reaped:
+    key, path = survey.place_key, os.fspath(survey.paths.root)
+    return Reaped(
+        key.project, key.issue, key.agent, path, owner.run_id, action, processes, left, why
+    )

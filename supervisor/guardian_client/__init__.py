@@ -1,0 +1,1 @@
+"""The supervisor's side of the guardian: its link, and guardians forked ahead."""

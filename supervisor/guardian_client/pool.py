@@ -1,0 +1,152 @@
+"""Guardians for the runs of one host, the next one always forked ahead.
+
+Forking one takes longer than anything else that a launch waits for. So one is ordered as
+soon as the one before was taken: it waits, asleep, for a run that may never come, and ends
+with the host like every other.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from contextlib import suppress
+
+from ...guardian.channel import Channel
+from ...guardian.spawning.fork_server import OrderedGuardian, start_fork_server
+from ...kernel.errors import OperatorError
+from ...kernel.no_more import NoMore
+from .inherited import Inherited, what_is_inherited
+
+_PATIENCE = 5.0
+
+
+class _Guardians:
+    """The host's fork server, started with its first run, and the guardian it has ready.
+
+    Invariants: at most one is ordered. A server serves only the very host that started it, and
+    only while that would start another one with the same rights, limits and groups: an agent
+    must not get back what the host has given up since.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Channel | None = None
+        self._next: OrderedGuardian | None = None
+        self._inherited: Inherited = ()
+
+    def take(self) -> tuple[Channel, int]:
+        """Return a guardian's channel and pid, and order the next; waits for it where it must."""
+        with self._lock:
+            while (taken := self._take_ordered(self._serving())) is None:
+                # It was ended, stopped or sent a signal while it waited: not for this run.
+                pass
+            return taken
+
+    def take_at_once(self) -> tuple[Channel, int] | None:
+        """Return the one that is ready; None where there is none, or who has it is asked now."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            is_ready = self._next is not None and self._is_serving() and self._next.is_there()
+            return self._take_ordered(self._serving()) if is_ready else None
+        finally:
+            self._lock.release()
+
+    def _take_ordered(self, server: Channel) -> tuple[Channel, int] | None:
+        ahead, self._next = self._next, None
+        ordered = ahead or OrderedGuardian(server)
+        try:
+            pid = ordered.receive()
+        except NoMore:
+            if ahead is None:
+                raise
+            # Since it was ordered there may be room again.
+            return None
+        if not ordered.is_fresh(pid):
+            ordered.channel.close()
+            return None
+        self._next = OrderedGuardian(server)
+        return ordered.channel, pid
+
+    def _serving(self) -> Channel:
+        """Return the channel of a server that lives; start one where it is missing."""
+        if self._channel is None or not self._is_serving():
+            self._end_server()
+            self._inherited = what_is_inherited()
+            self._process, self._channel = start_fork_server()
+        return self._channel
+
+    def let_go(self) -> None:
+        """Close our ends of all channels; server and guardian end, unless somebody else has one."""
+        if self._next is not None:
+            self._next.channel.close()
+            self._next = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def _end_server(self) -> None:
+        self.let_go()
+        if self._process is None:
+            return
+        # It ends by itself, as soon as nobody has the other end; a host that gave up its
+        # rights could not even end it.
+        with suppress(PermissionError):
+            self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+        _GIVEN_UP.append(self._process)
+
+    def _is_serving(self) -> bool:
+        return (
+            self._process is not None
+            and self._process.poll() is None
+            and self._inherited == what_is_inherited()
+        )
+
+
+# Kept: what is collected while its process runs warns, and waits for another's child.
+_GIVEN_UP: list[object] = []
+_guardians_of_host = _Guardians()
+
+
+def _begin_anew() -> None:
+    """Give up the copies of a process that was forked from the host: they are the host's.
+
+    Its lock may have been held by a thread that this process does not have.
+    """
+    global _guardians_of_host
+    _GIVEN_UP.append(_guardians_of_host)
+    _guardians_of_host.let_go()
+    _guardians_of_host = _Guardians()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
+def guardian_at_once() -> tuple[Channel, int] | None:
+    """Return a guardian as :func:`open_guardian` does, or None where it would have to wait.
+
+    :raises OperatorError: none can be had.
+    """
+    try:
+        return _guardians_of_host.take_at_once()
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+def open_guardian() -> tuple[Channel, int]:
+    """Return a guardian's channel and pid; it ends what it guards when we close or die.
+
+    :raises OperatorError: none can be had.
+    """
+    try:
+        return _guardians_of_host.take()
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> OperatorError:
+    return OperatorError(f"no guardian can be started: {error.strerror}")

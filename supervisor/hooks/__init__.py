@@ -1,0 +1,1 @@
+"""The user's hooks, run in the run's own containment."""

@@ -1,0 +1,257 @@
+"""One hook of the user's: run in the run's containment, with a limit, to its proof.
+
+Invariant: when :meth:`HookRunner.run` returns, either the kernel showed that nothing
+of the hook is left, or ``left`` counts what is and the possession is not ``proven``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ...env.secrets.mask import Masker
+from ...guardian.channel import Message
+from ...kernel.errors import CodexlabError
+from ...kernel.process.identity import ProcessIdentity, boot_id
+from ...kernel.values import frozen
+from ..containment.ownership import Possession
+from ..containment.program import end_without_guardian, read_proof, start
+from ..errors import GuardianLost
+from ..guardian_client.link import GuardianLink
+from ..lifecycle.exit import report_exit
+from ..output.events import EventLog
+from ..output.log import LogFile
+from ..output.relay import Relay, open_pipe
+from ..output.streams import DELIVERY_LIMIT
+from ..plan import Plan
+from ..prepare.command import resolve_command
+from ..request import HookCommand
+from ..watching.limits import Limits, kernel_killed_for_memory, set_limits
+from ..watching.watch import Watch
+
+if TYPE_CHECKING:
+    from ..terminal.user_terminal import UserTerminal
+
+
+@frozen
+class HookEnd:
+    """How one hook ended.
+
+    :param status: ``completed``; ``failed``: by its own status or a signal; ``timeout``,
+        ``memory``, ``cancelled``: we ended it; ``not-started``; ``guardian-lost``.
+    :param exit_status: as a shell would say it, or None where there is none.
+    :param swept: how many processes outlived it.
+    :param left: how many are left, read from the kernel.
+    :param signal: what asked for the end of the run meanwhile, be it when the hook itself
+        had ended, or None.
+    :param error: why it could not be started, or its log not be written.
+    """
+
+    name: str
+    status: str
+    log: str
+    exit_status: int | None = None
+    duration: float = 0.0
+    swept: int = 0
+    left: int = 0
+    signal: int | None = None
+    error: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Say in one clause what went wrong, or None when nothing did."""
+        if self.left:
+            return f"hook {self.name} left {self.left} processes that cannot be ended"
+        what = {
+            "completed": None,
+            "failed": f"ended with status {self.exit_status}; see {self.log}",
+            "timeout": f"was ended after {self.duration:.1f} s, its limit; see {self.log}",
+            "not-started": f"could not be started: {self.error}",
+        }.get(self.status, f"was ended: {self.status}; see {self.log}")
+        return what and f"hook {self.name} {what}"
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as the record and the event show it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class _HookEvents:
+    """What happens to a hook, told apart from what happens to the agent."""
+
+    def __init__(self, events: EventLog, name: str) -> None:
+        self._events = events
+        self._name = name
+
+    def emit(self, event: str, **fields: object) -> None:
+        # Its own end is told by hook.finished, once it is proven.
+        if event != "child.exited":
+            self._events.emit(event, hook=self._name, **fields)
+
+
+class HookRunner:
+    """Runs the hooks of one run, one after the other, each in fresh containment.
+
+    :param secrets: what is masked in their logs.
+    :param terminal: that of the job they are stopped and continued with, if it has one.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        possession: Possession,
+        link: GuardianLink,
+        events: EventLog,
+        secrets: tuple[bytes, ...],
+        terminal: UserTerminal | None = None,
+    ) -> None:
+        self._plan = plan
+        self._possession = possession
+        self._link = link
+        self._events = events
+        self._secrets = secrets
+        self._terminal = terminal
+
+    def log_of(self, name: str) -> str:
+        """Return where a hook's output goes, masked and bounded."""
+        return os.fspath(self._plan.run_directory / f"hook-{name}.log")
+
+    async def run(
+        self, name: str, command: HookCommand, workdir: Path, environment: Mapping[str, str]
+    ) -> HookEnd:
+        """Run one hook to its end; what it leaves behind is ended too.
+
+        Never raises for what the hook did. The possession must be proven.
+
+        :param command: a text for ``/bin/sh -c``, or an argv.
+        :param environment: its whole environment.
+        """
+        began = time.monotonic()
+        log = self.log_of(name)
+        try:
+            self._possession.renew()
+            spec = _spec(command, workdir, {**environment, "CODEXLAB_HOOK": name})
+            file = LogFile(
+                log,
+                Masker(self._secrets),
+                self._plan.request.log_max_bytes,
+                os.fspath(self._plan.paths.base),
+            )
+            with closing(file):
+                watch = await self._carry_out(name, spec, file)
+        except GuardianLost:
+            await end_without_guardian(self._possession)
+            return await self._conclude(name, log, None, began, lost=True)
+        except (CodexlabError, OSError) as error:
+            end = HookEnd(name, "not-started", log, error=_reason(error))
+            self._events.emit("hook.finished", **end.describe())
+            return end
+        end = await self._conclude(name, log, watch, began, lost=watch.guardian_lost)
+        return end if file.fault is None else replace(end, error=f"log given up: {file.fault}")
+
+    async def _carry_out(self, name: str, spec: Message, file: LogFile) -> Watch:
+        limits = set_limits(self._plan.request, self._possession.leaf, self._possession.why_no_leaf)
+        read, write = open_pipe()
+        relay = Relay(read, None, file, None)
+        try:
+            if self._terminal is not None:
+                self._terminal.heed_stops()
+            reply = await self._start(spec, write)
+            if reply["event"] == "spawn-failed":
+                raise OSError(reply["errno"], f"{reply['step']}: {os.strerror(reply['errno'])}")
+            return await self._watch(name, reply, relay, limits)
+        finally:
+            relay.close()
+
+    async def _start(self, spec: Message, write: int) -> Message:
+        try:
+            nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return await start(self._possession, self._link, spec, (nothing, write, write))
+            finally:
+                os.close(nothing)
+        finally:
+            # Our duplicate, so that end of file means every writer is gone.
+            os.close(write)
+
+    async def _watch(self, name: str, reply: Message, relay: Relay, limits: Limits) -> Watch:
+        hook = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
+        scope = self._possession.scope()
+        self._events.emit("hook.started", name=name, pid=hook.pid, mechanism=scope.mechanism)
+        watch = Watch(
+            hook,
+            self._possession.scope,
+            self._plan.ladder,
+            self._link.news,
+            _HookEvents(self._events, name),
+            lambda: relay.last_output,
+            pause=self._pause(),
+        )
+        delivered = anyio.Event()
+
+        async def deliver() -> None:
+            await relay.run()
+            delivered.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(deliver)
+            await watch.run(Limits(self._plan.request.hook_timeout, memory=limits.memory))
+            if watch.guardian_lost:
+                await end_without_guardian(self._possession)
+            with anyio.move_on_after(DELIVERY_LIMIT):
+                await delivered.wait()
+            tasks.cancel_scope.cancel()
+        return watch
+
+    def _pause(self) -> Callable[[], object] | None:
+        terminal = self._terminal
+        if terminal is None:
+            return None
+        return lambda: terminal.pause(self._possession.scope())
+
+    async def _conclude(
+        self, name: str, log: str, watch: Watch | None, began: float, *, lost: bool
+    ) -> HookEnd:
+        left = await read_proof(self._possession, self._link, guardian_lost=lost)
+        ended_for = "guardian-lost" if lost or watch is None else watch.state.reason
+        wait_status = watch.wait_status if watch is not None else None
+        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, wait_status):
+            ended_for = "memory"
+        report = report_exit(wait_status, ended_for)
+        own = report.code if report.signal is None else 128 + report.signal
+        end = HookEnd(
+            name,
+            ended_for or ("failed" if own else "completed"),
+            log,
+            own,
+            round(time.monotonic() - began, 3),
+            (watch.state.swept or 0) if watch else 0,
+            left,
+            watch.ending_signal if watch is not None else None,
+        )
+        self._events.emit("hook.finished", **end.describe())
+        return end
+
+
+def _spec(command: HookCommand, workdir: Path, environment: dict[str, str]) -> Message:
+    argv = ("/bin/sh", "-c", command) if isinstance(command, str) else command
+    search_path = environment.get("PATH", os.defpath)
+    return {
+        "path": resolve_command(argv[0], search_path, workdir),
+        "argv": argv,
+        "environment": environment,
+        "cwd": os.fspath(workdir),
+    }
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f": {error.filename}" if error.filename else ""
+    return f"{error.strerror or 'refused'}{where}"

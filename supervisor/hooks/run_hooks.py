@@ -1,0 +1,133 @@
+"""The hooks of one launch: which of them run when, and what follows from how they ended.
+
+``after_create`` runs in a directory new to the workspace, until it has ended well
+there once; ``before_run`` once before the first attempt, not before each;
+``after_run`` once after the last, whatever came of the run: also when a hook before
+it failed or a signal came. Only ``before_run`` can prevent the agent; the others are
+recorded. Nothing follows a hook of which something is left.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...kernel.errors import CodexlabError
+from ...workspace.workdir.after_create import note_after_create
+from ..blocking import in_own_thread
+from ..containment.ownership import Possession
+from ..errors import Cancelled, GuardianLost, HookFailed
+from ..plan import Plan
+from ..prepare.workspace import Place
+from ..records.record import RunRecord
+from .hook import HookEnd, HookRunner
+
+
+class RunHooks:
+    """The hooks around one run's agent.
+
+    :param warn: takes one line for the record and for a person.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        place: Place,
+        possession: Possession,
+        record: RunRecord,
+        runner: HookRunner,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._commands = plan.request.hooks
+        self._place = place
+        self._possession = possession
+        self._record = record
+        self._runner = runner
+        self._warn = warn
+        self._told: list[dict[str, Any]] = []
+        self._common = {"CODEXLAB_RUN_WORKSPACE": os.fspath(plan.paths.root)}
+        self.seconds = 0.0
+
+    async def before_agent(self) -> None:
+        """Run what comes before the agent.
+
+        :raises HookFailed: the agent must not be started.
+        :raises Cancelled: a signal came meanwhile.
+        :raises GuardianLost: the guardian died meanwhile.
+        """
+        if self._place.workdir.after_create_due and "after_create" in self._commands:
+            end = await self._run("after_create", {})
+            self._check(end)
+            await self._settle_after_create(end)
+        if "before_run" in self._commands:
+            end = await self._run("before_run", {})
+            self._check(end)
+            if end.problem:
+                raise HookFailed(end.name, end.problem)
+        if self._told:
+            # The agent gets containment, and counters, of its own.
+            self._possession.renew()
+
+    async def after_agent(self, reason: str, status: int, outcome: str, thread: str | None) -> None:
+        """Run ``after_run``, which is told how the run ended. Never raises.
+
+        Not where something of the run is left, nor without a guardian: it would run
+        beside survivors, or uncontained.
+        """
+        if "after_run" not in self._commands:
+            return
+        if not self._possession.proven:
+            self._warn("hook after_run did not run: processes of the run may be left")
+            return
+        told = {
+            "CODEXLAB_RUN_REASON": reason,
+            "CODEXLAB_RUN_EXIT_STATUS": str(status),
+            "CODEXLAB_RUN_OUTCOME": outcome,
+            "CODEXLAB_RUN_RECORD": os.fspath(self._record.path),
+        }
+        if thread is not None:
+            told["CODEXLAB_RUN_THREAD"] = thread
+        end = await self._run("after_run", told)
+        if end.problem:
+            self._warn(end.problem)
+
+    async def _run(self, name: str, told: Mapping[str, str]) -> HookEnd:
+        began = time.monotonic()
+        # Written first: whoever finds it without a status knows that nobody saw its end.
+        self._told.append({"name": name, "status": None, "log": self._runner.log_of(name)})
+        self._write()
+        place = self._place
+        environment = {**place.environment.values, **self._common, **told}
+        end = await self._runner.run(name, self._commands[name], place.workdir.path, environment)
+        if end.error and end.status != "not-started":
+            self._warn(end.error)
+        self._told[-1] = end.describe()
+        self._write()
+        self.seconds += time.monotonic() - began
+        return end
+
+    def _write(self) -> None:
+        self._record.update(hooks=self._told)
+        try:
+            self._record.write(durable=False)
+        except OSError as error:
+            self._record.warn(f"the record could not be written: {error.strerror}")
+
+    def _check(self, end: HookEnd) -> None:
+        if end.status == "guardian-lost":
+            raise GuardianLost
+        if end.signal is not None:
+            raise Cancelled(end.signal, end.name)
+        if end.left:
+            raise HookFailed(end.name, str(end.problem))
+
+    async def _settle_after_create(self, end: HookEnd) -> None:
+        if end.problem:
+            self._warn(f"{end.problem}; it runs again at the next launch")
+            return
+        try:
+            await in_own_thread(note_after_create, self._possession.claim)
+        except CodexlabError as error:
+            self._warn(str(error))

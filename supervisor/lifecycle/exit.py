@@ -1,0 +1,74 @@
+"""From a wait status and the way a run ended to one exit status and one reason."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from ...kernel.values import frozen
+
+EXIT_LIMIT = 124
+EXIT_FAILED = 125
+EXIT_NOT_EXECUTABLE = 126
+EXIT_NOT_FOUND = 127
+
+_LIMITS = frozenset({"timeout", "idle"})
+
+
+@frozen
+class ExitReport:
+    """How a run ended.
+
+    :param status: what codexlab-run exits with.
+    :param reason: the truth where statuses collide: exited, signaled, timeout, idle,
+        memory, cancelled, busy, launch-failed, supervisor-lost.
+    :param code: the agent's own exit code, or None when it died by a signal.
+    :param signal: the signal it died by, or None.
+    """
+
+    status: int
+    reason: str
+    code: int | None = None
+    signal: int | None = None
+
+
+def report_exit(wait_status: int | None, ended_for: str | None) -> ExitReport:
+    """Decide the exit status of a run that was started.
+
+    :param wait_status: as from waitpid(2), or None when the agent outlived us.
+    :param ended_for: why we ended it, or None when it ended by itself.
+    """
+    if wait_status is None:
+        return ExitReport(EXIT_FAILED, ended_for or "supervisor-lost")
+    died_by = os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else None
+    code = os.WEXITSTATUS(wait_status) if died_by is None else None
+    own = code if code is not None else 128 + (died_by or 0)
+    reason = ended_for or ("exited" if died_by is None else "signaled")
+    return ExitReport(EXIT_LIMIT if ended_for in _LIMITS else own, reason, code, died_by)
+
+
+def deny_success(report: ExitReport, last_word: str, signum: int) -> ExitReport:
+    """Give a cancelled agent that says 0 without having completed the status of its signal.
+
+    The npm launcher of codex up to 0.155 says 0 when its codex dies by SIGTERM, and claude
+    does on SIGINT: who reads the status alone would take such a task for done.
+
+    :param last_word: the agent's own, from its event stream.
+    :param signum: the signal that asked for the end.
+    """
+    if report.reason != "cancelled" or report.code != 0 or last_word == "completed":
+        return report
+    return replace(report, status=128 + signum)
+
+
+def agent_outcome(report: ExitReport, last_word: str) -> str:
+    """Say what became of the task: completed, failed or unconfirmed.
+
+    :param last_word: the agent's own, from its event stream: completed, failed, none.
+
+    Completed only when process and stream agree; an exit status of 0 without a
+    stream confirms nothing (a silent agent once counted as a healthy one).
+    """
+    if report.reason != "exited" or report.code != 0 or last_word == "failed":
+        return "failed"
+    return "completed" if last_word == "completed" else "unconfirmed"

@@ -1,0 +1,1 @@
+"""The agent's streams and the run's events, without ever blocking."""

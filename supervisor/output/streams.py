@@ -1,0 +1,149 @@
+"""The agent's stdin, stdout and stderr, and the copies we keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import anyio
+
+from ...agents.app_server_news import read_app_server_line, speaks_app_server
+from ...agents.forms import StreamNews, read_stderr_line, read_stdout_line, speaks_json
+from ...agents.recognition import own_words
+from ...env.secrets.mask import Masker
+from ..callbacks import Outputs
+from ..plan import Plan
+from .log import LogFile
+from .relay import LineReader, Relay, open_pipe
+from .sink import Output
+from .stdin import open_stdin
+
+# Told apart from a slow reader only by time: after a run that *we* ended, nobody waits longer.
+DELIVERY_LIMIT = 5.0
+
+
+class Logs:
+    """The copies of a run's output, one for each stream, over all its attempts.
+
+    :param base: the workspaces root, below which no link is followed.
+    :param terminal: stdout and stderr are one stream, what the agent's terminal shows.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        secrets: tuple[bytes, ...],
+        max_bytes: int,
+        base: Path,
+        *,
+        terminal: bool,
+    ) -> None:
+        if terminal:
+            secrets = (*secrets, *_as_shown(secrets))
+        self.files: list[LogFile] = []
+        try:
+            for name in ("terminal",) if terminal else ("stdout", "stderr"):
+                path = os.fspath(directory / f"{name}.log")
+                self.files.append(LogFile(path, Masker(secrets), max_bytes, os.fspath(base)))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Write what the masks still hold back, and close. Idempotent."""
+        for log in self.files:
+            log.close()
+
+    def tail(self) -> bytes:
+        """Return the end of each closed log, one after the other; masked."""
+        return b"\n".join(log.tail for log in self.files)
+
+    def faults(self) -> list[str]:
+        """Return what went wrong, one line each."""
+        return [f"log given up: {log.fault}" for log in self.files if log.fault]
+
+
+def _as_shown(secrets: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Yield what a terminal makes of secrets of several lines (termios(3), ONLCR)."""
+    return (secret.replace(b"\n", b"\r\n") for secret in secrets if b"\n" in secret)
+
+
+class Streams:
+    """Three descriptors for the agent, and the relays behind two of them.
+
+    :param outputs: where its output is passed on to.
+    :param hear: takes what the agent's own stream tells.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        argv: tuple[str, ...],
+        logs: Logs,
+        outputs: Outputs,
+        hear: Callable[[StreamNews], None],
+    ) -> None:
+        words = own_words(argv)
+        stdin, self.remark = open_stdin(plan.request.stdin, words, plan.agent)
+        self._agent_ends = [stdin]
+        self.relays: list[Relay] = []
+        readers = _line_readers(plan.agent, words, hear)
+        try:
+            for fd, log, reader in zip(outputs, logs.files, readers, strict=True):
+                self._open_relay(fd, log, reader)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_relay(self, fd: int | None, log: LogFile, reader: LineReader | None) -> None:
+        read, write = open_pipe()
+        self._agent_ends.append(write)
+        try:
+            output = None if fd is None else Output(fd)
+        except BaseException:
+            os.close(read)
+            raise
+        self.relays.append(Relay(read, output, log, reader))
+
+    def last_output(self) -> float:
+        """Return when the agent last wrote anything, on the event loop's clock."""
+        return max(relay.last_output for relay in self.relays)
+
+    @property
+    def agent_ends(self) -> tuple[int, ...]:
+        """Return the descriptors that become the agent's 0, 1 and 2."""
+        return tuple(self._agent_ends)
+
+    def note_spawned(self) -> None:
+        """Give up our duplicates, so that end of file means every writer is gone."""
+        while self._agent_ends:
+            os.close(self._agent_ends.pop())
+
+    def note_empty(self) -> None:
+        """Do nothing: whoever could write held the other end, and is gone."""
+
+    async def deliver(self, hurry: anyio.CancelScope) -> None:
+        """Relay until both streams have ended, or ``hurry`` is cancelled."""
+        with hurry:
+            async with anyio.create_task_group() as tasks:
+                for relay in self.relays:
+                    tasks.start_soon(relay.run)
+
+    def close(self) -> None:
+        """Give up every descriptor."""
+        self.note_spawned()
+        for relay in self.relays:
+            relay.close()
+
+
+def _line_readers(
+    agent: str, argv: tuple[str, ...], hear: Callable[[StreamNews], None]
+) -> tuple[LineReader | None, LineReader | None]:
+    if speaks_json(argv, agent):
+        return (lambda line: hear(read_stdout_line(agent, line))), None
+    if speaks_app_server(argv, agent):
+        return lambda line: hear(read_app_server_line(line)), None
+    if agent == "codex":
+        return None, lambda line: hear(read_stderr_line(agent, line))
+    return None, None

@@ -1,0 +1,124 @@
+"""Decide everything that can be decided without touching anything."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..agents.forms import RESUMABLE, RESUME
+from ..agents.recognition import detect_agent
+from ..kernel.values import frozen
+from ..workspace.git.checkout import Start, inspect_start
+from ..workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from ..workspace.repository.project import default_project
+from ..workspace.root import check_root
+from ..workspace.workdir.plan import WorkdirPlan, choose_workdir
+from .errors import BadHook, PlaceUnusable, ResumeImpossible, TerminalContradicted
+from .lifecycle.ladder import Ladder, build_ladder
+from .request import LAUNCH_HOOKS, LaunchRequest
+
+
+@frozen
+class Plan:
+    """What a launch is going to do.
+
+    :param run_id: sortable by start, and random enough to be a tag.
+    :param agent: codex, claude or generic.
+    :param workdir: where the agent works, and how that place comes to be.
+    """
+
+    request: LaunchRequest
+    run_id: str
+    agent: str
+    key: WorkspaceKey
+    paths: WorkspacePaths
+    start: Start
+    workdir: WorkdirPlan
+    ladder: Ladder
+
+    @property
+    def run_directory(self) -> Path:
+        """Return the directory of this run's record, events and logs."""
+        return self.paths.runs / self.run_id
+
+    def patience(self, least: float = 0.0) -> float:
+        """Return how many seconds a lock is waited for: what ``--wait`` says, or ``least``."""
+        wait = self.request.wait
+        return math.inf if wait is None else max(least, wait)
+
+
+def plan_run(request: LaunchRequest) -> Plan:
+    """Read where we stand and decide; nothing is created, locked or written.
+
+    :raises CallerError: the request contradicts itself or what is there.
+    :raises OperatorError: the shared home cannot be read.
+    """
+    _check_hooks(request)
+    _check_terminal(request)
+    check_root(request.workspaces_root, request.environ.get("HOME"))
+    agent = request.agent or detect_agent(request.command)
+    _check_resume(request, agent)
+    start = inspect_start(request.cwd if request.workdir is None else request.workdir)
+    project = request.project or (
+        "default" if request.no_repo else default_project(start, request.repo)
+    )
+    key = WorkspaceKey(project, request.issue, agent)
+    paths = locate_workspace(request.workspaces_root, key)
+    workdir = choose_workdir(
+        start,
+        paths,
+        base=request.base,
+        no_repo=request.no_repo,
+        repo=request.repo,
+        workdir=request.workdir,
+    )
+    _check_shared_home(request.shared_home)
+    return Plan(
+        request, new_run_id(), agent, key, paths, start, workdir, build_ladder(request.grace)
+    )
+
+
+def new_run_id() -> str:
+    """Return an id like ``20260131T120000Z-1a2b3c4d``."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(4).hex()}"
+
+
+def _check_resume(request: LaunchRequest, agent: str) -> None:
+    """Refuse to leave out in silence what makes an agent go on."""
+    if RESUME in request.command and agent not in RESUMABLE:
+        raise ResumeImpossible(request.command[0], request.agent)
+
+
+def _check_terminal(request: LaunchRequest) -> None:
+    if not request.terminal:
+        return
+    if request.stdin not in ("auto", "inherit"):
+        raise TerminalContradicted(f"--stdin {request.stdin}", "the agent reads its terminal")
+    if request.retries:
+        raise TerminalContradicted(
+            f"--retries {request.retries}",
+            "a person decides what to repeat, and --retries 0 overrules a file or variable",
+        )
+
+
+def _check_shared_home(home: Path) -> None:
+    if not os.path.lexists(home):
+        return
+    if not os.path.isdir(home):
+        raise PlaceUnusable("shared codex home", str(home), "is not a directory", "set CODEX_HOME")
+    if not os.access(home, os.R_OK | os.X_OK):
+        raise PlaceUnusable(
+            "shared codex home", str(home), "cannot be read by this user", "set CODEX_HOME"
+        )
+
+
+def _check_hooks(request: LaunchRequest) -> None:
+    """Refuse a hook that would never run."""
+    for name, command in request.hooks.items():
+        if name not in LAUNCH_HOOKS:
+            raise BadHook(name, f"one of {', '.join(LAUNCH_HOOKS)}")
+        program = command if isinstance(command, str) else "".join(command[:1])
+        if not program.strip():
+            raise BadHook(name, "a text for /bin/sh, or a tuple of words")

@@ -1,0 +1,1 @@
+"""What the agent needs before it starts: environment, command, workspace, temp."""

@@ -1,0 +1,108 @@
+"""A launch explained and not carried out: the whole of ``--dry-run``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ...agents.forms import expand_resume
+from ...env.policy.values import ChildEnvironment
+from ...kernel.files.flock import flock_holders
+from ...workspace.claim.threads import known_cargo_key, read_threads
+from ...workspace.codex_config.file import foresee_config
+from ...workspace.workdir.after_create import owes_after_create
+from ..lifecycle.ladder import Ladder
+from ..plan import Plan
+from ..request import LAUNCH_HOOKS
+from .command import needs_workdir, resolve_command
+from .deep_socket import socket_too_deep
+from .expected import expect_environment
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return what a launch would do; values of variables are left out.
+
+    Reads only, the lock's state from ``/proc/locks`` included: a trial lock could
+    make a real launch find the workspace busy.
+    """
+    threads = read_threads(plan.paths)
+    expected = expect_environment(plan, threads)
+    routing, environment, thread = expected.routing, expected.environment, expected.thread
+    argv = expand_resume(plan.request.command, plan.agent, thread)
+    too_deep = socket_too_deep(plan.agent, plan.request.command, plan.paths.codex_home)
+    return {
+        "argv": list(argv),
+        "executable": _executable(plan, environment),
+        "terminal": plan.request.terminal,
+        "agent": plan.agent,
+        "project": plan.key.project,
+        "issue": plan.key.issue,
+        "workspace": os.fspath(plan.paths.root),
+        "workdir": {
+            "path": os.fspath(plan.workdir.path),
+            "kind": plan.workdir.kind,
+            "created": plan.workdir.created,
+            "branch": plan.workdir.branch,
+            "base": plan.workdir.base,
+        },
+        "codex_home": os.fspath(plan.paths.codex_home),
+        "shared_home": os.fspath(plan.request.shared_home),
+        "thread": thread,
+        "cargo": {
+            "scope": plan.request.cargo_scope,
+            "key": known_cargo_key(plan.paths),
+            "target": routing.cargo.target_dir and os.fspath(routing.cargo.target_dir),
+            "fallback": routing.artifacts.fallback_reason,
+        },
+        "environment": {
+            action: list(environment.names(action)) for action in ("kept", "set", "dropped")
+        },
+        "hooks": _describe_hooks(plan),
+        "limits": {"timeout": plan.request.timeout, "grace": plan.request.grace},
+        "lock": {"path": os.fspath(plan.paths.lock), "held_by": flock_holders(plan.paths.lock)},
+        "ladder": _describe_ladder(plan.ladder),
+        "notes": [
+            *plan.workdir.notes,
+            *foresee_config(plan.request.shared_home),
+            *filter(None, [too_deep]),
+        ],
+    }
+
+
+def _describe_hooks(plan: Plan) -> dict[str, Any]:
+    """Return the hooks that would run, in order, and their limit."""
+    commands = plan.request.hooks
+    hooks: dict[str, Any] = {
+        name: command if isinstance(command := commands[name], str) else list(command)
+        for name in LAUNCH_HOOKS
+        if name in commands
+        and (name != "after_create" or owes_after_create(plan.paths, plan.workdir))
+    }
+    return {**hooks, "timeout": plan.request.hook_timeout} if hooks else {}
+
+
+def _executable(plan: Plan, environment: ChildEnvironment) -> str:
+    name = plan.request.command[0]
+    if needs_workdir(name) and plan.workdir.created:
+        return f"{name} (looked for once the workdir exists)"
+    search_path = environment.values.get("PATH", os.defpath)
+    return resolve_command(name, search_path, plan.workdir.path, environment.taken_out)
+
+
+def _describe_ladder(ladder: Ladder) -> list[dict[str, Any]]:
+    return [
+        {
+            "to": rung.target.value,
+            "signal": "the one received, else SIGTERM"
+            if rung.signum is None
+            else _name(rung.signum),
+            "then_wait": rung.wait,
+        }
+        for rung in ladder
+    ]
+
+
+def _name(signum: int) -> str:
+    import signal
+
+    return signal.Signals(signum).name

@@ -1,0 +1,275 @@
+"""Everything the agent needs to find, made ready under the claim."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ...agents.forms import expand_resume
+from ...env.cargo import new_cargo_key
+from ...env.policy.build import tool_shell_excludes
+from ...env.policy.values import ChildEnvironment
+from ...kernel.errors import CodexlabError, OperatorError
+from ...kernel.process.identity import ProcessIdentity
+from ...kernel.values import frozen
+from ...workspace.claim.claim import Claim
+from ...workspace.claim.run_history import make_run_directory, prune_runs
+from ...workspace.claim.threads import settle_cargo_key
+from ...workspace.codex_config.report import HealReport
+from ...workspace.codex_home.heal import git_write_for, heal_codex_home
+from ...workspace.git.held_checkout import HeldCheckout, hold_checkout
+from ...workspace.git.pointers import Pointers, keep_pointers
+from ...workspace.owner import OwnerRecord
+from ...workspace.records.machine import pid_namespace
+from ...workspace.workdir.context import place_context
+from ...workspace.workdir.prepare import Workdir, prepare_workdir
+from ..clock import now_text
+from ..plan import Plan
+from ..threads.lost_threads import adopt_threads
+from ..threads.resume import ready_thread
+from .deep_socket import socket_too_deep
+from .environment import Routing, build_run_environment, decide_routing
+from .temporary import choose_temporary
+
+KEPT_RUNS = 50
+
+
+@frozen
+class Place:
+    """A workspace made ready for one run.
+
+    :param argv: the agent's argv, ``{resume}`` expanded.
+    :param thread: the thread it resumes, or None.
+    :param lease: a descriptor that keeps the routed cargo target, or None.
+    :param sessions: descriptors that keep the sessions it resumes from others.
+    :param pointers: files of git that the agent could rewrite, as they were; None without
+        ``--git-write``.
+    :param checkout: the workdir and its git directories, held open from before the agent.
+    """
+
+    workdir: Workdir
+    home: HealReport
+    routing: Routing
+    environment: ChildEnvironment
+    argv: tuple[str, ...]
+    thread: str | None
+    temporary: str
+    lease: int | None
+    pointers: Pointers | None = None
+    sessions: tuple[int, ...] = ()
+    checkout: HeldCheckout | None = None
+
+
+def describe_owner(
+    plan: Plan, leaf: str | None, guardian: ProcessIdentity, mechanism: str
+) -> OwnerRecord:
+    """Return what is written down about this run before anything of it is started."""
+    return OwnerRecord(
+        run_id=plan.run_id,
+        pid=guardian.pid,
+        start_time=guardian.start_time,
+        boot_id=guardian.boot_id,
+        host=socket.gethostname(),
+        uid=os.getuid(),
+        cgroup=leaf,
+        mechanism=mechanism,
+        contained=False,
+        started=now_text(),
+        namespace=pid_namespace(),
+    )
+
+
+def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Place:
+    """Prepare or reuse and heal the workspace, and build the environment.
+
+    :param tell: takes one line for the person at the terminal.
+    """
+    for last in reversed(claim.lasts):
+        adopt_threads(plan.paths, plan.agent, last, plan.request.environ)
+    workdir = prepare_workdir(
+        claim,
+        plan.workdir,
+        after_create="after_create" in plan.request.hooks,
+        patience=plan.patience(),
+    )
+    key = settle_cargo_key(claim, lambda: new_cargo_key(plan.key.issue))
+    routing, lease = _route(plan, key, workdir.path)
+    try:
+        return _furnish(plan, claim, workdir, routing, lease, tell)
+    except BaseException:
+        if lease is not None:
+            os.close(lease)
+        raise
+
+
+def _route(plan: Plan, key: str, workdir: Path) -> tuple[Routing, int | None]:
+    """Decide the routes, make the directories they lead to and lease the cargo target.
+
+    Where something else lies in the place of a directory below the root, the run goes on
+    without the root, as it does where the root is missing.
+    """
+    routing = decide_routing(plan, key)
+    try:
+        return routing, _make_routes(plan, routing, workdir)
+    except OperatorError as error:
+        from ...env.targets.errors import PathRefused, RootUnusable
+
+        if plan.request.require_artifacts or not isinstance(error, PathRefused | RootUnusable):
+            raise
+        routing = decide_routing(plan, key, without_root=str(error))
+    return routing, _make_routes(plan, routing, workdir)
+
+
+def _make_routes(plan: Plan, routing: Routing, workdir: Path) -> int | None:
+    lease = _lease_target(plan, routing, workdir)
+    try:
+        _make_caches(routing)
+    except BaseException:
+        if lease is not None:
+            os.close(lease)
+        raise
+    return lease
+
+
+def _furnish(
+    plan: Plan,
+    claim: Claim,
+    workdir: Workdir,
+    routing: Routing,
+    lease: int | None,
+    tell: Callable[[str], None],
+) -> Place:
+    git_write = git_write_for(workdir) if plan.request.git_write else None
+    pointers = None
+    if git_write is not None:
+        pointers = keep_pointers(claim.state_dir, workdir.path, git_write.git_dir)
+    home = heal_codex_home(
+        plan.paths,
+        plan.request.shared_home,
+        writable_roots=_writable_roots(routing),
+        exclude_names=tool_shell_excludes(routing.policy),
+        sessions=plan.request.sessions,
+        git_write=git_write,
+    )
+    claim.note_home(plan.request.shared_home)
+    place_context(plan.paths, plan.request.context, tell)
+    for warning in home.warnings:
+        tell(warning)
+    if note := socket_too_deep(plan.agent, plan.request.command, plan.paths.codex_home):
+        tell(note)
+    temporary = choose_temporary(plan.request.environ)
+    environment = build_run_environment(plan, routing, workdir.path, None, temporary)
+    thread = ready_thread(plan, workdir.path, environment.values, tell)
+    if thread is not None:
+        environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
+    argv = expand_resume(plan.request.command, plan.agent, thread)
+    sessions = _hold_sessions(plan, argv, environment)
+    try:
+        if note := make_run_directory(claim, plan.run_id):
+            tell(note)
+        prune_runs(plan.paths, KEPT_RUNS)
+        checkout = hold_checkout(workdir.path, workdir.git_dir, workdir.common_dir)
+    except BaseException:
+        for fd in sessions:
+            os.close(fd)
+        raise
+    return Place(
+        workdir=workdir,
+        home=home,
+        routing=routing,
+        environment=environment,
+        argv=argv,
+        thread=thread,
+        temporary=temporary,
+        lease=lease,
+        pointers=pointers,
+        sessions=sessions,
+        checkout=checkout,
+    )
+
+
+def _hold_sessions(
+    plan: Plan, argv: tuple[str, ...], environment: ChildEnvironment
+) -> tuple[int, ...]:
+    if plan.agent != "claude":
+        return ()
+    from ..threads.claude_turns import hold_sessions
+
+    return hold_sessions(plan, argv, environment.values)
+
+
+def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
+    """Return the same place for an attempt that resumes ``thread``."""
+    environment = build_run_environment(
+        plan, place.routing, place.workdir.path, thread, place.temporary
+    )
+    argv = expand_resume(plan.request.command, plan.agent, thread)
+    return replace(place, environment=environment, argv=argv, thread=thread)
+
+
+def _writable_roots(routing: Routing) -> tuple[Path, ...]:
+    target = routing.cargo.target_dir
+    return (*(() if target is None else (target,)), *routing.directories)
+
+
+def _make_caches(routing: Routing) -> None:
+    """Make the routed caches now: codex's sandbox opens only what exists."""
+    from ...env.targets.layout import below
+    from ...env.targets.root_dirs import make_below_root
+
+    if routing.artifacts.path is not None:
+        for directory in routing.directories:
+            make_below_root(routing.artifacts, below(routing.artifacts.path, directory))
+
+
+def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
+    """Make the routed cargo target and lease it, so that no cleanup takes it meanwhile.
+
+    :returns: a descriptor that holds the lease, or None where nothing is routed.
+    :raises TooLittleSpace: less is free than the floors ask for.
+    """
+    from ...env.targets.floors import check_floors, read_floors
+    from ...env.targets.prepare import prepare_target
+
+    artifacts, target = routing.artifacts, routing.cargo.target_dir
+    check_floors(read_floors(plan.request.environ), artifacts.path, target or workdir)
+    if target is None or artifacts.path is None:
+        return None
+    return prepare_target(
+        artifacts,
+        target,
+        key=routing.key,
+        project=plan.key.project,
+        issue=plan.key.issue,
+        repo=str(plan.start.common_dir or ""),
+        workdir=workdir,
+    )
+
+
+def note_thread_of_target(plan: Plan, place: Place, thread: str) -> None:
+    """Write the thread into the entry that says whose the routed target is.
+
+    The entry is for people who clean up; a root that went away meanwhile must
+    not end the run.
+    """
+    target = place.routing.cargo.target_dir
+    if target is None or place.lease is None:
+        return
+    from ...env.targets.index import new_owner, record_owner
+
+    owner = new_owner(
+        place.routing.artifacts,
+        target,
+        key=place.routing.key,
+        project=plan.key.project,
+        issue=plan.key.issue,
+        repo=str(plan.start.common_dir or ""),
+        workdir=place.workdir.path,
+        thread=thread,
+    )
+    with suppress(CodexlabError, OSError):
+        record_owner(place.routing.artifacts, owner)

@@ -1,0 +1,220 @@
+"""The runs of this user, as the kernel and their own records show them now.
+
+The registry only says where to look. A run goes on while its guardian does, named by
+pid, start time and boot; what it is at is in its own events; whether a dead one left
+something is in the owner's record of its workspace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...kernel.files.below import directory_below
+from ...kernel.files.regular_file import read_both_ends
+from ...kernel.json_object import parse_json_object
+from ...kernel.process.identity import ProcessStat, is_running
+from ...kernel.process.memory import resident_bytes
+from ...kernel.process.procfs import all_stats
+from ...kernel.values import frozen
+from ...workspace.gc.survey import Survey, survey_workspace
+from ...workspace.paths import WorkspaceKey, locate_workspace
+from ..clock import now_text
+from ..lifecycle.exit import EXIT_FAILED
+from .record_file import read_record
+from .registry import RunEntry, finish, is_here, read_entries
+
+_READ = 64 * 1024
+_ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
+Event = Mapping[str, Any]
+
+
+@frozen
+class RunView:
+    """One run as it is now.
+
+    :param entry: what the registry says, with the end that its own record tells.
+    :param state: ``waiting`` for its workspace, ``starting``, ``running``, ``retrying``,
+        ``ending``, ``dead`` (killed, and what it left is not ended yet: see ``reap``),
+        ``elsewhere`` (of another host or pid namespace, whose processes cannot be seen
+        from here), ``unreadable`` (see ``problem``), or ``finished``.
+    :param processes: how many the agent has, itself included; None unless it runs.
+    :param memory: their resident bytes; a page that several share is counted in each.
+    :param problem: why it cannot be said what the run is at.
+    """
+
+    entry: RunEntry
+    state: str
+    thread: str | None = None
+    processes: int | None = None
+    memory: int | None = None
+    problem: str | None = None
+
+
+def list_runs(issue: str | None = None) -> list[RunView]:
+    """Return every run of this user that is still registered, oldest first.
+
+    A run that is over while nobody has written so is finished on the way.
+
+    :param issue: only those of this issue.
+    """
+    entries = [entry for entry in read_entries() if issue in (None, entry.issue)]
+    views = [_look_at_any(entry) for entry in entries]
+    if not any(view.state in _ALIVE for view in views):
+        return views
+    tree = _Tree(all_stats())
+    return [_with_use(view, tree) if view.state in _ALIVE else view for view in views]
+
+
+_ALIVE = frozenset({"running", "retrying", "ending"})
+
+
+def known_roots() -> list[Path]:
+    """Return the workspaces roots that registered runs used and that are still there."""
+    workspaces = [Path(entry.workspace) for entry in read_entries() if is_here(entry)]
+    roots = {path.parents[2] for path in workspaces if len(path.parents) > 3}
+    return sorted(root for root in roots if os.path.isdir(root))
+
+
+def _look_at_any(entry: RunEntry) -> RunView:
+    """Look at one run; whatever is wrong with it hides none of the others."""
+    try:
+        return _look(entry)
+    except Exception as error:
+        return RunView(entry, "unreadable", problem=str(error) or type(error).__name__)
+
+
+def _look(entry: RunEntry) -> RunView:
+    if entry.finished is not None:
+        return RunView(entry, "finished", entry.thread)
+    if not is_here(entry):
+        return RunView(entry, "elsewhere")
+    survey = _survey(entry)
+    owner = None if survey is None else survey.owner
+    ours = owner is not None and owner.run_id == entry.run_id
+    if is_running(entry.guardian):
+        events = _read_events(entry)
+        supervised = is_running(entry.supervisor)
+        state = decide_state(events, ours=ours, supervised=supervised)
+        return RunView(entry, state, thread_of(events))
+    if owner is not None and ours and not owner.contained:
+        state = "ending" if is_running(entry.supervisor) else "dead"
+        return RunView(entry, state, thread_of(_read_events(entry)))
+    settled = _settle(entry)
+    return RunView(settled, "finished", settled.thread)
+
+
+def _base(entry: RunEntry) -> str:
+    """Return the workspaces root of a run: no link is followed below it."""
+    parents = Path(entry.workspace).parents
+    return os.fspath(parents[2]) if len(parents) > 3 else ""
+
+
+def _survey(entry: RunEntry) -> Survey | None:
+    path = Path(entry.workspace)
+    if len(path.parents) <= 3:
+        return None
+    key = WorkspaceKey(entry.project, entry.issue, entry.agent)
+    return survey_workspace(locate_workspace(path.parents[2], key))
+
+
+def decide_state(events: Iterable[Event], *, ours: bool, supervised: bool) -> str:
+    """Say what a run with a living guardian is at.
+
+    :param events: its own events, oldest first; some may be missing in the middle.
+    :param ours: whether its workspace names this run.
+    :param supervised: whether its supervisor is alive; else the guardian is ending it.
+    """
+    state = "starting" if ours else "waiting"
+    for event in events:
+        match event.get("event"):
+            case "child.spawned":
+                state = "running"
+            case "attempt.retrying":
+                state = "retrying"
+            case "child.exited" | "contained" | "run.finished":
+                state = "ending"
+            case "signal.sent" if event.get("signal") not in _ASIDE:
+                state = "ending"
+            case _:
+                pass
+    return state if supervised else "ending"
+
+
+def thread_of(events: Iterable[Event]) -> str | None:
+    """Return the newest thread a run has told of."""
+    threads = [event.get("thread") for event in events if event.get("event") == "thread.started"]
+    return threads[-1] if threads and isinstance(threads[-1], str) else None
+
+
+def _settle(entry: RunEntry) -> RunEntry:
+    """Finish the entry of a run that is over, by its own record where it has one."""
+    record = read_record(Path(entry.record).parent, Path(_base(entry))) or {}
+    if not isinstance(record.get("reason"), str):
+        record = {"reason": "supervisor-lost", "exit_status": EXIT_FAILED}
+    status = record.get("exit_status")
+    end: dict[str, Any] = {
+        "finished": _text(record, "finished") or now_text(),
+        "reason": _text(record, "reason"),
+        "exit_status": status if isinstance(status, int) else None,
+        "agent_outcome": _text(record, "agent_outcome") or "failed",
+        "thread": _text(record, "thread"),
+        "error": _text(record, "error"),
+    }
+    # Where it cannot be written, whoever looks next comes to the same result.
+    with contextlib.suppress(OSError):
+        finish(entry.run_id, end)
+    return replace(entry, **end)
+
+
+def _text(record: Mapping[str, Any], name: str) -> str | None:
+    """Return a text of a record, which an agent may have written."""
+    value = record.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _read_events(entry: RunEntry) -> list[Event]:
+    """Return the first and the last of a run's events; the middle of a long run is left out."""
+    try:
+        with directory_below(os.path.dirname(entry.record), _base(entry)) as directory:
+            ends = read_both_ends("events.ndjson", _READ, dir_fd=directory)
+    except OSError:
+        return []
+    lines = [line for end in ends for line in end.split(b"\n")]
+    return [event for line in lines if (event := _event(line)) is not None]
+
+
+def _event(line: bytes) -> Event | None:
+    with contextlib.suppress(ValueError):
+        return parse_json_object(line)
+    return None
+
+
+class _Tree:
+    """All processes of one reading, by parent."""
+
+    def __init__(self, stats: Iterable[ProcessStat]) -> None:
+        self._below: dict[int, list[ProcessStat]] = {}
+        for stat in stats:
+            self._below.setdefault(stat.parent, []).append(stat)
+
+    def below(self, root: int, spared: int) -> list[int]:
+        """Return the live descendants of a process, one subtree left out."""
+        found: list[int] = []
+        pending = [root]
+        while pending:
+            for stat in self._below.get(pending.pop(), ()):
+                if stat.pid != spared:
+                    pending.append(stat.pid)
+                    found.extend([stat.pid] if stat.state not in "ZX" or stat.threads > 1 else [])
+        return found
+
+
+def _with_use(view: RunView, tree: _Tree) -> RunView:
+    entry = view.entry
+    pids = tree.below(entry.guardian.pid, entry.supervisor.pid)
+    return replace(view, processes=len(pids), memory=sum(map(resident_bytes, pids)))

@@ -1,0 +1,102 @@
+"""What a caller asks for: one frozen value, read once; nothing later looks at settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import Literal
+
+from ..kernel.values import frozen
+from .lifecycle.ladder import DEFAULT_GRACE
+
+LAUNCH_HOOKS = ("after_create", "before_run", "after_run")
+HOOK_NAMES = (*LAUNCH_HOOKS, "before_remove")
+DEFAULT_HOOK_TIMEOUT = 300.0
+HookCommand = str | tuple[str, ...]
+
+
+@frozen
+class LaunchRequest:
+    """One run of one agent.
+
+    :param issue: the caller's name of the task; any text.
+    :param command: the agent's argv, byte for byte, except that an argument which
+        is exactly ``{resume}`` stands for the agent's resume arguments.
+    :param environ: the caller's environment, from which the agent's is built.
+    :param cwd: the directory the caller stands in.
+    :param workspaces_root: where workspaces live; absolute.
+    :param shared_home: the user's own codex home.
+    :param agent: codex, claude or generic; None: decided by the command's name.
+    :param project: None: decided by the repository.
+    :param base: what a new branch starts from.
+    :param no_repo: work in a plain directory even when started in a repository.
+    :param repo: path or URL of the repository to work on instead of ``cwd``'s.
+    :param workdir: a directory somebody else owns, to be supervised in place.
+    :param timeout: seconds for the whole run, or None.
+    :param idle_timeout: seconds without output and under 1 % of a core, or None.
+    :param memory_max: bytes for the whole run, or None.
+    :param pids_max: processes at once, or None; needs the kernel's controller.
+    :param cpu_max: cores, or None; needs the kernel's controller.
+    :param retries: how many attempts may follow the first.
+    :param retry_on: exit statuses that are retried; empty: every failure.
+    :param grace: seconds between the first signal and TERM to everything.
+    :param wait: seconds to wait for a busy workspace; 0 not at all, None for ever.
+    :param stdin: ``auto``, ``inherit``, ``null`` or a path.
+    :param terminal: give the agent a terminal of its own, joined to that on stdin and
+        stdout; only where this process was started from one.
+    :param events: descriptor number or path that receives the events too.
+    :param context: files the agent finds in ``CODEXLAB_RUN_CONTEXT``, those of this task only.
+    :param thread: the cargo target key for this run, or None for the stored one.
+    :param sweep_beside_agents: compress cold rollouts while the agent runs.
+    :param sweep_cold_age: seconds since their last write for such a sweep.
+    :param git_write: let the agent's sandbox write the worktree's git directories.
+    :param hooks: by name, ``after_create``, ``before_run`` and ``after_run``: a text for
+        ``/bin/sh -c``, or an argv. Trust them like the command: they are not the agent's.
+    :param hook_timeout: seconds each hook may take.
+    :param log_max_bytes: size at which a log is rotated; the one before is kept.
+    """
+
+    issue: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str]
+    cwd: Path
+    workspaces_root: Path
+    shared_home: Path
+    agent: str | None = None
+    project: str | None = None
+    base: str | None = None
+    no_repo: bool = False
+    repo: str | None = None
+    workdir: Path | None = None
+    timeout: float | None = None
+    idle_timeout: float | None = None
+    memory_max: int | None = None
+    pids_max: int | None = None
+    cpu_max: float | None = None
+    retries: int = 0
+    retry_on: tuple[int, ...] = ()
+    grace: float = DEFAULT_GRACE
+    wait: float | None = 0.0
+    stdin: str = "auto"
+    terminal: bool = False
+    events: str | None = None
+    context: tuple[Path, ...] = ()
+    thread: str | None = None
+    cargo_scope: str = "agent"
+    require_artifacts: bool = False
+    containment: str = "auto"
+    git_write: bool = False
+    sessions: Literal["shared", "issue"] = "shared"
+    sweep_beside_agents: bool = False
+    sweep_cold_age: float = 7 * 86400.0
+    user_pass: tuple[str, ...] = ()
+    user_set: tuple[tuple[str, str], ...] = ()
+    pass_names: tuple[str, ...] = ()
+    set_values: tuple[tuple[str, str], ...] = ()
+    file_values: tuple[tuple[str, str], ...] = ()
+    hooks: Mapping[str, HookCommand] = field(default_factory=dict[str, HookCommand])
+    hook_timeout: float = DEFAULT_HOOK_TIMEOUT
+    log_max_bytes: int = 64 * 1024 * 1024
+    verbose: bool = False
+    warnings: tuple[str, ...] = field(default=())

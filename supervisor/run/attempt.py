@@ -1,0 +1,311 @@
+"""One attempt: spawn the agent, watch it and pass its output on, read the proof."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import field
+from functools import partial
+from typing import Protocol
+
+import anyio
+
+from ...agents.forms import StreamNews
+from ...guardian.channel import Message
+from ...kernel.containment.membership import end
+from ...kernel.errors import OperatorError
+from ...kernel.no_more import NoMore, is_no_more
+from ...kernel.process.identity import ProcessIdentity, boot_id
+from ...kernel.values import frozen
+from ..blocking import in_own_thread
+from ..caller import Host
+from ..containment.ownership import Possession
+from ..containment.program import end_without_guardian, read_proof, start
+from ..containment.survivors import GRACE, PATIENCE
+from ..errors import CommandNotExecutable, CommandNotFound
+from ..guardian_client.link import GuardianLink
+from ..lifecycle.exit import ExitReport, deny_success, report_exit
+from ..lifecycle.machine import ENDING_SIGNALS
+from ..output.events import EventLog
+from ..output.streams import DELIVERY_LIMIT, Logs, Streams
+from ..plan import Plan
+from ..prepare.command import resolve_command
+from ..prepare.workspace import Place
+from ..threads.watcher import SessionWatcher
+from ..watching.limits import Limits, kernel_killed_for_memory, kernel_peak_memory
+from ..watching.watch import Usage, Watch
+
+
+class AgentStreams(Protocol):
+    """What connects the agent with the caller: pipes, or a terminal of its own."""
+
+    @property
+    def remark(self) -> str | None:
+        """A line for the person at the end of the attempt, or None."""
+        ...
+
+    @property
+    def agent_ends(self) -> tuple[int, ...]:
+        """The descriptors that become the agent's stdin, stdout and stderr."""
+        ...
+
+    def last_output(self) -> float:
+        """Return when the agent wrote last, in seconds of the monotonic clock."""
+        ...
+
+    def note_spawned(self) -> None:
+        """Close our copies of the ends that the agent has."""
+        ...
+
+    def note_empty(self) -> None:
+        """Expect no more output: no process of the attempt is left."""
+        ...
+
+    async def deliver(self, hurry: anyio.CancelScope) -> None:
+        """Pass output on until its end, or until ``hurry`` is cancelled."""
+        ...
+
+    def close(self) -> None:
+        """Close what is still open."""
+        ...
+
+
+@frozen
+class AttemptEnd:
+    """How one attempt ended.
+
+    :param last_word: the agent's own, from its stream: completed, failed or none.
+    :param swept: how many processes outlived the agent.
+    :param swept_names: what those that outlived it were called, and how many of each.
+    :param left: how many are left, read from the kernel after the last signal.
+    :param asked_to_end: by a signal, be it after the agent had ended by itself.
+    :param proven: that none is; False also where a process could be left that nothing
+        shows: without its guardian a run is known by leaf and tag, and both can be shed.
+    """
+
+    report: ExitReport
+    mechanism: str
+    last_word: str
+    swept: int
+    left: int
+    proven: bool
+    usage: Usage | None
+    peak_memory: int | None
+    asked_to_end: bool = False
+    swept_names: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def contained(self) -> dict[str, object]:
+        """Return the proof, as record and event show it."""
+        return {
+            "mechanism": self.mechanism,
+            "proven": self.proven,
+            "swept": self.swept,
+            "left": self.left,
+            **({"swept_names": dict(self.swept_names)} if self.swept_names else {}),
+        }
+
+
+# So long an agent that died of TERM may be one of many who were sent it, ourselves the last.
+_SAME_WISH_SECONDS = 0.3
+
+
+class Attempt:
+    """One agent process from spawn to proof."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        place: Place,
+        possession: Possession,
+        link: GuardianLink,
+        events: EventLog,
+        session: SessionWatcher,
+        logs: Logs,
+        host: Host,
+    ) -> None:
+        self._plan = plan
+        self._place = place
+        self._possession = possession
+        self._link = link
+        self._events = events
+        self._session = session
+        self._terminal = host.terminal if plan.request.terminal else None
+        self._last_word = "none"
+        self._swept = 0
+        self._asked_to_end = False
+        self.oom_score_adj: int | None = None
+        self._open = True
+        self._watch: Watch | None = None
+        self.streams = self._open_streams(logs, host)
+
+    def _open_streams(self, logs: Logs, host: Host) -> AgentStreams:
+        if self._terminal is None:
+            return Streams(self._plan, self._place.argv, logs, host.outputs, self._hear_agent)
+        from ..terminal.streams import TerminalStreams
+
+        return TerminalStreams(
+            self._terminal, self._plan.agent, logs, self._hear_agent, self._session.look_soon
+        )
+
+    async def spawn(self) -> ProcessIdentity:
+        """Start the agent inside its containment.
+
+        :raises CodexlabError: it cannot be; nothing of it runs.
+        """
+        reply = await start(self._possession, self._link, self._spec(), self.streams.agent_ends)
+        if reply["event"] == "spawn-failed":
+            raise _spawn_error(reply, self._place)
+        agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
+        self._watch = self._make_watch(agent)
+        self.streams.note_spawned()
+        self._possession.monitor = _identity(reply["monitor"])
+        self.oom_score_adj = reply["oom_score_adj"]
+        mechanism = self._possession.scope().mechanism
+        self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
+        return agent
+
+    def _spec(self) -> Message:
+        place = self._place
+        search_path = place.environment.values.get("PATH", os.defpath)
+        return {
+            "path": resolve_command(
+                place.argv[0], search_path, place.workdir.path, place.environment.taken_out
+            ),
+            "argv": place.argv,
+            "environment": place.environment.values,
+            "cwd": os.fspath(place.workdir.path),
+            "terminal": self._terminal is not None,
+        }
+
+    def _make_watch(self, agent: ProcessIdentity) -> Watch:
+        return Watch(
+            agent,
+            self._possession.scope,
+            self._plan.ladder,
+            self._link.news,
+            self._events,
+            self.streams.last_output,
+            self._terminal,
+        )
+
+    async def watch(self, agent: ProcessIdentity, limits: Limits) -> AttemptEnd:
+        """Relay, watch and decide, until the attempt is over, delivered and proven."""
+        watch = self._watch
+        assert watch is not None
+        delivered, hurry = anyio.Event(), anyio.CancelScope()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._deliver, hurry, delivered)
+            tasks.start_soon(self._session.watch, self._possession.scope)
+            await watch.run(limits)
+            if watch.guardian_lost:
+                self._swept = await end_without_guardian(self._possession, agent)
+            self.streams.note_empty()
+            if self._may_be_held_open(watch):
+                hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
+            tasks.start_soon(self._hurry_on_signal, hurry)
+            await delivered.wait()
+            tasks.cancel_scope.cancel()
+        self.close()
+        return await self._conclude(watch, lost=watch.guardian_lost)
+
+    async def give_up(self) -> AttemptEnd | None:
+        """End an agent that we can no longer watch, and all it started.
+
+        :returns: how the attempt ended, or None where no agent was started.
+        """
+        self.close()
+        if self._watch is None:
+            return None
+        scope = self._possession.scope(guardian_lost=self._link.lost)
+        end_all = partial(end, scope, grace=GRACE, patience=PATIENCE)
+        self._swept, _ = await in_own_thread(end_all)
+        self._watch.guardian_lost = self._link.lost
+        return await self._conclude(self._watch, lost=self._watch.wait_status is None)
+
+    def close(self) -> None:
+        """Hear what is left as a last line, and give up every descriptor. Idempotent."""
+        if self._open:
+            self._open = False
+            self.streams.close()
+
+    def _may_be_held_open(self, watch: Watch) -> bool:
+        """Tell whether somebody we do not end may hold the agent's output open."""
+        unended = watch.state.left or watch.guardian_lost or self._possession.grouped
+        return bool(watch.state.reason or unended)
+
+    async def _deliver(self, hurry: anyio.CancelScope, delivered: anyio.Event) -> None:
+        await self.streams.deliver(hurry)
+        delivered.set()
+
+    async def _hurry_on_signal(self, hurry: anyio.CancelScope) -> None:
+        while not self._link.lost:
+            news = await self._link.news.receive()
+            if news["event"] != "signal":
+                hurry.cancel()
+            elif news["signum"] in ENDING_SIGNALS:
+                self._asked_to_end = True
+                hurry.cancel()
+
+    async def _conclude(self, watch: Watch, *, lost: bool) -> AttemptEnd:
+        scope = self._possession.scope(guardian_lost=watch.guardian_lost)
+        left = await read_proof(self._possession, self._link, guardian_lost=watch.guardian_lost)
+        ended_for = "supervisor-lost" if lost else await self._why_ended(watch)
+        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, watch.wait_status):
+            ended_for = "memory"
+        return AttemptEnd(
+            report=self._report(watch, ended_for),
+            mechanism=scope.mechanism,
+            proven=self._possession.proven,
+            last_word=self._last_word,
+            swept=watch.state.swept or self._swept,
+            left=left,
+            usage=watch.usage,
+            peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
+            asked_to_end=self._asked_to_end or watch.ending_signal is not None,
+            swept_names=watch.swept_names,
+        )
+
+    async def _why_ended(self, watch: Watch) -> str | None:
+        """Return why we ended the agent; None where it ended by itself.
+
+        Who signals every process of a tree, as an engine does, may come to the agent first.
+        """
+        status = watch.wait_status
+        died_of = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
+        if watch.state.reason is not None or died_of not in ENDING_SIGNALS:
+            return watch.state.reason
+        if self._link.asked is None:
+            await anyio.sleep(_SAME_WISH_SECONDS)
+        return "cancelled" if self._link.asked == died_of else None
+
+    def _report(self, watch: Watch, ended_for: str | None) -> ExitReport:
+        report = report_exit(watch.wait_status, ended_for)
+        if self._plan.agent == "generic":
+            return report  # to end in good order may be all that was asked of it
+        return deny_success(report, self._last_word, watch.ending_signal or signal.SIGTERM)
+
+    def _hear_agent(self, news: StreamNews) -> None:
+        if news.thread is not None:
+            self._session.suggest(news.thread, sure=news.sure)
+        self._last_word = news.last_word or self._last_word
+
+
+def _identity(named: tuple[int, int] | None) -> ProcessIdentity | None:
+    return named and ProcessIdentity(*named, boot_id())
+
+
+def _spawn_error(reply: Message, place: Place) -> Exception:
+    step, code, command = reply["step"], reply["errno"], place.argv[0]
+    if step == "exec" and code == errno.E2BIG:
+        from ..prepare.too_long import too_long
+
+        return too_long(place.argv, place.environment.values)
+    if step == "exec" and code in (errno.ENOENT, errno.ENOTDIR):
+        return CommandNotFound(command, "it, or the interpreter its first line names")
+    if step == "exec":
+        return CommandNotExecutable(command, code)
+    if step == "fork" and is_no_more(OSError(code, "")):
+        return NoMore("the agent could not be started", code)
+    return OperatorError(f"the agent could not be started: {step}: {os.strerror(code)}")

@@ -1,0 +1,143 @@
+"""Work done before the agent exists ends at once when the end is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from ...guardian.channel import Message
+from ...kernel.errands.end_wanted import EndWanted, end_switch
+from ..blocking import in_own_thread, in_thread
+from ..errors import Cancelled, GuardianLost, TimeOver
+from ..guardian_client.link import GuardianLink
+from ..lifecycle.machine import ENDING_SIGNALS
+
+_T = TypeVar("_T")
+
+
+async def unless_cancelled(
+    link: GuardianLink, work: Callable[[], Awaitable[_T]], limit: float | None = None
+) -> _T:
+    """Do some work before the agent exists; a signal that asks for the end stops it.
+
+    What it waits for in threads (git, a lock) is woken; see ``kernel/errands/errand.py``. Work that
+    finished all the same keeps its result: it may hold a lock. The signal is then reported
+    again, to whatever comes next. Work that failed once the end was asked for is cancelled,
+    whatever it failed of: who asks may have signalled git as well.
+
+    :param limit: seconds after which the end is wanted too, or None.
+    :raises Cancelled: by a signal; work in a thread is waited for, not abandoned.
+    :raises TimeOver: by the limit.
+    :raises GuardianLost: the guardian died.
+    """
+    asked: list[Cancelled | TimeOver | GuardianLost] = []
+    signals: list[int] = []
+
+    async def hear(stop: Callable[[], None]) -> None:
+        async for news in link.news:
+            if news["event"] != "signal":
+                asked.append(GuardianLost())
+            elif news["signum"] in ENDING_SIGNALS:
+                signals.append(news["signum"])
+                asked.append(Cancelled(news["signum"]))
+            else:
+                continue
+            stop()
+
+    async def watch_clock(seconds: float, stop: Callable[[], None]) -> None:
+        await anyio.sleep(seconds)
+        asked.append(TimeOver(seconds, "before the agent was started; nothing was run"))
+        stop()
+
+    result: list[_T] = []
+    failed: list[Exception] = []
+    with end_switch() as switch:
+        async with anyio.create_task_group() as tasks:
+
+            def stop() -> None:
+                switch.turn()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(hear, stop)
+            if limit is not None:
+                tasks.start_soon(watch_clock, limit, stop)
+            # Kept aside, so that it leaves here as itself and not as a group.
+            try:
+                result.append(await work())
+            except Exception as error:
+                failed.append(error)
+            tasks.cancel_scope.cancel()
+    if failed and not asked:
+        raise failed[0]
+    if not result:
+        raise asked[0]
+    for signum in signals:
+        link.inject(signum)
+    return result[0]
+
+
+class LookEnded(Exception):
+    """A look at something was given up; says why."""
+
+
+async def look_for(
+    link: GuardianLink, seconds: float, function: Callable[..., _T], *arguments: object
+) -> _T:
+    """Look at something in a thread, after the agent; a wish for the end ends that at once.
+
+    The wish is then reported again, to whatever comes next. The programs that the look waits
+    for are ended with it; see ``kernel/errands/errand.py``.
+
+    :param seconds: how long it may take altogether.
+    :raises LookEnded: by a signal, by the time, or by the loss of the guardian.
+    """
+    whys: list[str] = []
+    heard: list[Message] = []
+
+    async def hear(stop: Callable[[], None]) -> None:
+        async for news in link.news:
+            heard.append(news)
+            if news["event"] != "signal" or news["signum"] in ENDING_SIGNALS:
+                whys.append("the end was asked for")
+                stop()
+
+    async def watch_clock(stop: Callable[[], None]) -> None:
+        await anyio.sleep(seconds)
+        whys.append(f"no answer within {seconds:.0f} s")
+        stop()
+
+    result: list[_T] = []
+    failed: list[Exception] = []
+    with end_switch() as switch:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(hear, switch.turn)
+            tasks.start_soon(watch_clock, switch.turn)
+            try:
+                result.append(await in_own_thread(function, *arguments))
+            except Exception as error:
+                failed.append(error)
+            tasks.cancel_scope.cancel()
+    for news in heard:
+        link.repeat(news)
+    if failed and isinstance(failed[0], EndWanted):
+        raise LookEnded(whys[0])
+    if failed:
+        raise failed[0]
+    return result[0]
+
+
+async def finish_in_thread(function: Callable[..., _T], *arguments: object) -> _T:
+    """Run ``function`` in a thread and keep what it returned, also when cancelled meanwhile.
+
+    The cancellation takes effect at the caller's next wait. Where all threads of anyio's
+    default limiter are at work it waits for its turn first, and until then ends at once.
+    """
+    result: list[_T] = []
+    async with anyio.to_thread.current_default_thread_limiter():
+        with anyio.CancelScope(shield=True):
+            limiter = anyio.CapacityLimiter(1)
+            result.append(await in_thread(function, *arguments, limiter=limiter))
+    return result[0]

@@ -1,0 +1,78 @@
+"""What the person at the terminal is told of a run's environment and of its end."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ...env.policy.circumstances import LEFT_BEHIND
+from ...env.policy.values import ChildEnvironment, Verdict
+from ..lifecycle.exit import ExitReport
+from .attempt import AttemptEnd
+
+# Seconds within which a failing command probably never got to its work.
+_QUICK_FAILURE = 2.0
+_SHOWN = 3
+_NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
+_OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
+
+
+def describe_ending(
+    end: AttemptEnd, outcome: str, run_id: str, record: Path, *, verbose: bool
+) -> Iterator[str]:
+    """Yield a line when processes are left, and one on how it ended when asked for."""
+    if end.left:
+        yield (
+            f"{end.left} processes of run {run_id} are left; the next launch of"
+            f" this issue ends them first; see {record}"
+        )
+    if verbose:
+        yield (
+            f"{end.report.reason}, status {end.report.status}, {outcome}; {end.mechanism}:"
+            f" {end.swept} swept, {end.left} left; see {record}"
+        )
+
+
+def hint_at_dropped_names(
+    report: ExitReport, seconds: float, receipt: Iterable[Verdict], said: bytes
+) -> Iterator[str]:
+    """Yield a line when a command failed at once and named a variable that it did not get.
+
+    :param seconds: how long the run took.
+    :param said: the end of what the command printed.
+    """
+    if seconds >= _QUICK_FAILURE or report.reason != "exited" or not report.code:
+        return
+    words = set(re.findall(_NAME, said))
+    missed = [
+        verdict.name
+        for verdict in receipt
+        if verdict.rule == "not allowed"
+        and verdict.name not in _OF_THE_SHELL
+        and os.fsencode(verdict.name) in words
+    ]
+    if missed:
+        flags = " ".join(f"--pass {name}" for name in missed)
+        verb, what = ("was", "it") if len(missed) == 1 else ("were", "them")
+        yield (
+            f"it failed at once and named {', '.join(missed)}, which {verb} not passed on"
+            f" ({flags} lets {what} in; codexlab env explain lists all)"
+        )
+
+
+def describe_left_behind(environment: ChildEnvironment) -> str | None:
+    """Say which tools of the caller's checkout the agent does not get, if there are any."""
+    entries = [each.entry for each in environment.taken_out if each.why == "left behind"]
+    names = [each.name for each in environment.receipt if each.rule == f"drop: {LEFT_BEHIND}"]
+    if not entries and not names:
+        return None
+    found = [f"{entry} in PATH" for entry in entries[:_SHOWN]]
+    if len(entries) > _SHOWN:
+        found.append(f"{len(entries) - _SHOWN} more entries of PATH")
+    flags = " ".join(f"--pass {name}" for name in (*(["PATH"] if entries else []), *names))
+    return (
+        f"not passed on, because the agent does not work in that checkout:"
+        f" {', '.join((*found, *names))} ({flags} passes them)"
+    )

@@ -1,0 +1,129 @@
+"""Run an agent from inside a Python program, on trio or asyncio."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+
+from ...guardian.signals import FORWARDED
+from ...kernel.process.identity import name_process
+from ..blocking import in_thread
+from ..callbacks import Outputs
+from ..caller import Host, Outcome
+from ..errors import SignalRefused
+from ..guardian_client.link import GuardianLink
+from ..guardian_client.pool import guardian_at_once, open_guardian
+from ..lifecycle.exit import EXIT_FAILED
+from ..request import LaunchRequest
+from .launch import carry_out
+
+_EVENTS_KEPT = 10_000
+
+
+class Run:
+    """One run under way; made by :func:`open_run`."""
+
+    def __init__(self, link: GuardianLink) -> None:
+        self._link = link
+        self._send, self._receive = anyio.create_memory_object_stream[dict[str, Any]](_EVENTS_KEPT)
+        self._ended = anyio.Event()
+        self._outcome = Outcome(EXIT_FAILED, "supervisor-lost", error="codexlab failed")
+        self._stopped = False
+        self.messages: list[str] = []
+        self.events_dropped = 0
+
+    async def outcome(self) -> Outcome:
+        """Wait until the run is over; may be awaited by several tasks, again and again."""
+        await self._ended.wait()
+        return self._outcome
+
+    def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Iterate over the run's events, also those from before the call, until it is over.
+
+        Inside the block only.
+
+        For one reader. Whoever never reads keeps at most 10,000 of them;
+        ``events_dropped`` counts the rest, which are in ``events.ndjson`` all the same.
+        """
+        return self._receive
+
+    def signal(self, signum: int) -> None:
+        """Do what a signal to ``codexlab-run`` does: INT, TERM, HUP and QUIT end the run.
+
+        USR1, USR2 and CONT are passed on to the agent. After the end it does nothing.
+
+        :raises SignalRefused: any other number, a ``ValueError``; nothing has happened.
+        """
+        if signum not in FORWARDED:
+            raise SignalRefused(signum, FORWARDED)
+        if not self._ended.is_set():
+            self._link.inject(signum)
+
+    def stop(self) -> None:
+        """Ask for the end of the run, once; the ladder does the rest."""
+        if not self._stopped:
+            self._stopped = True
+            self.signal(signal.SIGTERM)
+
+    def _hear(self, event: dict[str, object]) -> None:
+        try:
+            self._send.send_nowait(event)
+        except anyio.WouldBlock:
+            self.events_dropped += 1
+
+    async def _carry_out(self, request: LaunchRequest, guardian: int, outputs: Outputs) -> None:
+        try:
+            named = name_process(guardian)
+            host = Host(self._link, named, self.messages.append, outputs, hear=self._hear)
+            # Cancelling the host's task must not skip a step: the end is asked for instead.
+            with anyio.CancelScope(shield=True):
+                self._outcome = await carry_out(request, host)
+        except OSError as error:
+            problem = f"{error.filename or 'the guardian'}: {error.strerror}"
+            self._outcome = Outcome(EXIT_FAILED, "launch-failed", error=problem)
+            self.messages.append(problem)
+        finally:
+            # Also of a run that never began; the guardian then ends.
+            self._link.close()
+            # Also after a fault of ours, which leaves the block by itself: nobody waits for ever.
+            self._send.close()
+            self._ended.set()
+
+
+@asynccontextmanager
+async def open_run(
+    request: LaunchRequest, *, stdout: int | None = None, stderr: int | None = None
+) -> AsyncGenerator[Run]:
+    """Start a run; leaving the block ends it if it has not ended, and waits for the proof.
+
+    :param stdout: descriptor the agent's stdout is passed on to, or None: the log only.
+    :raises OperatorError: no guardian could be had.
+
+    What goes wrong with the run itself is its outcome, not an exception. Cancelled,
+    it climbs the ladder first and only then lets go. The host's signals, its niceness
+    and its subreaper flag are not changed; a host that dies takes its runs with it.
+    """
+    taken = guardian_at_once()
+    if taken is None:
+        taken = await in_thread(open_guardian)
+    channel, guardian = taken
+    run = Run(GuardianLink(channel))
+    failed: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run._carry_out, request, guardian, (stdout, stderr))  # pyright: ignore[reportPrivateUsage]
+        try:
+            yield run
+        except Exception as error:
+            # Kept aside, so that it leaves here as itself and not as a group.
+            failed = error
+        finally:
+            run.stop()
+            with anyio.CancelScope(shield=True):
+                await run.outcome()
+            run._receive.close()  # pyright: ignore[reportPrivateUsage]
+    if failed is not None:
+        raise failed

@@ -1,0 +1,160 @@
+"""One launch, top to bottom."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+
+import anyio
+
+from ...guardian.channel import Channel
+from ...kernel.errors import CodexlabError
+from ...kernel.process.identity import name_process
+from ...workspace.claim.claim import Claim
+from ..blocking import in_own_thread, in_thread
+from ..callbacks import Tell
+from ..caller import Host, Outcome
+from ..containment.ownership import Possession
+from ..errors import GuardianLost, PlaceUnusable, reason_of, refusal
+from ..guardian_client.link import GuardianLink
+from ..lifecycle.exit import EXIT_FAILED
+from ..output.events import EventLog, open_events_target
+from ..output.stdin import check_stdin
+from ..plan import Plan, plan_run
+from ..prepare.command import needs_workdir, resolve_command
+from ..prepare.secrets import make_masker
+from ..records.registration import Listed
+from ..request import LaunchRequest
+from .cancellation import unless_cancelled
+from .claiming import claim_with_patience
+from .run import run_agent
+
+_LOST = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
+
+
+async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcome:
+    """Carry out one request as the child of its guardian, and tell that what to exit with.
+
+    :param channel: the supervisor's end of the channel to its guardian.
+    :param tell: takes one line for the person at the terminal.
+    """
+    link, guardian = GuardianLink(channel), os.getppid()
+    terminal = None
+    if request.terminal:
+        from ..terminal.user_terminal import UserTerminal
+
+        terminal = UserTerminal(link, guardian, tell)
+        tell = terminal.tell
+    host = Host(
+        link,
+        name_process(guardian),
+        tell,
+        outputs=(1, 2),
+        terminal=terminal,
+        talkative=request.verbose or os.isatty(2),
+    )
+    try:
+        return await carry_out(request, host)
+    finally:
+        if terminal is not None:
+            terminal.quit_job()
+
+
+async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
+    """Carry out one request; never raises for what a caller or operator did.
+
+    :raises Cancelled: by the surrounding scope only after nothing of the run is left
+        undecided: callers shield it (see ``open_run``).
+    """
+    link = host.link
+    outcome = _LOST
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(link.listen)
+            with suppress(GuardianLost):
+                outcome = await _carry_out(request, host)
+            tasks.cancel_scope.cancel()
+        if not link.lost:
+            with suppress(GuardianLost):
+                link.tell({"op": "finish", "status": outcome.status})
+    finally:
+        # Also after a fault of ours: the guardian then ends the run and says so.
+        link.close()
+    return outcome
+
+
+async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
+    mask = make_masker(request, {}).mask_text
+
+    def tell(line: str) -> None:
+        caller.tell(mask(line))
+
+    host = replace(caller, tell=tell)
+    events: EventLog | None = None
+    listed: Listed | None = None
+    outcome = _LOST
+    try:
+        plan = await unless_cancelled(
+            host.link, lambda: in_thread(plan_run, request), request.timeout
+        )
+        if request.terminal:
+            from ..terminal.check import check_terminal
+
+            check_terminal(request.events, lent=host.terminal is not None)
+        listed = Listed(plan, host, mask)
+        events = EventLog(plan.run_id, plan.key.issue, host.hear)
+        events.mask = mask
+        if request.events is not None:
+            events.add_target(open_events_target(request.events))
+        events.emit("run.planned", command=list(request.command), workspace=str(plan.paths.root))
+        _check_early(plan)
+        claim = await unless_cancelled(host.link, lambda: claim_with_patience(plan, host.tell))
+        outcome = await _under_claim(plan, claim, host, events)
+    except (CodexlabError, OSError) as refused:
+        error = refusal(refused, str(request.workspaces_root))
+        host.tell(str(error))
+        outcome = Outcome(error.exit_status, reason_of(error), error=str(error))
+        if events is not None:
+            outcome = replace(outcome, run_id=events.run_id)
+            events.emit("run.finished", reason=outcome.reason, exit_status=outcome.status)
+    finally:
+        if listed is not None:
+            listed.finish(outcome)
+        if events is not None:
+            await events.close()
+    return outcome
+
+
+async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -> Outcome:
+    """Run the agent; afterwards the claim is freed only if the run is proven empty."""
+    possession = Possession(plan, claim, host.link, host.guardian)
+    status: int | None = None
+    try:
+        outcome = await run_agent(plan, possession, host, events)
+    except CodexlabError as error:
+        status = error.exit_status
+        raise
+    except GuardianLost:
+        raise
+    except BaseException:
+        # A fault of ours, or the host's loop ends under us: nobody here writes the end down.
+        possession.leave_to_guardian()
+        raise
+    else:
+        status = outcome.status
+        return outcome
+    finally:
+        with anyio.CancelScope(shield=True):
+            await in_own_thread(possession.give_back, status)
+
+
+def _check_early(plan: Plan) -> None:
+    """Find a missing command, stdin or context file before anything is made for them."""
+    check_stdin(plan.request.stdin)
+    for path in plan.request.context:
+        if not os.path.isfile(path):
+            raise PlaceUnusable("--context", str(path), "is no file", "expected a regular file")
+    name = plan.request.command[0]
+    if not needs_workdir(name):
+        resolve_command(name, plan.request.environ.get("PATH", os.defpath), plan.paths.workdir)

@@ -1,0 +1,1 @@
+"""The caller's terminal, and the one that an agent is lent."""

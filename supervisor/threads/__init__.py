@@ -1,0 +1,1 @@
+"""The agent's conversations: found in its store, resumed, written down."""

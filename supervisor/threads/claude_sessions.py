@@ -1,0 +1,210 @@
+"""Ask Claude Code's own store which sessions are a run's.
+
+``projects/<directory with dashes>/<session>.jsonl`` is a session's transcript; it stays where
+the session began, wherever it goes on. ``sessions/<pid>.json`` says, while a claude lives, in
+which session it works. Both are as 2.1.332 writes them, and an agent can have written either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+from ...kernel.containment.membership import Scope, members
+from ...kernel.files.regular_file import open_regular
+from ...kernel.process.identity import ProcessIdentity
+from ...kernel.values import frozen
+from .watcher import Sighting
+
+# Sub-agents' transcripts have other names, or lie one directory deeper.
+SESSION = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ENTRY_LIMIT = 64 * 1024
+_PIECE = 256 * 1024
+_MOST_FILES = 200_000
+# A project is a directory that somebody worked in; what a run wrote are a few files.
+_MOST_PROJECTS, _SECONDS = 50_000, 5.0
+
+
+@frozen
+class ClaudeSessions:
+    """The transcripts below one configuration directory of claude.
+
+    :param home: the agent's ``CLAUDE_CONFIG_DIR``, or ``~/.claude``.
+    :param workdir: where the run works, resolved.
+    :param since: when the run began (seconds since the epoch).
+    :param interactive: a person types; then the newest session counts, else the first.
+    """
+
+    home: Path
+    workdir: Path
+    since: float
+    interactive: bool = False
+
+    def find(self, thread: str, *, sure: bool) -> Sighting | None:
+        """Return a session that was named, once it has a transcript that can be resumed."""
+        del sure  # only claude's own stream names one
+        path = self._transcript(thread)
+        return None if path is None else Sighting(thread, path)
+
+    def held_open(self, scope: Scope) -> Sequence[Sighting]:
+        """Return the session of the run's first claude; the others are its tools' own."""
+        for process in sorted(members(scope), key=lambda process: process.start_time):
+            session = self._session_of(process)
+            path = None if session is None else self._transcript(session)
+            if session is not None and path is not None:
+                return [Sighting(session, path)]
+        return []
+
+    def left_behind(self) -> Sequence[Sighting]:
+        """Return what the run worked on that is over, if only its transcript tells."""
+        found = sorted(self._written_here())
+        if not found:
+            return []
+        _, session, path = found[-1] if self.interactive else found[0]
+        return [Sighting(session, path)]
+
+    def _session_of(self, process: ProcessIdentity) -> str | None:
+        entry = read_entry_of(self.home / "sessions", process.pid)
+        is_it = entry.get("procStart") == str(process.start_time)
+        session = entry.get("sessionId")
+        return session if is_it and isinstance(session, str) else None
+
+    def _transcript(self, session: str) -> str | None:
+        if not re.fullmatch(SESSION, session):
+            return None
+        for directory in self._directories():
+            path = os.path.join(directory, f"{session}.jsonl")
+            if _is_conversation(path):
+                return path
+        return None
+
+    def _directories(self) -> Iterator[str]:
+        with contextlib.suppress(OSError), os.scandir(self.home / "projects") as entries:
+            yield from (entry.path for entry in islice(entries, _MOST_PROJECTS))
+
+    def _written_here(self) -> Iterator[tuple[float, str, str]]:
+        """Yield moment, session and path of each session that worked in the workdir since.
+
+        The moment is that of its last writing, or of its beginning where nobody types:
+        what a tool of the agent begins, it begins later.
+        """
+        until = time.monotonic() + _SECONDS
+        for name, path in self._changed():
+            if time.monotonic() > until:
+                return  # an agent can have written any number
+            first, last = _ends(path)
+            if self._works_here(last) and not (self.interactive and _is_of_program(last)):
+                moment = os.stat(path).st_mtime if self.interactive else _moment(first)
+                yield moment, name, path
+
+    def _changed(self) -> Iterator[tuple[str, str]]:
+        left = _MOST_FILES
+        for directory in self._directories():
+            with contextlib.suppress(OSError), os.scandir(directory) as entries:
+                for entry in entries:
+                    left -= 1
+                    if left < 0:
+                        return
+                    name = entry.name.removesuffix(".jsonl")
+                    if name != entry.name and re.fullmatch(SESSION, name) and self._is_new(entry):
+                        yield name, entry.path
+
+    def _is_new(self, entry: os.DirEntry[str]) -> bool:
+        status = entry.stat(follow_symlinks=False)
+        return stat.S_ISREG(status.st_mode) and status.st_mtime >= self.since
+
+    def _works_here(self, record: Mapping[str, object]) -> bool:
+        cwd = record.get("cwd")
+        if not isinstance(cwd, str) or "\0" in cwd:
+            return False
+        place = Path(os.path.realpath(cwd))
+        return place == self.workdir or self.workdir in place.parents
+
+
+def read_entry_of(place: Path, pid: int) -> dict[str, object]:
+    """Return what a claude says of itself while it lives; nothing where it says nothing.
+
+    :param place: the directory ``sessions`` of its configuration.
+    """
+    return _parse(_read(place / f"{pid}.json", 0, _ENTRY_LIMIT))
+
+
+def claude_home(environ: Mapping[str, str]) -> Path:
+    """Return where a claude with this environment keeps its sessions."""
+    home = environ.get("CLAUDE_CONFIG_DIR")
+    return Path(home) if home else Path(environ.get("HOME") or "/", ".claude")
+
+
+def _is_conversation(path: str) -> bool:
+    """Tell whether a transcript holds words of a person or claude; else nothing can go on."""
+    data = _read(path, 0, _PIECE)
+    if len(data) == _PIECE:
+        return True
+    return any(
+        record.get("type") in ("user", "assistant") and record.get("isSidechain") is not True
+        for record in map(_parse, data.splitlines())
+    )
+
+
+def _ends(path: str) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the first and the last record that say where the session works."""
+    try:
+        size = os.lstat(path).st_size
+    except OSError:
+        return {}, {}
+    head = _read(path, 0, _PIECE).splitlines()
+    tail = _read(path, max(0, size - _PIECE), _PIECE).splitlines()
+    return _first_placed(head), _first_placed(reversed(tail)) or _first_placed(head)
+
+
+def _first_placed(lines: Iterable[bytes]) -> dict[str, object]:
+    for record in map(_parse, lines):
+        if "cwd" in record:
+            return record
+    return {}
+
+
+def _is_of_program(record: Mapping[str, object]) -> bool:
+    """Tell whether a program asked and no person typed: a ``claude -p`` of a tool's."""
+    return str(record.get("entrypoint")).startswith("sdk")
+
+
+def _moment(record: Mapping[str, object]) -> float:
+    try:
+        return datetime.fromisoformat(str(record.get("timestamp"))).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _parse(line: bytes) -> dict[str, object]:
+    """Return a line's object; an empty one for whatever else stands there."""
+    if not line.startswith(b"{"):
+        return {}
+    try:
+        value: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _read(path: str | os.PathLike[str], at: int, size: int) -> bytes:
+    """Return a piece of a regular file; nothing of one that is none, or cannot be read."""
+    try:
+        fd = open_regular(path)
+    except (OSError, ValueError):
+        return b""
+    try:
+        return os.pread(fd, size, at)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)

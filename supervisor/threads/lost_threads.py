@@ -1,0 +1,128 @@
+"""Find the threads of a run that was killed before it could write them down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from ...agents.app_server_news import read_app_server_line, speaks_app_server
+from ...agents.forms import (
+    RESUMABLE,
+    StreamNews,
+    read_stderr_line,
+    read_stdout_line,
+    read_terminal_line,
+    speaks_json,
+)
+from ...kernel.errors import CodexlabError
+from ...kernel.files.regular_file import read_both_ends
+from ...workspace.claim.threads import read_threads, record_thread
+from ...workspace.owner import OwnerRecord
+from ...workspace.paths import WorkspacePaths
+from ..records.record_file import read_record, rewrite_record
+from .claude_sessions import ClaudeSessions, claude_home
+from .codex_sessions import CodexSessions
+
+_UNFINISHED = (None, "supervisor-lost")
+# A stream names its thread at the beginning, a screen at the end.
+_PIECE = 256 * 1024
+_MOST_NAMES = 64
+
+
+def adopt_threads(
+    paths: WorkspacePaths,
+    agent: str,
+    previous: OwnerRecord | None,
+    environ: Mapping[str, str],
+) -> None:
+    """Record the threads of the last run here, if its host was killed before it could.
+
+    The run's logs name them, or else they are the rollouts that were begun in its workdir
+    meanwhile. The claim must be held, and the run must be over. What cannot be read or
+    written is left out: the launch goes on without it.
+
+    :param environ: tells where claude keeps its sessions.
+    """
+    if previous is None or agent not in RESUMABLE:
+        return
+    directory = paths.runs / previous.run_id
+    record = read_record(directory, paths.base)
+    if record is None or record.get("reason") not in _UNFINISHED:
+        return
+    try:
+        _adopt(paths, agent, directory, record, environ)
+    except (OSError, ValueError, OverflowError, CodexlabError):
+        return
+
+
+def _adopt(
+    paths: WorkspacePaths,
+    agent: str,
+    directory: Path,
+    record: dict[str, Any],
+    environ: Mapping[str, str],
+) -> None:
+    workdir, since = _workdir_of(record), str(record.get("started"))
+    if workdir is None:
+        return
+    known = {entry.id for entry in read_threads(paths).threads}
+    named = _names_in_logs(directory, agent, record)
+    real = Path(os.path.realpath(workdir))
+    if agent == "claude":
+        begun = datetime.fromisoformat(since).timestamp()
+        sessions = ClaudeSessions(claude_home(environ), real, begun)
+        found = [name for name in named if sessions.find(name, sure=True)]
+        found = found or [sighting.thread for sighting in sessions.left_behind()]
+    else:
+        store = CodexSessions(paths.codex_home, real)
+        found = [name for name in named if name in known or store.find_late(name, since)]
+        found = found or store.begun_since(since)
+    for thread in found:
+        record_thread(paths, thread, workdir, agent)
+    if found and record.get("thread") != found[-1]:
+        rewrite_record(directory, {**record, "thread": found[-1]}, paths.base)
+
+
+def _workdir_of(record: Mapping[str, Any]) -> Path | None:
+    workdir = record.get("workdir")
+    path = cast("dict[str, object]", workdir).get("path") if isinstance(workdir, dict) else None
+    return Path(path) if isinstance(path, str) and os.path.isabs(path) else None
+
+
+def _names_in_logs(directory: Path, agent: str, record: Mapping[str, Any]) -> list[str]:
+    """Return the threads that the run's output named, the last one last."""
+    command = record.get("argv")
+    words = list(map(str, cast("list[object]", command))) if isinstance(command, list) else []
+    names: dict[str, None] = {}
+    for name in _names(directory, agent, words):
+        names.pop(name, None)
+        names[name] = None
+    return list(names)[-_MOST_NAMES:]
+
+
+def _names(directory: Path, agent: str, command: list[str]) -> Iterator[str]:
+    for news in _news(directory, agent, command):
+        if news.thread is not None:
+            yield news.thread
+
+
+def _news(directory: Path, agent: str, command: list[str]) -> Iterator[StreamNews]:
+    if speaks_json(command, agent):
+        yield from (read_stdout_line(agent, line) for line in _lines(directory / "stdout.log"))
+    elif speaks_app_server(command, agent):
+        yield from map(read_app_server_line, _lines(directory / "stdout.log"))
+    else:
+        yield from (read_stderr_line(agent, line) for line in _lines(directory / "stderr.log"))
+    yield from (read_terminal_line(agent, line) for line in _lines(directory / "terminal.log"))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a log's beginning and end; a log that is no plain file has none."""
+    try:
+        data = b"\n".join(read_both_ends(path, _PIECE))
+    except OSError:
+        return
+    yield from (line.rstrip(b"\r") for line in data.split(b"\n"))

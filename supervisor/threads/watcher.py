@@ -1,0 +1,178 @@
+"""Learn on which threads the agent works, and write each down once its store has it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import anyio
+
+from ...kernel.containment.membership import Scope
+from ...kernel.values import frozen
+from ..blocking import in_own_thread
+
+# Often while a busy machine may still be starting it, then ever more seldom: a quiet
+# run must not be woken.
+_DELAYS = (0.3, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+# A tool can print as many lines that look like a banner as it likes.
+_MOST_NAMES = 8
+
+
+@frozen
+class Sighting:
+    """A thread of this run that is in its agent's own store.
+
+    :param path: its transcript, or None where only its name is known.
+    """
+
+    thread: str
+    path: str | None
+
+
+class SessionStore(Protocol):
+    """An agent's own store, asked which threads are this run's. Called in a worker thread."""
+
+    def find(self, thread: str, *, sure: bool) -> Sighting | None:
+        """Return a thread that was named, once the store has it and it is this run's.
+
+        :param sure: the agent's own stream named it; else a line that a tool can print too.
+        """
+        ...
+
+    def held_open(self, scope: Scope) -> Sequence[Sighting]:
+        """Return the threads on which processes of the run work, by what they hold open."""
+        ...
+
+    def left_behind(self) -> Sequence[Sighting]:
+        """Return the threads of a run that is over, where its agent named none."""
+        ...
+
+
+class SessionWatcher:
+    """Records each thread of a run, and the one in which it works as the newest.
+
+    Threads are named by the agent's stream, banner or farewell, or found by the transcripts
+    that processes of this run hold open. A thread that is named becomes the newest; later
+    another one does by being named, or written to.
+
+    :param store: the agent's own; what it does not have is not recorded.
+    :param record: called with each thread that becomes the newest, in a worker thread.
+    :param look_at_files: look for transcripts held open until the agent's stream names one.
+    """
+
+    def __init__(
+        self, store: SessionStore, record: Callable[[str], None], *, look_at_files: bool
+    ) -> None:
+        self._store = store
+        self._record = record
+        self._look_at_files = look_at_files
+        self._named: dict[str, bool] = {}
+        self._last_named: str | None = None
+        self._written: dict[Sighting, int] = {}
+        self._recorded: set[str] = set()
+        self._news = anyio.Event()
+        self._delays = _delays()
+        self._next_look = math.inf
+        self.thread: str | None = None
+
+    def suggest(self, thread: str, *, sure: bool = False) -> None:
+        """Take a name; one that was the last already brings no news.
+
+        :param sure: the agent's own stream gave it, which no tool writes to.
+        """
+        if thread == self._last_named:
+            return
+        self._last_named = thread
+        sure = self._named.pop(thread, False) or sure
+        if len(self._named) >= _MOST_NAMES:
+            self._named.pop(next(iter(self._named)))
+        self._named[thread] = sure
+        self._begin_anew()
+
+    def look_soon(self) -> None:
+        """Look more often again: a person has asked the agent for something."""
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._delays = _delays()
+        # A look that is near anyway is not put off: there may be such news all the time.
+        if self._next_look - anyio.current_time() > _DELAYS[0]:
+            self._news.set()
+
+    async def watch(self, scope: Callable[[], Scope]) -> None:
+        """Look for threads as long as the agent works; never returns by itself."""
+        self._delays = _delays()
+        while True:
+            if not (self._look_at_files or self._named):
+                # Only the agent's stream can name one: nothing to wake up for until it does.
+                await self._news.wait()
+                self._news, self._delays = anyio.Event(), _delays()
+            delay = next(self._delays)
+            self._next_look = anyio.current_time() + delay
+            with anyio.move_on_after(delay):
+                await self._news.wait()
+                self._news = anyio.Event()
+                continue
+            self._next_look = math.inf
+            await in_own_thread(self.look, scope())
+
+    @property
+    def must_look_again(self) -> bool:
+        """Tell whether a last look, when the agent has ended, can bring news."""
+        return bool(self._named) or len(self._written) > 1 or self._look_at_files
+
+    def look(self, scope: Scope | None = None) -> None:
+        """Record what is new: threads that were named or found, and another newest one.
+
+        :param scope: whose open files are looked at; None: the agent has ended.
+        """
+        found = self._look(scope) if self._look_at_files else ()
+        news = [*self._written_since(found), *self._confirmed()]
+        latest = dict.fromkeys(reversed(news))
+        for thread in reversed(latest):
+            is_known = thread in self._recorded and thread != news[-1]
+            if not is_known and thread != self.thread:
+                self._recorded.add(thread)
+                self.thread = thread
+                self._record(thread)
+
+    def _look(self, scope: Scope | None) -> Sequence[Sighting]:
+        if scope is not None:
+            return self._store.held_open(scope)
+        # An agent that named its own thread left no other; its tools may have.
+        return () if any(self._named.values()) else self._store.left_behind()
+
+    def _written_since(self, found: Sequence[Sighting]) -> list[str]:
+        """Return the threads written to since the last look, the last one last."""
+        changed: list[tuple[int, str]] = []
+        for sighting in dict.fromkeys((*self._written, *found)):
+            with contextlib.suppress(OSError):
+                moment = os.stat(sighting.path or "").st_mtime_ns
+                if moment != self._written.get(sighting):
+                    self._written[sighting] = moment
+                    changed.append((moment, sighting.thread))
+        return [thread for _, thread in sorted(changed)]
+
+    def _confirmed(self) -> Iterator[str]:
+        """Yield what was named and is confirmed now, in the order in which it was named."""
+        for thread, sure in tuple(self._named.items()):
+            sighting = self._store.find(thread, sure=sure)
+            if sighting is not None:
+                self._named.pop(thread, None)
+                self._note_path(sighting)
+                # What it names itself needs no looking for; a tool's own codex is none of its.
+                self._look_at_files = self._look_at_files and not sure
+                yield thread
+
+    def _note_path(self, sighting: Sighting) -> None:
+        with contextlib.suppress(OSError):
+            self._written[sighting] = os.stat(sighting.path or "").st_mtime_ns
+
+
+def _delays() -> Iterator[float]:
+    yield from _DELAYS
+    while True:
+        yield _DELAYS[-1]

@@ -1,0 +1,1 @@
+"""Watch one agent: time, silence, memory, signals."""

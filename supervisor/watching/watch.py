@@ -1,0 +1,226 @@
+"""Watch one agent: sibling tasks only report, the lifecycle table alone decides."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ...kernel.containment.membership import (
+    Scope,
+    is_evidently_empty,
+    kill_members,
+    read_members,
+    signal_members,
+    wait_empty,
+)
+from ...kernel.process.identity import ProcessIdentity
+from ...kernel.process.own_limits import take_back_own_limits
+from ...kernel.process.procfs import send_signal
+from ...kernel.values import frozen
+from ..blocking import in_own_thread
+from ..containment.outlived import count_names
+from ..guardian_client.going import keep_going
+from ..guardian_client.link import NewsStream
+from ..lifecycle.ladder import Ladder, Target
+from ..lifecycle.machine import (
+    ENDING_SIGNALS,
+    ChildExited,
+    CountMembers,
+    Effect,
+    EndRequested,
+    Event,
+    MembersCounted,
+    Phase,
+    RungOver,
+    Send,
+    SignalReceived,
+    StartTimer,
+    State,
+    step,
+)
+from ..output.events import Emitter
+from .limits import Limits
+from .meters import Meters
+
+if TYPE_CHECKING:
+    from ..terminal.user_terminal import UserTerminal
+
+_LOOK_AGAIN = 1.0
+
+
+@frozen
+class Usage:
+    """What the agent and the children it waited for used (getrusage(2))."""
+
+    user_seconds: float
+    system_seconds: float
+    max_rss_kib: int
+
+
+class Watch:
+    """One agent, from its start until it and everything it started is gone, or given up.
+
+    After :meth:`run` returned, ``state`` says how it ended and ``wait_status``
+    what the agent itself ended with (None: it outlived every rung). With
+    ``guardian_lost`` the caller ends the run by cgroup or tag. ``ending_signal``:
+    the first that asked for the end, be it after the agent had ended by itself.
+    ``swept_names``: how many of those that outlived the agent have which name.
+
+    :param terminal: the one lent to the agent, if one is.
+    :param pause: called when Ctrl-Z asks for the job to stop, where none is lent.
+    """
+
+    def __init__(
+        self,
+        agent: ProcessIdentity,
+        scope: Callable[[], Scope],
+        ladder: Ladder,
+        news: NewsStream,
+        log: Emitter,
+        last_output: Callable[[], float],
+        terminal: UserTerminal | None = None,
+        pause: Callable[[], object] | None = None,
+    ) -> None:
+        self._agent = agent
+        self._terminal = terminal
+        self._pause = pause if terminal is None else terminal.suspend
+        self._scope = scope
+        self._ladder = ladder
+        self._news = news
+        self._log = log
+        self._tell, self._events = anyio.create_memory_object_stream[Event](math.inf)
+        self.state = State()
+        self.wait_status: int | None = None
+        self.usage: Usage | None = None
+        self.guardian_lost = False
+        self._is_ending = False
+        self.ending_signal: int | None = None
+        self.swept_names: dict[str, int] = {}
+        # What was read when the agent had just ended: the first signal to all goes to these.
+        self._counted: tuple[ProcessIdentity, ...] | None = None
+        self._meters = Meters(scope, last_output, self.request_end, log)
+
+    @property
+    def peak_memory(self) -> int | None:
+        """Return the most memory seen, in bytes, or None where it was not watched."""
+        return self._meters.peak_memory
+
+    async def run(self, limits: Limits) -> None:
+        """Watch until the run is over, or the guardian is lost."""
+        # Closed after the tasks: one that has just heard something still tells it.
+        async with self._tell, self._events, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._hear, tasks.cancel_scope)
+            self._start_meters(tasks, limits)
+            await self._decide(tasks)
+            tasks.cancel_scope.cancel()
+
+    async def _decide(self, tasks: TaskGroup) -> None:
+        while self.state.phase is not Phase.DONE:
+            self.state, effects = step(self.state, await self._events.receive(), self._ladder)
+            for effect in effects:
+                take_back_own_limits()
+                await self._perform(effect, tasks)
+
+    def _start_meters(self, tasks: TaskGroup, limits: Limits) -> None:
+        tasks.start_soon(self._meters.beat)
+        if limits.seconds is not None:
+            tasks.start_soon(self._meters.end_after, limits.seconds)
+        if limits.idle is not None:
+            tasks.start_soon(self._meters.end_when_idle, limits.idle)
+        if limits.memory is not None:
+            tasks.start_soon(self._meters.end_over_memory, limits.memory)
+
+    def request_end(self, reason: str) -> None:
+        """Ask for the end of the run, as a limit does."""
+        self._tell.send_nowait(EndRequested(reason))
+
+    async def _hear(self, watching: anyio.CancelScope) -> None:
+        async for news in self._news:
+            match news["event"]:
+                case "signal":
+                    self._take_signal(news["signum"])
+                case "exited":
+                    self._take_exit(news)
+                case "stopped":
+                    if self._terminal is not None:
+                        self._terminal.follow(self._agent, news["signum"])
+                        self._meters.note_resumed()
+                case _:
+                    self.guardian_lost = True
+                    if self._terminal is not None:
+                        self._terminal.leave()
+                    watching.cancel()
+
+    def _take_signal(self, signum: int) -> None:
+        if self.ending_signal is None and signum in ENDING_SIGNALS:
+            self.ending_signal = signum
+        if signum == signal.SIGCONT:
+            self._meters.note_resumed()
+            if self._terminal is not None:
+                self._terminal.refresh()
+        if signum == signal.SIGTSTP and self._pause is not None:
+            self._pause()
+            self._meters.note_resumed()
+        else:
+            self._tell.send_nowait(SignalReceived(signum))
+
+    def _take_exit(self, news: dict[str, Any]) -> None:
+        self.wait_status = news["status"]
+        self.usage = Usage(news["user"], news["system"], news["max_rss_kib"])
+        self._log.emit("child.exited", pid=self._agent.pid, wait_status=self.wait_status)
+        self._tell.send_nowait(ChildExited())
+
+    async def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
+        match effect:
+            case Send(target, signum):
+                if not self._is_ending:
+                    self._is_ending = True
+                    tasks.start_soon(keep_going, self._scope().guardian)
+                if target is Target.LEADER:
+                    # At once: where thousands fork, a thread may wait seconds for its start.
+                    send_signal(self._agent, signum)
+                else:
+                    await in_own_thread(self._send_to_all, signum)
+                self._log.emit(
+                    "signal.sent", target=target.value, signal=signal.Signals(signum).name
+                )
+            case StartTimer(rung, seconds):
+                tasks.start_soon(self._report_after, seconds, RungOver(rung))
+            case CountMembers():
+                tasks.start_soon(self._count)
+
+    def _send_to_all(self, signum: int) -> None:
+        if signum == signal.SIGKILL:
+            kill_members(self._scope())
+        else:
+            signal_members(self._scope(), signum)
+
+    async def _report_after(self, seconds: float, event: Event) -> None:
+        await anyio.sleep(seconds)
+        self._tell.send_nowait(event)
+
+    def _read_members(self) -> tuple[tuple[ProcessIdentity, ...], dict[str, int]]:
+        found = read_members(self._scope())
+        return found, count_names(found)
+
+    async def _count(self) -> None:
+        """Report how many members are left, and again once none is."""
+        if is_evidently_empty(self._scope()):
+            self._tell.send_nowait(MembersCounted(0))
+            return
+        found, names = await in_own_thread(self._read_members, abandon_on_cancel=True)
+        if self.state.swept is None:
+            self.swept_names = names
+        self._tell.send_nowait(MembersCounted(len(found)))
+        while found:
+            killing = self.state.rung == len(self._ladder) - 1
+            found = await in_own_thread(
+                lambda: wait_empty(self._scope(), _LOOK_AGAIN, killing=killing),  # noqa: B023
+                abandon_on_cancel=True,
+            )
+        self._tell.send_nowait(MembersCounted(0))

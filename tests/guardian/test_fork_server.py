@@ -1,0 +1,85 @@
+"""Guardians of embedded runs, and the death of whoever asked for them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from codexlab.guardian.channel import Channel
+from codexlab.guardian.spawning.fork_server import fork_guardian, start_fork_server
+
+
+@pytest.fixture
+def server() -> Iterator[Channel]:
+    """A fork server that was started by a thread which has ended since."""
+    started: list[Any] = []
+    in_a_thread(lambda: started.append(start_fork_server()))
+    process, channel = started[0]
+    yield channel
+    channel.close()
+    assert process.wait(30) == 0
+
+
+def in_a_thread(work: Any) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_an_agent_lives_on_when_the_thread_that_asked_for_it_ends(server: Channel) -> None:
+    """A death signal follows the thread that forked; here that is no thread of the host's."""
+    asked: list[Any] = []
+
+    def ask() -> None:
+        channel, guardian = fork_guardian(server)
+        read, write = os.pipe()
+        null = os.open(os.devnull, os.O_RDWR)
+        spec = {
+            "path": "/bin/sh",
+            "argv": ("sh", "-c", "read line; exit 4"),
+            "environment": {"PATH": os.defpath},
+            "cwd": "/",
+        }
+        channel.send({"op": "spawn", "spec": spec}, [read, null, null])
+        received = channel.receive()
+        assert received is not None
+        os.close(read)
+        os.close(null)
+        asked.extend((channel, write, received[0]["event"], guardian))
+
+    in_a_thread(ask)
+    channel, write, event, _guardian = asked
+    assert event == "spawned"
+    # Only now does it get what it waits for: had it died with the thread, it would not say 4.
+    os.write(write, b"go\n")
+    os.close(write)
+    received = channel.receive()
+    assert received is not None
+    assert os.waitstatus_to_exitcode(received[0]["status"]) == 4
+    channel.send({"op": "finish", "status": 0})
+    channel.close()
+
+
+def test_a_program_whose_parent_has_died_already_is_not_started() -> None:
+    """The death signal would never come for a parent that ended before it was asked for."""
+    from codexlab.guardian.spawning.spawn import SpawnSpec, become
+
+    read, write = os.pipe()
+    marker_read, marker_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        spec = SpawnSpec("/bin/sh", ("sh", "-c", "echo ran"), {"PATH": os.defpath}, "/")
+        no_longer = 2**22 + 1  # above any pid there can be
+        become(spec, (0, marker_write, 2), (), no_longer, write, os.setsid)
+    for fd in (write, marker_write):
+        os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 125
+    for fd in (read, marker_read):
+        with os.fdopen(fd, "rb") as file:
+            assert file.read() == b""

@@ -1,0 +1,1 @@
+"""Repositories and checkouts that an agent made: found, read and judged without their configuration."""

@@ -1,0 +1,207 @@
+"""Which commits of a repository that an agent made are elsewhere as well, by its remotes.
+
+What was fetched from a server, or pushed to it, is there: the server is not asked. A remote on
+this machine is looked into: it holds what its own references reach, as long as it lasts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+from .git_files import (
+    Unjudged,
+    check_objects,
+    check_outlives,
+    git_directories,
+    is_store,
+    read_bytes,
+    read_references,
+)
+from .neutral_git import Neutral, neutral
+
+_SECTION = r'(?i)\[\s*(remote|url)\s+"((?:[^"\\]|\\.)*)"\s*\](.*)'
+_URLS, _REWRITES = ("url", "pushurl"), ("insteadof", "pushinsteadof")
+# What git reaches by itself; any other scheme, and "name::", is a helper program.
+_BY_SCHEME = r"(?:https?|ssh|git|ftps?|git\+ssh|ssh\+git)://(?:[^/]*@)?(\[[^\]/]*\]|[^/:@\[]+)"
+_BY_COLON = r"(?:[^/@:\[]*@)?(\[[^\]/]*\]|[^/:@\[]+):(?!:|//)"
+_PROGRAM = r"[A-Za-z0-9][A-Za-z0-9+.-]*(?:::|://)"
+# "file" is no host: "file:/srv/x" was meant as a path, and git would ask ssh for it.
+_THIS_MACHINE = (
+    r"localhost|.*\.localhost|localhost\.localdomain|ip6-localhost|127\.[\d.]+|0[\d.]*|::1?|file"
+)
+_VOLATILE = ("/tmp", "/var/tmp", "/dev/shm", "/run")
+_MOST_PATHS = 20
+
+
+@dataclass(slots=True)
+class _Remotes:
+    """What a repository's configuration says of its remotes.
+
+    :param urls: by remote, those it is fetched from and pushed to.
+    :param rewrites: what other URLs are rewritten to.
+    """
+
+    urls: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    rewrites: list[str] = field(default_factory=list[str])
+
+
+def held_elsewhere(
+    store: Path, top: Path, references: Mapping[str, str], own: Collection[str]
+) -> set[str]:
+    """Return what is still somewhere when ``top`` is gone; what it reaches is there, too.
+
+    :param references: of the repository, by name.
+    :param own: what is asked for, beside the references to its remotes.
+    :raises Unjudged: its configuration is no file.
+    :raises GitFailed: git did not answer in time.
+    """
+    remotes = _configured(store)
+    found = {oid for name, oid in references.items() if _is_on_a_server(name, remotes)}
+    base = store.parent if store.name == ".git" else store
+    paths = {_path(url, base) for urls in remotes.urls.values() for url in urls} - {None}
+    for place in sorted(path for path in paths if path is not None)[:_MOST_PATHS]:
+        found |= _held_at(Path(place), store, top, {*references.values(), *own} - found)
+    return found
+
+
+def cloned_at(store: Path) -> int | None:
+    """Return when a repository says that a server was cloned (seconds since the epoch)."""
+    first = read_bytes(store / "logs" / "HEAD").partition(b"\n")[0].decode("utf-8", "replace")
+    found = re.search(r" (\d{1,12}) [+-]\d{4}\tclone: from (.*)", first)
+    return int(found[1]) if found and _is_server(found[2]) else None
+
+
+def _is_on_a_server(name: str, remotes: _Remotes) -> bool:
+    """Tell whether a reference is a remote's all of whose URLs name a server."""
+    if not name.startswith("refs/remotes/") or not all(map(_is_server, remotes.rewrites)):
+        return False
+    of = [urls for each, urls in remotes.urls.items() if name.startswith(f"refs/remotes/{each}/")]
+    return bool(of) and all(urls and all(map(_is_server, urls)) for urls in of)
+
+
+def _is_server(url: str) -> bool:
+    """Tell whether git would ask another machine: who serves on this one may be the agent."""
+    found = re.match(_BY_SCHEME, url) or re.match(_BY_COLON, url)
+    if found is None or (re.match(_PROGRAM, url) and not re.match(_BY_SCHEME, url)):
+        return False
+    host = found[1].strip("[]").rpartition("@")[2].lower()
+    if host.count(":") == 1:
+        host = host.partition(":")[0]  # "[host:port]:path"
+    return bool(host) and not re.fullmatch(_THIS_MACHINE, host) and host != os.uname().nodename
+
+
+def _path(url: str, base: Path) -> str | None:
+    """Return the place a URL leads to on this machine, if it is one."""
+    if url.startswith("file://"):
+        return os.path.realpath(os.fsdecode(unquote_to_bytes(os.fsencode(url[7:]))))
+    if not url or re.match(_PROGRAM, url) or ":" in url.partition("/")[0]:
+        return None
+    return os.path.realpath(base / url)
+
+
+def _held_at(place: Path, store: Path, top: Path, wanted: Collection[str]) -> set[str]:
+    """Return what the repository at a place has and reaches; nothing where it may go soon."""
+    try:
+        there = _repository_at(place)
+        if there is None or not _lasts(there, top) or _is_in_part(there, store):
+            return set()
+        check_objects(there)
+        check_outlives(there, top)
+        named = read_references(there).items()
+        holders = {oid for name, oid in named if not name.endswith(".lock")}
+    except (Unjudged, OSError, ValueError):
+        return set()
+    if not holders or not wanted:
+        return set()
+    with neutral(there, own=(), elsewhere=holders) as question:
+        return _reached(question, wanted, holders)
+
+
+def _repository_at(place: Path) -> Path | None:
+    """Return the git directory that git would find for a path."""
+    for each in (place, place.with_name(f"{place.name}.git")):
+        if os.path.lexists(each / ".git") and (found := git_directories(each)) is not None:
+            return found[1]
+        if is_store(each):
+            return Path(os.path.realpath(each))
+    return None
+
+
+def _lasts(there: Path, top: Path) -> bool:
+    """Tell whether a place stays: neither in a workspace, nor temporary unless that is too."""
+    # Two workspaces could each rely on the other's, and one sweep removes both.
+    workspaces = top.parents[2] if len(top.parents) > 2 else top
+    temporary = {os.path.realpath(each) for each in (*_VOLATILE, os.environ.get("TMPDIR")) if each}
+    return not _is_below(there, str(workspaces)) and not any(
+        _is_below(there, each) and not _is_below(top, each) for each in temporary
+    )
+
+
+def _is_below(place: Path, above: str) -> bool:
+    return f"{place}/".startswith(f"{above.rstrip('/')}/")
+
+
+def _is_in_part(there: Path, store: Path) -> bool:
+    """Tell whether a repository lacks what this one may have: earlier commits, or contents."""
+    shallow = set(read_bytes(there / "shallow").split())
+    packs = there / "objects" / "pack"
+    partial = packs.is_dir() and any(name.endswith(".promisor") for name in os.listdir(packs))
+    return partial or not shallow <= set(read_bytes(store / "shallow").split())
+
+
+def _reached(question: Neutral, wanted: Collection[str], holders: Collection[str]) -> set[str]:
+    """Return those of the wanted objects that the holders are at, or reach."""
+    kinds = dict(_kinds(question, {*wanted, *holders}))
+    commits = [oid for oid in wanted if kinds.get(oid) == "commit"]
+    held = {oid for oid in wanted if oid in holders and oid in kinds}
+    known = [oid for oid in holders if kinds.get(oid) in ("commit", "tag")]
+    if not commits or not known:
+        return held
+    lines = [*commits, *(f"^{oid}" for oid in known)]
+    answer = question.ask("rev-list", "--stdin", lines=lines)
+    if answer.status != 0:
+        return held
+    return held | (set(commits) - set(answer.stdout.decode().split()))
+
+
+def _kinds(question: Neutral, oids: Collection[str]) -> Iterator[tuple[str, str]]:
+    form = "--batch-check=%(objectname) %(objecttype)"
+    for line in question.ask("cat-file", form, lines=sorted(oids)).stdout.decode().splitlines():
+        oid, _, kind = line.partition(" ")
+        if kind in ("commit", "tag", "tree", "blob"):
+            yield oid, kind
+
+
+def _configured(store: Path) -> _Remotes:
+    """Read the configuration; what is written in an unusual way counts as no server."""
+    found, kind, name = _Remotes(), "", ""
+    for line in read_bytes(store / "config").decode("utf-8", "surrogateescape").split("\n"):
+        text = line.strip()
+        if text.startswith("["):
+            match = re.match(_SECTION, text)
+            kind, name, rest = ("", "", "")
+            if match is not None:
+                kind, name, rest = match[1].lower(), re.sub(r"\\(.)", r"\1", match[2]), match[3]
+            if kind == "remote":
+                found.urls.setdefault(name, []).extend([""] if rest.strip() else [])
+            elif kind == "url" and rest.strip():
+                found.rewrites.append("")
+            continue
+        key, _, value = text.partition("=")
+        if kind == "remote" and key.strip().lower() in _URLS:
+            found.urls[name].append(_plain(value))
+        elif kind == "url" and key.strip().lower() in _REWRITES:
+            found.rewrites.append(name)
+    return found
+
+
+def _plain(value: str) -> str:
+    text = value.strip()
+    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
+        text = text[1:-1]
+    return "" if re.search(r'["\\\0]', text) else text

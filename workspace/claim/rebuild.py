@@ -1,0 +1,36 @@
+"""Write ``workspace.json`` anew when it is missing or damaged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+from ..git.checkout import inspect_start
+from ..paths import WorkspaceKey, WorkspacePaths, branch_name
+from ..records.provenance import Provenance
+
+
+def rediscover(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
+    """Say what can be said of a workspace without its record.
+
+    The path proves the key, since names are injective. A workdir that is there
+    counts as ready: it may hold work, so it is never undone. The base is unknown, and
+    the branch is the one it was made on, whatever it is on now: a branch of somebody
+    else's must never be taken for ours.
+    """
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    if not paths.workdir.is_dir() or paths.workdir.is_symlink():
+        return Provenance(key, created=now)
+    status = os.stat(paths.workdir)
+    found = inspect_start(paths.workdir)
+    linked = found.kind == "linked" and found.top == paths.workdir
+    return Provenance(
+        key,
+        state="ready",
+        kind="worktree" if linked else "plain",
+        repo=str(found.common_dir) if linked else None,
+        branch=branch_name(paths) if linked else None,
+        workdir=str(paths.workdir),
+        inode=(status.st_dev, status.st_ino),
+        created=now,
+    )

@@ -1,0 +1,1 @@
+"""``config.toml`` of a codex-home: what it keeps, merges and leaves out."""

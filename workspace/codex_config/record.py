@@ -1,0 +1,92 @@
+"""``home.json`` in our control directory: what was compared last time, and what we added.
+
+It only saves work. Agents can write it: without it, or with nonsense in it, everything
+is compared anew, and no name in it leads out of the home.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+from ...kernel.files.atomic import replace_file
+from ...kernel.values import frozen
+from ..fs import directory, read_small
+from ..owner import DamagedRecord, is_text, parse_object
+from ..paths import CONTROL, WorkspacePaths
+from .hook_trust import Trust
+from .references import is_inside
+
+_RECORD = "home.json"
+
+
+@frozen
+class Seen:
+    """What was compared last time, as hashes, and what we put into the file."""
+
+    ours: str = ""
+    shared: str = ""
+    profiles: str = ""
+    managed: str = ""
+    warned: str = ""
+    home: str = ""
+    roots: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    trusted: Trust = ()
+    references: tuple[str, ...] = ()
+
+
+def hash_of(data: bytes | None) -> str:
+    """Return a hash of a file's content; empty where there is no file."""
+    return "" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def read_seen(control_fd: int, home: Path) -> Seen:
+    """Return what was compared last time; nothing where that is not known."""
+    data = read_small(_RECORD, control_fd, home / _RECORD)
+    try:
+        values = parse_object(data or b"")
+    except DamagedRecord:
+        return Seen()
+    ours, shared, profiles, managed, warned, shared_home = (
+        str(values.get(name, ""))
+        for name in ("ours", "shared", "profiles", "managed", "warned", "home")
+    )
+    roots, excluded, named = (
+        _strings(values.get(name)) for name in ("roots", "excluded", "references")
+    )
+    named = tuple(filter(is_inside, named))
+    trusted = _pairs(values.get("trusted"))
+    added = roots, excluded, trusted, named
+    return Seen(ours, shared, profiles, managed, warned, shared_home, *added)
+
+
+def write_seen(control_fd: int, seen: Seen) -> None:
+    """Remember what was compared."""
+    replace_file(_RECORD, json.dumps(asdict(seen)).encode(), dir_fd=control_fd)
+
+
+def recorded_shared_home(paths: WorkspacePaths) -> Path | None:
+    """Return the shared home of the last launch, or None when there was none."""
+    try:
+        with directory(paths.base, *paths.names, CONTROL) as control_fd:
+            return shared_home_in(read_seen(control_fd, paths.codex_home))
+    except FileNotFoundError:
+        return None
+
+
+def shared_home_in(seen: Seen) -> Path | None:
+    """Return the shared home that a record names, or None."""
+    return Path(seen.home) if seen.home.startswith("/") and is_text(seen.home) else None
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(map(str, cast("list[object]", value))) if isinstance(value, list) else ()
+
+
+def _pairs(value: object) -> Trust:
+    found = map(_strings, cast("list[object]", value) if isinstance(value, list) else [])
+    return tuple((pair[0], pair[1]) for pair in found if len(pair) == 2)

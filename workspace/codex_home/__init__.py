@@ -1,0 +1,1 @@
+"""The issue's codex-home: links, stores, logins and the index of threads."""

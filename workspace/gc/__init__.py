@@ -1,0 +1,1 @@
+"""Which workspaces may go, and how they go."""

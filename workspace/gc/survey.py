@@ -1,0 +1,222 @@
+"""What workspaces there are, at a glance: a few small reads each, nothing locked."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import orjson
+
+from ...kernel.values import frozen
+from ..owner import DamagedRecord, OwnerRecord, owner_from, parse_object
+from ..paths import CONTROL, WorkspaceKey, WorkspacePaths, belongs_at, paths_at
+from ..records.provenance import Provenance, provenance_from
+from ..records.witness import look_up, place_of
+from ..xdg import state_directory
+from .held_locks import held_locks, lock_name
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+SurveyState = Literal["busy", "damaged", "moved", "dead", "free"]
+_EARLIEST, _LATEST = 0.0, 250_000_000_000.0
+_FIRST, _LIMIT = 16 * 1024, 1024 * 1024
+
+
+@frozen
+class Survey:
+    """One workspace as it looks from outside.
+
+    :param place: path of its directory; text, for there may be thousands.
+    :param provenance: None when its record is missing or damaged.
+    :param busy: somebody holds the lock right now.
+    :param owner: the run that holds it, else the last one: by our state directory where that
+        knows of a run that was not proven empty, else by the record in the workspace.
+    :param used: seconds since the epoch it was last used.
+    :param record: the last run's ``record.json``; empty when there is none.
+    """
+
+    place: str
+    provenance: Provenance | None
+    busy: bool
+    owner: OwnerRecord | None
+    used: float
+    record: dict[str, Any]
+
+    @property
+    def root(self) -> Path:
+        """Return its directory."""
+        return Path(self.place)
+
+    @property
+    def paths(self) -> WorkspacePaths:
+        """Return the workspace's places."""
+        return paths_at(self.root)
+
+    @property
+    def is_cut_removal(self) -> bool:
+        """Tell whether somebody was killed while removing it."""
+        return not self.busy and self.provenance is not None and self.provenance.removing
+
+    @property
+    def state(self) -> SurveyState:
+        """Return what it is in: held, without its record, where another belongs, or neither.
+
+        ``dead`` means that the last run was not proven contained: the next launch, or
+        ``codexlab reap``, ends what is left of it.
+        """
+        if self.busy:
+            return "busy"
+        if self.provenance is None:
+            return "damaged"
+        if not belongs_at(self.provenance.key, self.place.split("/")[-3:]):
+            return "moved"
+        return "free" if self.owner is None or self.owner.contained else "dead"
+
+    @property
+    def key(self) -> WorkspaceKey:
+        """Return the exact key, or what the directory names say where it is not known."""
+        if self.provenance is not None:
+            return self.provenance.key
+        return WorkspaceKey(*self.paths.names)
+
+    @property
+    def place_key(self) -> WorkspaceKey:
+        """Return the key of the place: its record's where that belongs here, else the names."""
+        names = self.paths.names
+        return self.key if belongs_at(self.key, names) else WorkspaceKey(*names)
+
+
+def survey_workspaces(workspaces_root: Path) -> list[Survey]:
+    """Return every workspace below a root, by project, issue and agent.
+
+    Directories that are no workspaces are left out, unreadable ones too.
+    """
+    look = _Look(held_locks(), os.path.realpath(workspaces_root), state_directory())
+    found = (_survey_any(root, look) for root in _roots(workspaces_root))
+    return [survey for survey in found if survey is not None]
+
+
+@frozen
+class _Look:
+    """What all workspaces of one look have in common.
+
+    :param base: the workspaces root, resolved.
+    """
+
+    held: frozenset[tuple[int, int, int]]
+    base: str
+    state_dir: Path
+
+
+def _survey_any(root: str, look: _Look) -> Survey | None:
+    """Look at one; whatever an agent put there, it is a damaged workspace among the others."""
+    try:
+        return _survey(root, look)
+    except Exception:
+        # As if just used: nothing of it may be called old.
+        return Survey(root, None, False, None, time.time(), {})
+
+
+def survey_workspace(paths: WorkspacePaths) -> Survey | None:
+    """Look at one workspace, or return None when there is none."""
+    look = _Look(held_locks(), os.path.realpath(paths.base), state_directory())
+    return _survey(str(paths.root), look)
+
+
+def _survey(root: str, look: _Look) -> Survey | None:
+    control = f"{root}/{CONTROL}"
+    try:
+        lock = os.lstat(f"{control}/lock")
+    except OSError:
+        return None
+    busy = lock_name(lock) in look.held
+    owner = _last(_owner(_object(f"{control}/owner.json")), root, look, busy=busy)
+    run = f"{control}/runs/{owner.run_id}" if owner is not None else ""
+    return Survey(
+        place=root,
+        provenance=_provenance(_object(f"{control}/workspace.json")),
+        busy=busy,
+        owner=owner,
+        used=_used(control, lock.st_mtime),
+        record=cast("dict[str, Any]", _object(f"{run}/record.json") if run else {}),
+    )
+
+
+def _roots(workspaces_root: Path) -> Iterator[str]:
+    for project in _directories(str(workspaces_root)):
+        for issue in _directories(project):
+            yield from _directories(issue)
+
+
+def _directories(path: str) -> list[str]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(
+                entry.path
+                for entry in entries
+                if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
+            )
+    except OSError:
+        return []
+
+
+def _used(control: str, used: float) -> float:
+    for name in ("owner.json", "threads.json"):
+        try:
+            used = max(used, os.lstat(f"{control}/{name}").st_mtime)
+        except OSError:
+            continue
+    # utimensat(2) takes years that no calendar of Python's has.
+    return max(_EARLIEST, min(used, _LATEST))
+
+
+def _owner(values: Mapping[str, object]) -> OwnerRecord | None:
+    try:
+        return owner_from(values)
+    except DamagedRecord:
+        return None
+
+
+def _last(own: OwnerRecord | None, root: str, look: _Look, *, busy: bool) -> OwnerRecord | None:
+    """Return the last run: its own agent may have written that nothing of it was left."""
+    if own is not None and not own.contained and not busy:
+        return own
+    known = look_up(place_of(look.base, tuple(root.split("/")[-3:])), look.state_dir)
+    if known is None:
+        return own
+    return known.owner if own is None or not known.owner.contained else own
+
+
+def _provenance(values: Mapping[str, object]) -> Provenance | None:
+    try:
+        return provenance_from(values)
+    except DamagedRecord:
+        return None
+
+
+def _object(path: str) -> Mapping[str, object]:
+    """Return what a small file says, nothing where it says no JSON object."""
+    try:
+        return _parse(_read(path))
+    except (OSError, DamagedRecord):
+        return {}
+
+
+def _parse(data: bytes) -> Mapping[str, object]:
+    try:
+        value: object = orjson.loads(data)
+    except ValueError:
+        return parse_object(data)  # json knows a little more: NaN, lone surrogates
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _read(path: str) -> bytes:
+    # A pipe planted here answers at once with nothing, a directory with an error.
+    fd = os.open(path, _FLAGS)
+    try:
+        data = os.read(fd, _FIRST)
+        return data if len(data) < _FIRST else data + os.read(fd, _LIMIT)
+    finally:
+        os.close(fd)

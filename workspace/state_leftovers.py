@@ -1,0 +1,42 @@
+"""What killed launches leave in our state directory, beside the locks that lie there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from ..kernel.files.flock import flock_holders
+
+# A record is named after its lock: by the device and inode of what both are about.
+_TEMPORARY = r"\.([0-9a-f]+-[0-9a-f]+)\.[\w.]+\.[0-9a-f]{12}\.tmp"
+
+
+def sweep_beside_lock(directory_fd: int, held: str) -> None:
+    """Remove what killed writers left of the records of one lock, which must be held."""
+    _sweep(directory_fd, held, None)
+
+
+def sweep_unheld(directory_fd: int, held: str, where: Path) -> None:
+    """Remove what killed writers left of the records of our lock, and of all that nobody holds.
+
+    A workdir made anew has another number, so nobody takes the lock of the one before again.
+
+    :param held: what our own lock's name begins with.
+    :param where: the directory.
+    """
+    _sweep(directory_fd, held, where)
+
+
+def _sweep(directory_fd: int, held: str, where: Path | None) -> None:
+    # Listed before the locks are looked at, a file whose lock is then free has no writer.
+    for name in os.listdir(directory_fd):
+        found = re.fullmatch(_TEMPORARY, name)
+        if found is None:
+            continue
+        with contextlib.suppress(OSError):
+            # Its lock is not tried: for that moment its next launch would be refused.
+            ours = found[1] == held
+            if ours or (where is not None and not flock_holders(where / f"{found[1]}.lock")):
+                os.unlink(name, dir_fd=directory_fd)

@@ -1,0 +1,1 @@
+"""What exists only below a workspace and would be lost with it."""

@@ -1,0 +1,1 @@
+"""The directory the agent works in: decided, made or taken up again."""
