@@ -10,7 +10,8 @@ programs with other goals, so these rows are printed and judge nothing. Each fig
 best of several runs, taken in turn with its peer's: what others do on the machine
 meanwhile only adds; CPU seconds are printed beside it. The corpus is written below the
 scratch directory, left to come to rest, and removed again. ``--corpus`` searches the
-threads that ``real_corpus.py`` made there as well, all of them and the small ones alone. Exit status 1 when a goal is missed.
+threads that ``real_corpus.py`` made there as well, all of them and the small ones alone.
+Exit status 1 when a goal is missed.
 
 Plain rollouts are searched in two stores, ``--megabytes`` large and a quarter of that. In
 the small one, as in real threads that are short, the start of the interpreter and of the

@@ -53,7 +53,8 @@ class Row:
 
     def show(self) -> str:
         verdict = "ok" if self.value <= self.goal else "MISSED"
-        return f"{self.what:<46} {self.shown:>30} {self.value:7.2f}{self.unit} <= {self.goal:g}{self.unit}  {verdict}"
+        goal = f"{self.value:7.2f}{self.unit} <= {self.goal:g}{self.unit}"
+        return f"{self.what:<46} {self.shown:>30} {goal}  {verdict}"
 
 
 class Bench:

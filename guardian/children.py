@@ -161,7 +161,7 @@ class Wards:
             self._monitored.stops.look()
 
     def hear_monitor(self, ready: set[int]) -> None:
-        """Pass on what the agent's monitor says, where its channel is among those that are ready."""
+        """Pass on what the agent's monitor says, if its channel is among the ready ones."""
         if self._monitored and self._monitored.channel.fileno() in ready:
             self._pass_on(self._monitored)  # and of its end by SIGCHLD
 

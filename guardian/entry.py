@@ -79,7 +79,7 @@ def _take_back(_signum: int, _frame: object) -> None:
 
 
 def _say_why(error: BaseException) -> None:
-    """Say on one line that the kernel gives no more; all else is a fault of ours, with its place."""
+    """Say on one line that the kernel gives no more; show any other error with its place."""
     if (code := no_more_in(error)) is None:
         sys.excepthook(type(error), error, error.__traceback__)
         return

@@ -1,4 +1,4 @@
-"""Packages whose names are imported on first use, so that a launch pays only for what it asks for."""
+"""Packages whose names are imported on first use: a launch pays for those that it asks for."""
 
 from __future__ import annotations
 

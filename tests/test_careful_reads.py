@@ -22,33 +22,41 @@ ALLOWED = {
     "kernel/cgroup/leaf.py::_read": "the kernel's own files in /proc/self",
     "kernel/cgroup/leaf.py::is_populated": "the kernel's own files of a cgroup",
     "kernel/cgroup/frozen_leaf.py::_wait_frozen": "the kernel's own files of a cgroup",
-    "guardian/ending/last_resort.py::_open": "the kernel's own files of a cgroup and of our children",
+    "guardian/ending/last_resort.py::_open": "the kernel's own files of a cgroup"
+    " and of our children",
     "kernel/cgroup/limits.py::read_counter": "the kernel's own files of a cgroup",
     "kernel/process/oom_score.py::_open_own": "the kernel's own file in /proc/self",
     "kernel/files/flock.py::open_lock_file": "only locked, and checked to be a regular file",
-    "kernel/files/ownership.py::give_named": "only given away, never read, and nobody is waited for",
+    "kernel/files/ownership.py::give_named": "only given away, never read,"
+    " and nobody is waited for",
     "kernel/files/ownership.py::give_to_owner_above": "only given away, never read",
     "kernel/files/regular_file.py::open_regular": "the helper itself",
-    "kernel/files/small_file.py::read_small_file": "a pipe the user named: read to its writer's end",
+    "kernel/files/small_file.py::read_small_file": "a pipe the user named:"
+    " read to its writer's end",
     "kernel/toml.py::parse_toml": "a text that was read; too deep a one is caught there",
     "kernel/errands/waits_in_vain.py::_read": "the kernel's own files of a process",
     "kernel/errands/waits_in_vain.py::_text_at": "the memory of a git of ours, one page",
     "kernel/files/tree.py::_enter": "a directory: its callers' flags say so",
-    "workspace/codex_home/shared_files.py::_append_missing": "checked to be regular, and read to a limit",
-    "workspace/codex_home/shared_files.py::_locked": "only locked, never read, and nobody is waited for",
+    "workspace/codex_home/shared_files.py::_append_missing": "checked to be regular,"
+    " and read to a limit",
+    "workspace/codex_home/shared_files.py::_locked": "only locked, never read,"
+    " and nobody is waited for",
     "workspace/git/submodules.py::_work_in": "submodules in submodules, counted",
     "workspace/gc/trash.py::_open_lock": "only locked, never read, and no link",
     "workspace/gc/survey.py::_read": "read to a limit, for thousands of workspaces",
     "supervisor/guardian_client/inherited.py::_read": "the kernel's own files in /proc/self",
     "supervisor/output/log.py::LogFile._open": "written, and its end read back without waiting",
-    "supervisor/output/stdin.py::_open_file": "the user's own --stdin, which may be a pipe to wait for",
+    "supervisor/output/stdin.py::_open_file": "the user's own --stdin,"
+    " which may be a pipe to wait for",
     "supervisor/terminal/user_terminal.py::UserTerminal._stop_job": "the end of a pipe of ours",
     "env/rustc_host.py::_read": "the kernel's own files in /proc and /sys",
     "env/artifacts/clean.py::_is_locked": "only locked, never read, and nobody is waited for",
-    "rollout/compression/candidate.py::open_candidate": "checked to be regular, with the reason for people",
+    "rollout/compression/candidate.py::open_candidate": "checked to be regular,"
+    " with the reason for people",
     "rollout/reading/heads.py::HeadReader.read": "one read of a page, of thousands of rollouts",
     "rollout/store/ownership.py::open_shared": "a new file or a lock, and no link",
-    "rollout/reconcile/recover.py::_discard_unlocked": "only locked, never read, and nobody is waited for",
+    "rollout/reconcile/recover.py::_discard_unlocked": "only locked, never read,"
+    " and nobody is waited for",
     "rollout/reading/snapshot.py::_open_file": "checked to be regular, with an error of its own",
     "rollout/locks/thread.py::Coordination.is_writer_active": "only locked, never read",
 }

@@ -1,4 +1,4 @@
-"""``codexlab ps``: which runs there are now, over all workspaces roots; with --all, which there were."""
+"""``codexlab ps``: which runs there are now, in all workspaces roots; --all: the ended ones too."""
 
 from __future__ import annotations
 

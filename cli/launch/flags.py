@@ -50,8 +50,8 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
     PROGRAM,
     context_settings={"allow_interspersed_args": False, "max_content_width": 100},
     options_metavar="[OPTIONS]",
-    epilog="Exit status: the command's own; 124 time limit; 125 codexlab failed; 126 not executable;"
-    " 127 not found; 128+n died by signal n; 75 workspace or thread busy.",
+    epilog="Exit status: the command's own; 124 time limit; 125 codexlab failed;"
+    " 126 not executable; 127 not found; 128+n died by signal n; 75 workspace or thread busy.",
 )
 @click.version_option(package_name="codexlab", prog_name=PROGRAM)
 @_flag("--issue", metavar="TEXT", help="The task; one workspace belongs to it. Required.")

@@ -139,7 +139,7 @@ def _exclude_file(repository: Repository) -> Path:
 
 
 def _add_line(path: Path, line: str) -> None:
-    """Append to the file, keeping what is there; a link that an agent may have made is not followed."""
+    """Append to the file and keep what is there; follow no link that an agent may have made."""
     linked = next((place for place in (path.parent, path) if place.is_symlink()), None)
     if linked is not None:
         raise SetupRefused(str(linked), "is a link, which is not followed; put a file in its place")

@@ -91,7 +91,7 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
 
 @contextmanager
 def forking() -> Generator[tuple[int, int]]:
-    """Lend a pipe for the child's report; where it cannot be had or the fork fails, nothing is left.
+    """Lend a pipe for the child's report; leave nothing where it or the fork fails.
 
     :raises SpawnError: this process, its user or its group may have no more (setrlimit(2)).
     """

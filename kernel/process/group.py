@@ -1,4 +1,4 @@
-"""The processes of one process group: the last resort, where no cgroup is to be had and /proc shows nothing.
+"""The processes of one process group: the last resort, without a cgroup and with /proc hidden.
 
 A member leaves it by ``setsid`` or ``setpgid``, as codex's shell tools do, so an empty
 group proves nothing about the run.

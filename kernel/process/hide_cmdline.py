@@ -54,7 +54,7 @@ def hide_memory() -> None:
 
 
 def _hides_processes() -> bool:
-    """Tell whether ``/proc`` shows a process only to who may read its memory (proc(5), ``hidepid``)."""
+    """Tell whether ``/proc`` shows a process only to readers of its memory (``hidepid``)."""
     with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:
         return any(b" - proc " in mount and b"hidepid=" in mount for mount in mounts)
     return False

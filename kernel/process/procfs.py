@@ -166,7 +166,7 @@ def _children(parent: int) -> set[int]:
 
 
 def children_of(parent: int) -> set[int]:
-    """Return the children that the first thread of a process has now; none where that is unknown."""
+    """Return the children that a process's first thread has now; none where that is unknown."""
     try:
         return _children(parent)
     except OSError:

@@ -2,8 +2,8 @@
 
 codex's locks belong to a home. Two homes whose ``sessions`` link to one directory but
 whose locks do not would let two of *us* work on one rollout; these locks lie beside
-the store itself, or in it where the user may write nothing beside it. codex does not know them: against a codex of such a home stand the
-file lease and the rest that a pair of forms must have had.
+the store itself, or in it where the user may write nothing beside it. codex ignores these
+locks. Against a codex in such a home only the file lease and the quiet period protect.
 """
 
 from __future__ import annotations

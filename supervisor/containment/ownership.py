@@ -59,7 +59,7 @@ class Possession:
         self.proven = self.seems_empty = True
 
     def note_reading(self, left: int, *, proves: bool) -> None:
-        """Take in how many processes the kernel showed, and whether none proves that none is left."""
+        """Note how many processes the kernel showed, and whether none proves that none is left."""
         self.seems_empty = not left
         self.proven = self.seems_empty and proves
 

@@ -43,7 +43,7 @@ class Reaped:
 
     :param action: ``ended``, ``would end``, ``left`` (some cannot be ended),
         ``finished`` (its record), ``would finish``, ``put back`` (what it changed with
-        ``--git-write`` to lead git elsewhere), ``would put back``, ``busy`` (somebody claimed it meanwhile),
+        ``--git-write`` to lead git elsewhere), ``would put back``, ``busy`` (claimed meanwhile),
         ``kept`` (not ours to judge) or ``failed`` (its workspace cannot be used).
     :param processes: how many of the run there were.
     :param left: how many are left.

@@ -13,7 +13,10 @@ from ..errors import PlaceUnusable
 # A writer beside us has long written by now: everything else was made ready meanwhile.
 _PATIENCE = 0.2
 
-PIPE_DROPPED = "stdin is a pipe and was not passed on; the agent got its prompt as an argument (--stdin inherit passes it)"
+PIPE_DROPPED = (
+    "stdin is a pipe and was not passed on; the agent got its prompt as an argument"
+    " (--stdin inherit passes it)"
+)
 
 
 def open_stdin(choice: str, words: Sequence[str], agent: str) -> tuple[int, str | None]:

@@ -6,7 +6,8 @@ waits for its entry, locks it or fails with it, and an entry that a crash left
 unfinished is finished by whoever sees that its run is over.
 
 A file holds one line of JSON from the start of the run, one that names its temp directory,
-and one from its end, each written by a single write: there is nothing to rename, and a torn line is no line.
+and one from its end, each written by a single write: there is nothing to rename, and a torn
+line is no line.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class UserTerminal:
         apply_settings(INPUT, make_raw(settings))
 
     def open_pair(self) -> tuple[int, int]:
-        """Return a new terminal for the agent, our end first, like the caller's before it was raw."""
+        """Return a new terminal like the caller's before it was raw; our end comes first."""
         ours, theirs = os.openpty()
         if self._settings is not None:
             apply_settings(theirs, self._settings)
@@ -163,7 +163,7 @@ class UserTerminal:
         return True
 
     def heed_stops(self) -> None:
-        """Hear of Ctrl-Z also before the terminal is first lent, as it would stop the guardian only.
+        """Hear of Ctrl-Z before the terminal is first lent: it would stop the guardian alone.
 
         :raises GuardianLost: it is gone.
         """

@@ -1,4 +1,4 @@
-"""A text that an agent wrote commands no terminal and leads no shell, whichever command prints it."""
+"""An agent's text commands no terminal and leads no shell, whichever command prints it."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def test_a_user_without_an_entry_is_told_to_set_home(
     del homeless.environ["HOME"]
     for command in ([_PROGRAM, *words], homeless.argv(["--issue", "1"], ["true"])):
         done = subprocess.run(
-            become(_NAMELESS, command), cwd="/", env=homeless.environ, capture_output=True, text=True,
-            check=False,
+            become(_NAMELESS, command), cwd="/", env=homeless.environ, capture_output=True,
+            text=True, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (125, "", 1), done.stderr
         assert f"HOME is not set, and user id {_NAMELESS} has no home" in done.stderr

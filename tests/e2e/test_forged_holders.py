@@ -153,7 +153,8 @@ BORROWED = {
     "alternates in quotation marks": "mv objects $AWAY; mkdir -p objects/info;"
     " printf '\"%s\"\\n' $(echo $AWAY | sed 's,/o$,/\\\\157,') > objects/info/alternates",
     "a link to all objects": "mv objects $AWAY; ln -s $AWAY objects",
-    "a link to some": "mkdir $AWAY; for d in objects/??; do mv $d $AWAY; ln -s $AWAY/${d#*/} $d; done",
+    "a link to some": "mkdir $AWAY; for d in objects/??; do mv $d $AWAY; ln -s $AWAY/${d#*/} $d;"
+    " done",
     "links to each": "mkdir $AWAY; for f in objects/??/*; do mv $f $AWAY; ln -s $AWAY/${f##*/} $f;"
     " done",
     "references": "mv refs $AWAY; ln -s $AWAY refs",
@@ -173,7 +174,10 @@ def test_a_repository_that_needs_files_of_the_workspace_keeps_it(script: str, la
 @pytest.mark.parametrize("url", ["$PWD/o", "file://$PWD/o", "FILE://localhost$PWD/o", "ext::cat"])
 def test_a_remote_that_goes_too_or_is_a_program_holds_nothing(url: str, lab: Lab) -> None:
     script = "cd ../codex-home; git init -q --bare o; git init -q r; cd r;"
-    script += f"{ME}git commit -q --allow-empty -m x; cd ..; git -C r push -q $PWD/o HEAD:m; git -C r remote add o {url};"
+    script += (
+        f"{ME}git commit -q --allow-empty -m x; cd ..; git -C r push -q $PWD/o HEAD:m;"
+        f" git -C r remote add o {url};"
+    )
     work(lab, f"{script} git -C r update-ref refs/remotes/o/m HEAD; rm -rf o/refs/heads/m")
     assert workspace(lab, "remove", "1").returncode == 125
 

@@ -62,13 +62,14 @@ IN_PLAIN = {
     " sed -i '/heads.x$/s/^[^ ]*/\\U&/' .git/packed-refs",
     "a rule of one slash": f"printf '/\\n' > .gitignore; git add .gitignore; {BASE}"
     "mkdir d; echo '*' > d/.gitignore; echo x > d/work.py",
-    "a rule of a zero byte": f"printf '\\0\\n' > .gitignore; git add .gitignore; {BASE}mkdir d; {HIDDEN}",
+    "a rule of a zero byte": f"printf '\\0\\n' > .gitignore; git add .gitignore;"
+    f" {BASE}mkdir d; {HIDDEN}",
     "a rule of a slash and a zero byte": "mkdir s; printf '/\\0x\\n' > s/.gitignore; git add s;"
     f" {BASE}cd s; mkdir d; {HIDDEN}",
-    "a rule in a directory of two lines": f'd=$(printf \'d\\ny\'); mkdir "$d"; echo r > "$d/.gitignore";'
-    f" git add .; {BASE}mkdir d; {HIDDEN}",
-    "a rule with a carriage return": f"printf 'junk\\r*\\n' > .gitignore; git add .gitignore; {BASE}"
-    "mkdir d; echo '*' > d/.gitignore; echo x > d/work.py",
+    "a rule in a directory of two lines": "d=$(printf 'd\\ny'); mkdir \"$d\"; echo r >"
+    f' "$d/.gitignore"; git add .; {BASE}mkdir d; {HIDDEN}',
+    "a rule with a carriage return": "printf 'junk\\r*\\n' > .gitignore; git add .gitignore;"
+    f" {BASE}mkdir d; echo '*' > d/.gitignore; echo x > d/work.py",
 }
 NAMED_ONLY = (
     f"{ME}echo unique > work.py; git update-index --add --info-only work.py;"

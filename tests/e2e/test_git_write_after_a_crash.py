@@ -1,4 +1,4 @@
-"""What a --git-write agent changed to lead git elsewhere is put back also where its run was killed."""
+"""What a --git-write agent changed to lead git elsewhere is put back even if its run was killed."""
 
 from __future__ import annotations
 

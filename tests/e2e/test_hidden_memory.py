@@ -44,7 +44,9 @@ def search(pid):
                 could.append(f"the secret of {pid}")
 for pid in (guardian, *others):
     for name in ("mem", "environ", "maps", "smaps", "auxv", "syscall", "stack", "io"):
-        attempt(name, pid, lambda: open(f"/proc/{pid}/{name}", "rb").read(1 if name != "mem" else 0))
+        attempt(
+            name, pid, lambda: open(f"/proc/{pid}/{name}", "rb").read(1 if name != "mem" else 0)
+        )
     attempt("fd", pid, lambda: os.readlink(f"/proc/{pid}/fd/0"))
     attempt("exe", pid, lambda: os.readlink(f"/proc/{pid}/exe"))
     attempt("descriptor", pid, lambda: take(pid))

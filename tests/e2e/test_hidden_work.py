@@ -99,7 +99,8 @@ def test_directories_that_tools_make_again_keep_nothing(lab: Lab) -> None:
 
 
 WAITING = {
-    "an object": "f=$(git rev-parse HEAD | sed 's,^..,&/,'); f=.git/objects/$f; rm -f $f; mkfifo $f",
+    "an object": "f=$(git rev-parse HEAD | sed 's,^..,&/,'); f=.git/objects/$f; rm -f $f;"
+    " mkfifo $f",
     "a pack's index": "git gc -q; f=$(ls .git/objects/pack/*.idx); rm -f $f; mkfifo $f",
 }
 

@@ -1,4 +1,4 @@
-"""What is given with ``--context`` may be of any size: holes stay holes, and the disk has its say."""
+"""What ``--context`` gives may be of any size: holes stay holes, and the disk has its say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READ = 'for f in "$CODEXLAB_RUN_CONTEXT"/*; do head -c 5 "$f"; tail -c 3 "$f"; d
 
 
 def given(caller: Caller, name: str, size: int, *, sparse: bool) -> Path:
-    """Make a file that begins with ``begin``, ends with ``end``, and is all zeros or data between."""
+    """Make a file of ``begin``, then nothing but zeros or data, then ``end``."""
     path = caller.home / name
     with path.open("wb") as file:
         file.write(b"begin" if sparse else b"begin" + b"x" * size)

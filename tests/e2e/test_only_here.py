@@ -225,7 +225,8 @@ def test_no_program_that_a_repository_below_names_is_started(
     printf '#!/bin/sh\\ntouch {mark}\\ncat\\n' > evil; chmod +x evil
     echo '* filter=s diff=s merge=s' > .gitattributes
     for key in core.fsmonitor core.hooksPath filter.s.clean filter.s.smudge filter.s.process \
-        diff.external diff.s.command diff.s.textconv core.sshCommand core.pager core.alternateRefsCommand
+        diff.external diff.s.command diff.s.textconv core.sshCommand core.pager \
+        core.alternateRefsCommand
     do git config $key $PWD/evil; done
     git config extensions.partialClone o; git config remote.o.url ext::$PWD/evil
     git config protocol.allow always; git config core.worktree $PWD

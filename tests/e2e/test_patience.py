@@ -1,4 +1,4 @@
-"""Every lock a launch needs has one patience, a holder with a name, and is not waited for by its own child."""
+"""Each lock of a launch has one patience and a named holder; no child of its own waits for it."""
 
 from __future__ import annotations
 

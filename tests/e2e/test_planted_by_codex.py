@@ -1,4 +1,4 @@
-"""What codex's own sandboxed tool plants in a submodule's place runs nowhere outside of the sandbox."""
+"""What codex's sandboxed tool plants in a submodule's place runs nowhere outside of the sandbox."""
 
 from __future__ import annotations
 

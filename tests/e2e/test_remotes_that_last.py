@@ -78,7 +78,8 @@ THERE = {
     f" git fetch -q o; cd $AWAY; git switch -q m; {ME}git commit -q --allow-empty -m more;"
     " git pack-refs --all; git gc -q",
     "a path, of a detached HEAD": f"{BARE}{COMMIT}{PUSH}git remote add o $AWAY;"
-    " git checkout -q --detach; git branch -q -D $(git branch --format='%(refname:short)' | tail -1)",
+    " git checkout -q --detach;"
+    " git branch -q -D $(git branch --format='%(refname:short)' | tail -1)",
 }
 SERVERS = {
     "https": "https://x.invalid/y",

@@ -62,7 +62,10 @@ def test_what_codexlab_was_started_with_cannot_be_read_from_its_processes(
         **dict.fromkeys(NAMES, PLANTED),
         "CODEXLAB_WORKSPACES_ROOT": str(as_nobody.home / "ws"),
     }
-    script = "for p in $PPID $(cat /proc/$PPID/task/$PPID/children); do cat /proc/$p/environ /proc/$p/cmdline; done"
+    script = (
+        "for p in $PPID $(cat /proc/$PPID/task/$PPID/children);"
+        " do cat /proc/$p/environ /proc/$p/cmdline; done"
+    )
     flags = ["--issue", "1", "--no-repo", "--set", f"GIVEN={PLANTED}", "--stdin", "null"]
     done = as_nobody.run(lab.argv(flags, ["sh", "-c", script]), environ=environ)
     assert done.returncode == 0, done.stderr

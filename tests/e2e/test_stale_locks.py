@@ -1,4 +1,4 @@
-"""What a killed git left locked in a workdir of ours is healed by the next launch, and nothing else."""
+"""What a killed git left locked in our workdir is healed by the next launch, and nothing else."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ def run(lab: Lab, flags: list[str], stdin: int | None, said: bytes = b"") -> tup
     argv = lab.argv([*FLAGS, *flags], ["cat"])
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        argv, cwd=lab.cwd, env=lab.environ, stdin=pipe if stdin is None else stdin, stdout=pipe, stderr=pipe
+        argv, cwd=lab.cwd, env=lab.environ, stdin=pipe if stdin is None else stdin,
+        stdout=pipe, stderr=pipe,
     ) as process:  # fmt: skip
         out, err = process.communicate(said if stdin is None else None, timeout=60)
     return process.returncode, out, err.decode()

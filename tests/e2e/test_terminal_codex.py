@@ -1,4 +1,4 @@
-"""Real codex at a terminal: its screen works, its thread is known, and the next task goes on with it."""
+"""Real codex at a terminal: its screen works, its thread is known, and the next task resumes it."""
 
 from __future__ import annotations
 

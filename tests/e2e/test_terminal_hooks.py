@@ -30,7 +30,7 @@ def wait_for_hook(run: Typed, gate: Path) -> None:
 
 
 def stop_and_continue(run: Typed, lab: Lab, hook: str) -> None:
-    """Press Ctrl-Z during a hook: the job stops with it; then continue the job, and the hook goes on."""
+    """Press Ctrl-Z during a hook: the job stops with it; continue the job, and the hook goes on."""
     hooks = [event for event in events_of(lab) if event["event"] == "hook.started"]
     pid = next(int(str(event["pid"])) for event in hooks if event["name"] == hook)
     run.screen.type("\x1a")

@@ -1,4 +1,4 @@
-"""A killed agent leaves the terminal as it was: no screen of its own, no mouse, no hidden cursor."""
+"""A killed agent leaves the terminal as it was: no own screen, no mouse, no hidden cursor."""
 
 from __future__ import annotations
 

@@ -162,8 +162,9 @@ def test_the_host_triple_is_asked_once_and_never_without_a_root(
 
 PASSABLE = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DATABASE_URL", "PLAIN", "plain", "X", "A.B",
             "SSH_AUTH_SOCK", "npm_config_//r/:_authToken")  # fmt: skip
-NEVER = ("LD_CANARY", "PYTHONCANARY", "NODE_PATH", "BASH_FUNC_x%%", "GIT_CONFIG_VALUE_0", "CLAUDECODE",
-         "CODEXLAB_RUN_ID", "CODEX_LAB_TARGET_LEASE_FD", "MAKEFLAGS", "LC_CANARY")  # fmt: skip
+NEVER = ("LD_CANARY", "PYTHONCANARY", "NODE_PATH", "BASH_FUNC_x%%", "GIT_CONFIG_VALUE_0",
+         "CLAUDECODE", "CODEXLAB_RUN_ID", "CODEX_LAB_TARGET_LEASE_FD", "MAKEFLAGS",
+         "LC_CANARY")  # fmt: skip
 SHOW = (
     "import sys; sys.stdout.write(open('/proc/self/environ', errors='replace').read()); sys.exit(3)"
 )

@@ -1,4 +1,4 @@
-"""A user in a login session, whose group is root's, gets a cgroup through systemd's user manager."""
+"""A user in a login session, whose group is root's, gets a cgroup from systemd's user manager."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def test_a_run_that_was_killed_there_is_ended_by_the_next_launch(
     first = lab.argv(flags, ["sh", "-c", agent])
     script = f"""
     "$@" & guardian=$!
-    until ls {as_nobody.home}/ws/*/*/*/workdir/ready >{as_nobody.home}/seen 2>&1; do sleep 0.05; done
+    until ls {as_nobody.home}/ws/*/*/*/workdir/ready >{as_nobody.home}/seen 2>&1
+    do sleep 0.05; done
     read supervisor rest </proc/$guardian/task/$guardian/children
     kill -9 $supervisor $guardian
     wait $guardian

@@ -1,4 +1,4 @@
-"""A pid namespace below the ``/proc`` of another: its numbers are strangers', and none is believed."""
+"""A pid namespace below another's ``/proc``: its numbers are strangers', and none is believed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A temp directory of the usual name that is not ours keeps nobody from working, and is left alone."""
+"""A temp directory of our usual name, but not ours, keeps nobody from working and is left alone."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ BIG = 'head -c 64M /dev/zero >"$TMPDIR/big" && stat -c %s "$TMPDIR/big"'
 PROGRAM = 'printf "#!/bin/sh\\necho ran\\n" >"$TMPDIR/p"; chmod +x "$TMPDIR/p"; "$TMPDIR/p"'
 SOCKET = (
     f'{sys.executable} -c "import os, socket;'
-    " s = socket.socket(socket.AF_UNIX); s.bind(os.environ['TMPDIR'] + '/' + 's' * 39); print('bound')\""
+    " s = socket.socket(socket.AF_UNIX); s.bind(os.environ['TMPDIR'] + '/' + 's' * 39);"
+    " print('bound')\""
 )
 
 

@@ -1,4 +1,4 @@
-"""Trees and texts deeper than a stack: made by an agent, they brick neither its issue nor a command."""
+"""An agent's trees and texts deeper than a stack brick neither its issue nor a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent writes into records of ours leads to no process, directory or entry but its own workspace's."""
+"""What an agent writes into our records leads to no process, directory or entry but its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk that fails while git drops its own lock: the issue can be launched again, and the lock goes."""
+"""A disk fails while git drops its own lock: the issue can be launched again, and the lock goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent puts in the place of files that we read: nobody waits, and nothing is read for ever."""
+"""What an agent puts in place of files we read: nobody waits, and nothing is read for ever."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 _ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
 _SCHEMAS = {
     "a view": f"CREATE VIEW threads AS {_ENDLESS} 'x' AS id, 'y' AS rollout_path FROM n",
-    "a generated column": "CREATE TABLE threads (id TEXT, rollout_path TEXT AS (zeroblob(1 << 29)))",
+    "a generated column": "CREATE TABLE threads (id TEXT, rollout_path TEXT AS"
+    " (zeroblob(1 << 29)))",
 }
 
 

@@ -1,4 +1,4 @@
-"""An agent that lowers the limits of guardian and supervisor: its run ends all the same, as a whole."""
+"""An agent lowers the limits of guardian and supervisor: its run ends all the same, as a whole."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ subprocess.Popen(
     ["sleep", "{SLEEP}"], start_new_session=True,
     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
 )
-for victim in {{"both": [guardian, *supervisor], "guardian": [guardian], "supervisor": supervisor}}[whom]:
+for victim in {{
+    "both": [guardian, *supervisor], "guardian": [guardian], "supervisor": supervisor
+}}[whom]:
     for limit in limits.split(","):
         kind = getattr(resource, "RLIMIT_" + limit)
         before = resource.prlimit(victim, kind)
@@ -122,7 +124,8 @@ def test_an_agent_starts_with_the_limits_of_its_caller_and_the_usual_signals(lab
         " signal.getsignal(signal.SIGXCPU) == signal.SIG_DFL)"
     )
     told = subprocess.run(
-        ["prlimit", "--nofile=500:700", *lab.argv(["--issue", "1", *FLAGS], ["python3", "-c", script])],
+        ["prlimit", "--nofile=500:700",
+         *lab.argv(["--issue", "1", *FLAGS], ["python3", "-c", script])],
         cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert told.stdout == "(500, 700) True\n", told.stderr

@@ -1,4 +1,4 @@
-"""The last resort, a process group: what it ends, what leaves it, and what the record then claims."""
+"""The last resort, a process group: what it ends, what leaves it, what the record then claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A supervisor or a guardian that an agent stops: limits hold, and who asks for the end is heard."""
+"""An agent stops a supervisor or a guardian: limits hold, and who asks for the end is heard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever an agent made of its temp directory, nothing of it outlives the run, and nothing else goes."""
+"""Whatever an agent made of its temp directory, it ends with the run, and nothing else goes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ KEPT = "kept"
 MADE = {
     "closed": "mkdir -p $TMPDIR/a/b; touch $TMPDIR/a/b/f; chmod 0 $TMPDIR/a/b $TMPDIR/a",
     "closed itself": "touch $TMPDIR/f; chmod 0 $TMPDIR",
-    "read-only, as a module cache is": "mkdir -p $TMPDIR/a/b; touch $TMPDIR/a/b/f; chmod -R a-w $TMPDIR",
+    "read-only, as a module cache is": "mkdir -p $TMPDIR/a/b; touch $TMPDIR/a/b/f;"
+    " chmod -R a-w $TMPDIR",
     "a link": "rmdir $TMPDIR; ln -s $KEPT $TMPDIR",
     "a link to nothing": "rmdir $TMPDIR; ln -s $KEPT/nothing $TMPDIR",
     "a file": "rmdir $TMPDIR; echo x >$TMPDIR",

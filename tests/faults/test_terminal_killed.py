@@ -92,7 +92,7 @@ def line() -> Iterator[int]:
 
 
 def lend(line: int, environ: Mapping[str, str], *words: str) -> str:
-    """Run the program at the terminal; return what its shell said of it, once both halves are gone."""
+    """Run the program at the terminal; return what its shell said, once both halves are gone."""
     read, write = os.pipe()
     shell = ["setsid", "--ctty", "sh", "-c", SHELL, f"/proc/self/fd/{write}"]
     with subprocess.Popen(

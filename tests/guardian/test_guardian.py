@@ -1,4 +1,4 @@
-"""The guardian: exact statuses, adopted orphans, wishes reported once, and an end without a supervisor."""
+"""The guardian: exact statuses, adopted orphans, wishes told once, an end without a supervisor."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def test_orphans_are_adopted_counted_and_never_left_as_zombies(
     print(name(children(1)[0]))
     os.kill(children(1)[0], signal.SIGKILL)
     children(0)
-    while open(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read().split() != [str(os.getpid())]:
+    while open(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read().split() != [
+        str(os.getpid())
+    ]:
         children(0)
     print(True)
     channel.send({"op": "finish", "status": 0})
@@ -234,7 +236,7 @@ def lost_place(scratch: Path) -> Path:
 
 
 def lose_supervisor(environ: Mapping[str, str], place: Path) -> str:
-    """Kill the supervisor of a run that leaves processes; return what its guardian said at the end."""
+    """Kill the supervisor of a run that leaves processes; return what its guardian said last."""
     with start_guarded(LOST.format(place=place), environ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

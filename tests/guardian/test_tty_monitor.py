@@ -1,4 +1,4 @@
-"""The monitor of an agent at a terminal: exact statuses, stops, and nothing of the guardian's kept."""
+"""An agent's monitor at a terminal: exact statuses, stops, and nothing kept of the guardian's."""
 
 from __future__ import annotations
 

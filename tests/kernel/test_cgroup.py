@@ -104,7 +104,10 @@ def test_groups_that_members_made_are_counted_killed_and_removed(leaf: Path) -> 
 
 def test_a_signal_reaches_every_member_of_the_leaf_and_of_groups_below(leaf: Path) -> None:
     count = leaf_module._SIGNAL_BATCH + 3
-    crowd = f"for i in $(seq {count}); do sleep 60 & done; echo 0 > {leaf}/below/cgroup.procs; echo up; wait"
+    crowd = (
+        f"for i in $(seq {count}); do sleep 60 & done;"
+        f" echo 0 > {leaf}/below/cgroup.procs; echo up; wait"
+    )
     (leaf / "below").mkdir()
     with join(leaf, crowd) as process:
         assert process.stdout is not None

@@ -43,7 +43,9 @@ pid = fork_into(sys.argv[1])
 if pid == 0:
     assert told == [os.getpid()] and os.getppid() == parent
     groups = open("/proc/self/cgroup").read()
-    thread = threading.Thread(target=print, args=(os.path.basename(groups.strip()),), kwargs={"flush": True})
+    thread = threading.Thread(
+        target=print, args=(os.path.basename(groups.strip()),), kwargs={"flush": True}
+    )
     thread.start()
     thread.join()
     os._exit(7)

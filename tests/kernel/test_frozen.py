@@ -1,4 +1,4 @@
-"""Our frozen classes do what ``dataclass(frozen=True, slots=True)`` does: each test runs on both."""
+"""Our frozen classes do what ``dataclass(frozen=True, slots=True)`` does: tests run on both."""
 
 from __future__ import annotations
 

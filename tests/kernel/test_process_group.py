@@ -1,4 +1,4 @@
-"""A process group is signalled as that group, whoever has its number; who left it is not a member."""
+"""A process group is signalled as itself, whoever has its number; who left it is no member."""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ def test_a_run_within_a_run_stays_open_to_the_guardian_that_ends_it_by_its_tag(
     tag: dict[str, str], dumpable: str
 ) -> None:
     script = (
-        "import ctypes; from codexlab.kernel.process.hide_cmdline import hide_memory; hide_memory();"
+        "import ctypes; from codexlab.kernel.process.hide_cmdline import hide_memory;"
+        " hide_memory();"
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     )
     rest = {name: value for name, value in os.environ.items() if name != "CODEXLAB_RUN_ID"}

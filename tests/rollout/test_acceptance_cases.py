@@ -104,7 +104,8 @@ CASES = {
     "20": Case(
         "temporary names never resolve",
         (HERE + "lookup.py::test_a_temporary_file_never_resolves",
-         HERE + "manifest.py::test_names_of_kept_files_hold_no_thread_id_and_lie_beside_the_resolved_store"),
+         HERE + "manifest.py::"
+         "test_names_of_kept_files_hold_no_thread_id_and_lie_beside_the_resolved_store"),
     ),
     "21": Case(
         "many cold files, by several workers",
@@ -129,7 +130,8 @@ CASES = {
     ),
     "25": Case(
         "an idle loaded thread is left alone, its neighbour is not",
-        (HERE + "real_codex.py::test_an_idle_loaded_thread_is_left_alone_and_its_neighbour_is_compressed",),
+        (HERE + "real_codex.py::"
+         "test_an_idle_loaded_thread_is_left_alone_and_its_neighbour_is_compressed",),
     ),
     "26": Case(
         "an acknowledged write survives compression",
@@ -147,15 +149,18 @@ CASES = {
     ),
     "28": Case(
         "archive and unarchive",
-        (HERE + "real_codex.py::test_a_thread_that_codex_archives_before_we_settle_is_settled_where_it_is",
-         FAULTS + "interleavings.py::test_what_its_owner_moves_between_the_two_halves_leaves_no_frame_behind",
+        (HERE + "real_codex.py::"
+         "test_a_thread_that_codex_archives_before_we_settle_is_settled_where_it_is",
+         FAULTS + "interleavings.py::"
+         "test_what_its_owner_moves_between_the_two_halves_leaves_no_frame_behind",
          HERE + "store.py::test_a_rollout_moved_between_the_places_is_counted_once"),
         "only codex archives; whenever it does, no form stays behind",
     ),
     "29": Case(
         "delete removes both forms",
         (FAULTS + "deletions.py::test_what_codex_deletes_between_two_steps_stays_deleted",
-         FAULTS + "deletions.py::test_what_is_removed_by_hand_at_any_step_of_compressing_stays_removed",
+         FAULTS + "deletions.py::"
+         "test_what_is_removed_by_hand_at_any_step_of_compressing_stays_removed",
          HERE + "real_codex.py::test_a_thread_that_codex_deletes_before_we_settle_stays_deleted"),
         "only codex deletes; what it deleted stays so, whatever we had kept",
     ),
@@ -166,7 +171,8 @@ CASES = {
     ),
     "31": Case(
         "a failed write is repeated once",
-        (HERE + "append.py::test_after_a_full_disk_the_repeated_lines_stand_once_behind_the_torn_one",
+        (HERE + "append.py::"
+         "test_after_a_full_disk_the_repeated_lines_stand_once_behind_the_torn_one",
          FAULTS + "crashes.py::test_killed_before_each_call_the_next_sweep_leaves_every_line_once"),
         NO_RECORDER + "; its caller repeats. Lines that settling salvages are never repeated",
     ),
@@ -217,7 +223,8 @@ CASES = {
     "kill -9 at each publish step": Case(
         "R1 to R5",
         (FAULTS + "crashes.py::test_killed_before_each_call_the_next_sweep_leaves_every_line_once",
-         FAULTS + "syscalls.py::test_killed_at_each_system_call_the_next_sweep_leaves_every_line_once"),
+         FAULTS + "syscalls.py::"
+         "test_killed_at_each_system_call_the_next_sweep_leaves_every_line_once"),
     ),
     "stale sibling": Case(
         "R4",

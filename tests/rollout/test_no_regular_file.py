@@ -1,4 +1,4 @@
-"""A fifo, a directory or a socket in a form's place is that rollout's problem: nobody waits for it."""
+"""A fifo, directory or socket in a form's place is that rollout's problem: nobody waits for it."""
 
 from __future__ import annotations
 

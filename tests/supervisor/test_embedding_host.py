@@ -43,7 +43,9 @@ BLOCKED = {signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1}
 def host():
     lines = open("/proc/self/status").read().splitlines()
     kept = ("Umask", "SigBlk", "NoNewPrivs", "CapEff", "Cpus_allowed")
-    masks = {line[:6]: int(line.split()[1], 16) for line in lines if line[:6] in ("SigCgt", "SigIgn")}
+    masks = {
+        line[:6]: int(line.split()[1], 16) for line in lines if line[:6] in ("SigCgt", "SigIgn")
+    }
     return {
         **{line.split(":")[0]: line for line in lines if line.split(":")[0] in kept},
         # The C library takes 32 and 33 for itself with the first thread; until then a
@@ -54,7 +56,9 @@ def host():
         "ids": [os.getpgid(0), os.getsid(0), os.getuid(), os.getgid()],
         "cwd": os.getcwd(),
         "environ": dict(os.environ),
-        "limits": [resource.getrlimit(getattr(resource, n)) for n in dir(resource) if n[:7] == "RLIMIT_"],
+        "limits": [
+            resource.getrlimit(getattr(resource, n)) for n in dir(resource) if n[:7] == "RLIMIT_"
+        ],
         "group": open("/proc/self/cgroup").read(),
         "subreaper": prctl(37),
         "death signal": prctl(2),
@@ -70,8 +74,11 @@ def prctl(option):
 
 def descriptors():
     # Without the numbers of sockets: the channel of the guardian that waits is another each time.
-    return sorted(os.readlink(f"/proc/self/fd/{fd}").split(":[")[0] for fd in os.listdir("/proc/self/fd")
-                  if os.path.exists(f"/proc/self/fd/{fd}"))
+    return sorted(
+        os.readlink(f"/proc/self/fd/{fd}").split(":[")[0]
+        for fd in os.listdir("/proc/self/fd")
+        if os.path.exists(f"/proc/self/fd/{fd}")
+    )
 
 async def run_some(number):
     before = host()
@@ -183,8 +190,11 @@ import asyncio, gc
 
 def descriptors():
     gc.collect()
-    return sorted(os.readlink(f"/proc/self/fd/{fd}").split(":[")[0] for fd in os.listdir("/proc/self/fd")
-                  if os.path.exists(f"/proc/self/fd/{fd}"))
+    return sorted(
+        os.readlink(f"/proc/self/fd/{fd}").split(":[")[0]
+        for fd in os.listdir("/proc/self/fd")
+        if os.path.exists(f"/proc/self/fd/{fd}")
+    )
 
 async def one(issue, moment, seen):
     script = "exit 1" if moment == "attempt.retrying" else "setsid sleep 60 & sleep 60"

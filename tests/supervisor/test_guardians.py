@@ -1,4 +1,4 @@
-"""Guardians forked ahead: each run gets one that lives, that nobody touched, and that is its own."""
+"""Guardians forked ahead: each run gets one of its own that lives and that nobody touched."""
 
 from __future__ import annotations
 

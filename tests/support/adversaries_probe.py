@@ -192,7 +192,10 @@ def _wait_ready(process: subprocess.Popen[bytes]) -> None:
 
 
 def _halves(api: str, started: int) -> tuple[int, int]:
-    """Return guardian and supervisor. A host is its run's supervisor, its fork server's child the guardian."""
+    """Return guardian and supervisor.
+
+    A host is its run's supervisor, its fork server's child the guardian.
+    """
     if api == "embedded":
         return _first_child(_first_child(started)), started
     return started, _first_child(started)

@@ -1,4 +1,4 @@
-"""A program that embeds codexlab, with the arguments of ``codexlab-run``: the adversaries' other stage.
+"""A program that embeds codexlab, with ``codexlab-run``'s arguments: the adversaries' other stage.
 
 TERM is the host's own to handle: it asks for the end of the run, as a daemon would.
 """

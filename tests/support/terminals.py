@@ -169,7 +169,7 @@ class Screen:
 def terminal(
     argv: Sequence[str | Path], environ: Mapping[str, str], cwd: Path
 ) -> Generator[Screen]:
-    """Open a terminal whose session is led by ``argv``; whatever runs there is killed at the end."""
+    """Open a terminal whose session ``argv`` leads; whatever runs there is killed at the end."""
     before = descendants()
     master, line = os.openpty()
     process = subprocess.Popen(

@@ -74,7 +74,8 @@ def test_a_version_that_is_not_pinned_is_refused(checkout: Path) -> None:
     done = install(checkout, "codex/9.9.9")
     assert done.returncode == 2
     assert done.stderr == (
-        "install-agents: no such version codex/9.9.9; codex/0.135.0, codex/0.171.0, claude/2.1.332\n"
+        "install-agents: no such version codex/9.9.9;"
+        " codex/0.135.0, codex/0.171.0, claude/2.1.332\n"
     )
 
 

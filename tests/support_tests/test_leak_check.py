@@ -97,7 +97,8 @@ def test_a_runtime_file_left_behind_fails_its_test(scratch: Path) -> None:
     done = run_nested(
         scratch,
         "def test_leak():\n"
-        "    left = pathlib.Path(os.environ['XDG_RUNTIME_DIR']) / f'codexlab-{os.getuid()}' / 'ab'\n"
+        "    left = pathlib.Path(os.environ['XDG_RUNTIME_DIR'])"
+        " / f'codexlab-{os.getuid()}' / 'ab'\n"
         "    left.mkdir(parents=True)\n",
     )
     assert done.returncode == 1

@@ -197,7 +197,11 @@ def test_a_workspace_moved_away_while_being_claimed_is_not_entered(
 
 def test_the_lock_is_free_after_a_crash(paths: WorkspacePaths, key: WorkspaceKey) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from codexlab.workspace.claim.claim import Claim, claim_workspace; from codexlab.workspace.errors import ForeignWorkspace, PathRefused, WorkspaceBusy; from codexlab.workspace.owner import OwnerRecord, encode_owner, parse_owner; from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace;"
+        "import os, sys; from pathlib import Path;"
+        " from codexlab.workspace.claim.claim import Claim, claim_workspace;"
+        " from codexlab.workspace.errors import ForeignWorkspace, PathRefused, WorkspaceBusy;"
+        " from codexlab.workspace.owner import OwnerRecord, encode_owner, parse_owner;"
+        " from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace;"
         f"claim_workspace(locate_workspace(Path(sys.argv[1]), {key!r}), {key!r});"
         "os.kill(os.getpid(), 9)"
     )

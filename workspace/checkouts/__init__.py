@@ -1,1 +1,1 @@
-"""Repositories and checkouts that an agent made: found, read and judged without their configuration."""
+"""Repositories that an agent made: found, read and judged without their configuration."""

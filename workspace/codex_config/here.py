@@ -16,7 +16,7 @@ _DATABASES, _LOGIN = "sqlite_home", "cli_auth_credentials_store"
 
 
 def with_databases_here(text: str, values: Table) -> str:
-    """Return ``text`` without a ``sqlite_home`` that leads out of the home; codex then uses its own.
+    """Return ``text`` without a ``sqlite_home`` outside of the home; codex then uses its own.
 
     :param values: what the text says.
     """

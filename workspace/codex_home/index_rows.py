@@ -6,7 +6,7 @@ thread was edited, migrated or unarchived there. Without a row codex finds the n
 name (0.135 to 0.171). Only the workspace's own database is ever written to.
 
 The database lies where an agent can write. It is looked at only if it, and each file that SQLite
-keeps beside it, is a plain file of ours with one name, and no journal waits to be played back; sizes
+keeps beside it, is a plain file of ours with one name, no journal waits to be played back; sizes
 and times are bounded, and nothing that the schema adds to our two statements is carried out.
 While a process has the database open, nothing is read of it, nor deleted.
 """
@@ -92,7 +92,7 @@ def _check(name: str, home_fd: int, home: Path) -> None:
 
 
 def _forget_in(database: Path, fd: int, home_fd: int, newest: ThreadFile) -> None:
-    # In its place it is read without its log: codex empties that when it ends, unless it was killed.
+    # In its place it is read without its log: codex empties that when it ends in order.
     if not has_log(database.name, home_fd) and not _names_another(database, newest, "immutable=1"):
         return
     with copied(fd, database.name, home_fd) as copy:

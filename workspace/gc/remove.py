@@ -132,7 +132,8 @@ def _announced(claim: Claim, attend: Attend | None) -> Generator[None, None, Non
     used = directory_used(claim.paths, claim.witness)
     if used is None or provenance.workdir not in (None, os.fspath(used)):
         claim.notes.append(
-            f"{claim.paths.provenance}: names workdir {provenance.workdir}, which is not known to be"
+            f"{claim.paths.provenance}: names workdir {provenance.workdir}, which is not known"
+            " to be"
             f" where the last run worked; the hook runs in {used or claim.paths.root}"
         )
     try:

@@ -1,4 +1,4 @@
-"""In which directory the last run of a workspace worked: never by the workspace's own records alone."""
+"""In which directory the last run of a workspace worked: not by its own records alone."""
 
 from __future__ import annotations
 

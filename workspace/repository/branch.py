@@ -1,8 +1,8 @@
 """The branch of a workspace's own worktree: which one, and whether it may be used.
 
-It is ``codexlab/<issue>/<agent>``, until the agent chooses another. Where another workspace of ours has that one, for the
-same issue below another root or in another project, it is the same name with ``+`` and 8
-hex digits of this workspace's place: stable, and no agent's name (see `directory_name`).
+It is ``codexlab/<issue>/<agent>``, until the agent chooses another. Another workspace of ours
+may have that name: for the same issue below another root, or in another project. Then ``+`` and
+8 hex digits of this workspace's place follow: stable, and no agent's name (`directory_name`).
 A branch that no workspace made is explained, never taken; none is ever moved.
 """
 

@@ -157,9 +157,12 @@ def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> Non
         return
     click.echo(headline(report))
     rows = [
-        (r.category, r.name, size_or_state(r.bytes, r.state), r.live or "", r.owner or "", r.path or "-", r.route, r.why)
+        (
+            *(r.category, r.name, size_or_state(r.bytes, r.state), r.live or ""),
+            *(r.owner or "", r.path or "-", r.route, r.why),
+        )
         for r in report.rows
-    ]  # fmt: skip
+    ]
     table(("CATEGORY", "NAME", "SIZE", "STATE", "OWNER", "PATH", "ROUTE", "WHY"), rows)
 
 

@@ -127,7 +127,8 @@ def _write_part(title: str, parts: dict[str, Usage], names: list[str]) -> None:
         part = parts[name]
         bar = bar_text(part.total_bytes / most, _BAR)
         click.echo(
-            f"  {fit(label, width)}  {size_text(part.total_bytes):>8}  {bar}  {_count(part.rollouts)}"
+            f"  {fit(label, width)}  {size_text(part.total_bytes):>8}"
+            f"  {bar}  {_count(part.rollouts)}"
         )
 
 

@@ -181,7 +181,8 @@ step, root = sys.argv[1], Path(sys.argv[2])
 module, name = {
     "lease": (clean_module, "cargo_builds_in"), "rename": (quarantine_module, "rename_noreplace"),
     "moved": (clean_module, "forget_owner"), "forgot": (clean_module, "drop_lease_file"),
-    "unleased": (clean_module, "remove_empty_parents"), "delete": (quarantine_module, "remove_tree"),
+    "unleased": (clean_module, "remove_empty_parents"),
+    "delete": (quarantine_module, "remove_tree"),
 }[step]
 options = CleanOptions(older_than=0, every_repository=True)
 findings = plan_clean(root, None, options, Deadline(30))

@@ -1,4 +1,4 @@
-"""Takes all rights from the files of its own group, so that its user can neither read nor kill it."""
+"""Takes all rights from the files of its own group: its user can neither read nor kill it."""
 
 import os
 
