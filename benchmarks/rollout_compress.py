@@ -36,7 +36,14 @@ from pathlib import Path
 
 from own_places import own_places
 
-from codexlab.rollout import Calls, CompressOptions, Outcome, ThreadLocks, compress, find_places
+from codexlab.rollout import (
+    CompressOptions,
+    FileOps,
+    Outcome,
+    ThreadLocks,
+    compress,
+    find_store_layout,
+)
 from codexlab.rollout.locks.thread import Coordination
 
 WORKERS = 2
@@ -73,7 +80,7 @@ class Round:
     holds_ms: tuple[float, ...] = ()
 
 
-class Timed(Calls):
+class Timed(FileOps):
     """The system calls, with the time that codex's coordination lock is held."""
 
     def __init__(self) -> None:
@@ -188,7 +195,7 @@ def run_ours(home: Path) -> Round:
 
 
 def _compress_all(home: Path) -> tuple[float, list[float]]:
-    places = find_places(home)
+    places = find_store_layout(home)
     paths = plain_paths(home)
     calls = Timed()
     began = time.perf_counter()

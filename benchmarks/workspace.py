@@ -31,7 +31,7 @@ from codexlab.workspace.claim.run_history import prune_runs
 from codexlab.workspace.claim.threads import stored_cargo_key
 from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.gc.survey import survey_workspaces
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.owner import OwnerRecord
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.repository.project import default_project
@@ -81,7 +81,7 @@ def launch(root: Path, repo: Path, home: Path, issue: str = "1") -> None:
     """Do what one launch does with a workspace, from start to release."""
     key = WorkspaceKey("bench", issue, "codex")
     paths = locate_workspace(root, key)
-    start = inspect_start(repo)
+    start = inspect_checkout(repo)
     default_project(start)
     claim = claim_workspace(paths, key)
     prepare_workdir(claim, choose_workdir(start, paths))
@@ -121,7 +121,7 @@ def measure_prepare(scratch: Path, repo: Path, rounds: int) -> Figure:
 
         def prepare(place: WorkspacePaths = paths, key: WorkspaceKey = key) -> None:
             claim = claim_workspace(place, key)
-            prepare_workdir(claim, choose_workdir(inspect_start(repo), place))
+            prepare_workdir(claim, choose_workdir(inspect_checkout(repo), place))
             claim.release()
 
         plain = scratch / f"bare-{number}"

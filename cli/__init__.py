@@ -56,21 +56,21 @@ def launch() -> None:
 
     # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
     gc.disable()
-    from ..guardian.entry import run_guarded
+    from ..guardian.entry import run_with_guardian
     from ..kernel.errors import CodexlabError
     from ..kernel.no_more import NoMore, is_no_more
     from ..kernel.process.descriptors import descriptors_given
-    from ..kernel.process.hide_cmdline import hide_environment, hide_memory, hide_values_of
+    from ..kernel.process.hide_cmdline import hide_environment, hide_memory, mask_argv_values
     from .launch.supervise import supervise
 
     gc.enable()
     given = descriptors_given()
     hide_environment()
-    hide_values_of("--set")
+    mask_argv_values("--set")
     # Last: it closes our memory to ourselves.
     hide_memory()
     try:
-        status = run_guarded(partial(supervise, given=given))
+        status = run_with_guardian(partial(supervise, given=given))
     except CodexlabError as error:
         status = _refuse("codexlab-run", error)
     except OSError as error:

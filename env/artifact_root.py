@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..kernel.files.broad_directory import too_wide
+from ..kernel.files.broad_directory import describe_broad_directory
 from ..kernel.values import frozen
 from .volume import volume_ids
 
@@ -89,7 +89,7 @@ def _problem_on_disk(path: str) -> str | None:
 
 def _problem_of_place(path: str, home: str | None) -> str | None:
     # local/, tmp/ and the rest of a root would lie among what is there already.
-    what = too_wide(path, home)
+    what = describe_broad_directory(path, home)
     return None if what is None else f"is {what}; expected a directory of its own"
 
 

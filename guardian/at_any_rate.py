@@ -12,9 +12,9 @@ import signal
 import time
 from collections.abc import Iterable
 
-from .children import Wards
+from .children import Children
 from .ending.last_resort import LastResort
-from .ending.lost_run import LOST_PATIENCE, Custody, finish_lost_run
+from .ending.lost_run import LOST_PATIENCE, RunHandover, finish_lost_run
 
 _SUPERVISOR_SECONDS, _PAUSE = 5.0, 0.02
 # Below a limit so low, what is open already takes all the room there is.
@@ -46,7 +46,7 @@ def end_at_any_rate(resort: LastResort, supervisor: int | None) -> bool:
     return empty
 
 
-def finish_at_any_rate(custody: Custody, wards: Wards) -> None:
+def finish_at_any_rate(custody: RunHandover, wards: Children) -> None:
     """Finish the record of a run that was killed, if that can be had; never raises."""
     with contextlib.suppress(Exception):
         _make_room(custody.locks)

@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..kernel.containment.membership import Scope, members
+from ..kernel.containment.membership import RunProcesses, members
 from ..kernel.process.group import ProcessGroup
 from ..kernel.process.identity import ProcessIdentity, name_process, read_stat
 from ..kernel.process.oom_score import read_oom_score_adj
 from ..kernel.process.procfs import has_children
 from .channel import Message
-from .ending.lost_run import Custody
+from .ending.lost_run import RunHandover
 from .sidecar import Companion
 from .spawning.spawn import SpawnError, SpawnSpec, describe_exit, spawn
 
@@ -36,7 +36,7 @@ _SUPERVISOR_SECONDS = 5.0
 _REAPED_AT_ONCE = 500
 
 
-class Wards:
+class Children:
     """Starts and collects children, and tells of each that started, stopped or ended.
 
     :param tell: sends a message with descriptors to the supervisor.
@@ -208,13 +208,13 @@ class Wards:
         self.reap()
         return pids
 
-    def below_us(self) -> Scope:
+    def below_us(self) -> RunProcesses:
         """Return all that is below us, but what is ours."""
         companion = None if self._companion is None else self._companion.pid
         ours = [pid for pid in (self.supervisor, companion) if pid is not None]
-        return Scope("", None, name_process(os.getpid()), frozenset(ours), self._monitor)
+        return RunProcesses("", None, name_process(os.getpid()), frozenset(ours), self._monitor)
 
-    def scope_of(self, custody: Custody) -> Scope:
+    def scope_of(self, custody: RunHandover) -> RunProcesses:
         """Return what belongs to the run: all below us but what is ours, its leaf and its group."""
         return replace(
             self.below_us(),

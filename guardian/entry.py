@@ -16,7 +16,7 @@ from .channel import Channel, open_channel_pair
 from .main import Guardian
 
 
-def run_guarded(supervise: Callable[[Channel], None]) -> int:
+def run_with_guardian(supervise: Callable[[Channel], None]) -> int:
     """Fork the supervisor, guard its run, and return the exit status to end with.
 
     :param supervise: the supervisor's whole life, run in the fork. It ends by

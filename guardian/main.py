@@ -23,9 +23,9 @@ from ..kernel.libc import set_child_subreaper
 from ..kernel.process.own_limits import take_back_own_limits
 from .channel import Channel, Message
 from .child_stops import SUPERVISOR_PAUSE, ChildStops
-from .children import Wards
-from .ending.lost_run import LOST_GRACE, LOST_PATIENCE, Custody, finish_lost_run
-from .signals import ECHO_SECONDS, SAME_WISH_SECONDS, NotedSignals
+from .children import Children
+from .ending.lost_run import LOST_GRACE, LOST_PATIENCE, RunHandover, finish_lost_run
+from .signals import ECHO_SECONDS, SAME_WISH_SECONDS, SignalPipe
 from .spawning.spawn import prepare_to_spawn
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ class Guardian:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._signals = NotedSignals()
+        self._signals = SignalPipe()
         self._poll = select.poll()
-        self._wards = Wards(self._tell, self._poll)
-        self._custody: Custody | None = None
+        self._wards = Children(self._tell, self._poll)
+        self._custody: RunHandover | None = None
         self._settings: list[Any] | None = None
         self._undoing: int | None = None
         self._status: int | None = None
@@ -147,7 +147,7 @@ class Guardian:
         message, descriptors = received
         match message["op"]:
             case "custody":
-                self._take_custody(Custody(**message["custody"], locks=tuple(descriptors)))
+                self._take_custody(RunHandover(**message["custody"], locks=tuple(descriptors)))
             case "spawn":
                 grouped = message.get("grouped", False)
                 self._wards.start_agent(
@@ -177,7 +177,7 @@ class Guardian:
                 raise InternalError(f"the guardian does not know the operation {unknown!r}")
         return True
 
-    def _take_custody(self, custody: Custody) -> None:
+    def _take_custody(self, custody: RunHandover) -> None:
         self._let_go()
         self._custody = custody
         self._prepare_to_end(custody.leaf)
@@ -206,6 +206,7 @@ class Guardian:
         """
         # What gives it back is loaded while no agent can keep it from us.
         from ..kernel.process import terminal  # noqa: F401
+
         if self._undoing is not None:
             os.close(self._undoing)
         self._settings, self._undoing = settings, undoing
@@ -286,7 +287,7 @@ class Guardian:
         return 125
 
 
-def _where(custody: Custody) -> str:
+def _where(custody: RunHandover) -> str:
     return f"; see {custody.record}" if os.path.exists(custody.record) else ""
 
 

@@ -27,7 +27,7 @@ ECHO_SECONDS = 10.0
 _NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
 
 
-class NotedSignals:
+class SignalPipe:
     """What this process was sent, as a descriptor to poll. One per process: handlers are its own.
 
     :ivar taken: the signals whose disposition is ours; a program must not inherit that.

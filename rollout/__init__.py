@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .compression.candidate import CompressOptions
     from .compression.compress import compress
     from .locks.holders import Holder
-    from .locks.layout import NotARolloutError, Places, Subject, find_places
+    from .locks.layout import NotARolloutError, StoreLayout, Subject, find_store_layout
     from .locks.store import SweeperBusyError
     from .locks.sweep_marker import seconds_since_sweep
     from .locks.thread import (
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
         verify_rollout,
         verify_temporaries,
     )
-    from .operations.file_ops import Calls
+    from .operations.file_ops import FileOps
     from .operations.result import Outcome, Result
     from .reading.entries import CONVERSATION, Entry, Role, entries_of, entry_of
     from .reading.heads import RolloutHead, head_of, read_head
@@ -121,7 +121,6 @@ __all__ = [
     "BadCursorError",
     "BadPatternError",
     "BeyondMeasureError",
-    "Calls",
     "CompressOptions",
     "ConversationLine",
     "CoordinationBusyError",
@@ -132,6 +131,7 @@ __all__ = [
     "EmptyRolloutError",
     "Entry",
     "Excerpt",
+    "FileOps",
     "Filters",
     "Finding",
     "History",
@@ -152,7 +152,6 @@ __all__ = [
     "Order",
     "Outcome",
     "Pieces",
-    "Places",
     "Problem",
     "Query",
     "Result",
@@ -168,6 +167,7 @@ __all__ = [
     "SessionMeta",
     "SessionMetaError",
     "SettleOptions",
+    "StoreLayout",
     "StoreScan",
     "StoreStats",
     "Stretch",
@@ -188,7 +188,7 @@ __all__ = [
     "compress",
     "entries_of",
     "entry_of",
-    "find_places",
+    "find_store_layout",
     "find_thread",
     "first_prompt",
     "head_of",
@@ -240,7 +240,7 @@ _MODULES = {
         "NotALineError",
         "append",
     ),
-    "operations.file_ops": ("Calls",),
+    "operations.file_ops": ("FileOps",),
     "compression.candidate": ("CompressOptions",),
     "compression.compress": ("compress",),
     "catalog.conversation": (
@@ -314,9 +314,9 @@ _MODULES = {
     ),
     "locks.layout": (
         "NotARolloutError",
-        "Places",
+        "StoreLayout",
         "Subject",
-        "find_places",
+        "find_store_layout",
     ),
     "search.query": (
         "BadPatternError",

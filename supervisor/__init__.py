@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .caller import Outcome
     from .containment.reap import Reaped, reap_leaves, reap_workspaces
     from .errors import Cancelled, RemovalStopped
-    from .hooks.before_remove import attend_removal, settle_removal
+    from .hooks.before_remove import before_remove_hook, settle_removal
     from .lifecycle.exit import EXIT_FAILED, ExitReport
     from .lifecycle.machine import ENDING_SIGNALS
     from .plan import Plan, plan_run
@@ -43,7 +43,7 @@ __all__ = [
     "RemovalStopped",
     "Run",
     "RunView",
-    "attend_removal",
+    "before_remove_hook",
     "describe_left_behind",
     "describe_plan",
     "expect_environment",
@@ -71,7 +71,7 @@ __getattr__ = import_on_use(
         "run.embed": ("Run", "open_run"),
         "plan": ("Plan", "plan_run"),
         "containment.reap": ("Reaped", "reap_leaves", "reap_workspaces"),
-        "hooks.before_remove": ("attend_removal", "settle_removal"),
+        "hooks.before_remove": ("before_remove_hook", "settle_removal"),
         "request": ("DEFAULT_HOOK_TIMEOUT", "HOOK_NAMES", "HookCommand", "LaunchRequest"),
         "records.runs": ("RunView", "known_roots", "list_runs"),
     },

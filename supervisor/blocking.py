@@ -32,7 +32,7 @@ class NoThread(NoMore):
         super().__init__("no thread can be started", errno.EAGAIN)
 
 
-async def in_own_thread(
+async def run_blocking(
     function: Callable[..., _T], *arguments: object, abandon_on_cancel: bool = False
 ) -> _T:
     """Run ``function`` in a thread at once, whoever else has threads at work.

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..agents.forms import RESUMABLE, RESUME
 from ..agents.recognition import detect_agent
 from ..kernel.values import frozen
-from ..workspace.git.checkout import Start, inspect_start
+from ..workspace.git.checkout import Checkout, inspect_checkout
 from ..workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from ..workspace.repository.project import default_project
 from ..workspace.root import check_root
@@ -34,7 +34,7 @@ class Plan:
     agent: str
     key: WorkspaceKey
     paths: WorkspacePaths
-    start: Start
+    start: Checkout
     workdir: WorkdirPlan
     ladder: Ladder
 
@@ -60,7 +60,7 @@ def plan_run(request: LaunchRequest) -> Plan:
     check_root(request.workspaces_root, request.environ.get("HOME"))
     agent = request.agent or detect_agent(request.command)
     _check_resume(request, agent)
-    start = inspect_start(request.cwd if request.workdir is None else request.workdir)
+    start = inspect_checkout(request.cwd if request.workdir is None else request.workdir)
     project = request.project or (
         "default" if request.no_repo else default_project(start, request.repo)
     )

@@ -17,7 +17,7 @@ from .owner import DamagedRecord, OwnerRecord, encode_owner, parse_owner
 _PAGE = 4096
 
 
-class Held:
+class LockRecord:
     """One lock file and the record of who held it, both in one directory."""
 
     def __init__(
@@ -89,7 +89,7 @@ def overwrite(name: str, directory_fd: int, data: bytes) -> bool:
 
 def hold(
     directory_fd: int, lock: str, record: str, where: Path, subject: Path, notes: list[str]
-) -> Held:
+) -> LockRecord:
     """Lock ``lock`` in an open directory; the descriptor is owned by the result, or closed.
 
     :raises WorkspaceBusy: somebody else holds it.
@@ -107,7 +107,7 @@ def hold(
     except BaseException:
         os.close(directory_fd)
         raise
-    return Held(lock_fd, directory_fd, (lock, record), previous)
+    return LockRecord(lock_fd, directory_fd, (lock, record), previous)
 
 
 def _take(name: str, directory_fd: int, where: Path) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..kernel.errors import CallerError
-from ..kernel.files.broad_directory import too_wide
+from ..kernel.files.broad_directory import describe_broad_directory
 
 
 class RootTooWide(CallerError):
@@ -25,5 +25,5 @@ def check_root(root: Path, home: str | None) -> None:
     :param home: the home directory of whose workspaces they are; None: nobody's.
     :raises RootTooWide: it is the root of the filesystem, or that home.
     """
-    if (what := too_wide(root, home)) is not None:
+    if (what := describe_broad_directory(root, home)) is not None:
         raise RootTooWide(root, what)

@@ -21,7 +21,7 @@ from ...workspace.claim.threads import read_threads
 from ...workspace.codex_config.file import foresee_config
 from ...workspace.git.view import passing_views
 from ..launch.flags import read_invocation
-from ..ui.non_empty import GIVEN
+from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import on_one_line
 
 _launch_arguments = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -62,7 +62,9 @@ def rules() -> None:
 
 
 @env.command("print", context_settings=_as_launch)
-@click.option("--shell", type=GIVEN, metavar="bash|zsh|fish", help="Default: as $SHELL says.")
+@click.option(
+    "--shell", type=NON_EMPTY_TEXT, metavar="bash|zsh|fish", help="Default: as $SHELL says."
+)
 @click.option("-0", "--null", "null", is_flag=True, help="NAME=VALUE with NUL ends, for env -i.")
 @_launch_arguments
 def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -> None:

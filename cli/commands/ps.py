@@ -9,7 +9,7 @@ import click
 
 from ...supervisor.records.runs import RunView, list_runs
 from ..ui.faults import Faults
-from ..ui.non_empty import GIVEN
+from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import size_text
 from .workspace.view import write_json, write_table
 
@@ -18,7 +18,7 @@ _HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "SINCE", "PID", "PROCS", "MEMOR
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Also runs that are over or were refused.")
-@click.option("--issue", type=GIVEN, metavar="TEXT", help="Of this issue only.")
+@click.option("--issue", type=NON_EMPTY_TEXT, metavar="TEXT", help="Of this issue only.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def ps(everything: bool, issue: str | None, as_json: bool) -> int:
     """List your runs: what each is at, since when, and what it uses.

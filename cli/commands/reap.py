@@ -11,7 +11,7 @@ from ...supervisor.containment.reap import Reaped, reap_leaves, reap_workspaces
 from ...supervisor.records.runs import known_roots
 from ..context.workspaces import find_root
 from ..ui.faults import Faults
-from ..ui.non_empty import GIVEN
+from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import on_one_line
 from .workspace.view import write_json, write_table
 
@@ -19,7 +19,7 @@ from .workspace.view import write_json, write_table
 @click.command()
 @click.option(
     "--root",
-    type=GIVEN,
+    type=NON_EMPTY_TEXT,
     metavar="DIR",
     help="Below this workspaces root only. Default: all that runs used.",
 )

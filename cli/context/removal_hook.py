@@ -12,14 +12,14 @@ import click
 
 from ...kernel.values import frozen
 from ..settings.values import PREFIX
-from ..ui.non_empty import GIVEN
+from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import on_one_line
 from .workspaces import shared_home, user_config
 
 # Imported on use: the other commands of the group load this module too.
 if TYPE_CHECKING:
     from ...supervisor.request import HookCommand
-    from ...workspace.gc.remove import Attend
+    from ...workspace.gc.remove import BeforeRemove
     from ...workspace.gc.survey import Survey
     from ..ui.faults import Faults
 
@@ -30,7 +30,10 @@ hook_option = click.option(
     "--hook-before-remove", metavar="CMD", help=f"Run it before each.  [{PREFIX}HOOK_BEFORE_REMOVE]"
 )
 limit_option = click.option(
-    "--hook-timeout", type=GIVEN, metavar="DURATION", help=f"Its limit; 5m.  [{PREFIX}HOOK_TIMEOUT]"
+    "--hook-timeout",
+    type=NON_EMPTY_TEXT,
+    metavar="DURATION",
+    help=f"Its limit; 5m.  [{PREFIX}HOOK_TIMEOUT]",
 )
 
 
@@ -43,7 +46,7 @@ class RemovalHook:
     """
 
     command: HookCommand
-    attend: Attend
+    attend: BeforeRemove
 
     @property
     def shown(self) -> str:
@@ -62,7 +65,7 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
     config = user_config()
     if not (named or variables or "hooks" in config.settings):
         return None
-    from ...supervisor.hooks.before_remove import attend_removal
+    from ...supervisor.hooks.before_remove import before_remove_hook
     from ...supervisor.request import LaunchRequest
     from ..settings.hooks import read_hooks
     from ..settings.merge import merge_settings
@@ -87,7 +90,7 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
         hooks={NAME: hooks[NAME]},
         hook_timeout=seconds,
     )
-    return RemovalHook(hooks[NAME], attend_removal(request, _tell))
+    return RemovalHook(hooks[NAME], before_remove_hook(request, _tell))
 
 
 def settle_removals(surveys: Iterable[Survey], faults: Faults | None = None) -> bool:

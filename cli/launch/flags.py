@@ -15,7 +15,7 @@ from ...supervisor.request import LaunchRequest
 from ..settings.files import ConfigFile
 from ..settings.home import check_home
 from ..settings.merge import PREFIX, SettingValues, merge_settings, read_files
-from ..ui.non_empty import GIVEN
+from ..ui.non_empty import NON_EMPTY_TEXT
 
 PROGRAM = "codexlab-run"
 _HOOK_FLAGS = ("after_create", "before_run", "after_run", "timeout")
@@ -113,13 +113,17 @@ def _flag(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command
 )
 @click.option(
     "--context",
-    type=GIVEN,
+    type=NON_EMPTY_TEXT,
     metavar="FILE",
     multiple=True,
     help="Give the agent a file of this task.",
 )
 @click.option(
-    "--env-file", type=GIVEN, metavar="FILE", multiple=True, help="Set variables from a file."
+    "--env-file",
+    type=NON_EMPTY_TEXT,
+    metavar="FILE",
+    multiple=True,
+    help="Set variables from a file.",
 )
 @_flag("--hook-after-create", metavar="CMD", help="Run once in a new workdir, by /bin/sh.")
 @_flag("--hook-before-run", metavar="CMD", help="Run before the agent; failing, it prevents that.")

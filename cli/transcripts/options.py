@@ -14,7 +14,7 @@ from ...kernel.errors import CallerError
 from ...rollout.catalog.filters import Filters
 from ...rollout.store.names import RolloutForm
 from ..ui.literals import parse_duration, parse_size
-from ..ui.non_empty import GIVEN
+from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.one_of import one_of
 from .search_prestart import home_of
 
@@ -67,7 +67,7 @@ def home_option(command: _Command) -> _Command:
     return click.option(
         "--codex-home",
         "home",
-        type=GIVEN,
+        type=NON_EMPTY_TEXT,
         metavar="DIR",
         callback=_home,
         help="The home whose rollouts are meant.  [default: $CODEX_HOME, else ~/.codex]",
@@ -97,9 +97,11 @@ def filter_options(command: _Command) -> _Command:
 _FILTERS = (
     click.option("--since", metavar="DATE|AGE", help="Begun then or later: 2026-01-31, or 7d."),
     click.option("--until", metavar="DATE|AGE", help="Begun before that."),
-    click.option("--cwd", type=GIVEN, metavar="DIR", help="The agent worked there or below."),
     click.option(
-        "--issue", type=GIVEN, metavar="ISSUE", help="Threads of this issue's workspaces."
+        "--cwd", type=NON_EMPTY_TEXT, metavar="DIR", help="The agent worked there or below."
+    ),
+    click.option(
+        "--issue", type=NON_EMPTY_TEXT, metavar="ISSUE", help="Threads of this issue's workspaces."
     ),
     click.option("--active", is_flag=True, help="Only active ones."),
     click.option("--archived", is_flag=True, help="Only archived ones."),

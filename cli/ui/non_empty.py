@@ -20,4 +20,4 @@ class _Given(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-GIVEN = _Given()
+NON_EMPTY_TEXT = _Given()

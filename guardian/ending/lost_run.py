@@ -7,7 +7,7 @@ import os
 from dataclasses import fields
 from typing import Any
 
-from ...kernel.containment.membership import Scope, discard_leaf, end
+from ...kernel.containment.membership import RunProcesses, discard_leaf, end
 from ...kernel.files.flock import unlock
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.values import frozen
@@ -17,7 +17,7 @@ LOST_PATIENCE = 10.0
 
 
 @frozen
-class Custody:
+class RunHandover:
     """A run in the guardian's care.
 
     :param run_id: the run's tag.
@@ -46,7 +46,7 @@ class Custody:
         return {field.name: getattr(self, field.name) for field in fields(self)[:-1]}
 
 
-def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ...]:
+def finish_lost_run(custody: RunHandover, scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
     """End the run of a dead supervisor, write down what happened, release the claim.
 
     Each step is tried even if the one before failed: a full disk must not leave
@@ -69,7 +69,7 @@ def finish_lost_run(custody: Custody, scope: Scope) -> tuple[ProcessIdentity, ..
     return left
 
 
-def _write_down(custody: Custody, contained: dict[str, Any]) -> None:
+def _write_down(custody: RunHandover, contained: dict[str, Any]) -> None:
     """Finish the record and the events, in whatever state the agent left them."""
     from ...kernel.files.below import directory_below
     from .unfinished import LOST, finish_events, finish_record
@@ -86,7 +86,7 @@ def _write_down(custody: Custody, contained: dict[str, Any]) -> None:
         finish_events(directory, contained, record)
 
 
-def _release(custody: Custody) -> None:
+def _release(custody: RunHandover) -> None:
     from ...kernel.files.temporary import discard_temporary
 
     with contextlib.suppress(Exception):

@@ -15,7 +15,7 @@ _LOOKS = 50
 _EXEC_SECONDS = 0.001
 
 
-def tagged(name: str, value: str) -> tuple[ProcessIdentity, ...]:
+def find_by_environ(name: str, value: str) -> tuple[ProcessIdentity, ...]:
     """Return this user's live processes that were started with ``name=value``.
 
     Reads ``/proc/PID/environ``, the environment at exec: a process may have
@@ -30,7 +30,7 @@ def tagged(name: str, value: str) -> tuple[ProcessIdentity, ...]:
 
 
 def look_for_tag(name: str, value: str) -> Iterator[Seen]:
-    """Yield those whom :func:`tagged` returns, each as soon as it was found."""
+    """Yield those whom :func:`find_by_environ` returns, each as soon as it was found."""
     needle = os.fsencode(f"{name}={value}")
     for found in all_stats():
         with opened(found.pid) as (stat, pidfd):

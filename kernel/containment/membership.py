@@ -39,7 +39,7 @@ from ..process.procfs import (
     wait_any_exit,
 )
 from ..values import frozen
-from .by_environ import look_for_tag, tagged
+from .by_environ import find_by_environ, look_for_tag
 from .signalling import Seen, lists_children, look_below, signal_seen
 
 RUN_ID_VARIABLE = "CODEXLAB_RUN_ID"
@@ -52,7 +52,7 @@ _UNSEEN_SECONDS = 0.02
 
 
 @frozen
-class Scope:
+class RunProcesses:
     """What belongs to one run.
 
     :param run_id: the tag every process of it was started with.
@@ -103,7 +103,7 @@ class Scope:
         return is_running(self.guardian) and childless is True
 
 
-def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
+def members(scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
     """Return the run's live processes, as the kernel shows them now.
 
     Where the kernel says that there is one and none can be seen (a leaf that is
@@ -120,7 +120,7 @@ def members(scope: Scope) -> tuple[ProcessIdentity, ...]:
     return tuple(found.values())
 
 
-def is_evidently_empty(scope: Scope) -> bool:
+def is_evidently_empty(scope: RunProcesses) -> bool:
     """Tell whether a few small files show that the run has no member.
 
     Takes a tenth of a millisecond, whatever runs on the machine. False says nothing:
@@ -156,16 +156,18 @@ def _is_dimly_populated(leaf: str) -> bool:
     return is_populated(leaf) and not wait_unpopulated(leaf, _DYING_SECONDS) and not _in_leaf(leaf)
 
 
-def _outside(scope: Scope, in_leaf: Mapping[int, ProcessStat]) -> Sequence[ProcessIdentity]:
+def _outside(scope: RunProcesses, in_leaf: Mapping[int, ProcessStat]) -> Sequence[ProcessIdentity]:
     """Return the members known by their descent, or else by their tag."""
     if scope.guardian is None or not is_running(scope.guardian):
-        return tagged(RUN_ID_VARIABLE, scope.run_id)
+        return find_by_environ(RUN_ID_VARIABLE, scope.run_id)
     found = _below(scope, scope.guardian.pid, in_leaf)
-    return tuple({*found, *tagged(RUN_ID_VARIABLE, scope.run_id)}) if scope.strays else found
+    return (
+        tuple({*found, *find_by_environ(RUN_ID_VARIABLE, scope.run_id)}) if scope.strays else found
+    )
 
 
 def _below(
-    scope: Scope, guardian: int, in_leaf: Mapping[int, ProcessStat]
+    scope: RunProcesses, guardian: int, in_leaf: Mapping[int, ProcessStat]
 ) -> Sequence[ProcessIdentity]:
     monitor = _living_monitor(scope)
     childless = _is_childless(guardian, scope.spared, monitor)
@@ -177,7 +179,7 @@ def _below(
     return (_unseen(),)
 
 
-def _living_monitor(scope: Scope) -> int | None:
+def _living_monitor(scope: RunProcesses) -> int | None:
     """Return the monitor's pid while it is the monitor's: an agent may have killed it."""
     return scope.monitor.pid if scope.monitor and is_running(scope.monitor) else None
 
@@ -201,7 +203,7 @@ def _identity(stat: ProcessStat) -> ProcessIdentity:
     return ProcessIdentity(stat.pid, stat.start_time, boot_id())
 
 
-def read_members(scope: Scope) -> tuple[ProcessIdentity, ...]:
+def read_members(scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
     """Return the members of a run that is to end, read while those in its leaf are held still.
 
     So a reading of thousands that fork all the time takes as long as one of thousands that do not.
@@ -215,7 +217,7 @@ def read_members(scope: Scope) -> tuple[ProcessIdentity, ...]:
 
 
 def signal_members(
-    scope: Scope, signum: int, counted: Sequence[ProcessIdentity] | None = None
+    scope: RunProcesses, signum: int, counted: Sequence[ProcessIdentity] | None = None
 ) -> int:
     """Send a signal to every member once; return how many received it.
 
@@ -232,7 +234,7 @@ def signal_members(
 
 
 def _signal_each(
-    scope: Scope, signum: int, counted: Sequence[ProcessIdentity] | None = None
+    scope: RunProcesses, signum: int, counted: Sequence[ProcessIdentity] | None = None
 ) -> int:
     if scope.group is not None:
         others = _outside(scope, {}) if scope.guardian is None else ()
@@ -247,7 +249,7 @@ def _signal_each(
     )
 
 
-def _look(scope: Scope) -> Callable[[], Iterator[Seen]] | None:
+def _look(scope: RunProcesses) -> Callable[[], Iterator[Seen]] | None:
     """Return what finds the members by descent, or else by tag, one after the other.
 
     None where they cannot be found so: the kernel lists no children.
@@ -263,13 +265,13 @@ def _look(scope: Scope) -> Callable[[], Iterator[Seen]] | None:
 
 
 def _look_below(
-    scope: Scope, guardian: ProcessIdentity, seconds: float
+    scope: RunProcesses, guardian: ProcessIdentity, seconds: float
 ) -> Callable[[], Iterator[Seen]]:
     until = time.monotonic() + seconds
     return partial(look_below, guardian, scope.spared, _living_monitor(scope), until)
 
 
-def kill_members(scope: Scope) -> None:
+def kill_members(scope: RunProcesses) -> None:
     """Send KILL to every member: the leaf at once, then whoever is not in it."""
     killed = scope.leaf is not None and kill_leaf(scope.leaf)
     # No freezing of those who are dying: that would only be waited for.
@@ -277,7 +279,7 @@ def kill_members(scope: Scope) -> None:
 
 
 def wait_empty(
-    scope: Scope, timeout: float, *, killing: bool = False
+    scope: RunProcesses, timeout: float, *, killing: bool = False
 ) -> tuple[ProcessIdentity, ...]:
     """Wait until the run has no member, or ``timeout`` seconds have passed.
 
@@ -308,7 +310,7 @@ def wait_empty(
         _wait_for_change(scope, left, min(remaining, look_again))
 
 
-def _leaf_stays_populated(scope: Scope, seconds: float) -> bool:
+def _leaf_stays_populated(scope: RunProcesses, seconds: float) -> bool:
     """Wait so long for the leaf to become empty: no use reading its members meanwhile."""
     if scope.leaf is None:
         return False
@@ -316,7 +318,7 @@ def _leaf_stays_populated(scope: Scope, seconds: float) -> bool:
     return not wait_unpopulated(scope.leaf, seconds) and time.monotonic() >= until
 
 
-def _overtake(scope: Scope) -> None:
+def _overtake(scope: RunProcesses) -> None:
     """Kill what is below the guardian as it is found, until a look finds nobody.
 
     In a chain of processes that each fork the next and exit, every link becomes a
@@ -330,7 +332,7 @@ def _overtake(scope: Scope) -> None:
     signal_seen(below, signal.SIGKILL, _OVERTAKE_SECONDS)
 
 
-def _reap_own(scope: Scope) -> None:
+def _reap_own(scope: RunProcesses) -> None:
     """Collect what has ended, in a guardian that is past serving.
 
     A chain of forks leaves thousands of zombies, each of them read by every look.
@@ -339,7 +341,7 @@ def _reap_own(scope: Scope) -> None:
         reap_children()
 
 
-def _wait_for_change(scope: Scope, left: Sequence[ProcessIdentity], seconds: float) -> None:
+def _wait_for_change(scope: RunProcesses, left: Sequence[ProcessIdentity], seconds: float) -> None:
     """Wait until the leaf is empty, or, where some are outside it, until one has ended."""
     seen = [process for process in left if process.pid]
     if scope.leaf is not None and leaf_pids(scope.leaf).issuperset(p.pid for p in seen):
@@ -350,7 +352,9 @@ def _wait_for_change(scope: Scope, left: Sequence[ProcessIdentity], seconds: flo
         time.sleep(min(seconds, _UNSEEN_SECONDS))
 
 
-def end(scope: Scope, *, grace: float, patience: float) -> tuple[int, tuple[ProcessIdentity, ...]]:
+def end(
+    scope: RunProcesses, *, grace: float, patience: float
+) -> tuple[int, tuple[ProcessIdentity, ...]]:
     """End the run without a supervisor: TERM, ``grace`` seconds, KILL, ``patience`` seconds.
 
     :returns: how many members there were, and which are left.
@@ -366,6 +370,6 @@ def end(scope: Scope, *, grace: float, patience: float) -> tuple[int, tuple[Proc
     return len(found), left
 
 
-def discard_leaf(scope: Scope) -> bool:
+def discard_leaf(scope: RunProcesses) -> bool:
     """Remove the run's leaf; return False while something still lives in it."""
     return scope.leaf is None or remove_leaf(scope.leaf)

@@ -6,13 +6,13 @@ import signal
 
 from ..process.identity import read_stat
 from ..process.procfs import send_signal
-from .membership import Scope, members
+from .membership import RunProcesses, members
 
 # One look finds everybody but what was forked during it, by somebody not yet stopped.
 _LOOKS = 20
 
 
-def stop_members(scope: Scope) -> None:
+def stop_members(scope: RunProcesses) -> None:
     """Stop every member that runs, and what they forked meanwhile.
 
     *Not promised* for a chain of forks that outruns some twenty readings.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-def too_wide(path: str | os.PathLike[str], home: str | None) -> str | None:
+def describe_broad_directory(path: str | os.PathLike[str], home: str | None) -> str | None:
     """Say what a directory is that holds far more than a root of ours may; else None.
 
     By device and inode, so that no link and no other spelling hides it. One that is not

@@ -60,7 +60,7 @@ def _hides_processes() -> bool:
     return False
 
 
-def hide_values_of(option: str) -> None:
+def mask_argv_values(option: str) -> None:
     """Mask what ``NAME=VALUE`` after an option assigns, in the argv that ``/proc`` shows of us.
 
     What was there until now may have been seen. Limits as for :func:`hide_environment`.

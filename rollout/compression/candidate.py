@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...kernel.files.lease import LeaseAnswer
 from ..codec.measure import is_hollow
 from ..locks.layout import Subject
-from ..operations.file_ops import Calls
+from ..operations.file_ops import FileOps
 from ..operations.result import Outcome
 from ..reading.entries import is_old_head
 from ..reading.records import parse_record, text_of
@@ -58,7 +58,7 @@ class RefusedError(Exception):
 
 
 def open_candidate(
-    subject: Subject, options: CompressOptions, calls: Calls
+    subject: Subject, options: CompressOptions, calls: FileOps
 ) -> tuple[int, os.stat_result, bool]:
     """Open a plain file that may be compressed, or refuse with the reason.
 
@@ -140,7 +140,7 @@ def _is_session_meta(line: bytes) -> bool:
     return record is not None and record.get("type") == "session_meta"
 
 
-def _check_lease(fd: int, options: CompressOptions, calls: Calls) -> bool:
+def _check_lease(fd: int, options: CompressOptions, calls: FileOps) -> bool:
     """An idle but loaded thread is seen here, before any work."""
     answer = calls.take_lease(fd)
     calls.release_lease(fd)

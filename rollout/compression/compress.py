@@ -17,9 +17,9 @@ from itertools import islice
 
 from ...kernel.files.flock import try_lock
 from ..codec.encode import Encoder, EncodingError
-from ..locks.layout import Places, Subject
+from ..locks.layout import StoreLayout, Subject
 from ..operations.attributes import copy_attributes, give_owner
-from ..operations.file_ops import Calls
+from ..operations.file_ops import FileOps
 from ..operations.journal import Group, Kind, begin, make_entry, new_token
 from ..operations.result import Outcome, Result
 from .candidate import CompressOptions, RefusedError, open_candidate
@@ -41,10 +41,10 @@ _Chunk = list[Future[list[Prepared | Result]]]
 
 
 def compress(
-    places: Places,
+    places: StoreLayout,
     subjects: Iterable[Subject],
     options: CompressOptions = _DEFAULT,
-    calls: Calls | None = None,
+    calls: FileOps | None = None,
 ) -> Iterator[Result]:
     """Compress rollouts, one result each, in order within a chunk.
 
@@ -54,7 +54,7 @@ def compress(
     The plain files are kept for a grace (see :mod:`._settle`): nothing is unlinked
     and no space is free when this returns.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     waiting = iter(subjects)
     if options.dry_run:
         yield from (_would(subject, options, calls) for subject in waiting)
@@ -101,7 +101,7 @@ def _size(path: str) -> int:
         return 0
 
 
-def _would(subject: Subject, options: CompressOptions, calls: Calls) -> Result:
+def _would(subject: Subject, options: CompressOptions, calls: FileOps) -> Result:
     try:
         fd, stat, _ = open_candidate(subject, options, calls)
     except RefusedError as refused:
@@ -116,7 +116,7 @@ def _begin_chunk(
     chunk: Sequence[Subject],
     encoder: Encoder,
     options: CompressOptions,
-    calls: Calls,
+    calls: FileOps,
     pool: ThreadPoolExecutor,
 ) -> _Chunk:
     work = partial(_prepare_some, encoder=encoder, options=options, calls=calls)
@@ -133,7 +133,7 @@ def _prepared(chunk: _Chunk) -> list[Prepared]:
 
 
 def _finish_chunk(
-    places: Places, chunk: _Chunk, options: CompressOptions, calls: Calls
+    places: StoreLayout, chunk: _Chunk, options: CompressOptions, calls: FileOps
 ) -> Iterator[Result]:
     prepared = _prepared(chunk)
     try:
@@ -145,7 +145,7 @@ def _finish_chunk(
 
 
 def _take_places(
-    places: Places, prepared: Sequence[Prepared], options: CompressOptions, calls: Calls
+    places: StoreLayout, prepared: Sequence[Prepared], options: CompressOptions, calls: FileOps
 ) -> Iterator[Result]:
     try:
         group = _begin_group(places, prepared, calls)
@@ -161,7 +161,7 @@ def _take_places(
     yield from results
 
 
-def _begin_group(places: Places, prepared: Sequence[Prepared], calls: Calls) -> Group:
+def _begin_group(places: StoreLayout, prepared: Sequence[Prepared], calls: FileOps) -> Group:
     """Make the frames and the lines about their plain files durable.
 
     Many small ones by one flush of the device, not one each.
@@ -179,20 +179,20 @@ def _begin_group(places: Places, prepared: Sequence[Prepared], calls: Calls) -> 
     return begin(places, token, entries)
 
 
-def _flush(frames: Sequence[int], calls: Calls, manifest: int) -> None:
+def _flush(frames: Sequence[int], calls: FileOps, manifest: int) -> None:
     """Flush every filesystem that holds one of these files, once."""
     for fd in {os.fstat(fd).st_dev: fd for fd in (*frames, manifest)}.values():
         calls.sync_filesystem(fd)
 
 
 def _prepare_some(
-    subjects: Sequence[Subject], encoder: Encoder, options: CompressOptions, calls: Calls
+    subjects: Sequence[Subject], encoder: Encoder, options: CompressOptions, calls: FileOps
 ) -> list[Prepared | Result]:
     return [_prepare(subject, encoder, options, calls) for subject in subjects]
 
 
 def _prepare(
-    subject: Subject, encoder: Encoder, options: CompressOptions, calls: Calls
+    subject: Subject, encoder: Encoder, options: CompressOptions, calls: FileOps
 ) -> Prepared | Result:
     try:
         fd, stat, leased = open_candidate(subject, options, calls)
@@ -214,7 +214,7 @@ def _prepare(
 
 
 def _encode_beside(
-    subject: Subject, fd: int, stat: os.stat_result, encoder: Encoder, calls: Calls
+    subject: Subject, fd: int, stat: os.stat_result, encoder: Encoder, calls: FileOps
 ) -> tuple[str, int, os.stat_result]:
     """Encode to a locked temporary file in the same directory.
 
@@ -250,12 +250,12 @@ def _give_owner(target: int, stat: os.stat_result) -> None:
         raise RefusedError(Outcome.SKIPPED, reason) from None
 
 
-def _clean_up_all(prepared: Iterable[Prepared], calls: Calls) -> None:
+def _clean_up_all(prepared: Iterable[Prepared], calls: FileOps) -> None:
     for one in prepared:
         _clean_up(one, calls)
 
 
-def _clean_up(prepared: Prepared, calls: Calls) -> None:
+def _clean_up(prepared: Prepared, calls: FileOps) -> None:
     """Discard the temporary name unless it became the frame's, and close."""
     if prepared.temporary is not None and not prepared.is_named:
         calls.discard(prepared.temporary[0])

@@ -35,8 +35,8 @@ from functools import partial
 
 from ...kernel.errors import BusyError
 from ...kernel.files.lease import LeaseAnswer
-from ..locks.layout import Places, Subject
-from ..operations.file_ops import Calls, rename_away
+from ..locks.layout import StoreLayout, Subject
+from ..operations.file_ops import FileOps, rename_away
 from ..operations.journal import Entry
 from ..operations.result import Outcome, Result
 
@@ -84,7 +84,9 @@ WriterCheck = Callable[[str], bool]
 Step = Callable[[Prepared, Entry, WriterCheck], Result | None]
 
 
-def publish(places: Places, batch: Sequence[Pair], calls: Calls, *, strict: bool) -> list[Result]:
+def publish(
+    places: StoreLayout, batch: Sequence[Pair], calls: FileOps, *, strict: bool
+) -> list[Result]:
     """Let prepared files' frames take their places.
 
     :param batch: each file with its line in a group that is open, locked and durable.
@@ -115,7 +117,11 @@ def publish(places: Places, batch: Sequence[Pair], calls: Calls, *, strict: bool
 
 
 def _under_locks(
-    places: Places, batch: Sequence[Pair], results: dict[str, Result], calls: Calls, step: Step
+    places: StoreLayout,
+    batch: Sequence[Pair],
+    results: dict[str, Result],
+    calls: FileOps,
+    step: Step,
 ) -> list[Pair]:
     """Do a step for all, a few at a time under the locks; return those it did not end."""
     locks = places.locks
@@ -135,7 +141,9 @@ def _under_locks(
     return [pair for pair in batch if pair[0].subject.plain not in results]
 
 
-def _attempt(prepared: Prepared, step: Callable[[], Result | None], calls: Calls) -> Result | None:
+def _attempt(
+    prepared: Prepared, step: Callable[[], Result | None], calls: FileOps
+) -> Result | None:
     """Turn an error of one file into its result, so that the others go on."""
     try:
         return step()
@@ -146,7 +154,7 @@ def _attempt(prepared: Prepared, step: Callable[[], Result | None], calls: Calls
 
 
 def _admit_again(
-    prepared: Prepared, has_writer: WriterCheck, calls: Calls, strict: bool
+    prepared: Prepared, has_writer: WriterCheck, calls: FileOps, strict: bool
 ) -> Result | None:
     """Steps 1 to 3 once more, and the frame must have the name it was given."""
     if not _is_frame_there(prepared):
@@ -155,7 +163,7 @@ def _admit_again(
 
 
 def _admit(
-    prepared: Prepared, has_writer: WriterCheck, calls: Calls, strict: bool
+    prepared: Prepared, has_writer: WriterCheck, calls: FileOps, strict: bool
 ) -> Result | None:
     """Steps 1 to 3; None means go on."""
     if has_writer(prepared.subject.thread):
@@ -186,7 +194,7 @@ def _fingerprint(stat: os.stat_result) -> tuple[int, ...]:
     return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def _publish_name(prepared: Prepared, calls: Calls) -> Result | None:
+def _publish_name(prepared: Prepared, calls: FileOps) -> Result | None:
     """Step 4, but for the directory."""
     if prepared.temporary is None:
         return None
@@ -203,7 +211,7 @@ def _publish_name(prepared: Prepared, calls: Calls) -> Result | None:
     return None
 
 
-def _sync_directories(published: Sequence[Pair], calls: Calls) -> dict[str, str]:
+def _sync_directories(published: Sequence[Pair], calls: FileOps) -> dict[str, str]:
     """Make the new names durable; return the directories where that failed, and why."""
     failed: dict[str, str] = {}
     for directory in {prepared.subject.directory for prepared, _ in published}:
@@ -220,7 +228,7 @@ def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str]) -> Result | Non
     return None if reason is None else prepared.result(Outcome.FAILED, reason)
 
 
-def _is_kept_by_another(prepared: Prepared, places: Places) -> bool:
+def _is_kept_by_another(prepared: Prepared, places: StoreLayout) -> bool:
     """Tell whether somebody finished our pair meanwhile: then only the frame has the name.
 
     That takes us a pause of many seconds between the two halves.
@@ -234,7 +242,7 @@ def _is_kept_by_another(prepared: Prepared, places: Places) -> bool:
     return False
 
 
-def _retire(prepared: Prepared, candidates: tuple[str, str], calls: Calls) -> Result | None:
+def _retire(prepared: Prepared, candidates: tuple[str, str], calls: FileOps) -> Result | None:
     """Steps 5 to 7; None means that the frame has taken the plain file's place."""
     try:
         kept = rename_away(calls.retire, prepared.subject.plain, candidates)
@@ -250,7 +258,7 @@ def _retire(prepared: Prepared, candidates: tuple[str, str], calls: Calls) -> Re
     return _put_back(prepared, kept, calls)
 
 
-def _is_certain(prepared: Prepared, kept: str, calls: Calls) -> bool:
+def _is_certain(prepared: Prepared, kept: str, calls: FileOps) -> bool:
     """Step 6: look again, from the name and from the file."""
     fd = prepared.plain_fd
     if not _is_as_leased(prepared, kept):
@@ -275,7 +283,7 @@ def _is_as_leased(prepared: Prepared, kept: str) -> bool:
     )
 
 
-def _put_back(prepared: Prepared, kept: str, calls: Calls) -> Result:
+def _put_back(prepared: Prepared, kept: str, calls: FileOps) -> Result:
     """Step 7: first the plain name, then the frame's, so that one always leads there."""
     if not _is_frame_there(prepared):
         return prepared.result(Outcome.WAITING, "its owner deleted or restored it meanwhile")
@@ -287,7 +295,7 @@ def _put_back(prepared: Prepared, kept: str, calls: Calls) -> Result:
     return prepared.result(Outcome.BUSY, "a writer came; it was put back")
 
 
-def _withdraw(prepared: Prepared, calls: Calls) -> None:
+def _withdraw(prepared: Prepared, calls: FileOps) -> None:
     """Take our own frame away. One that was there before us may hold more than we know."""
     if prepared.temporary is not None and _is_frame_there(prepared):
         calls.withdraw(prepared.subject.compressed)

@@ -54,7 +54,7 @@ class Subject:
 
 
 @frozen
-class Places:
+class StoreLayout:
     """The places of one codex home.
 
     :param home: as given.
@@ -146,13 +146,13 @@ def _has_link(base: str, rest: str) -> bool:
     return False
 
 
-def find_places(home: str | os.PathLike[str]) -> Places:
+def find_store_layout(home: str | os.PathLike[str]) -> StoreLayout:
     """Resolve the places of a codex home; nothing is created."""
     base = os.path.abspath(home)
     sessions = os.path.realpath(os.path.join(base, SESSIONS))
     archived = os.path.realpath(os.path.join(base, ARCHIVED_SESSIONS))
     kept = _kept_directory(base, sessions)
-    return Places(base, sessions, archived, kept, _shared_prefix(kept, sessions))
+    return StoreLayout(base, sessions, archived, kept, _shared_prefix(kept, sessions))
 
 
 def _kept_directory(home: str, sessions: str) -> str:

@@ -17,7 +17,7 @@ from ...kernel.errors import BusyError
 from ...kernel.files.flock import try_lock
 from ..store.ownership import make_directories, make_own_directory, open_shared
 from .holders import Holder, lock_holders
-from .layout import Places
+from .layout import StoreLayout
 
 # codex's own sweeper and its migration of histories hold this one (0.169.0).
 MAINTENANCE = os.path.join(".tmp", "rollout-maintenance.lock")
@@ -42,13 +42,13 @@ class SweeperBusyError(BusyError):
         super().__init__(f"{path} is held by {who}: another sweep is at work; try again later")
 
 
-def sweep_lock(places: Places) -> str:
+def sweep_lock(places: StoreLayout) -> str:
     """Return the path of the lock that the store's only sweeper of ours holds."""
     return places.shared + _OURS
 
 
 @contextlib.contextmanager
-def only_sweeper(places: Places) -> Generator[None]:
+def only_sweeper(places: StoreLayout) -> Generator[None]:
     """Be the store's only sweeper, and stand aside for codex's.
 
     :raises SweeperBusyError: somebody else is.
@@ -63,7 +63,7 @@ def only_sweeper(places: Places) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def only_changer(places: Places) -> Generator[None]:
+def only_changer(places: StoreLayout) -> Generator[None]:
     """Be the only one of us who takes names of this store away or gives them.
 
     Held for milliseconds, last in the order of locks before a file lease; its holder

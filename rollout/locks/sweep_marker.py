@@ -18,14 +18,14 @@ from ...kernel.files.atomic import write_all
 from ...kernel.files.regular_file import open_regular, read_both_ends
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import boot_id
-from .layout import Places
+from .layout import StoreLayout
 from .store import sweep_lock
 
 _VERSION = 1
 _LONGEST_NOTE = 4096
 
 
-def note_swept(places: Places, cold_age: float) -> None:
+def note_swept(places: StoreLayout, cold_age: float) -> None:
     """Note a sweep that ended now; its lock is held by the caller.
 
     :param cold_age: seconds; what is younger was left alone.
@@ -38,7 +38,7 @@ def note_swept(places: Places, cold_age: float) -> None:
         os.close(fd)
 
 
-def seconds_since_sweep(places: Places, cold_age: float) -> float | None:
+def seconds_since_sweep(places: StoreLayout, cold_age: float) -> float | None:
     """Return when everything that cold was last swept to the end, in seconds before now.
 
     Counted on the clock that nobody sets. None where nothing says so.
@@ -51,7 +51,7 @@ def seconds_since_sweep(places: Places, cold_age: float) -> float | None:
     return None
 
 
-def _read_note(places: Places) -> dict[str, Any]:
+def _read_note(places: StoreLayout) -> dict[str, Any]:
     return parse_json_object(read_both_ends(sweep_lock(places), _LONGEST_NOTE)[0])
 
 

@@ -16,11 +16,11 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
-from ..locks.layout import Places, Subject
-from ..operations.file_ops import Calls, rename_away
+from ..locks.layout import StoreLayout, Subject
+from ..operations.file_ops import FileOps, rename_away
 from ..operations.result import Outcome, Result
 from ..reconcile.decide import Relation, in_words
-from ..reconcile.inspect import PAIR_REST, Sight, fingerprint, look
+from ..reconcile.inspect import PAIR_REST, Inspection, fingerprint, look
 from ..store.names import COMPRESSED_SUFFIX
 from ..store.ownership import make_own_directory
 from ..store.scan import scan_store
@@ -38,8 +38,8 @@ def twins(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
 
 
 def tidy_twins(
-    places: Places,
-    calls: Calls | None = None,
+    places: StoreLayout,
+    calls: FileOps | None = None,
     *,
     rest: float = PAIR_REST,
     dry_run: bool = False,
@@ -49,13 +49,13 @@ def tidy_twins(
     :param rest: seconds for which neither must have changed: codex may be moving them.
     :param dry_run: say what would be done, and change nothing.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     subjects = [places.subject(found.path) for found in scan_store(places.home).rollouts]
     for first, second in twins(subjects):
         yield _tidy(places, (first, second), calls, rest, dry_run)
 
 
-def say_twin(subject: Subject, other: Subject, calls: Calls) -> str:
+def say_twin(subject: Subject, other: Subject, calls: FileOps) -> str:
     """Say where the other one is, and how their contents relate."""
     files = _only_form(subject), _only_form(other)
     sight = look(files[0], files[1], 0, calls) if files[0] and files[1] else None
@@ -64,7 +64,7 @@ def say_twin(subject: Subject, other: Subject, calls: Calls) -> str:
 
 
 def _tidy(
-    places: Places, pair: tuple[Subject, Subject], calls: Calls, rest: float, dry_run: bool
+    places: StoreLayout, pair: tuple[Subject, Subject], calls: FileOps, rest: float, dry_run: bool
 ) -> Result:
     first, second = pair
     for subject, other in ((first, second), (second, first)):
@@ -83,14 +83,19 @@ def _tidy(
     return Result(second, Outcome.REPORTED, f"{say_twin(second, first, calls)}; both stay")
 
 
-def _is_leftover(sight: Sight, holder: str) -> bool:
+def _is_leftover(sight: Inspection, holder: str) -> bool:
     if sight.relation is Relation.SAME:
         return not holder.endswith(COMPRESSED_SUFFIX)
     return sight.relation is Relation.WITHIN
 
 
 def _move_aside(
-    places: Places, subject: Subject, frame: str, holder: str, sight: Sight, calls: Calls
+    places: StoreLayout,
+    subject: Subject,
+    frame: str,
+    holder: str,
+    sight: Inspection,
+    calls: FileOps,
 ) -> Result:
     make_own_directory(places.kept)
     name = f"{LEFTOVER}{sight.file[1]}{COMPRESSED_SUFFIX}"

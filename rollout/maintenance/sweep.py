@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from ..compression.candidate import CompressOptions
 from ..compression.compress import compress
-from ..locks.layout import Places
+from ..locks.layout import StoreLayout
 from ..locks.store import only_sweeper
 from ..locks.sweep_marker import note_swept
-from ..operations.file_ops import Calls
+from ..operations.file_ops import FileOps
 from ..operations.journal import group_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reconcile.recover import recover
@@ -80,9 +80,9 @@ class SweepOptions:
 
 
 def sweep(
-    places: Places,
+    places: StoreLayout,
     options: SweepOptions = SweepOptions(),
-    calls: Calls | None = None,
+    calls: FileOps | None = None,
 ) -> Iterator[Result]:
     """Sweep the store of a home, archived rollouts first, old ones before new ones.
 
@@ -90,7 +90,7 @@ def sweep(
         was settled; files that are not cold are passed over in silence.
     :raises SweeperBusyError: another sweep, ours or codex's, is at work.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     if options.dry_run:
         yield from _sweep(places, options, calls, _look(places, options))
         return
@@ -114,7 +114,7 @@ def sweep(
             note_swept(places, options.cold_age)
 
 
-def _look(places: Places, options: SweepOptions) -> StoreScan:
+def _look(places: StoreLayout, options: SweepOptions) -> StoreScan:
     scan = scan_store(places.home)
     for directory in scan.unreadable:
         options.on_unreadable(directory)
@@ -122,7 +122,7 @@ def _look(places: Places, options: SweepOptions) -> StoreScan:
 
 
 def _sweep(
-    places: Places, options: SweepOptions, calls: Calls, scan: StoreScan
+    places: StoreLayout, options: SweepOptions, calls: FileOps, scan: StoreScan
 ) -> Iterator[Result]:
     began = time.monotonic()
 
@@ -156,7 +156,9 @@ def _sweep(
         chosen, later = budget.choose(later)
 
 
-def _cold(places: Places, rollouts: list[LogicalRollout], options: SweepOptions) -> Iterator[Cold]:
+def _cold(
+    places: StoreLayout, rollouts: list[LogicalRollout], options: SweepOptions
+) -> Iterator[Cold]:
     """Yield cold plain files, archived ones first, old ones before new ones."""
     oldest = time.time() - options.cold_age
     for found in sorted(rollouts, key=lambda each: (not each.archived, each.name.order)):
@@ -173,7 +175,7 @@ def _lstat(path: str) -> os.stat_result | None:
         return None
 
 
-def _room(places: Places, options: SweepOptions) -> int | None:
+def _room(places: StoreLayout, options: SweepOptions) -> int | None:
     """Return how many plain bytes may be begun before some are freed; None for plenty."""
     # Either root may be a link to another filesystem, and need not be there.
     roots = filter(os.path.isdir, (places.sessions, places.archived))
@@ -186,7 +188,7 @@ def _free_bytes(path: str) -> int:
     return space.f_bavail * space.f_frsize
 
 
-def _settle_rest(places: Places, options: SweepOptions, calls: Calls) -> Iterator[Result]:
+def _settle_rest(places: StoreLayout, options: SweepOptions, calls: FileOps) -> Iterator[Result]:
     """Wait for the grace of what was kept, unless told not to, and settle what is due."""
     while options.wait and (left := _longest_wait(places, options)) > 0:
         if options.should_stop():
@@ -195,7 +197,7 @@ def _settle_rest(places: Places, options: SweepOptions, calls: Calls) -> Iterato
     yield from settle(places, SettleOptions(grace=options.grace), calls)
 
 
-def _longest_wait(places: Places, options: SweepOptions) -> float:
+def _longest_wait(places: StoreLayout, options: SweepOptions) -> float:
     """Return the seconds until everything kept is due; a longer grace is not waited for."""
     waits = [0.0]
     for path in group_paths(places):

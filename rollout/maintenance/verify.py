@@ -15,9 +15,9 @@ from typing import Any
 from ..codec.decode import has_checksum
 from ..codec.frames import frame_damage
 from ..codec.measure import is_hollow
-from ..locks.layout import Places, Subject
+from ..locks.layout import StoreLayout, Subject
 from ..locks.store import LOCK_FILES
-from ..operations.file_ops import Calls, rename_away
+from ..operations.file_ops import FileOps, rename_away
 from ..operations.journal import group_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reading.lines import MAX_LINE_BYTES, LineFault, iter_lines
@@ -92,12 +92,12 @@ class Finding:
         return self.problem in HARMLESS
 
 
-def verify_rollout(subject: Subject, calls: Calls | None = None) -> Iterator[Finding]:
+def verify_rollout(subject: Subject, calls: FileOps | None = None) -> Iterator[Finding]:
     """Check one rollout in whichever forms it has.
 
     Memory does not grow with the file; one bad line does not hide the next.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     if os.path.lexists(subject.compressed):
         yield from _readable(subject.compressed, _verify_frame(subject.compressed))
         if not os.path.isfile(subject.plain):
@@ -128,12 +128,12 @@ def verify_directories(scan: StoreScan) -> Iterator[Finding]:
         yield Finding(directory.path, Problem.UNREADABLE, detail)
 
 
-def verify_kept(places: Places) -> Iterator[Finding]:
+def verify_kept(places: StoreLayout) -> Iterator[Finding]:
     """Check what is kept beside the store: entries, their files, and strays."""
     yield from _readable(places.kept, _verify_kept(places))
 
 
-def _verify_kept(places: Places) -> Iterator[Finding]:
+def _verify_kept(places: StoreLayout) -> Iterator[Finding]:
     yield from map(_kept_finding, settle(places, SettleOptions(dry_run=True)))
     yield from _strays(places.kept, set(_listed(places)))
 
@@ -144,7 +144,7 @@ def _kept_finding(result: Result) -> Finding:
     return Finding(result.subject.plain, problem, result.reason)
 
 
-def _listed(places: Places) -> Iterator[str]:
+def _listed(places: StoreLayout) -> Iterator[str]:
     """Yield the groups and the kept files that they name."""
     for path in group_paths(places):
         yield path
@@ -153,7 +153,7 @@ def _listed(places: Places) -> Iterator[str]:
 
 
 def repair(
-    places: Places, calls: Calls | None = None, *, dry_run: bool = False
+    places: StoreLayout, calls: FileOps | None = None, *, dry_run: bool = False
 ) -> Iterator[Result]:
     """Finish what a crash left; move damaged and left-over frames out of the way.
 
@@ -162,7 +162,7 @@ def repair(
         one that the other root holds all of, goes to the directory of kept files, never
         away; where it is the only form it stays.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     for result in recover(places, SettleOptions(dry_run=dry_run), calls):
         if not result.subject.thread:  # a line of a manifest that is not believed
             yield result
@@ -171,7 +171,9 @@ def repair(
     yield from tidy_twins(places, calls, dry_run=dry_run)
 
 
-def _move_damaged(places: Places, subject: Subject, calls: Calls, dry_run: bool) -> Result | None:
+def _move_damaged(
+    places: StoreLayout, subject: Subject, calls: FileOps, dry_run: bool
+) -> Result | None:
     """Move a damaged frame aside; None where both forms are not there, or it is whole."""
     try:
         sight = look(subject.plain, subject.compressed, 0, calls)
@@ -209,7 +211,7 @@ def _verify_frame(path: str) -> Iterator[Finding]:
         os.close(fd)
 
 
-def _verify_pair(subject: Subject, calls: Calls) -> Iterator[Finding]:
+def _verify_pair(subject: Subject, calls: FileOps) -> Iterator[Finding]:
     sight = look(subject.plain, subject.compressed, 0, calls)
     if sight is None:
         return
@@ -268,7 +270,7 @@ class _Ordinals:
 
 def verify_places(subjects: Iterable[Subject]) -> Iterator[Finding]:
     """Find rollouts that lie in both roots: what an interrupted or partial move left."""
-    calls = Calls()
+    calls = FileOps()
     for first, subject in twins(subjects):
         yield Finding(subject.plain, Problem.TWO_PLACES, say_twin(subject, first, calls))
 

@@ -22,12 +22,12 @@ from ...kernel.files.lease import (
 )
 from ...kernel.libc import rename_noreplace
 from ..locks.holders import writers_of
-from ..locks.layout import Places
+from ..locks.layout import StoreLayout
 from ..locks.store import only_changer
 from ..locks.thread import Coordination, ThreadLocks
 
 
-class Calls:
+class FileOps:
     """The system calls themselves. Paths are absolute, links in directories resolved."""
 
     @contextlib.contextmanager
@@ -37,7 +37,7 @@ class Calls:
             yield held
 
     @contextlib.contextmanager
-    def store(self, places: Places) -> Generator[None]:
+    def store(self, places: StoreLayout) -> Generator[None]:
         """Hold the store's own lock: none of us, of whatever home, changes it meanwhile."""
         with only_changer(places):
             yield
@@ -121,7 +121,7 @@ class Calls:
 def rename_away(rename: Callable[[str, str], None], path: str, candidates: tuple[str, str]) -> str:
     """Rename to the store's own directory; in place where that is another filesystem.
 
-    :param rename: :meth:`Calls.retire` or :meth:`Calls.set_aside`.
+    :param rename: :meth:`FileOps.retire` or :meth:`FileOps.set_aside`.
     :param candidates: as :meth:`Entry.candidates` gives them.
     :returns: the one that was taken.
     """

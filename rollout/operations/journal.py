@@ -34,7 +34,7 @@ from ...kernel.files.flock import try_lock
 from ...kernel.files.regular_file import NOT_REGULAR, open_regular, read_regular_if_any
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import boot_id
-from ..locks.layout import Places, Subject
+from ..locks.layout import StoreLayout, Subject
 from ..store.ownership import list_own_directory, make_own_directory, open_shared
 from .journal_line import fault_in
 
@@ -89,13 +89,13 @@ class Entry:
         same_boot = self.boot == boot_id()
         return time.clock_gettime(time.CLOCK_BOOTTIME) - self.at if same_boot else float("inf")
 
-    def candidates(self, places: Places) -> tuple[str, str]:
+    def candidates(self, places: StoreLayout) -> tuple[str, str]:
         """Where the kept file may lie: with the groups, or in its own directory."""
         below, slash, _ = self.relative.rpartition("/")
         in_place = f"{places.root(self.root)}/{below}{slash}.{self.name}"
         return f"{places.kept}/{self.name}", in_place
 
-    def find(self, places: Places) -> str | None:
+    def find(self, places: StoreLayout) -> str | None:
         """Return where the kept file lies, or None when it is gone."""
         return next(filter(os.path.lexists, self.candidates(places)), None)
 
@@ -160,7 +160,7 @@ class Group:
         """Unlock, and leave everything as it is."""
         os.close(self._fd)
 
-    def close(self, places: Places) -> None:
+    def close(self, places: StoreLayout) -> None:
         """Unlock; a group of which nothing is kept any more, and all was believed, goes away."""
         if not self.doubts and not any(entry.find(places) for entry in self.entries):
             with contextlib.suppress(FileNotFoundError):
@@ -169,7 +169,7 @@ class Group:
 
 
 def begin(
-    places: Places,
+    places: StoreLayout,
     token: str,
     entries: Sequence[Entry],
     flush: Callable[[int], None] | None = None,
@@ -205,7 +205,7 @@ def begin(
     return Group(path + _SUFFIX, fd, Lines(entries))
 
 
-def open_groups(places: Places) -> Iterator[Group]:
+def open_groups(places: StoreLayout) -> Iterator[Group]:
     """Open and lock, one by one, every group that nobody works on.
 
     The caller closes each before it asks for the next.
@@ -216,7 +216,7 @@ def open_groups(places: Places) -> Iterator[Group]:
             yield group
 
 
-def group_paths(places: Places) -> list[str]:
+def group_paths(places: StoreLayout) -> list[str]:
     """Return the paths of all groups, locked or not.
 
     :raises OSError: the directory is a link, or cannot be read.

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable
 
 from ...kernel.errors import CallerError
-from ..locks.layout import Places, Subject
-from ..operations.file_ops import Calls
+from ..locks.layout import StoreLayout, Subject
+from ..operations.file_ops import FileOps
 from ..reading.snapshot import NoSuchRolloutError, open_regular
 from .materialize import materialize
 
@@ -26,7 +26,7 @@ class NotALineError(CallerError):
 
 
 def append(
-    places: Places, subject: Subject, records: Iterable[bytes], calls: Calls | None = None
+    places: StoreLayout, subject: Subject, records: Iterable[bytes], calls: FileOps | None = None
 ) -> str:
     """Append records, durably, each as one line.
 
@@ -44,7 +44,7 @@ def append(
 
     Not promised: that no line of a program without locks comes between.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     data = b"".join(map(_as_line, records))
     with places.locks.lease(subject.thread) as lease:
         for _ in range(_ATTEMPTS):
@@ -56,7 +56,7 @@ def append(
     raise NoSuchRolloutError(subject.plain)
 
 
-def append_to_plain(path: str, data: bytes, calls: Calls) -> None:
+def append_to_plain(path: str, data: bytes, calls: FileOps) -> None:
     """Append whole lines to an existing plain file in one write, and make them durable."""
     fd = open_regular(path, os.O_RDWR | os.O_APPEND)
     try:

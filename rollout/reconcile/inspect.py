@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ...kernel.files.lease import LeaseAnswer
 from ..codec.decode import BeyondMeasureError, DamagedFrameError
-from ..locks.layout import Places, Subject
-from ..operations.file_ops import Calls
+from ..locks.layout import StoreLayout, Subject
+from ..operations.file_ops import FileOps
 from ..reading.snapshot import open_regular
 from ..store.scan import scan_store
 from .compare import Comparison, compare
@@ -23,7 +23,7 @@ PAIR_REST = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Inspection:
     """A file whose content was compared, and with what.
 
     :param file: fingerprint of the first file before it was read.
@@ -58,7 +58,7 @@ def forms_of(subject: Subject) -> Forms:
     return Forms.COMPRESSED if compressed else Forms.NONE
 
 
-def locate(places: Places, subject: Subject) -> tuple[Subject, Forms]:
+def locate(places: StoreLayout, subject: Subject) -> tuple[Subject, Forms]:
     """Find a rollout where it was, or where codex or anybody else has moved it."""
     for place in (subject, places.other_place(subject)):
         if place is not None and (forms := forms_of(place)) is not Forms.NONE:
@@ -71,7 +71,7 @@ def locate(places: Places, subject: Subject) -> tuple[Subject, Forms]:
     return subject, Forms.NONE
 
 
-def can_be_written(path: str, calls: Calls) -> bool:
+def can_be_written(path: str, calls: FileOps) -> bool:
     """Tell whether anybody can write to the file now; by its lease where there is one."""
     fd = open_regular(path)
     try:
@@ -84,7 +84,7 @@ def can_be_written(path: str, calls: Calls) -> bool:
     return answer is LeaseAnswer.BUSY
 
 
-def look(path: str, other: str, base: int, calls: Calls) -> Sight | None:
+def look(path: str, other: str, base: int, calls: FileOps) -> Inspection | None:
     """Compare a file with another form; None when one of them is gone meanwhile.
 
     :param base: how many bytes both once began with.
@@ -99,13 +99,13 @@ def look(path: str, other: str, base: int, calls: Calls) -> Sight | None:
     except FileNotFoundError:
         return None
     except DamagedFrameError:
-        return Sight(before, beside, Relation.UNREADABLE, None, written)
+        return Inspection(before, beside, Relation.UNREADABLE, None, written)
     except BeyondMeasureError:
-        return Sight(before, beside, Relation.REFUSED, None, written)
-    return Sight(before, beside, relate(comparison, base), comparison, written)
+        return Inspection(before, beside, Relation.REFUSED, None, written)
+    return Inspection(before, beside, relate(comparison, base), comparison, written)
 
 
-def is_durable(path: str, seen: Fingerprint, calls: Calls) -> bool:
+def is_durable(path: str, seen: Fingerprint, calls: FileOps) -> bool:
     """Make a file that was compared outlive a power cut, before it becomes the only form.
 
     Not to be done under locks that anybody waits for: a disk may take long.

@@ -14,10 +14,10 @@ from ...kernel.errors import InternalError, OperatorError
 from ...kernel.files.atomic import write_all
 from ...kernel.files.flock import try_lock
 from ..codec.decode import decode_chunks
-from ..locks.layout import Places, Subject
+from ..locks.layout import StoreLayout, Subject
 from ..locks.thread import ThreadLease
 from ..operations.attributes import copy_attributes
-from ..operations.file_ops import Calls
+from ..operations.file_ops import FileOps
 from ..reading.snapshot import NoSuchRolloutError, open_regular
 from .decide import Forms, Relation
 from .inspect import PAIR_REST, Fingerprint, fingerprint, forms_of, is_durable, look, rested
@@ -37,7 +37,7 @@ class DisagreementError(OperatorError):
         )
 
 
-def restore(places: Places, subject: Subject, calls: Calls | None = None) -> bool:
+def restore(places: StoreLayout, subject: Subject, calls: FileOps | None = None) -> bool:
     """Make the plain form the only one, as the thread's writer for that moment.
 
     For a codex that reads no frames (0.135 and earlier): call it, then start codex.
@@ -51,10 +51,10 @@ def restore(places: Places, subject: Subject, calls: Calls | None = None) -> boo
 
 
 def materialize(
-    places: Places,
+    places: StoreLayout,
     subject: Subject,
     lease: ThreadLease,
-    calls: Calls | None = None,
+    calls: FileOps | None = None,
     *,
     rest: float = PAIR_REST,
 ) -> bool:
@@ -73,7 +73,7 @@ def materialize(
     """
     if lease.thread != subject.thread:
         raise InternalError("a rollout was to be materialized under another thread's lease")
-    calls = calls or Calls()
+    calls = calls or FileOps()
     changed = False
     for _ in range(_ATTEMPTS):
         match forms_of(subject):
@@ -90,7 +90,7 @@ def materialize(
     raise DisagreementError(subject.plain)
 
 
-def _drop_compressed(places: Places, subject: Subject, calls: Calls, rest: float) -> bool:
+def _drop_compressed(places: StoreLayout, subject: Subject, calls: FileOps, rest: float) -> bool:
     """Unlink a frame of which the plain form holds all; False leaves it for a sweep."""
     sight = look(subject.plain, subject.compressed, 0, calls)
     if sight is None:
@@ -106,7 +106,7 @@ def _drop_compressed(places: Places, subject: Subject, calls: Calls, rest: float
 
 
 def _withdraw(
-    subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, calls: Calls
+    subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, calls: FileOps
 ) -> None:
     """Unlink the compressed form while the names lead to the files that were compared."""
     now = fingerprint(subject.plain)
@@ -116,7 +116,7 @@ def _withdraw(
         calls.withdraw(subject.compressed)
 
 
-def _restore(places: Places, subject: Subject, calls: Calls) -> None:
+def _restore(places: StoreLayout, subject: Subject, calls: FileOps) -> None:
     try:
         source = open_regular(subject.compressed)
     except FileNotFoundError:
@@ -137,7 +137,7 @@ def _restore(places: Places, subject: Subject, calls: Calls) -> None:
         os.close(source)
 
 
-def _decode_into(source: int, target: int, path: str, calls: Calls) -> None:
+def _decode_into(source: int, target: int, path: str, calls: FileOps) -> None:
     for chunk in decode_chunks(source, path):
         write_all(target, chunk)
     copy_attributes(source, os.fstat(source), target, os.fstat(target))
@@ -151,7 +151,7 @@ def _install(
     temporary: str,
     plain: Fingerprint | None,
     compressed: Fingerprint | None,
-    calls: Calls,
+    calls: FileOps,
 ) -> None:
     if fingerprint(subject.compressed) != compressed:
         return  # its owner deleted it while we decoded: it must not come back

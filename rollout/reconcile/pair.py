@@ -16,19 +16,19 @@ import os
 
 from ...kernel.files.lease import LeaseAnswer
 from ..compression.publish import Prepared, publish
-from ..locks.layout import Places, Subject
-from ..operations.file_ops import Calls, rename_away
+from ..locks.layout import StoreLayout, Subject
+from ..operations.file_ops import FileOps, rename_away
 from ..operations.journal import Kind, begin, make_entry, new_token
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
 from .decide import Action, decide_pair, in_words
-from .inspect import PAIR_REST, Sight, fingerprint, is_durable, look, rested
+from .inspect import PAIR_REST, Inspection, fingerprint, is_durable, look, rested
 from .materialize import materialize
 from .salvage import salvage
 
 
 def settle_pair(
-    places: Places, subject: Subject, calls: Calls | None = None, *, rest: float = PAIR_REST
+    places: StoreLayout, subject: Subject, calls: FileOps | None = None, *, rest: float = PAIR_REST
 ) -> Result:
     """Leave one form of a rollout that has two.
 
@@ -40,7 +40,7 @@ def settle_pair(
     :raises ThreadBusyError: the thread has a writer where one must not be.
     :raises OSError: a file cannot be read or renamed.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     sight = look(subject.plain, subject.compressed, 0, calls)
     if sight is None:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
@@ -61,12 +61,12 @@ def settle_pair(
             return Result(subject, Outcome.REPORTED, reason)
 
 
-def planned_for(sight: Sight) -> Action:
+def planned_for(sight: Inspection) -> Action:
     """Return the decision about a pair that was looked at."""
     return decide_pair(sight.relation, written=sight.written, empty=sight.file[2] == 0)
 
 
-def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+def _finish(places: StoreLayout, subject: Subject, sight: Inspection, calls: FileOps) -> Result:
     """Retire the plain file exactly as compressing does after publishing."""
     # Who made the frame may have left it to the page cache.
     if not is_durable(subject.compressed, sight.other, calls):
@@ -95,7 +95,7 @@ def _finish(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Res
         prepared.close()
 
 
-def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+def _withdraw(places: StoreLayout, subject: Subject, sight: Inspection, calls: FileOps) -> Result:
     if not is_durable(subject.plain, sight.file, calls):
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     with calls.coordination(places.locks) as coordination, calls.store(places):
@@ -109,7 +109,7 @@ def _withdraw(places: Places, subject: Subject, sight: Sight, calls: Calls) -> R
     return Result(subject, Outcome.SETTLED, "the plain form holds all", sight.other[2], plain[2])
 
 
-def _set_aside(places: Places, subject: Subject, sight: Sight, calls: Calls) -> Result:
+def _set_aside(places: StoreLayout, subject: Subject, sight: Inspection, calls: FileOps) -> Result:
     """Take the name from a shadow, restore the history under it, append its lines."""
     stat = os.lstat(subject.plain)
     token = new_token()

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.flock import try_lock
 from ..compression.compress import TEMPORARY_PREFIX
-from ..locks.layout import Places, Subject
-from ..operations.file_ops import Calls
+from ..locks.layout import StoreLayout, Subject
+from ..operations.file_ops import FileOps
 from ..operations.journal import UNFINISHED_SUFFIX
 from ..operations.result import Outcome, Result
 from ..store.scan import StoreScan, scan_store
@@ -22,9 +22,9 @@ _UNFINISHED = re.compile(rf"[0-9a-f]{{8}}{re.escape(UNFINISHED_SUFFIX)}")
 
 
 def recover(
-    places: Places,
+    places: StoreLayout,
     options: SettleOptions = SettleOptions(),  # noqa: B008 -- frozen
-    calls: Calls | None = None,
+    calls: FileOps | None = None,
     scan: StoreScan | None = None,
 ) -> Iterator[Result]:
     """Settle pairs, then kept files; remove temporary files whose maker is gone.
@@ -33,7 +33,7 @@ def recover(
 
     :param scan: the store as it was found just before; by default it is looked at now.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     rollouts = (scan or scan_store(places.home)).rollouts
     if not options.dry_run:
         for directory in {found.directory for found in rollouts}:
@@ -46,7 +46,7 @@ def recover(
     yield from settle(places, options, calls)
 
 
-def discard_ownerless(directory: str, calls: Calls) -> int:
+def discard_ownerless(directory: str, calls: FileOps) -> int:
     """Remove our temporary files in a directory that no living process has locked."""
     try:
         names = os.listdir(directory)
@@ -63,7 +63,7 @@ def is_temporary(name: str) -> bool:
     return _UNFINISHED.fullmatch(name) is not None
 
 
-def _discard_unlocked(path: str, calls: Calls) -> bool:
+def _discard_unlocked(path: str, calls: FileOps) -> bool:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -77,7 +77,9 @@ def _discard_unlocked(path: str, calls: Calls) -> bool:
         os.close(fd)
 
 
-def _settle_pair(places: Places, subject: Subject, options: SettleOptions, calls: Calls) -> Result:
+def _settle_pair(
+    places: StoreLayout, subject: Subject, options: SettleOptions, calls: FileOps
+) -> Result:
     if options.dry_run:
         return Result(subject, Outcome.WOULD, "would settle two forms")
     try:

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 
 from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.lease import LeaseAnswer
-from ..locks.layout import Places, Subject
-from ..operations.file_ops import Calls
+from ..locks.layout import StoreLayout, Subject
+from ..operations.file_ops import FileOps
 from ..operations.journal import Entry, Group, Kind, open_groups
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
 from .decide import Action, Forms, Relation, decide_kept, in_words
 from .inspect import (
     PAIR_REST,
-    Sight,
+    Inspection,
     can_be_written,
     fingerprint,
     forms_of,
@@ -65,13 +65,13 @@ class SettleOptions:
 class _Case:
     """One kept file under consideration."""
 
-    places: Places
+    places: StoreLayout
     group: Group
     entry: Entry
     kept: str
     subject: Subject
     forms: Forms
-    calls: Calls
+    calls: FileOps
 
     @property
     def present(self) -> str:
@@ -84,15 +84,15 @@ class _Case:
 
 
 def settle(
-    places: Places,
+    places: StoreLayout,
     options: SettleOptions = SettleOptions(),
-    calls: Calls | None = None,
+    calls: FileOps | None = None,
 ) -> Iterator[Result]:
     """Settle every kept file whose grace is over, ours and those of a dead process.
 
     :returns: a result for each kept file that there is, also for those that wait.
     """
-    calls = calls or Calls()
+    calls = calls or FileOps()
     for group in open_groups(places):
         try:
             if group.doubts:
@@ -134,7 +134,12 @@ def seconds_left(entry: Entry, kept: str, grace: float) -> float:
 
 
 def _settle_entry(
-    places: Places, group: Group, entry: Entry, kept: str, options: SettleOptions, calls: Calls
+    places: StoreLayout,
+    group: Group,
+    entry: Entry,
+    kept: str,
+    options: SettleOptions,
+    calls: FileOps,
 ) -> Result:
     subject = places.recorded(entry.root, entry.relative, entry.thread)
     try:
@@ -180,7 +185,7 @@ def _settle_case(case: _Case, options: SettleOptions) -> Result:
     return _act(case, sight, action)
 
 
-def _act(case: _Case, sight: Sight, action: Action) -> Result:
+def _act(case: _Case, sight: Inspection, action: Action) -> Result:
     match action:
         case Action.DROP:
             return _drop(case, sight)
@@ -209,13 +214,13 @@ def _expire(case: _Case, options: SettleOptions) -> Result:
     return case.result(Outcome.SETTLED, "its owner deleted the thread 7 days ago")
 
 
-def _drop(case: _Case, sight: Sight) -> Result:
+def _drop(case: _Case, sight: Inspection) -> Result:
     if not _is_durably_there(case, sight) or not _unlink_leased(case, sight.file):
         return case.result(Outcome.WAITING, "it changed while it was compared")
     return case.result(Outcome.SETTLED, after=sight.other[2])
 
 
-def _is_durably_there(case: _Case, sight: Sight) -> bool:
+def _is_durably_there(case: _Case, sight: Inspection) -> bool:
     """The form that holds all is the file that was compared, and outlives a power cut."""
     if case.forms is Forms.PLAIN:
         return is_durable(case.present, sight.other, case.calls)
@@ -243,7 +248,7 @@ def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
         os.close(fd)
 
 
-def _put_back(case: _Case, sight: Sight) -> Result:
+def _put_back(case: _Case, sight: Inspection) -> Result:
     """Give the file its name again, then withdraw the frame that holds less."""
     subject, calls = case.subject, case.calls
     places = case.places
@@ -264,7 +269,7 @@ def _put_back(case: _Case, sight: Sight) -> Result:
     return case.result(Outcome.PUT_BACK, "it had grown or was being written", sight.file[2])
 
 
-def _is_same_frame(subject: Subject, sight: Sight) -> bool:
+def _is_same_frame(subject: Subject, sight: Inspection) -> bool:
     return fingerprint(subject.compressed) == sight.other
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from ...kernel.files.lease import LeaseAnswer
 from ..locks.layout import Subject
-from ..operations.file_ops import Calls
+from ..operations.file_ops import FileOps
 from ..operations.journal import Entry, Group, Kind
 from ..reading.snapshot import open_regular
 from .append import ends_torn
@@ -23,7 +23,7 @@ from .compare import compare
 _PIECE = 1 << 20
 
 
-def salvage(group: Group, entry: Entry, kept: str, subject: Subject, calls: Calls) -> int | None:
+def salvage(group: Group, entry: Entry, kept: str, subject: Subject, calls: FileOps) -> int | None:
     """Append a kept file's own lines to the plain form, then unlink it.
 
     The caller holds the thread's lease, and the plain form exists.
@@ -45,7 +45,7 @@ def salvage(group: Group, entry: Entry, kept: str, subject: Subject, calls: Call
         os.close(fd)
 
 
-def _is_unwritten(fd: int, path: str, calls: Calls) -> bool:
+def _is_unwritten(fd: int, path: str, calls: FileOps) -> bool:
     """Take the lease, or find it unbroken; a scan where there is none to be had."""
     if calls.is_lease_unbroken(fd):
         return True
@@ -58,7 +58,7 @@ def _is_unwritten(fd: int, path: str, calls: Calls) -> bool:
             return not calls.has_writers(path)
 
 
-def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, calls: Calls) -> int:
+def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, calls: FileOps) -> int:
     """Append what the plain file lacks of the kept one; return how many bytes."""
     plain = open_regular(subject.plain, os.O_RDWR | os.O_APPEND)
     try:
@@ -109,7 +109,7 @@ def _missing(lines: Iterator[bytes], plain: int, offset: int) -> Iterator[bytes]
         yield from lines
 
 
-def _append(plain: int, lines: Iterator[bytes], joined: bool, calls: Calls) -> int:
+def _append(plain: int, lines: Iterator[bytes], joined: bool, calls: FileOps) -> int:
     """Append in pieces of whole lines, the last line ended, and make it durable."""
     piece = b"" if joined or not ends_torn(plain) else b"\n"
     added = 0

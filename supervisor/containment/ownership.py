@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ...guardian.ending.lost_run import Custody
-from ...kernel.containment.membership import Scope, discard_leaf
+from ...guardian.ending.lost_run import RunHandover
+from ...kernel.containment.membership import RunProcesses, discard_leaf
 from ...kernel.errors import OperatorError
 from ...kernel.files.temporary import discard_temporary
 from ...kernel.process.group import ProcessGroup
@@ -33,7 +33,7 @@ from .leaf import Wish, give_up_leaf, open_leaf, why_no_descent
 from .survivors import end_survivors
 
 
-class Possession:
+class RunOwnership:
     """One run's hold on its workspace.
 
     :param guardian: the process that adopts the run's orphans.
@@ -142,7 +142,7 @@ class Possession:
         """
         self._temporary = temporary
         directory = self._plan.run_directory
-        custody = Custody(
+        custody = RunHandover(
             run_id=self._plan.run_id,
             leaf=self.leaf,
             record=os.fspath(directory / "record.json"),
@@ -171,18 +171,20 @@ class Possession:
 
     def renew(self) -> None:
         """Enter a fresh leaf for another attempt; the one before is proven empty."""
-        discard_leaf(Scope(self._plan.run_id, self.leaf))
+        discard_leaf(RunProcesses(self._plan.run_id, self.leaf))
         self._enter_leaf(None if self.leaf is None else Path(self.leaf).parent)
         self.hand_over(self._temporary)
 
-    def scope(self, *, guardian_lost: bool = False) -> Scope:
+    def scope(self, *, guardian_lost: bool = False) -> RunProcesses:
         """Return what belongs to the run."""
         if guardian_lost:
-            return Scope(self._plan.run_id, self.leaf, group=self._group)
+            return RunProcesses(self._plan.run_id, self.leaf, group=self._group)
         ours = frozenset([os.getpid(), *filter(None, [self._link.companion])])
-        return Scope(self._plan.run_id, self.leaf, self._guardian, ours, self.monitor, self._group)
+        return RunProcesses(
+            self._plan.run_id, self.leaf, self._guardian, ours, self.monitor, self._group
+        )
 
-    def strays(self) -> Scope | None:
+    def strays(self) -> RunProcesses | None:
         """Return what errands of ours may have left that the guardian never adopts.
 
         :returns: None where there can be no such process: the guardian forked us, or no
@@ -190,7 +192,7 @@ class Possession:
         """
         if self.proven or self._guardian.pid == os.getppid():
             return None
-        return Scope(self._plan.run_id)
+        return RunProcesses(self._plan.run_id)
 
     def describe(self) -> dict[str, str | None]:
         """Return the containment in force, as the record's field."""
@@ -237,7 +239,7 @@ class Possession:
             return
         self.remove_temporary()
         # Also when the disk was too full to write the owner down: nothing was started in it.
-        discard_leaf(Scope(self._plan.run_id, self.leaf))
+        discard_leaf(RunProcesses(self._plan.run_id, self.leaf))
         if self.proven and self._owner is not None:
             with suppress(OperatorError):
                 self.claim.write_owner(replace(self._owner, contained=True))

@@ -17,16 +17,16 @@ from ...guardian.channel import Message
 from ...kernel.containment.membership import end, is_evidently_empty, members
 from ...kernel.process.group import ProcessGroup
 from ...kernel.process.identity import ProcessIdentity
-from ..blocking import in_own_thread
+from ..blocking import run_blocking
 from ..errors import GuardianLost
 from ..guardian_client.going import keep_going
 from ..guardian_client.link import GuardianLink
-from .ownership import Possession
+from .ownership import RunOwnership
 from .survivors import GRACE, PATIENCE
 
 
 async def start(
-    possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
+    possession: RunOwnership, link: GuardianLink, spec: Message, stdio: Sequence[int]
 ) -> Message:
     """Ask the guardian to start a program, without the leaf where nobody can join that.
 
@@ -49,7 +49,7 @@ async def start(
 
 
 async def _ask(
-    possession: Possession, link: GuardianLink, spec: Message, stdio: Sequence[int]
+    possession: RunOwnership, link: GuardianLink, spec: Message, stdio: Sequence[int]
 ) -> Message:
     message = {"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}
     # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
@@ -59,7 +59,7 @@ async def _ask(
 
 
 async def end_without_guardian(
-    possession: Possession, leader: ProcessIdentity | None = None
+    possession: RunOwnership, leader: ProcessIdentity | None = None
 ) -> int:
     """End the run of a dead guardian: its cgroup at once, then whoever carries the tag.
 
@@ -72,16 +72,16 @@ async def end_without_guardian(
         end(scope, grace=GRACE, patience=PATIENCE)
         return len(outlived)
 
-    return await in_own_thread(end_all)
+    return await run_blocking(end_all)
 
 
-async def end_strays(possession: Possession) -> None:
+async def end_strays(possession: RunOwnership) -> None:
     """End what errands of an embedding host left: the guardian never adopts that."""
     if (strays := possession.strays()) is not None:
-        await in_own_thread(partial(end, strays, grace=GRACE, patience=PATIENCE))
+        await run_blocking(partial(end, strays, grace=GRACE, patience=PATIENCE))
 
 
-async def end_unread(possession: Possession, link: GuardianLink) -> None:
+async def end_unread(possession: RunOwnership, link: GuardianLink) -> None:
     """End what is left of the run, where it was not read since something was started.
 
     Without the guardian the run is ended by its leaf and tag, and nothing is proven.
@@ -90,11 +90,11 @@ async def end_unread(possession: Possession, link: GuardianLink) -> None:
     if not await read_proof(possession, link, guardian_lost=link.lost):
         return
     scope = possession.scope(guardian_lost=link.lost)
-    await in_own_thread(partial(end, scope, grace=GRACE, patience=PATIENCE))
+    await run_blocking(partial(end, scope, grace=GRACE, patience=PATIENCE))
     await read_proof(possession, link, guardian_lost=link.lost)
 
 
-async def read_proof(possession: Possession, link: GuardianLink, *, guardian_lost: bool) -> int:
+async def read_proof(possession: RunOwnership, link: GuardianLink, *, guardian_lost: bool) -> int:
     """Return how many processes are left: members, and children of the guardian.
 
     The possession is then proven if none is, and that reading proves anything.
@@ -102,7 +102,7 @@ async def read_proof(possession: Possession, link: GuardianLink, *, guardian_los
     scope = possession.scope(guardian_lost=guardian_lost)
     left: set[int] = set()
     if not is_evidently_empty(scope):
-        left.update(each.pid for each in await in_own_thread(members, scope))
+        left.update(each.pid for each in await run_blocking(members, scope))
     if not guardian_lost:
         left.update(await _ask_for_children(link, scope.guardian))
     possession.note_reading(len(left), proves=scope.can_prove)

@@ -16,9 +16,9 @@ import os
 import time
 from pathlib import Path
 
-from ...guardian.ending.lost_run import Custody, finish_lost_run
+from ...guardian.ending.lost_run import RunHandover, finish_lost_run
 from ...kernel.cgroup.leaf import is_own_group
-from ...kernel.containment.membership import Scope, discard_leaf, end, members
+from ...kernel.containment.membership import RunProcesses, discard_leaf, end, members
 from ...kernel.errands.end_wanted import pause
 from ...kernel.process.identity import ProcessIdentity, boot_id, is_running
 from ...workspace.errors import WorkspaceBusy
@@ -60,7 +60,7 @@ def end_survivors(
     """
     if previous is None or previous.contained:
         return 0
-    scope = Scope(previous.run_id, _leaf_of(previous))
+    scope = RunProcesses(previous.run_id, _leaf_of(previous))
     try:
         _check_dead(previous, paths, scope)
     except RunAlive:
@@ -79,7 +79,7 @@ def end_survivors(
     return found
 
 
-def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None, scope: Scope) -> None:
+def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None, scope: RunProcesses) -> None:
     """Wait a while for the end of a guardian that no longer holds the lock.
 
     A guardian lets go of its workspace only by ending. A run that goes on all the same holds
@@ -107,13 +107,13 @@ def survivors_of(previous: OwnerRecord, paths: WorkspacePaths) -> tuple[ProcessI
 
     :raises RunAlive: the run is not dead, or not this workspace's to judge.
     """
-    scope = Scope(previous.run_id, _leaf_of(previous))
+    scope = RunProcesses(previous.run_id, _leaf_of(previous))
     if (pid := who_goes_on(previous.run_id, paths, scope)) is not None:
         raise RunAlive(previous.run_id, pid, _record_of(paths))
     return members(scope)
 
 
-def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> Custody:
+def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: RunProcesses) -> RunHandover:
     """Return what is to be finished: the run's own, as our state directory knows it.
 
     The record in the workspace is finished, and nothing in it is believed.
@@ -124,7 +124,7 @@ def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: Scope) -> C
         temporary = entry.temporary
     elif (removal := removal_of(run_id, paths)) is not None:
         directory, temporary = removal_directory(run_id), str(removal.get("temporary"))
-    return Custody(
+    return RunHandover(
         run_id=run_id,
         leaf=scope.leaf,
         record=os.fspath(directory / "record.json"),

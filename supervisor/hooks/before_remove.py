@@ -26,14 +26,14 @@ from ...kernel.process.identity import name_process
 from ...kernel.values import frozen
 from ...workspace.claim.claim import Claim
 from ...workspace.claim.threads import known_cargo_key
-from ...workspace.gc.remove import Attend
+from ...workspace.gc.remove import BeforeRemove
 from ...workspace.gc.survey import Survey
-from ...workspace.git.checkout import inspect_start
+from ...workspace.git.checkout import inspect_checkout
 from ...workspace.workdir.plan import WorkdirPlan
 from ..blocking import in_thread
 from ..callbacks import Tell
 from ..clock import now_text
-from ..containment.ownership import Possession
+from ..containment.ownership import RunOwnership
 from ..containment.reap import reap_one
 from ..errors import GuardianLost, RemovalStopped, RemovalUnattended
 from ..guardian_client.link import GuardianLink
@@ -67,7 +67,7 @@ class _RemovalPlan(Plan):
         return self.directory
 
 
-def attend_removal(request: LaunchRequest, tell: Tell) -> Attend:
+def before_remove_hook(request: LaunchRequest, tell: Tell) -> BeforeRemove:
     """Return what `codexlab.workspace.upkeep.remove_workspace` calls, to run ``before_remove``.
 
     A hook that fails is told and written down, and prevents nothing.
@@ -114,7 +114,7 @@ def _plan(request: LaunchRequest, claim: Claim, workdir: Path) -> _RemovalPlan:
         agent=claim.key.agent,
         key=claim.key,
         paths=claim.paths,
-        start=inspect_start(workdir),
+        start=inspect_checkout(workdir),
         workdir=WorkdirPlan(kind, workdir),
         ladder=build_ladder(request.grace),
         directory=removal_directory(run_id),
@@ -126,7 +126,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
     _make_directory(plan)
     channel, guardian = await in_thread(open_guardian)
     link = GuardianLink(channel)
-    possession = Possession(plan, claim, link, name_process(guardian))
+    possession = RunOwnership(plan, claim, link, name_process(guardian))
     ends: list[HookEnd | Exception] = []
     try:
         async with anyio.create_task_group() as tasks:
@@ -152,7 +152,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
 
 
 async def _run(
-    plan: _RemovalPlan, possession: Possession, link: GuardianLink, tell: Tell
+    plan: _RemovalPlan, possession: RunOwnership, link: GuardianLink, tell: Tell
 ) -> HookEnd:
     temporary = choose_temporary(plan.request.environ)
     environment = _environment(plan, temporary)

@@ -21,7 +21,7 @@ from ...guardian.channel import Message
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.values import frozen
-from ..containment.ownership import Possession
+from ..containment.ownership import RunOwnership
 from ..containment.program import end_without_guardian, read_proof, start
 from ..errors import GuardianLost
 from ..guardian_client.link import GuardianLink
@@ -105,7 +105,7 @@ class HookRunner:
     def __init__(
         self,
         plan: Plan,
-        possession: Possession,
+        possession: RunOwnership,
         link: GuardianLink,
         events: EventLog,
         secrets: tuple[bytes, ...],

@@ -16,8 +16,8 @@ from typing import Any
 
 from ...kernel.errors import CodexlabError
 from ...workspace.workdir.after_create import note_after_create
-from ..blocking import in_own_thread
-from ..containment.ownership import Possession
+from ..blocking import run_blocking
+from ..containment.ownership import RunOwnership
 from ..errors import Cancelled, GuardianLost, HookFailed
 from ..plan import Plan
 from ..prepare.workspace import Place
@@ -35,7 +35,7 @@ class RunHooks:
         self,
         plan: Plan,
         place: Place,
-        possession: Possession,
+        possession: RunOwnership,
         record: RunRecord,
         runner: HookRunner,
         warn: Callable[[str], None],
@@ -128,6 +128,6 @@ class RunHooks:
             self._warn(f"{end.problem}; it runs again at the next launch")
             return
         try:
-            await in_own_thread(note_after_create, self._possession.claim)
+            await run_blocking(note_after_create, self._possession.claim)
         except CodexlabError as error:
             self._warn(str(error))

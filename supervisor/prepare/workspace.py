@@ -83,7 +83,7 @@ def describe_owner(
     )
 
 
-def prepare_place(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Place:
+def prepare_workspace(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Place:
     """Prepare or reuse and heal the workspace, and build the environment.
 
     :param tell: takes one line for the person at the terminal.

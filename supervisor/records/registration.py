@@ -13,7 +13,7 @@ from ..plan import Plan
 from .registry import RunEntry, enter, finish, here, is_here, prune_now_and_then
 
 
-class Listed:
+class RunRegistration:
     """A run's entry, from the moment it is planned to its end.
 
     :param mask: hides what is secret in a line of text.

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...kernel.containment.membership import Scope, members
+from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.files.regular_file import read_regular
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import ProcessIdentity, is_running, read_stat
@@ -44,7 +44,7 @@ def removal_of(run_id: str, paths: WorkspacePaths) -> dict[str, Any] | None:
     return record if isinstance(named, str) and _is_same(named, paths) else None
 
 
-def who_goes_on(run_id: str, paths: WorkspacePaths | None, scope: Scope) -> int | None:
+def who_goes_on(run_id: str, paths: WorkspacePaths | None, scope: RunProcesses) -> int | None:
     """Return the pid of a process that still sees to a run, or None where none does.
 
     :param paths: the workspace whose record names the run; None where the record lies in our

@@ -19,9 +19,9 @@ from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore, is_no_more
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.values import frozen
-from ..blocking import in_own_thread
+from ..blocking import run_blocking
 from ..caller import Host
-from ..containment.ownership import Possession
+from ..containment.ownership import RunOwnership
 from ..containment.program import end_without_guardian, read_proof, start
 from ..containment.survivors import GRACE, PATIENCE
 from ..errors import CommandNotExecutable, CommandNotFound
@@ -118,7 +118,7 @@ class Attempt:
         self,
         plan: Plan,
         place: Place,
-        possession: Possession,
+        possession: RunOwnership,
         link: GuardianLink,
         events: EventLog,
         session: SessionWatcher,
@@ -220,7 +220,7 @@ class Attempt:
             return None
         scope = self._possession.scope(guardian_lost=self._link.lost)
         end_all = partial(end, scope, grace=GRACE, patience=PATIENCE)
-        self._swept, _ = await in_own_thread(end_all)
+        self._swept, _ = await run_blocking(end_all)
         self._watch.guardian_lost = self._link.lost
         return await self._conclude(self._watch, lost=self._watch.wait_status is None)
 

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from ...guardian.channel import Message
 from ...kernel.errands.end_wanted import EndWanted, end_switch
-from ..blocking import in_own_thread, in_thread
+from ..blocking import in_thread, run_blocking
 from ..errors import Cancelled, GuardianLost, TimeOver
 from ..guardian_client.link import GuardianLink
 from ..lifecycle.machine import ENDING_SIGNALS
@@ -116,7 +116,7 @@ async def look_for(
             tasks.start_soon(hear, switch.turn)
             tasks.start_soon(watch_clock, switch.turn)
             try:
-                result.append(await in_own_thread(function, *arguments))
+                result.append(await run_blocking(function, *arguments))
             except Exception as error:
                 failed.append(error)
             tasks.cancel_scope.cancel()

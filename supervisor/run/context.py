@@ -10,7 +10,7 @@ from ...env.secrets.mask import Masker
 from ...kernel.errors import OperatorError
 from ...workspace.claim.threads import record_thread
 from ..caller import Host
-from ..containment.ownership import Possession
+from ..containment.ownership import RunOwnership
 from ..output.events import EventLog
 from ..output.log import open_to_append
 from ..output.streams import Logs
@@ -23,13 +23,13 @@ from ..threads.codex_sessions import CodexSessions
 from ..threads.watcher import SessionStore, SessionWatcher
 from .background_sweep import SweepBeside
 from .closing_lines import describe_left_behind
-from .report import Conclusion
+from .report import RunReport
 
 if TYPE_CHECKING:
     from ..hooks.run_hooks import RunHooks
 
 
-class OpenedRun:
+class RunContext:
     """What all steps of a run write to, open.
 
     :param started: when the run began (CLOCK_MONOTONIC, seconds).
@@ -41,7 +41,7 @@ class OpenedRun:
         self,
         plan: Plan,
         place: Place,
-        possession: Possession,
+        possession: RunOwnership,
         host: Host,
         events: EventLog,
         started: float,
@@ -93,8 +93,8 @@ class OpenedRun:
             artifacts=asdict(place.routing.artifacts),
         )
 
-    def _make_conclusion(self, started: float) -> Conclusion:
-        return Conclusion(
+    def _make_conclusion(self, started: float) -> RunReport:
+        return RunReport(
             self._plan,
             self.record,
             self._events,

@@ -12,10 +12,10 @@ from ...guardian.channel import Channel
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import name_process
 from ...workspace.claim.claim import Claim
-from ..blocking import in_own_thread, in_thread
+from ..blocking import in_thread, run_blocking
 from ..callbacks import Tell
 from ..caller import Host, Outcome
-from ..containment.ownership import Possession
+from ..containment.ownership import RunOwnership
 from ..errors import GuardianLost, PlaceUnusable, reason_of, refusal
 from ..guardian_client.link import GuardianLink
 from ..lifecycle.exit import EXIT_FAILED
@@ -24,7 +24,7 @@ from ..output.stdin import check_stdin
 from ..plan import Plan, plan_run
 from ..prepare.command import needs_workdir, resolve_command
 from ..prepare.secrets import make_masker
-from ..records.registration import Listed
+from ..records.registration import RunRegistration
 from ..request import LaunchRequest
 from .cancellation import unless_cancelled
 from .claiming import claim_with_patience
@@ -92,7 +92,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
 
     host = replace(caller, tell=tell)
     events: EventLog | None = None
-    listed: Listed | None = None
+    listed: RunRegistration | None = None
     outcome = _LOST
     try:
         plan = await unless_cancelled(
@@ -102,7 +102,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
             from ..terminal.check import check_terminal
 
             check_terminal(request.events, lent=host.terminal is not None)
-        listed = Listed(plan, host, mask)
+        listed = RunRegistration(plan, host, mask)
         events = EventLog(plan.run_id, plan.key.issue, host.hear)
         events.mask = mask
         if request.events is not None:
@@ -128,7 +128,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
 
 async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -> Outcome:
     """Run the agent; afterwards the claim is freed only if the run is proven empty."""
-    possession = Possession(plan, claim, host.link, host.guardian)
+    possession = RunOwnership(plan, claim, host.link, host.guardian)
     status: int | None = None
     try:
         outcome = await run_agent(plan, possession, host, events)
@@ -146,7 +146,7 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
         return outcome
     finally:
         with anyio.CancelScope(shield=True):
-            await in_own_thread(possession.give_back, status)
+            await run_blocking(possession.give_back, status)
 
 
 def _check_early(plan: Plan) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...kernel.errors import CodexlabError, OperatorError
 from ...workspace.git.pointers import restore_pointers
 from ...workspace.git.state import git_state
-from ..blocking import in_own_thread
+from ..blocking import run_blocking
 from ..callbacks import Tell
 from ..caller import Outcome
 from ..clock import now_text
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 GIT_SECONDS = 10.0
 
 
-class Conclusion:
+class RunReport:
     """Writes how one run ended, whichever way that was.
 
     :param warn: takes one line for the record and for a person.
@@ -81,7 +81,7 @@ class Conclusion:
         report, outcome = end.report, agent_outcome(end.report, end.last_word)
         await self._take_facts(place, ends)
         self._record.update(**describe_exit(report), agent_outcome=outcome)
-        await in_own_thread(self._write)
+        await run_blocking(self._write)
         await self._run_last_hook(report.reason, report.status, outcome)
         await self._clear_temporary()
         self._emit_finished(report.reason, report.status, outcome)
@@ -186,7 +186,7 @@ class Conclusion:
             agent_outcome="failed",
             error=error,
         )
-        await in_own_thread(self._write)
+        await run_blocking(self._write)
 
     def _emit_finished(self, reason: str, status: int, outcome: str) -> None:
         self._events.emit(
@@ -209,7 +209,7 @@ class Conclusion:
             except OSError as error:
                 # How the agent ended stays the truth; the next launch ends what is left.
                 self._warn(f"hook after_run could not be seen to its end: {error.strerror}")
-            await in_own_thread(self._write)
+            await run_blocking(self._write)
 
     async def _clear_temporary(self) -> None:
         """Remove the temp directory after the last hook, which works in it; tell what stays.
@@ -217,10 +217,10 @@ class Conclusion:
         After the record was written, because a large one takes its time.
         """
         if self.remove_temporary is not None and (
-            line := await in_own_thread(self.remove_temporary)
+            line := await run_blocking(self.remove_temporary)
         ):
             self._warn(line)
-            await in_own_thread(self._write)
+            await run_blocking(self._write)
 
     def _write(self) -> None:
         try:

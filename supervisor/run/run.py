@@ -15,23 +15,23 @@ from ...kernel.containment.membership import end as end_members
 from ...kernel.errands.errand import Errands, errands_of
 from ...kernel.errors import CodexlabError
 from ...workspace.workdir.stale_locks import set_locks_aside, stale_locks
-from ..blocking import in_own_thread, in_thread
+from ..blocking import in_thread, run_blocking
 from ..caller import Host, Outcome
-from ..containment.ownership import Possession
+from ..containment.ownership import RunOwnership
 from ..containment.program import end_strays, end_unread
 from ..containment.survivors import GRACE, PATIENCE, end_survivors, may_have_survivors
 from ..errors import GuardianLost, only_refusals, refusal
 from ..output.events import EventLog
 from ..plan import Plan
 from ..prepare.temporary import create_temporary
-from ..prepare.workspace import Place, prepare_place, replace_thread
+from ..prepare.workspace import Place, prepare_workspace, replace_thread
 from ..records.registry import note_temporary
 from ..watching.limits import set_limits
 from .attempt import Attempt, AttemptEnd
 from .cancellation import finish_in_thread, unless_cancelled
-from .context import OpenedRun
+from .context import RunContext
 from .retry import with_retries
-from .wait_before_retry import pause_between
+from .wait_before_retry import wait_before_retry
 
 if TYPE_CHECKING:
     from ..hooks.run_hooks import RunHooks
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class AgentRun:
     """The steps of one run, in order; each leaves what the next needs."""
 
-    def __init__(self, plan: Plan, possession: Possession, host: Host, events: EventLog) -> None:
+    def __init__(self, plan: Plan, possession: RunOwnership, host: Host, events: EventLog) -> None:
         self._plan = plan
         self._possession = possession
         self._host = host
@@ -48,14 +48,14 @@ class AgentRun:
         self._events = events
         self._started = time.monotonic()
         self._ends: list[AttemptEnd] = []
-        self._opened: OpenedRun | None = None
+        self._opened: RunContext | None = None
         self._has_record = False
         self._hooks: RunHooks | None = None
 
     async def prepare(self, place: Place) -> None:
         """Open what the run writes to, and say what was made ready."""
         self._place = place
-        self._opened = self._run = OpenedRun(
+        self._opened = self._run = RunContext(
             self._plan, place, self._possession, self._host, self._events, self._started
         )
         self._run.announce()
@@ -120,7 +120,7 @@ class AgentRun:
         self._ends.append(end)
         self._events.emit("contained", **end.contained())
         if self._run.session.must_look_again:
-            await in_own_thread(self._run.session.look)
+            await run_blocking(self._run.session.look)
         return end
 
     async def _see_through(self, attempt: Attempt) -> AttemptEnd:
@@ -181,13 +181,13 @@ class AgentRun:
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; a signal or the time limit ends the run instead."""
         limit, left = self._plan.request.timeout, self._seconds_left()
-        await pause_between(seconds, limit, left, self._link, self._events, self._last_output)
+        await wait_before_retry(seconds, limit, left, self._link, self._events, self._last_output)
 
     async def end_lost(self) -> None:
         """End a run whose guardian died while no agent was being watched."""
         contained = None
         if not self._possession.proven:
-            contained = await in_own_thread(self._end_unanswered)
+            contained = await run_blocking(self._end_unanswered)
         if self._has_record:
             await self._run.conclusion.after_loss(contained, self._place, self._ends)
 
@@ -207,7 +207,7 @@ class AgentRun:
         }
 
 
-async def run_agent(plan: Plan, possession: Possession, host: Host, events: EventLog) -> Outcome:
+async def run_agent(plan: Plan, possession: RunOwnership, host: Host, events: EventLog) -> Outcome:
     """Run one agent to its end; from the moment there is a record, every error is in it.
 
     :raises CodexlabError: it could not be started, and there is no record yet.
@@ -219,7 +219,7 @@ async def run_agent(plan: Plan, possession: Possession, host: Host, events: Even
     def take_place() -> Place:
         possession.take()
         possession.hand_over()
-        place = prepare_place(plan, possession.claim, host.tell)
+        place = prepare_workspace(plan, possession.claim, host.tell)
         # Here: who waits for this thread may be gone by now.
         possession.keep(place.lease, place.sessions)
         possession.hold(place.checkout)

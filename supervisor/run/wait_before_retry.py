@@ -14,7 +14,7 @@ from ..watching.meters import beat
 from .cancellation import unless_cancelled
 
 
-async def pause_between(
+async def wait_before_retry(
     seconds: float,
     limit: float | None,
     left: float | None,

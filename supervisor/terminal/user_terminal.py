@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import anyio
 
-from ...kernel.containment.membership import Scope, signal_members
+from ...kernel.containment.membership import RunProcesses, signal_members
 from ...kernel.containment.stopping import stop_members
 from ...kernel.process.identity import ProcessIdentity, read_stat
 from ...kernel.process.terminal import (
@@ -169,7 +169,7 @@ class UserTerminal:
         """
         self._forget()
 
-    def pause(self, scope: Scope) -> None:
+    def pause(self, scope: RunProcesses) -> None:
         """Stop the job, and with it what it runs that is not at the terminal, until both go on.
 
         Where nobody could continue it nothing is done.

@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import cast
 
-from ...kernel.containment.membership import Scope, members
+from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.files.regular_file import open_regular
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.values import frozen
@@ -55,7 +55,7 @@ class ClaudeSessions:
         path = self._transcript(thread)
         return None if path is None else Sighting(thread, path)
 
-    def held_open(self, scope: Scope) -> Sequence[Sighting]:
+    def held_open(self, scope: RunProcesses) -> Sequence[Sighting]:
         """Return the session of the run's first claude; the others are its tools' own."""
         for process in sorted(members(scope), key=lambda process: process.start_time):
             session = self._session_of(process)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...kernel.containment.membership import Scope, members
+from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.errors import CodexlabError
 from ...kernel.values import frozen
 from .watcher import Sighting
@@ -92,7 +92,7 @@ class CodexSessions:
         home = Path(os.path.realpath(self.home))
         return cwd == self.workdir or self.workdir in cwd.parents or home in cwd.parents
 
-    def held_open(self, scope: Scope) -> tuple[Sighting, ...]:
+    def held_open(self, scope: RunProcesses) -> tuple[Sighting, ...]:
         """Return the threads whose rollouts processes of the run hold open for writing."""
         stores = tuple(os.path.realpath(self.home / name) + os.sep for name in _STORES)
         return tuple(

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import anyio
 
-from ...kernel.containment.membership import Scope
+from ...kernel.containment.membership import RunProcesses
 from ...kernel.values import frozen
-from ..blocking import in_own_thread
+from ..blocking import run_blocking
 
 # Often while a busy machine may still be starting it, then ever more seldom: a quiet
 # run must not be woken.
@@ -42,7 +42,7 @@ class SessionStore(Protocol):
         """
         ...
 
-    def held_open(self, scope: Scope) -> Sequence[Sighting]:
+    def held_open(self, scope: RunProcesses) -> Sequence[Sighting]:
         """Return the threads on which processes of the run work, by what they hold open."""
         ...
 
@@ -102,7 +102,7 @@ class SessionWatcher:
         if self._next_look - anyio.current_time() > _DELAYS[0]:
             self._news.set()
 
-    async def watch(self, scope: Callable[[], Scope]) -> None:
+    async def watch(self, scope: Callable[[], RunProcesses]) -> None:
         """Look for threads as long as the agent works; never returns by itself."""
         self._delays = _delays()
         while True:
@@ -117,14 +117,14 @@ class SessionWatcher:
                 self._news = anyio.Event()
                 continue
             self._next_look = math.inf
-            await in_own_thread(self.look, scope())
+            await run_blocking(self.look, scope())
 
     @property
     def must_look_again(self) -> bool:
         """Tell whether a last look, when the agent has ended, can bring news."""
         return bool(self._named) or len(self._written) > 1 or self._look_at_files
 
-    def look(self, scope: Scope | None = None) -> None:
+    def look(self, scope: RunProcesses | None = None) -> None:
         """Record what is new: threads that were named or found, and another newest one.
 
         :param scope: whose open files are looked at; None: the agent has ended.
@@ -139,7 +139,7 @@ class SessionWatcher:
                 self.thread = thread
                 self._record(thread)
 
-    def _look(self, scope: Scope | None) -> Sequence[Sighting]:
+    def _look(self, scope: RunProcesses | None) -> Sequence[Sighting]:
         if scope is not None:
             return self._store.held_open(scope)
         # An agent that named its own thread left no other; its tools may have.

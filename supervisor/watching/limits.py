@@ -7,7 +7,7 @@ import signal
 from dataclasses import replace
 
 from ...kernel.cgroup.limits import limit_leaf, read_counter
-from ...kernel.containment.membership import Scope, members
+from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.errors import OperatorError
 from ...kernel.process.memory import proportional_bytes, resident_bytes
 from ...kernel.values import frozen
@@ -72,7 +72,7 @@ def set_limits(request: LaunchRequest, leaf: str | None, why_no_leaf: str | None
     return Limits(request.timeout, request.idle_timeout, watched)
 
 
-def cpu_seconds(scope: Scope) -> float:
+def cpu_seconds(scope: RunProcesses) -> float:
     """Return the CPU time the run has used.
 
     From the leaf's own account where there is one; else the sum over living
@@ -87,7 +87,7 @@ def cpu_seconds(scope: Scope) -> float:
     return sum(stat.cpu_ticks for stat in stats if stat is not None) / _TICKS
 
 
-def memory_bytes(scope: Scope, limit: int) -> int:
+def memory_bytes(scope: RunProcesses, limit: int) -> int:
     """Return the memory the run holds, shared pages counted once when it matters.
 
     Resident sizes are cheap and count shared pages in each process; only when

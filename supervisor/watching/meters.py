@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import anyio
 
-from ...kernel.containment.membership import Scope
-from ..blocking import in_own_thread
+from ...kernel.containment.membership import RunProcesses
+from ..blocking import run_blocking
 from ..output.events import HEARTBEAT_SECONDS, Emitter
 from .limits import cpu_seconds, memory_bytes
 
@@ -37,7 +37,7 @@ class Meters:
 
     def __init__(
         self,
-        scope: Callable[[], Scope],
+        scope: Callable[[], RunProcesses],
         last_output: Callable[[], float],
         request_end: Callable[[str], None],
         log: Emitter,
@@ -86,7 +86,7 @@ class Meters:
         Looks once a second, so what grows faster than that is caught late.
         """
         while True:
-            used = await in_own_thread(memory_bytes, self._scope(), limit, abandon_on_cancel=True)
+            used = await run_blocking(memory_bytes, self._scope(), limit, abandon_on_cancel=True)
             self.peak_memory = max(used, self.peak_memory or 0)
             if used > limit:
                 self._request_end("memory")
@@ -101,4 +101,4 @@ class Meters:
         return max(self._last_output(), self._resumed)
 
     async def _cpu(self) -> float:
-        return await in_own_thread(cpu_seconds, self._scope(), abandon_on_cancel=True)
+        return await run_blocking(cpu_seconds, self._scope(), abandon_on_cancel=True)

@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ...kernel.containment.membership import (
-    Scope,
+    RunProcesses,
     is_evidently_empty,
     kill_members,
     read_members,
@@ -22,7 +22,7 @@ from ...kernel.process.identity import ProcessIdentity
 from ...kernel.process.own_limits import take_back_own_limits
 from ...kernel.process.procfs import send_signal
 from ...kernel.values import frozen
-from ..blocking import in_own_thread
+from ..blocking import run_blocking
 from ..containment.outlived import count_names
 from ..guardian_client.going import keep_going
 from ..guardian_client.link import NewsStream
@@ -78,7 +78,7 @@ class Watch:
     def __init__(
         self,
         agent: ProcessIdentity,
-        scope: Callable[[], Scope],
+        scope: Callable[[], RunProcesses],
         ladder: Ladder,
         news: NewsStream,
         log: Emitter,
@@ -185,7 +185,7 @@ class Watch:
                     # At once: where thousands fork, a thread may wait seconds for its start.
                     send_signal(self._agent, signum)
                 else:
-                    await in_own_thread(self._send_to_all, signum)
+                    await run_blocking(self._send_to_all, signum)
                 self._log.emit(
                     "signal.sent", target=target.value, signal=signal.Signals(signum).name
                 )
@@ -213,13 +213,13 @@ class Watch:
         if is_evidently_empty(self._scope()):
             self._tell.send_nowait(MembersCounted(0))
             return
-        found, names = await in_own_thread(self._read_members, abandon_on_cancel=True)
+        found, names = await run_blocking(self._read_members, abandon_on_cancel=True)
         if self.state.swept is None:
             self.swept_names = names
         self._tell.send_nowait(MembersCounted(len(found)))
         while found:
             killing = self.state.rung == len(self._ladder) - 1
-            found = await in_own_thread(
+            found = await run_blocking(
                 lambda: wait_empty(self._scope(), _LOOK_AGAIN, killing=killing),  # noqa: B023
                 abandon_on_cancel=True,
             )

@@ -14,7 +14,7 @@ from codexlab.cli.main import group, main
 from codexlab.kernel.process.identity import boot_id
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.codex_home.heal import heal_codex_home
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.owner import OwnerRecord
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
@@ -26,7 +26,7 @@ Run = Callable[..., str]
 def open_workspace(root: Path, key: WorkspaceKey, start: Path) -> Claim:
     paths = locate_workspace(root, key)
     claim = claim_workspace(paths, key)
-    prepare_workdir(claim, choose_workdir(inspect_start(start), paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(start), paths))
     return claim
 
 

@@ -11,6 +11,9 @@ from support.callers import Caller, place_for
 from support.repositories import git
 from support.unprivileged import give
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 ME = "git -c user.name=a -c user.email=a@localhost"
 FORGED = f"git init -q && {ME} commit -q --allow-empty -m forged"
 WORK = "echo unique >work"

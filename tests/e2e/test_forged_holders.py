@@ -17,6 +17,9 @@ from support.lab import Lab
 from support.repositories import git, make_repository
 from support.unprivileged import Unprivileged
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 FLAGS = ("--issue", "1", "--agent", "generic")
 PASS = ("--pass", "OURS", "--pass", "FORGE")
 OURS = "codexlab/1/generic"

@@ -13,6 +13,9 @@ from support.lab import Lab
 from support.repositories import git
 from support.unprivileged import Unprivileged
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 WORKTREE = ("--issue", "1", "--agent", "generic")
 PLAIN = (*WORKTREE, "--no-repo", "--project", "p")
 ME = "git config user.name me; git config user.email me@localhost; "

@@ -11,6 +11,9 @@ from support.callers import Caller, place_for
 from support.lab import Lab
 from support.repositories import git, make_repository
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 
 def shown(lab: Lab, cwd: Path) -> object:
     words = [str(lab.program.with_name("codexlab")), "workspace", "show", "1", "--json"]

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from support.callers import KINDS, Caller, place_for
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 # What is said where the time for a question, or for all of them, was over.
 OVER = ("no answer within", "no time was left")
 # Some questions were given a minute, and their answer is not needed. A busy machine is slow, too.

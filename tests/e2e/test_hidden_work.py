@@ -11,6 +11,9 @@ import pytest
 from support.lab import Lab
 from support.repositories import git
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 FLAGS = ("--issue", "1", "--agent", "generic")
 SAME_TIME = (
     "touch -d 2020-01-01 README.md; git update-index --refresh;"

@@ -11,6 +11,9 @@ import pytest
 from support.callers import Caller, place_for
 from support.unprivileged import give
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 READ = 'for f in "$CODEXLAB_RUN_CONTEXT"/*; do head -c 5 "$f"; tail -c 3 "$f"; done'
 
 

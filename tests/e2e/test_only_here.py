@@ -19,6 +19,9 @@ from support.model_server import ModelFactory, run_command, say, write_file
 from support.real_codex import Codex
 from support.repositories import git, make_repository
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 WORKTREE = ("--issue", "1", "--agent", "generic")
 PLAIN = (*WORKTREE, "--no-repo", "--project", "p")
 EXEC = ("exec", "-s", "danger-full-access", "--worktree", "work")

@@ -9,6 +9,9 @@ import pytest
 from support import planted
 from support.callers import KINDS, Caller, place_for
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 
 def assert_nothing_ran(witness: Path, what: object) -> None:
     ran = witness / "ran"

@@ -14,6 +14,9 @@ import pytest
 from support.lab import Lab
 from support.model_wire import Json
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 FLAGS = ["--issue", "1", "--no-repo", "--agent", "generic"]
 # What fills it lies beside our files, so that it can be deleted without us.
 SPACE = 'cat /dev/zero >"$FULL/big" 2>/dev/null; exit 7'

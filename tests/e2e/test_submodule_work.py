@@ -10,6 +10,9 @@ import pytest
 from support.lab import Lab
 from support.repositories import git, make_repository
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 FLAGS = ["--issue", "1", "--agent", "generic", "--pass", "CLONED"]
 ME = "git config user.name me; git config user.email me@localhost; "
 FETCH = "git -c protocol.file.allow=always submodule -q update --init; "

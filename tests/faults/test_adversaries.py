@@ -16,6 +16,9 @@ import pytest
 from support.adversaries import Case, all_cases, sample
 from support.adversaries_run import run_cases, why_not
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 CASES = list(all_cases() if os.environ.get("CODEXLAB_ADVERSARIES") == "all" else sample())
 REASONS = {"itself": "exited", "term": "cancelled", "timeout": "timeout"}
 

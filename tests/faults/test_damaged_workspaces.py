@@ -17,8 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.killing import kill_at_once
 from support.lab import Lab, Running, running
+
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
 
 MARK = "272.72"
 FLAGS = ["--agent", "generic", "--no-repo"]

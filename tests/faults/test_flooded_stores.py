@@ -13,6 +13,9 @@ import pytest
 from support.lab import Lab
 from support.rollout_files import thread_id
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 _FLAGS = ["--issue", "1", "--no-repo", "--agent", "codex"]
 _OWN = f"rollout-2026-11-20T12-00-00-{thread_id(1)}.jsonl"
 _DAY = "sessions/2026/11/20"

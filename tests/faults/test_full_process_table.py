@@ -14,6 +14,9 @@ import pytest
 from support.crowded import Crowded, make_user
 from support.unprivileged import become
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 PLAIN = ["--issue", "1", "--agent", "generic", "--no-repo"]
 # Takes every process that the user may have, and each that becomes free; all but the first
 # ignore TERM.

@@ -11,7 +11,11 @@ import pytest
 from support.lab import Lab
 from support.repositories import git
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
+]
 
 WRAPPER = """#!/bin/sh
 read fault <{fault}

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from support.lab import Lab
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 COMMANDS = {
     "launch": ("codexlab-run", "--issue", "1", "--no-repo", "--", "true"),
     "dry run": ("codexlab-run", "--issue", "1", "--no-repo", "--dry-run", "--", "true"),

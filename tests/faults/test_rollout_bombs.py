@@ -26,6 +26,9 @@ from support.rollout_files import (
     write,
 )
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 # Other work on the machine takes none of it.
 _CPU_SECONDS = 40

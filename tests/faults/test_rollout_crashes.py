@@ -16,10 +16,10 @@ import pytest
 from support.rollout_cases import BASE, CASES, Case, Store, Work, joining_a_shadow
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.rollout import Calls
+from codexlab.rollout import FileOps
 
 
-class KilledBefore(Calls):
+class KilledBefore(FileOps):
     """The system calls, with SIGKILL to ourselves before the n-th that changes anything."""
 
     _HARMLESS = frozenset({"is_lease_unbroken", "has_writers"})

@@ -26,7 +26,7 @@ from support.rollout_cases import (
 from support.rollout_writers import come_to_rest, logical
 
 from codexlab.kernel.errors import BusyError, CodexlabError
-from codexlab.rollout import Calls, ThreadLocks
+from codexlab.rollout import FileOps, ThreadLocks
 
 Delete = Callable[[Store], bool]
 
@@ -47,7 +47,7 @@ def by_hand(store: Store) -> bool:
     return True
 
 
-class DeletedBefore(Calls):
+class DeletedBefore(FileOps):
     """The system calls; the thread is deleted just before the n-th."""
 
     def __init__(self, step: int, delete: Callable[[], None]) -> None:

@@ -34,13 +34,13 @@ from support.rollout_writers import (
 
 from codexlab.kernel.files.lease import is_read_lease_unbroken
 from codexlab.rollout import (
-    Calls,
-    Places,
+    FileOps,
     Result,
     SettleOptions,
+    StoreLayout,
     Subject,
     compress,
-    find_places,
+    find_store_layout,
     settle,
     settle_pair,
 )
@@ -53,11 +53,11 @@ FIRST, SECOND = b'{"by":"first"}\n', b'{"by":"second"}\n'
 class Store:
     """One store with one rollout, and a writer or two."""
 
-    def __init__(self, home: Path, fault: type[Calls] = Calls) -> None:
+    def __init__(self, home: Path, fault: type[FileOps] = FileOps) -> None:
         self.home = home
         self.plain = files.write(files.rollout_path(home, THREAD), BASE)
         os.utime(self.plain, (1_700_000_000, 1_700_000_000))
-        self.places: Places = find_places(home)
+        self.places: StoreLayout = find_store_layout(home)
         self.subject: Subject = self.places.subject(str(self.plain))
         self._fault = fault
 
@@ -189,7 +189,7 @@ def cooperating_writer_comes(store: Store, writer: Puppet, _other: Puppet) -> No
 
 
 Scenario = Callable[[Store, Puppet, Puppet], None]
-SCENARIOS: dict[Scenario, type[Calls]] = {
+SCENARIOS: dict[Scenario, type[FileOps]] = {
     idle_but_loaded: WithoutLease,
     opened_between_two_probes: WithoutSecondProbe,
     name_taken_before_put_back: ReplacingPutBack,

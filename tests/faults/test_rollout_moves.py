@@ -30,7 +30,7 @@ from support.rollout_cases import (
 from support.rollout_writers import come_to_rest, left_over, logical
 
 from codexlab.kernel.errors import BusyError, CodexlabError
-from codexlab.rollout import Calls, ThreadLocks
+from codexlab.rollout import FileOps, ThreadLocks
 
 _UNDER_THE_LEASE = {materializing, materializing_before_settling}
 
@@ -56,7 +56,7 @@ class Moved:
             self.done = True
 
 
-class MovedBefore(Calls):
+class MovedBefore(FileOps):
     """The system calls; the thread is moved just before the n-th."""
 
     def __init__(self, step: int, move: Callable[[], None]) -> None:

@@ -27,10 +27,10 @@ from support.rollout_cases import (
 )
 from support.rollout_files import write
 
-from codexlab.rollout import Calls, materialize, recover, settle
+from codexlab.rollout import FileOps, materialize, recover, settle
 
 
-class Watched(Calls):
+class Watched(FileOps):
     """The system calls, with what each form's end relies on looked at."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def dropping_a_frame_under_the_lease(store: Store) -> tuple[Work, Lines]:
     return _materialize, (LATE,)
 
 
-def _materialize(store: Store, calls: Calls) -> None:
+def _materialize(store: Store, calls: FileOps) -> None:
     with store.places.locks.lease(THREAD) as lease:
         assert materialize(store.places, store.subject, lease, calls, rest=0)
 
@@ -95,7 +95,7 @@ def test_a_plain_file_that_holds_a_kept_one_is_durable_before_that_goes(tmp_path
     store = Store(tmp_path)
     store.compressed()
     kept = store.kept
-    _materialize(store, Calls())
+    _materialize(store, FileOps())
     calls = Watched()
     list(settle(store.places, NOW, calls))
     assert not kept.exists()

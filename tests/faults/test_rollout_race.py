@@ -55,8 +55,8 @@ def test_a_reader_finds_every_line_at_every_instant(tmp_path: Path) -> None:
 
 _CHANGER = """
 import select, sys
-from codexlab.rollout import SettleOptions, compress, find_places, restore, settle
-places = find_places(sys.argv[1])
+from codexlab.rollout import SettleOptions, compress, find_store_layout, restore, settle
+places = find_store_layout(sys.argv[1])
 subject = places.subject(sys.argv[2])
 while not select.select([sys.stdin], [], [], 0)[0]:
     list(compress(places, [subject]))

@@ -1,8 +1,8 @@
 """Killed, or refused, by strace at every system call that changes a file.
 
 A cross-check of ``test_rollout_crashes``: that one kills before each call that
-:class:`Calls` names; this one asks the kernel which calls there are, so a change
-that goes past :class:`Calls` (the manifest's, say) is killed at, too.
+:class:`FileOps` names; this one asks the kernel which calls there are, so a change
+that goes past :class:`FileOps` (the manifest's, say) is killed at, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 from support import rollout_files as files
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.rollout import append, compress, find_places
+from codexlab.rollout import append, compress, find_store_layout
 
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(9)))
@@ -27,9 +27,9 @@ CHANGING = ["rename", "renameat2", "unlink", "fsync", "utimensat", "fchmod", "fl
 
 _WORK = """
 import sys
-from codexlab.rollout import SettleOptions, append, compress, find_places, settle
+from codexlab.rollout import SettleOptions, append, compress, find_store_layout, settle
 what, home, plain = sys.argv[1:]
-places = find_places(home)
+places = find_store_layout(home)
 subject = places.subject(plain)
 print("begin", flush=True)
 if what == "compress":
@@ -56,7 +56,7 @@ def _store(home: Path, what: str) -> Path:
     _wait_one_tick(plain, home / "tick")
     if what == "compress":
         return plain
-    places = find_places(home)
+    places = find_store_layout(home)
     assert next(compress(places, [places.subject(str(plain))])).outcome == "compressed"
     if what == "settle":
         kept = next(path for path in Path(places.kept).iterdir() if path.suffix[1:].isdecimal())
@@ -131,7 +131,7 @@ def _fail_at_each(fault: str, call: str, what: str, possible: Possible, base: Pa
     for number in range(1, 100):
         home = base / str(number)
         plain = _store(home, what)
-        places = find_places(home)
+        places = find_store_layout(home)
         failed = _inject(fault, call, number, what, home, plain)
         assert logical(places.subject(str(plain))).startswith(BASE)
         come_to_rest(places)

@@ -18,7 +18,7 @@ import pytest
 from support import rollout_files as files
 from support.rollout_writers import left_over
 
-from codexlab.rollout import Calls, SettleOptions, compress, find_places, restore, settle
+from codexlab.rollout import FileOps, SettleOptions, compress, find_store_layout, restore, settle
 
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), files.message("user", "base"))
@@ -41,7 +41,7 @@ def dead() -> None:
     raise Died
 
 
-class CutShort(Calls):
+class CutShort(FileOps):
     """An append of which only the first ``cut`` bytes come to be, all but so many if negative."""
 
     def __init__(self, cut: int, end: Callable[[], None]) -> None:
@@ -57,7 +57,7 @@ class Thread:
 
     def __init__(self, home: Path, *, torn: bool) -> None:
         self.torn = torn
-        self.places = find_places(home)
+        self.places = find_store_layout(home)
         self.plain = files.write(files.rollout_path(home, THREAD), BASE + HALF * torn)
         self.subject = self.places.subject(str(self.plain))
         _wait_one_tick(self.plain, home / "tick")
@@ -70,7 +70,7 @@ class Thread:
         torn = not self.plain.read_bytes().endswith(b"\n")
         _append(self.plain, b"\n" * torn + data)
 
-    def settle(self, calls: Calls | None = None) -> None:
+    def settle(self, calls: FileOps | None = None) -> None:
         list(settle(self.places, NOW, calls))
 
     def expect(self, *lines: bytes) -> None:

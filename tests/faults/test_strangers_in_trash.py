@@ -12,6 +12,9 @@ from support.forging import as_ordinary_user, codexlab, workspace_of
 from support.lab import Lab
 from support.unprivileged import Unprivileged
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 PLAIN = ["--agent", "generic", "--no-repo"]
 COLLECT = ("workspace", "gc", "--idle", "0s", "--apply")
 

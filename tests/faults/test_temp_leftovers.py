@@ -13,6 +13,9 @@ from support.killing import kill_at_once
 from support.lab import Lab
 from support.unprivileged import Unprivileged, give
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 FLAGS = ["--issue", "1", "--no-repo", "--agent", "generic"]
 KEPT = "kept"
 MADE = {

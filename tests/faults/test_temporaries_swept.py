@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from support.lab import Lab
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
+]
 WORKTREE = ("--agent", "codex")
 LAUNCHES = {
     "first in a worktree": (False, WORKTREE),

@@ -19,7 +19,7 @@ import pytest
 PROGRAM = """
 import os, select, signal, sys
 import anyio
-from codexlab.guardian.entry import run_guarded
+from codexlab.guardian.entry import run_with_guardian
 from codexlab.supervisor.terminal import user_terminal
 from codexlab.supervisor.errors import GuardianLost
 from codexlab.supervisor.guardian_client.link import GuardianLink
@@ -68,7 +68,7 @@ def supervise(channel):
     guardian = os.getppid()
     anyio.run(lend, channel, backend="trio")
 
-sys.exit(run_guarded(supervise))
+sys.exit(run_with_guardian(supervise))
 """
 MOMENTS = [
     "before joining",

@@ -16,6 +16,9 @@ from support.lab import Lab
 from support.repositories import git, make_repository
 from support.unprivileged import NOBODY, Unprivileged
 
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 GENERIC = ["--agent", "generic"]
 AGENT = ["sh", "-c", "echo unique >mine; echo ready; read line; cat mine"]
 REMOVE = ("workspace", "remove", "b")

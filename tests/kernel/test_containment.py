@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 
-from codexlab.kernel.containment.membership import Scope, is_evidently_empty, members
+from codexlab.kernel.containment.membership import RunProcesses, is_evidently_empty, members
 from codexlab.kernel.process.identity import name_process
 
 
@@ -16,7 +16,7 @@ def test_children_of_a_process_that_has_a_guardians_number_are_nobodys() -> None
         assert stranger.stdout is not None
         stranger.stdout.readline()
         identity = name_process(stranger.pid)
-        scope = Scope("no-such-run", guardian=identity)
+        scope = RunProcesses("no-such-run", guardian=identity)
         assert len(members(scope)) == 1
         assert scope.can_prove
         assert not is_evidently_empty(scope)

@@ -20,7 +20,7 @@ from codexlab.kernel.cgroup.leaf import (
     remove_leaf,
     wait_unpopulated,
 )
-from codexlab.kernel.containment.membership import Scope, read_members, signal_members
+from codexlab.kernel.containment.membership import RunProcesses, read_members, signal_members
 
 # Forty lines of processes in which each hands over to a child and exits. One that is told to end
 # does not hand over; a line that was missed comes to its end and says so. The starter collects
@@ -59,8 +59,8 @@ def leaf() -> Iterator[Path]:
     assert remove_leaf(made)
 
 
-def scope_of(leaf: Path) -> Scope:
-    return Scope("no-such-run", leaf=str(leaf))
+def scope_of(leaf: Path) -> RunProcesses:
+    return RunProcesses("no-such-run", leaf=str(leaf))
 
 
 def test_a_signal_to_all_misses_nobody_in_chains_of_forks(leaf: Path, scratch: Path) -> None:

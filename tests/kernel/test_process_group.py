@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.kernel.containment.membership import Scope, kill_members, members, wait_empty
+from codexlab.kernel.containment.membership import RunProcesses, kill_members, members, wait_empty
 from codexlab.kernel.process.group import ProcessGroup, _signal_by_number, signal_group
 
 KERNEL = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
@@ -41,7 +41,7 @@ def group(leader: subprocess.Popen[bytes]) -> Iterator[ProcessGroup]:
 def test_a_group_is_read_ended_and_seen_empty(
     leader: subprocess.Popen[bytes], group: ProcessGroup, scratch: Path
 ) -> None:
-    scope = Scope("no-such-run", guardian=None, group=group)
+    scope = RunProcesses("no-such-run", guardian=None, group=group)
     assert scope.mechanism == "process-group"
     assert leader.pid in {process.pid for process in members(scope)}
     assert len(members(scope)) == 2

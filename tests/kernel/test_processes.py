@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from codexlab.kernel.containment import by_environ
-from codexlab.kernel.containment.by_environ import tagged
+from codexlab.kernel.containment.by_environ import find_by_environ
 from codexlab.kernel.process.identity import (
     ProcessIdentity,
     ProcessStat,
@@ -100,9 +100,9 @@ def test_descendants_are_found_across_sessions_and_spared_subtrees_are_not() -> 
 def test_the_tag_finds_exactly_the_processes_that_carry_it() -> None:
     environ = {"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "tag-7"}
     with subprocess.Popen(["sleep", "60"], env=environ) as process:
-        assert [found.pid for found in tagged("CODEXLAB_RUN_ID", "tag-7")] == [process.pid]
-        assert tagged("CODEXLAB_RUN_ID", "tag-") == ()
-        assert tagged("RUN_ID", "tag-7") == ()
+        assert [found.pid for found in find_by_environ("CODEXLAB_RUN_ID", "tag-7")] == [process.pid]
+        assert find_by_environ("CODEXLAB_RUN_ID", "tag-") == ()
+        assert find_by_environ("RUN_ID", "tag-7") == ()
         process.kill()
 
 
@@ -113,7 +113,7 @@ def test_a_process_in_the_middle_of_its_exec_is_found_all_the_same() -> None:
         pid = os.posix_spawnp("sleep", ["sleep", "60"], environ)
         try:
             # The youngest comes first, so this reads it without delay.
-            assert [found.pid for found in tagged("CODEXLAB_RUN_ID", "tag-10")] == [pid]
+            assert [found.pid for found in find_by_environ("CODEXLAB_RUN_ID", "tag-10")] == [pid]
         finally:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -136,7 +136,7 @@ def test_a_process_whose_exec_ends_between_two_looks_is_found_all_the_same(
         monkeypatch.setattr(by_environ, "all_stats", lambda: shown)
         monkeypatch.setattr(by_environ, "_environment", look)
         monkeypatch.setattr(by_environ, "_is_in_exec", has_ended)
-        found = tagged("CODEXLAB_RUN_ID", "tag-11")
+        found = find_by_environ("CODEXLAB_RUN_ID", "tag-11")
         process.kill()
     assert [each.pid for each in found] == [process.pid]
 
@@ -150,7 +150,7 @@ def test_another_users_process_with_the_tag_is_never_returned(
     with subprocess.Popen(command, env=environ) as process:
         while (os.stat(f"/proc/{process.pid}").st_uid) != 65534:
             pass
-        assert tagged("CODEXLAB_RUN_ID", "tag-8") == ()
+        assert find_by_environ("CODEXLAB_RUN_ID", "tag-8") == ()
         process.kill()
 
 
@@ -179,7 +179,7 @@ def test_a_tagged_process_whose_first_thread_ended_is_still_found() -> None:
         process.stdout.readline()
         while (stat := read_stat(process.pid)) is not None and stat.state != "Z":
             pass
-        assert [found.pid for found in tagged("CODEXLAB_RUN_ID", "tag-9")] == [process.pid]
+        assert [found.pid for found in find_by_environ("CODEXLAB_RUN_ID", "tag-9")] == [process.pid]
         process.kill()
 
 

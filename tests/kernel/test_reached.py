@@ -41,7 +41,7 @@ sys.stdin.read()
 # come and go too, is no part of that.
 ENDER = """
 import json, signal, subprocess, sys, time
-from codexlab.kernel.containment.membership import RUN_ID_VARIABLE, Scope
+from codexlab.kernel.containment.membership import RUN_ID_VARIABLE, RunProcesses
 from codexlab.kernel.process.identity import identify, is_running
 from codexlab.kernel.containment.membership import kill_members, signal_members, wait_empty
 how, place, lines = sys.argv[1:]
@@ -54,7 +54,7 @@ starter = subprocess.Popen(
 )
 try:
     starter.stdout.readline()
-    scope = Scope("no-such-run", guardian=identify(starter.pid))
+    scope = RunProcesses("no-such-run", guardian=identify(starter.pid))
     began = time.monotonic()
     if how == "kill":
         kill_members(scope)

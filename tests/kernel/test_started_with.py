@@ -13,9 +13,9 @@ from codexlab.guardian.spawning.fork_server import fork_guardian, start_fork_ser
 
 HIDE = """
 import ctypes, os, subprocess, sys
-from codexlab.kernel.process.hide_cmdline import hide_environment, hide_values_of
+from codexlab.kernel.process.hide_cmdline import hide_environment, mask_argv_values
 hide_environment()
-hide_values_of("--set")
+mask_argv_values("--set")
 shown = open("/proc/self/environ", "rb").read().strip(b"\\0")
 print(shown.decode(), os.environ["PLANTED"])
 getenv = ctypes.CDLL(None).getenv

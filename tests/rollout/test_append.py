@@ -12,17 +12,17 @@ from support.rollout_writers import come_to_rest, left_over, logical
 
 from codexlab.kernel.errors import InternalError
 from codexlab.rollout import (
-    Calls,
     DamagedFrameError,
     DisagreementError,
+    FileOps,
     NoSuchRolloutError,
     NotALineError,
     NotARolloutError,
-    Places,
+    StoreLayout,
     Subject,
     ThreadBusyError,
     append,
-    find_places,
+    find_store_layout,
     materialize,
 )
 
@@ -32,12 +32,12 @@ OLD = 1_700_000_000
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return find_places(tmp_path)
+def places(tmp_path: Path) -> StoreLayout:
+    return find_store_layout(tmp_path)
 
 
 @pytest.fixture
-def subject(places: Places, tmp_path: Path) -> Subject:
+def subject(places: StoreLayout, tmp_path: Path) -> Subject:
     return places.subject(str(files.rollout_path(tmp_path, THREAD)))
 
 
@@ -50,13 +50,13 @@ def make_frame(subject: Subject, data: bytes = DATA) -> Path:
 
 
 def restore(
-    places: Places, subject: Subject, calls: Calls | None = None, rest: float = 0.0
+    places: StoreLayout, subject: Subject, calls: FileOps | None = None, rest: float = 0.0
 ) -> bool:
     with places.locks.lease(subject.thread) as lease:
         return materialize(places, subject, lease, calls, rest=rest)
 
 
-def test_appending_to_a_frame_materializes_it_first(places: Places, subject: Subject) -> None:
+def test_appending_to_a_frame_materializes_it_first(places: StoreLayout, subject: Subject) -> None:
     frame = make_frame(subject)
     assert append(places, subject, [b'{"n":1}', b'{"n":2}']) == subject.plain
     assert Path(subject.plain).read_bytes() == DATA + b'{"n":1}\n{"n":2}\n'
@@ -64,18 +64,18 @@ def test_appending_to_a_frame_materializes_it_first(places: Places, subject: Sub
     assert left_over(places) == []
 
 
-def test_a_torn_last_line_is_ended_and_stays(places: Places, subject: Subject) -> None:
+def test_a_torn_last_line_is_ended_and_stays(places: StoreLayout, subject: Subject) -> None:
     make_plain(subject, DATA + b'{"torn')
     append(places, subject, [b"{}"])
     assert Path(subject.plain).read_bytes() == DATA + b'{"torn\n{}\n'
 
 
 def test_after_a_full_disk_the_repeated_lines_stand_once_behind_the_torn_one(
-    places: Places, subject: Subject
+    places: StoreLayout, subject: Subject
 ) -> None:
     """Nothing is cut away again: a writer without locks may have appended meanwhile."""
 
-    class FullDisk(Calls):
+    class FullDisk(FileOps):
         def append(self, fd: int, data: bytes) -> None:
             os.write(fd, data[:5])
             raise OSError(28, "No space left on device")
@@ -89,7 +89,7 @@ def test_after_a_full_disk_the_repeated_lines_stand_once_behind_the_torn_one(
 
 @pytest.mark.parametrize("record", [b"", b"a\nb", b"a\n"])
 def test_what_is_not_one_line_is_refused_before_anything_is_done(
-    places: Places, subject: Subject, record: bytes
+    places: StoreLayout, subject: Subject, record: bytes
 ) -> None:
     frame = make_frame(subject)
     with pytest.raises(NotALineError):
@@ -97,21 +97,21 @@ def test_what_is_not_one_line_is_refused_before_anything_is_done(
     assert frame.exists()
 
 
-def test_a_thread_with_a_writer_is_not_appended_to(places: Places, subject: Subject) -> None:
+def test_a_thread_with_a_writer_is_not_appended_to(places: StoreLayout, subject: Subject) -> None:
     make_plain(subject)
     with places.locks.lease(THREAD), pytest.raises(ThreadBusyError):
         append(places, subject, [b"{}"])
     assert Path(subject.plain).read_bytes() == DATA
 
 
-def test_nothing_is_made_where_there_is_no_rollout(places: Places, subject: Subject) -> None:
+def test_nothing_is_made_where_there_is_no_rollout(places: StoreLayout, subject: Subject) -> None:
     with pytest.raises(NoSuchRolloutError):
         append(places, subject, [b"{}"])
     assert not Path(subject.plain).exists()
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
-def test_mode_and_mtime_come_back(places: Places, subject: Subject, mode: int) -> None:
+def test_mode_and_mtime_come_back(places: StoreLayout, subject: Subject, mode: int) -> None:
     frame = make_frame(subject)
     frame.chmod(mode)
     os.utime(frame, (OLD, OLD))
@@ -122,7 +122,7 @@ def test_mode_and_mtime_come_back(places: Places, subject: Subject, mode: int) -
 
 
 def test_two_equal_forms_and_a_longer_plain_one_become_plain(
-    places: Places, subject: Subject
+    places: StoreLayout, subject: Subject
 ) -> None:
     for data in (DATA, DATA + b"{}\n"):
         make_frame(subject)
@@ -133,7 +133,7 @@ def test_two_equal_forms_and_a_longer_plain_one_become_plain(
 
 
 def test_a_pair_that_another_codex_may_be_at_work_on_is_appended_to_as_it_is(
-    places: Places, subject: Subject
+    places: StoreLayout, subject: Subject
 ) -> None:
     """Were the frame dropped now, and the plain file by a compressor, both would be gone."""
     frame = make_frame(subject)
@@ -148,7 +148,7 @@ def test_a_pair_that_another_codex_may_be_at_work_on_is_appended_to_as_it_is(
 
 @pytest.mark.parametrize("data", [b'{"shadow":1}\n', DATA[:-5], b""])
 def test_a_plain_form_that_lacks_something_is_not_taken_for_the_whole(
-    places: Places, subject: Subject, data: bytes
+    places: StoreLayout, subject: Subject, data: bytes
 ) -> None:
     frame = make_frame(subject)
     make_plain(subject, data)
@@ -158,7 +158,7 @@ def test_a_plain_form_that_lacks_something_is_not_taken_for_the_whole(
     assert Path(subject.plain).read_bytes() == data
 
 
-def test_a_damaged_frame_is_left_as_it_is(places: Places, subject: Subject) -> None:
+def test_a_damaged_frame_is_left_as_it_is(places: StoreLayout, subject: Subject) -> None:
     frame = make_frame(subject)
     damaged = frame.read_bytes()[:-3]
     frame.write_bytes(damaged)
@@ -170,9 +170,9 @@ def test_a_damaged_frame_is_left_as_it_is(places: Places, subject: Subject) -> N
 
 
 def test_a_plain_form_that_comes_meanwhile_is_not_replaced(
-    places: Places, subject: Subject
+    places: StoreLayout, subject: Subject
 ) -> None:
-    class Sudden(Calls):
+    class Sudden(FileOps):
         def restore(self, temporary: str, plain: str) -> None:
             Path(plain).write_bytes(DATA + b"{}\n")
             super().restore(temporary, plain)
@@ -183,8 +183,8 @@ def test_a_plain_form_that_comes_meanwhile_is_not_replaced(
     assert left_over(places) == []
 
 
-def test_a_full_disk_leaves_the_frame_alone(places: Places, subject: Subject) -> None:
-    class FullDisk(Calls):
+def test_a_full_disk_leaves_the_frame_alone(places: StoreLayout, subject: Subject) -> None:
+    class FullDisk(FileOps):
         def sync_file(self, fd: int) -> None:  # noqa: ARG002
             raise OSError(28, "No space left on device")
 
@@ -195,13 +195,13 @@ def test_a_full_disk_leaves_the_frame_alone(places: Places, subject: Subject) ->
     assert left_over(places) == []
 
 
-def test_another_threads_lease_is_no_lease(places: Places, subject: Subject) -> None:
+def test_another_threads_lease_is_no_lease(places: StoreLayout, subject: Subject) -> None:
     make_frame(subject)
     with places.locks.lease(files.thread_id(2)) as lease, pytest.raises(InternalError):
         materialize(places, subject, lease)
 
 
-def test_a_path_outside_the_store_is_no_rollout_of_it(places: Places, tmp_path: Path) -> None:
+def test_a_path_outside_the_store_is_no_rollout_of_it(places: StoreLayout, tmp_path: Path) -> None:
     with pytest.raises(NotARolloutError):
         places.subject(str(tmp_path / "elsewhere" / f"rollout-2025-01-03T12-00-00-{THREAD}.jsonl"))
     with pytest.raises(NotARolloutError):

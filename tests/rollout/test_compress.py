@@ -20,15 +20,15 @@ from support.rollout_writers import come_to_rest, left_over, logical
 
 from codexlab.kernel.files.lease import LeaseAnswer
 from codexlab.rollout import (
-    Calls,
     CompressOptions,
+    FileOps,
     Outcome,
-    Places,
     Result,
     SettleOptions,
+    StoreLayout,
     Subject,
     compress,
-    find_places,
+    find_store_layout,
     materialize,
     settle,
 )
@@ -45,8 +45,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def places(home: Path) -> Places:
-    return find_places(home)
+def places(home: Path) -> StoreLayout:
+    return find_store_layout(home)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def old(path: Path) -> Path:
             return path
 
 
-def one(places: Places, path: Path, calls: Calls | None = None, **options: Any) -> Result:
+def one(places: StoreLayout, path: Path, calls: FileOps | None = None, **options: Any) -> Result:
     given = CompressOptions(**options)
     return next(compress(places, [places.subject(str(path))], given, calls))
 
@@ -74,7 +74,7 @@ def packed(path: Path) -> Path:
     return path.with_name(path.name + ".zst")
 
 
-class Unleased(Calls):
+class Unleased(FileOps):
     """A filesystem that grants no leases."""
 
     def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
@@ -86,7 +86,9 @@ class Unleased(Calls):
         return False
 
 
-def test_the_frame_has_size_checksum_and_a_window_of_the_file(places: Places, plain: Path) -> None:
+def test_the_frame_has_size_checksum_and_a_window_of_the_file(
+    places: StoreLayout, plain: Path
+) -> None:
     result = one(places, plain)
     assert (result.outcome, result.before) == (Outcome.COMPRESSED, len(DATA))
     frame = packed(plain).read_bytes()
@@ -98,7 +100,7 @@ def test_the_frame_has_size_checksum_and_a_window_of_the_file(places: Places, pl
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o644])
-def test_mode_and_mtime_are_kept(places: Places, plain: Path, mode: int) -> None:
+def test_mode_and_mtime_are_kept(places: StoreLayout, plain: Path, mode: int) -> None:
     plain.chmod(mode)
     old(plain)
     assert one(places, plain).outcome is Outcome.COMPRESSED
@@ -107,7 +109,7 @@ def test_mode_and_mtime_are_kept(places: Places, plain: Path, mode: int) -> None
     assert made.st_mtime == OLD
 
 
-def test_extended_attributes_of_the_user_are_kept(places: Places, plain: Path) -> None:
+def test_extended_attributes_of_the_user_are_kept(places: StoreLayout, plain: Path) -> None:
     try:
         os.setxattr(plain, "user.note", b"mine")
     except OSError:
@@ -117,7 +119,7 @@ def test_extended_attributes_of_the_user_are_kept(places: Places, plain: Path) -
     assert os.getxattr(packed(plain), "user.note") == b"mine"
 
 
-def test_a_large_file_is_one_frame_that_spans_it(places: Places, plain: Path) -> None:
+def test_a_large_file_is_one_frame_that_spans_it(places: StoreLayout, plain: Path) -> None:
     picture = os.urandom(1 << 20).hex()
     data = files.lines(files.meta(THREAD), *(files.message("user", picture) for _ in range(6)))
     plain.write_bytes(data)
@@ -165,7 +167,7 @@ def test_what_one_large_file_needed_serves_the_next_of_any_size(tmp_path: Path) 
         assert used.read_bytes() == fresh.read_bytes()
 
 
-def skipped(places: Places, path: Path, **options: Any) -> str:
+def skipped(places: StoreLayout, path: Path, **options: Any) -> str:
     before = sorted(path.parent.iterdir())
     result = one(places, path, **options)
     assert result.outcome is Outcome.SKIPPED
@@ -173,7 +175,7 @@ def skipped(places: Places, path: Path, **options: Any) -> str:
     return result.reason
 
 
-def test_what_is_not_cold_is_left_alone(places: Places, plain: Path) -> None:
+def test_what_is_not_cold_is_left_alone(places: StoreLayout, plain: Path) -> None:
     assert skipped(places, plain, min_quiet=3600.0) == "it was changed just now"
     os.utime(plain)
     assert skipped(places, plain, min_age=60.0) == "it is not cold yet"
@@ -182,7 +184,7 @@ def test_what_is_not_cold_is_left_alone(places: Places, plain: Path) -> None:
 
 
 def test_links_pipes_and_files_that_name_no_thread_are_left_alone(
-    places: Places, plain: Path
+    places: StoreLayout, plain: Path
 ) -> None:
     link = plain.with_name(plain.name.replace("0000-7000", "0001-7000"))
     link.symlink_to(plain)
@@ -197,13 +199,13 @@ def test_links_pipes_and_files_that_name_no_thread_are_left_alone(
     assert skipped(places, plain) == "no record at its beginning names a thread"
 
 
-def test_an_existing_frame_is_never_touched(places: Places, plain: Path) -> None:
+def test_an_existing_frame_is_never_touched(places: StoreLayout, plain: Path) -> None:
     packed(plain).write_bytes(b"whatever")
     assert skipped(places, plain) == "a compressed form exists"
     assert packed(plain).read_bytes() == b"whatever"
 
 
-def test_a_dry_run_changes_nothing(places: Places, plain: Path, home: Path) -> None:
+def test_a_dry_run_changes_nothing(places: StoreLayout, plain: Path, home: Path) -> None:
     before = sorted(home.rglob("*"))
     assert one(places, plain, dry_run=True).outcome is Outcome.WOULD
     assert sorted(home.rglob("*")) == before
@@ -222,7 +224,7 @@ def writer(plain: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.usefixtures("writer")
-def test_without_leases_open_descriptors_are_looked_at(places: Places, plain: Path) -> None:
+def test_without_leases_open_descriptors_are_looked_at(places: StoreLayout, plain: Path) -> None:
     assert one(places, plain).outcome is Outcome.BUSY
     result = one(places, plain, Unleased())
     assert (result.outcome, result.reason) == (
@@ -233,7 +235,9 @@ def test_without_leases_open_descriptors_are_looked_at(places: Places, plain: Pa
     assert not packed(plain).exists()
 
 
-def test_without_leases_the_grace_is_longer_and_strict_refuses(places: Places, plain: Path) -> None:
+def test_without_leases_the_grace_is_longer_and_strict_refuses(
+    places: StoreLayout, plain: Path
+) -> None:
     assert one(places, plain, Unleased(), strict=True).outcome is Outcome.SKIPPED
     assert one(places, plain, Unleased()).outcome is Outcome.COMPRESSED
     calls = Unleased()
@@ -244,9 +248,9 @@ def test_without_leases_the_grace_is_longer_and_strict_refuses(places: Places, p
 
 
 def test_across_filesystems_the_file_is_kept_in_place_under_a_short_name(
-    places: Places, plain: Path
+    places: StoreLayout, plain: Path
 ) -> None:
-    class OtherFilesystem(Calls):
+    class OtherFilesystem(FileOps):
         def retire(self, plain: str, kept: str) -> None:
             if kept.startswith(places.kept):
                 raise OSError(18, "Invalid cross-device link")
@@ -262,8 +266,8 @@ def test_across_filesystems_the_file_is_kept_in_place_under_a_short_name(
     assert logical(places.subject(str(plain))) == DATA
 
 
-def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: Places, plain: Path) -> None:
-    class FullDisk(Calls):
+def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: StoreLayout, plain: Path) -> None:
+    class FullDisk(FileOps):
         def sync_directory(self, path: str) -> None:
             raise OSError(28, "No space left on device", path)
 
@@ -276,9 +280,9 @@ def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: Places, plain: P
 
 
 def test_a_manifest_that_cannot_be_made_durable_fails_its_files_and_moves_none(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
-    class FullDisk(Calls):
+    class FullDisk(FileOps):
         def sync_filesystem(self, fd: int) -> None:  # noqa: ARG002
             raise OSError(28, "No space left on device")
 
@@ -295,7 +299,7 @@ def test_a_manifest_that_cannot_be_made_durable_fails_its_files_and_moves_none(
 
 
 def test_a_compression_that_is_given_up_midway_leaves_no_temporary_file(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
     paths = [
         files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
@@ -311,7 +315,7 @@ def test_a_compression_that_is_given_up_midway_leaves_no_temporary_file(
 
 
 def test_without_room_no_file_is_encoded_before_the_one_before_it_can_be_freed(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
     paths = [
         files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
@@ -327,7 +331,7 @@ def test_without_room_no_file_is_encoded_before_the_one_before_it_can_be_freed(
     assert [path.exists() for path in paths] == [False] * 3
 
 
-def test_many_small_files_each_become_their_own_frame(home: Path, places: Places) -> None:
+def test_many_small_files_each_become_their_own_frame(home: Path, places: StoreLayout) -> None:
     subjects: list[Subject] = []
     for number in range(300):
         thread = files.thread_id(number)
@@ -358,7 +362,7 @@ def test_a_store_across_two_filesystems_compresses_settles_and_takes_late_lines_
     home.mkdir()
     (home / "archived_sessions").symlink_to(other_filesystem)
     (home / "sessions").mkdir()
-    places = find_places(home)
+    places = find_store_layout(home)
     path = old(files.write(files.rollout_path(home, THREAD, archived=True), DATA))
     subject = places.subject(str(path))
     for late in (b"", b'{"late":1}\n'):

@@ -16,7 +16,7 @@ from support.real_codex import Codex
 from support.rollout_writers import come_to_rest, left_over, logical
 from support.rollouts import rollout_of, rollouts
 
-from codexlab.rollout import Places, compress, find_places, verify_rollout
+from codexlab.rollout import StoreLayout, compress, find_store_layout, verify_rollout
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def server(model: ModelFactory) -> ModelServer:
     return model(answer)
 
 
-def compress_all(places: Places, home: Path) -> None:
+def compress_all(places: StoreLayout, home: Path) -> None:
     """Compress every rollout, also one that changed within the kernel's last tick."""
     while paths := rollouts(home):
         results = list(compress(places, [places.subject(str(path)) for path in paths]))
@@ -54,7 +54,7 @@ def test_codex_goes_on_with_each_of_a_chain_of_compressed_forks(
         client.turn(parent, "four")
         grandchild = client.fork(child)
         client.turn(grandchild, "five")
-    places = find_places(shared_home)
+    places = find_store_layout(shared_home)
     before = {path: path.read_bytes() for path in rollouts(shared_home)}
     base = json.loads(before[rollout_of(shared_home, child)].splitlines()[0])["payload"]
     assert ("history_base" in base) == (history == "paginated")

@@ -19,12 +19,12 @@ from support.rollouts import rollout_of, said
 
 from codexlab.rollout import (
     Outcome,
-    Places,
     SettleOptions,
+    StoreLayout,
     Subject,
     ThreadBusyError,
     compress,
-    find_places,
+    find_store_layout,
     materialize,
     settle,
 )
@@ -102,7 +102,7 @@ class Thread:
 
     def __init__(self, run: Run, home: Path) -> None:
         self.id = begin_thread(run)
-        self.places: Places = find_places(home)
+        self.places: StoreLayout = find_store_layout(home)
         self.path = rollout_of(home, self.id)
         self.subject: Subject = self.places.subject(str(self.path))
         self.bytes = self.path.read_bytes()

@@ -15,12 +15,12 @@ from support.rollout_writers import left_over, logical
 
 from codexlab.rollout import (
     Outcome,
-    Places,
     Result,
     SettleOptions,
+    StoreLayout,
     SweeperBusyError,
     SweepOptions,
-    find_places,
+    find_store_layout,
     recover,
     seconds_since_sweep,
     settle,
@@ -38,8 +38,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def places(home: Path) -> Places:
-    return find_places(home)
+def places(home: Path) -> StoreLayout:
+    return find_store_layout(home)
 
 
 def data_of(number: int) -> bytes:
@@ -63,7 +63,7 @@ def make_many(home: Path, count: int) -> list[Path]:
             return paths
 
 
-def run(places: Places, **options: Any) -> list[Result]:
+def run(places: StoreLayout, **options: Any) -> list[Result]:
     return list(sweep(places, SweepOptions(**(AT_ONCE | options))))
 
 
@@ -76,7 +76,7 @@ def is_packed(path: Path) -> bool:
 
 
 def test_cold_files_are_compressed_and_settled_and_nothing_is_left(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
     archived = make(home, 100, archived=True)
     paths = [*make_many(home, 3), archived]
@@ -88,7 +88,7 @@ def test_cold_files_are_compressed_and_settled_and_nothing_is_left(
     assert run(places) == []
 
 
-def test_fresh_files_are_passed_over_in_silence(home: Path, places: Places) -> None:
+def test_fresh_files_are_passed_over_in_silence(home: Path, places: StoreLayout) -> None:
     make_many(home, 2)
     young = make(home, 9)
     os.utime(young)
@@ -100,7 +100,7 @@ def test_fresh_files_are_passed_over_in_silence(home: Path, places: Places) -> N
     "budget", [{"max_files": 2}, {"max_bytes": 2 * len(data_of(0)) + 100}], ids=["files", "bytes"]
 )
 def test_a_budget_ends_a_sweep_and_the_next_goes_on(
-    home: Path, places: Places, budget: dict[str, int]
+    home: Path, places: StoreLayout, budget: dict[str, int]
 ) -> None:
     paths = make_many(home, 5)
     done: list[int] = []
@@ -110,7 +110,7 @@ def test_a_budget_ends_a_sweep_and_the_next_goes_on(
     assert done == [2, 4, 5]
 
 
-def test_what_cannot_be_compressed_spends_no_budget(home: Path, places: Places) -> None:
+def test_what_cannot_be_compressed_spends_no_budget(home: Path, places: StoreLayout) -> None:
     *unusable, one, two, three = make_many(home, 5)
     for path in unusable:
         old = path.stat().st_mtime
@@ -120,7 +120,7 @@ def test_what_cannot_be_compressed_spends_no_budget(home: Path, places: Places) 
     assert [is_packed(path) for path in (one, two, three)] == [True, True, False]
 
 
-def test_a_file_larger_than_the_budget_is_passed_over(home: Path, places: Places) -> None:
+def test_a_file_larger_than_the_budget_is_passed_over(home: Path, places: StoreLayout) -> None:
     large, small = make_many(home, 2)
     old = large.stat().st_mtime
     with large.open("ab") as file:
@@ -130,13 +130,17 @@ def test_a_file_larger_than_the_budget_is_passed_over(home: Path, places: Places
     assert [is_packed(path) for path in (large, small)] == [False, True]
 
 
-def test_no_file_is_begun_after_its_time_or_a_request_to_stop(home: Path, places: Places) -> None:
+def test_no_file_is_begun_after_its_time_or_a_request_to_stop(
+    home: Path, places: StoreLayout
+) -> None:
     make_many(home, 2)
     assert run(places, max_seconds=0.0) == []
     assert run(places, should_stop=lambda: True) == []
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(home: Path, places: Places) -> None:
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(
+    home: Path, places: StoreLayout
+) -> None:
     make_many(home, 2)
     before = sorted(home.rglob("*"))
     assert outcomes(run(places, dry_run=True)) == ["would", "would"]
@@ -145,7 +149,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(home: Path, places: 
 
 @pytest.mark.parametrize("lock", [".tmp/rollout-maintenance.lock", ".codexlab-retired/sweep.lock"])
 def test_a_sweep_stands_aside_for_codex_and_for_another(
-    home: Path, places: Places, lock: str
+    home: Path, places: StoreLayout, lock: str
 ) -> None:
     make_many(home, 1)
     path = home / lock
@@ -157,7 +161,9 @@ def test_a_sweep_stands_aside_for_codex_and_for_another(
     assert outcomes(run(places)) == ["compressed", "settled"]
 
 
-def test_lock_files_of_killed_writers_go_and_held_ones_stay(home: Path, places: Places) -> None:
+def test_lock_files_of_killed_writers_go_and_held_ones_stay(
+    home: Path, places: StoreLayout
+) -> None:
     make_many(home, 1)
     stale = Path(places.locks.directory, f"{files.thread_id(8)}.lock")
     stale.touch()
@@ -167,14 +173,14 @@ def test_lock_files_of_killed_writers_go_and_held_ones_stay(home: Path, places: 
         assert Path(places.locks.directory, f"{files.thread_id(9)}.lock").exists()
 
 
-def test_with_little_space_kept_files_are_settled_at_once(home: Path, places: Places) -> None:
+def test_with_little_space_kept_files_are_settled_at_once(home: Path, places: StoreLayout) -> None:
     make_many(home, 140)  # more than one chunk
     results = run(places, grace=3600.0, wait=False, low_space=1 << 62)
     # The first chunk is freed before anything is known of the second.
     assert outcomes(results)[:129] == ["compressed"] + ["settled"] * 128
 
 
-def test_either_root_may_be_short_of_space_or_missing(home: Path, places: Places) -> None:
+def test_either_root_may_be_short_of_space_or_missing(home: Path, places: StoreLayout) -> None:
     make(home, 1, archived=True)
     make_many(home, 1)
     (home / "sessions").rename(home / "not here")
@@ -182,7 +188,7 @@ def test_either_root_may_be_short_of_space_or_missing(home: Path, places: Places
     assert outcomes(results) == ["compressed", "settled"]
 
 
-def test_a_sweep_waits_for_its_grace_unless_told_not_to(home: Path, places: Places) -> None:
+def test_a_sweep_waits_for_its_grace_unless_told_not_to(home: Path, places: StoreLayout) -> None:
     make_many(home, 1)
     assert outcomes(run(places, grace=3600.0, wait=False)) == ["compressed"]
     assert outcomes(run(places, grace=3600.0, wait=False)) == ["waiting"]
@@ -192,18 +198,18 @@ def test_a_sweep_waits_for_its_grace_unless_told_not_to(home: Path, places: Plac
 
 
 def test_unlinked_homes_of_one_store_find_what_the_other_kept(
-    home: Path, places: Places, tmp_path: Path
+    home: Path, places: StoreLayout, tmp_path: Path
 ) -> None:
     make_many(home, 1)
     run(places, grace=3600.0, wait=False)
     other = tmp_path / "other"
     other.mkdir()
     (other / "sessions").symlink_to(home / "sessions")
-    assert outcomes(list(settle(find_places(other), SettleOptions(grace=0)))) == ["settled"]
+    assert outcomes(list(settle(find_store_layout(other), SettleOptions(grace=0)))) == ["settled"]
     assert left_over(places) == []
 
 
-def test_a_pair_that_codex_may_be_at_work_on_is_left_alone(home: Path, places: Places) -> None:
+def test_a_pair_that_codex_may_be_at_work_on_is_left_alone(home: Path, places: StoreLayout) -> None:
     path = make_many(home, 1)[0]
     files.write(path, data_of(0), compressed=True)
     assert outcomes(list(recover(places, SettleOptions(grace=0)))) == ["waiting"]
@@ -215,7 +221,7 @@ def test_a_pair_that_codex_may_be_at_work_on_is_left_alone(home: Path, places: P
 
 @pytest.mark.parametrize("kind", ["damaged frame", "another version"])
 def test_forms_that_disagree_in_no_way_of_ours_keep_every_byte(
-    home: Path, places: Places, kind: str
+    home: Path, places: StoreLayout, kind: str
 ) -> None:
     path = make_many(home, 1)[0]
     frame = files.write(path, data_of(0), compressed=True)
@@ -230,7 +236,7 @@ def test_forms_that_disagree_in_no_way_of_ours_keep_every_byte(
 
 
 def test_a_whole_sweep_that_left_nothing_is_noted_for_who_would_look_again(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
     make_many(home, 3)
     assert seconds_since_sweep(places, 1e9) is None
@@ -254,21 +260,21 @@ def test_a_whole_sweep_that_left_nothing_is_noted_for_who_would_look_again(
     ],
 )
 def test_a_sweep_that_may_have_left_something_is_not_noted(
-    home: Path, places: Places, options: dict[str, Any]
+    home: Path, places: StoreLayout, options: dict[str, Any]
 ) -> None:
     make_many(home, 2)
     list(sweep(places, SweepOptions(**{**AT_ONCE, **options})))
     assert seconds_since_sweep(places, 0.0) is None
 
 
-def test_a_fifo_where_the_note_belongs_is_not_waited_for(places: Places) -> None:
+def test_a_fifo_where_the_note_belongs_is_not_waited_for(places: StoreLayout) -> None:
     Path(places.kept).mkdir(parents=True)
     os.mkfifo(Path(places.kept, "sweep.lock"))
     assert seconds_since_sweep(places, 1e9) is None
 
 
 def test_a_note_says_nothing_about_younger_files_another_boot_or_when_it_is_torn(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
     make_many(home, 1)
     list(sweep(places, SweepOptions(cold_age=1e9, grace=0.0)))
@@ -286,7 +292,7 @@ def test_a_note_says_nothing_about_younger_files_another_boot_or_when_it_is_torn
 
 
 def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
     path = make_many(home, 1)[0]
     dead = path.with_name("rollout-compress-codexlab-00000000.tmp")
@@ -301,7 +307,7 @@ def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(
 
 
 def test_what_was_kept_of_a_deleted_thread_expires_after_a_week(
-    home: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+    home: Path, places: StoreLayout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_many(home, 1)[0]
     run(places, grace=3600.0, wait=False)
@@ -316,7 +322,7 @@ def test_what_was_kept_of_a_deleted_thread_expires_after_a_week(
 
 
 def test_a_kept_file_is_due_by_the_clock_since_boot_when_the_wall_clock_was_set_back(
-    home: Path, places: Places, monkeypatch: pytest.MonkeyPatch
+    home: Path, places: StoreLayout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_many(home, 1)
     run(places, grace=3600.0, wait=False)
@@ -326,7 +332,7 @@ def test_a_kept_file_is_due_by_the_clock_since_boot_when_the_wall_clock_was_set_
 
 
 def test_lines_written_to_a_kept_file_come_back_whatever_the_form(
-    home: Path, places: Places
+    home: Path, places: StoreLayout
 ) -> None:
     path = make_many(home, 1)[0]
     run(places, grace=3600.0, wait=False)
@@ -337,7 +343,7 @@ def test_lines_written_to_a_kept_file_come_back_whatever_the_form(
     assert logical(places.subject(str(path))) == data_of(0) + b'{"late":1}\n'
 
 
-def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: Places) -> None:
+def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: StoreLayout) -> None:
     make_many(home, 1)
     run(places, grace=3600.0, wait=False)
     before = left_over(places)
@@ -345,7 +351,7 @@ def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: Places) ->
     assert left_over(places) == before
 
 
-def test_a_sweep_leaves_a_pair_alone_that_is_not_at_rest(home: Path, places: Places) -> None:
+def test_a_sweep_leaves_a_pair_alone_that_is_not_at_rest(home: Path, places: StoreLayout) -> None:
     path = make_many(home, 1)[0]
     frame = files.write(path, data_of(0), compressed=True)
     assert outcomes(run(places)) == ["waiting"]

@@ -13,11 +13,11 @@ from support.rollout_writers import come_to_rest, left_over, logical
 
 from codexlab.rollout import (
     Outcome,
-    Places,
+    StoreLayout,
     Subject,
     append,
     compress,
-    find_places,
+    find_store_layout,
     open_snapshot,
     read_conversation,
     restore,
@@ -44,11 +44,11 @@ ODD = {
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return find_places(tmp_path)
+def places(tmp_path: Path) -> StoreLayout:
+    return find_store_layout(tmp_path)
 
 
-def make(places: Places, data: bytes) -> Subject:
+def make(places: StoreLayout, data: bytes) -> Subject:
     path = files.write(files.rollout_path(Path(places.home), THREAD), data)
     probe = Path(places.home) / "tick"
     while True:
@@ -59,7 +59,7 @@ def make(places: Places, data: bytes) -> Subject:
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_what_we_do_not_know_is_carried_byte_for_byte(places: Places, kind: str) -> None:
+def test_what_we_do_not_know_is_carried_byte_for_byte(places: StoreLayout, kind: str) -> None:
     data = KNOWN + ODD[kind]
     subject = make(places, data)
     assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
@@ -73,7 +73,7 @@ def test_what_we_do_not_know_is_carried_byte_for_byte(places: Places, kind: str)
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_what_we_do_not_know_breaks_no_reader(places: Places, kind: str) -> None:
+def test_what_we_do_not_know_breaks_no_reader(places: StoreLayout, kind: str) -> None:
     subject = make(places, KNOWN + ODD[kind] + b"\n" + files.lines(files.message("user", "known")))
     with open_snapshot(subject.plain) as snapshot:
         texts = [line.entry.text for line in read_conversation(snapshot) if line.entry is not None]
@@ -86,7 +86,7 @@ def test_what_we_do_not_know_breaks_no_reader(places: Places, kind: str) -> None
 
 @pytest.mark.parametrize("suffix", [".xz", ".zst2", ".jsonl", ".zst.tmp"])
 def test_a_form_that_we_do_not_know_is_no_rollout_and_is_left_alone(
-    places: Places, suffix: str
+    places: StoreLayout, suffix: str
 ) -> None:
     subject = make(places, KNOWN)
     other = Path(subject.plain + suffix)

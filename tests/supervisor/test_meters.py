@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from codexlab.kernel.containment.membership import Scope
+from codexlab.kernel.containment.membership import RunProcesses
 from codexlab.supervisor.watching.meters import Meters
 
 
@@ -28,7 +28,7 @@ class Quiet(Meters):
 async def idle_after(clock: MockClock, jumps: list[float], *, resumed: bool = False) -> list[bool]:
     """Return, after each jump of the clock, whether the limit of ten seconds was reached."""
     reached: list[str] = []
-    meters = Quiet(lambda: Scope("no such run"), lambda: 0.0, reached.append, Log())
+    meters = Quiet(lambda: RunProcesses("no such run"), lambda: 0.0, reached.append, Log())
     seen: list[bool] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(meters.end_when_idle, 10.0)

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from codexlab.kernel.containment.membership import Scope
+from codexlab.kernel.containment.membership import RunProcesses
 from codexlab.supervisor.threads.codex_sessions import CodexSessions
 from codexlab.supervisor.threads.watcher import SessionWatcher
 
@@ -38,7 +38,7 @@ async def test_where_only_the_stream_can_name_a_thread_nobody_wakes_up_before_it
     wakeups = Wakeups("SessionWatcher.watch")
     trio.lowlevel.add_instrument(wakeups)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(watcher.watch, lambda: Scope("none"))
+        nursery.start_soon(watcher.watch, lambda: RunProcesses("none"))
         await trio.sleep(3600)
         assert wakeups.count == 1  # its start
         nursery.cancel_scope.cancel()
@@ -54,7 +54,7 @@ async def test_a_quiet_run_is_woken_a_few_times_a_minute_to_look_for_another_thr
     watcher = SessionWatcher(CodexSessions(scratch, scratch), print, look_at_files=True)
     wakeups = Wakeups("SessionWatcher.watch")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(watcher.watch, lambda: Scope("none"))
+        nursery.start_soon(watcher.watch, lambda: RunProcesses("none"))
         await trio.sleep(60)
         trio.lowlevel.add_instrument(wakeups)
         await trio.sleep(600)

@@ -12,7 +12,7 @@ import trio
 from anyio.streams.memory import MemoryObjectSendStream
 
 from codexlab.guardian.channel import Message
-from codexlab.kernel.containment.membership import Scope
+from codexlab.kernel.containment.membership import RunProcesses
 from codexlab.kernel.process.identity import ProcessIdentity, boot_id
 from codexlab.supervisor.lifecycle.ladder import build_ladder
 from codexlab.supervisor.lifecycle.machine import Phase
@@ -48,7 +48,7 @@ async def watch_with_signal(signum: int, steps: int) -> tuple[Watch, bool]:
     """Return the watch, and whether the signal is still there for whoever listens next."""
     send, receive = anyio.create_memory_object_stream[Message](math.inf)
     watch = Watch(
-        GONE, lambda: Scope("no such run"), build_ladder(1.0), receive, Log(), lambda: 0.0
+        GONE, lambda: RunProcesses("no such run"), build_ladder(1.0), receive, Log(), lambda: 0.0
     )
     send.send_nowait(EXITED)
     meddler = Meddler(watch, send, signum, steps)

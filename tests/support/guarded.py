@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 _FRAME = """
 import os, signal, sys
-from codexlab.guardian.entry import run_guarded
+from codexlab.guardian.entry import run_with_guardian
 
 def sh(channel, script, leaf=None, **spec):
     null = os.open(os.devnull, os.O_RDWR)
@@ -30,7 +30,7 @@ def supervise(channel):
 {body}
 
 {before}
-sys.exit(run_guarded(supervise))
+sys.exit(run_with_guardian(supervise))
 """
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from codexlab.rollout import (
-    Calls,
-    Places,
+    FileOps,
     SettleOptions,
+    StoreLayout,
     Subject,
     append,
     compress,
-    find_places,
+    find_store_layout,
     materialize,
     recover,
     settle,
@@ -34,7 +34,7 @@ class Store:
     def __init__(self, home: Path, *, archived: bool = False) -> None:
         self.plain = files.rollout_path(home, THREAD, archived=archived)
         self.home = home
-        self.places: Places = find_places(home)
+        self.places: StoreLayout = find_store_layout(home)
 
     @property
     def subject(self) -> Subject:
@@ -65,7 +65,7 @@ class Store:
                 return
 
 
-Work = Callable[[Store, Calls], None]
+Work = Callable[[Store, FileOps], None]
 Lines = tuple[bytes, ...]
 
 
@@ -136,15 +136,15 @@ def _exhaust(results: Iterator[object]) -> None:
     assert list(results)
 
 
-def _settle(store: Store, calls: Calls) -> None:
+def _settle(store: Store, calls: FileOps) -> None:
     _exhaust(settle(store.places, NOW, calls))
 
 
-def _recover(store: Store, calls: Calls) -> None:
+def _recover(store: Store, calls: FileOps) -> None:
     _exhaust(recover(store.places, NOW, calls))
 
 
-def _materialize(store: Store, calls: Calls) -> None:
+def _materialize(store: Store, calls: FileOps) -> None:
     with store.places.locks.lease(THREAD) as lease:
         materialize(store.places, store.subject, lease, calls)
 

@@ -7,11 +7,11 @@ import os
 from collections.abc import Generator
 
 from codexlab.kernel.files.lease import LeaseAnswer
-from codexlab.rollout import Calls, ThreadLocks
+from codexlab.rollout import FileOps, ThreadLocks
 from codexlab.rollout.locks.thread import Coordination
 
 
-class WithoutLease(Calls):
+class WithoutLease(FileOps):
     """Nobody asks the kernel who can write."""
 
     def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
@@ -24,28 +24,28 @@ class WithoutLease(Calls):
         return True
 
 
-class WithoutSecondProbe(Calls):
+class WithoutSecondProbe(FileOps):
     """Nobody asks a second time after the name has moved."""
 
     def take_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
         return LeaseAnswer.GRANTED
 
 
-class ReplacingPutBack(Calls):
+class ReplacingPutBack(FileOps):
     """Putting back replaces whatever has the name by then."""
 
     def put_back(self, kept: str, plain: str) -> None:
         os.rename(kept, plain)
 
 
-class UnlinkInsteadOfRetire(Calls):
+class UnlinkInsteadOfRetire(FileOps):
     """The plain file is unlinked at once, as codex's own compressor does."""
 
     def retire(self, plain: str, kept: str) -> None:  # noqa: ARG002
         os.unlink(plain)
 
 
-class WithoutCoordination(Calls):
+class WithoutCoordination(FileOps):
     """Writers of codex's protocol come and go in the critical section."""
 
     @contextlib.contextmanager

@@ -28,13 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from codexlab.rollout import (
-    Calls,
+    FileOps,
     Outcome,
     Result,
     SettleOptions,
     Subject,
     compress,
-    find_places,
+    find_store_layout,
     materialize,
     recover,
 )
@@ -47,12 +47,12 @@ KINDS = ("codex", "codex", "unlinked", "old", "updater", "rogue")
 _WRITER = r"""
 import contextlib, json, os, random, sys, time
 from codexlab.kernel.errors import BusyError, CodexlabError
-from codexlab.rollout import ThreadLocks, find_places, materialize
+from codexlab.rollout import ThreadLocks, find_store_layout, materialize
 
 kind, number, seed, home, own_home, stop, *paths = sys.argv[1:]
 dice = random.Random(int(seed))
 locks = ThreadLocks(own_home if kind == "unlinked" else home)
-places = find_places(home)
+places = find_store_layout(home)
 subjects = [places.subject(path) for path in paths]
 sessions = 0
 acknowledged = []
@@ -110,7 +110,7 @@ json.dump(acknowledged, sys.stdout)
 """
 
 
-class Slow(Calls):
+class Slow(FileOps):
     """The system calls, each after a random pause: every gap is wide open sometimes."""
 
     def __init__(self, dice: random.Random) -> None:
@@ -172,7 +172,7 @@ def race(
     finally:
         stop.touch()
         acknowledged = [line for writer in writers for line in _finish(writer)]
-    places = find_places(home)
+    places = find_store_layout(home)
     come_to_rest(places, rounds=8)
     _judge(subjects, acknowledged, score)
     score.leftovers = left_over(places)
@@ -180,7 +180,7 @@ def race(
 
 
 def _make_store(home: Path, count: int) -> list[Subject]:
-    places = find_places(home)
+    places = find_store_layout(home)
     subjects: list[Subject] = []
     for number in range(count):
         thread = files.thread_id(number)
@@ -210,12 +210,12 @@ def _compete(
     home: Path,
     subjects: list[Subject],
     score: Score,
-    calls: Calls,
+    calls: FileOps,
     dice: random.Random,
     deadline: float,
     cycles: int,
 ) -> None:
-    places = find_places(home)
+    places = find_store_layout(home)
     while score.cycles < cycles and time.monotonic() < deadline:
         chosen = dice.sample(subjects, len(subjects) // 2)
         for result in compress(places, chosen, calls=calls):
@@ -230,10 +230,10 @@ def _compete(
             _materialize(subject, home, calls, score)
 
 
-def _materialize(subject: Subject, home: Path, calls: Calls, score: Score) -> None:
+def _materialize(subject: Subject, home: Path, calls: FileOps, score: Score) -> None:
     from codexlab.kernel.errors import CodexlabError
 
-    places = find_places(home)
+    places = find_store_layout(home)
     try:
         with places.locks.lease(subject.thread) as lease:
             done = materialize(places, subject, lease, calls)

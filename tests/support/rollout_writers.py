@@ -14,11 +14,11 @@ from typing import Any, Self
 
 import zstandard
 
-from codexlab.rollout import Calls, Places, SettleOptions, Subject, recover
+from codexlab.rollout import FileOps, SettleOptions, StoreLayout, Subject, recover
 
 _PUPPET = """
 import json, os, sys
-from codexlab.rollout import ThreadLocks, find_places, materialize
+from codexlab.rollout import ThreadLocks, find_store_layout, materialize
 files, leases = {}, {}
 def do(what, name, *given):
     if what == "open":
@@ -32,7 +32,7 @@ def do(what, name, *given):
     elif what == "lease":
         leases[name] = ThreadLocks(given[0]).lease(given[1])
     elif what == "materialize":
-        places = find_places(given[0])
+        places = find_store_layout(given[0])
         materialize(places, places.subject(given[1]), leases[name])
     elif what == "release":
         leases.pop(name).release()
@@ -105,7 +105,7 @@ class Puppet:
 Hook = Callable[["Hooked"], None]
 
 
-class Hooked(Calls):
+class Hooked(FileOps):
     """The system calls, with something happening just before or after one of them.
 
     :param hooks: by ``before_<call>`` or ``after_<call>``; each happens once.
@@ -154,14 +154,14 @@ def logical(subject: Subject) -> bytes:
     raise AssertionError(message)
 
 
-def come_to_rest(places: Places, rounds: int = 4) -> None:
+def come_to_rest(places: StoreLayout, rounds: int = 4) -> None:
     """Recover and settle, without grace, until nothing is left to do."""
     for _ in range(rounds):
         if not list(recover(places, SettleOptions(grace=0, rest=0))):
             return
 
 
-def left_over(places: Places) -> list[str]:
+def left_over(places: StoreLayout) -> list[str]:
     """Return every file of ours that a store at rest must not have."""
     names = os.listdir(places.kept) if os.path.isdir(places.kept) else []
     kept = [name for name in names if not name.endswith(".lock")]

@@ -17,7 +17,7 @@ from codexlab.workspace.errors import WorkspaceBusy
 from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
 from codexlab.workspace.gc.survey import survey_workspace
 from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.owner import OwnerRecord
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths
 from codexlab.workspace.workdir.after_create import note_after_create, owes_after_create
@@ -29,7 +29,7 @@ def launch(paths: WorkspacePaths, key: WorkspaceKey, start: Path, *, hook: bool 
     """Do what a launch does with a workspace; return whether ``after_create`` is due."""
     claim = claim_workspace(paths, key)
     try:
-        plan = choose_workdir(inspect_start(start), paths)
+        plan = choose_workdir(inspect_checkout(start), paths)
         return prepare_workdir(claim, plan, after_create=hook).after_create_due
     finally:
         claim.release()
@@ -123,7 +123,7 @@ def test_one_run_is_judged_by_the_workspaces_own_record_of_it(
         "r-1", 4711, 1, boot_id(), os.uname().nodename, os.geteuid(), None, "none", False, "now"
     )
     claim.write_owner(record)
-    prepare_workdir(claim, choose_workdir(inspect_start(repo), paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(repo), paths))
     claim.release()
     with pytest.raises(RemovalRefused, match="not proven contained"):
         remove_workspace(paths, key)
@@ -136,13 +136,13 @@ def test_one_run_is_judged_by_the_workspaces_own_record_of_it(
 def test_after_create_is_owed_to_each_new_directory_until_it_is_noted(
     paths: WorkspacePaths, key: WorkspaceKey, repo: Path, tmp_path: Path, git: Callable[..., str]
 ) -> None:
-    assert owes_after_create(paths, choose_workdir(inspect_start(repo), paths))
+    assert owes_after_create(paths, choose_workdir(inspect_checkout(repo), paths))
     assert [launch(paths, key, repo, hook=True) for _ in range(2)] == [True, True]
     claim = claim_workspace(paths, key)
     note_after_create(claim)
     claim.release()
     assert not launch(paths, key, repo, hook=True)
-    assert not owes_after_create(paths, choose_workdir(inspect_start(repo), paths))
+    assert not owes_after_create(paths, choose_workdir(inspect_checkout(repo), paths))
     git(repo, "worktree", "add", "-q", str(tmp_path / "other"))
     assert launch(paths, key, tmp_path / "other", hook=True)
 

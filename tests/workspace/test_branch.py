@@ -15,7 +15,7 @@ import pytest
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.errors import BranchTaken
 from codexlab.workspace.gc.remove import remove_workspace
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
 from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
@@ -31,11 +31,11 @@ from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
 from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 root, repo = map(Path, sys.argv[1:])
 key = WorkspaceKey("shop", "123", "codex")
 paths = locate_workspace(root, key)
-plan = choose_workdir(inspect_start(repo), paths)
+plan = choose_workdir(inspect_checkout(repo), paths)
 print("planned", flush=True)
 sys.stdin.read()
 claim = claim_workspace(paths, key)
@@ -60,7 +60,7 @@ def open_claim(tmp_path: Path) -> Iterator[Open]:
 
 
 def plan(claim: Claim, repo: Path) -> WorkdirPlan:
-    return choose_workdir(inspect_start(repo), claim.paths)
+    return choose_workdir(inspect_checkout(repo), claim.paths)
 
 
 def prepare(claim: Claim, repo: Path) -> Workdir:
@@ -136,7 +136,7 @@ def test_the_branch_is_anothers_also_while_its_agent_is_on_a_different_one(
 def test_a_launch_killed_before_its_git_began_yields_to_who_came_since(
     open_claim: Open, repo: Path
 ) -> None:
-    late, head = open_claim("one"), inspect_start(repo).head
+    late, head = open_claim("one"), inspect_checkout(repo).head
     late.write_provenance(
         replace(
             late.read_provenance(),

@@ -18,7 +18,7 @@ from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
 from codexlab.workspace.gc.survey import survey_workspaces
 from codexlab.workspace.gc.url_caches import MONTH, plan_cache_collection, remove_cache
 from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.owner import OwnerRecord
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
@@ -31,7 +31,7 @@ OLD = GcPolicy(idle=0, empty=0)
 
 def worked(paths: WorkspacePaths, start: Path, key: WorkspaceKey = KEY, **flags: object) -> Workdir:
     claim = claim_workspace(paths, key)
-    plan = choose_workdir(inspect_start(start), paths, **flags)  # type: ignore[arg-type]
+    plan = choose_workdir(inspect_checkout(start), paths, **flags)  # type: ignore[arg-type]
     workdir = prepare_workdir(claim, plan)
     claim.release()
     return workdir
@@ -294,7 +294,7 @@ def test_a_workdir_that_another_issues_run_is_in_stays(
     workdir = worked(paths, repo).path
     other_key = WorkspaceKey("shop", "200", "codex")
     other = claim_workspace(locate_workspace(root, other_key), other_key)
-    plan = choose_workdir(inspect_start(workdir), other.paths, workdir=workdir)
+    plan = choose_workdir(inspect_checkout(workdir), other.paths, workdir=workdir)
     prepare_workdir(other, plan)
     with pytest.raises(WorkspaceBusy):
         remove_workspace(paths, KEY, force=True)
@@ -329,7 +329,7 @@ def test_a_dead_run_whose_end_was_proven_since_keeps_nothing(
 ) -> None:
     """Its directory has a record of its own, which only the next launch there renews."""
     claim = claim_workspace(paths, KEY)
-    prepare_workdir(claim, choose_workdir(inspect_start(repo), paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(repo), paths))
     host = os.uname().nodename
     dead = OwnerRecord("r-1", 4711, 1, boot_id(), host, os.geteuid(), None, "none", False, "now")
     claim.write_owner(dead)

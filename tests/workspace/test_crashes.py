@@ -25,7 +25,7 @@ import pytest
 from codexlab.workspace.claim.claim import claim_workspace
 from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.gc.killed_removals import empty_trash
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.workdir.prepare import prepare_workdir
@@ -45,12 +45,12 @@ from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.claim.claim import claim_workspace
 from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.workdir.prepare import prepare_workdir
 base, start = Path(sys.argv[1]), Path(sys.argv[2])
 key = WorkspaceKey("shop", "123", "codex")
 paths = locate_workspace(base / "workspaces", key)
-plan = choose_workdir(inspect_start(start), paths)
+plan = choose_workdir(inspect_checkout(start), paths)
 import tomllib, tomlkit, sqlite3
 os.path.exists("/the/launch/begins/here")
 claim = claim_workspace(paths, key)
@@ -68,7 +68,7 @@ from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.claim.claim import claim_workspace
 from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.workdir.prepare import prepare_workdir
 from codexlab.workspace.gc.remove import remove_workspace
 key = WorkspaceKey("shop", "123", "codex")
@@ -83,7 +83,7 @@ from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.claim.claim import claim_workspace
 from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.workdir.prepare import prepare_workdir
 base = Path(sys.argv[1])
 key = WorkspaceKey("shop", "123", "codex")
@@ -177,7 +177,7 @@ def check(place: Place, git: Callable[..., str], where: object) -> None:
     rollouts |= {path.name for path in place.home.glob("sessions/*.jsonl")}
     wait_until_dead_processes_let_go(paths)
     claim = claim_workspace(paths, KEY)
-    workdir = prepare_workdir(claim, choose_workdir(inspect_start(place.repo), paths))
+    workdir = prepare_workdir(claim, choose_workdir(inspect_checkout(place.repo), paths))
     heal_codex_home(paths, place.home, writable_roots=["/cache"])
     assert heal_codex_home(paths, place.home, writable_roots=["/cache"]).healthy, where
     claim.release()
@@ -280,7 +280,7 @@ def test_killed_at_every_step_of_a_merge_the_config_is_one_or_the_other(
 
 def launch_again(place: Place) -> str:
     claim = claim_workspace(place.paths, KEY)
-    workdir = prepare_workdir(claim, choose_workdir(inspect_start(place.repo), place.paths))
+    workdir = prepare_workdir(claim, choose_workdir(inspect_checkout(place.repo), place.paths))
     claim.release()
     return workdir.kind
 

@@ -18,7 +18,7 @@ from codexlab.workspace.errors import WorkspaceBusy
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.claim.claim import claim_workspace
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.workdir.prepare import prepare_workdir
 key = WorkspaceKey("shop", sys.argv[2], "codex")
 paths = locate_workspace(Path(sys.argv[1]), key)
@@ -30,7 +30,7 @@ except WorkspaceBusy:
     print("busy", flush=True)
 else:
     if len(sys.argv) > 3:
-        prepare_workdir(claim, choose_workdir(inspect_start(Path(sys.argv[3])), paths))
+        prepare_workdir(claim, choose_workdir(inspect_checkout(Path(sys.argv[3])), paths))
         claim.release()
     print("won", flush=True)
 sys.stdin.readline()

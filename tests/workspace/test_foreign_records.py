@@ -19,7 +19,7 @@ from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.gc.remove import remove_workspace
 from codexlab.workspace.gc.survey import survey_workspaces
 from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.owner import OwnerRecord
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
@@ -45,7 +45,7 @@ def paths(tmp_path: Path, repo: Path, shared: Path) -> WorkspacePaths:
     """A workspace with uncommitted work in a worktree, and every record in place."""
     paths = locate_workspace(tmp_path / "ws", KEY)
     claim = claim_workspace(paths, KEY)
-    prepare_workdir(claim, choose_workdir(inspect_start(repo), paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(repo), paths))
     heal_codex_home(paths, shared, writable_roots=["/cache"])
     record_thread(paths, "t-1", paths.workdir, "codex")
     claim.write_owner(OWNER)
@@ -78,7 +78,7 @@ def refusal_of(action: Callable[[], object]) -> str:
 def launch(paths: WorkspacePaths, start: Path, shared: Path) -> None:
     claim = claim_workspace(paths, KEY)
     try:
-        prepare_workdir(claim, choose_workdir(inspect_start(start), paths))
+        prepare_workdir(claim, choose_workdir(inspect_checkout(start), paths))
         assert stored_cargo_key(paths, lambda: "made").isprintable()
         heal_codex_home(paths, shared, writable_roots=["/cache"])
         record_thread(paths, "t-2", paths.workdir, "codex")

@@ -49,7 +49,7 @@ from codexlab.workspace.claim.threads import stored_cargo_key
 from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.errors import GitFailed, WorkspaceBusy
 from codexlab.workspace.gc.remove import remove_workspace
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.repository.project import default_project
 from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
@@ -67,7 +67,7 @@ def test_ids_that_begin_alike_have_directories_of_their_own(root: Path) -> None:
 def test_the_same_task_delivered_again_finds_it_busy_and_changes_nothing(
     claim: Claim, repo: Path, snapshot: Callable[[Path], object]
 ) -> None:
-    prepare_workdir(claim, choose_workdir(inspect_start(repo), claim.paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(repo), claim.paths))
     before = snapshot(claim.paths.root)
     with pytest.raises(WorkspaceBusy):
         claim_workspace(claim.paths, claim.key)
@@ -91,7 +91,7 @@ def test_a_git_that_never_answers_is_ended(
     hangs.chmod(0o755)
     monkeypatch.setenv("PATH", f"{hangs.parent}:{os.environ['PATH']}")
     monkeypatch.setattr("codexlab.workspace.workdir.prepare._CHECKOUT_TIMEOUT", 0.2)
-    start = inspect_start(repo)
+    start = inspect_checkout(repo)
     branch = "codexlab/123/codex"
     plan = WorkdirPlan("worktree", claim.paths.workdir, start.common_dir, start.head, branch)
     with pytest.raises(GitFailed, match="no answer within"):
@@ -107,7 +107,7 @@ def test_files_of_the_users_repository_are_never_written(
     (repo / name).write_text("mine")
     git(repo, "add", ".")
     git(repo, "commit", "-q", "-m", "mine")
-    workdir = prepare_workdir(claim, choose_workdir(inspect_start(repo), claim.paths))
+    workdir = prepare_workdir(claim, choose_workdir(inspect_checkout(repo), claim.paths))
     heal_codex_home(claim.paths, shared, writable_roots=["/cache"], exclude_names=["KEY"])
     assert git(workdir.path, "status", "--porcelain") == ""
     assert git(repo, "status", "--porcelain") == ""
@@ -127,7 +127,7 @@ def test_two_roots_never_touch_each_others_worktrees(repo: Path, tmp_path: Path,
     for name, issue in (("one", "1"), ("two", "2")):
         key = WorkspaceKey("shop", issue, "codex")
         claim = claim_workspace(locate_workspace(tmp_path / name, key), key)
-        prepare_workdir(claim, choose_workdir(inspect_start(repo), claim.paths))
+        prepare_workdir(claim, choose_workdir(inspect_checkout(repo), claim.paths))
         claims.append(claim)
     claims[0].release()
     remove_workspace(claims[0].paths, claims[0].key)
@@ -139,7 +139,7 @@ def test_no_maintenance_is_started_beside_a_checkout(claim: Claim, repo: Path, g
     git(repo, "config", "gc.auto", "1")
     git(repo, "config", "gc.autoDetach", "false")
     loose = len(list((repo / ".git/objects").glob("??/*")))
-    prepare_workdir(claim, choose_workdir(inspect_start(repo), claim.paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(repo), claim.paths))
     assert len(list((repo / ".git/objects").glob("??/*"))) == loose
 
 
@@ -151,7 +151,7 @@ def test_a_launch_in_a_healthy_workspace_runs_no_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def launch() -> None:
-        start = inspect_start(repo)
+        start = inspect_checkout(repo)
         default_project(start)
         claim = claim_workspace(paths, key)
         prepare_workdir(claim, choose_workdir(start, paths))
@@ -178,7 +178,7 @@ from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.repository.project import default_project
 from codexlab.workspace.codex_home.heal import heal_codex_home
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.workdir.prepare import prepare_workdir
 from codexlab.workspace.claim.threads import stored_cargo_key
 from codexlab.workspace.gc.remove import remove_workspace
@@ -191,7 +191,7 @@ for name in ("sessions", "archived_sessions", "thread-writer-locks"):
 shared.chmod(0o500)
 paths = locate_workspace(home / "ws", key)
 claim = claim_workspace(paths, key)
-workdir = prepare_workdir(claim, choose_workdir(inspect_start(home), paths))
+workdir = prepare_workdir(claim, choose_workdir(inspect_checkout(home), paths))
 report = heal_codex_home(paths, shared)
 assert report.warnings == (), report
 try:

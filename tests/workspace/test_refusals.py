@@ -15,7 +15,7 @@ from codexlab.kernel.errors import CodexlabError
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.claim.threads import record_thread
 from codexlab.workspace.codex_home.heal import heal_codex_home
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.workdir.prepare import prepare_workdir
@@ -29,7 +29,7 @@ from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.codex_home.heal import heal_codex_home
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.workdir.prepare import prepare_workdir
 from codexlab.workspace.claim.threads import record_thread
 root, start, shared = map(Path, sys.argv[1:4])
@@ -37,7 +37,7 @@ key = WorkspaceKey("shop", "123", "codex")
 paths = locate_workspace(root, key)
 try:
     claim = claim_workspace(paths, key)
-    prepare_workdir(claim, choose_workdir(inspect_start(start), paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(start), paths))
     heal_codex_home(paths, shared)
 except CodexlabError as error:
     sys.exit(f"{type(error).__name__}: {error}")
@@ -65,7 +65,7 @@ def attempt(paths: WorkspacePaths, start: Path, shared: Path) -> str | None:
     try:
         claim = claim_workspace(paths, KEY)
         try:
-            prepare_workdir(claim, choose_workdir(inspect_start(start), paths))
+            prepare_workdir(claim, choose_workdir(inspect_checkout(start), paths))
             heal_codex_home(paths, shared)
         finally:
             claim.release()

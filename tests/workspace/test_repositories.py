@@ -15,7 +15,7 @@ from support.workdirs import prepare
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.errors import GitFailed, WorkdirRefused
 from codexlab.workspace.gc.remove import remove_workspace
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.git.state import git_state
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.repository.project import default_project
@@ -91,7 +91,7 @@ def test_a_remote_that_was_never_reached_is_one_line(claim: Claim, tmp_path: Pat
 def test_a_password_reaches_the_server_and_nothing_else(
     claim: Claim, served: str, tmp_path: Path, scratch: Path
 ) -> None:
-    plan = choose_workdir(inspect_start(tmp_path), claim.paths, repo=served)
+    plan = choose_workdir(inspect_checkout(tmp_path), claim.paths, repo=served)
     assert SECRET not in repr(plan)
     assert prepare_workdir(claim, plan).created
     for top in (claim.paths.base, scratch, Path(os.environ["HOME"])):
@@ -110,9 +110,9 @@ def test_a_wrong_password_is_one_line_without_it(claim: Claim, served: str, tmp_
 
 def test_a_url_and_its_clone_share_a_project(origin: Path, tmp_path: Path, git: Git) -> None:
     git(tmp_path, "clone", "-q", f"file://{origin}", "clone")
-    start = inspect_start(tmp_path)
+    start = inspect_checkout(tmp_path)
     assert default_project(start) == "default"
-    expected = default_project(inspect_start(tmp_path / "clone"))
+    expected = default_project(inspect_checkout(tmp_path / "clone"))
     assert default_project(start, f"file://{origin}") == expected
     assert default_project(start, str(tmp_path / "clone")) == expected
 
@@ -151,7 +151,7 @@ def test_submodules_stay_empty_with_a_note(
     outer, inner = make_repo("outer"), make_repo("inner")
     git(outer, "submodule", "--quiet", "add", str(inner), "inner")
     git(outer, "commit", "-q", "-m", "inner")
-    plan = choose_workdir(inspect_start(outer), claim.paths)
+    plan = choose_workdir(inspect_checkout(outer), claim.paths)
     assert plan.notes == ("submodules are not checked out in the new worktree",)
     workdir = prepare_workdir(claim, plan)
     assert list((workdir.path / "inner").iterdir()) == []

@@ -18,7 +18,7 @@ from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.codex_home.linked_rollout import expose_rollout
 from codexlab.workspace.errors import HomeRefused
 from codexlab.workspace.gc.remove import remove_workspace
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.workdir.prepare import prepare_workdir
@@ -60,7 +60,7 @@ def test_a_thread_made_in_an_issues_home_outlives_it_in_the_users_own(
     claim: Claim, run: Run, model: ModelFactory, shared_home: Path, source_repo: Path
 ) -> None:
     model([say("one"), say("two")])
-    workdir = prepare_workdir(claim, choose_workdir(inspect_start(source_repo), claim.paths))
+    workdir = prepare_workdir(claim, choose_workdir(inspect_checkout(source_repo), claim.paths))
     heal_codex_home(claim.paths, shared_home)
     thread = run(claim.paths.codex_home, workdir.path, "task")
     claim.release()
@@ -79,13 +79,13 @@ def test_a_launch_after_codex_changes_no_byte_of_its_home(
     snapshot: Callable[[Path], object],
 ) -> None:
     model([say("one")])
-    workdir = prepare_workdir(claim, choose_workdir(inspect_start(source_repo), claim.paths))
+    workdir = prepare_workdir(claim, choose_workdir(inspect_checkout(source_repo), claim.paths))
     heal_codex_home(claim.paths, shared_home)
     run(claim.paths.codex_home, workdir.path, "task")
     heal_codex_home(claim.paths, shared_home)
     before = snapshot(claim.paths.codex_home), snapshot(workdir.path)
     report = heal_codex_home(claim.paths, shared_home)
-    prepare_workdir(claim, choose_workdir(inspect_start(source_repo), claim.paths))
+    prepare_workdir(claim, choose_workdir(inspect_checkout(source_repo), claim.paths))
     assert report.healthy
     assert (snapshot(claim.paths.codex_home), snapshot(workdir.path)) == before
 

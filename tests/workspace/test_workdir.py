@@ -8,7 +8,7 @@ from support.workdirs import prepare
 
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.errors import BranchTaken, GitFailed, WorkdirRefused, WorkspaceBusy
-from codexlab.workspace.git.checkout import inspect_start
+from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.git.state import git_state
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from codexlab.workspace.workdir.plan import choose_workdir
@@ -101,7 +101,7 @@ def test_another_issue_started_inside_our_worktree_gets_one_of_its_own(
 def test_outside_git_there_is_a_plain_repository(claim: Claim, tmp_path: Path) -> None:
     workdir = prepare(claim, tmp_path)
     assert (workdir.kind, workdir.head, workdir.created) == ("plain", None, True)
-    assert inspect_start(workdir.path).top == workdir.path
+    assert inspect_checkout(workdir.path).top == workdir.path
     assert not prepare(claim, tmp_path).created
 
 
@@ -197,9 +197,9 @@ def test_another_repository_is_refused(claim: Claim, make_repo: Callable[..., Pa
 
 
 def test_uncommitted_changes_stay_behind_with_a_note(paths: WorkspacePaths, repo: Path) -> None:
-    assert choose_workdir(inspect_start(repo), paths).notes == ()
+    assert choose_workdir(inspect_checkout(repo), paths).notes == ()
     (repo / "file0.txt").write_text("dirty")
-    (note,) = choose_workdir(inspect_start(repo), paths).notes
+    (note,) = choose_workdir(inspect_checkout(repo), paths).notes
     assert "stay behind" in note
     assert not paths.base.exists()
 

@@ -37,7 +37,7 @@ Ask = Callable[..., GitAnswer]
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
+class FoundCheckout:
     """A checkout to be judged.
 
     :param ask: asks git in it, hearing no configuration of its repository.
@@ -53,7 +53,7 @@ class Checkout:
     exclude: Path
 
 
-def uncommitted(found: Checkout, scratch: Path) -> list[str]:
+def uncommitted(found: FoundCheckout, scratch: Path) -> list[str]:
     """Say in a line what in a checkout is in no commit; nothing when all is.
 
     :param scratch: an empty directory of ours.
@@ -92,7 +92,7 @@ def hides_changes(top: Path, listed: list[bytes]) -> bool:
     return False
 
 
-def _differs(found: Checkout, listed: list[bytes], scratch: Path) -> bool:
+def _differs(found: FoundCheckout, listed: list[bytes], scratch: Path) -> bool:
     """Compare every file with HEAD, by an index that knows of no file's time."""
     if found.head is None:
         return False
@@ -103,7 +103,7 @@ def _differs(found: Checkout, listed: list[bytes], scratch: Path) -> bool:
     return any(record[:3] != b" D " or record[3:] not in skipped for record in records)
 
 
-def _is_in_no_object(found: Checkout, listed: list[bytes]) -> bool:
+def _is_in_no_object(found: FoundCheckout, listed: list[bytes]) -> bool:
     """Tell whether HEAD only names the content of a file that is there: git compares names."""
     if found.head is None:
         return False
@@ -120,7 +120,7 @@ def _is_in_no_object(found: Checkout, listed: list[bytes]) -> bool:
     return False
 
 
-def _ignored_by_nobody(found: Checkout, own: dict[str, str], scratch: Path) -> list[bytes]:
+def _ignored_by_nobody(found: FoundCheckout, own: dict[str, str], scratch: Path) -> list[bytes]:
     """Return what would be untracked if only committed and the user's own rules were heard."""
     if not _say(found, "ls-files", "--others", "-z", *_RULES, extra=own):
         return []  # every file of rules is a committed one
@@ -141,7 +141,7 @@ def _ignored_by_nobody(found: Checkout, own: dict[str, str], scratch: Path) -> l
     ]
 
 
-def _is_made_again(found: Checkout, name: bytes) -> bool:
+def _is_made_again(found: FoundCheckout, name: bytes) -> bool:
     """Tell whether a directory says of itself that a tool makes it again.
 
     Test runners, linters and ``python -m venv`` put a rule into their own directories that
@@ -189,7 +189,7 @@ def _users_rules() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
 
 
-def _is_excluded_link(found: Checkout, record: bytes, lines: set[bytes]) -> bool:
+def _is_excluded_link(found: FoundCheckout, record: bytes, lines: set[bytes]) -> bool:
     """Tell whether an untracked name is a link that the repository excludes by name.
 
     So our links to artifacts are; a link holds no work.
@@ -204,7 +204,7 @@ def _is_excluded_link(found: Checkout, record: bytes, lines: set[bytes]) -> bool
 
 
 def _say(
-    found: Checkout, *arguments: str, extra: dict[str, str], timeout: float = LOOK_SECONDS
+    found: FoundCheckout, *arguments: str, extra: dict[str, str], timeout: float = LOOK_SECONDS
 ) -> list[bytes]:
     answer = found.ask(*arguments, extra=extra, timeout=timeout)
     if answer.status != 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..git.worktree_entry import entries
 from ..repository.kept_commits import UNFINISHED, commits_held
-from .changes import Checkout, uncommitted
+from .changes import FoundCheckout, uncommitted
 from .git_files import (
     Unjudged,
     check_objects,
@@ -80,7 +80,7 @@ def judge_checkout(checkout: Path, top: Path) -> list[str]:
         ask = partial(question.ask, f"--work-tree={checkout}")
         exclude = store / "info" / "exclude"
         with scratch_directory() as scratch:
-            found = Checkout(ask, checkout, head, _index(git_dir), exclude)
+            found = FoundCheckout(ask, checkout, head, _index(git_dir), exclude)
             lines += uncommitted(found, scratch)
             lines += gitlinks(found)
         if held and (count := question.count()):

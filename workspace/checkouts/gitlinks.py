@@ -6,13 +6,13 @@ import os
 import stat
 from pathlib import Path
 
-from .changes import Checkout
+from .changes import FoundCheckout
 from .git_files import Unjudged, git_directories, head_commit, read_references
 
 _GITLINK = b"160000"
 
 
-def gitlinks(found: Checkout) -> list[str]:
+def gitlinks(found: FoundCheckout) -> list[str]:
     """Say in a line what in a checkout's submodules is in no commit of it.
 
     What is in the repository of a submodule is judged where that is found.
@@ -33,7 +33,7 @@ def gitlinks(found: Checkout) -> list[str]:
     return []
 
 
-def _is_staged(found: Checkout) -> bool:
+def _is_staged(found: FoundCheckout) -> bool:
     """Tell whether the index has other submodules than HEAD, which ``status`` leaves out."""
     if found.head is None:
         return False  # then all of the index is uncommitted
@@ -57,7 +57,7 @@ def _work_in(place: Path, commit: str) -> str | None:
     return None if head == commit else "a new commit"
 
 
-def _records(found: Checkout, *words: str) -> list[bytes]:
+def _records(found: FoundCheckout, *words: str) -> list[bytes]:
     answer = found.ask(*words, extra={"GIT_INDEX_FILE": str(found.index)})
     if answer.status != 0:
         raise Unjudged(answer.detail)

@@ -18,7 +18,7 @@ from ...kernel.files.atomic import replace_file
 from ...kernel.files.ownership import is_ours
 from ..errors import ForeignWorkspace, WorkspaceBusy, operator_errors
 from ..fs import open_below, open_child, read_small, set_aside, sweep_temporaries
-from ..lock_record import Held, hold
+from ..lock_record import LockRecord, hold
 from ..owner import DamagedRecord, OwnerRecord
 from ..paths import CONTROL, WorkspaceKey, WorkspacePaths
 from ..records.given import forget_given, note_given
@@ -26,7 +26,7 @@ from ..records.provenance import Provenance, encode_provenance, parse_provenance
 from ..records.witness import Witness, WitnessFile, read_witness, with_owner
 from ..state_leftovers import sweep_unheld
 from ..xdg import state_directory
-from .rebuild import rediscover
+from .rebuild import rebuild_provenance
 
 _ATTEMPTS = 100
 
@@ -52,12 +52,12 @@ class Claim:
         key: WorkspaceKey,
         state_dir: Path,
         notes: list[str],
-        records: tuple[Held, WitnessFile],
+        records: tuple[LockRecord, WitnessFile],
     ) -> None:
         """Read what our state directory knows."""
         self.paths, self.key, self.state_dir, self.notes = paths, key, state_dir, notes
         self._own, self._file = records
-        self._places: dict[tuple[int, int], Held] = {}
+        self._places: dict[tuple[int, int], LockRecord] = {}
         self._owner: OwnerRecord | None = None
         self._open = True
         self.witness = self._file.read()
@@ -265,7 +265,7 @@ def claim_workspace(
 
 
 def _claim_held(
-    paths: WorkspacePaths, key: WorkspaceKey, state_dir: Path, notes: list[str], held: Held
+    paths: WorkspacePaths, key: WorkspaceKey, state_dir: Path, notes: list[str], held: LockRecord
 ) -> Claim:
     """Return the claim of a lock that is held, with what our state directory knows; or let go."""
     try:
@@ -333,4 +333,4 @@ def _verify(claim: Claim) -> None:
                     f"is the workspace of {found.project}/{found.issue}/{found.agent}",
                 )
             return
-    claim.write_provenance(rediscover(claim.paths, claim.key))
+    claim.write_provenance(rebuild_provenance(claim.paths, claim.key))

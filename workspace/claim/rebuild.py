@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 
-from ..git.checkout import inspect_start
+from ..git.checkout import inspect_checkout
 from ..paths import WorkspaceKey, WorkspacePaths, branch_name
 from ..records.provenance import Provenance
 
 
-def rediscover(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
+def rebuild_provenance(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
     """Say what can be said of a workspace without its record.
 
     The path proves the key, since names are injective. A workdir that is there
@@ -22,7 +22,7 @@ def rediscover(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
     if not paths.workdir.is_dir() or paths.workdir.is_symlink():
         return Provenance(key, created=now)
     status = os.stat(paths.workdir)
-    found = inspect_start(paths.workdir)
+    found = inspect_checkout(paths.workdir)
     linked = found.kind == "linked" and found.top == paths.workdir
     return Provenance(
         key,

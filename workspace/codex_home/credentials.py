@@ -22,7 +22,7 @@ from ...kernel.files.regular_file import open_regular, read_regular
 from ...kernel.values import frozen
 from ..codex_config.report import HealNotes
 from ..fs import directory, lstat_at, read_small, set_aside
-from .links import point_at, replace_link
+from .links import ensure_link, replace_link
 
 AUTH, MCP = "auth.json", ".credentials.json"
 _LINKED = "credentials"
@@ -57,7 +57,7 @@ def heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
     elif found is not None and stat.S_ISREG(found.st_mode):
         _settle(home_fd, target, notes)
     else:
-        point_at(AUTH, home_fd, target, notes)
+        ensure_link(AUTH, home_fd, target, notes)
 
 
 def _settle(home_fd: int, target: Path, notes: HealNotes) -> None:

@@ -10,7 +10,7 @@ from ..codex_config.report import HealNotes
 from ..fs import lstat_at, set_aside
 
 
-def point_at(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
+def ensure_link(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
     """Make ``name`` a link to ``target``; whatever else lies there is kept aside.
 
     A wrong or broken link is replaced in one step. A healthy one is only read.

@@ -24,7 +24,7 @@ from ...kernel.values import frozen
 from ..codex_config.report import HealNotes
 from ..errors import PathRefused
 from ..fs import lstat_at, read_small, set_aside
-from .links import point_at
+from .links import ensure_link
 
 _HISTORY = r"thread_history_\d{1,9}\.sqlite"
 # What codex 0.150 to 0.171 make; linked before they do, as they would make their own.
@@ -81,7 +81,7 @@ def _share(name: str, home_fd: int, target: Path, notes: HealNotes) -> None:
             os.unlink(name, dir_fd=home_fd)
         elif re.fullmatch(_HISTORY, name):
             _keep_history_aside(name, home_fd, notes)
-    point_at(name, home_fd, target, notes)
+    ensure_link(name, home_fd, target, notes)
 
 
 def _keep_history_aside(name: str, home_fd: int, notes: HealNotes) -> None:

@@ -20,7 +20,7 @@ from ..codex_config.report import HealNotes
 from ..errors import HomeRefused
 from ..fs import lstat_at, open_below, open_child, set_aside
 from .credentials import MCP
-from .links import point_at
+from .links import ensure_link
 from .shared_files import heal_shared_files
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _share(name: str, home_fd: int, shared_fd: int, shared: Path, notes: HealNot
     found = lstat_at(name, home_fd)
     if found is not None and stat.S_ISDIR(found.st_mode):
         _give_away(name, home_fd, target, notes)
-    point_at(name, home_fd, target, notes)
+    ensure_link(name, home_fd, target, notes)
 
 
 def _own(name: str, home_fd: int, notes: HealNotes) -> None:

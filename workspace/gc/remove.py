@@ -50,7 +50,7 @@ from .used_below import told, used_below
 from .uses import Use, read_uses
 
 _IN_A_HOME = ("auth.json", "config.toml", *STORES)
-Attend = Callable[[Claim, Path], None]
+BeforeRemove = Callable[[Claim, Path], None]
 
 
 class RemovalRefused(CallerError):
@@ -84,7 +84,7 @@ def remove_workspace(
     force: bool = False,
     unused_since: float | None = None,
     state_dir: Path | None = None,
-    attend: Attend | None = None,
+    attend: BeforeRemove | None = None,
 ) -> Removal:
     """Delete a workspace and everything in it.
 
@@ -118,7 +118,7 @@ def remove_workspace(
 
 
 @contextlib.contextmanager
-def _announced(claim: Claim, attend: Attend | None) -> Generator[None, None, None]:
+def _announced(claim: Claim, attend: BeforeRemove | None) -> Generator[None, None, None]:
     """Let ``attend`` see to it, with the removal written down from before that on.
 
     So a collection finishes what was killed meanwhile, although the workspace looks

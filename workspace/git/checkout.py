@@ -25,7 +25,7 @@ _LIMIT, _PACKED_LIMIT = 64 * 1024, 256 * 1024 * 1024
 
 
 @frozen
-class Start:
+class Checkout:
     """The place a launch was started from.
 
     :param cwd: physical path of the directory.
@@ -46,7 +46,7 @@ class Start:
     branch: str | None = None
 
 
-def inspect_start(cwd: Path) -> Start:
+def inspect_checkout(cwd: Path) -> Checkout:
     """Tell where ``cwd`` lies. Reads a few small files and writes nothing.
 
     Like git itself, the search upwards ends at a filesystem boundary.
@@ -67,10 +67,10 @@ def inspect_start(cwd: Path) -> Start:
             return _checkout(here, place, git_dir)
         if _is_git_dir(place):
             head, branch = read_head(place, place)
-            return Start(Path(here), "bare", None, Path(place), Path(place), head, branch)
+            return Checkout(Path(here), "bare", None, Path(place), Path(place), head, branch)
         above = os.path.dirname(place)
         if above == place or os.stat(above).st_dev != found.st_dev:
-            return Start(Path(here), "outside")
+            return Checkout(Path(here), "outside")
         place = above
 
 
@@ -112,14 +112,14 @@ def resolve_ref(common_dir: Place, ref: str) -> str | None:
     return None
 
 
-def _checkout(here: str, top: str, git_dir: str) -> Start:
+def _checkout(here: str, top: str, git_dir: str) -> Checkout:
     pointer = _read(git_dir, "commondir")
     common = git_dir
     if pointer is not None:
         common = os.path.realpath(os.path.join(git_dir, pointer))
     head, branch = read_head(git_dir, common)
     kind: StartKind = "main" if pointer is None else "linked"
-    return Start(Path(here), kind, Path(top), Path(git_dir), Path(common), head, branch)
+    return Checkout(Path(here), kind, Path(top), Path(git_dir), Path(common), head, branch)
 
 
 def _git_dir_at(place: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...kernel.values import frozen
 from ..errors import GitFailed, operator_errors
-from .checkout import Start
+from .checkout import Checkout
 
 _FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -49,7 +49,7 @@ def hold_checkout(workdir: Path, git_dir: Path | None, common_dir: Path | None) 
     return HeldCheckout(fds[0], fds[1], fds[2])
 
 
-def check_held(held: HeldCheckout, workdir: Path, found: Start) -> None:
+def check_held(held: HeldCheckout, workdir: Path, found: Checkout) -> None:
     """Go on, where a checkout is still the one that the launch saw.
 
     A repository that was made in a workdir without any is ordinary work. It counts where its

@@ -20,7 +20,7 @@ from ...kernel.values import frozen
 from ..errors import operator_errors
 from ..fs import open_below
 from ..records.provenance import Provenance
-from .checkout import Start
+from .checkout import Checkout
 
 _LIMIT = 64 * 1024
 Identity = tuple[int, int]
@@ -54,7 +54,7 @@ def known_git_dir(
     return KnownGitDir(stored.git_dir or "", stored.git_inode)
 
 
-def git_dir_now(found: Start) -> KnownGitDir | None:
+def git_dir_now(found: Checkout) -> KnownGitDir | None:
     """Return the git directory that a directory has now, or None where it has none."""
     if found.git_dir is None:
         return None

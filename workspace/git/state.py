@@ -9,7 +9,7 @@ from ...kernel.values import frozen
 from ..errors import GitFailed, WorkdirRefused
 from ..records.provenance import Provenance
 from ..xdg import state_directory
-from .checkout import Start, inspect_start, is_still_at
+from .checkout import Checkout, inspect_checkout, is_still_at
 from .command import LOOK_SECONDS, ask_git
 from .files import check_git_files
 from .held_checkout import HeldCheckout, check_held
@@ -55,7 +55,7 @@ def git_state(
     :raises GitFailed: git cannot answer.
     """
     try:
-        found = inspect_start(workdir)
+        found = inspect_checkout(workdir)
     except WorkdirRefused as error:
         # Whatever the agent did to it is no fault of the caller's request.
         raise GitFailed("status", workdir, error.reason) from None
@@ -74,7 +74,7 @@ def git_state(
     return GitState(found.head, found.branch, is_dirty(found, view), ahead)
 
 
-def _check_common_dir(workdir: Path, found: Start) -> None:
+def _check_common_dir(workdir: Path, found: Checkout) -> None:
     """Refuse a worktree's entry whose ``commondir`` leads elsewhere than to its repository.
 
     :raises GitFailed: with how to go on.
@@ -122,14 +122,14 @@ def check_git_dir_of_yours(provenance: Provenance) -> None:
     if provenance.kind not in ("linked", "given") or not os.path.isdir(workdir or ""):
         return
     if recorded_git_dir(provenance) is not None:
-        _check_common_dir(Path(workdir or ""), inspect_start(Path(workdir or "")))
+        _check_common_dir(Path(workdir or ""), inspect_checkout(Path(workdir or "")))
 
 
 def _unchanged(provenance: Provenance) -> Path | None:
     workdir = Path(provenance.workdir or "/")
     try:
         known = known_git_dir(state_directory(), workdir, provenance)
-        found = inspect_start(workdir) if known is not None else None
+        found = inspect_checkout(workdir) if known is not None else None
     except WorkdirRefused as error:
         raise GitFailed("status", workdir, str(error)) from None
     if known is None or found is None:
@@ -143,7 +143,7 @@ def _unchanged(provenance: Provenance) -> Path | None:
     return found.git_dir
 
 
-def is_dirty(found: Start, view: GitView) -> bool:
+def is_dirty(found: Checkout, view: GitView) -> bool:
     """Tell whether a checkout holds work that is in no commit, submodules included.
 
     :raises GitFailed: git cannot answer.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...kernel.files.regular_file import open_regular
 from ..errors import GitFailed, WorkdirRefused
-from .checkout import Start, inspect_start
+from .checkout import Checkout, inspect_checkout
 from .command import LOOK_SECONDS, run_git
 from .view import GitView, view_at
 
@@ -25,7 +25,7 @@ _PIECE, _MOST = 1 << 20, 1 << 30
 _DEEPEST = 8
 
 
-def submodule_work(found: Start, view: GitView, depth: int = 0) -> str | None:
+def submodule_work(found: Checkout, view: GitView, depth: int = 0) -> str | None:
     """Say what work is in a checkout's submodules, or None when there is none.
 
     Starts no process where the index has no submodule.
@@ -65,7 +65,7 @@ def _is_staged(view: GitView, head: str | None) -> bool:
     return any(b"160000" in field[:14] for field in changed.split(b"\0") if field[:1] == b":")
 
 
-def _work_in(found: Start, name: bytes, commit: str, depth: int) -> str | None:
+def _work_in(found: Checkout, name: bytes, commit: str, depth: int) -> str | None:
     place = os.path.join(os.fsencode(found.top or ""), name)
     try:
         mode = os.lstat(place).st_mode
@@ -82,8 +82,8 @@ def _work_in(found: Start, name: bytes, commit: str, depth: int) -> str | None:
         return "what cannot be judged"
 
 
-def _work_of(found: Start, place: Path, commit: str, depth: int) -> str | None:
-    inner = inspect_start(place)
+def _work_of(found: Checkout, place: Path, commit: str, depth: int) -> str | None:
+    inner = inspect_checkout(place)
     if inner.top != place or inner.git_dir is None or inner.common_dir is None:
         return "what cannot be judged"
     if not _is_ours(found, inner):
@@ -96,7 +96,7 @@ def _work_of(found: Start, place: Path, commit: str, depth: int) -> str | None:
     return submodule_work(inner, view, depth + 1)
 
 
-def _is_ours(found: Start, inner: Start) -> bool:
+def _is_ours(found: Checkout, inner: Checkout) -> bool:
     """Tell whether a submodule's repository lies in the checkout, or in its repository."""
     homes = [
         os.path.realpath(home) for home in (found.top, found.git_dir, found.common_dir) if home

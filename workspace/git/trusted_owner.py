@@ -13,13 +13,13 @@ from pathlib import Path
 
 from ...kernel.files.ownership import git_trusts
 from ..errors import GitFailed, WorkdirRefused
-from .checkout import Start
+from .checkout import Checkout
 from .command import ask_git
 
 _UNTRUSTED = r"dubious ownership|unsafe repository"
 
 
-def check_owner(source: Start) -> None:
+def check_owner(source: Checkout) -> None:
     """Refuse a repository that belongs to another user, unless ``safe.directory`` names it.
 
     :raises WorkdirRefused: git does not trust it; the line holds git's own remedy.
@@ -47,7 +47,7 @@ def check_owner(source: Start) -> None:
     raise WorkdirRefused(top, f"{reason}'{remedy}'")
 
 
-def _discovered_from(source: Start, common: Path) -> Path:
+def _discovered_from(source: Checkout, common: Path) -> Path:
     """Return where git's own look for the repository ends: what ``safe.directory`` names."""
     if source.kind == "main" and source.top is not None:
         return source.top

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from ...kernel.files.regular_file import read_regular
-from ..git.checkout import Start, inspect_start
+from ..git.checkout import Checkout, inspect_checkout
 
 _SECTION = r"\s*\[\s*([^\]\s\"]+)(?:\s+\"((?:[^\"\\]|\\.)*)\")?\s*\]"
 _URL = r"(?i)(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^@/]*@)?(?P<host>[^/:]*)(?::\d+)?(?P<path>.*)"
@@ -17,7 +17,7 @@ _REMOTE = r"(?i)[a-z][a-z0-9+.-]*://|[^/\s:]+@[^/\s:]+:"
 _UNSAFE = r"[^a-z0-9_-]+"
 
 
-def default_project(start: Start, repo: str | None = None) -> str:
+def default_project(start: Checkout, repo: str | None = None) -> str:
     """Return ``<repo name>-<8 hex>``, or ``default`` outside git.
 
     The digits come from the normalised origin, so all clones of one repository
@@ -26,7 +26,7 @@ def default_project(start: Start, repo: str | None = None) -> str:
     :param repo: ``--repo``, a path or URL, which then counts instead of the start.
     """
     if repo is not None and not is_url(repo):
-        start = inspect_start(Path(repo))
+        start = inspect_checkout(Path(repo))
     if repo is not None and is_url(repo):
         identity = normalise_origin(repo, Path("/"))
     elif start.common_dir is None:

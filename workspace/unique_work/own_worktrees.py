@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 
-from ..checkouts.changes import FIXED, Checkout, uncommitted
+from ..checkouts.changes import FIXED, FoundCheckout, uncommitted
 from ..checkouts.git_files import Unjudged, read_bytes
 from ..checkouts.git_names import nobodys_files
 from ..checkouts.look_place import scratch_directory
 from ..checkouts.words import commits_text, shown
 from ..errors import GitFailed, WorkdirRefused
-from ..git.checkout import inspect_start
+from ..git.checkout import inspect_checkout
 from ..git.command import ask_git
 from ..git.files import check_git_files, check_shared_files
 from ..git.submodules import submodule_work
@@ -110,13 +110,15 @@ def _check_home(repo: Path, entry: Entry) -> None:
 
 
 def _uncommitted(entry: Entry, checkout: Path) -> list[str]:
-    found = inspect_start(checkout)
+    found = inspect_checkout(checkout)
     if found.common_dir is None or found.top is None or found.git_dir is None:
         return ["uncommitted changes"]
     check_git_files(found.git_dir, found.common_dir, "status")
     view = view_at(found.git_dir, found.common_dir, found.top, FIXED, rules=False)
     exclude = found.common_dir / "info" / "exclude"
-    seen = Checkout(partial(ask_git, view), found.top, found.head, entry.place / "index", exclude)
+    seen = FoundCheckout(
+        partial(ask_git, view), found.top, found.head, entry.place / "index", exclude
+    )
     with scratch_directory() as scratch:
         lines = uncommitted(seen, scratch)
     work = submodule_work(found, view)

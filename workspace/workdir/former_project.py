@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...kernel.errors import CodexlabError
 from ..fs import directory, read_small
-from ..git.checkout import Start
+from ..git.checkout import Checkout
 from ..git.worktree_entry import our_registrations
 from ..owner import DamagedRecord
 from ..paths import CONTROL, WorkspacePaths, directory_name
@@ -19,7 +19,7 @@ from ..records.provenance import Provenance, parse_provenance
 from ..repository.project import default_project
 
 
-def former_project_note(start: Start, paths: WorkspacePaths) -> tuple[str, ...]:
+def former_project_note(start: Checkout, paths: WorkspacePaths) -> tuple[str, ...]:
     """Return a line where this new workspace is one beside the issue's former one. Reads only.
 
     :param start: in the repository. A project that somebody named is none that changed.
@@ -40,7 +40,7 @@ def former_project_note(start: Start, paths: WorkspacePaths) -> tuple[str, ...]:
     return ()
 
 
-def _is_of(found: Provenance, start: Start) -> bool:
+def _is_of(found: Provenance, start: Checkout) -> bool:
     if found.repo is not None:
         return found.repo == str(start.common_dir)
     return start.top is not None and found.workdir == str(start.top)

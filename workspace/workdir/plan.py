@@ -10,7 +10,7 @@ from pathlib import Path
 from ...kernel.values import frozen
 from ..errors import GitFailed, WorkdirRefused
 from ..fs import directory, read_small
-from ..git.checkout import Start, inspect_start
+from ..git.checkout import Checkout, inspect_checkout
 from ..git.command import ask_git
 from ..git.config import read_facts
 from ..git.files import check_shared_files
@@ -62,7 +62,7 @@ class WorkdirPlan:
 
 
 def choose_workdir(
-    start: Start,
+    start: Checkout,
     paths: WorkspacePaths,
     *,
     base: str | None = None,
@@ -100,7 +100,7 @@ def choose_workdir(
     return _telling_change(start, _own_worktree(start, paths, stored, base))
 
 
-def _telling_change(start: Start, plan: WorkdirPlan) -> WorkdirPlan:
+def _telling_change(start: Checkout, plan: WorkdirPlan) -> WorkdirPlan:
     """Tell where a linked worktree of the user's became a repository: the next one hears it."""
     if start.top is None:
         return plan
@@ -110,7 +110,7 @@ def _telling_change(start: Start, plan: WorkdirPlan) -> WorkdirPlan:
     return plan if change is None else replace(plan, notes=(*plan.notes, change), yours=start.top)
 
 
-def _check_put_back(start: Start) -> None:
+def _check_put_back(start: Checkout) -> None:
     """Refuse to believe a worktree's entry in which a run changed what leads git elsewhere."""
     if start.top is None or start.git_dir == start.top / ".git":
         return
@@ -121,7 +121,7 @@ def _check_put_back(start: Start) -> None:
         raise WorkdirRefused(start.top, f"{reason}; 'codexlab reap' puts that back")
 
 
-def _is_in_workspace(start: Start) -> bool:
+def _is_in_workspace(start: Checkout) -> bool:
     """Tell whether a worktree lies in a workspace, so that it is some task's and not a person's."""
     assert start.top is not None
     return any(os.path.lexists(above / CONTROL / "workspace.json") for above in start.top.parents)
@@ -137,7 +137,7 @@ def _exclude(**flags: object) -> None:
 
 
 def _given(workdir: Path) -> WorkdirPlan:
-    found = inspect_start(workdir)
+    found = inspect_checkout(workdir)
     link = _link_to(workdir)
     notes: tuple[str, ...] = ()
     if link is not None:
@@ -156,7 +156,7 @@ def _link_to(workdir: Path) -> Path | None:
     return None
 
 
-def _in_place(start: Start, base: str | None, paths: WorkspacePaths) -> WorkdirPlan:
+def _in_place(start: Checkout, base: str | None, paths: WorkspacePaths) -> WorkdirPlan:
     assert start.top is not None
     if base is not None:
         reason = "has no meaning inside a linked worktree, which is supervised in place"
@@ -180,12 +180,12 @@ def _reuse(paths: WorkspacePaths, stored: Provenance | None, base: str | None) -
     if not os.path.isdir(stored.repo or ""):
         reason = f"its repository {stored.repo} is gone; if it was moved, start in it"
         raise WorkdirRefused(paths.workdir, reason)
-    repository = inspect_start(Path(stored.repo or ""))
+    repository = inspect_checkout(Path(stored.repo or ""))
     return _own_worktree(repository, paths, stored, base)
 
 
 def _own_worktree(
-    source: Start,
+    source: Checkout,
     paths: WorkspacePaths,
     stored: Provenance | None,
     base: str | None,
@@ -236,7 +236,7 @@ def is_worktree_of(workdir: Path, common: Path) -> bool:
     return any(entry.pointer == marker for entry in entries(common))
 
 
-def _resolve_base(source: Start, base: str | None) -> str:
+def _resolve_base(source: Checkout, base: str | None) -> str:
     place = source.top or source.common_dir
     assert place is not None
     if base is None:
@@ -258,13 +258,13 @@ def _resolve_base(source: Start, base: str | None) -> str:
 def _base_note(common: Path, stored: Provenance, base: str | None) -> tuple[str, ...]:
     if base is None:
         return ()
-    source = Start(common, "bare", None, common, common)
+    source = Checkout(common, "bare", None, common, common)
     if _resolve_base(source, base) == stored.base:
         return ()
     return (f"--base {base} ignored: the worktree exists and is never moved",)
 
 
-def _left_behind(source: Start) -> tuple[str, ...]:
+def _left_behind(source: Checkout) -> tuple[str, ...]:
     top, git_dir, common_dir = source.top, source.git_dir, source.common_dir
     if top is None or git_dir is None or common_dir is None:
         return ()
@@ -300,8 +300,8 @@ def _from_url(
     )
 
 
-def _local_repository(repo: str) -> Start:
-    found = inspect_start(Path(repo))
+def _local_repository(repo: str) -> Checkout:
+    found = inspect_checkout(Path(repo))
     if found.common_dir is None:
         raise WorkdirRefused(f"--repo {repo}", "is no git repository")
     return found

@@ -22,7 +22,7 @@ from ...kernel.values import frozen
 from ..claim.claim import Claim
 from ..errors import GitFailed, PathRefused, WorkdirRefused, operator_errors
 from ..fs import directory, kind_of, lstat_at
-from ..git.checkout import Start, inspect_start, is_still_at
+from ..git.checkout import Checkout, inspect_checkout, is_still_at
 from ..git.command import run_git
 from ..git.config import read_facts, starts_nothing
 from ..git.files import check_shared_files
@@ -107,7 +107,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     previous = claim.claim_directory(plan.path)
     status = os.stat(plan.path)
     claim.notes += restore_left(claim.state_dir, (status.st_dev, status.st_ino))
-    found = inspect_start(plan.path)
+    found = inspect_checkout(plan.path)
     if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
     if plan.kind in ("worktree", "plain"):
@@ -129,7 +129,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     )
 
 
-def _check_pointer(plan: WorkdirPlan, found: Start) -> None:
+def _check_pointer(plan: WorkdirPlan, found: Checkout) -> None:
     """Refuse a ``.git`` that leads elsewhere than to what we made: an agent may have written it."""
     marker = plan.path / ".git"
     if plan.kind == "plain":
@@ -149,7 +149,7 @@ def _check_pointer(plan: WorkdirPlan, found: Start) -> None:
         )
 
 
-def _note_use(claim: Claim, plan: WorkdirPlan, found: Start, *, after_create: bool) -> None:
+def _note_use(claim: Claim, plan: WorkdirPlan, found: Checkout, *, after_create: bool) -> None:
     stored = claim.read_provenance()
     status = os.stat(plan.path)
     inode = (status.st_dev, status.st_ino)
@@ -169,7 +169,7 @@ def _note_use(claim: Claim, plan: WorkdirPlan, found: Start, *, after_create: bo
 
 
 def _note_git_dir(
-    claim: Claim, plan: WorkdirPlan, found: Start, stored: Provenance
+    claim: Claim, plan: WorkdirPlan, found: Checkout, stored: Provenance
 ) -> dict[str, Any]:
     """Return what to write down of a git directory that is not ours; tell where it changed.
 
@@ -177,7 +177,7 @@ def _note_git_dir(
     """
     state_dir = claim.state_dir
     if plan.yours is not None:  # that it changed, the plan's notes tell
-        remember_git_dir(state_dir, plan.yours, git_dir_now(inspect_start(plan.yours)))
+        remember_git_dir(state_dir, plan.yours, git_dir_now(inspect_checkout(plan.yours)))
     if plan.kind not in ("linked", "given"):
         return {"git_dir": None, "git_inode": None}
     known, now = known_git_dir(state_dir, plan.path, stored), git_dir_now(found)

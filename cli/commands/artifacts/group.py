@@ -19,7 +19,7 @@ from ....env.cargo import CARGO_SCOPES, parse_scope
 from ....env.targets.layout import below
 from ....env.targets.root_dirs import make_below_root
 from ...ui.literals import parse_duration
-from ...ui.non_empty import GIVEN
+from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
 from .output import (
     dump,
@@ -36,20 +36,20 @@ _OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR")
 
 _root = click.option(
     "--root",
-    type=GIVEN,
+    type=NON_EMPTY_TEXT,
     metavar="DIR",
     help=f"The artifact root; default {ARTIFACT_ROOT_VARIABLE}.",
 )
 _scope = click.option(
     "--scope",
-    type=GIVEN,
+    type=NON_EMPTY_TEXT,
     default="shared",
     show_default=True,
     metavar="|".join(CARGO_SCOPES[:-1]),
     help="Who shares one cargo target.",
 )
 _key = click.option(
-    "--key", type=GIVEN, metavar="KEY", help="Key of the scopes worktree and agent."
+    "--key", type=NON_EMPTY_TEXT, metavar="KEY", help="Key of the scopes worktree and agent."
 )
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
@@ -79,7 +79,9 @@ def artifacts() -> None:
 @_scope
 @_key
 @_json
-@click.option("--shell", type=GIVEN, metavar="|".join(SHELLS), help="Default: as $SHELL says.")
+@click.option(
+    "--shell", type=NON_EMPTY_TEXT, metavar="|".join(SHELLS), help="Default: as $SHELL says."
+)
 @click.option("--sccache", is_flag=True, help="Route rustc through sccache, when installed.")
 @click.option("--no-mkdir", is_flag=True, help="Print only; make no directory.")
 def environment(

@@ -25,7 +25,7 @@ from ...transcripts.options import (
     local_time,
 )
 from ...ui.json_lines import json_bytes
-from ...ui.non_empty import GIVEN
+from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
 
 _PAGE = 50
@@ -46,7 +46,11 @@ _PAGE = 50
 )
 @click.option("--all", "everything", is_flag=True, help="No limit.")
 @click.option(
-    "--after", "cursor", type=GIVEN, metavar="CURSOR", help="The `next` of the page before."
+    "--after",
+    "cursor",
+    type=NON_EMPTY_TEXT,
+    metavar="CURSOR",
+    help="The `next` of the page before.",
 )
 @json_option
 def list_command(

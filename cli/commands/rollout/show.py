@@ -27,7 +27,7 @@ from ...context.issue_threads import threads_by_issue
 from ...context.workspaces import configured_root
 from ...transcripts.options import home_option, json_option, local_time
 from ...ui.json_lines import json_bytes
-from ...ui.non_empty import GIVEN
+from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import neutral, one_line, size_text
 
 Lines = Iterable[tuple[LogicalRollout, ConversationLine]]
@@ -46,7 +46,7 @@ _STYLES = {
 @click.argument("thread", required=False)
 @home_option
 @click.option(
-    "--issue", type=GIVEN, metavar="ISSUE", help="Instead of THREAD: this issue's newest."
+    "--issue", type=NON_EMPTY_TEXT, metavar="ISSUE", help="Instead of THREAD: this issue's newest."
 )
 @click.option("--full", is_flag=True, help="Do not fold what tools were given and gave.")
 @click.option(

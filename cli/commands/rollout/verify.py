@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from ....rollout.locks.layout import Places, Subject, find_places
+from ....rollout.locks.layout import StoreLayout, Subject, find_store_layout
 from ....rollout.maintenance.verify import (
     Finding,
     Problem,
@@ -44,7 +44,7 @@ def verify_command(
     """
     if dry_run and not mend:
         raise click.UsageError("--dry-run goes with --repair; without it nothing is changed")
-    places = find_places(home)
+    places = find_store_layout(home)
     if mend:
         show_results(repair(places, dry_run=dry_run), as_json=as_json)
     bad = unchecked = 0
@@ -63,14 +63,14 @@ def _verdict(bad: int, unchecked: int) -> str:
     return (f"{bad} to look at" if bad else "all is well") + but
 
 
-def _findings(places: Places, rollouts: tuple[str, ...]) -> Iterator[Finding]:
+def _findings(places: StoreLayout, rollouts: tuple[str, ...]) -> Iterator[Finding]:
     for subject in name_rollouts(places, rollouts):
         yield from verify_rollout(subject)
     if not rollouts:
         yield from _findings_of_all(places)
 
 
-def _findings_of_all(places: Places) -> Iterator[Finding]:
+def _findings_of_all(places: StoreLayout) -> Iterator[Finding]:
     scan = scan_store(places.home)
     yield from verify_directories(scan)
     subjects = list(_found(places, scan))
@@ -99,7 +99,7 @@ def _show_finding(finding: Finding, *, as_json: bool) -> None:
     click.echo(f"{one_line(finding.path)}{where}: {finding.problem}{detail}{note}")
 
 
-def _found(places: Places, scan: StoreScan) -> Iterator[Subject]:
+def _found(places: StoreLayout, scan: StoreScan) -> Iterator[Subject]:
     for found in scan.rollouts:
         # Gone or moved since it was found: it is somebody else's business.
         with contextlib.suppress(FileNotFoundError):

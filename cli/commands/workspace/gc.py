@@ -17,7 +17,7 @@ from ...context.removal_hook import (
 )
 from ...context.workspaces import duration, find_root, gc_policy, size
 from ...ui.faults import Faults, describe_fault
-from ...ui.non_empty import GIVEN
+from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
 from .view import why, write_json, write_table
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--root", type=GIVEN, metavar="DIR", help="The workspaces root.")
+@click.option("--root", type=NON_EMPTY_TEXT, metavar="DIR", help="The workspaces root.")
 @click.option("--apply", is_flag=True, help="Delete; without it only say what would be.")
 @click.option("--force", is_flag=True, help="Also what has uncommitted or unpushed work.")
 @click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")

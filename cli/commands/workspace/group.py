@@ -12,7 +12,7 @@ import click
 from ...context.removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
 from ...context.workspaces import find_root, gc_policy, select, select_one, shared_home
 from ...ui.faults import Faults
-from ...ui.non_empty import GIVEN
+from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.one_of import one_of
 from ...ui.terminal import on_one_line
 from .gc import gc
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-_root = click.option("--root", type=GIVEN, metavar="DIR", help="The workspaces root.")
+_root = click.option("--root", type=NON_EMPTY_TEXT, metavar="DIR", help="The workspaces root.")
 _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 
 
@@ -33,8 +33,10 @@ def _chosen(command: Command) -> Command:
     """Add what chooses one workspace."""
     for option in (
         _root,
-        click.option("--agent", type=GIVEN, metavar="NAME", help="Of this agent only."),
-        click.option("--project", type=GIVEN, metavar="NAME", help="Of this project only."),
+        click.option("--agent", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this agent only."),
+        click.option(
+            "--project", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this project only."
+        ),
         click.argument("issue"),
     ):
         command = option(command)
@@ -48,7 +50,7 @@ def workspace() -> None:
 
 @workspace.command("list")
 @_root
-@click.option("--project", type=GIVEN, metavar="NAME", help="Of this project only.")
+@click.option("--project", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this project only.")
 @click.option("--full", is_flag=True, help="With sizes, git state and threads (JSON only).")
 @_json
 def list_command(root: str | None, project: str | None, full: bool, as_json: bool) -> int:
