@@ -25,8 +25,10 @@ def load_the_rest() -> None:
     """Load what an end in order loads at its first use."""
     import json
 
-    from ..kernel.files import atomic, below, temporary  # noqa: F401
-    from .ending import unfinished  # noqa: F401
+    from ..kernel.files import atomic, below, temporary
+    from .ending import unfinished
+
+    _ = (atomic, below, temporary, unfinished)
 
     json.dumps({})
 

@@ -205,7 +205,9 @@ class Guardian:
         before the supervisor has put the terminal back.
         """
         # What gives it back is loaded while no agent can keep it from us.
-        from ..kernel.process import terminal  # noqa: F401
+        from ..kernel.process import terminal
+
+        _ = terminal
 
         if self._undoing is not None:
             os.close(self._undoing)

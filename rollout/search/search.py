@@ -188,9 +188,11 @@ def _known(rollout: LogicalRollout, positions: Positions) -> _Task:
 
 def _load_the_rest() -> None:
     """Import what looks at candidates while ripgrep is looking for them."""
-    import orjson  # noqa: F401
+    import orjson
 
-    from . import match  # noqa: F401
+    from . import match
+
+    _ = (orjson, match)
 
 
 def _weight(rollout: LogicalRollout) -> int:
