@@ -39,7 +39,10 @@ def test_an_adversary_is_ended_and_the_record_claims_no_more_than_the_kernel_sho
         assert len(survivors) <= case.limit, (case, found)
         assert not contained["proven"] or survivors == [], (case, found)
         assert contained["proven"] is (case.ending not in ("guardian", "both")), (case, found)
-        assert contained["left"] <= len(survivors), (case, found)
+        # A link of a chain of forks is alive for a moment beside the one that it forked, so two
+        # looks at one survivor of that kind differ; of nobody none is ever counted.
+        most = max(len(survivors), case.limit) if survivors else 0
+        assert contained["left"] <= most, (case, found)
         assert contained["reason"] == _reason(case), (case, found)
         assert found["status"] in _statuses(case), (case, found)
         assert found["again"] in (None, 0), (case, found)
