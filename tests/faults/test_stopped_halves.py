@@ -20,6 +20,9 @@ from support.leaks import descendants, end_processes
 from support.terminals import state_of
 from support.unprivileged import Unprivileged
 
+# What is tried here is the kernel's signals: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 # One that every user can execute.
 PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin") or "python3"
 SLEEP = "391.8"
