@@ -36,15 +36,11 @@ from pathlib import Path
 
 from own_places import own_places
 
-from codexlab.rollout import (
-    CompressOptions,
-    FileOps,
-    Outcome,
-    ThreadLocks,
-    compress,
-    find_store_layout,
-)
-from codexlab.rollout.locks.thread import Coordination
+from codexlab.rollout import CompressOptions, Outcome
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.locks.thread import Coordination, ThreadLocks
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle
 
 WORKERS = 2
 _WORDS = ["the", "error", "of", "function", "returns", "value", "from", "path", "build", "test"]
@@ -195,12 +191,12 @@ def run_ours(home: Path) -> Round:
 
 
 def _compress_all(home: Path) -> tuple[float, list[float]]:
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     paths = plain_paths(home)
     calls = Timed()
     began = time.perf_counter()
     subjects = places.subjects(map(str, paths))
-    for result in compress(places, subjects, CompressOptions(workers=WORKERS), calls):
+    for result in compress(places.using(calls), subjects, CompressOptions(workers=WORKERS)):
         assert result.outcome is Outcome.COMPRESSED, result
     return time.perf_counter() - began, calls.holds[:1000]
 

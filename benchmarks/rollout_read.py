@@ -37,7 +37,9 @@ from pathlib import Path
 import zstandard
 from own_places import own_places
 
-from codexlab.rollout import list_rollouts, make_query, search_rollouts
+from codexlab.rollout import make_query
+from codexlab.rollout.catalog.listing import list_rollouts
+from codexlab.rollout.search.search import search_rollouts
 
 _WORDS = [
     "the",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from ...rollout.catalog.lookup import rollouts_named
-from ...rollout.locks.layout import StoreLayout, Subject
+from ...rollout.operations.handle import StoreHandle, Subject
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would be done; change nothing."
@@ -17,7 +17,7 @@ strict_option = click.option(
 )
 
 
-def name_rollouts(places: StoreLayout, given: tuple[str, ...]) -> Iterator[Subject]:
+def name_rollouts(places: StoreHandle, given: tuple[str, ...]) -> Iterator[Subject]:
     """Resolve what was named, each rollout once; of a thread every file.
 
     :raises CallerError: there is none of that name, or several.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ...kernel.files.lease import LeaseAnswer
 from ..codec.measure import is_hollow
-from ..locks.layout import Subject
 from ..operations.file_ops import FileOps
+from ..operations.handle import Subject
 from ..operations.result import Outcome
 from ..reading.entries import is_old_head
 from ..reading.records import parse_record, text_of
@@ -58,7 +58,7 @@ class RefusedError(Exception):
 
 
 def open_candidate(
-    subject: Subject, options: CompressOptions, calls: FileOps
+    subject: Subject, options: CompressOptions, ops: FileOps
 ) -> tuple[int, os.stat_result, bool]:
     """Open a plain file that may be compressed, or refuse with the reason.
 
@@ -79,7 +79,7 @@ def open_candidate(
         _check_file(stat, options)
         _check_bytes(fd, stat)
         _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0), subject.thread)
-        leased = _check_lease(fd, options, calls)
+        leased = _check_lease(fd, options, ops)
     except BaseException:
         os.close(fd)
         raise
@@ -140,10 +140,10 @@ def _is_session_meta(line: bytes) -> bool:
     return record is not None and record.get("type") == "session_meta"
 
 
-def _check_lease(fd: int, options: CompressOptions, calls: FileOps) -> bool:
+def _check_lease(fd: int, options: CompressOptions, ops: FileOps) -> bool:
     """An idle but loaded thread is seen here, before any work."""
-    answer = calls.take_lease(fd)
-    calls.release_lease(fd)
+    answer = ops.take_lease(fd)
+    ops.release_lease(fd)
     if answer is LeaseAnswer.BUSY:
         raise RefusedError(Outcome.BUSY, "some process has it open for writing")
     if answer is LeaseAnswer.UNAVAILABLE and options.strict:

@@ -17,9 +17,9 @@ from itertools import islice
 
 from ...kernel.files.flock import try_lock
 from ..codec.encode import Encoder, EncodingError
-from ..locks.layout import StoreLayout, Subject
 from ..operations.attributes import copy_attributes, give_owner
 from ..operations.file_ops import FileOps
+from ..operations.handle import StoreHandle, Subject
 from ..operations.journal import Group, Kind, begin, make_entry, new_token
 from ..operations.result import Outcome, Result
 from .candidate import CompressOptions, RefusedError, open_candidate
@@ -41,23 +41,20 @@ _Chunk = list[Future[list[Prepared | Result]]]
 
 
 def compress(
-    places: StoreLayout,
+    store: StoreHandle,
     subjects: Iterable[Subject],
     options: CompressOptions = _DEFAULT,
-    calls: FileOps | None = None,
 ) -> Iterator[Result]:
     """Compress rollouts, one result each, in order within a chunk.
 
     :param subjects: what to compress; whatever is not plain, or written to, is skipped.
-    :param calls: the system calls; a test's own in a test.
 
     The plain files are kept for a grace (see :mod:`._settle`): nothing is unlinked
     and no space is free when this returns.
     """
-    calls = calls or FileOps()
     waiting = iter(subjects)
     if options.dry_run:
-        yield from (_would(subject, options, calls) for subject in waiting)
+        yield from (_would(subject, options, store.ops) for subject in waiting)
         return
     encoder = Encoder()
     with ThreadPoolExecutor(options.workers, "rollout-encode") as pool:
@@ -66,20 +63,20 @@ def compress(
             while not options.should_stop():
                 # Short of room, nothing is encoded before what was is given out.
                 while begun and options.room() is not None:
-                    yield from _finish_chunk(places, begun.popleft(), options, calls)
+                    yield from _finish_chunk(store, begun.popleft(), options)
                 if not (chunk := _next_chunk(waiting, options.room())):
                     break
                 if len(chunk) == _CHUNK_FILES:  # small ones, and more of them may follow
                     encoder.give_back()
                 # One chunk is encoded while the one before it is published.
-                begun.append(_begin_chunk(chunk, encoder, options, calls, pool))
+                begun.append(_begin_chunk(chunk, encoder, options, store.ops, pool))
                 if len(begun) > 1:
-                    yield from _finish_chunk(places, begun.popleft(), options, calls)
+                    yield from _finish_chunk(store, begun.popleft(), options)
             while begun:
-                yield from _finish_chunk(places, begun.popleft(), options, calls)
+                yield from _finish_chunk(store, begun.popleft(), options)
         finally:
             for rest in begun:
-                _clean_up_all(_prepared(rest), calls)
+                _clean_up_all(_prepared(rest), store.ops)
 
 
 def _next_chunk(subjects: Iterator[Subject], room: int | None) -> list[Subject]:
@@ -101,9 +98,9 @@ def _size(path: str) -> int:
         return 0
 
 
-def _would(subject: Subject, options: CompressOptions, calls: FileOps) -> Result:
+def _would(subject: Subject, options: CompressOptions, ops: FileOps) -> Result:
     try:
-        fd, stat, _ = open_candidate(subject, options, calls)
+        fd, stat, _ = open_candidate(subject, options, ops)
     except RefusedError as refused:
         return Result(subject, refused.outcome, refused.reason)
     except OSError as error:
@@ -116,10 +113,10 @@ def _begin_chunk(
     chunk: Sequence[Subject],
     encoder: Encoder,
     options: CompressOptions,
-    calls: FileOps,
+    ops: FileOps,
     pool: ThreadPoolExecutor,
 ) -> _Chunk:
-    work = partial(_prepare_some, encoder=encoder, options=options, calls=calls)
+    work = partial(_prepare_some, encoder=encoder, options=options, ops=ops)
     tasks = (chunk[start : start + _TASK] for start in range(0, len(chunk), _TASK))
     return [pool.submit(work, task) for task in tasks]
 
@@ -132,36 +129,34 @@ def _prepared(chunk: _Chunk) -> list[Prepared]:
     return [attempt for attempt in _attempts(chunk) if isinstance(attempt, Prepared)]
 
 
-def _finish_chunk(
-    places: StoreLayout, chunk: _Chunk, options: CompressOptions, calls: FileOps
-) -> Iterator[Result]:
+def _finish_chunk(store: StoreHandle, chunk: _Chunk, options: CompressOptions) -> Iterator[Result]:
     prepared = _prepared(chunk)
     try:
         yield from (one for one in _attempts(chunk) if isinstance(one, Result))
         if prepared:
-            yield from _take_places(places, prepared, options, calls)
+            yield from _take_places(store, prepared, options)
     finally:
-        _clean_up_all(prepared, calls)
+        _clean_up_all(prepared, store.ops)
 
 
 def _take_places(
-    places: StoreLayout, prepared: Sequence[Prepared], options: CompressOptions, calls: FileOps
+    store: StoreHandle, prepared: Sequence[Prepared], options: CompressOptions
 ) -> Iterator[Result]:
     try:
-        group = _begin_group(places, prepared, calls)
+        group = _begin_group(store, prepared)
     except OSError as error:
         yield from (one.result(Outcome.FAILED, str(error)) for one in prepared)
         return
     try:
         batch = list(zip(prepared, group.entries, strict=True))
-        results = publish(places, batch, calls, strict=options.strict)
+        results = publish(store, batch, strict=options.strict)
     finally:
-        group.close(places)
+        group.close(store)
     # Only now: who gets a result may settle what it replaced, which needs the group.
     yield from results
 
 
-def _begin_group(places: StoreLayout, prepared: Sequence[Prepared], calls: FileOps) -> Group:
+def _begin_group(store: StoreHandle, prepared: Sequence[Prepared]) -> Group:
     """Make the frames and the lines about their plain files durable.
 
     Many small ones by one flush of the device, not one each.
@@ -173,35 +168,35 @@ def _begin_group(places: StoreLayout, prepared: Sequence[Prepared], calls: FileO
     ]
     frames = [one.temporary[1] for one in prepared if one.temporary is not None]
     if len(frames) >= _MANY:
-        return begin(places, token, entries, flush=partial(_flush, frames, calls))
+        return begin(store, token, entries, flush=partial(_flush, frames, store.ops))
     for frame in frames:
-        calls.sync_file(frame)
-    return begin(places, token, entries)
+        store.ops.sync_file(frame)
+    return begin(store, token, entries)
 
 
-def _flush(frames: Sequence[int], calls: FileOps, manifest: int) -> None:
+def _flush(frames: Sequence[int], ops: FileOps, manifest: int) -> None:
     """Flush every filesystem that holds one of these files, once."""
     for fd in {os.fstat(fd).st_dev: fd for fd in (*frames, manifest)}.values():
-        calls.sync_filesystem(fd)
+        ops.sync_filesystem(fd)
 
 
 def _prepare_some(
-    subjects: Sequence[Subject], encoder: Encoder, options: CompressOptions, calls: FileOps
+    subjects: Sequence[Subject], encoder: Encoder, options: CompressOptions, ops: FileOps
 ) -> list[Prepared | Result]:
-    return [_prepare(subject, encoder, options, calls) for subject in subjects]
+    return [_prepare(subject, encoder, options, ops) for subject in subjects]
 
 
 def _prepare(
-    subject: Subject, encoder: Encoder, options: CompressOptions, calls: FileOps
+    subject: Subject, encoder: Encoder, options: CompressOptions, ops: FileOps
 ) -> Prepared | Result:
     try:
-        fd, stat, leased = open_candidate(subject, options, calls)
+        fd, stat, leased = open_candidate(subject, options, ops)
     except RefusedError as refused:
         return Result(subject, refused.outcome, refused.reason)
     except OSError as error:
         return Result(subject, Outcome.FAILED, str(error))
     try:
-        path, target, frame = _encode_beside(subject, fd, stat, encoder, calls)
+        path, target, frame = _encode_beside(subject, fd, stat, encoder, ops)
     except RefusedError as refused:
         os.close(fd)
         return Result(subject, refused.outcome, refused.reason)
@@ -214,7 +209,7 @@ def _prepare(
 
 
 def _encode_beside(
-    subject: Subject, fd: int, stat: os.stat_result, encoder: Encoder, calls: FileOps
+    subject: Subject, fd: int, stat: os.stat_result, encoder: Encoder, ops: FileOps
 ) -> tuple[str, int, os.stat_result]:
     """Encode to a locked temporary file in the same directory.
 
@@ -235,7 +230,7 @@ def _encode_beside(
         # Starts the writeback (mm/fadvise.c); the fsync of the whole chunk awaits it.
         os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
     except BaseException:
-        calls.discard(path)
+        ops.discard(path)
         os.close(target)
         raise
     return path, target, frame
@@ -250,13 +245,13 @@ def _give_owner(target: int, stat: os.stat_result) -> None:
         raise RefusedError(Outcome.SKIPPED, reason) from None
 
 
-def _clean_up_all(prepared: Iterable[Prepared], calls: FileOps) -> None:
+def _clean_up_all(prepared: Iterable[Prepared], ops: FileOps) -> None:
     for one in prepared:
-        _clean_up(one, calls)
+        _clean_up(one, ops)
 
 
-def _clean_up(prepared: Prepared, calls: FileOps) -> None:
+def _clean_up(prepared: Prepared, ops: FileOps) -> None:
     """Discard the temporary name unless it became the frame's, and close."""
     if prepared.temporary is not None and not prepared.is_named:
-        calls.discard(prepared.temporary[0])
+        ops.discard(prepared.temporary[0])
     prepared.close()

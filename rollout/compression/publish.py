@@ -35,8 +35,8 @@ from functools import partial
 
 from ...kernel.errors import BusyError
 from ...kernel.files.lease import LeaseAnswer
-from ..locks.layout import StoreLayout, Subject
 from ..operations.file_ops import FileOps, rename_away
+from ..operations.handle import StoreHandle, Subject
 from ..operations.journal import Entry
 from ..operations.result import Outcome, Result
 
@@ -84,9 +84,7 @@ WriterCheck = Callable[[str], bool]
 Step = Callable[[Prepared, Entry, WriterCheck], Result | None]
 
 
-def publish(
-    places: StoreLayout, batch: Sequence[Pair], calls: FileOps, *, strict: bool
-) -> list[Result]:
+def publish(store: StoreHandle, batch: Sequence[Pair], *, strict: bool) -> list[Result]:
     """Let prepared files' frames take their places.
 
     :param batch: each file with its line in a group that is open, locked and durable.
@@ -96,42 +94,42 @@ def publish(
     results: dict[str, Result] = {}
 
     def give(prepared: Prepared, _entry: Entry, has_writer: WriterCheck) -> Result | None:
-        return _admit(prepared, has_writer, calls, strict) or _publish_name(prepared, calls)
+        return _admit(prepared, has_writer, store.ops, strict) or _publish_name(prepared, store.ops)
 
-    published = _under_locks(places, batch, results, calls, give)
-    unsynced = _sync_directories(published, calls)
+    published = _under_locks(store, batch, results, give)
+    unsynced = _sync_directories(published, store.ops)
 
     def take(prepared: Prepared, entry: Entry, has_writer: WriterCheck) -> Result | None:
         refusal = _undo_unsynced(prepared, unsynced) or _admit_again(
-            prepared, has_writer, calls, strict
+            prepared, has_writer, store.ops, strict
         )
         if refusal is None:
-            return _retire(prepared, entry.candidates(places), calls)
-        if not _is_kept_by_another(prepared, places):
-            _withdraw(prepared, calls)
+            return _retire(prepared, entry.candidates(store), store.ops)
+        if not _is_kept_by_another(prepared, store):
+            _withdraw(prepared, store.ops)
         return refusal
 
-    for prepared, _ in _under_locks(places, published, results, calls, take):
+    for prepared, _ in _under_locks(store, published, results, take):
         results[prepared.subject.plain] = prepared.result(Outcome.COMPRESSED)
     return [results[prepared.subject.plain] for prepared, _ in batch]
 
 
 def _under_locks(
-    places: StoreLayout,
+    store: StoreHandle,
     batch: Sequence[Pair],
     results: dict[str, Result],
-    calls: FileOps,
     step: Step,
 ) -> list[Pair]:
     """Do a step for all, a few at a time under the locks; return those it did not end."""
-    locks = places.locks
     for start in range(0, len(batch), _TOGETHER):
         few = batch[start : start + _TOGETHER]
         try:
-            with calls.coordination(locks) as held, calls.store(places):
+            with store.exclusive() as held:
                 has_writer = held.writer_check()
                 for prepared, entry in few:
-                    ended = _attempt(prepared, partial(step, prepared, entry, has_writer), calls)
+                    ended = _attempt(
+                        prepared, partial(step, prepared, entry, has_writer), store.ops
+                    )
                     if ended is not None:
                         results[prepared.subject.plain] = ended
         except (BusyError, OSError) as error:
@@ -141,40 +139,38 @@ def _under_locks(
     return [pair for pair in batch if pair[0].subject.plain not in results]
 
 
-def _attempt(
-    prepared: Prepared, step: Callable[[], Result | None], calls: FileOps
-) -> Result | None:
+def _attempt(prepared: Prepared, step: Callable[[], Result | None], ops: FileOps) -> Result | None:
     """Turn an error of one file into its result, so that the others go on."""
     try:
         return step()
     except OSError as error:
         return prepared.result(Outcome.FAILED, str(error))
     finally:
-        calls.release_lease(prepared.plain_fd)
+        ops.release_lease(prepared.plain_fd)
 
 
 def _admit_again(
-    prepared: Prepared, has_writer: WriterCheck, calls: FileOps, strict: bool
+    prepared: Prepared, has_writer: WriterCheck, ops: FileOps, strict: bool
 ) -> Result | None:
     """Steps 1 to 3 once more, and the frame must have the name it was given."""
     if not _is_frame_there(prepared):
         return prepared.result(Outcome.CHANGED, "its compressed form went away")
-    return _admit(prepared, has_writer, calls, strict)
+    return _admit(prepared, has_writer, ops, strict)
 
 
 def _admit(
-    prepared: Prepared, has_writer: WriterCheck, calls: FileOps, strict: bool
+    prepared: Prepared, has_writer: WriterCheck, ops: FileOps, strict: bool
 ) -> Result | None:
     """Steps 1 to 3; None means go on."""
     if has_writer(prepared.subject.thread):
         return prepared.result(Outcome.BUSY, "the thread has an active writer")
-    answer = calls.take_lease(prepared.plain_fd, granted_before=prepared.leased)
+    answer = ops.take_lease(prepared.plain_fd, granted_before=prepared.leased)
     prepared.leased = answer is LeaseAnswer.GRANTED
     if answer is LeaseAnswer.BUSY:
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if answer is LeaseAnswer.UNAVAILABLE and strict:
         return prepared.result(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
-    if answer is LeaseAnswer.UNAVAILABLE and calls.has_writers(prepared.subject.plain):
+    if answer is LeaseAnswer.UNAVAILABLE and ops.has_writers(prepared.subject.plain):
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if not _is_unchanged(prepared):
         return prepared.result(Outcome.CHANGED, "it changed while it was encoded")
@@ -194,15 +190,15 @@ def _fingerprint(stat: os.stat_result) -> tuple[int, ...]:
     return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def _publish_name(prepared: Prepared, calls: FileOps) -> Result | None:
+def _publish_name(prepared: Prepared, ops: FileOps) -> Result | None:
     """Step 4, but for the directory."""
     if prepared.temporary is None:
         return None
     path, fd = prepared.temporary
     # Only now: a temporary file with an old mtime is swept away by codex.
-    calls.set_times(fd, prepared.stat)
+    ops.set_times(fd, prepared.stat)
     try:
-        calls.publish(path, prepared.subject.compressed)
+        ops.publish(path, prepared.subject.compressed)
     except FileExistsError:
         return prepared.result(Outcome.CHANGED, "another compressed form appeared")
     except FileNotFoundError:
@@ -211,12 +207,12 @@ def _publish_name(prepared: Prepared, calls: FileOps) -> Result | None:
     return None
 
 
-def _sync_directories(published: Sequence[Pair], calls: FileOps) -> dict[str, str]:
+def _sync_directories(published: Sequence[Pair], ops: FileOps) -> dict[str, str]:
     """Make the new names durable; return the directories where that failed, and why."""
     failed: dict[str, str] = {}
     for directory in {prepared.subject.directory for prepared, _ in published}:
         try:
-            calls.sync_directory(directory)
+            ops.sync_directory(directory)
         except OSError as error:
             failed[directory] = str(error)
     return failed
@@ -228,47 +224,47 @@ def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str]) -> Result | Non
     return None if reason is None else prepared.result(Outcome.FAILED, reason)
 
 
-def _is_kept_by_another(prepared: Prepared, places: StoreLayout) -> bool:
+def _is_kept_by_another(prepared: Prepared, store: StoreHandle) -> bool:
     """Tell whether somebody finished our pair meanwhile: then only the frame has the name.
 
     That takes us a pause of many seconds between the two halves.
     """
     if os.path.lexists(prepared.subject.plain):
         return False
-    for directory in (places.kept, prepared.subject.directory):
+    for directory in (store.kept, prepared.subject.directory):
         with os.scandir(directory) as entries:
             if any(entry.inode() == prepared.stat.st_ino for entry in entries):
                 return True
     return False
 
 
-def _retire(prepared: Prepared, candidates: tuple[str, str], calls: FileOps) -> Result | None:
+def _retire(prepared: Prepared, candidates: tuple[str, str], ops: FileOps) -> Result | None:
     """Steps 5 to 7; None means that the frame has taken the plain file's place."""
     try:
-        kept = rename_away(calls.retire, prepared.subject.plain, candidates)
+        kept = rename_away(ops.retire, prepared.subject.plain, candidates)
     except FileNotFoundError:
         # Moved or deleted by its owner: our frame must not keep it alive.
-        _withdraw(prepared, calls)
+        _withdraw(prepared, ops)
         return prepared.result(Outcome.CHANGED, "its owner moved or deleted it")
     except OSError:
-        _withdraw(prepared, calls)
+        _withdraw(prepared, ops)
         raise
-    if _is_certain(prepared, kept, calls):
+    if _is_certain(prepared, kept, ops):
         return None
-    return _put_back(prepared, kept, calls)
+    return _put_back(prepared, kept, ops)
 
 
-def _is_certain(prepared: Prepared, kept: str, calls: FileOps) -> bool:
+def _is_certain(prepared: Prepared, kept: str, ops: FileOps) -> bool:
     """Step 6: look again, from the name and from the file."""
     fd = prepared.plain_fd
     if not _is_as_leased(prepared, kept):
         return False
     if not prepared.leased:
-        return not calls.has_writers(kept) and _is_as_leased(prepared, kept)
-    if not calls.is_lease_unbroken(fd):
+        return not ops.has_writers(kept) and _is_as_leased(prepared, kept)
+    if not ops.is_lease_unbroken(fd):
         return False
-    calls.release_lease(fd)
-    again = calls.take_lease_again(fd)
+    ops.release_lease(fd)
+    again = ops.take_lease_again(fd)
     # A writer that came and went between the two leases has left its bytes.
     return again is LeaseAnswer.GRANTED and _is_as_leased(prepared, kept)
 
@@ -283,22 +279,22 @@ def _is_as_leased(prepared: Prepared, kept: str) -> bool:
     )
 
 
-def _put_back(prepared: Prepared, kept: str, calls: FileOps) -> Result:
+def _put_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
     """Step 7: first the plain name, then the frame's, so that one always leads there."""
     if not _is_frame_there(prepared):
         return prepared.result(Outcome.WAITING, "its owner deleted or restored it meanwhile")
     try:
-        calls.put_back(kept, prepared.subject.plain)
+        ops.put_back(kept, prepared.subject.plain)
     except FileExistsError:
         return prepared.result(Outcome.WAITING, "another plain file appeared; settle decides")
-    _withdraw(prepared, calls)
+    _withdraw(prepared, ops)
     return prepared.result(Outcome.BUSY, "a writer came; it was put back")
 
 
-def _withdraw(prepared: Prepared, calls: FileOps) -> None:
+def _withdraw(prepared: Prepared, ops: FileOps) -> None:
     """Take our own frame away. One that was there before us may hold more than we know."""
     if prepared.temporary is not None and _is_frame_there(prepared):
-        calls.withdraw(prepared.subject.compressed)
+        ops.withdraw(prepared.subject.compressed)
 
 
 def _is_frame_there(prepared: Prepared) -> bool:

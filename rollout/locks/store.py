@@ -17,14 +17,13 @@ from ...kernel.errors import BusyError
 from ...kernel.files.flock import try_lock
 from ..store.ownership import make_directories, make_own_directory, open_shared
 from .holders import Holder, lock_holders
-from .layout import StoreLayout
 
 # codex's own sweeper and its migration of histories hold this one (0.169.0).
 MAINTENANCE = os.path.join(".tmp", "rollout-maintenance.lock")
 # Homes that share a store have different maintenance locks; this one is the store's.
-_OURS = "sweep.lock"
-_CHANGE = "store.lock"
-LOCK_FILES = frozenset({_OURS, _CHANGE})
+SWEEP_LOCK = "sweep.lock"
+CHANGE_LOCK = "store.lock"
+LOCK_FILES = frozenset({SWEEP_LOCK, CHANGE_LOCK})
 _TIMEOUT = 10.0
 _PAUSE = 0.001
 
@@ -42,28 +41,22 @@ class SweeperBusyError(BusyError):
         super().__init__(f"{path} is held by {who}: another sweep is at work; try again later")
 
 
-def sweep_lock(places: StoreLayout) -> str:
-    """Return the path of the lock that the store's only sweeper of ours holds."""
-    return places.shared + _OURS
-
-
 @contextlib.contextmanager
-def only_sweeper(places: StoreLayout) -> Generator[None]:
-    """Be the store's only sweeper, and stand aside for codex's.
+def sweep_locks(maintenance: str, ours: str) -> Generator[None]:
+    """Be the store's only sweep, and stand aside for codex's.
 
-    :raises SweeperBusyError: somebody else is.
+    :param maintenance: the path of codex's lock.
+    :param ours: the path of the store's.
+    :raises SweeperBusyError: another sweep is at work.
     """
-    make_directories(os.path.join(places.home, os.path.dirname(MAINTENANCE)))
-    make_own_directory(os.path.dirname(sweep_lock(places)))
-    with (
-        _held(os.path.join(places.home, MAINTENANCE)),
-        _held(sweep_lock(places)),
-    ):
+    make_directories(os.path.dirname(maintenance))
+    make_own_directory(os.path.dirname(ours))
+    with _held(maintenance), _held(ours):
         yield
 
 
 @contextlib.contextmanager
-def only_changer(places: StoreLayout) -> Generator[None]:
+def change_lock(path: str) -> Generator[None]:
     """Be the only one of us who takes names of this store away or gives them.
 
     Held for milliseconds, last in the order of locks before a file lease; its holder
@@ -71,7 +64,6 @@ def only_changer(places: StoreLayout) -> Generator[None]:
 
     :raises SweeperBusyError: it stayed held for 10 s.
     """
-    path = places.shared + _CHANGE
     make_own_directory(os.path.dirname(path))
     fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:

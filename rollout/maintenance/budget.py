@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..locks.layout import Subject
+from ..operations.handle import Subject
 
 Cold = tuple[Subject, int]
 """A file that may be compressed, and its size in bytes."""

@@ -16,8 +16,8 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
-from ..locks.layout import StoreLayout, Subject
 from ..operations.file_ops import FileOps, rename_away
+from ..operations.handle import StoreHandle, Subject
 from ..operations.result import Outcome, Result
 from ..reconcile.decide import Relation, in_words
 from ..reconcile.inspect import PAIR_REST, Inspection, fingerprint, look
@@ -38,8 +38,7 @@ def twins(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
 
 
 def tidy_twins(
-    places: StoreLayout,
-    calls: FileOps | None = None,
+    store: StoreHandle,
     *,
     rest: float = PAIR_REST,
     dry_run: bool = False,
@@ -49,23 +48,20 @@ def tidy_twins(
     :param rest: seconds for which neither must have changed: codex may be moving them.
     :param dry_run: say what would be done, and change nothing.
     """
-    calls = calls or FileOps()
-    subjects = [places.subject(found.path) for found in scan_store(places.home).rollouts]
+    subjects = [store.subject(found.path) for found in scan_store(store.home).rollouts]
     for first, second in twins(subjects):
-        yield _tidy(places, (first, second), calls, rest, dry_run)
+        yield _tidy(store, (first, second), rest, dry_run)
 
 
-def say_twin(subject: Subject, other: Subject, calls: FileOps) -> str:
+def say_twin(subject: Subject, other: Subject, ops: FileOps) -> str:
     """Say where the other one is, and how their contents relate."""
     files = _only_form(subject), _only_form(other)
-    sight = look(files[0], files[1], 0, calls) if files[0] and files[1] else None
+    sight = look(files[0], files[1], 0, ops) if files[0] and files[1] else None
     relation = f"; it {in_words(sight.relation)} that one" if sight else ""
     return f"also {other.plain}{relation}"
 
 
-def _tidy(
-    places: StoreLayout, pair: tuple[Subject, Subject], calls: FileOps, rest: float, dry_run: bool
-) -> Result:
+def _tidy(store: StoreHandle, pair: tuple[Subject, Subject], rest: float, dry_run: bool) -> Result:
     first, second = pair
     for subject, other in ((first, second), (second, first)):
         frame, holder = _only_form(subject), _only_form(other)
@@ -73,14 +69,14 @@ def _tidy(
             return Result(subject, Outcome.WAITING, "a form of it is unsettled, or just moved")
         if not frame.endswith(COMPRESSED_SUFFIX):
             continue
-        sight = look(frame, holder, 0, calls)
+        sight = look(frame, holder, 0, store.ops)
         if sight is not None and _is_leftover(sight, holder):
             if min(map(_quiet, (frame, holder))) < rest:
                 return Result(subject, Outcome.WAITING, "it is too new to be a leftover")
             if dry_run:
                 return Result(subject, Outcome.WOULD, f"would move {frame} aside")
-            return _move_aside(places, subject, frame, holder, sight, calls)
-    return Result(second, Outcome.REPORTED, f"{say_twin(second, first, calls)}; both stay")
+            return _move_aside(store, subject, frame, holder, sight)
+    return Result(second, Outcome.REPORTED, f"{say_twin(second, first, store.ops)}; both stay")
 
 
 def _is_leftover(sight: Inspection, holder: str) -> bool:
@@ -90,24 +86,23 @@ def _is_leftover(sight: Inspection, holder: str) -> bool:
 
 
 def _move_aside(
-    places: StoreLayout,
+    store: StoreHandle,
     subject: Subject,
     frame: str,
     holder: str,
     sight: Inspection,
-    calls: FileOps,
 ) -> Result:
-    make_own_directory(places.kept)
+    make_own_directory(store.kept)
     name = f"{LEFTOVER}{sight.file[1]}{COMPRESSED_SUFFIX}"
-    targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
-    with calls.coordination(places.locks) as coordination, calls.store(places):
+    targets = (os.path.join(store.kept, name), os.path.join(subject.directory, f".{name}"))
+    with store.exclusive() as coordination:
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         held = fingerprint(holder)
         same = held is not None and held[:2] == sight.other[:2] and held[2] >= sight.other[2]
         if not same or fingerprint(frame) != sight.file:
             return Result(subject, Outcome.CHANGED, "it changed meanwhile")
-        target = rename_away(calls.set_aside, frame, targets)
+        target = rename_away(store.ops.set_aside, frame, targets)
     return Result(subject, Outcome.SETTLED, f"{holder} holds all of its frame, now at {target}")
 
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 
 from ..compression.candidate import CompressOptions
 from ..compression.compress import compress
-from ..locks.layout import StoreLayout
-from ..locks.store import only_sweeper
+from ..locks.store import sweep_locks
 from ..locks.sweep_marker import note_swept
-from ..operations.file_ops import FileOps
+from ..operations.handle import StoreHandle
 from ..operations.journal import group_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reconcile.recover import recover
@@ -80,9 +79,8 @@ class SweepOptions:
 
 
 def sweep(
-    places: StoreLayout,
+    store: StoreHandle,
     options: SweepOptions = SweepOptions(),
-    calls: FileOps | None = None,
 ) -> Iterator[Result]:
     """Sweep the store of a home, archived rollouts first, old ones before new ones.
 
@@ -90,40 +88,37 @@ def sweep(
         was settled; files that are not cold are passed over in silence.
     :raises SweeperBusyError: another sweep, ours or codex's, is at work.
     """
-    calls = calls or FileOps()
     if options.dry_run:
-        yield from _sweep(places, options, calls, _look(places, options))
+        yield from _sweep(store, options, _look(store, options))
         return
-    with only_sweeper(places):
-        with calls.coordination(places.locks) as coordination:
+    with sweep_locks(store.maintenance_lock, store.sweep_lock):
+        with store.ops.coordination(store.locks) as coordination:
             coordination.sweep()  # lock files of killed writers, as codex does at its start
-        scan = _look(places, options)
+        scan = _look(store, options)
         is_complete = not (options.is_partial or scan.unreadable)
         reported: set[str] = set()
-        for result in _sweep(places, options, calls, scan):
+        for result in _sweep(store, options, scan):
             is_complete &= result.outcome not in _UNFINISHED
             if result.outcome is Outcome.REPORTED:
                 reported.add(result.subject.plain)
             yield result
-        for result in _settle_rest(places, options, calls):
+        for result in _settle_rest(store, options):
             is_complete &= result.outcome not in _UNFINISHED
             is_news = result.outcome is not Outcome.REPORTED or result.subject.plain not in reported
             if is_news and (result.outcome is not Outcome.WAITING or options.wait):
                 yield result
         if is_complete and not options.should_stop():
-            note_swept(places, options.cold_age)
+            note_swept(store.sweep_lock, options.cold_age)
 
 
-def _look(places: StoreLayout, options: SweepOptions) -> StoreScan:
-    scan = scan_store(places.home)
+def _look(store: StoreHandle, options: SweepOptions) -> StoreScan:
+    scan = scan_store(store.home)
     for directory in scan.unreadable:
         options.on_unreadable(directory)
     return scan
 
 
-def _sweep(
-    places: StoreLayout, options: SweepOptions, calls: FileOps, scan: StoreScan
-) -> Iterator[Result]:
+def _sweep(store: StoreHandle, options: SweepOptions, scan: StoreScan) -> Iterator[Result]:
     began = time.monotonic()
 
     def should_stop() -> bool:
@@ -132,7 +127,7 @@ def _sweep(
         return late or options.should_stop()
 
     settle_options = SettleOptions(grace=options.grace, dry_run=options.dry_run)
-    yield from recover(places, settle_options, calls, scan)
+    yield from recover(store, settle_options, scan)
     compress_options = CompressOptions(
         strict=options.strict,
         workers=options.workers,
@@ -140,24 +135,24 @@ def _sweep(
         min_age=options.cold_age,
         min_quiet=min(QUIET, options.cold_age),
         should_stop=should_stop,
-        room=lambda: _room(places, options),
+        room=lambda: _room(store, options),
     )
     budget = Budget(options.max_files, options.max_bytes)
-    chosen, later = budget.choose(list(_cold(places, scan.rollouts, options)))
+    chosen, later = budget.choose(list(_cold(store, scan.rollouts, options)))
     options.on_begin(len(chosen), sum(size for _, size in chosen))
     while chosen and not should_stop():
         sizes = dict(chosen)
-        for result in compress(places, sizes, compress_options, calls):
+        for result in compress(store, sizes, compress_options):
             yield result
             if result.outcome in (Outcome.COMPRESSED, Outcome.WOULD):
                 budget.spend(sizes[result.subject])
-            if result.outcome is Outcome.COMPRESSED and _room(places, options) is not None:
-                yield from settle(places, SettleOptions(grace=0), calls)
+            if result.outcome is Outcome.COMPRESSED and _room(store, options) is not None:
+                yield from settle(store, SettleOptions(grace=0))
         chosen, later = budget.choose(later)
 
 
 def _cold(
-    places: StoreLayout, rollouts: list[LogicalRollout], options: SweepOptions
+    store: StoreHandle, rollouts: list[LogicalRollout], options: SweepOptions
 ) -> Iterator[Cold]:
     """Yield cold plain files, archived ones first, old ones before new ones."""
     oldest = time.time() - options.cold_age
@@ -165,7 +160,7 @@ def _cold(
         stat = None if found.compressed or not found.plain else _lstat(found.path)
         if stat is None or stat.st_mtime > oldest:
             continue
-        yield places.subject(found.path), stat.st_size
+        yield store.subject(found.path), stat.st_size
 
 
 def _lstat(path: str) -> os.stat_result | None:
@@ -175,10 +170,10 @@ def _lstat(path: str) -> os.stat_result | None:
         return None
 
 
-def _room(places: StoreLayout, options: SweepOptions) -> int | None:
+def _room(store: StoreHandle, options: SweepOptions) -> int | None:
     """Return how many plain bytes may be begun before some are freed; None for plenty."""
     # Either root may be a link to another filesystem, and need not be there.
-    roots = filter(os.path.isdir, (places.sessions, places.archived))
+    roots = filter(os.path.isdir, (store.sessions, store.archived))
     free = min(map(_free_bytes, roots), default=options.low_space)
     return None if free >= options.low_space else free // _SHARE
 
@@ -188,21 +183,21 @@ def _free_bytes(path: str) -> int:
     return space.f_bavail * space.f_frsize
 
 
-def _settle_rest(places: StoreLayout, options: SweepOptions, calls: FileOps) -> Iterator[Result]:
+def _settle_rest(store: StoreHandle, options: SweepOptions) -> Iterator[Result]:
     """Wait for the grace of what was kept, unless told not to, and settle what is due."""
-    while options.wait and (left := _longest_wait(places, options)) > 0:
+    while options.wait and (left := _longest_wait(store, options)) > 0:
         if options.should_stop():
             return
         time.sleep(min(left, _PAUSE))
-    yield from settle(places, SettleOptions(grace=options.grace), calls)
+    yield from settle(store, SettleOptions(grace=options.grace))
 
 
-def _longest_wait(places: StoreLayout, options: SweepOptions) -> float:
+def _longest_wait(store: StoreHandle, options: SweepOptions) -> float:
     """Return the seconds until everything kept is due; a longer grace is not waited for."""
     waits = [0.0]
-    for path in group_paths(places):
+    for path in group_paths(store):
         for entry in read_entries(path):
-            kept = entry.find(places)
+            kept = entry.find(store)
             # Between the two looks somebody else may settle it.
             with contextlib.suppress(FileNotFoundError):
                 left = seconds_left(entry, kept, options.grace) if kept is not None else 0.0

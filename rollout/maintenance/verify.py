@@ -15,9 +15,9 @@ from typing import Any
 from ..codec.decode import has_checksum
 from ..codec.frames import frame_damage
 from ..codec.measure import is_hollow
-from ..locks.layout import StoreLayout, Subject
 from ..locks.store import LOCK_FILES
 from ..operations.file_ops import FileOps, rename_away
+from ..operations.handle import StoreHandle, Subject
 from ..operations.journal import group_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reading.lines import MAX_LINE_BYTES, LineFault, iter_lines
@@ -29,7 +29,7 @@ from ..reconcile.recover import is_temporary, recover
 from ..reconcile.retired import SettleOptions, settle
 from ..store.names import COMPRESSED_SUFFIX
 from ..store.ownership import make_own_directory
-from ..store.scan import StoreScan
+from ..store.scan import StoreScan, scan_store
 from .duplicates import LEFTOVER, say_twin, tidy_twins, twins
 
 
@@ -92,19 +92,31 @@ class Finding:
         return self.problem in HARMLESS
 
 
-def verify_rollout(subject: Subject, calls: FileOps | None = None) -> Iterator[Finding]:
+def verify_rollout(subject: Subject, ops: FileOps | None = None) -> Iterator[Finding]:
     """Check one rollout in whichever forms it has.
 
     Memory does not grow with the file; one bad line does not hide the next.
     """
-    calls = calls or FileOps()
+    ops = ops or FileOps()
     if os.path.lexists(subject.compressed):
         yield from _readable(subject.compressed, _verify_frame(subject.compressed))
         if not os.path.isfile(subject.plain):
             yield from _odd_plain(subject.plain)
         elif os.path.isfile(subject.compressed):
-            yield from _readable(subject.plain, _verify_pair(subject, calls))
+            yield from _readable(subject.plain, _verify_pair(subject, ops))
     yield from _readable(subject.plain, _verify_lines(subject))
+
+
+def verify_store(store: StoreHandle) -> Iterator[Finding]:
+    """Check every rollout of a store, its directories, and what is kept beside it."""
+    scan = scan_store(store.home)
+    yield from verify_directories(scan)
+    subjects = list(store.subjects(found.path for found in scan.rollouts))
+    for subject in subjects:
+        yield from verify_rollout(subject)
+    yield from verify_places(subjects)
+    yield from verify_temporaries({subject.directory for subject in subjects})
+    yield from verify_kept(store)
 
 
 def _odd_plain(path: str) -> Iterator[Finding]:
@@ -128,14 +140,14 @@ def verify_directories(scan: StoreScan) -> Iterator[Finding]:
         yield Finding(directory.path, Problem.UNREADABLE, detail)
 
 
-def verify_kept(places: StoreLayout) -> Iterator[Finding]:
+def verify_kept(store: StoreHandle) -> Iterator[Finding]:
     """Check what is kept beside the store: entries, their files, and strays."""
-    yield from _readable(places.kept, _verify_kept(places))
+    yield from _readable(store.kept, _verify_kept(store))
 
 
-def _verify_kept(places: StoreLayout) -> Iterator[Finding]:
-    yield from map(_kept_finding, settle(places, SettleOptions(dry_run=True)))
-    yield from _strays(places.kept, set(_listed(places)))
+def _verify_kept(store: StoreHandle) -> Iterator[Finding]:
+    yield from map(_kept_finding, settle(store, SettleOptions(dry_run=True)))
+    yield from _strays(store.kept, set(_listed(store)))
 
 
 def _kept_finding(result: Result) -> Finding:
@@ -144,17 +156,15 @@ def _kept_finding(result: Result) -> Finding:
     return Finding(result.subject.plain, problem, result.reason)
 
 
-def _listed(places: StoreLayout) -> Iterator[str]:
+def _listed(store: StoreHandle) -> Iterator[str]:
     """Yield the groups and the kept files that they name."""
-    for path in group_paths(places):
+    for path in group_paths(store):
         yield path
         for entry in read_entries(path):
-            yield from entry.candidates(places)
+            yield from entry.candidates(store)
 
 
-def repair(
-    places: StoreLayout, calls: FileOps | None = None, *, dry_run: bool = False
-) -> Iterator[Result]:
+def repair(store: StoreHandle, *, dry_run: bool = False) -> Iterator[Result]:
     """Finish what a crash left; move damaged and left-over frames out of the way.
 
     :param dry_run: say what would be done, and change nothing.
@@ -162,34 +172,31 @@ def repair(
         one that the other root holds all of, goes to the directory of kept files, never
         away; where it is the only form it stays.
     """
-    calls = calls or FileOps()
-    for result in recover(places, SettleOptions(dry_run=dry_run), calls):
+    for result in recover(store, SettleOptions(dry_run=dry_run)):
         if not result.subject.thread:  # a line of a manifest that is not believed
             yield result
             continue
-        yield _move_damaged(places, result.subject, calls, dry_run) or result
-    yield from tidy_twins(places, calls, dry_run=dry_run)
+        yield _move_damaged(store, result.subject, dry_run) or result
+    yield from tidy_twins(store, dry_run=dry_run)
 
 
-def _move_damaged(
-    places: StoreLayout, subject: Subject, calls: FileOps, dry_run: bool
-) -> Result | None:
+def _move_damaged(store: StoreHandle, subject: Subject, dry_run: bool) -> Result | None:
     """Move a damaged frame aside; None where both forms are not there, or it is whole."""
     try:
-        sight = look(subject.plain, subject.compressed, 0, calls)
+        sight = look(subject.plain, subject.compressed, 0, store.ops)
     except NotARolloutFileError:
         return None
     if sight is None or sight.relation is not Relation.UNREADABLE:
         return None
     if dry_run:
         return Result(subject, Outcome.WOULD, "would move its damaged frame aside")
-    make_own_directory(places.kept)
+    make_own_directory(store.kept)
     name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
-    targets = (os.path.join(places.kept, name), os.path.join(subject.directory, f".{name}"))
-    with calls.coordination(places.locks), calls.store(places):
+    targets = (os.path.join(store.kept, name), os.path.join(subject.directory, f".{name}"))
+    with store.exclusive():
         if fingerprint(subject.compressed) != sight.other or fingerprint(subject.plain) is None:
             return None
-        target = rename_away(calls.set_aside, subject.compressed, targets)
+        target = rename_away(store.ops.set_aside, subject.compressed, targets)
     return Result(subject, Outcome.SETTLED, f"its damaged frame is at {target}")
 
 
@@ -211,8 +218,8 @@ def _verify_frame(path: str) -> Iterator[Finding]:
         os.close(fd)
 
 
-def _verify_pair(subject: Subject, calls: FileOps) -> Iterator[Finding]:
-    sight = look(subject.plain, subject.compressed, 0, calls)
+def _verify_pair(subject: Subject, ops: FileOps) -> Iterator[Finding]:
+    sight = look(subject.plain, subject.compressed, 0, ops)
     if sight is None:
         return
     if sight.relation is Relation.UNREADABLE:
@@ -270,9 +277,9 @@ class _Ordinals:
 
 def verify_places(subjects: Iterable[Subject]) -> Iterator[Finding]:
     """Find rollouts that lie in both roots: what an interrupted or partial move left."""
-    calls = FileOps()
+    ops = FileOps()
     for first, subject in twins(subjects):
-        yield Finding(subject.plain, Problem.TWO_PLACES, say_twin(subject, first, calls))
+        yield Finding(subject.plain, Problem.TWO_PLACES, say_twin(subject, first, ops))
 
 
 def verify_temporaries(directories: Iterable[str]) -> Iterator[Finding]:

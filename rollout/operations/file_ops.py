@@ -22,8 +22,7 @@ from ...kernel.files.lease import (
 )
 from ...kernel.libc import rename_noreplace
 from ..locks.holders import writers_of
-from ..locks.layout import StoreLayout
-from ..locks.store import only_changer
+from ..locks.store import change_lock
 from ..locks.thread import Coordination, ThreadLocks
 
 
@@ -37,9 +36,9 @@ class FileOps:
             yield held
 
     @contextlib.contextmanager
-    def store(self, places: StoreLayout) -> Generator[None]:
+    def store(self, lock: str) -> Generator[None]:
         """Hold the store's own lock: none of us, of whatever home, changes it meanwhile."""
-        with only_changer(places):
+        with change_lock(lock):
             yield
 
     def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:

@@ -34,8 +34,8 @@ from ...kernel.files.flock import try_lock
 from ...kernel.files.regular_file import NOT_REGULAR, open_regular, read_regular_if_any
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import boot_id
-from ..locks.layout import StoreLayout, Subject
 from ..store.ownership import list_own_directory, make_own_directory, open_shared
+from .handle import StoreHandle, Subject
 from .journal_line import fault_in
 
 UNFINISHED_SUFFIX = ".new"
@@ -89,15 +89,15 @@ class Entry:
         same_boot = self.boot == boot_id()
         return time.clock_gettime(time.CLOCK_BOOTTIME) - self.at if same_boot else float("inf")
 
-    def candidates(self, places: StoreLayout) -> tuple[str, str]:
+    def candidates(self, store: StoreHandle) -> tuple[str, str]:
         """Where the kept file may lie: with the groups, or in its own directory."""
         below, slash, _ = self.relative.rpartition("/")
-        in_place = f"{places.root(self.root)}/{below}{slash}.{self.name}"
-        return f"{places.kept}/{self.name}", in_place
+        in_place = f"{store.root(self.root)}/{below}{slash}.{self.name}"
+        return f"{store.kept}/{self.name}", in_place
 
-    def find(self, places: StoreLayout) -> str | None:
+    def find(self, store: StoreHandle) -> str | None:
         """Return where the kept file lies, or None when it is gone."""
-        return next(filter(os.path.lexists, self.candidates(places)), None)
+        return next(filter(os.path.lexists, self.candidates(store)), None)
 
 
 def new_token() -> str:
@@ -160,16 +160,16 @@ class Group:
         """Unlock, and leave everything as it is."""
         os.close(self._fd)
 
-    def close(self, places: StoreLayout) -> None:
+    def close(self, store: StoreHandle) -> None:
         """Unlock; a group of which nothing is kept any more, and all was believed, goes away."""
-        if not self.doubts and not any(entry.find(places) for entry in self.entries):
+        if not self.doubts and not any(entry.find(store) for entry in self.entries):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
         os.close(self._fd)
 
 
 def begin(
-    places: StoreLayout,
+    store: StoreHandle,
     token: str,
     entries: Sequence[Entry],
     flush: Callable[[int], None] | None = None,
@@ -181,8 +181,8 @@ def begin(
     :param flush: makes the group's file, given its descriptor, and its name durable,
         perhaps together with more; by default both are synced by themselves.
     """
-    make_own_directory(places.kept)
-    path = os.path.join(places.kept, token)
+    make_own_directory(store.kept)
+    path = os.path.join(store.kept, token)
     # Locked before it has the name that settlers look for.
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL
     fd = open_shared(path + UNFINISHED_SUFFIX, flags, 0o600)
@@ -193,7 +193,7 @@ def begin(
             os.fsync(fd)
         os.rename(path + UNFINISHED_SUFFIX, path + _SUFFIX)
         if flush is None:
-            fsync_directory(places.kept)
+            fsync_directory(store.kept)
         else:
             flush(fd)
     except BaseException:
@@ -205,24 +205,24 @@ def begin(
     return Group(path + _SUFFIX, fd, Lines(entries))
 
 
-def open_groups(places: StoreLayout) -> Iterator[Group]:
+def open_groups(store: StoreHandle) -> Iterator[Group]:
     """Open and lock, one by one, every group that nobody works on.
 
     The caller closes each before it asks for the next.
     """
-    for path in group_paths(places):
+    for path in group_paths(store):
         group = _try_open(path)
         if group is not None:
             yield group
 
 
-def group_paths(places: StoreLayout) -> list[str]:
+def group_paths(store: StoreHandle) -> list[str]:
     """Return the paths of all groups, locked or not.
 
     :raises OSError: the directory is a link, or cannot be read.
     """
-    names = sorted(filter(_GROUP.fullmatch, list_own_directory(places.kept)))
-    return [os.path.join(places.kept, name) for name in names]
+    names = sorted(filter(_GROUP.fullmatch, list_own_directory(store.kept)))
+    return [os.path.join(store.kept, name) for name in names]
 
 
 def read_entries(path: str) -> list[Entry]:

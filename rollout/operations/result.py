@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..locks.layout import Subject
+from .handle import Subject
 
 
 class Outcome(StrEnum):

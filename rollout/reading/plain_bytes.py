@@ -7,17 +7,14 @@ large the rollout is.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from typing import IO
+from collections.abc import Iterator
 
-from ...kernel.values import frozen
 from ..codec.frame_damage import FrameDamage
 from ..codec.measure import is_hollow, say_hollow, written_parts
 from ..store.names import RolloutForm
 from .snapshot import RolloutSnapshot
 
 CHUNK = 1 << 20
-_SPOOL = 16 << 20
 # Smaller ones are read as the zeros they are: a file system may make a hole of a block.
 _LEAST_HOLE = 1 << 20
 
@@ -68,44 +65,3 @@ def _file_chunks(fd: int, offset: int, end: int, chunk: int) -> Iterator[bytes]:
             return
         yield data
         offset += len(data)
-
-
-@frozen
-class SeekableBytes:
-    """The plain bytes of a snapshot, readable at any offset.
-
-    :param size: how many there are.
-    :param holes: ``(offset, damage)``: what could not be decoded was before ``offset``.
-    :param read_at: read at most that many bytes at that offset.
-    """
-
-    size: int
-    holes: list[tuple[int, FrameDamage]]
-    read_at: Callable[[int, int], bytes]
-
-
-def open_seekable(snapshot: RolloutSnapshot, spool: IO[bytes]) -> SeekableBytes:
-    """Make a snapshot seekable; a compressed one is decoded into ``spool`` first."""
-    if snapshot.form is RolloutForm.PLAIN:
-        return SeekableBytes(
-            snapshot.size, [], lambda offset, size: os.pread(snapshot.fd, size, offset)
-        )
-    holes: list[tuple[int, FrameDamage]] = []
-    for piece in plain_chunks(snapshot):
-        if isinstance(piece, FrameDamage):
-            holes.append((spool.tell(), piece))
-        else:
-            spool.write(piece)
-
-    def read_at(offset: int, size: int) -> bytes:
-        spool.seek(offset)
-        return spool.read(size)
-
-    return SeekableBytes(spool.tell(), holes, read_at)
-
-
-def new_spool() -> IO[bytes]:
-    """Return an anonymous temporary file that stays in memory up to 16 MiB."""
-    import tempfile
-
-    return tempfile.SpooledTemporaryFile(max_size=_SPOOL)

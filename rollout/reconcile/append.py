@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable
 
 from ...kernel.errors import CallerError
-from ..locks.layout import StoreLayout, Subject
 from ..operations.file_ops import FileOps
+from ..operations.handle import StoreHandle, Subject
 from ..reading.snapshot import NoSuchRolloutError, open_regular
 from .materialize import materialize
 
@@ -25,9 +25,7 @@ class NotALineError(CallerError):
         )
 
 
-def append(
-    places: StoreLayout, subject: Subject, records: Iterable[bytes], calls: FileOps | None = None
-) -> str:
+def append(store: StoreHandle, subject: Subject, records: Iterable[bytes]) -> str:
     """Append records, durably, each as one line.
 
     The thread's writer lease is taken and given back, a compressed rollout is
@@ -44,24 +42,23 @@ def append(
 
     Not promised: that no line of a program without locks comes between.
     """
-    calls = calls or FileOps()
     data = b"".join(map(_as_line, records))
-    with places.locks.lease(subject.thread) as lease:
+    with store.locks.lease(subject.thread) as lease:
         for _ in range(_ATTEMPTS):
-            materialize(places, subject, lease, calls)
+            materialize(store, subject, lease)
             # A compressor of a home that is not linked to this one may be quicker.
             with contextlib.suppress(FileNotFoundError):
-                append_to_plain(subject.plain, data, calls)
+                append_to_plain(subject.plain, data, store.ops)
                 return subject.plain
     raise NoSuchRolloutError(subject.plain)
 
 
-def append_to_plain(path: str, data: bytes, calls: FileOps) -> None:
+def append_to_plain(path: str, data: bytes, ops: FileOps) -> None:
     """Append whole lines to an existing plain file in one write, and make them durable."""
     fd = open_regular(path, os.O_RDWR | os.O_APPEND)
     try:
-        calls.append(fd, b"\n" + data if ends_torn(fd) else data)
-        calls.sync_file(fd)
+        ops.append(fd, b"\n" + data if ends_torn(fd) else data)
+        ops.sync_file(fd)
     finally:
         os.close(fd)
 

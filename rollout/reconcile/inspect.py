@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ...kernel.files.lease import LeaseAnswer
 from ..codec.decode import BeyondMeasureError, DamagedFrameError
-from ..locks.layout import StoreLayout, Subject
 from ..operations.file_ops import FileOps
+from ..operations.handle import StoreHandle, Subject
 from ..reading.snapshot import open_regular
 from ..store.scan import scan_store
 from .compare import Comparison, compare
@@ -58,33 +58,33 @@ def forms_of(subject: Subject) -> Forms:
     return Forms.COMPRESSED if compressed else Forms.NONE
 
 
-def locate(places: StoreLayout, subject: Subject) -> tuple[Subject, Forms]:
+def locate(store: StoreHandle, subject: Subject) -> tuple[Subject, Forms]:
     """Find a rollout where it was, or where codex or anybody else has moved it."""
-    for place in (subject, places.other_place(subject)):
+    for place in (subject, store.other_place(subject)):
         if place is not None and (forms := forms_of(place)) is not Forms.NONE:
             return place, forms
     leaf = os.path.basename(subject.plain)
-    for found in scan_store(places.home).rollouts:
+    for found in scan_store(store.home).rollouts:
         if found.name.plain_name == leaf:
-            place = places.subject(found.path)
+            place = store.subject(found.path)
             return place, forms_of(place)
     return subject, Forms.NONE
 
 
-def can_be_written(path: str, calls: FileOps) -> bool:
+def can_be_written(path: str, ops: FileOps) -> bool:
     """Tell whether anybody can write to the file now; by its lease where there is one."""
     fd = open_regular(path)
     try:
-        answer = calls.take_lease(fd)
-        calls.release_lease(fd)
+        answer = ops.take_lease(fd)
+        ops.release_lease(fd)
     finally:
         os.close(fd)
     if answer is LeaseAnswer.UNAVAILABLE:
-        return calls.has_writers(path)
+        return ops.has_writers(path)
     return answer is LeaseAnswer.BUSY
 
 
-def look(path: str, other: str, base: int, calls: FileOps) -> Inspection | None:
+def look(path: str, other: str, base: int, ops: FileOps) -> Inspection | None:
     """Compare a file with another form; None when one of them is gone meanwhile.
 
     :param base: how many bytes both once began with.
@@ -94,7 +94,7 @@ def look(path: str, other: str, base: int, calls: FileOps) -> Inspection | None:
         return None
     written = False
     try:
-        written = can_be_written(path, calls)
+        written = can_be_written(path, ops)
         comparison = compare(path, other)
     except FileNotFoundError:
         return None
@@ -105,7 +105,7 @@ def look(path: str, other: str, base: int, calls: FileOps) -> Inspection | None:
     return Inspection(before, beside, relate(comparison, base), comparison, written)
 
 
-def is_durable(path: str, seen: Fingerprint, calls: FileOps) -> bool:
+def is_durable(path: str, seen: Fingerprint, ops: FileOps) -> bool:
     """Make a file that was compared outlive a power cut, before it becomes the only form.
 
     Not to be done under locks that anybody waits for: a disk may take long.
@@ -121,8 +121,8 @@ def is_durable(path: str, seen: Fingerprint, calls: FileOps) -> bool:
         now = fingerprint(fd)
         if now is None or now[:2] != seen[:2] or now[2] < seen[2]:
             return False
-        calls.sync_file(fd)
-        calls.sync_directory(os.path.dirname(path))
+        ops.sync_file(fd)
+        ops.sync_directory(os.path.dirname(path))
         return True
     finally:
         os.close(fd)

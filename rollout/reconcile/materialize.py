@@ -14,10 +14,10 @@ from ...kernel.errors import InternalError, OperatorError
 from ...kernel.files.atomic import write_all
 from ...kernel.files.flock import try_lock
 from ..codec.decode import decode_chunks
-from ..locks.layout import StoreLayout, Subject
 from ..locks.thread import ThreadLease
 from ..operations.attributes import copy_attributes
 from ..operations.file_ops import FileOps
+from ..operations.handle import StoreHandle, Subject
 from ..reading.snapshot import NoSuchRolloutError, open_regular
 from .decide import Forms, Relation
 from .inspect import PAIR_REST, Fingerprint, fingerprint, forms_of, is_durable, look, rested
@@ -37,7 +37,7 @@ class DisagreementError(OperatorError):
         )
 
 
-def restore(places: StoreLayout, subject: Subject, calls: FileOps | None = None) -> bool:
+def restore(store: StoreHandle, subject: Subject) -> bool:
     """Make the plain form the only one, as the thread's writer for that moment.
 
     For a codex that reads no frames (0.135 and earlier): call it, then start codex.
@@ -46,15 +46,14 @@ def restore(places: StoreLayout, subject: Subject, calls: FileOps | None = None)
     :raises ThreadBusyError: somebody else writes the thread.
     :raises CodexlabError: as :func:`materialize`.
     """
-    with places.locks.lease(subject.thread) as lease:
-        return materialize(places, subject, lease, calls)
+    with store.locks.lease(subject.thread) as lease:
+        return materialize(store, subject, lease)
 
 
 def materialize(
-    places: StoreLayout,
+    store: StoreHandle,
     subject: Subject,
     lease: ThreadLease,
-    calls: FileOps | None = None,
     *,
     rest: float = PAIR_REST,
 ) -> bool:
@@ -73,7 +72,6 @@ def materialize(
     """
     if lease.thread != subject.thread:
         raise InternalError("a rollout was to be materialized under another thread's lease")
-    calls = calls or FileOps()
     changed = False
     for _ in range(_ATTEMPTS):
         match forms_of(subject):
@@ -82,41 +80,41 @@ def materialize(
             case Forms.PLAIN:
                 return changed
             case Forms.BOTH:
-                if not _drop_compressed(places, subject, calls, rest):
+                if not _drop_compressed(store, subject, rest):
                     return changed
             case Forms.COMPRESSED:
-                _restore(places, subject, calls)
+                _restore(store, subject)
         changed = True
     raise DisagreementError(subject.plain)
 
 
-def _drop_compressed(places: StoreLayout, subject: Subject, calls: FileOps, rest: float) -> bool:
+def _drop_compressed(store: StoreHandle, subject: Subject, rest: float) -> bool:
     """Unlink a frame of which the plain form holds all; False leaves it for a sweep."""
-    sight = look(subject.plain, subject.compressed, 0, calls)
+    sight = look(subject.plain, subject.compressed, 0, store.ops)
     if sight is None:
         return True
     if sight.relation not in {Relation.SAME, Relation.BEYOND}:
         raise DisagreementError(subject.plain)
     if rested(subject) < rest:
         return False
-    if is_durable(subject.plain, sight.file, calls):
-        with calls.store(places):
-            _withdraw(subject, sight.file, sight.other, calls)
+    if is_durable(subject.plain, sight.file, store.ops):
+        with store.ops.store(store.change_lock):
+            _withdraw(subject, sight.file, sight.other, store.ops)
     return True
 
 
 def _withdraw(
-    subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, calls: FileOps
+    subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, ops: FileOps
 ) -> None:
     """Unlink the compressed form while the names lead to the files that were compared."""
     now = fingerprint(subject.plain)
     if now is None or plain is None or now[:2] != plain[:2]:
         return
     if compressed is not None and fingerprint(subject.compressed) == compressed:
-        calls.withdraw(subject.compressed)
+        ops.withdraw(subject.compressed)
 
 
-def _restore(places: StoreLayout, subject: Subject, calls: FileOps) -> None:
+def _restore(store: StoreHandle, subject: Subject) -> None:
     try:
         source = open_regular(subject.compressed)
     except FileNotFoundError:
@@ -127,23 +125,23 @@ def _restore(places: StoreLayout, subject: Subject, calls: FileOps) -> None:
         target = os.open(temporary, flags, 0o600)
         try:
             try_lock(target)
-            _decode_into(source, target, subject.compressed, calls)
-            with calls.store(places):
-                _install(subject, temporary, fingerprint(target), fingerprint(source), calls)
+            _decode_into(source, target, subject.compressed, store.ops)
+            with store.ops.store(store.change_lock):
+                _install(subject, temporary, fingerprint(target), fingerprint(source), store.ops)
         finally:
-            calls.discard(temporary)
+            store.ops.discard(temporary)
             os.close(target)
     finally:
         os.close(source)
 
 
-def _decode_into(source: int, target: int, path: str, calls: FileOps) -> None:
+def _decode_into(source: int, target: int, path: str, ops: FileOps) -> None:
     for chunk in decode_chunks(source, path):
         write_all(target, chunk)
     copy_attributes(source, os.fstat(source), target, os.fstat(target))
-    calls.sync_file(target)
+    ops.sync_file(target)
     # Only now: a temporary file with an old mtime is swept away by codex.
-    calls.set_times(target, os.fstat(source))
+    ops.set_times(target, os.fstat(source))
 
 
 def _install(
@@ -151,13 +149,13 @@ def _install(
     temporary: str,
     plain: Fingerprint | None,
     compressed: Fingerprint | None,
-    calls: FileOps,
+    ops: FileOps,
 ) -> None:
     if fingerprint(subject.compressed) != compressed:
         return  # its owner deleted it while we decoded: it must not come back
     try:
-        calls.restore(temporary, subject.plain)
+        ops.restore(temporary, subject.plain)
     except (FileExistsError, FileNotFoundError):
         return  # a plain form came, or ours was swept away: look again
-    calls.sync_directory(subject.directory)
-    _withdraw(subject, plain, compressed, calls)
+    ops.sync_directory(subject.directory)
+    _withdraw(subject, plain, compressed, ops)

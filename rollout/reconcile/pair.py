@@ -16,8 +16,8 @@ import os
 
 from ...kernel.files.lease import LeaseAnswer
 from ..compression.publish import Prepared, publish
-from ..locks.layout import StoreLayout, Subject
-from ..operations.file_ops import FileOps, rename_away
+from ..operations.file_ops import rename_away
+from ..operations.handle import StoreHandle, Subject
 from ..operations.journal import Kind, begin, make_entry, new_token
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
@@ -27,9 +27,7 @@ from .materialize import materialize
 from .salvage import salvage
 
 
-def settle_pair(
-    places: StoreLayout, subject: Subject, calls: FileOps | None = None, *, rest: float = PAIR_REST
-) -> Result:
+def settle_pair(store: StoreHandle, subject: Subject, *, rest: float = PAIR_REST) -> Result:
     """Leave one form of a rollout that has two.
 
     :param rest: seconds for which neither form must have changed, see above.
@@ -40,8 +38,7 @@ def settle_pair(
     :raises ThreadBusyError: the thread has a writer where one must not be.
     :raises OSError: a file cannot be read or renamed.
     """
-    calls = calls or FileOps()
-    sight = look(subject.plain, subject.compressed, 0, calls)
+    sight = look(subject.plain, subject.compressed, 0, store.ops)
     if sight is None:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     action = planned_for(sight)
@@ -49,11 +46,11 @@ def settle_pair(
         return Result(subject, Outcome.WAITING, "both forms are too new to be a leftover")
     match action:
         case Action.FINISH:
-            return _finish(places, subject, sight, calls)
+            return _finish(store, subject, sight)
         case Action.WITHDRAW:
-            return _withdraw(places, subject, sight, calls)
+            return _withdraw(store, subject, sight)
         case Action.SET_ASIDE:
-            return _set_aside(places, subject, sight, calls)
+            return _set_aside(store, subject, sight)
         case Action.WAIT:
             return Result(subject, Outcome.WAITING, "some process writes the plain form")
         case _:
@@ -66,10 +63,10 @@ def planned_for(sight: Inspection) -> Action:
     return decide_pair(sight.relation, written=sight.written, empty=sight.file[2] == 0)
 
 
-def _finish(places: StoreLayout, subject: Subject, sight: Inspection, calls: FileOps) -> Result:
+def _finish(store: StoreHandle, subject: Subject, sight: Inspection) -> Result:
     """Retire the plain file exactly as compressing does after publishing."""
     # Who made the frame may have left it to the page cache.
-    if not is_durable(subject.compressed, sight.other, calls):
+    if not is_durable(subject.compressed, sight.other, store.ops):
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     try:
         fd = open_regular(subject.plain)
@@ -78,57 +75,57 @@ def _finish(places: StoreLayout, subject: Subject, sight: Inspection, calls: Fil
     frame = (sight.other[0], sight.other[1])
     prepared = Prepared(subject, fd, os.fstat(fd), None, frame, sight.other[2])
     try:
-        prepared.leased = calls.take_lease(fd) is LeaseAnswer.GRANTED
-        calls.release_lease(fd)
+        prepared.leased = store.ops.take_lease(fd) is LeaseAnswer.GRANTED
+        store.ops.release_lease(fd)
         if fingerprint(fd) != sight.file:
             return prepared.result(Outcome.CHANGED, "it was written to meanwhile")
         token = new_token()
         name = f"{token}.0"
         entry = make_entry(Kind.RETIRED, name, subject, prepared.stat, leased=prepared.leased)
-        group = begin(places, token, [entry])
+        group = begin(store, token, [entry])
         try:
             batch = [(prepared, group.entries[0])]
-            return publish(places, batch, calls, strict=False)[0]
+            return publish(store, batch, strict=False)[0]
         finally:
-            group.close(places)
+            group.close(store)
     finally:
         prepared.close()
 
 
-def _withdraw(places: StoreLayout, subject: Subject, sight: Inspection, calls: FileOps) -> Result:
-    if not is_durable(subject.plain, sight.file, calls):
+def _withdraw(store: StoreHandle, subject: Subject, sight: Inspection) -> Result:
+    if not is_durable(subject.plain, sight.file, store.ops):
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-    with calls.coordination(places.locks) as coordination, calls.store(places):
+    with store.exclusive() as coordination:
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         plain = fingerprint(subject.plain)
         if plain is None or plain[:2] != sight.file[:2] or plain[2] < sight.file[2]:
             return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
         if fingerprint(subject.compressed) == sight.other:
-            calls.withdraw(subject.compressed)
+            store.ops.withdraw(subject.compressed)
     return Result(subject, Outcome.SETTLED, "the plain form holds all", sight.other[2], plain[2])
 
 
-def _set_aside(places: StoreLayout, subject: Subject, sight: Inspection, calls: FileOps) -> Result:
+def _set_aside(store: StoreHandle, subject: Subject, sight: Inspection) -> Result:
     """Take the name from a shadow, restore the history under it, append its lines."""
     stat = os.lstat(subject.plain)
     token = new_token()
     entry = make_entry(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
-    group = begin(places, token, [entry])
+    group = begin(store, token, [entry])
     try:
-        with calls.coordination(places.locks) as coordination, calls.store(places):
+        with store.exclusive() as coordination:
             if coordination.is_writer_active(subject.thread):
                 return Result(subject, Outcome.WAITING, "the thread has an active writer")
             now = fingerprint(subject.plain)
             if now is None or now[:2] != sight.file[:2]:
                 return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-            kept = rename_away(calls.set_aside, subject.plain, entry.candidates(places))
-        with places.locks.lease(subject.thread) as lease:
-            materialize(places, subject, lease, calls)
+            kept = rename_away(store.ops.set_aside, subject.plain, entry.candidates(store))
+        with store.locks.lease(subject.thread) as lease:
+            materialize(store, subject, lease)
             # At once, so that what its writer adds to the plain form comes after.
-            added = salvage(group, entry, kept, subject, calls)
+            added = salvage(group, entry, kept, subject, store.ops)
     finally:
-        group.close(places)
+        group.close(store)
     if added is None:
         return Result(subject, Outcome.WAITING, "a file that hid the history is still written to")
     return Result(

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.flock import try_lock
 from ..compression.compress import TEMPORARY_PREFIX
-from ..locks.layout import StoreLayout, Subject
 from ..operations.file_ops import FileOps
+from ..operations.handle import StoreHandle, Subject
 from ..operations.journal import UNFINISHED_SUFFIX
 from ..operations.result import Outcome, Result
 from ..store.scan import StoreScan, scan_store
@@ -22,9 +22,8 @@ _UNFINISHED = re.compile(rf"[0-9a-f]{{8}}{re.escape(UNFINISHED_SUFFIX)}")
 
 
 def recover(
-    places: StoreLayout,
+    store: StoreHandle,
     options: SettleOptions = SettleOptions(),  # noqa: B008 -- frozen
-    calls: FileOps | None = None,
     scan: StoreScan | None = None,
 ) -> Iterator[Result]:
     """Settle pairs, then kept files; remove temporary files whose maker is gone.
@@ -33,27 +32,26 @@ def recover(
 
     :param scan: the store as it was found just before; by default it is looked at now.
     """
-    calls = calls or FileOps()
-    rollouts = (scan or scan_store(places.home)).rollouts
+    rollouts = (scan or scan_store(store.home)).rollouts
     if not options.dry_run:
         for directory in {found.directory for found in rollouts}:
-            discard_ownerless(directory, calls)
-        if not os.path.islink(places.kept):
-            discard_ownerless(places.kept, calls)
+            discard_ownerless(directory, store.ops)
+        if not os.path.islink(store.kept):
+            discard_ownerless(store.kept, store.ops)
     for found in rollouts:
         if found.plain and found.compressed:
-            yield _settle_pair(places, places.subject(found.path), options, calls)
-    yield from settle(places, options, calls)
+            yield _settle_pair(store, store.subject(found.path), options)
+    yield from settle(store, options)
 
 
-def discard_ownerless(directory: str, calls: FileOps) -> int:
+def discard_ownerless(directory: str, ops: FileOps) -> int:
     """Remove our temporary files in a directory that no living process has locked."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
         return 0
     ours = [os.path.join(directory, name) for name in names if is_temporary(name)]
-    return sum(_discard_unlocked(path, calls) for path in ours)
+    return sum(_discard_unlocked(path, ops) for path in ours)
 
 
 def is_temporary(name: str) -> bool:
@@ -63,7 +61,7 @@ def is_temporary(name: str) -> bool:
     return _UNFINISHED.fullmatch(name) is not None
 
 
-def _discard_unlocked(path: str, calls: FileOps) -> bool:
+def _discard_unlocked(path: str, ops: FileOps) -> bool:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -71,19 +69,17 @@ def _discard_unlocked(path: str, calls: FileOps) -> bool:
     try:
         if not try_lock(fd):
             return False
-        calls.discard(path)
+        ops.discard(path)
         return True
     finally:
         os.close(fd)
 
 
-def _settle_pair(
-    places: StoreLayout, subject: Subject, options: SettleOptions, calls: FileOps
-) -> Result:
+def _settle_pair(store: StoreHandle, subject: Subject, options: SettleOptions) -> Result:
     if options.dry_run:
         return Result(subject, Outcome.WOULD, "would settle two forms")
     try:
-        return settle_pair(places, subject, calls, rest=options.rest)
+        return settle_pair(store, subject, rest=options.rest)
     except (BusyError, DisagreementError) as error:  # a shadow came meanwhile: look again later
         return Result(subject, Outcome.WAITING, str(error))
     except (OSError, CodexlabError) as error:

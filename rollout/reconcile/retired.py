@@ -18,8 +18,7 @@ from dataclasses import dataclass
 
 from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.lease import LeaseAnswer
-from ..locks.layout import StoreLayout, Subject
-from ..operations.file_ops import FileOps
+from ..operations.handle import StoreHandle, Subject
 from ..operations.journal import Entry, Group, Kind, open_groups
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
@@ -65,13 +64,12 @@ class SettleOptions:
 class _Case:
     """One kept file under consideration."""
 
-    places: StoreLayout
+    store: StoreHandle
     group: Group
     entry: Entry
     kept: str
     subject: Subject
     forms: Forms
-    calls: FileOps
 
     @property
     def present(self) -> str:
@@ -84,28 +82,26 @@ class _Case:
 
 
 def settle(
-    places: StoreLayout,
+    store: StoreHandle,
     options: SettleOptions = SettleOptions(),
-    calls: FileOps | None = None,
 ) -> Iterator[Result]:
     """Settle every kept file whose grace is over, ours and those of a dead process.
 
     :returns: a result for each kept file that there is, also for those that wait.
     """
-    calls = calls or FileOps()
-    for group in open_groups(places):
+    for group in open_groups(store):
         try:
             if group.doubts:
                 yield _doubted(group.path, group.doubts)
             for entry in group.entries:
-                kept = entry.find(places)
+                kept = entry.find(store)
                 if kept is not None:
-                    yield _settle_entry(places, group, entry, kept, options, calls)
+                    yield _settle_entry(store, group, entry, kept, options)
         finally:
             if options.dry_run:
                 group.release()
             else:
-                group.close(places)
+                group.close(store)
 
 
 def _doubted(path: str, doubts: Sequence[str]) -> Result:
@@ -134,26 +130,25 @@ def seconds_left(entry: Entry, kept: str, grace: float) -> float:
 
 
 def _settle_entry(
-    places: StoreLayout,
+    store: StoreHandle,
     group: Group,
     entry: Entry,
     kept: str,
     options: SettleOptions,
-    calls: FileOps,
 ) -> Result:
-    subject = places.recorded(entry.root, entry.relative, entry.thread)
+    subject = store.recorded(entry.root, entry.relative, entry.thread)
     try:
         if seconds_left(entry, kept, options.grace) > 0:
             return Result(subject, Outcome.WAITING, "its grace is not over", entry.size)
-        if is_behind_link(places, subject):
+        if is_behind_link(store, subject):
             return _behind_link(group, entry)
-        subject, forms = locate(places, subject)
-        if forms is Forms.BOTH and not options.dry_run and not is_behind_link(places, subject):
-            settle_pair(places, subject, calls, rest=options.rest)
-            subject, forms = locate(places, subject)
-        if is_behind_link(places, subject):
+        subject, forms = locate(store, subject)
+        if forms is Forms.BOTH and not options.dry_run and not is_behind_link(store, subject):
+            settle_pair(store, subject, rest=options.rest)
+            subject, forms = locate(store, subject)
+        if is_behind_link(store, subject):
             return _behind_link(group, entry)
-        case = _Case(places, group, entry, kept, subject, forms, calls)
+        case = _Case(store, group, entry, kept, subject, forms)
         return _settle_case(case, options)
     except (OSError, CodexlabError) as error:
         later = isinstance(error, BusyError | DisagreementError)
@@ -169,10 +164,10 @@ def _settle_case(case: _Case, options: SettleOptions) -> Result:
     if case.forms is Forms.BOTH:
         return case.result(Outcome.WAITING, "both forms exist and are not settled yet")
     if case.forms is Forms.NONE:
-        written = can_be_written(case.kept, case.calls)
+        written = can_be_written(case.kept, case.store.ops)
         action = decide_kept(case.entry.kind, case.forms, Relation.ALIEN, written=written)
         return _expire(case, options) if action is Action.DELETED else _waits(case)
-    sight = look(case.kept, case.present, case.entry.size, case.calls)
+    sight = look(case.kept, case.present, case.entry.size, case.store.ops)
     if sight is None:
         return case.result(Outcome.WAITING, "it changed form meanwhile")
     action = decide_kept(case.entry.kind, case.forms, sight.relation, written=sight.written)
@@ -223,49 +218,48 @@ def _drop(case: _Case, sight: Inspection) -> Result:
 def _is_durably_there(case: _Case, sight: Inspection) -> bool:
     """The form that holds all is the file that was compared, and outlives a power cut."""
     if case.forms is Forms.PLAIN:
-        return is_durable(case.present, sight.other, case.calls)
+        return is_durable(case.present, sight.other, case.store.ops)
     # A frame was made durable before it got its name.
     return fingerprint(case.present) == sight.other
 
 
 def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
     """Unlink the kept file if it is what was looked at and nobody can write to it."""
-    calls = case.calls
+    ops = case.store.ops
     fd = open_regular(case.kept)
     try:
-        answer = calls.take_lease(fd)
+        answer = ops.take_lease(fd)
         if answer is LeaseAnswer.BUSY or fingerprint(fd) != wanted:
             return False
         if answer is LeaseAnswer.UNAVAILABLE:
-            if calls.has_writers(case.kept):
+            if ops.has_writers(case.kept):
                 return False
-        elif not calls.is_lease_unbroken(fd):
+        elif not ops.is_lease_unbroken(fd):
             return False
-        calls.drop(case.kept)
+        ops.drop(case.kept)
         return True
     finally:
-        calls.release_lease(fd)
+        ops.release_lease(fd)
         os.close(fd)
 
 
 def _put_back(case: _Case, sight: Inspection) -> Result:
     """Give the file its name again, then withdraw the frame that holds less."""
-    subject, calls = case.subject, case.calls
-    places = case.places
-    if not is_durable(case.kept, sight.file, calls):
+    subject, ops = case.subject, case.store.ops
+    if not is_durable(case.kept, sight.file, ops):
         return case.result(Outcome.WAITING, "it changed while it was compared")
-    with calls.coordination(places.locks) as coordination, calls.store(places):
+    with case.store.exclusive() as coordination:
         if coordination.is_writer_active(subject.thread):
             return case.result(Outcome.WAITING, "the thread has an active writer")
         if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, sight):
             return case.result(Outcome.WAITING, "it changed form meanwhile")
         try:
-            calls.put_back(case.kept, subject.plain)
+            ops.put_back(case.kept, subject.plain)
         except FileExistsError:
             return case.result(Outcome.WAITING, "another plain file appeared")
-        calls.sync_directory(subject.directory)
+        ops.sync_directory(subject.directory)
         if sight.relation is not Relation.UNREADABLE and _is_same_frame(subject, sight):
-            calls.withdraw(subject.compressed)
+            ops.withdraw(subject.compressed)
     return case.result(Outcome.PUT_BACK, "it had grown or was being written", sight.file[2])
 
 
@@ -275,9 +269,9 @@ def _is_same_frame(subject: Subject, sight: Inspection) -> bool:
 
 def _append(case: _Case) -> Result:
     """Append the kept file's own lines under the thread's writer lease, then drop it."""
-    with case.places.locks.lease(case.subject.thread) as lease:
-        materialize(case.places, case.subject, lease, case.calls)
-        added = salvage(case.group, case.entry, case.kept, case.subject, case.calls)
+    with case.store.locks.lease(case.subject.thread) as lease:
+        materialize(case.store, case.subject, lease)
+        added = salvage(case.group, case.entry, case.kept, case.subject, case.store.ops)
     if added is None:
         return _waits(case)
     return case.result(Outcome.SALVAGED, f"{added} bytes appended", added)

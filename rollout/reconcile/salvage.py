@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterator
 
 from ...kernel.files.lease import LeaseAnswer
-from ..locks.layout import Subject
 from ..operations.file_ops import FileOps
+from ..operations.handle import Subject
 from ..operations.journal import Entry, Group, Kind
 from ..reading.snapshot import open_regular
 from .append import ends_torn
@@ -23,7 +23,7 @@ from .compare import compare
 _PIECE = 1 << 20
 
 
-def salvage(group: Group, entry: Entry, kept: str, subject: Subject, calls: FileOps) -> int | None:
+def salvage(group: Group, entry: Entry, kept: str, subject: Subject, ops: FileOps) -> int | None:
     """Append a kept file's own lines to the plain form, then unlink it.
 
     The caller holds the thread's lease, and the plain form exists.
@@ -33,32 +33,32 @@ def salvage(group: Group, entry: Entry, kept: str, subject: Subject, calls: File
     fd = open_regular(kept)
     try:
         before = os.fstat(fd).st_size
-        if not _is_unwritten(fd, kept, calls):
+        if not _is_unwritten(fd, kept, ops):
             return None
-        added = _append_missing(group, entry, fd, subject, calls)
-        if not _is_unwritten(fd, kept, calls) or os.fstat(fd).st_size != before:
+        added = _append_missing(group, entry, fd, subject, ops)
+        if not _is_unwritten(fd, kept, ops) or os.fstat(fd).st_size != before:
             return None
-        calls.drop(kept)
+        ops.drop(kept)
         return added
     finally:
-        calls.release_lease(fd)
+        ops.release_lease(fd)
         os.close(fd)
 
 
-def _is_unwritten(fd: int, path: str, calls: FileOps) -> bool:
+def _is_unwritten(fd: int, path: str, ops: FileOps) -> bool:
     """Take the lease, or find it unbroken; a scan where there is none to be had."""
-    if calls.is_lease_unbroken(fd):
+    if ops.is_lease_unbroken(fd):
         return True
-    match calls.take_lease(fd):
+    match ops.take_lease(fd):
         case LeaseAnswer.GRANTED:
             return True
         case LeaseAnswer.BUSY:
             return False
         case LeaseAnswer.UNAVAILABLE:
-            return not calls.has_writers(path)
+            return not ops.has_writers(path)
 
 
-def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, calls: FileOps) -> int:
+def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, ops: FileOps) -> int:
     """Append what the plain file lacks of the kept one; return how many bytes."""
     plain = open_regular(subject.plain, os.O_RDWR | os.O_APPEND)
     try:
@@ -68,7 +68,7 @@ def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, cal
             group.note_append(entry, os.fstat(plain).st_size)
         elif not joined:
             lines = _missing(lines, plain, entry.append_at)
-        return _append(plain, lines, joined, calls)
+        return _append(plain, lines, joined, ops)
     finally:
         os.close(plain)
 
@@ -109,17 +109,17 @@ def _missing(lines: Iterator[bytes], plain: int, offset: int) -> Iterator[bytes]
         yield from lines
 
 
-def _append(plain: int, lines: Iterator[bytes], joined: bool, calls: FileOps) -> int:
+def _append(plain: int, lines: Iterator[bytes], joined: bool, ops: FileOps) -> int:
     """Append in pieces of whole lines, the last line ended, and make it durable."""
     piece = b"" if joined or not ends_torn(plain) else b"\n"
     added = 0
     for line in lines:
         piece += line if line.endswith(b"\n") else line + b"\n"
         if len(piece) >= _PIECE:
-            calls.append(plain, piece)
+            ops.append(plain, piece)
             added, piece = added + len(piece), b""
     if piece.strip(b"\n"):
-        calls.append(plain, piece)
+        ops.append(plain, piece)
         added += len(piece)
-    calls.sync_file(plain)
+    ops.sync_file(plain)
     return added

@@ -111,8 +111,8 @@ def _make_ready(plan: Plan, thread: str) -> LogicalRollout | None:
     :raises ThreadBusyError: somebody writes it right now.
     """
     from ...rollout.catalog.lookup import find_thread
-    from ...rollout.locks.layout import find_store_layout
     from ...rollout.locks.thread import ThreadBusyError, ThreadLocks
+    from ...rollout.operations.handle import StoreHandle
     from ...rollout.reconcile.materialize import restore
 
     home = plan.paths.codex_home
@@ -126,7 +126,7 @@ def _make_ready(plan: Plan, thread: str) -> LogicalRollout | None:
     if writers := ThreadLocks(home).holders(thread):
         raise ThreadBusyError(thread, writers)
     if not found.plain:
-        places = find_store_layout(home)
+        places = StoreHandle(home)
         restore(places, places.subject(found.current_path))
     if home == plan.request.shared_home:
         expose_rollout(plan.paths, home, Path(found.path))

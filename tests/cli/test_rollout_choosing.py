@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import Filters, list_rollouts
+from codexlab.rollout import Filters
+from codexlab.rollout.catalog.listing import list_rollouts
 from codexlab.rollout.reading.moments import local_as_utc, moment_of
 from codexlab.rollout.store.names import parse_rollout_name
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace

@@ -17,7 +17,7 @@ from support import rollout_files as files
 from support.rollout_writers import logical
 from support.terminal import on_terminal
 
-from codexlab.rollout import find_store_layout
+from codexlab.rollout.operations.handle import StoreHandle
 
 _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 THREAD, OTHER = files.thread_id(1), files.thread_id(2)
@@ -111,7 +111,7 @@ def test_a_sweep_frees_what_it_compressed(command: Command, plain: Path, home: P
         None,
     ]
     assert not plain.exists()
-    assert logical(find_store_layout(home).subject(str(plain))) == DATA
+    assert logical(StoreHandle(home).subject(str(plain))) == DATA
 
 
 def test_a_thread_that_is_written_to_is_busy(command: Command, plain: Path, home: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_thread_that_is_written_to_is_busy(command: Command, plain: Path, home
         assert (done.returncode, done.stdout.split()[0]) == (75, "busy")
     files.write(plain, DATA, compressed=True)
     plain.unlink()
-    with find_store_layout(home).locks.lease(THREAD):
+    with StoreHandle(home).locks.lease(THREAD):
         done = command("restore", THREAD)
         assert done.returncode == 75
         assert f"pid {os.getpid()}" in done.stdout

@@ -16,7 +16,9 @@ from support.real_codex import OLD, Codex
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 from support.rollouts import rollouts
 
-from codexlab.rollout import find_store_layout, find_thread, verify_rollout
+from codexlab.rollout import find_thread
+from codexlab.rollout.maintenance.verify import verify_rollout
+from codexlab.rollout.operations.handle import StoreHandle
 
 _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 
@@ -164,7 +166,7 @@ def test_codex_goes_on_with_a_thread_of_compressed_files(
     assert said(run, thread) == ["one", "two edited", "three"]
     (row,) = rows(run)
     assert row["archived"]
-    places = find_store_layout(shared_home)
+    places = StoreHandle(shared_home)
     for path in row["files"]:
         findings = list(verify_rollout(places.subject(path)))
         assert [finding for finding in findings if not finding.is_harmless] == []

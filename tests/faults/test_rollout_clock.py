@@ -11,7 +11,9 @@ import pytest
 from support.rollout_cases import BASE, LATE, Store
 from support.rollout_writers import left_over, logical
 
-from codexlab.rollout import Outcome, SettleOptions, SweepOptions, settle, sweep
+from codexlab.rollout import Outcome, SweepOptions
+from codexlab.rollout.maintenance.sweep import sweep
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 HOUR, YEAR = 3600.0, 366 * 86400.0
 

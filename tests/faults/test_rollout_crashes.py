@@ -16,7 +16,7 @@ import pytest
 from support.rollout_cases import BASE, CASES, Case, Store, Work, joining_a_shadow
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.rollout import FileOps
+from codexlab.rollout.operations.file_ops import FileOps
 
 
 class KilledBefore(FileOps):

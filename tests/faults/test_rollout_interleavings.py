@@ -33,17 +33,12 @@ from support.rollout_writers import (
 )
 
 from codexlab.kernel.files.lease import is_read_lease_unbroken
-from codexlab.rollout import (
-    FileOps,
-    Result,
-    SettleOptions,
-    StoreLayout,
-    Subject,
-    compress,
-    find_store_layout,
-    settle,
-    settle_pair,
-)
+from codexlab.rollout import Result
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.pair import settle_pair
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(20)))
@@ -57,13 +52,13 @@ class Store:
         self.home = home
         self.plain = files.write(files.rollout_path(home, THREAD), BASE)
         os.utime(self.plain, (1_700_000_000, 1_700_000_000))
-        self.places: StoreLayout = find_store_layout(home)
+        self.places: StoreHandle = StoreHandle(home)
         self.subject: Subject = self.places.subject(str(self.plain))
         self._fault = fault
 
     def compress(self, **hooks: Hook) -> Result:
         _wait_one_tick(self.plain)
-        return next(compress(self.places, [self.subject], calls=self.calls(**hooks)))
+        return next(compress(self.places.using(self.calls(**hooks)), [self.subject]))
 
     def calls(self, **hooks: Hook) -> Hooked:
         faulty: type[Hooked] = type("Faulty", (Hooked, self._fault), {})
@@ -109,7 +104,7 @@ def idle_but_loaded(store: Store, writer: Puppet, _other: Puppet) -> None:
     """A thread that is loaded, old codex or unlinked home, writes after a long pause."""
     writer.do("open", "r", store.plain, os.O_RDWR | os.O_APPEND)
     store.compress()
-    list(settle(store.places, SettleOptions(grace=0, rest=0), store.calls()))
+    list(settle(store.places.using(store.calls()), SettleOptions(grace=0, rest=0)))
     writer.do("write", "r", FIRST.decode())
     store.expect(FIRST)
     writer.do("close", "r")

@@ -30,7 +30,8 @@ from support.rollout_cases import (
 from support.rollout_writers import come_to_rest, left_over, logical
 
 from codexlab.kernel.errors import BusyError, CodexlabError
-from codexlab.rollout import FileOps, ThreadLocks
+from codexlab.rollout.locks.thread import ThreadLocks
+from codexlab.rollout.operations.file_ops import FileOps
 
 _UNDER_THE_LEASE = {materializing, materializing_before_settling}
 

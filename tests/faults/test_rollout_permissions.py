@@ -18,7 +18,9 @@ from support import rollout_files as files
 from support.rollout_writers import left_over, logical
 from support.unprivileged import Unprivileged, give
 
-from codexlab.rollout import Outcome, compress, find_store_layout
+from codexlab.rollout import Outcome
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.handle import StoreHandle
 
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
@@ -65,7 +67,7 @@ def test_an_ordinary_user_compresses_and_settles_its_own(
     status, results = sweep(as_nobody)
     assert status == 0
     assert [result.get("outcome") for result in results] == ["compressed", "settled", None]
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     assert logical(places.subject(str(plain))) == DATA
     assert left_over(places) == []
     frame = plain.with_name(plain.name + ".zst").stat()
@@ -120,7 +122,7 @@ def little_space(most: int) -> Generator[None]:
 def test_a_frame_that_cannot_be_written_fails_one_file_and_the_next_goes_on(
     tmp_path: Path,
 ) -> None:
-    places = find_store_layout(tmp_path)
+    places = StoreHandle(tmp_path)
     large, small = (files.rollout_path(tmp_path, files.thread_id(n)) for n in (1, 2))
     noise = files.message("user", os.urandom(20_000).hex())
     files.write(large, files.lines(files.meta(files.thread_id(1)), noise))

@@ -27,7 +27,10 @@ from support.rollout_cases import (
 )
 from support.rollout_files import write
 
-from codexlab.rollout import FileOps, materialize, recover, settle
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.reconcile.recover import recover
+from codexlab.rollout.reconcile.retired import settle
 
 
 class Watched(FileOps):
@@ -70,7 +73,7 @@ def dropping_a_frame_under_the_lease(store: Store) -> tuple[Work, Lines]:
 
 def _materialize(store: Store, calls: FileOps) -> None:
     with store.places.locks.lease(THREAD) as lease:
-        assert materialize(store.places, store.subject, lease, calls, rest=0)
+        assert materialize(store.places.using(calls), store.subject, lease, rest=0)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_a_plain_file_that_holds_a_kept_one_is_durable_before_that_goes(tmp_path
     kept = store.kept
     _materialize(store, FileOps())
     calls = Watched()
-    list(settle(store.places, NOW, calls))
+    list(settle(store.places.using(calls), NOW))
     assert not kept.exists()
     stat = store.plain.stat()
     assert (stat.st_ino, stat.st_size) in calls.durable

@@ -55,8 +55,11 @@ def test_a_reader_finds_every_line_at_every_instant(tmp_path: Path) -> None:
 
 _CHANGER = """
 import select, sys
-from codexlab.rollout import SettleOptions, compress, find_store_layout, restore, settle
-places = find_store_layout(sys.argv[1])
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.materialize import restore
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
+places = StoreHandle(sys.argv[1])
 subject = places.subject(sys.argv[2])
 while not select.select([sys.stdin], [], [], 0)[0]:
     list(compress(places, [subject]))

@@ -24,15 +24,11 @@ from support.rollout_writers import come_to_rest, left_over, logical
 from support.rollouts import rollout_of
 
 from codexlab.kernel.errors import CodexlabError
-from codexlab.rollout import (
-    SettleOptions,
-    StoreLayout,
-    Subject,
-    compress,
-    find_store_layout,
-    materialize,
-    recover,
-)
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.reconcile.recover import recover
+from codexlab.rollout.reconcile.retired import SettleOptions
 
 ROUNDS = int(os.environ.get("CODEXLAB_RACE_RESUMES", "12"))
 
@@ -43,7 +39,7 @@ class Compressor(threading.Thread):
     def __init__(self, home: Path, subject: Subject, pause: float) -> None:
         super().__init__()
         self._pause = pause
-        self._places, self._subject = find_store_layout(home), subject
+        self._places, self._subject = StoreHandle(home), subject
         self._enough = threading.Event()
         self.compressed = 0
         self.failure: BaseException | None = None
@@ -57,10 +53,10 @@ class Compressor(threading.Thread):
     def _work(self, dice: random.Random) -> None:
         calls = Slow(dice)
         while not self._enough.wait(dice.random() * self._pause):
-            for result in compress(self._places, [self._subject], calls=calls):
+            for result in compress(self._places.using(calls), [self._subject]):
                 self.compressed += result.outcome == "compressed"
             if dice.random() < 0.5:
-                list(recover(self._places, SettleOptions(grace=0), calls))
+                list(recover(self._places.using(calls), SettleOptions(grace=0)))
 
     def stop(self) -> None:
         self._enough.set()
@@ -99,7 +95,7 @@ def test_what_codex_said_is_there_once_whatever_we_did_meanwhile(
 ) -> None:
     begun = run("question zero")
     thread = json.loads(begun.stdout.splitlines()[0])["thread_id"]
-    places = find_store_layout(shared_home)
+    places = StoreHandle(shared_home)
     subject = places.subject(str(rollout_of(shared_home, thread)))
     # Old codex cannot read a frame: leave it time to open what was restored for it.
     compressor = Compressor(shared_home, subject, 0.01 if codex.version != "0.135.0" else 1.0)
@@ -129,7 +125,7 @@ def _ask(run: Run, codex: Codex, subject: Subject, number: int) -> bool:
     """Resume the thread; old codex needs its plain form, and may find it gone again."""
     thread = subject.thread
     if codex.version == "0.135.0":
-        places = find_store_layout(Path(subject.plain).parents[4])
+        places = StoreHandle(Path(subject.plain).parents[4])
         try:
             with places.locks.lease(thread) as lease:
                 materialize(places, subject, lease)
@@ -145,13 +141,13 @@ def test_codex_own_compressor_at_work_beside_ours_loses_nothing(
     config = shared_home / "config.toml"
     switch = "[features]\nlocal_thread_store_compression = true"
     config.write_text(config.read_text().replace("[features]", switch))
-    places = find_store_layout(shared_home)
+    places = StoreHandle(shared_home)
     rollouts = {places.subject(str(path)): data for path, data in _cold_rollouts(shared_home, 60)}
     winners: set[bool] = set()
     for seed in range(3):
         (shared_home / ".tmp" / "rollout-compression.lock").unlink(missing_ok=True)
         ours = threading.Thread(
-            target=lambda: list(compress(places, rollouts, calls=Slow(random.Random(seed))))  # noqa: B023
+            target=lambda: list(compress(places.using(Slow(random.Random(seed))), rollouts))  # noqa: B023
         )
         ours.start()
         assert run(f"question {seed}").returncode == 0
@@ -184,7 +180,7 @@ def _has_checksum(subject: Subject) -> bool:
     return bool(zstandard.get_frame_parameters(frame).has_checksum)
 
 
-def _make_cold(places: StoreLayout, subject: Subject) -> None:
+def _make_cold(places: StoreHandle, subject: Subject) -> None:
     with places.locks.lease(subject.thread) as lease:
         materialize(places, subject, lease)
     os.utime(subject.plain, (1_700_000_000, 1_700_000_000))

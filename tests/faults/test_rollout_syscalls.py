@@ -18,7 +18,9 @@ import pytest
 from support import rollout_files as files
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.rollout import append, compress, find_store_layout
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.append import append
 
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(9)))
@@ -27,9 +29,12 @@ CHANGING = ["rename", "renameat2", "unlink", "fsync", "utimensat", "fchmod", "fl
 
 _WORK = """
 import sys
-from codexlab.rollout import SettleOptions, append, compress, find_store_layout, settle
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.append import append
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 what, home, plain = sys.argv[1:]
-places = find_store_layout(home)
+places = StoreHandle(home)
 subject = places.subject(plain)
 print("begin", flush=True)
 if what == "compress":
@@ -56,7 +61,7 @@ def _store(home: Path, what: str) -> Path:
     _wait_one_tick(plain, home / "tick")
     if what == "compress":
         return plain
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     assert next(compress(places, [places.subject(str(plain))])).outcome == "compressed"
     if what == "settle":
         kept = next(path for path in Path(places.kept).iterdir() if path.suffix[1:].isdecimal())
@@ -131,7 +136,7 @@ def _fail_at_each(fault: str, call: str, what: str, possible: Possible, base: Pa
     for number in range(1, 100):
         home = base / str(number)
         plain = _store(home, what)
-        places = find_store_layout(home)
+        places = StoreHandle(home)
         failed = _inject(fault, call, number, what, home, plain)
         assert logical(places.subject(str(plain))).startswith(BASE)
         come_to_rest(places)

@@ -18,7 +18,11 @@ import pytest
 from support import rollout_files as files
 from support.rollout_writers import left_over
 
-from codexlab.rollout import FileOps, SettleOptions, compress, find_store_layout, restore, settle
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.materialize import restore
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), files.message("user", "base"))
@@ -57,7 +61,7 @@ class Thread:
 
     def __init__(self, home: Path, *, torn: bool) -> None:
         self.torn = torn
-        self.places = find_store_layout(home)
+        self.places = StoreHandle(home)
         self.plain = files.write(files.rollout_path(home, THREAD), BASE + HALF * torn)
         self.subject = self.places.subject(str(self.plain))
         _wait_one_tick(self.plain, home / "tick")
@@ -71,7 +75,7 @@ class Thread:
         _append(self.plain, b"\n" * torn + data)
 
     def settle(self, calls: FileOps | None = None) -> None:
-        list(settle(self.places, NOW, calls))
+        list(settle(self.places.using(calls or FileOps()), NOW))
 
     def expect(self, *lines: bytes) -> None:
         whole = [*LATE.splitlines(), (HALF + REST).strip()] if self.torn else LATE.splitlines()

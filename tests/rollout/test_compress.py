@@ -19,20 +19,13 @@ from support import rollout_files as files
 from support.rollout_writers import come_to_rest, left_over, logical
 
 from codexlab.kernel.files.lease import LeaseAnswer
-from codexlab.rollout import (
-    CompressOptions,
-    FileOps,
-    Outcome,
-    Result,
-    SettleOptions,
-    StoreLayout,
-    Subject,
-    compress,
-    find_store_layout,
-    materialize,
-    settle,
-)
+from codexlab.rollout import CompressOptions, Outcome, Result
 from codexlab.rollout.codec.encode import Encoder, EncodingError, window_log
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
@@ -45,8 +38,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def places(home: Path) -> StoreLayout:
-    return find_store_layout(home)
+def places(home: Path) -> StoreHandle:
+    return StoreHandle(home)
 
 
 @pytest.fixture
@@ -65,9 +58,9 @@ def old(path: Path) -> Path:
             return path
 
 
-def one(places: StoreLayout, path: Path, calls: FileOps | None = None, **options: Any) -> Result:
+def one(places: StoreHandle, path: Path, calls: FileOps | None = None, **options: Any) -> Result:
     given = CompressOptions(**options)
-    return next(compress(places, [places.subject(str(path))], given, calls))
+    return next(compress(places.using(calls or FileOps()), [places.subject(str(path))], given))
 
 
 def packed(path: Path) -> Path:
@@ -87,7 +80,7 @@ class Unleased(FileOps):
 
 
 def test_the_frame_has_size_checksum_and_a_window_of_the_file(
-    places: StoreLayout, plain: Path
+    places: StoreHandle, plain: Path
 ) -> None:
     result = one(places, plain)
     assert (result.outcome, result.before) == (Outcome.COMPRESSED, len(DATA))
@@ -100,7 +93,7 @@ def test_the_frame_has_size_checksum_and_a_window_of_the_file(
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o644])
-def test_mode_and_mtime_are_kept(places: StoreLayout, plain: Path, mode: int) -> None:
+def test_mode_and_mtime_are_kept(places: StoreHandle, plain: Path, mode: int) -> None:
     plain.chmod(mode)
     old(plain)
     assert one(places, plain).outcome is Outcome.COMPRESSED
@@ -109,7 +102,7 @@ def test_mode_and_mtime_are_kept(places: StoreLayout, plain: Path, mode: int) ->
     assert made.st_mtime == OLD
 
 
-def test_extended_attributes_of_the_user_are_kept(places: StoreLayout, plain: Path) -> None:
+def test_extended_attributes_of_the_user_are_kept(places: StoreHandle, plain: Path) -> None:
     try:
         os.setxattr(plain, "user.note", b"mine")
     except OSError:
@@ -119,7 +112,7 @@ def test_extended_attributes_of_the_user_are_kept(places: StoreLayout, plain: Pa
     assert os.getxattr(packed(plain), "user.note") == b"mine"
 
 
-def test_a_large_file_is_one_frame_that_spans_it(places: StoreLayout, plain: Path) -> None:
+def test_a_large_file_is_one_frame_that_spans_it(places: StoreHandle, plain: Path) -> None:
     picture = os.urandom(1 << 20).hex()
     data = files.lines(files.meta(THREAD), *(files.message("user", picture) for _ in range(6)))
     plain.write_bytes(data)
@@ -167,7 +160,7 @@ def test_what_one_large_file_needed_serves_the_next_of_any_size(tmp_path: Path) 
         assert used.read_bytes() == fresh.read_bytes()
 
 
-def skipped(places: StoreLayout, path: Path, **options: Any) -> str:
+def skipped(places: StoreHandle, path: Path, **options: Any) -> str:
     before = sorted(path.parent.iterdir())
     result = one(places, path, **options)
     assert result.outcome is Outcome.SKIPPED
@@ -175,7 +168,7 @@ def skipped(places: StoreLayout, path: Path, **options: Any) -> str:
     return result.reason
 
 
-def test_what_is_not_cold_is_left_alone(places: StoreLayout, plain: Path) -> None:
+def test_what_is_not_cold_is_left_alone(places: StoreHandle, plain: Path) -> None:
     assert skipped(places, plain, min_quiet=3600.0) == "it was changed just now"
     os.utime(plain)
     assert skipped(places, plain, min_age=60.0) == "it is not cold yet"
@@ -184,7 +177,7 @@ def test_what_is_not_cold_is_left_alone(places: StoreLayout, plain: Path) -> Non
 
 
 def test_links_pipes_and_files_that_name_no_thread_are_left_alone(
-    places: StoreLayout, plain: Path
+    places: StoreHandle, plain: Path
 ) -> None:
     link = plain.with_name(plain.name.replace("0000-7000", "0001-7000"))
     link.symlink_to(plain)
@@ -199,13 +192,13 @@ def test_links_pipes_and_files_that_name_no_thread_are_left_alone(
     assert skipped(places, plain) == "no record at its beginning names a thread"
 
 
-def test_an_existing_frame_is_never_touched(places: StoreLayout, plain: Path) -> None:
+def test_an_existing_frame_is_never_touched(places: StoreHandle, plain: Path) -> None:
     packed(plain).write_bytes(b"whatever")
     assert skipped(places, plain) == "a compressed form exists"
     assert packed(plain).read_bytes() == b"whatever"
 
 
-def test_a_dry_run_changes_nothing(places: StoreLayout, plain: Path, home: Path) -> None:
+def test_a_dry_run_changes_nothing(places: StoreHandle, plain: Path, home: Path) -> None:
     before = sorted(home.rglob("*"))
     assert one(places, plain, dry_run=True).outcome is Outcome.WOULD
     assert sorted(home.rglob("*")) == before
@@ -224,7 +217,7 @@ def writer(plain: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.usefixtures("writer")
-def test_without_leases_open_descriptors_are_looked_at(places: StoreLayout, plain: Path) -> None:
+def test_without_leases_open_descriptors_are_looked_at(places: StoreHandle, plain: Path) -> None:
     assert one(places, plain).outcome is Outcome.BUSY
     result = one(places, plain, Unleased())
     assert (result.outcome, result.reason) == (
@@ -236,19 +229,19 @@ def test_without_leases_open_descriptors_are_looked_at(places: StoreLayout, plai
 
 
 def test_without_leases_the_grace_is_longer_and_strict_refuses(
-    places: StoreLayout, plain: Path
+    places: StoreHandle, plain: Path
 ) -> None:
     assert one(places, plain, Unleased(), strict=True).outcome is Outcome.SKIPPED
     assert one(places, plain, Unleased()).outcome is Outcome.COMPRESSED
-    calls = Unleased()
-    waiting = [result.outcome for result in settle(places, SettleOptions(grace=0.001), calls)]
+    unleased = places.using(Unleased())
+    waiting = [result.outcome for result in settle(unleased, SettleOptions(grace=0.001))]
     assert waiting == [Outcome.WAITING]
-    settled = [result.outcome for result in settle(places, SettleOptions(grace=0), calls)]
+    settled = [result.outcome for result in settle(unleased, SettleOptions(grace=0))]
     assert settled == [Outcome.SETTLED]
 
 
 def test_across_filesystems_the_file_is_kept_in_place_under_a_short_name(
-    places: StoreLayout, plain: Path
+    places: StoreHandle, plain: Path
 ) -> None:
     class OtherFilesystem(FileOps):
         def retire(self, plain: str, kept: str) -> None:
@@ -266,7 +259,7 @@ def test_across_filesystems_the_file_is_kept_in_place_under_a_short_name(
     assert logical(places.subject(str(plain))) == DATA
 
 
-def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: StoreLayout, plain: Path) -> None:
+def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: StoreHandle, plain: Path) -> None:
     class FullDisk(FileOps):
         def sync_directory(self, path: str) -> None:
             raise OSError(28, "No space left on device", path)
@@ -280,7 +273,7 @@ def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: StoreLayout, pla
 
 
 def test_a_manifest_that_cannot_be_made_durable_fails_its_files_and_moves_none(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     class FullDisk(FileOps):
         def sync_filesystem(self, fd: int) -> None:  # noqa: ARG002
@@ -292,14 +285,14 @@ def test_a_manifest_that_cannot_be_made_durable_fails_its_files_and_moves_none(
     ]
     old(paths[-1])
     subjects = [places.subject(str(path)) for path in paths]
-    results = list(compress(places, subjects, calls=FullDisk()))
+    results = list(compress(places.using(FullDisk()), subjects))
     assert [result.outcome for result in results] == [Outcome.FAILED] * 40
     assert sorted(os.listdir(paths[0].parent)) == sorted(path.name for path in paths)
     assert left_over(places) == []
 
 
 def test_a_compression_that_is_given_up_midway_leaves_no_temporary_file(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     paths = [
         files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
@@ -315,7 +308,7 @@ def test_a_compression_that_is_given_up_midway_leaves_no_temporary_file(
 
 
 def test_without_room_no_file_is_encoded_before_the_one_before_it_can_be_freed(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     paths = [
         files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
@@ -331,7 +324,7 @@ def test_without_room_no_file_is_encoded_before_the_one_before_it_can_be_freed(
     assert [path.exists() for path in paths] == [False] * 3
 
 
-def test_many_small_files_each_become_their_own_frame(home: Path, places: StoreLayout) -> None:
+def test_many_small_files_each_become_their_own_frame(home: Path, places: StoreHandle) -> None:
     subjects: list[Subject] = []
     for number in range(300):
         thread = files.thread_id(number)
@@ -362,7 +355,7 @@ def test_a_store_across_two_filesystems_compresses_settles_and_takes_late_lines_
     home.mkdir()
     (home / "archived_sessions").symlink_to(other_filesystem)
     (home / "sessions").mkdir()
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     path = old(files.write(files.rollout_path(home, THREAD, archived=True), DATA))
     subject = places.subject(str(path))
     for late in (b"", b'{"late":1}\n'):

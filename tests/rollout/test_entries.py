@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.rollout_files import message
 
-from codexlab.rollout import Role, entry_of
-from codexlab.rollout.reading.entries import all_text
+from codexlab.rollout import Role
+from codexlab.rollout.reading.entries import all_text, entry_of
 
 
 def _item(kind: str, **fields: Any) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from support.real_codex import Codex
 from support.rollout_writers import come_to_rest, left_over, logical
 from support.rollouts import rollout_of, rollouts
 
-from codexlab.rollout import StoreLayout, compress, find_store_layout, verify_rollout
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.maintenance.verify import verify_rollout
+from codexlab.rollout.operations.handle import StoreHandle
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def server(model: ModelFactory) -> ModelServer:
     return model(answer)
 
 
-def compress_all(places: StoreLayout, home: Path) -> None:
+def compress_all(places: StoreHandle, home: Path) -> None:
     """Compress every rollout, also one that changed within the kernel's last tick."""
     while paths := rollouts(home):
         results = list(compress(places, [places.subject(str(path)) for path in paths]))
@@ -54,7 +56,7 @@ def test_codex_goes_on_with_each_of_a_chain_of_compressed_forks(
         client.turn(parent, "four")
         grandchild = client.fork(child)
         client.turn(grandchild, "five")
-    places = find_store_layout(shared_home)
+    places = StoreHandle(shared_home)
     before = {path: path.read_bytes() for path in rollouts(shared_home)}
     base = json.loads(before[rollout_of(shared_home, child)].splitlines()[0])["payload"]
     assert ("history_base" in base) == (history == "paginated")

@@ -7,18 +7,10 @@ from pathlib import Path
 import pytest
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import (
-    BadCursorError,
-    Filters,
-    ListEntry,
-    Order,
-    RolloutForm,
-    first_prompt,
-    list_rollouts,
-    open_snapshot,
-    read_head,
-    thread_names,
-)
+from codexlab.rollout import BadCursorError, Filters, ListEntry, Order, RolloutForm, open_snapshot
+from codexlab.rollout.catalog.listing import list_rollouts
+from codexlab.rollout.catalog.titles import first_prompt, thread_names
+from codexlab.rollout.reading.heads import read_head
 
 
 def _make(home: Path, number: int, *, compressed: bool = False, **where: object) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from support.rollout_files import lines, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import AmbiguousThreadError, NoSuchThreadError, find_thread, resolve_rollout
+from codexlab.rollout import AmbiguousThreadError, NoSuchThreadError, find_thread
+from codexlab.rollout.catalog.lookup import resolve_rollout
 
 
 def _make(home: Path, number: int, **where: object) -> Path:

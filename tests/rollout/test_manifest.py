@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import rollout_files as files
 
-from codexlab.rollout import StoreLayout, Subject, find_store_layout
+from codexlab.rollout.operations.handle import StoreHandle, Subject
 from codexlab.rollout.operations.journal import (
     Entry,
     Kind,
@@ -27,12 +27,12 @@ TOKEN = "0123abcd"
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> StoreLayout:
-    return find_store_layout(tmp_path)
+def places(tmp_path: Path) -> StoreHandle:
+    return StoreHandle(tmp_path)
 
 
 @pytest.fixture
-def subject(places: StoreLayout, tmp_path: Path) -> Subject:
+def subject(places: StoreHandle, tmp_path: Path) -> Subject:
     path = files.write(files.rollout_path(tmp_path, THREAD), b"{}\n")
     return places.subject(str(path))
 
@@ -58,7 +58,7 @@ def test_unknown_fields_and_torn_lines_do_no_harm_and_the_last_line_counts(
 
 
 def test_a_line_behind_one_that_a_full_disk_tore_counts(
-    places: StoreLayout, subject: Subject
+    places: StoreHandle, subject: Subject
 ) -> None:
     group = begin(places, TOKEN, [entry_of(subject)])
     with open(group.path, "ab") as file:
@@ -70,7 +70,7 @@ def test_a_line_behind_one_that_a_full_disk_tore_counts(
 
 
 def test_a_group_is_invisible_to_settlers_until_it_is_left(
-    places: StoreLayout, subject: Subject
+    places: StoreHandle, subject: Subject
 ) -> None:
     group = begin(places, TOKEN, [entry_of(subject)])
     assert list(open_groups(places)) == []
@@ -90,7 +90,7 @@ def test_names_of_kept_files_hold_no_thread_id_and_lie_beside_the_resolved_store
     linked = tmp_path / "linked"
     linked.mkdir()
     (linked / "sessions").symlink_to(tmp_path / "sessions")
-    places = find_store_layout(linked)
+    places = StoreHandle(linked)
     group = begin(places, TOKEN, [entry_of(subject)])
     beside, in_place = group.entries[0].candidates(places)
     group.close(places)

@@ -17,17 +17,11 @@ from support.real_codex import OLD, Codex
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 from support.rollouts import rollout_of
 
-from codexlab.rollout import (
-    Entry,
-    Role,
-    entries_of,
-    first_prompt,
-    list_rollouts,
-    make_query,
-    open_snapshot,
-    read_conversation,
-    search_rollouts,
-)
+from codexlab.rollout import Entry, Role, make_query, open_snapshot, read_conversation
+from codexlab.rollout.catalog.listing import list_rollouts
+from codexlab.rollout.catalog.titles import first_prompt
+from codexlab.rollout.reading.entries import entries_of
+from codexlab.rollout.search.search import search_rollouts
 
 IDE = "# Context from my IDE setup:\n\n## Open tabs:\n- a.py: src/a.py\n\n"
 ASKED = "## My request for Codex:\nfix the parser"

@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from support.rollout_files import frame, lines, message, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import (
+from codexlab.rollout import NoSuchRolloutError, NotARolloutFileError, read_session_meta
+from codexlab.rollout.reading.session_meta import (
     DamagedHeadError,
     EmptyRolloutError,
     MetaNotFirstError,
-    NoSuchRolloutError,
-    NotARolloutFileError,
     UnknownHistoryModeError,
-    read_session_meta,
 )
 
 THREAD = thread_id(1)

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from codexlab.rollout import RolloutForm, is_thread_id, parse_rollout_name
+from codexlab.rollout import RolloutForm
+from codexlab.rollout.store.names import is_thread_id, parse_rollout_name
 
 THREAD = "019c1a2b-0000-7000-8000-0123456789ab"
 REVERT = "019c1a2b-ffff-7000-8000-0123456789ab"

@@ -16,18 +16,17 @@ from codexlab.rollout import (
     NotARolloutFileError,
     Outcome,
     Problem,
-    append,
     iter_lines,
-    list_rollouts,
     make_query,
     open_snapshot,
-    repair,
-    restore,
-    search_rollouts,
-    settle,
-    settle_pair,
-    verify_rollout,
 )
+from codexlab.rollout.catalog.listing import list_rollouts
+from codexlab.rollout.maintenance.verify import repair, verify_rollout
+from codexlab.rollout.reconcile.append import append
+from codexlab.rollout.reconcile.materialize import restore
+from codexlab.rollout.reconcile.pair import settle_pair
+from codexlab.rollout.reconcile.retired import settle
+from codexlab.rollout.search.search import search_rollouts
 
 Make = Callable[[str], None]
 

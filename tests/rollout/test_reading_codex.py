@@ -15,18 +15,17 @@ from support.rollout_files import frame
 from codexlab.rollout import (
     Role,
     find_thread,
-    first_prompt,
     iter_lines,
-    iter_lines_reversed,
-    list_rollouts,
     make_query,
     open_snapshot,
-    parse_record,
     read_conversation,
     read_session_meta,
-    resolve_rollout,
-    search_rollouts,
 )
+from codexlab.rollout.catalog.listing import list_rollouts
+from codexlab.rollout.catalog.lookup import resolve_rollout
+from codexlab.rollout.catalog.titles import first_prompt
+from codexlab.rollout.reading.records import parse_record
+from codexlab.rollout.search.search import search_rollouts
 
 _PROMPT = 'count to "three"\nand say größer'
 _ANSWER = "counted: all größer"
@@ -75,9 +74,6 @@ def _check(home: Path, thread: str, path: str, version: str, workdir: Path) -> N
     with open_snapshot(path) as snapshot:
         assert first_prompt(snapshot) == _PROMPT
         forward = list(iter_lines(snapshot))
-        assert [line.data for line in iter_lines_reversed(snapshot)] == [
-            line.data for line in reversed(forward)
-        ]
         assert not any(line.fault for line in forward)
         assert all(parse_record(line.data) is not None for line in forward)
         said = [line.entry for line in read_conversation(snapshot) if line.entry is not None]

@@ -17,17 +17,11 @@ from support.real_codex import Codex
 from support.rollout_writers import come_to_rest, left_over, logical
 from support.rollouts import rollout_of, said
 
-from codexlab.rollout import (
-    Outcome,
-    SettleOptions,
-    StoreLayout,
-    Subject,
-    ThreadBusyError,
-    compress,
-    find_store_layout,
-    materialize,
-    settle,
-)
+from codexlab.rollout import Outcome, ThreadBusyError
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 NOW = SettleOptions(grace=0, rest=0)
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -102,7 +96,7 @@ class Thread:
 
     def __init__(self, run: Run, home: Path) -> None:
         self.id = begin_thread(run)
-        self.places: StoreLayout = find_store_layout(home)
+        self.places: StoreHandle = StoreHandle(home)
         self.path = rollout_of(home, self.id)
         self.subject: Subject = self.places.subject(str(self.path))
         self.bytes = self.path.read_bytes()

@@ -21,9 +21,12 @@ from support.rollout_searches import (
     start_walk,
 )
 
-from codexlab.rollout import RipgrepWalk, make_query, search_rollouts, select_rollouts
+from codexlab.rollout import make_query
+from codexlab.rollout.catalog.filters import select_rollouts
 from codexlab.rollout.search import ripgrep_walk as walking
 from codexlab.rollout.search import search as searching
+from codexlab.rollout.search.ripgrep_walk import RipgrepWalk
+from codexlab.rollout.search.search import search_rollouts
 
 _HOUR_NS = 3600 * 10**9
 

@@ -13,14 +13,9 @@ from hypothesis import strategies as st
 from support.real_codex import find_ripgrep
 from support.rollout_files import frame, lines, message, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import (
-    Filters,
-    Role,
-    SearchedRollout,
-    UnreadableDirectory,
-    make_query,
-    search_rollouts,
-)
+from codexlab.rollout import Filters, Role, SearchedRollout, make_query
+from codexlab.rollout.search.search import search_rollouts
+from codexlab.rollout.store.scan import UnreadableDirectory
 
 FORMS = pytest.mark.parametrize("compressed", [False, True])
 
@@ -289,7 +284,8 @@ def test_nothing_is_missed_while_forms_change(tmp_path: Path) -> None:
 
 _SEARCH = """
 import sys
-from codexlab.rollout import make_query, search_rollouts
+from codexlab.rollout import make_query
+from codexlab.rollout.search.search import search_rollouts
 found = sum(len(r.hits) for r in search_rollouts(sys.argv[1], make_query("needle")))
 print(found, open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 """

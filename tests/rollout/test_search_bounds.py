@@ -13,10 +13,11 @@ import pytest
 from support.rollout_files import message
 from support.rollout_searches import RG, make_rollout, needs_ripgrep, search
 
-from codexlab.rollout import SearchBroken, make_query, search_rollouts
+from codexlab.rollout import SearchBroken, make_query
 from codexlab.rollout.search import match as match_module
 from codexlab.rollout.search import ripgrep_process
 from codexlab.rollout.search import search as search_module
+from codexlab.rollout.search.search import search_rollouts
 
 
 @needs_ripgrep
@@ -107,7 +108,8 @@ def test_many_hits_of_one_rollout_come_some_at_a_time_and_none_is_lost(
 
 _PEAK = """
 import sys
-from codexlab.rollout import make_query, search_rollouts
+from codexlab.rollout import make_query
+from codexlab.rollout.search.search import search_rollouts
 print(sum(len(part.hits) for part in search_rollouts(sys.argv[1], make_query("needle"))))
 with open("/proc/self/status") as status:
     print(next(line.split()[1] for line in status if line.startswith("VmHWM")))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from support.rollout_files import lines, message, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import choose_sample, measure, scan_store, try_compression
+from codexlab.rollout.maintenance.usage import choose_sample, measure, try_compression
+from codexlab.rollout.store.scan import scan_store
 
 
 def _make(home: Path, number: int, size: int, **where: object) -> Path:

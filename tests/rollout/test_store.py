@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.rollout_files import lines, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import scan_store
+from codexlab.rollout.store.scan import scan_store
 
 
 def _seen(home: Path) -> list[str]:

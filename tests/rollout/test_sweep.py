@@ -13,19 +13,12 @@ import pytest
 from support import rollout_files as files
 from support.rollout_writers import left_over, logical
 
-from codexlab.rollout import (
-    Outcome,
-    Result,
-    SettleOptions,
-    StoreLayout,
-    SweeperBusyError,
-    SweepOptions,
-    find_store_layout,
-    recover,
-    seconds_since_sweep,
-    settle,
-    sweep,
-)
+from codexlab.rollout import Outcome, Result, SweeperBusyError, SweepOptions
+from codexlab.rollout.locks.sweep_marker import seconds_since_sweep
+from codexlab.rollout.maintenance.sweep import sweep
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.recover import recover
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 OLD = 1_700_000_000
 # Tests cannot set a ctime an hour back; an age of none takes that rule away, too.
@@ -38,8 +31,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def places(home: Path) -> StoreLayout:
-    return find_store_layout(home)
+def places(home: Path) -> StoreHandle:
+    return StoreHandle(home)
 
 
 def data_of(number: int) -> bytes:
@@ -63,7 +56,7 @@ def make_many(home: Path, count: int) -> list[Path]:
             return paths
 
 
-def run(places: StoreLayout, **options: Any) -> list[Result]:
+def run(places: StoreHandle, **options: Any) -> list[Result]:
     return list(sweep(places, SweepOptions(**(AT_ONCE | options))))
 
 
@@ -76,7 +69,7 @@ def is_packed(path: Path) -> bool:
 
 
 def test_cold_files_are_compressed_and_settled_and_nothing_is_left(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     archived = make(home, 100, archived=True)
     paths = [*make_many(home, 3), archived]
@@ -88,7 +81,7 @@ def test_cold_files_are_compressed_and_settled_and_nothing_is_left(
     assert run(places) == []
 
 
-def test_fresh_files_are_passed_over_in_silence(home: Path, places: StoreLayout) -> None:
+def test_fresh_files_are_passed_over_in_silence(home: Path, places: StoreHandle) -> None:
     make_many(home, 2)
     young = make(home, 9)
     os.utime(young)
@@ -100,7 +93,7 @@ def test_fresh_files_are_passed_over_in_silence(home: Path, places: StoreLayout)
     "budget", [{"max_files": 2}, {"max_bytes": 2 * len(data_of(0)) + 100}], ids=["files", "bytes"]
 )
 def test_a_budget_ends_a_sweep_and_the_next_goes_on(
-    home: Path, places: StoreLayout, budget: dict[str, int]
+    home: Path, places: StoreHandle, budget: dict[str, int]
 ) -> None:
     paths = make_many(home, 5)
     done: list[int] = []
@@ -110,7 +103,7 @@ def test_a_budget_ends_a_sweep_and_the_next_goes_on(
     assert done == [2, 4, 5]
 
 
-def test_what_cannot_be_compressed_spends_no_budget(home: Path, places: StoreLayout) -> None:
+def test_what_cannot_be_compressed_spends_no_budget(home: Path, places: StoreHandle) -> None:
     *unusable, one, two, three = make_many(home, 5)
     for path in unusable:
         old = path.stat().st_mtime
@@ -120,7 +113,7 @@ def test_what_cannot_be_compressed_spends_no_budget(home: Path, places: StoreLay
     assert [is_packed(path) for path in (one, two, three)] == [True, True, False]
 
 
-def test_a_file_larger_than_the_budget_is_passed_over(home: Path, places: StoreLayout) -> None:
+def test_a_file_larger_than_the_budget_is_passed_over(home: Path, places: StoreHandle) -> None:
     large, small = make_many(home, 2)
     old = large.stat().st_mtime
     with large.open("ab") as file:
@@ -131,7 +124,7 @@ def test_a_file_larger_than_the_budget_is_passed_over(home: Path, places: StoreL
 
 
 def test_no_file_is_begun_after_its_time_or_a_request_to_stop(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     make_many(home, 2)
     assert run(places, max_seconds=0.0) == []
@@ -139,7 +132,7 @@ def test_no_file_is_begun_after_its_time_or_a_request_to_stop(
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     make_many(home, 2)
     before = sorted(home.rglob("*"))
@@ -149,7 +142,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
 
 @pytest.mark.parametrize("lock", [".tmp/rollout-maintenance.lock", ".codexlab-retired/sweep.lock"])
 def test_a_sweep_stands_aside_for_codex_and_for_another(
-    home: Path, places: StoreLayout, lock: str
+    home: Path, places: StoreHandle, lock: str
 ) -> None:
     make_many(home, 1)
     path = home / lock
@@ -162,7 +155,7 @@ def test_a_sweep_stands_aside_for_codex_and_for_another(
 
 
 def test_lock_files_of_killed_writers_go_and_held_ones_stay(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     make_many(home, 1)
     stale = Path(places.locks.directory, f"{files.thread_id(8)}.lock")
@@ -173,14 +166,14 @@ def test_lock_files_of_killed_writers_go_and_held_ones_stay(
         assert Path(places.locks.directory, f"{files.thread_id(9)}.lock").exists()
 
 
-def test_with_little_space_kept_files_are_settled_at_once(home: Path, places: StoreLayout) -> None:
+def test_with_little_space_kept_files_are_settled_at_once(home: Path, places: StoreHandle) -> None:
     make_many(home, 140)  # more than one chunk
     results = run(places, grace=3600.0, wait=False, low_space=1 << 62)
     # The first chunk is freed before anything is known of the second.
     assert outcomes(results)[:129] == ["compressed"] + ["settled"] * 128
 
 
-def test_either_root_may_be_short_of_space_or_missing(home: Path, places: StoreLayout) -> None:
+def test_either_root_may_be_short_of_space_or_missing(home: Path, places: StoreHandle) -> None:
     make(home, 1, archived=True)
     make_many(home, 1)
     (home / "sessions").rename(home / "not here")
@@ -188,7 +181,7 @@ def test_either_root_may_be_short_of_space_or_missing(home: Path, places: StoreL
     assert outcomes(results) == ["compressed", "settled"]
 
 
-def test_a_sweep_waits_for_its_grace_unless_told_not_to(home: Path, places: StoreLayout) -> None:
+def test_a_sweep_waits_for_its_grace_unless_told_not_to(home: Path, places: StoreHandle) -> None:
     make_many(home, 1)
     assert outcomes(run(places, grace=3600.0, wait=False)) == ["compressed"]
     assert outcomes(run(places, grace=3600.0, wait=False)) == ["waiting"]
@@ -198,18 +191,18 @@ def test_a_sweep_waits_for_its_grace_unless_told_not_to(home: Path, places: Stor
 
 
 def test_unlinked_homes_of_one_store_find_what_the_other_kept(
-    home: Path, places: StoreLayout, tmp_path: Path
+    home: Path, places: StoreHandle, tmp_path: Path
 ) -> None:
     make_many(home, 1)
     run(places, grace=3600.0, wait=False)
     other = tmp_path / "other"
     other.mkdir()
     (other / "sessions").symlink_to(home / "sessions")
-    assert outcomes(list(settle(find_store_layout(other), SettleOptions(grace=0)))) == ["settled"]
+    assert outcomes(list(settle(StoreHandle(other), SettleOptions(grace=0)))) == ["settled"]
     assert left_over(places) == []
 
 
-def test_a_pair_that_codex_may_be_at_work_on_is_left_alone(home: Path, places: StoreLayout) -> None:
+def test_a_pair_that_codex_may_be_at_work_on_is_left_alone(home: Path, places: StoreHandle) -> None:
     path = make_many(home, 1)[0]
     files.write(path, data_of(0), compressed=True)
     assert outcomes(list(recover(places, SettleOptions(grace=0)))) == ["waiting"]
@@ -221,7 +214,7 @@ def test_a_pair_that_codex_may_be_at_work_on_is_left_alone(home: Path, places: S
 
 @pytest.mark.parametrize("kind", ["damaged frame", "another version"])
 def test_forms_that_disagree_in_no_way_of_ours_keep_every_byte(
-    home: Path, places: StoreLayout, kind: str
+    home: Path, places: StoreHandle, kind: str
 ) -> None:
     path = make_many(home, 1)[0]
     frame = files.write(path, data_of(0), compressed=True)
@@ -236,12 +229,12 @@ def test_forms_that_disagree_in_no_way_of_ours_keep_every_byte(
 
 
 def test_a_whole_sweep_that_left_nothing_is_noted_for_who_would_look_again(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     make_many(home, 3)
-    assert seconds_since_sweep(places, 1e9) is None
+    assert seconds_since_sweep(places.sweep_lock, 1e9) is None
     list(sweep(places, SweepOptions(**AT_ONCE)))
-    since = seconds_since_sweep(places, AT_ONCE["cold_age"])
+    since = seconds_since_sweep(places.sweep_lock, AT_ONCE["cold_age"])
     assert since is not None
     assert since < 600
     assert left_over(places) == []
@@ -260,39 +253,39 @@ def test_a_whole_sweep_that_left_nothing_is_noted_for_who_would_look_again(
     ],
 )
 def test_a_sweep_that_may_have_left_something_is_not_noted(
-    home: Path, places: StoreLayout, options: dict[str, Any]
+    home: Path, places: StoreHandle, options: dict[str, Any]
 ) -> None:
     make_many(home, 2)
     list(sweep(places, SweepOptions(**{**AT_ONCE, **options})))
-    assert seconds_since_sweep(places, 0.0) is None
+    assert seconds_since_sweep(places.sweep_lock, 0.0) is None
 
 
-def test_a_fifo_where_the_note_belongs_is_not_waited_for(places: StoreLayout) -> None:
+def test_a_fifo_where_the_note_belongs_is_not_waited_for(places: StoreHandle) -> None:
     Path(places.kept).mkdir(parents=True)
     os.mkfifo(Path(places.kept, "sweep.lock"))
-    assert seconds_since_sweep(places, 1e9) is None
+    assert seconds_since_sweep(places.sweep_lock, 1e9) is None
 
 
 def test_a_note_says_nothing_about_younger_files_another_boot_or_when_it_is_torn(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     make_many(home, 1)
     list(sweep(places, SweepOptions(cold_age=1e9, grace=0.0)))
-    assert seconds_since_sweep(places, 1e9) is not None
-    assert seconds_since_sweep(places, 1e9 - 1) is None
+    assert seconds_since_sweep(places.sweep_lock, 1e9) is not None
+    assert seconds_since_sweep(places.sweep_lock, 1e9 - 1) is None
     lock = Path(places.kept, "sweep.lock")
     note = json.loads(lock.read_text())
     for changed in ({"boot": "another"}, {"at": note["at"] + 1e6}, {"at": None}):
         lock.write_text(json.dumps(note | changed))
-        assert seconds_since_sweep(places, 1e9) is None
+        assert seconds_since_sweep(places.sweep_lock, 1e9) is None
     lock.write_text(json.dumps(note)[:-9])
-    assert seconds_since_sweep(places, 1e9) is None
+    assert seconds_since_sweep(places.sweep_lock, 1e9) is None
     list(sweep(places, SweepOptions(cold_age=1e9, grace=0.0)))
-    assert seconds_since_sweep(places, 1e9) is not None
+    assert seconds_since_sweep(places.sweep_lock, 1e9) is not None
 
 
 def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     path = make_many(home, 1)[0]
     dead = path.with_name("rollout-compress-codexlab-00000000.tmp")
@@ -307,7 +300,7 @@ def test_temporary_files_of_the_dead_go_and_those_of_the_living_stay(
 
 
 def test_what_was_kept_of_a_deleted_thread_expires_after_a_week(
-    home: Path, places: StoreLayout, monkeypatch: pytest.MonkeyPatch
+    home: Path, places: StoreHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_many(home, 1)[0]
     run(places, grace=3600.0, wait=False)
@@ -322,7 +315,7 @@ def test_what_was_kept_of_a_deleted_thread_expires_after_a_week(
 
 
 def test_a_kept_file_is_due_by_the_clock_since_boot_when_the_wall_clock_was_set_back(
-    home: Path, places: StoreLayout, monkeypatch: pytest.MonkeyPatch
+    home: Path, places: StoreHandle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_many(home, 1)
     run(places, grace=3600.0, wait=False)
@@ -332,7 +325,7 @@ def test_a_kept_file_is_due_by_the_clock_since_boot_when_the_wall_clock_was_set_
 
 
 def test_lines_written_to_a_kept_file_come_back_whatever_the_form(
-    home: Path, places: StoreLayout
+    home: Path, places: StoreHandle
 ) -> None:
     path = make_many(home, 1)[0]
     run(places, grace=3600.0, wait=False)
@@ -343,7 +336,7 @@ def test_lines_written_to_a_kept_file_come_back_whatever_the_form(
     assert logical(places.subject(str(path))) == data_of(0) + b'{"late":1}\n'
 
 
-def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: StoreLayout) -> None:
+def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: StoreHandle) -> None:
     make_many(home, 1)
     run(places, grace=3600.0, wait=False)
     before = left_over(places)
@@ -351,7 +344,7 @@ def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: StoreLayou
     assert left_over(places) == before
 
 
-def test_a_sweep_leaves_a_pair_alone_that_is_not_at_rest(home: Path, places: StoreLayout) -> None:
+def test_a_sweep_leaves_a_pair_alone_that_is_not_at_rest(home: Path, places: StoreHandle) -> None:
     path = make_many(home, 1)[0]
     frame = files.write(path, data_of(0), compressed=True)
     assert outcomes(run(places)) == ["waiting"]

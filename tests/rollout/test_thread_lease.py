@@ -13,13 +13,14 @@ from support.rollout_files import thread_id
 
 from codexlab.kernel.errors import BusyError
 from codexlab.kernel.files.flock import try_lock
-from codexlab.rollout import CoordinationBusyError, ThreadBusyError, ThreadLocks
+from codexlab.rollout import CoordinationBusyError, ThreadBusyError
+from codexlab.rollout.locks.thread import ThreadLocks
 
 THREAD, OTHER = thread_id(1), thread_id(2)
 
 _HOLD_LEASE = """
 import sys
-from codexlab.rollout import ThreadLocks
+from codexlab.rollout.locks.thread import ThreadLocks
 lease = ThreadLocks(sys.argv[1]).lease(sys.argv[2])
 print("held", flush=True)
 sys.stdin.readline()

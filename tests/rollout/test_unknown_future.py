@@ -11,19 +11,13 @@ import pytest
 from support import rollout_files as files
 from support.rollout_writers import come_to_rest, left_over, logical
 
-from codexlab.rollout import (
-    Outcome,
-    StoreLayout,
-    Subject,
-    append,
-    compress,
-    find_store_layout,
-    open_snapshot,
-    read_conversation,
-    restore,
-    scan_store,
-    verify_rollout,
-)
+from codexlab.rollout import Outcome, open_snapshot, read_conversation
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.maintenance.verify import verify_rollout
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.append import append
+from codexlab.rollout.reconcile.materialize import restore
+from codexlab.rollout.store.scan import scan_store
 
 THREAD = files.thread_id(1)
 NEWS: dict[str, Any] = {
@@ -44,11 +38,11 @@ ODD = {
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> StoreLayout:
-    return find_store_layout(tmp_path)
+def places(tmp_path: Path) -> StoreHandle:
+    return StoreHandle(tmp_path)
 
 
-def make(places: StoreLayout, data: bytes) -> Subject:
+def make(places: StoreHandle, data: bytes) -> Subject:
     path = files.write(files.rollout_path(Path(places.home), THREAD), data)
     probe = Path(places.home) / "tick"
     while True:
@@ -59,7 +53,7 @@ def make(places: StoreLayout, data: bytes) -> Subject:
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_what_we_do_not_know_is_carried_byte_for_byte(places: StoreLayout, kind: str) -> None:
+def test_what_we_do_not_know_is_carried_byte_for_byte(places: StoreHandle, kind: str) -> None:
     data = KNOWN + ODD[kind]
     subject = make(places, data)
     assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
@@ -73,7 +67,7 @@ def test_what_we_do_not_know_is_carried_byte_for_byte(places: StoreLayout, kind:
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_what_we_do_not_know_breaks_no_reader(places: StoreLayout, kind: str) -> None:
+def test_what_we_do_not_know_breaks_no_reader(places: StoreHandle, kind: str) -> None:
     subject = make(places, KNOWN + ODD[kind] + b"\n" + files.lines(files.message("user", "known")))
     with open_snapshot(subject.plain) as snapshot:
         texts = [line.entry.text for line in read_conversation(snapshot) if line.entry is not None]
@@ -86,7 +80,7 @@ def test_what_we_do_not_know_breaks_no_reader(places: StoreLayout, kind: str) ->
 
 @pytest.mark.parametrize("suffix", [".xz", ".zst2", ".jsonl", ".zst.tmp"])
 def test_a_form_that_we_do_not_know_is_no_rollout_and_is_left_alone(
-    places: StoreLayout, suffix: str
+    places: StoreHandle, suffix: str
 ) -> None:
     subject = make(places, KNOWN)
     other = Path(subject.plain + suffix)

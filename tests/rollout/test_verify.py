@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 from support import rollout_files as files
 
-from codexlab.rollout import (
-    Finding,
-    Outcome,
-    Problem,
-    StoreLayout,
-    find_store_layout,
-    tidy_twins,
+from codexlab.rollout import Finding, Outcome, Problem
+from codexlab.rollout.maintenance.duplicates import tidy_twins
+from codexlab.rollout.maintenance.verify import (
     verify_kept,
     verify_places,
     verify_rollout,
     verify_temporaries,
 )
+from codexlab.rollout.operations.handle import StoreHandle
 
 THREAD = files.thread_id(1)
 META = files.meta(THREAD)
@@ -28,11 +25,11 @@ GOOD = files.lines(META, files.message("user", "hello"))
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> StoreLayout:
-    return find_store_layout(tmp_path)
+def places(tmp_path: Path) -> StoreHandle:
+    return StoreHandle(tmp_path)
 
 
-def verify(places: StoreLayout, data: bytes, **form: Any) -> list[Finding]:
+def verify(places: StoreHandle, data: bytes, **form: Any) -> list[Finding]:
     path = files.rollout_path(Path(places.home), THREAD)
     files.write(path, data, **form)
     return list(verify_rollout(places.subject(str(path))))
@@ -43,7 +40,7 @@ def problems(findings: list[Finding]) -> list[tuple[Problem, int | None]]:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_good_rollout_has_no_findings(places: StoreLayout, compressed: bool) -> None:
+def test_a_good_rollout_has_no_findings(places: StoreHandle, compressed: bool) -> None:
     future = b'{"type":"from_the_future","payload":{"any":[1,2]}}\n'
     assert verify(places, GOOD + future + b"\n", compressed=compressed) == []
 
@@ -59,12 +56,12 @@ def test_a_good_rollout_has_no_findings(places: StoreLayout, compressed: bool) -
     ],
 )
 def test_each_bad_line_is_named_and_hides_no_other(
-    places: StoreLayout, data: bytes, found: tuple[Problem, int]
+    places: StoreHandle, data: bytes, found: tuple[Problem, int]
 ) -> None:
     assert problems(verify(places, data)) == [found]
 
 
-def test_a_line_that_is_too_long_to_be_read_is_a_note_that_says_so(places: StoreLayout) -> None:
+def test_a_line_that_is_too_long_to_be_read_is_a_note_that_says_so(places: StoreHandle) -> None:
     long = b'{"type":"response_item","payload":"' + b"x" * (64 << 20) + b'"}\n'
     (found,) = verify(places, GOOD + long + b"{}\n")
     assert (found.problem, found.line) == (Problem.TOO_LONG, 3)
@@ -72,24 +69,24 @@ def test_a_line_that_is_too_long_to_be_read_is_a_note_that_says_so(places: Store
     assert "not checked" in found.detail
 
 
-def test_kept_files_that_cannot_be_looked_at_are_a_finding(places: StoreLayout) -> None:
+def test_kept_files_that_cannot_be_looked_at_are_a_finding(places: StoreHandle) -> None:
     Path(places.kept).touch()
     (found,) = verify_kept(places)
     assert (found.path, found.problem) == (places.kept, Problem.UNREADABLE)
 
 
-def test_ordinals_may_leave_gaps_but_not_repeat_or_fall(places: StoreLayout) -> None:
+def test_ordinals_may_leave_gaps_but_not_repeat_or_fall(places: StoreHandle) -> None:
     records = [{**META, "ordinal": ordinal} for ordinal in (0, 1, 5, 5, 4, 6)]
     data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
     assert problems(verify(places, data)) == [(Problem.ORDINALS, 4), (Problem.ORDINALS, 5)]
 
 
-def test_a_frame_without_checksum_is_codex_own_and_harmless(places: StoreLayout) -> None:
+def test_a_frame_without_checksum_is_codex_own_and_harmless(places: StoreHandle) -> None:
     (found,) = verify(places, GOOD, compressed=True, checksum=False)
     assert (found.problem, found.is_harmless) == (Problem.NO_CHECKSUM, True)
 
 
-def test_a_frame_that_is_cut_short_is_damaged(places: StoreLayout) -> None:
+def test_a_frame_that_is_cut_short_is_damaged(places: StoreHandle) -> None:
     path = files.rollout_path(Path(places.home), THREAD)
     frame = files.write(path, GOOD, compressed=True)
     frame.write_bytes(frame.read_bytes()[:-6])
@@ -98,7 +95,7 @@ def test_a_frame_that_is_cut_short_is_damaged(places: StoreLayout) -> None:
     assert not any(finding.is_harmless for finding in found)
 
 
-def test_two_forms_are_reported_with_what_they_are_to_each_other(places: StoreLayout) -> None:
+def test_two_forms_are_reported_with_what_they_are_to_each_other(places: StoreHandle) -> None:
     verify(places, GOOD, compressed=True)
     (found,) = verify(places, GOOD + b"{}\n")
     assert (found.problem, found.detail) == (
@@ -108,7 +105,7 @@ def test_two_forms_are_reported_with_what_they_are_to_each_other(places: StoreLa
 
 
 def test_a_rollout_in_both_roots_a_stray_and_a_temporary_file_are_found(
-    places: StoreLayout,
+    places: StoreHandle,
 ) -> None:
     home = Path(places.home)
     paths = [files.rollout_path(home, THREAD, archived=archived) for archived in (False, True)]
@@ -140,7 +137,7 @@ def make_twins(home: Path, active: bytes, archived: bytes, *forms: bool) -> list
 
 @pytest.mark.parametrize("more", [b"", b"{}\n"])
 def test_a_frame_whose_plain_form_was_archived_without_it_is_moved_aside(
-    places: StoreLayout, more: bytes
+    places: StoreHandle, more: bytes
 ) -> None:
     frame, plain = make_twins(Path(places.home), GOOD, GOOD + more, True, False)
     before = frame.read_bytes()
@@ -169,7 +166,7 @@ def test_a_frame_whose_plain_form_was_archived_without_it_is_moved_aside(
     ],
 )
 def test_of_any_other_twins_every_byte_stays_and_is_reported(
-    places: StoreLayout, active: bytes, archived: bytes, forms: tuple[bool, bool]
+    places: StoreHandle, active: bytes, archived: bytes, forms: tuple[bool, bool]
 ) -> None:
     paths = make_twins(Path(places.home), active, archived, *forms)
     before = [path.read_bytes() for path in paths]
@@ -179,7 +176,7 @@ def test_of_any_other_twins_every_byte_stays_and_is_reported(
     assert [path.read_bytes() for path in paths] == before
 
 
-def test_a_writer_of_the_thread_keeps_its_left_over_frame_in_place(places: StoreLayout) -> None:
+def test_a_writer_of_the_thread_keeps_its_left_over_frame_in_place(places: StoreHandle) -> None:
     frame, _ = make_twins(Path(places.home), GOOD, GOOD, True, False)
     with places.locks.lease(THREAD):
         (result,) = tidy_twins(places, rest=0.0)

@@ -21,7 +21,10 @@ from support.leaks import Process, descendants
 from support.rollout_writers import logical
 from support.unprivileged import Unprivileged, give
 
-from codexlab.rollout import SweepOptions, find_store_layout, scan_store, sweep
+from codexlab.rollout import SweepOptions
+from codexlab.rollout.maintenance.sweep import sweep
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.store.scan import scan_store
 
 OLD = 1_700_000_000
 # Asked to end while its interpreter is ending, it dies by the request.
@@ -89,7 +92,7 @@ def opened_by(process: Process) -> list[str]:
 
 
 def assert_nothing_lost(home: Path, paths: list[Path]) -> None:
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     assert len(scan_store(home).rollouts) == len(paths)
     for number, path in enumerate(paths):
         assert logical(places.subject(str(path))) == data_of(number)
@@ -117,7 +120,7 @@ def test_a_store_that_was_swept_just_now_is_not_looked_through_again(
     lab: Lab, shared_home: Path
 ) -> None:
     (path,) = make_cold(shared_home, 1)
-    places = find_store_layout(shared_home)
+    places = StoreHandle(shared_home)
     list(sweep(places, SweepOptions(cold_age=3600.0, grace=0.0)))
     answered = f"grep -qrs --include=sweep.log summary {shlex.quote(str(lab.workspaces_root))}"
     agent = ["sh", "-c", f"until {answered}; do sleep 0.05; done"]

@@ -6,18 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from codexlab.rollout import (
-    FileOps,
-    SettleOptions,
-    StoreLayout,
-    Subject,
-    append,
-    compress,
-    find_store_layout,
-    materialize,
-    recover,
-    settle,
-)
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.append import append
+from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.reconcile.recover import recover
+from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 from . import rollout_files as files
 from .rollout_writers import come_to_rest
@@ -34,7 +29,7 @@ class Store:
     def __init__(self, home: Path, *, archived: bool = False) -> None:
         self.plain = files.rollout_path(home, THREAD, archived=archived)
         self.home = home
-        self.places: StoreLayout = find_store_layout(home)
+        self.places: StoreHandle = StoreHandle(home)
 
     @property
     def subject(self) -> Subject:
@@ -72,7 +67,7 @@ Lines = tuple[bytes, ...]
 def compressing(store: Store) -> tuple[Work, Lines]:
     files.write(store.plain, BASE)
     store.wait_one_tick()
-    return lambda s, calls: _exhaust(compress(s.places, [s.subject], calls=calls)), ()
+    return lambda s, calls: _exhaust(compress(s.places.using(calls), [s.subject])), ()
 
 
 def settling(store: Store) -> tuple[Work, Lines]:
@@ -137,16 +132,16 @@ def _exhaust(results: Iterator[object]) -> None:
 
 
 def _settle(store: Store, calls: FileOps) -> None:
-    _exhaust(settle(store.places, NOW, calls))
+    _exhaust(settle(store.places.using(calls), NOW))
 
 
 def _recover(store: Store, calls: FileOps) -> None:
-    _exhaust(recover(store.places, NOW, calls))
+    _exhaust(recover(store.places.using(calls), NOW))
 
 
 def _materialize(store: Store, calls: FileOps) -> None:
     with store.places.locks.lease(THREAD) as lease:
-        materialize(store.places, store.subject, lease, calls)
+        materialize(store.places.using(calls), store.subject, lease)
 
 
 def _add(path: Path, line: bytes) -> None:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Generator
 
 from codexlab.kernel.files.lease import LeaseAnswer
-from codexlab.rollout import FileOps, ThreadLocks
-from codexlab.rollout.locks.thread import Coordination
+from codexlab.rollout.locks.thread import Coordination, ThreadLocks
+from codexlab.rollout.operations.file_ops import FileOps
 
 
 class WithoutLease(FileOps):

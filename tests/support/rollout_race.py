@@ -27,17 +27,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codexlab.rollout import (
-    FileOps,
-    Outcome,
-    Result,
-    SettleOptions,
-    Subject,
-    compress,
-    find_store_layout,
-    materialize,
-    recover,
-)
+from codexlab.rollout import Outcome, Result
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.reconcile.recover import recover
+from codexlab.rollout.reconcile.retired import SettleOptions
 
 from . import rollout_files as files
 from .rollout_writers import come_to_rest, left_over, logical
@@ -47,12 +43,14 @@ KINDS = ("codex", "codex", "unlinked", "old", "updater", "rogue")
 _WRITER = r"""
 import contextlib, json, os, random, sys, time
 from codexlab.kernel.errors import BusyError, CodexlabError
-from codexlab.rollout import ThreadLocks, find_store_layout, materialize
+from codexlab.rollout.locks.thread import ThreadLocks
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.materialize import materialize
 
 kind, number, seed, home, own_home, stop, *paths = sys.argv[1:]
 dice = random.Random(int(seed))
 locks = ThreadLocks(own_home if kind == "unlinked" else home)
-places = find_store_layout(home)
+places = StoreHandle(home)
 subjects = [places.subject(path) for path in paths]
 sessions = 0
 acknowledged = []
@@ -172,7 +170,7 @@ def race(
     finally:
         stop.touch()
         acknowledged = [line for writer in writers for line in _finish(writer)]
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     come_to_rest(places, rounds=8)
     _judge(subjects, acknowledged, score)
     score.leftovers = left_over(places)
@@ -180,7 +178,7 @@ def race(
 
 
 def _make_store(home: Path, count: int) -> list[Subject]:
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     subjects: list[Subject] = []
     for number in range(count):
         thread = files.thread_id(number)
@@ -215,14 +213,14 @@ def _compete(
     deadline: float,
     cycles: int,
 ) -> None:
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     while score.cycles < cycles and time.monotonic() < deadline:
         chosen = dice.sample(subjects, len(subjects) // 2)
-        for result in compress(places, chosen, calls=calls):
+        for result in compress(places.using(calls), chosen):
             score.outcomes[result.outcome] += 1
             score.cycles += result.outcome is not Outcome.SKIPPED
         if dice.random() < 0.7:
-            for result in recover(places, SettleOptions(grace=0, rest=0), calls):
+            for result in recover(places.using(calls), SettleOptions(grace=0, rest=0)):
                 score.outcomes[f"settle: {result.outcome}"] += 1
                 if result.outcome in {Outcome.FAILED, Outcome.REPORTED, Outcome.DELETED}:
                     score.strange.append(result)
@@ -233,10 +231,10 @@ def _compete(
 def _materialize(subject: Subject, home: Path, calls: FileOps, score: Score) -> None:
     from codexlab.kernel.errors import CodexlabError
 
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     try:
         with places.locks.lease(subject.thread) as lease:
-            done = materialize(places, subject, lease, calls)
+            done = materialize(places.using(calls), subject, lease)
     except (CodexlabError, OSError) as error:
         score.outcomes[f"materialize: {type(error).__name__}"] += 1
     else:

@@ -10,7 +10,9 @@ import pytest
 from support.real_codex import find_ripgrep
 from support.rollout_files import lines, meta, rollout_path, thread_id, write
 
-from codexlab.rollout import RipgrepWalk, SearchedRollout, make_query, search_rollouts
+from codexlab.rollout import SearchedRollout, make_query
+from codexlab.rollout.search.ripgrep_walk import RipgrepWalk
+from codexlab.rollout.search.search import search_rollouts
 
 RG = find_ripgrep()
 needs_ripgrep = pytest.mark.skipif(RG is None, reason="no ripgrep, and no codex that brings one")

@@ -14,11 +14,16 @@ from typing import Any, Self
 
 import zstandard
 
-from codexlab.rollout import FileOps, SettleOptions, StoreLayout, Subject, recover
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.recover import recover
+from codexlab.rollout.reconcile.retired import SettleOptions
 
 _PUPPET = """
 import json, os, sys
-from codexlab.rollout import ThreadLocks, find_store_layout, materialize
+from codexlab.rollout.locks.thread import ThreadLocks
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.materialize import materialize
 files, leases = {}, {}
 def do(what, name, *given):
     if what == "open":
@@ -32,7 +37,7 @@ def do(what, name, *given):
     elif what == "lease":
         leases[name] = ThreadLocks(given[0]).lease(given[1])
     elif what == "materialize":
-        places = find_store_layout(given[0])
+        places = StoreHandle(given[0])
         materialize(places, places.subject(given[1]), leases[name])
     elif what == "release":
         leases.pop(name).release()
@@ -154,14 +159,14 @@ def logical(subject: Subject) -> bytes:
     raise AssertionError(message)
 
 
-def come_to_rest(places: StoreLayout, rounds: int = 4) -> None:
+def come_to_rest(places: StoreHandle, rounds: int = 4) -> None:
     """Recover and settle, without grace, until nothing is left to do."""
     for _ in range(rounds):
         if not list(recover(places, SettleOptions(grace=0, rest=0))):
             return
 
 
-def left_over(places: StoreLayout) -> list[str]:
+def left_over(places: StoreHandle) -> list[str]:
     """Return every file of ours that a store at rest must not have."""
     names = os.listdir(places.kept) if os.path.isdir(places.kept) else []
     kept = [name for name in names if not name.endswith(".lock")]

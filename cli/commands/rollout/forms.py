@@ -10,7 +10,7 @@ import click
 from ....kernel.errors import BusyError, CodexlabError
 from ....rollout.compression.candidate import CompressOptions
 from ....rollout.compression.compress import compress
-from ....rollout.locks.layout import StoreLayout, Subject, find_store_layout
+from ....rollout.operations.handle import StoreHandle, Subject
 from ....rollout.operations.result import Outcome, Result
 from ....rollout.reconcile.materialize import restore
 from ...transcripts.named import dry_run_option, name_rollouts, strict_option
@@ -31,7 +31,7 @@ def compress_command(
 
     The plain files are kept for a grace; the next sweep frees their space.
     """
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     options = CompressOptions(strict=strict, dry_run=dry_run)
     outcomes: set[Outcome] = set()
     results = _noting(outcomes, compress(places, name_rollouts(places, rollouts), options))
@@ -54,12 +54,12 @@ def _noting(outcomes: set[Outcome], results: Iterator[Result]) -> Iterator[Resul
 @json_option
 def restore_command(home: str, rollouts: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
     """Give these rollouts their plain form again."""
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     results = (_restore(places, subject, dry_run) for subject in name_rollouts(places, rollouts))
     return show_results(results, as_json=as_json)
 
 
-def _restore(places: StoreLayout, subject: Subject, dry_run: bool) -> Result:
+def _restore(places: StoreHandle, subject: Subject, dry_run: bool) -> Result:
     if dry_run:
         return _would_restore(subject)
     try:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import click
 
-from ....rollout.locks.layout import find_store_layout
 from ....rollout.locks.sweep_marker import seconds_since_sweep
 from ....rollout.maintenance.sweep import SweepOptions, sweep
+from ....rollout.operations.handle import StoreHandle
 from ...transcripts.named import dry_run_option, strict_option
 from ...transcripts.options import Duration, Size, home_option, json_option
 from ...transcripts.progress import choose_progress
@@ -75,8 +75,8 @@ def sweep_command(
     Ends at a file boundary on SIGTERM or Ctrl-C. One sweep per store; codex's own
     maintenance is waited out by the next one.
     """
-    places = find_store_layout(home)
-    since = seconds_since_sweep(places, cold_age)
+    places = StoreHandle(home)
+    since = seconds_since_sweep(places.sweep_lock, cold_age)
     if unless_swept is not None and since is not None and since < unless_swept:
         return show_nothing(f"swept {since:.0f} s ago", as_json=as_json)
     progress = choose_progress(as_json=as_json)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 import click
 
-from ....rollout.locks.layout import StoreLayout, Subject, find_store_layout
 from ....rollout.maintenance.verify import (
     Finding,
     Problem,
     repair,
-    verify_directories,
-    verify_kept,
-    verify_places,
     verify_rollout,
-    verify_temporaries,
+    verify_store,
 )
-from ....rollout.store.scan import StoreScan, scan_store
+from ....rollout.operations.handle import StoreHandle
 from ...transcripts.named import name_rollouts
 from ...transcripts.options import home_option, json_option
 from ...transcripts.results import show_results, write_json
@@ -44,7 +39,7 @@ def verify_command(
     """
     if dry_run and not mend:
         raise click.UsageError("--dry-run goes with --repair; without it nothing is changed")
-    places = find_store_layout(home)
+    places = StoreHandle(home)
     if mend:
         show_results(repair(places, dry_run=dry_run), as_json=as_json)
     bad = unchecked = 0
@@ -63,22 +58,11 @@ def _verdict(bad: int, unchecked: int) -> str:
     return (f"{bad} to look at" if bad else "all is well") + but
 
 
-def _findings(places: StoreLayout, rollouts: tuple[str, ...]) -> Iterator[Finding]:
+def _findings(places: StoreHandle, rollouts: tuple[str, ...]) -> Iterator[Finding]:
     for subject in name_rollouts(places, rollouts):
         yield from verify_rollout(subject)
     if not rollouts:
-        yield from _findings_of_all(places)
-
-
-def _findings_of_all(places: StoreLayout) -> Iterator[Finding]:
-    scan = scan_store(places.home)
-    yield from verify_directories(scan)
-    subjects = list(_found(places, scan))
-    for subject in subjects:
-        yield from verify_rollout(subject)
-    yield from verify_places(subjects)
-    yield from verify_temporaries({subject.directory for subject in subjects})
-    yield from verify_kept(places)
+        yield from verify_store(places)
 
 
 def _show_finding(finding: Finding, *, as_json: bool) -> None:
@@ -97,10 +81,3 @@ def _show_finding(finding: Finding, *, as_json: bool) -> None:
     detail = f": {one_line(finding.detail)}" if finding.detail else ""
     note = " (harmless)" if finding.is_harmless else ""
     click.echo(f"{one_line(finding.path)}{where}: {finding.problem}{detail}{note}")
-
-
-def _found(places: StoreLayout, scan: StoreScan) -> Iterator[Subject]:
-    for found in scan.rollouts:
-        # Gone or moved since it was found: it is somebody else's business.
-        with contextlib.suppress(FileNotFoundError):
-            yield places.subject(found.path)

@@ -7,14 +7,18 @@ all of them find it; never below it, where codex looks for thread ids in names.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from typing import Self
 
 from ...kernel.errors import CallerError
 from ...kernel.values import frozen
+from ..locks.store import CHANGE_LOCK, MAINTENANCE, SWEEP_LOCK
+from ..locks.thread import Coordination, ThreadLocks
 from ..store.names import COMPRESSED_SUFFIX, RolloutName, parse_rollout_name
 from ..store.roots import ARCHIVED_SESSIONS, SESSIONS
-from .thread import ThreadLocks
+from .file_ops import FileOps
 
 KEPT_DIRECTORY = ".codexlab-retired"
 _SHARED_PREFIX = ".codexlab-"
@@ -53,27 +57,61 @@ class Subject:
         return self.plain + COMPRESSED_SUFFIX
 
 
-@frozen
-class StoreLayout:
-    """The places of one codex home.
+class StoreHandle:
+    """A store as one codex home sees it: where everything lies, and the calls that change it.
 
-    :param home: as given.
-    :param sessions: the active root, links resolved.
-    :param archived: the archived root, links resolved.
-    :param kept: the directory of what is kept for a grace, and of the manifests.
-    :param shared: what the paths of the locks begin with that all homes of the store share.
+    Links are resolved once, when it is made; nothing is created.
+
+    :param home: a codex home.
+    :param ops: the system calls that change the store; a test gives its own.
     """
 
-    home: str
-    sessions: str
-    archived: str
-    kept: str
-    shared: str
+    def __init__(self, home: str | os.PathLike[str], ops: FileOps | None = None) -> None:
+        self.home = os.path.abspath(home)
+        self.ops = ops or FileOps()
+        # The two roots, the directory of kept files and journals, and the beginning of the
+        # paths of the locks that all homes of the store share.
+        self.sessions = os.path.realpath(os.path.join(self.home, SESSIONS))
+        self.archived = os.path.realpath(os.path.join(self.home, ARCHIVED_SESSIONS))
+        self.kept = _kept_directory(self.home, self.sessions)
+        self.shared = _shared_prefix(self.kept, self.sessions)
+
+    def using(self, ops: FileOps) -> Self:
+        """Return the same store, changed by other system calls."""
+        return type(self)(self.home, ops)
 
     @property
     def locks(self) -> ThreadLocks:
         """Codex's locks of this home; makes the directory when it is missing."""
         return ThreadLocks(self.home)
+
+    @property
+    def maintenance_lock(self) -> str:
+        """The path of the lock that codex's own sweep of this home holds."""
+        return os.path.join(self.home, MAINTENANCE)
+
+    @property
+    def sweep_lock(self) -> str:
+        """The path of the lock that the store's only sweep of ours holds."""
+        return self.shared + SWEEP_LOCK
+
+    @property
+    def change_lock(self) -> str:
+        """The path of the lock under which ours, of whatever home, change names."""
+        return self.shared + CHANGE_LOCK
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Generator[Coordination]:
+        """Hold codex's coordination lock and the store's own: names may be changed.
+
+        :raises CoordinationBusyError: codex's lock stayed held.
+        :raises SweeperBusyError: the store's lock stayed held for 10 s.
+        """
+        with (
+            self.ops.coordination(self.locks) as coordination,
+            self.ops.store(self.change_lock),
+        ):
+            yield coordination
 
     def root(self, name: str) -> str:
         """Return the resolved root called ``sessions`` or ``archived_sessions``."""
@@ -144,15 +182,6 @@ def _has_link(base: str, rest: str) -> bool:
         if os.path.islink(path):
             return True
     return False
-
-
-def find_store_layout(home: str | os.PathLike[str]) -> StoreLayout:
-    """Resolve the places of a codex home; nothing is created."""
-    base = os.path.abspath(home)
-    sessions = os.path.realpath(os.path.join(base, SESSIONS))
-    archived = os.path.realpath(os.path.join(base, ARCHIVED_SESSIONS))
-    kept = _kept_directory(base, sessions)
-    return StoreLayout(base, sessions, archived, kept, _shared_prefix(kept, sessions))
 
 
 def _kept_directory(home: str, sessions: str) -> str:
