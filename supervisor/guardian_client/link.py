@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from ...guardian.channel import Channel, Message
 from ...kernel.errors import InternalError
+from ...kernel.process.identity import ProcessIdentity
 from ...kernel.process.own_limits import take_back_own_limits
 from ..errors import GuardianLost
 from ..lifecycle.machine import ENDING_SIGNALS
+from .going import keep_answering
 
 _REPLIES = frozenset({"spawned", "accompanied", "spawn-failed", "children"})
 
@@ -27,10 +30,13 @@ class GuardianLink:
     ``companion_ended`` is set, ``companion_status`` is its wait status, None where
     it was not read.
     :meth:`listen` must run beside, from the start to the end of the launch.
+
+    :param guardian: the process at the other end; None: nothing is asked of it.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, guardian: ProcessIdentity | None = None) -> None:
         self._channel = channel
+        self._guardian = guardian
         self._tell_news, self.news = anyio.create_memory_object_stream[Message](math.inf)
         self._tell_reply, self._replies = anyio.create_memory_object_stream[Message](math.inf)
         self.lost = False
@@ -81,12 +87,19 @@ class GuardianLink:
     async def reply(self) -> Message:
         """Wait for the reply to the request that was told last.
 
+        What it started may stop the guardian before that has replied; it is then continued.
+
         :raises GuardianLost: the guardian died before it answered.
         """
-        try:
-            return await self._replies.receive()
-        except anyio.EndOfStream:
-            raise GuardianLost from None
+        replies: list[Message] = []
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keep_answering, self._guardian, self.companion)
+            with suppress(anyio.EndOfStream):
+                replies.append(await self._replies.receive())
+            tasks.cancel_scope.cancel()
+        if not replies:
+            raise GuardianLost
+        return replies[0]
 
     def repeat(self, news: Message) -> None:
         """Report news again, to whoever hears next."""

@@ -124,9 +124,10 @@ def _plan(request: LaunchRequest, claim: Claim, workdir: Path) -> _RemovalPlan:
 async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
     """Run the hook below a guardian of its own, which ends it if we die."""
     _make_directory(plan)
-    channel, guardian = await in_thread(open_guardian)
-    link = GuardianLink(channel)
-    possession = RunOwnership(plan, claim, link, name_process(guardian))
+    channel, pid = await in_thread(open_guardian)
+    guardian = name_process(pid)
+    link = GuardianLink(channel, guardian)
+    possession = RunOwnership(plan, claim, link, guardian)
     ends: list[HookEnd | Exception] = []
     try:
         async with anyio.create_task_group() as tasks:

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from ...guardian.signals import FORWARDED
-from ...kernel.process.identity import name_process
+from ...kernel.process.identity import ProcessIdentity, name_process
 from ..blocking import in_thread
 from ..callbacks import Outputs
 from ..caller import Host, Outcome
@@ -27,8 +27,9 @@ _EVENTS_KEPT = 10_000
 class Run:
     """One run under way; made by :func:`open_run`."""
 
-    def __init__(self, link: GuardianLink) -> None:
+    def __init__(self, link: GuardianLink, guardian: ProcessIdentity) -> None:
         self._link = link
+        self._guardian = guardian
         self._send, self._receive = anyio.create_memory_object_stream[dict[str, Any]](_EVENTS_KEPT)
         self._ended = anyio.Event()
         self._outcome = Outcome(EXIT_FAILED, "supervisor-lost", error="codexlab failed")
@@ -75,10 +76,9 @@ class Run:
         except anyio.WouldBlock:
             self.events_dropped += 1
 
-    async def _carry_out(self, request: LaunchRequest, guardian: int, outputs: Outputs) -> None:
+    async def _carry_out(self, request: LaunchRequest, outputs: Outputs) -> None:
         try:
-            named = name_process(guardian)
-            host = Host(self._link, named, self.messages.append, outputs, hear=self._hear)
+            host = Host(self._link, self._guardian, self.messages.append, outputs, hear=self._hear)
             # Cancelling the host's task must not skip a step: the end is asked for instead.
             with anyio.CancelScope(shield=True):
                 self._outcome = await carry_out(request, host)
@@ -110,11 +110,11 @@ async def open_run(
     taken = guardian_at_once()
     if taken is None:
         taken = await in_thread(open_guardian)
-    channel, guardian = taken
-    run = Run(GuardianLink(channel))
+    channel, guardian = taken[0], name_process(taken[1])
+    run = Run(GuardianLink(channel, guardian), guardian)
     failed: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run._carry_out, request, guardian, (stdout, stderr))  # pyright: ignore[reportPrivateUsage]
+        tasks.start_soon(run._carry_out, request, (stdout, stderr))  # pyright: ignore[reportPrivateUsage]
         try:
             yield run
         except Exception as error:

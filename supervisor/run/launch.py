@@ -39,16 +39,17 @@ async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcom
     :param channel: the supervisor's end of the channel to its guardian.
     :param tell: takes one line for the person at the terminal.
     """
-    link, guardian = GuardianLink(channel), os.getppid()
+    guardian = name_process(os.getppid())
+    link = GuardianLink(channel, guardian)
     terminal = None
     if request.terminal:
         from ..terminal.user_terminal import UserTerminal
 
-        terminal = UserTerminal(link, guardian, tell)
+        terminal = UserTerminal(link, guardian.pid, tell)
         tell = terminal.tell
     host = Host(
         link,
-        name_process(guardian),
+        guardian,
         tell,
         outputs=(1, 2),
         terminal=terminal,
