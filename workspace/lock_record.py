@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 
 from ..kernel.files.atomic import replace_file
-from ..kernel.files.flock import open_lock_file, try_lock, unlock
+from ..kernel.files.flock import has_name, open_lock_file, try_lock, unlock
 from .errors import PathRefused, WorkspaceBusy, operator_errors
-from .fs import lstat_at, read_small, set_aside
+from .fs import read_small, set_aside
 from .owner import DamagedRecord, OwnerRecord, encode_owner, parse_owner
 
 _PAGE = 4096
@@ -117,8 +117,7 @@ def _take(name: str, directory_fd: int, where: Path) -> int | None:
         if not try_lock(fd):
             os.close(fd)
             return None
-        there = lstat_at(name, directory_fd)
-        if there is not None and os.path.samestat(there, os.fstat(fd)):
+        if has_name(fd, name, directory_fd):
             return fd
         os.close(fd)
 

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from ..kernel.files.flock import flock_holders
+from ..kernel.files.held_locks import flock_holders
 
 # A record is named after its lock: by the device and inode of what both are about.
 _TEMPORARY = r"\.([0-9a-f]+-[0-9a-f]+)\.[\w.]+\.[0-9a-f]{12}\.tmp"

@@ -22,7 +22,7 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
-from ...kernel.files.flock import open_lock_file, try_lock
+from ...kernel.files.flock import has_name, open_lock_file, try_lock
 from ...kernel.files.regular_file import open_regular
 from .errors import PathRefused, TargetBusy
 from .layout import BOOKS, below
@@ -55,7 +55,7 @@ def lease_target(root: Root, target: Path, *, exclusive: bool = False) -> int:
             if attempt:
                 time.sleep(_PAUSE)
             fd = _open(name, leases, root)
-            if try_lock(fd, shared=not exclusive) and _has_the_name(fd, name, leases):
+            if try_lock(fd, shared=not exclusive) and has_name(fd, name, leases):
                 return fd
             os.close(fd)
     raise TargetBusy(str(target), "a run builds there, or a cleanup removes it")
@@ -81,15 +81,6 @@ def _open(name: str, leases: int, root: Root) -> int:
     except OSError as error:
         problem = "a link" if error.errno == errno.ELOOP else (error.strerror or "unusable")
         raise PathRefused(str(path_of(root).joinpath(*LEASES, name)), problem) from None
-
-
-def _has_the_name(fd: int, name: str, leases: int) -> bool:
-    try:
-        named = os.stat(name, dir_fd=leases, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    mine = os.fstat(fd)
-    return (named.st_dev, named.st_ino) == (mine.st_dev, mine.st_ino)
 
 
 def drop_lease_file(root: Root, target: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from collections.abc import Callable
 
 from .ownership import give_named
 
@@ -23,6 +25,42 @@ def try_lock(fd: int, *, shared: bool = False) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def wait_lock(
+    fd: int,
+    patience: float,
+    pauses: tuple[float, float],
+    pause: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Try a lock again and again, because flock(2) knows no time limit.
+
+    :param patience: seconds to try for.
+    :param pauses: the first pause between two tries and the longest, in seconds; each
+        pause is twice as long as the one before.
+    :param pause: waits for the seconds it is given; may raise to end the wait.
+    :returns: False when the lock stayed held.
+    """
+    deadline = time.monotonic() + patience
+    step, longest = pauses
+    while not try_lock(fd):
+        if time.monotonic() >= deadline:
+            return False
+        pause(step)
+        step = min(2 * step, longest)
+    return True
+
+
+def has_name(fd: int, name: str, dir_fd: int) -> bool:
+    """Tell whether a name still leads to an open lock file.
+
+    Whoever removes a lock file while we wait for it leaves us a lock that protects nothing.
+    """
+    try:
+        there = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(fd))
 
 
 def unlock(fd: int) -> None:
@@ -42,19 +80,3 @@ def open_lock_file(name: str, *, dir_fd: int | None = None) -> int:
     fd = os.open(name, flags, 0o600, dir_fd=dir_fd)
     give_named(name, dir_fd)
     return fd
-
-
-def flock_holders(path: str | os.PathLike[str]) -> list[int]:
-    """Return the pids that ``/proc/locks`` names as holding a flock on the file.
-
-    Reads only. A lock whose file description was passed on is shown under the
-    pid that took it, which may have ended since.
-    """
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return []
-    wanted = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    with open("/proc/locks") as file:
-        rows = [line.split() for line in file]
-    return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5] == wanted]

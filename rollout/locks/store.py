@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Generator
 
 from ...kernel.errors import BusyError
-from ...kernel.files.flock import try_lock
+from ...kernel.files.flock import try_lock, wait_lock
 from ..store.ownership import make_directories, make_own_directory, open_shared
 from .holders import Holder, lock_holders
 
@@ -25,7 +24,7 @@ SWEEP_LOCK = "sweep.lock"
 CHANGE_LOCK = "store.lock"
 LOCK_FILES = frozenset({SWEEP_LOCK, CHANGE_LOCK})
 _TIMEOUT = 10.0
-_PAUSE = 0.001
+_PAUSES = 0.001, 0.001
 
 
 class SweeperBusyError(BusyError):
@@ -67,11 +66,8 @@ def change_lock(path: str) -> Generator[None]:
     make_own_directory(os.path.dirname(path))
     fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        deadline = time.monotonic() + _TIMEOUT
-        while not try_lock(fd):
-            if time.monotonic() >= deadline:
-                raise SweeperBusyError(path, lock_holders(path))
-            time.sleep(_PAUSE)
+        if not wait_lock(fd, _TIMEOUT, _PAUSES):
+            raise SweeperBusyError(path, lock_holders(path))
         yield
     finally:
         os.close(fd)

@@ -23,13 +23,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Self
 
 from ...kernel.errors import BusyError, OperatorError
-from ...kernel.files.flock import try_lock
+from ...kernel.files.flock import try_lock, wait_lock
 from ..store.names import is_thread_id
 from ..store.ownership import make_directories, open_shared
 from .holders import Holder, lock_holders
@@ -39,8 +38,8 @@ COORDINATION = ".coordination.lock"
 # codex gives up on the coordination lock after 30 s; so do we.
 COORDINATION_TIMEOUT = 30.0
 
-_FIRST_PAUSE = 0.0005
-_LONGEST_PAUSE = 0.02
+# As codex waits.
+_PAUSES = 0.0005, 0.02
 
 
 class ThreadBusyError(BusyError):
@@ -206,7 +205,7 @@ class ThreadLocks:
         except OSError as error:
             raise LockDirectoryError(self.directory, error.strerror or str(error)) from error
         try:
-            if not _wait_lock(fd, timeout):
+            if not wait_lock(fd, timeout, _PAUSES):
                 raise CoordinationBusyError(path, timeout, lock_holders(path))
             yield Coordination(self.directory)
         finally:
@@ -238,15 +237,3 @@ def _lock_name(thread: str) -> str:
 
 def _lock_path(directory: str, thread: str) -> str:
     return os.path.join(directory, _lock_name(thread))
-
-
-def _wait_lock(fd: int, timeout: float) -> bool:
-    """Poll, as codex does: flock(2) knows no time limit and signals belong to the host."""
-    deadline = time.monotonic() + timeout
-    pause = _FIRST_PAUSE
-    while not try_lock(fd):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-    return True

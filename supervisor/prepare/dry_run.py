@@ -7,7 +7,7 @@ from typing import Any
 
 from ...agents.forms import expand_resume
 from ...env.policy.values import ChildEnvironment
-from ...kernel.files.flock import flock_holders
+from ...kernel.files.held_locks import flock_holders
 from ...workspace.claim.threads import known_cargo_key, read_threads
 from ...workspace.codex_config.file import foresee_config
 from ...workspace.workdir.after_create import owes_after_create

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Generator
 from pathlib import Path
 
-from ...kernel.files.flock import try_lock
+from ...kernel.files.flock import has_name, try_lock
 from ...kernel.files.tree import remove_tree
 from ..fs import open_below
 from ..xdg import state_directory
@@ -77,9 +77,7 @@ def _locked(name: str, base_fd: int) -> int | None:
     except OSError:
         return None
     try:
-        if try_lock(fd) and os.path.samestat(
-            os.fstat(fd), os.stat(name, dir_fd=base_fd, follow_symlinks=False)
-        ):
+        if try_lock(fd) and has_name(fd, name, base_fd):
             return fd
     except OSError:
         pass

@@ -10,13 +10,13 @@ from typing import Any, Literal, cast
 
 import orjson
 
+from ...kernel.files.held_locks import FileId, file_id, held_locks
 from ...kernel.values import frozen
 from ..owner import DamagedRecord, OwnerRecord, owner_from, parse_object
 from ..paths import CONTROL, WorkspaceKey, WorkspacePaths, belongs_at, paths_at
 from ..records.provenance import Provenance, provenance_from
 from ..records.witness import look_up, place_of
 from ..xdg import state_directory
-from .held_locks import held_locks, lock_name
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 SurveyState = Literal["busy", "damaged", "moved", "dead", "free"]
@@ -105,7 +105,7 @@ class _Look:
     :param base: the workspaces root, resolved.
     """
 
-    held: frozenset[tuple[int, int, int]]
+    held: Mapping[FileId, list[int]]
     base: str
     state_dir: Path
 
@@ -131,7 +131,7 @@ def _survey(root: str, look: _Look) -> Survey | None:
         lock = os.lstat(f"{control}/lock")
     except OSError:
         return None
-    busy = lock_name(lock) in look.held
+    busy = file_id(lock) in look.held
     owner = _last(_owner(_object(f"{control}/owner.json")), root, look, busy=busy)
     run = f"{control}/runs/{owner.run_id}" if owner is not None else ""
     return Survey(

@@ -7,9 +7,10 @@ worktree is of comes from the workspace's own record: forged, it keeps something
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ...kernel.files.held_locks import FileId, file_id, held_locks
 from ...kernel.files.regular_file import read_regular
 from ...kernel.values import frozen
 from ..owner import DamagedRecord, OwnerRecord
@@ -17,7 +18,6 @@ from ..paths import paths_at
 from ..records.given import all_given
 from ..records.provenance import parse_provenance
 from ..records.witness import Witness, all_witnesses
-from .held_locks import held_locks, lock_name
 
 Identity = tuple[int, int]
 
@@ -69,7 +69,7 @@ def read_uses(state_dir: Path) -> Uses:
 
 
 def _of_workspace(
-    place: str, witness: Witness, held: frozenset[Identity], locked: frozenset[tuple[int, int, int]]
+    place: str, witness: Witness, held: frozenset[Identity], locked: Mapping[FileId, list[int]]
 ) -> Iterator[Use]:
     paths, owner = paths_at(Path(place)), witness.owner
     holder = None if owner.contained else owner
@@ -103,7 +103,7 @@ def _repository(record: Path) -> str | None:
     return None if repo is None else os.path.realpath(repo)
 
 
-def _held_directories(where: Path, locked: frozenset[tuple[int, int, int]]) -> Iterator[Identity]:
+def _held_directories(where: Path, locked: Mapping[FileId, list[int]]) -> Iterator[Identity]:
     try:
         names = [name for name in os.listdir(where) if name.endswith(".lock")]
     except OSError:
@@ -117,8 +117,8 @@ def _held_directories(where: Path, locked: frozenset[tuple[int, int, int]]) -> I
                 continue
 
 
-def _is_held(lock: Path, locked: frozenset[tuple[int, int, int]]) -> bool:
+def _is_held(lock: Path, locked: Mapping[FileId, list[int]]) -> bool:
     try:
-        return lock_name(os.lstat(lock)) in locked
+        return file_id(os.lstat(lock)) in locked
     except OSError:
         return False

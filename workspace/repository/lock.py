@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Generator
 from pathlib import Path
 
 from ...kernel.errands.end_wanted import pause
 from ...kernel.errands.errand import LongWait
-from ...kernel.files.flock import open_lock_file, try_lock
+from ...kernel.files.flock import open_lock_file, wait_lock
 from ..errors import RepositoryBusy, operator_errors
 from ..fs import open_below
 from ..state_leftovers import sweep_beside_lock
 
 PATIENCE = 600.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
+_PAUSES = 0.005, 0.2
 
 
 @contextlib.contextmanager
@@ -75,11 +74,11 @@ def _holder(fd: int) -> str:
 
 
 def _wait(fd: int, common_dir: Path, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    long, step = LongWait(), _FIRST_PAUSE
-    while not try_lock(fd):
-        if time.monotonic() > deadline:
-            raise RepositoryBusy(common_dir, patience, _holder(fd))
-        pause(step)
+    long = LongWait()
+
+    def pause_and_tell(seconds: float) -> None:
+        pause(seconds)
         long.tell_if_due(f"{_holder(fd)}, which works on {common_dir}")
-        step = min(step * 2, _LONGEST_PAUSE)
+
+    if not wait_lock(fd, patience, _PAUSES, pause_and_tell):
+        raise RepositoryBusy(common_dir, patience, _holder(fd))
