@@ -14,7 +14,8 @@ from collections.abc import Iterable
 
 from .children import Children
 from .ending.last_resort import LastResort
-from .ending.lost_run import LOST_PATIENCE, RunHandover, finish_lost_run
+from .ending.lost_run import LOST_PATIENCE, finish_lost_run
+from .protocol import RunHandover
 
 _SUPERVISOR_SECONDS, _PAUSE = 5.0, 0.02
 # Below a limit so low, what is open already takes all the room there is.
@@ -48,11 +49,11 @@ def end_at_any_rate(resort: LastResort, supervisor: int | None) -> bool:
     return empty
 
 
-def finish_at_any_rate(custody: RunHandover, wards: Children) -> None:
+def finish_at_any_rate(custody: RunHandover, locks: tuple[int, ...], wards: Children) -> None:
     """Finish the record of a run that was killed, if that can be had; never raises."""
     with contextlib.suppress(Exception):
-        _make_room(custody.locks)
-        finish_lost_run(custody, wards.scope_of(custody))
+        _make_room(locks)
+        finish_lost_run(custody, wards.scope_of(custody), locks)
 
 
 def _make_room(kept: Iterable[int]) -> None:

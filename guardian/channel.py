@@ -1,20 +1,20 @@
 """Whole messages, with descriptors, between two processes of one run.
 
-Both ends are the same program of the same interpreter, one forked from the
-other, so messages are ``marshal`` data: it is built in, which keeps the
-guardian small, and it carries any file name Python can hold.
+``protocol.py`` lists the messages; ``codec.py`` writes and checks them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import marshal
 import os
 import socket
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-Message = dict[str, Any]
+from .codec import MessageError, encode
+from .protocol import Message
+
+_T = TypeVar("_T")
 
 _INLINE_LIMIT = 32 * 1024
 _INLINE, _IN_MEMORY_FILE = b"i", b"m"
@@ -38,8 +38,9 @@ class Channel:
         because a packet is bounded by the socket's buffer.
 
         :raises BrokenPipeError, ConnectionResetError: the peer is gone.
+        :raises TypeError: a field holds what cannot be sent.
         """
-        data = marshal.dumps(message)
+        data = encode(message)
         if len(data) <= _INLINE_LIMIT:
             socket.send_fds(self._sock, [_INLINE + data], list(descriptors))
             return
@@ -51,11 +52,14 @@ class Channel:
         finally:
             os.close(memory)
 
-    def receive(self) -> tuple[Message, list[int]] | None:
+    def receive(self, decode: Callable[[bytes, int], _T]) -> tuple[_T, list[int]] | None:
         """Wait for one message.
+
+        :param decode: reads the messages that may come here (``codec.py``).
 
         :returns: the message and its descriptors (closed on exec), or None when
             the peer has closed its end or died.
+        :raises MessageError: it is malformed, or not for this process.
         """
         data, descriptors = self._take_packet()
         for fd in descriptors:
@@ -63,10 +67,12 @@ class Channel:
         if not data:
             return None
         if data[:1] == _INLINE:
-            return marshal.loads(data[1:]), descriptors
+            return decode(data[1:], len(descriptors)), descriptors
+        if data[:1] != _IN_MEMORY_FILE or not descriptors:
+            raise MessageError(f"{data[:60]!r} has no known form, or came without its file")
         with os.fdopen(descriptors.pop(), "rb") as file:
             file.seek(0)
-            return marshal.loads(file.read()), descriptors
+            return decode(file.read(), len(descriptors)), descriptors
 
     def _take_packet(self) -> tuple[bytes, list[int]]:
         while True:

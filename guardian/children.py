@@ -13,24 +13,36 @@ import select
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, assert_never
 
 from ..kernel.containment.membership import RunProcesses, members
 from ..kernel.process.group import ProcessGroup
 from ..kernel.process.identity import ProcessIdentity, name_process, read_stat
 from ..kernel.process.oom_score import read_oom_score_adj
 from ..kernel.process.procfs import has_children
-from .channel import Message
-from .ending.lost_run import RunHandover
+from .codec import decode_monitor, unexpected
+from .protocol import (
+    Accompanied,
+    AgentExited,
+    AgentStarted,
+    AgentStopped,
+    Answer,
+    CompanionExited,
+    RunHandover,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    SpawnSpec,
+)
 from .sidecar import Companion
-from .spawning.spawn import SpawnError, SpawnSpec, describe_exit, spawn
+from .spawning.spawn import SpawnError, describe_exit, spawn
 
 if TYPE_CHECKING:
     import resource
 
     from .spawning.tty_monitor import Monitored
 
-Tell = Callable[[Message, Sequence[int]], None]
+Tell = Callable[[Answer, Sequence[int]], None]
 # One that closed its channel says what its fault was, and ends.
 _SUPERVISOR_SECONDS = 5.0
 _REAPED_AT_ONCE = 500
@@ -55,50 +67,55 @@ class Children:
         self._companion: Companion | None = None
         self._monitored: Monitored | None = None
 
-    def start_agent(
-        self, spec: dict[str, Any], descriptors: list[int], restore: Sequence[int], *, grouped: bool
-    ) -> None:
+    def start_agent(self, request: Spawn, descriptors: list[int], restore: Sequence[int]) -> None:
         """Start the agent, and tell that it runs or why it does not.
 
         :param descriptors: become 0, 1 and 2; closed here.
         :param restore: signals whose default disposition the program must find.
-        :param grouped: keep hold of its process group, which is all that contains it.
         """
         if self._group is not None:
             os.close(self._group.leader)
             self._group = None
-        if (pid := self._start(spec, descriptors, restore)) is None:
+        start = self._spawn_on_terminal if request.on_terminal else spawn
+        if (pid := self._start(start, request.program, descriptors, restore)) is None:
             return
         self._agent = pid
-        if grouped:
+        if request.grouped:
             # Now: as long as its parent has not reaped it, the number is its own.
             with contextlib.suppress(OSError):
                 self._group = ProcessGroup(pid, os.pidfd_open(pid))
-        self._tell_started("spawned", pid, () if self._group is None else [self._group.leader])
+        named = self._monitor
+        monitor = None if named is None else (named.pid, named.start_time)
+        # Here: it may have ended by now, but only we, or its monitor, can have reaped it.
+        started = Spawned(pid, _start_time(pid), read_oom_score_adj(pid), monitor)
+        self._tell(started, () if self._group is None else [self._group.leader])
 
     def start_companion(
-        self, spec: dict[str, Any], descriptors: list[int], restore: Sequence[int]
+        self, program: SpawnSpec, descriptors: list[int], restore: Sequence[int]
     ) -> None:
         """Start a helper of ours, as :meth:`start_agent` does; it is no part of the run."""
-        if (pid := self._start(spec, descriptors, restore)) is not None:
+        if (pid := self._start(spawn, program, descriptors, restore)) is not None:
             try:
                 self._companion = Companion(pid)
             except OSError as error:
                 # Not reaped yet: the number is still its own.
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
-                self._tell({"event": "spawn-failed", "step": "fork", "errno": error.errno}, ())
+                self._tell(SpawnFailed("fork", error.errno or 0), ())
                 return
-            self._tell_started("accompanied", pid)
+            self._tell(Accompanied(pid, _start_time(pid)), ())
 
     def _start(
-        self, spec: dict[str, Any], descriptors: list[int], restore: Sequence[int]
+        self,
+        start: Callable[[SpawnSpec, Sequence[int], Sequence[int]], int],
+        program: SpawnSpec,
+        descriptors: list[int],
+        restore: Sequence[int],
     ) -> int | None:
-        start = self._spawn_on_terminal if spec.pop("terminal", False) else spawn
         try:
-            return start(SpawnSpec(**spec), descriptors[:3], restore)
+            return start(program, descriptors, restore)
         except SpawnError as error:
-            self._tell({"event": "spawn-failed", "step": error.step, "errno": error.errno}, ())
+            self._tell(SpawnFailed(error.step, error.errno), ())
             return None
         finally:
             for fd in descriptors:
@@ -114,15 +131,6 @@ class Children:
         self._monitored = spawn_monitored(spec, stdio, restore)
         self._poll.register(self._monitored.channel.fileno(), select.POLLIN)
         return self._monitored.agent
-
-    def _tell_started(self, event: str, pid: int, descriptors: Sequence[int] = ()) -> None:
-        stat = read_stat(pid)
-        start_time = stat.start_time if stat else 0
-        monitor = self._monitor and (self._monitor.pid, self._monitor.start_time)
-        started = {"event": event, "pid": pid, "start_time": start_time, "monitor": monitor}
-        # Here: it may have ended by now, but only we, or its monitor, can have reaped it.
-        started["oom_score_adj"] = read_oom_score_adj(pid)
-        self._tell(started, descriptors)
 
     @property
     def _monitor(self) -> ProcessIdentity | None:
@@ -151,7 +159,7 @@ class Children:
         elif self._companion is not None and pid == self._companion.pid:
             self._companion.close()
             self._companion = None
-            self._tell({"event": "companion-exited", "status": status}, ())
+            self._tell(CompanionExited(status), ())
         elif self._monitored and pid == self._monitored.monitor.pid:
             self._outlive_monitor(self._monitored, usage)
 
@@ -167,12 +175,20 @@ class Children:
 
     def _pass_on(self, monitored: Monitored) -> bool:
         """Pass on that the agent stopped or ended; return False when the monitor is gone."""
-        received = monitored.channel.receive()
+        received = monitored.channel.receive(decode_monitor)
         if received is None:
             return False
-        if received[0]["event"] == "exited":
-            self._agent = None
-        self._tell(received[0], ())
+        message = received[0]
+        match message:
+            case AgentStopped():
+                self._tell(message, ())
+            case AgentExited():
+                self._agent = None
+                self._tell(message, ())
+            case AgentStarted():
+                raise unexpected(message)
+            case _:
+                assert_never(message)
         return True
 
     def _outlive_monitor(self, monitored: Monitored, usage: resource.struct_rusage) -> None:
@@ -251,3 +267,8 @@ class Children:
         """Let the agent's monitor end, once the run was read for the last time."""
         if self._monitored is not None:
             self._monitored.release()
+
+
+def _start_time(pid: int) -> int:
+    stat = read_stat(pid)
+    return stat.start_time if stat else 0

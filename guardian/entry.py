@@ -14,13 +14,14 @@ from ..kernel.process.own_limits import keep_own_limits, take_back_own_limits
 from .at_any_rate import load_the_rest
 from .channel import Channel, open_channel_pair
 from .main import Guardian
+from .protocol import EchoSignal
 
 
 def run_with_guardian(supervise: Callable[[Channel], None]) -> int:
     """Fork the supervisor, guard its run, and return the exit status to end with.
 
     :param supervise: the supervisor's whole life, run in the fork. It ends by
-        sending ``{"op": "finish", "status": n}``; ending in any other way is a
+        sending :class:`~codexlab.guardian.protocol.Finish`; ending in any other way is a
         lost supervisor, and the guardian then ends the run itself.
     """
     open_standard_descriptors()
@@ -98,7 +99,7 @@ def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
     def echo(signum: int, _frame: object) -> None:
         # The guardian may have died of something else.
         with contextlib.suppress(OSError):
-            channel.send({"op": "echo", "signum": signum})
+            channel.send(EchoSignal(signum))
 
     for signum in wishes:
         signal.signal(signum, echo)

@@ -11,11 +11,14 @@ import os
 import select
 import signal
 import socket
+from typing import NoReturn
 
 from ..kernel.process.hide_cmdline import hide_environment, hide_memory
 from .at_any_rate import load_the_rest
 from .channel import Channel
+from .codec import decode_order
 from .main import Guardian
+from .protocol import ForkAnswer, ForkRefused, GuardianForked
 from .spawning.spawn import prepare_to_spawn
 
 
@@ -34,25 +37,28 @@ def serve(fd: int, host: int) -> None:
     channel = Channel(socket.socket(fileno=fd))
     # Guardians that ended need no status kept; the kernel reaps them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while is_asked(channel, host) and (received := channel.receive()) is not None:
-        message, (theirs,) = received
-        pid, code = _fork()
-        if pid == 0:
+    while is_asked(channel, host) and (received := channel.receive(decode_order)) is not None:
+        order, (theirs,) = received
+        answer = _fork(order.number)
+        if answer is None:
             channel.close()
             _be_guardian(theirs, host)
         os.close(theirs)
         # A host that died meanwhile is noticed by the next look.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            number = message["number"]
-            channel.send({"event": "guarding", "number": number, "pid": pid, "errno": code})
+            channel.send(answer)
 
 
-def _fork() -> tuple[int, int]:
-    """Fork; return also why it failed, with -1 for a pid: the runs there are need this server."""
+def _fork(number: int) -> ForkAnswer | None:
+    """Fork; return the answer to the order, and None in the child.
+
+    A failure is an answer too: the runs there are need this server.
+    """
     try:
-        return os.fork(), 0
+        pid = os.fork()
     except OSError as error:
-        return -1, error.errno or 0
+        return ForkRefused(number, error.errno or 0)
+    return GuardianForked(number, pid) if pid else None
 
 
 def is_asked(channel: Channel, host: int) -> bool:
@@ -63,7 +69,7 @@ def is_asked(channel: Channel, host: int) -> bool:
     return channel.fileno() in {fd for fd, _ in poll.poll()}
 
 
-def _be_guardian(fd: int, host: int) -> None:
+def _be_guardian(fd: int, host: int) -> NoReturn:
     """Guard one run of the host. Never returns."""
     status = 125
     try:

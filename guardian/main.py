@@ -15,16 +15,33 @@ import os
 import select
 import signal
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from ..kernel.containment.membership import end
-from ..kernel.errors import InternalError
 from ..kernel.libc import set_child_subreaper
 from ..kernel.process.own_limits import take_back_own_limits
-from .channel import Channel, Message
+from .channel import Channel
 from .child_stops import SUPERVISOR_PAUSE, ChildStops
 from .children import Children
-from .ending.lost_run import LOST_GRACE, LOST_PATIENCE, RunHandover, finish_lost_run
+from .codec import decode_request
+from .ending.lost_run import LOST_GRACE, LOST_PATIENCE, finish_lost_run
+from .protocol import (
+    Accompany,
+    Answer,
+    ChildrenLeft,
+    EchoSignal,
+    Finish,
+    ForgetTerminal,
+    KeepTerminal,
+    ListChildren,
+    Released,
+    ReportSignal,
+    Request,
+    RunHandover,
+    Signalled,
+    Spawn,
+    StopJob,
+)
 from .signals import ECHO_SECONDS, SAME_WISH_SECONDS, SignalPipe
 from .spawning.spawn import prepare_to_spawn
 
@@ -45,6 +62,7 @@ class Guardian:
         self._poll = select.poll()
         self._wards = Children(self._tell, self._poll)
         self._custody: RunHandover | None = None
+        self._locks: tuple[int, ...] = ()
         self._settings: list[Any] | None = None
         self._undoing: int | None = None
         self._status: int | None = None
@@ -131,9 +149,9 @@ class Guardian:
         if self._signals.is_news(signum, same_wish):
             if self._stops is not None and signum in _ENDING:
                 self._stops.note_asked()
-            self._tell({"event": "signal", "signum": signum})
+            self._tell(Signalled(signum))
 
-    def _tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+    def _tell(self, message: Answer, descriptors: Sequence[int] = ()) -> None:
         # A supervisor that just died is noticed as end of file by the next poll.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._channel.send(message, descriptors)
@@ -141,45 +159,46 @@ class Guardian:
     def _serve(self) -> bool:
         # For what comes with the message, and for what it asks for.
         take_back_own_limits()
-        received = self._channel.receive()
+        received = self._channel.receive(decode_request)
         if received is None:
             return False
-        message, descriptors = received
-        match message["op"]:
-            case "custody":
-                self._take_custody(RunHandover(**message["custody"], locks=tuple(descriptors)))
-            case "spawn":
-                grouped = message.get("grouped", False)
-                self._wards.start_agent(
-                    message["spec"], descriptors, self._changed_signals(), grouped=grouped
-                )
-            case "accompany":
-                self._wards.start_companion(message["spec"], descriptors, self._changed_signals())
-            case "children":
-                self._tell({"event": "children", "pids": self._wards.list_pids()})
-            case "terminal":
-                self._keep_settings(message["settings"], *descriptors)
-            case "stop":
-                self._stop_job(descriptors)
-            case "wish":
-                self._report_signal(message["signum"])
-            case "echo":
-                # Ours is heard at once; the supervisor's own may wait for a processor.
-                self._take_notice()
-                self._report_signal(message["signum"], ECHO_SECONDS)
-            case "released":
-                self._let_go()
-                if message["status"] is not None:
-                    self._status = message["status"]
-            case "finish":
-                self._status = message["status"]
-            case unknown:
-                raise InternalError(f"the guardian does not know the operation {unknown!r}")
+        self._obey(*received)
         return True
 
-    def _take_custody(self, custody: RunHandover) -> None:
+    def _obey(self, message: Request, descriptors: list[int]) -> None:
+        match message:
+            case RunHandover():
+                self._take_custody(message, tuple(descriptors))
+            case Spawn():
+                self._wards.start_agent(message, descriptors, self._changed_signals())
+            case Accompany(program):
+                self._wards.start_companion(program, descriptors, self._changed_signals())
+            case ListChildren():
+                self._tell(ChildrenLeft(tuple(self._wards.list_pids())))
+            case KeepTerminal(flags, characters):
+                self._keep_settings([*flags, list(characters)], *descriptors)
+            case ForgetTerminal():
+                self._keep_settings(None)
+            case StopJob():
+                self._stop_job(descriptors)
+            case ReportSignal(signum):
+                self._report_signal(signum)
+            case EchoSignal(signum):
+                # Ours is heard at once; the supervisor's own may wait for a processor.
+                self._take_notice()
+                self._report_signal(signum, ECHO_SECONDS)
+            case Released(status):
+                self._let_go()
+                if status is not None:
+                    self._status = status
+            case Finish(status):
+                self._status = status
+            case _:
+                assert_never(message)
+
+    def _take_custody(self, custody: RunHandover, locks: tuple[int, ...]) -> None:
         self._let_go()
-        self._custody = custody
+        self._custody, self._locks = custody, locks
         self._prepare_to_end(custody.leaf)
 
     def _prepare_to_end(self, leaf: str | None) -> None:
@@ -192,9 +211,9 @@ class Guardian:
 
     def _let_go(self) -> None:
         """Forget the run: its supervisor hands it over anew, or has given it back proven empty."""
-        for fd in self._custody.locks if self._custody else ():
+        for fd in self._locks:
             os.close(fd)
-        self._custody = None
+        self._custody, self._locks = None, ()
 
     def _keep_settings(self, settings: list[Any] | None, undoing: int | None = None) -> None:
         """Take care of the caller's terminal while it is raw; None: it no longer is.
@@ -265,7 +284,7 @@ class Guardian:
             # Not claimed yet: what the planning started is all there can be.
             end(self._wards.below_us(), grace=LOST_GRACE, patience=LOST_PATIENCE)
             return
-        left = finish_lost_run(custody, self._wards.scope_of(custody))
+        left = finish_lost_run(custody, self._wards.scope_of(custody), self._locks)
         rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
         _say(f"the supervisor of run {custody.run_id} died{rest}{_where(custody)}")
 
@@ -285,7 +304,7 @@ class Guardian:
         rest = "nothing it started is left" if empty else "some of what it started may be left"
         _say(f"the guardian of run {custody.run_id} failed ({error}); {rest}{_where(custody)}")
         if not wards.is_hosted:
-            finish_at_any_rate(custody, wards)
+            finish_at_any_rate(custody, self._locks, wards)
         return 125
 
 

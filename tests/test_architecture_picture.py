@@ -1,4 +1,4 @@
-"""The picture on the page about the architecture is the one that the imports draw."""
+"""The pictures on the page about the architecture are those that the code draws."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_the_page_shows_what_the_imports_are() -> None:
-    script = ROOT / "scripts" / "draw_imports.py"
+@pytest.mark.parametrize("name", ["draw_imports", "draw_messages"])
+def test_the_page_shows_what_the_code_is(name: str) -> None:
+    script = ROOT / "scripts" / f"{name}.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     page = (ROOT / "docs" / "architecture.md").read_text()
-    assert done.stdout.rstrip() in page, "run: python scripts/draw_imports.py --write"
+    assert done.stdout.rstrip() in page, f"run: python scripts/{name}.py --write"

@@ -7,6 +7,8 @@ import select
 import signal
 
 from ...guardian.channel import Channel
+from ...guardian.codec import decode_answer, unexpected
+from ...guardian.protocol import Signalled
 from ...supervisor.errors import Cancelled
 from ...supervisor.lifecycle.machine import ENDING_SIGNALS
 
@@ -38,12 +40,14 @@ def await_answer(fd: int, channel: Channel, reader: int) -> bytes:
 
 def _heed(channel: Channel, reader: int) -> bool:
     """Take in one message; return False when there are no more."""
-    received = channel.receive()
+    received = channel.receive(decode_answer)
     if received is None:
         return False
-    # Nobody has been asked for anything yet, so it is a signal.
-    signum = received[0]["signum"]
-    if signum in ENDING_SIGNALS:
+    message = received[0]
+    if not isinstance(message, Signalled):
+        # Nobody has been asked for anything yet.
+        raise unexpected(message)
+    if (signum := message.signum) in ENDING_SIGNALS:
         os.kill(reader, signal.SIGKILL)
         os.waitpid(reader, 0)
         raise Cancelled(signum)

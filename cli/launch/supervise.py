@@ -14,6 +14,7 @@ import sys
 from importlib import import_module
 
 from ...guardian.channel import Channel
+from ...guardian.protocol import Finish
 from ...kernel.errors import CodexlabError
 
 
@@ -26,7 +27,7 @@ def supervise(channel: Channel, given: frozenset[int]) -> None:
     reader, fd = _start_reading(given)
     status = _launch(fd, channel, reader)
     if status is not None:
-        channel.send({"op": "finish", "status": status})
+        channel.send(Finish(status))
 
 
 def _start_reading(given: frozenset[int]) -> tuple[int, int]:

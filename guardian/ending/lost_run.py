@@ -4,54 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import fields
 from typing import Any
 
 from ...kernel.containment.membership import RunProcesses, discard_leaf, end
 from ...kernel.files.flock import unlock
 from ...kernel.process.identity import ProcessIdentity
-from ...kernel.values import frozen
+from ..protocol import RunHandover
 
 LOST_GRACE = 3.0
 LOST_PATIENCE = 10.0
 
 
-@frozen
-class RunHandover:
-    """A run in the guardian's care.
-
-    :param run_id: the run's tag.
-    :param leaf: its cgroup, or None.
-    :param record: path of ``record.json``, which already holds the plan; the events lie beside it.
-    :param owner: path of ``owner.json``.
-    :param witness: path of the same in our state directory.
-    :param base: the workspaces root: no link is followed below it.
-    :param temporary: the run's temp directory, removed once it is empty of processes.
-    :param locks: descriptors of the claim. Unlocked only after emptiness was read:
-        a lock that is merely closed when we exit tells the next claimer nothing,
-        so it reads the record and finds no proof.
-    """
-
-    run_id: str
-    leaf: str | None
-    record: str
-    owner: str
-    witness: str
-    base: str
-    temporary: str
-    locks: tuple[int, ...] = ()
-
-    def message(self) -> dict[str, Any]:
-        """Return it without the descriptors, which travel beside the message."""
-        return {field.name: getattr(self, field.name) for field in fields(self)[:-1]}
-
-
-def finish_lost_run(custody: RunHandover, scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
+def finish_lost_run(
+    custody: RunHandover, scope: RunProcesses, locks: tuple[int, ...] = ()
+) -> tuple[ProcessIdentity, ...]:
     """End the run of a dead supervisor, write down what happened, release the claim.
 
     Each step is tried even if the one before failed: a full disk must not leave
     a process, nor an unwritable record a claim.
 
+    :param locks: descriptors of the claim. Unlocked only after emptiness was read: a lock
+        that is merely closed when we exit tells the next claimer nothing, so it reads the
+        record and finds no proof.
     :returns: the processes left, read from the kernel.
     """
     swept, left = end(scope, grace=LOST_GRACE, patience=LOST_PATIENCE)
@@ -65,7 +39,7 @@ def finish_lost_run(custody: RunHandover, scope: RunProcesses) -> tuple[ProcessI
     }
     _write_down(custody, contained)
     if not left:
-        _release(custody)
+        _release(custody, locks)
     return left
 
 
@@ -86,7 +60,7 @@ def _write_down(custody: RunHandover, contained: dict[str, Any]) -> None:
         finish_events(directory, contained, record)
 
 
-def _release(custody: RunHandover) -> None:
+def _release(custody: RunHandover, locks: tuple[int, ...]) -> None:
     from ...kernel.files.temporary import discard_temporary
 
     with contextlib.suppress(Exception):
@@ -94,7 +68,7 @@ def _release(custody: RunHandover) -> None:
     for path, base in ((custody.witness, ""), (custody.owner, custody.base)):
         with contextlib.suppress(Exception):
             _vouch(path, base, custody.run_id)
-    for fd in custody.locks:
+    for fd in locks:
         unlock(fd)
 
 

@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore, is_no_more
 from ...kernel.process.identity import read_stat
-from ..channel import Channel, Message, open_channel_pair
+from ..channel import Channel, open_channel_pair
+from ..codec import decode_forked
+from ..protocol import ForkAnswer, ForkGuardian, GuardianForked
 
 _PROGRAM = "from codexlab.guardian.fork_server_main import serve; serve({fd}, {host})"
 _STOPPED = "T"
@@ -76,7 +78,7 @@ class OrderedGuardian:
         self._number = next(_numbers)
         self.channel, theirs = open_channel_pair()
         try:
-            server.send({"op": "guard", "number": self._number}, [theirs.fileno()])
+            server.send(ForkGuardian(self._number), [theirs.fileno()])
         except (BrokenPipeError, ConnectionResetError):
             self.channel.close()
             raise _server_died() from None
@@ -92,16 +94,17 @@ class OrderedGuardian:
 
         :raises OperatorError: the server is gone, or could not fork.
         """
-        while (received := self._server.receive()) is not None:
+        while (received := self._server.receive(decode_forked)) is not None:
             # Another number is that of one whose receiver was interrupted.
-            if received[0]["number"] == self._number:
+            if received[0].number == self._number:
                 return self._take(received[0])
         self.channel.close()
         raise _server_died()
 
-    def _take(self, answer: Message) -> int:
-        if (code := answer["errno"]) == 0:
-            return int(answer["pid"])
+    def _take(self, answer: ForkAnswer) -> int:
+        if isinstance(answer, GuardianForked):
+            return answer.pid
+        code = answer.errno
         self.channel.close()
         error = OSError(code, os.strerror(code))
         raise NoMore("no guardian can be started", code) if is_no_more(error) else error

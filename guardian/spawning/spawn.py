@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import marshal
 import os
 import signal
 from collections.abc import Callable, Generator, Sequence
@@ -14,42 +13,22 @@ from typing import TYPE_CHECKING
 from ...kernel.cgroup.leaf import join_leaf
 from ...kernel.libc import set_parent_death_signal
 from ...kernel.process.oom_score import go_first_when_memory_ends
-from ...kernel.values import frozen
-from ..channel import Message
+from ..codec import decode_failure, encode
+from ..protocol import AgentExited, SpawnFailed, SpawnSpec, SpawnStep
 
 if TYPE_CHECKING:
     import resource
 
 
-@frozen
-class SpawnSpec:
-    """One program to start.
-
-    :param path: the file to execute, already resolved.
-    :param argv: its arguments, the name it is called by first.
-    :param environment: its whole environment.
-    :param cwd: the directory to start in.
-    :param leaf: the cgroup to be in before exec, or None.
-    :param nice: how much lower its priority is than ours (nice(2)).
-    """
-
-    path: str
-    argv: tuple[str, ...]
-    environment: dict[str, str]
-    cwd: str
-    leaf: str | None = None
-    nice: int = 0
-
-
 class SpawnError(Exception):
     """A step between fork and exec failed; nothing runs.
 
-    :param step: ``fork``, ``cgroup``, ``stdio``, ``chdir`` or ``exec``.
+    :param step: the step that failed.
     :param errno: why.
     """
 
-    def __init__(self, step: str, errno: int) -> None:
-        self.step = step
+    def __init__(self, step: SpawnStep, errno: int) -> None:
+        self.step: SpawnStep = step
         self.errno = errno
         super().__init__(f"{step}: {os.strerror(errno)}")
 
@@ -84,8 +63,8 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
         failure = report.read()
     if failure:
         os.waitpid(pid, 0)
-        step, errno = marshal.loads(failure)
-        raise SpawnError(step, errno)
+        failed = decode_failure(failure)
+        raise SpawnError(failed.step, failed.errno)
     return pid
 
 
@@ -131,7 +110,7 @@ def become(
     :param report: where a failing step is written to; closed by exec.
     :param lead: makes the child lead a session, or a group, of its own.
     """
-    step = "session"
+    step: SpawnStep = "session"
     try:
         lead()
         step = "cgroup"
@@ -156,7 +135,7 @@ def become(
         os.execve(spec.path, spec.argv, spec.environment)
     except BaseException as error:
         errno = getattr(error, "errno", None) or 0
-        os.write(report, marshal.dumps((step, errno)))
+        os.write(report, encode(SpawnFailed(step, errno)))
     finally:
         os._exit(127)
 
@@ -168,13 +147,6 @@ def _install_stdio(stdio: Sequence[int]) -> None:
         os.dup2(fd, target, inheritable=True)
 
 
-def describe_exit(pid: int, status: int, usage: resource.struct_rusage) -> Message:
+def describe_exit(pid: int, status: int, usage: resource.struct_rusage) -> AgentExited:
     """Return what wait4(2) told of the program, as the guardian's message."""
-    return {
-        "event": "exited",
-        "pid": pid,
-        "status": status,
-        "user": usage.ru_utime,
-        "system": usage.ru_stime,
-        "max_rss_kib": usage.ru_maxrss,
-    }
+    return AgentExited(pid, status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss)

@@ -19,7 +19,6 @@ agent has stopped or ended; then it waits until that channel is closed.
 from __future__ import annotations
 
 import contextlib
-import marshal
 import os
 import signal
 from collections.abc import Sequence
@@ -31,7 +30,9 @@ from ...kernel.process.terminal import adopt_terminal, release_terminal, take_fo
 from ...kernel.values import frozen
 from ..channel import Channel, open_channel_pair
 from ..child_stops import ChildStops
-from .spawn import SpawnError, SpawnSpec, become, describe_exit, forking
+from ..codec import decode_failure, decode_monitor, decode_request, encode, unexpected
+from ..protocol import AgentStarted, AgentStopped, SpawnFailed, SpawnSpec
+from .spawn import SpawnError, become, describe_exit, forking
 
 
 @frozen
@@ -39,7 +40,7 @@ class Monitored:
     """A monitor, as the guardian sees it.
 
     :param agent: pid of the program.
-    :param channel: messages ``stopped`` and ``exited``; end of file: the monitor is gone.
+    :param channel: a ``MonitorMessage`` each; end of file: the monitor is gone.
     :param stops: of the monitor itself, not of the agent.
     """
 
@@ -92,13 +93,15 @@ def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int
     os.close(report_write)
     with os.fdopen(report_read, "rb") as report:
         failure = report.read()
-    started, monitor = ours.receive(), identify(pid)
+    started, monitor = ours.receive(decode_monitor), identify(pid)
     if failure or started is None or monitor is None:
         ours.close()
         _outlive(pid)
-        step, errno = marshal.loads(failure) if failure else ("session", ECHILD)
-        raise SpawnError(step, errno)
-    return Monitored(monitor, started[0]["pid"], ours, ChildStops(pid))
+        failed = decode_failure(failure) if failure else SpawnFailed("session", ECHILD)
+        raise SpawnError(failed.step, failed.errno)
+    if not isinstance(started[0], AgentStarted):
+        raise unexpected(started[0])
+    return Monitored(monitor, started[0].pid, ours, ChildStops(pid))
 
 
 def _be_monitor(
@@ -121,13 +124,13 @@ def _be_monitor(
         if agent == 0:
             os.close(shut)
             become(spec, stdio, restore, monitor, report, lambda: _enter(gate, stdio[0]))
-        channel.send({"event": "started", "pid": agent})
+        channel.send(AgentStarted(agent))
         # All of it was the guardian's: the claim, its channel, the terminal outside.
         # And the gate, which opens.
         _close_all_but(channel.fileno())
         _follow(agent, channel)
     except BaseException as error:
-        os.write(report, marshal.dumps(("session", getattr(error, "errno", None) or 0)))
+        os.write(report, encode(SpawnFailed("session", getattr(error, "errno", None) or 0)))
     finally:
         os._exit(0)
 
@@ -156,9 +159,10 @@ def _follow(agent: int, channel: Channel) -> None:
         if not os.WIFSTOPPED(status):
             break
         _give_foreground(agent)
-        channel.send({"event": "stopped", "signum": os.WSTOPSIG(status)})
+        channel.send(AgentStopped(os.WSTOPSIG(status)))
     channel.send(describe_exit(pid, status, usage))
-    channel.receive()
+    # Nothing is sent to a monitor: it reads the end of file.
+    channel.receive(decode_request)
     _leave_terminal()
 
 

@@ -27,14 +27,16 @@ _IFLAG, _OFLAG, _CFLAG, _LFLAG, _CC = 0, 1, 2, 3, 6
 
 
 def read_settings(fd: int) -> Settings:
-    """Return the settings of a terminal, as plain data that :mod:`marshal` carries.
+    """Return the settings of a terminal, as numbers, which are plain to send.
 
     :raises OSError: it is no terminal, or it was hung up.
     """
     try:
-        return termios.tcgetattr(fd)
+        settings = termios.tcgetattr(fd)
     except termios.error as error:
         raise OSError(*error.args) from None
+    settings[_CC] = [each if isinstance(each, int) else ord(each) for each in settings[_CC]]
+    return settings
 
 
 def make_raw(settings: Settings) -> Settings:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ...guardian.ending.lost_run import RunHandover
+from ...guardian.protocol import Released, RunHandover
 from ...kernel.containment.membership import RunProcesses, discard_leaf
 from ...kernel.errors import OperatorError
 from ...kernel.files.temporary import discard_temporary
@@ -151,7 +151,7 @@ class RunOwnership:
             base=os.fspath(self._plan.paths.base),
             temporary=temporary,
         )
-        self._link.tell({"op": "custody", "custody": custody.message()}, self._held())
+        self._link.tell(custody, self._held())
 
     def _held(self) -> tuple[int, ...]:
         return (*self.claim.lock_fds, *self._kept)
@@ -215,7 +215,7 @@ class RunOwnership:
         # Before the lock is free: from then on owner.json may be another run's, and the
         # guardian of this one must not vouch for it, whenever we die.
         with suppress(GuardianLost):
-            self._link.tell({"op": "released", "status": status})
+            self._link.tell(Released(status))
         self.claim.release()
 
     def remove_temporary(self) -> str | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import anyio
 
-from ...guardian.channel import Message
+from ...guardian.codec import unexpected
+from ...guardian.protocol import ChildrenLeft, ListChildren, Spawn, Spawned, SpawnFailed, SpawnSpec
 from ...kernel.containment.membership import end, is_evidently_empty, members
 from ...kernel.process.group import ProcessGroup
 from ...kernel.process.identity import ProcessIdentity
@@ -26,36 +28,45 @@ from .survivors import GRACE, PATIENCE
 
 
 async def start(
-    possession: RunOwnership, link: GuardianLink, spec: Message, stdio: Sequence[int]
-) -> Message:
+    possession: RunOwnership,
+    link: GuardianLink,
+    program: SpawnSpec,
+    stdio: Sequence[int],
+    *,
+    on_terminal: bool = False,
+) -> Spawned | SpawnFailed:
     """Ask the guardian to start a program, without the leaf where nobody can join that.
 
-    :param spec: a ``SpawnSpec`` as a mapping; its leaf is the possession's.
-    :returns: the guardian's reply, ``spawned`` or ``spawn-failed``.
+    :param program: its leaf is the possession's.
+    :param on_terminal: on the terminal that the first descriptor is.
     :raises PlaceUnusable: a cgroup was demanded and cannot be joined.
     :raises GuardianLost: the guardian died before it answered.
     """
     # What an errand of the preparation left may be there all the same.
     was_proven = possession.proven
-    reply = await _ask(possession, link, spec, stdio)
-    if reply.get("step") == "cgroup" and possession.leaf:
-        possession.fall_back(os.strerror(reply["errno"]))
-        reply = await _ask(possession, link, spec, stdio)
-    if reply["event"] == "spawn-failed":
+    request = Spawn(program, on_terminal=on_terminal)
+    reply = await _ask(possession, link, request, stdio)
+    if isinstance(reply, SpawnFailed) and reply.step == "cgroup" and possession.leaf:
+        possession.fall_back(os.strerror(reply.errno))
+        reply = await _ask(possession, link, request, stdio)
+    if isinstance(reply, SpawnFailed):
         possession.proven = possession.seems_empty = was_proven
-    elif reply["descriptors"]:
-        possession.take_group(ProcessGroup(reply["pid"], *reply["descriptors"]))
     return reply
 
 
 async def _ask(
-    possession: RunOwnership, link: GuardianLink, spec: Message, stdio: Sequence[int]
-) -> Message:
-    message = {"op": "spawn", "spec": {**spec, "leaf": possession.leaf}}
+    possession: RunOwnership, link: GuardianLink, request: Spawn, stdio: Sequence[int]
+) -> Spawned | SpawnFailed:
+    program = replace(request.program, leaf=possession.leaf)
     # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
-    link.tell({**message, "grouped": possession.grouped}, stdio)
+    link.tell(replace(request, program=program, grouped=possession.grouped), stdio)
     possession.proven = possession.seems_empty = False
-    return await link.reply()
+    reply, descriptors = await link.reply()
+    if not isinstance(reply, Spawned | SpawnFailed):
+        raise unexpected(reply)
+    if isinstance(reply, Spawned) and descriptors:
+        possession.take_group(ProcessGroup(reply.pid, *descriptors))
+    return reply
 
 
 async def end_without_guardian(
@@ -109,11 +120,16 @@ async def read_proof(possession: RunOwnership, link: GuardianLink, *, guardian_l
     return len(left)
 
 
-async def _ask_for_children(link: GuardianLink, guardian: ProcessIdentity | None) -> list[int]:
-    answer: list[int] = []
+async def _ask_for_children(
+    link: GuardianLink, guardian: ProcessIdentity | None
+) -> tuple[int, ...]:
+    answer: tuple[int, ...] = ()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(keep_going, guardian)
         with suppress(GuardianLost):
-            answer = (await link.ask({"op": "children"}))["pids"]
+            reply, _ = await link.ask(ListChildren())
+            if not isinstance(reply, ChildrenLeft):
+                raise unexpected(reply)
+            answer = reply.pids
         tasks.cancel_scope.cancel()
     return answer

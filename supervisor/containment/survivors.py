@@ -16,7 +16,8 @@ import os
 import time
 from pathlib import Path
 
-from ...guardian.ending.lost_run import RunHandover, finish_lost_run
+from ...guardian.ending.lost_run import finish_lost_run
+from ...guardian.protocol import RunHandover
 from ...kernel.cgroup.leaf import is_own_group
 from ...kernel.containment.membership import RunProcesses, discard_leaf, end, members
 from ...kernel.errands.end_wanted import pause

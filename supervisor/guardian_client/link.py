@@ -5,26 +5,42 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import assert_never
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream
 
-from ...guardian.channel import Channel, Message
+from ...guardian.channel import Channel
+from ...guardian.codec import decode_answer
+from ...guardian.protocol import (
+    Accompanied,
+    AgentExited,
+    AgentStopped,
+    Answer,
+    ChildrenLeft,
+    CompanionExited,
+    Reply,
+    Request,
+    Signalled,
+    Spawned,
+    SpawnFailed,
+)
 from ...kernel.errors import InternalError
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.process.own_limits import take_back_own_limits
 from ..errors import GuardianLost
 from ..lifecycle.machine import ENDING_SIGNALS
 from .going import keep_answering
+from .notifications import GuardianGone, Notifications
 
-_REPLIES = frozenset({"spawned", "accompanied", "spawn-failed", "children"})
+# A reply, and the descriptors that came beside it.
+Received = tuple[Reply, list[int]]
 
 
 class GuardianLink:
     """Ask the guardian, and hear from it.
 
-    Replies come back from :meth:`ask`; what happens by itself (``signal``,
-    ``exited``, and ``lost`` when the guardian died) is read from ``news``.
+    Replies come back from :meth:`ask`; what the guardian tells unasked is read from
+    ``notifications``, by one reader at a time.
     ``asked`` is the last signal that asked for the end, heeded or not.
     ``companion`` is the pid of what runs beside the agent, or None; once
     ``companion_ended`` is set, ``companion_status`` is its wait status, None where
@@ -37,8 +53,8 @@ class GuardianLink:
     def __init__(self, channel: Channel, guardian: ProcessIdentity | None = None) -> None:
         self._channel = channel
         self._guardian = guardian
-        self._tell_news, self.news = anyio.create_memory_object_stream[Message](math.inf)
-        self._tell_reply, self._replies = anyio.create_memory_object_stream[Message](math.inf)
+        self.notifications = Notifications()
+        self._tell_reply, self._replies = anyio.create_memory_object_stream[Received](math.inf)
         self.lost = False
         self.asked: int | None = None
         self.companion: int | None = None
@@ -46,52 +62,62 @@ class GuardianLink:
         self.companion_status: int | None = None
 
     async def listen(self) -> None:
-        """Take in messages until the guardian is gone."""
+        """Take in messages until the guardian is gone.
+
+        :raises MessageError: the guardian sent what is no message to us.
+        """
         while not self.lost:
             await anyio.wait_readable(self._channel.fileno())
             # The news may be an agent's end, and descriptors come with a reply.
             take_back_own_limits()
-            received = self._channel.receive()
+            received = self._channel.receive(decode_answer)
             if received is None:
                 self.lost = True
                 self._note_companion(None)
-                self._tell_news.send_nowait({"event": "lost"})
+                self.notifications.put(GuardianGone())
                 self._tell_reply.close()
-            elif received[0]["event"] in _REPLIES:
-                self._take_reply({**received[0], "descriptors": received[1]})
-            elif received[0]["event"] == "companion-exited":
-                self._note_companion(received[0]["status"])
             else:
-                if received[0].get("signum") in ENDING_SIGNALS:
-                    self.asked = received[0]["signum"]
-                self._tell_news.send_nowait(received[0])
+                self._take(*received)
 
-    def _take_reply(self, reply: Message) -> None:
-        if reply["event"] == "accompanied":
-            # Here and not by whoever asked: its end may be the next thing we hear.
-            self.companion = reply["pid"]
-        self._tell_reply.send_nowait(reply)
+    def _take(self, answer: Answer, descriptors: list[int]) -> None:
+        match answer:
+            case Accompanied(pid):
+                # Here and not by whoever asked: its end may be the next thing we hear.
+                self.companion = pid
+                self._tell_reply.send_nowait((answer, descriptors))
+            case Spawned() | SpawnFailed() | ChildrenLeft():
+                self._tell_reply.send_nowait((answer, descriptors))
+            case CompanionExited(status):
+                self._note_companion(status)
+            case Signalled(signum):
+                if signum in ENDING_SIGNALS:
+                    self.asked = signum
+                self.notifications.put(answer)
+            case AgentStopped() | AgentExited():
+                self.notifications.put(answer)
+            case _:
+                assert_never(answer)
 
     def _note_companion(self, wait_status: int | None) -> None:
         self.companion, self.companion_status = None, wait_status
         self.companion_ended.set()
 
-    async def ask(self, message: Message, descriptors: Sequence[int] = ()) -> Message:
+    async def ask(self, request: Request, descriptors: Sequence[int] = ()) -> Received:
         """Send a request and wait for its reply.
 
         :raises GuardianLost: the guardian died before it answered.
         """
-        self.tell(message, descriptors)
+        self.tell(request, descriptors)
         return await self.reply()
 
-    async def reply(self) -> Message:
+    async def reply(self) -> Received:
         """Wait for the reply to the request that was told last.
 
         What it started may stop the guardian before that has replied; it is then continued.
 
         :raises GuardianLost: the guardian died before it answered.
         """
-        replies: list[Message] = []
+        replies: list[Received] = []
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(keep_answering, self._guardian, self.companion)
             with suppress(anyio.EndOfStream):
@@ -101,21 +127,17 @@ class GuardianLink:
             raise GuardianLost
         return replies[0]
 
-    def repeat(self, news: Message) -> None:
-        """Report news again, to whoever hears next."""
-        self._tell_news.send_nowait(news)
-
     def inject(self, signum: int) -> None:
         """Report a signal as if the guardian had received it."""
-        self._tell_news.send_nowait({"event": "signal", "signum": signum})
+        self.notifications.put(Signalled(signum))
 
-    def tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+    def tell(self, request: Request, descriptors: Sequence[int] = ()) -> None:
         """Send something that needs no reply.
 
         :raises GuardianLost: the guardian is gone.
         """
         try:
-            self._channel.send(message, descriptors)
+            self._channel.send(request, descriptors)
         except (BrokenPipeError, ConnectionResetError):
             raise GuardianLost from None
         except TypeError as error:
@@ -124,8 +146,6 @@ class GuardianLink:
     def close(self) -> None:
         """Close streams and channel; the guardian then ends with the status it was told."""
         self._channel.close()
-        for stream in (self._tell_news, self.news, self._tell_reply, self._replies):
-            stream.close()
-
-
-NewsStream = MemoryObjectReceiveStream[Message]
+        self.notifications.close()
+        self._tell_reply.close()
+        self._replies.close()

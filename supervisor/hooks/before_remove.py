@@ -19,6 +19,7 @@ from anyio.abc import TaskStatus
 
 from ...env.cargo import new_cargo_key
 from ...env.secrets.mask import Masker
+from ...guardian.protocol import Finish
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.below import directory_below
 from ...kernel.files.tree import remove_tree
@@ -145,7 +146,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
         possession.clear_away()
         possession.take_group(None)
         with suppress(GuardianLost):
-            link.tell({"op": "finish", "status": 0})
+            link.tell(Finish(0))
         link.close()
     if isinstance(ends[0], Exception):
         raise ends[0]

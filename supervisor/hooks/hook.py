@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ...env.secrets.mask import Masker
-from ...guardian.channel import Message
+from ...guardian.protocol import Spawned, SpawnFailed, SpawnSpec
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.values import frozen
@@ -155,7 +155,7 @@ class HookRunner:
         end = await self._conclude(name, log, watch, began, lost=watch.guardian_lost)
         return end if file.fault is None else replace(end, error=f"log given up: {file.fault}")
 
-    async def _carry_out(self, name: str, spec: Message, file: LogFile) -> Watch:
+    async def _carry_out(self, name: str, spec: SpawnSpec, file: LogFile) -> Watch:
         limits = set_limits(self._plan.request, self._possession.leaf, self._possession.why_no_leaf)
         read, write = open_pipe()
         relay = Relay(read, None, file, None)
@@ -163,13 +163,13 @@ class HookRunner:
             if self._terminal is not None:
                 self._terminal.heed_stops()
             reply = await self._start(spec, write)
-            if reply["event"] == "spawn-failed":
-                raise OSError(reply["errno"], f"{reply['step']}: {os.strerror(reply['errno'])}")
+            if isinstance(reply, SpawnFailed):
+                raise OSError(reply.errno, f"{reply.step}: {os.strerror(reply.errno)}")
             return await self._watch(name, reply, relay, limits)
         finally:
             relay.close()
 
-    async def _start(self, spec: Message, write: int) -> Message:
+    async def _start(self, spec: SpawnSpec, write: int) -> Spawned | SpawnFailed:
         try:
             nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -180,15 +180,15 @@ class HookRunner:
             # Our duplicate, so that end of file means every writer is gone.
             os.close(write)
 
-    async def _watch(self, name: str, reply: Message, relay: Relay, limits: Limits) -> Watch:
-        hook = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
+    async def _watch(self, name: str, started: Spawned, relay: Relay, limits: Limits) -> Watch:
+        hook = ProcessIdentity(started.pid, started.start_time, boot_id())
         scope = self._possession.scope()
         self._events.emit("hook.started", name=name, pid=hook.pid, mechanism=scope.mechanism)
         watch = Watch(
             hook,
             self._possession.scope,
             self._plan.ladder,
-            self._link.news,
+            self._link.notifications,
             _HookEvents(self._events, name),
             lambda: relay.last_output,
             pause=self._pause(),
@@ -239,15 +239,11 @@ class HookRunner:
         return end
 
 
-def _spec(command: HookCommand, workdir: Path, environment: dict[str, str]) -> Message:
+def _spec(command: HookCommand, workdir: Path, environment: dict[str, str]) -> SpawnSpec:
     argv = ("/bin/sh", "-c", command) if isinstance(command, str) else command
     search_path = environment.get("PATH", os.defpath)
-    return {
-        "path": resolve_command(argv[0], search_path, workdir),
-        "argv": argv,
-        "environment": environment,
-        "cwd": os.fspath(workdir),
-    }
+    path = resolve_command(argv[0], search_path, workdir)
+    return SpawnSpec(path, tuple(argv), environment, os.fspath(workdir))
 
 
 def _reason(error: Exception) -> str:

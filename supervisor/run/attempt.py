@@ -8,12 +8,18 @@ import signal
 from collections.abc import Mapping
 from dataclasses import field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import anyio
 
 from ...agents.forms import StreamNews
-from ...guardian.channel import Message
+from ...guardian.protocol import (
+    AgentExited,
+    AgentStopped,
+    Signalled,
+    SpawnFailed,
+    SpawnSpec,
+)
 from ...kernel.containment.membership import end
 from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore, is_no_more
@@ -26,6 +32,7 @@ from ..containment.program import end_without_guardian, read_proof, start
 from ..containment.survivors import GRACE, PATIENCE
 from ..errors import CommandNotExecutable, CommandNotFound
 from ..guardian_client.link import GuardianLink
+from ..guardian_client.notifications import GuardianGone
 from ..lifecycle.exit import ExitReport, deny_success, report_exit
 from ..lifecycle.machine import ENDING_SIGNALS
 from ..output.events import EventLog
@@ -154,37 +161,39 @@ class Attempt:
 
         :raises CodexlabError: it cannot be; nothing of it runs.
         """
-        reply = await start(self._possession, self._link, self._spec(), self.streams.agent_ends)
-        if reply["event"] == "spawn-failed":
+        reply = await start(
+            self._possession,
+            self._link,
+            self._spec(),
+            self.streams.agent_ends,
+            on_terminal=self._terminal is not None,
+        )
+        if isinstance(reply, SpawnFailed):
             raise _spawn_error(reply, self._place)
-        agent = ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
+        agent = ProcessIdentity(reply.pid, reply.start_time, boot_id())
         self._watch = self._make_watch(agent)
         self.streams.note_spawned()
-        self._possession.monitor = _identity(reply["monitor"])
-        self.oom_score_adj = reply["oom_score_adj"]
+        self._possession.monitor = _identity(reply.monitor)
+        self.oom_score_adj = reply.oom_score_adj
         mechanism = self._possession.scope().mechanism
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
         return agent
 
-    def _spec(self) -> Message:
+    def _spec(self) -> SpawnSpec:
         place = self._place
         search_path = place.environment.values.get("PATH", os.defpath)
-        return {
-            "path": resolve_command(
-                place.argv[0], search_path, place.workdir.path, place.environment.taken_out
-            ),
-            "argv": place.argv,
-            "environment": place.environment.values,
-            "cwd": os.fspath(place.workdir.path),
-            "terminal": self._terminal is not None,
-        }
+        path = resolve_command(
+            place.argv[0], search_path, place.workdir.path, place.environment.taken_out
+        )
+        cwd = os.fspath(place.workdir.path)
+        return SpawnSpec(path, tuple(place.argv), dict(place.environment.values), cwd)
 
     def _make_watch(self, agent: ProcessIdentity) -> Watch:
         return Watch(
             agent,
             self._possession.scope,
             self._plan.ladder,
-            self._link.news,
+            self._link.notifications,
             self._events,
             self.streams.last_output,
             self._terminal,
@@ -240,13 +249,22 @@ class Attempt:
         delivered.set()
 
     async def _hurry_on_signal(self, hurry: anyio.CancelScope) -> None:
-        while not self._link.lost:
-            news = await self._link.news.receive()
-            if news["event"] != "signal":
-                hurry.cancel()
-            elif news["signum"] in ENDING_SIGNALS:
-                self._asked_to_end = True
-                hurry.cancel()
+        if self._link.lost:
+            return
+        with self._link.notifications.reader() as reader:
+            async for notification in reader:
+                match notification:
+                    case Signalled(signum):
+                        if signum in ENDING_SIGNALS:
+                            self._asked_to_end = True
+                            hurry.cancel()
+                    case AgentStopped() | AgentExited():
+                        hurry.cancel()
+                    case GuardianGone():
+                        hurry.cancel()
+                        return
+                    case _:
+                        assert_never(notification)
 
     async def _conclude(self, watch: Watch, *, lost: bool) -> AttemptEnd:
         scope = self._possession.scope(guardian_lost=watch.guardian_lost)
@@ -296,8 +314,8 @@ def _identity(named: tuple[int, int] | None) -> ProcessIdentity | None:
     return named and ProcessIdentity(*named, boot_id())
 
 
-def _spawn_error(reply: Message, place: Place) -> Exception:
-    step, code, command = reply["step"], reply["errno"], place.argv[0]
+def _spawn_error(failed: SpawnFailed, place: Place) -> Exception:
+    step, code, command = failed.step, failed.errno, place.argv[0]
     if step == "exec" and code == errno.E2BIG:
         from ..prepare.too_long import too_long
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import anyio
 
+from ...guardian.codec import unexpected
+from ...guardian.protocol import Accompanied, Accompany, SpawnFailed, SpawnSpec
 from ...kernel.errors import BusyError
 from ...kernel.files.regular_file import read_both_ends
 from ...kernel.process.identity import ProcessIdentity, boot_id
@@ -82,19 +84,20 @@ class SweepBeside:
         try:
             log = open_to_append(self._log, self._base)
             try:
-                message = {"op": "accompany", "spec": self._spec()}
-                reply = await self._link.ask(message, (null, log, log))
+                reply, _ = await self._link.ask(Accompany(self._spec()), (null, log, log))
             finally:
                 os.close(log)
         finally:
             os.close(null)
-        if reply["event"] == "spawn-failed":
-            problem = os.strerror(reply["errno"])
-            self._warn(f"no sweep beside the agent: {reply['step']}: {problem}")
+        if isinstance(reply, SpawnFailed):
+            problem = os.strerror(reply.errno)
+            self._warn(f"no sweep beside the agent: {reply.step}: {problem}")
             return None
-        return ProcessIdentity(reply["pid"], reply["start_time"], boot_id())
+        if not isinstance(reply, Accompanied):
+            raise unexpected(reply)
+        return ProcessIdentity(reply.pid, reply.start_time, boot_id())
 
-    def _spec(self) -> dict[str, object]:
+    def _spec(self) -> SpawnSpec:
         # -P: the directory it stands in must not be searched for modules.
         words = ("-P", "-c", _PROGRAM, "rollout", "sweep", "--json", "--no-wait", "--workers=1")
         rest = f"--unless-swept={_REST_SECONDS}s"
@@ -102,13 +105,9 @@ class SweepBeside:
         kept = {name: self._environ[name] for name in _PASSED if name in self._environ}
         # We may have been found by a changed sys.path.
         modules = os.pathsep.join(filter(None, sys.path))
-        return {
-            "path": sys.executable,
-            "argv": (sys.executable, *words, *options),
-            "environment": {**kept, "PYTHONPATH": modules},
-            "cwd": "/",
-            "nice": _NICE,
-        }
+        argv = (sys.executable, *words, *options)
+        environment = {**kept, "PYTHONPATH": modules}
+        return SpawnSpec(sys.executable, argv, environment, cwd="/", nice=_NICE)
 
     def ask_to_end(self) -> None:
         """Tell it to end at the next file boundary; does not wait."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 import anyio
 import anyio.to_thread
 
-from ...guardian.channel import Message
+from ...guardian.protocol import AgentExited, AgentStopped, Signalled
 from ...kernel.errands.end_wanted import EndWanted, end_switch
 from ..blocking import in_thread, run_blocking
 from ..errors import Cancelled, GuardianLost, TimeOver
 from ..guardian_client.link import GuardianLink
+from ..guardian_client.notifications import GuardianGone, Notification
 from ..lifecycle.machine import ENDING_SIGNALS
 
 _T = TypeVar("_T")
@@ -37,15 +38,22 @@ async def unless_cancelled(
     signals: list[int] = []
 
     async def hear(stop: Callable[[], None]) -> None:
-        async for news in link.news:
-            if news["event"] != "signal":
-                asked.append(GuardianLost())
-            elif news["signum"] in ENDING_SIGNALS:
-                signals.append(news["signum"])
-                asked.append(Cancelled(news["signum"]))
-            else:
-                continue
-            stop()
+        with link.notifications.reader() as reader:
+            async for notification in reader:
+                match notification:
+                    case Signalled(signum):
+                        if signum not in ENDING_SIGNALS:
+                            continue
+                        signals.append(signum)
+                        asked.append(Cancelled(signum))
+                    case GuardianGone():
+                        asked.append(GuardianLost())
+                    case AgentStopped() | AgentExited():
+                        # Of an attempt that is over.
+                        continue
+                    case _:
+                        assert_never(notification)
+                stop()
 
     async def watch_clock(seconds: float, stop: Callable[[], None]) -> None:
         await anyio.sleep(seconds)
@@ -95,14 +103,17 @@ async def look_for(
     :raises LookEnded: by a signal, by the time, or by the loss of the guardian.
     """
     whys: list[str] = []
-    heard: list[Message] = []
+    heard: list[Notification] = []
 
     async def hear(stop: Callable[[], None]) -> None:
-        async for news in link.news:
-            heard.append(news)
-            if news["event"] != "signal" or news["signum"] in ENDING_SIGNALS:
-                whys.append("the end was asked for")
-                stop()
+        with link.notifications.reader() as reader:
+            async for notification in reader:
+                heard.append(notification)
+                if not isinstance(notification, Signalled) or (
+                    notification.signum in ENDING_SIGNALS
+                ):
+                    whys.append("the end was asked for")
+                    stop()
 
     async def watch_clock(stop: Callable[[], None]) -> None:
         await anyio.sleep(seconds)
@@ -120,8 +131,8 @@ async def look_for(
             except Exception as error:
                 failed.append(error)
             tasks.cancel_scope.cancel()
-    for news in heard:
-        link.repeat(news)
+    for notification in heard:
+        link.notifications.put(notification)
     if failed and isinstance(failed[0], EndWanted):
         raise LookEnded(whys[0])
     if failed:

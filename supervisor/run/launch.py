@@ -9,6 +9,7 @@ from dataclasses import replace
 import anyio
 
 from ...guardian.channel import Channel
+from ...guardian.protocol import Finish
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import name_process
 from ...workspace.claim.claim import Claim
@@ -78,7 +79,7 @@ async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
             tasks.cancel_scope.cancel()
         if not link.lost:
             with suppress(GuardianLost):
-                link.tell({"op": "finish", "status": outcome.status})
+                link.tell(Finish(outcome.status))
     finally:
         # Also after a fault of ours: the guardian then ends the run and says so.
         link.close()

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import anyio
 
+from ...guardian.protocol import ForgetTerminal, KeepTerminal, ReportSignal, StopJob
 from ...kernel.containment.membership import RunProcesses, signal_members
 from ...kernel.containment.stopping import stop_members
 from ...kernel.process.identity import ProcessIdentity, read_stat
@@ -98,7 +99,8 @@ class UserTerminal:
                     "stdin", "belongs to another job, and nobody could resume us"
                 )
         settings = read_settings(INPUT)
-        self._link.tell({"op": "terminal", "settings": settings}, [self._undoing])
+        *flags, characters = settings
+        self._link.tell(KeepTerminal(tuple(flags), tuple(characters)), [self._undoing])
         self._settings = settings
         apply_settings(INPUT, make_raw(settings))
 
@@ -125,7 +127,7 @@ class UserTerminal:
             self._tell(self._held_back.pop(0))
 
     def _forget(self) -> None:
-        self._link.tell({"op": "terminal", "settings": None})
+        self._link.tell(ForgetTerminal())
 
     def note_modes(self, undoing: bytes) -> None:
         """Have the guardian know what switches the agent's modes off, should we be killed."""
@@ -201,7 +203,7 @@ class UserTerminal:
 
         :raises GuardianLost: it is gone.
         """
-        self._link.tell({"op": "wish", "signum": int(signal.SIGHUP)})
+        self._link.tell(ReportSignal(signal.SIGHUP))
 
     def _stop_job(self) -> bool:
         """Have the guardian stop the job, and us with it; return when both go on.
@@ -217,7 +219,7 @@ class UserTerminal:
         read, write = os.pipe()
         with open(read, "rb", buffering=0) as stopped:
             try:
-                self._link.tell({"op": "stop"}, [write])
+                self._link.tell(StopJob(), [write])
             finally:
                 os.close(write)
             # It hangs up when it has been continued, or dies.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, assert_never
 
 import anyio
 from anyio.abc import TaskGroup
 
+from ...guardian.protocol import AgentExited, AgentStopped, Signalled
 from ...kernel.containment.membership import (
     RunProcesses,
     is_evidently_empty,
@@ -25,7 +26,7 @@ from ...kernel.values import frozen
 from ..blocking import run_blocking
 from ..containment.outlived import count_names
 from ..guardian_client.going import keep_going
-from ..guardian_client.link import NewsStream
+from ..guardian_client.notifications import GuardianGone, Notifications
 from ..lifecycle.ladder import Ladder, Target
 from ..lifecycle.machine import (
     ENDING_SIGNALS,
@@ -80,7 +81,7 @@ class Watch:
         agent: ProcessIdentity,
         scope: Callable[[], RunProcesses],
         ladder: Ladder,
-        news: NewsStream,
+        notifications: Notifications,
         log: Emitter,
         last_output: Callable[[], float],
         terminal: UserTerminal | None = None,
@@ -91,7 +92,7 @@ class Watch:
         self._pause = pause if terminal is None else terminal.suspend
         self._scope = scope
         self._ladder = ladder
-        self._news = news
+        self._notifications = notifications
         self._log = log
         self._tell, self._events = anyio.create_memory_object_stream[Event](math.inf)
         self.state = State()
@@ -140,21 +141,30 @@ class Watch:
         self._tell.send_nowait(EndRequested(reason))
 
     async def _hear(self, watching: anyio.CancelScope) -> None:
-        async for news in self._news:
-            match news["event"]:
-                case "signal":
-                    self._take_signal(news["signum"])
-                case "exited":
-                    self._take_exit(news)
-                case "stopped":
-                    if self._terminal is not None:
-                        self._terminal.follow(self._agent, news["signum"])
-                        self._meters.note_resumed()
-                case _:
-                    self.guardian_lost = True
-                    if self._terminal is not None:
-                        self._terminal.leave()
-                    watching.cancel()
+        with self._notifications.reader() as reader:
+            async for notification in reader:
+                match notification:
+                    case Signalled(signum):
+                        self._take_signal(signum)
+                    case AgentExited():
+                        self._take_exit(notification)
+                    case AgentStopped(signum):
+                        self._take_stop(signum)
+                    case GuardianGone():
+                        self._take_loss(watching)
+                    case _:
+                        assert_never(notification)
+
+    def _take_stop(self, signum: int) -> None:
+        if self._terminal is not None:
+            self._terminal.follow(self._agent, signum)
+            self._meters.note_resumed()
+
+    def _take_loss(self, watching: anyio.CancelScope) -> None:
+        self.guardian_lost = True
+        if self._terminal is not None:
+            self._terminal.leave()
+        watching.cancel()
 
     def _take_signal(self, signum: int) -> None:
         if self.ending_signal is None and signum in ENDING_SIGNALS:
@@ -169,9 +179,9 @@ class Watch:
         else:
             self._tell.send_nowait(SignalReceived(signum))
 
-    def _take_exit(self, news: dict[str, Any]) -> None:
-        self.wait_status = news["status"]
-        self.usage = Usage(news["user"], news["system"], news["max_rss_kib"])
+    def _take_exit(self, exited: AgentExited) -> None:
+        self.wait_status = exited.status
+        self.usage = Usage(exited.user, exited.system, exited.max_rss_kib)
         self._log.emit("child.exited", pid=self._agent.pid, wait_status=self.wait_status)
         self._tell.send_nowait(ChildExited())
 

@@ -20,6 +20,7 @@ PROGRAM = """
 import os, select, signal, sys
 import anyio
 from codexlab.guardian.entry import run_with_guardian
+from codexlab.guardian.protocol import Finish
 from codexlab.supervisor.terminal import user_terminal
 from codexlab.supervisor.errors import GuardianLost
 from codexlab.supervisor.guardian_client.link import GuardianLink
@@ -60,7 +61,7 @@ async def lend(channel):
     finally:
         terminal.quit_job()
     if victim == "supervisor":
-        link.tell({"op": "finish", "status": 0})
+        link.tell(Finish(0))
     link.close()
 
 def supervise(channel):

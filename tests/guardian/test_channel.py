@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from codexlab.guardian.channel import Channel, open_channel_pair
+from codexlab.guardian.codec import decode_request
+from codexlab.guardian.protocol import Accompany, Finish, ListChildren, SpawnSpec, StopJob
 
 
 @pytest.fixture
@@ -18,18 +20,35 @@ def pair() -> Iterator[tuple[Channel, Channel]]:
     other.close()
 
 
+def program(text: str) -> Accompany:
+    return Accompany(SpawnSpec("/bin/true", ("true", text), {"TEXT": text}, "/"))
+
+
+def three() -> list[int]:
+    return [os.open(os.devnull, os.O_RDWR) for _ in range(3)]
+
+
 @pytest.mark.parametrize("size", [0, 1, 32 * 1024, 32 * 1024 + 1, 3_000_000])
 def test_a_message_of_any_size_arrives_whole(pair: tuple[Channel, Channel], size: int) -> None:
-    pair[0].send({"op": "x", "data": "a" * size})
-    assert pair[1].receive() == ({"op": "x", "data": "a" * size}, [])
+    sent = three()
+    pair[0].send(program("a" * size), sent)
+    received = pair[1].receive(decode_request)
+    assert received is not None
+    assert received[0] == program("a" * size)
+    assert len(received[1]) == 3
+    for fd in (*sent, *received[1]):
+        os.close(fd)
 
 
 def test_a_name_that_is_no_utf8_survives(pair: tuple[Channel, Channel]) -> None:
-    name = os.fsdecode(b"caf\xe9")
-    pair[0].send({"op": "x", "name": name})
-    received = pair[1].receive()
+    sent = three()
+    pair[0].send(program(os.fsdecode(b"caf\xe9")), sent)
+    received = pair[1].receive(decode_request)
     assert received is not None
-    assert os.fsencode(received[0]["name"]) == b"caf\xe9"
+    assert isinstance(received[0], Accompany)
+    assert os.fsencode(received[0].program.argv[1]) == b"caf\xe9"
+    for fd in (*sent, *received[1]):
+        os.close(fd)
 
 
 @pytest.mark.parametrize("size", [1, 100_000])
@@ -37,8 +56,8 @@ def test_descriptors_arrive_in_order_and_close_on_exec(
     pair: tuple[Channel, Channel], size: int
 ) -> None:
     read, write = os.pipe()
-    pair[0].send({"op": "x", "data": "a" * size}, [read, write])
-    received = pair[1].receive()
+    pair[0].send(program("a" * size), [read, write, write])
+    received = pair[1].receive(decode_request)
     assert received is not None
     theirs = received[1]
     os.write(theirs[1], b"through")
@@ -49,19 +68,19 @@ def test_descriptors_arrive_in_order_and_close_on_exec(
 
 
 def test_the_death_of_the_peer_reads_as_the_end(pair: tuple[Channel, Channel]) -> None:
-    pair[0].send({"op": "last"})
+    pair[0].send(Finish(1))
     pair[0].close()
-    assert pair[1].receive() == ({"op": "last"}, [])
-    assert pair[1].receive() is None
+    assert pair[1].receive(decode_request) == (Finish(1), [])
+    assert pair[1].receive(decode_request) is None
     with pytest.raises(BrokenPipeError):
-        pair[1].send({"op": "x"})
+        pair[1].send(ListChildren())
 
 
 def test_the_last_word_of_a_peer_that_did_not_hear_all_arrives(
     pair: tuple[Channel, Channel],
 ) -> None:
-    pair[0].send({"op": "finish", "status": 3})
-    pair[1].send({"event": "signal"})
+    pair[0].send(Finish(3))
+    pair[1].send(StopJob())
     pair[0].close()
-    assert pair[1].receive() == ({"op": "finish", "status": 3}, [])
-    assert pair[1].receive() is None
+    assert pair[1].receive(decode_request) == (Finish(3), [])
+    assert pair[1].receive(decode_request) is None

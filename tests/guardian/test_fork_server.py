@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from codexlab.guardian.channel import Channel
+from codexlab.guardian.codec import decode_answer
+from codexlab.guardian.protocol import AgentExited, Finish, Spawn, Spawned, SpawnSpec
 from codexlab.guardian.spawning.fork_server import fork_guardian, start_fork_server
 
 
@@ -39,35 +41,32 @@ def test_an_agent_lives_on_when_the_thread_that_asked_for_it_ends(server: Channe
         channel, guardian = fork_guardian(server)
         read, write = os.pipe()
         null = os.open(os.devnull, os.O_RDWR)
-        spec = {
-            "path": "/bin/sh",
-            "argv": ("sh", "-c", "read line; exit 4"),
-            "environment": {"PATH": os.defpath},
-            "cwd": "/",
-        }
-        channel.send({"op": "spawn", "spec": spec}, [read, null, null])
-        received = channel.receive()
+        argv = ("sh", "-c", "read line; exit 4")
+        program = SpawnSpec("/bin/sh", argv, {"PATH": os.defpath}, "/")
+        channel.send(Spawn(program), [read, null, null])
+        received = channel.receive(decode_answer)
         assert received is not None
         os.close(read)
         os.close(null)
-        asked.extend((channel, write, received[0]["event"], guardian))
+        asked.extend((channel, write, received[0], guardian))
 
     in_a_thread(ask)
-    channel, write, event, _guardian = asked
-    assert event == "spawned"
+    channel, write, reply, _guardian = asked
+    assert isinstance(reply, Spawned)
     # Only now does it get what it waits for: had it died with the thread, it would not say 4.
     os.write(write, b"go\n")
     os.close(write)
-    received = channel.receive()
+    received = channel.receive(decode_answer)
     assert received is not None
-    assert os.waitstatus_to_exitcode(received[0]["status"]) == 4
-    channel.send({"op": "finish", "status": 0})
+    assert isinstance(received[0], AgentExited)
+    assert os.waitstatus_to_exitcode(received[0].status) == 4
+    channel.send(Finish(0))
     channel.close()
 
 
 def test_a_program_whose_parent_has_died_already_is_not_started() -> None:
     """The death signal would never come for a parent that ended before it was asked for."""
-    from codexlab.guardian.spawning.spawn import SpawnSpec, become
+    from codexlab.guardian.spawning.spawn import become
 
     read, write = os.pipe()
     marker_read, marker_write = os.pipe()

@@ -21,7 +21,7 @@ from codexlab.kernel.process.procfs import wait_any_exit
 def test_it_ends_with_the_status_the_supervisor_gave(
     clean_environ: Mapping[str, str], code: int
 ) -> None:
-    body = f'channel.send({{"op": "finish", "status": {code}}})'
+    body = f"channel.send(Finish({code}))"
     assert run_guarded_script(body, clean_environ)[0] == code
 
 
@@ -44,7 +44,7 @@ def test_a_signal_that_the_supervisor_no_longer_hears_does_not_take_its_status_a
     os.kill(guardian, signal.SIGSTOP)
     while open(f"/proc/{guardian}/stat").read().rpartition(") ")[2][0] != "T":
         pass
-    channel.send({"op": "finish", "status": 7})
+    channel.send(Finish(7))
     """
     # Ignored, or the guardian would report that it was continued.
     before = "signal.signal(signal.SIGCONT, signal.SIG_IGN)"
@@ -54,9 +54,9 @@ def test_a_signal_that_the_supervisor_no_longer_hears_does_not_take_its_status_a
 def test_the_agents_wait_status_and_usage_are_reported(clean_environ: Mapping[str, str]) -> None:
     body = """
     sh(channel, "exit 7")
-    gone = news(channel, "exited")
-    print(os.WEXITSTATUS(gone["status"]), gone["max_rss_kib"] > 0)
-    channel.send({"op": "finish", "status": 0})
+    gone = news(channel, AgentExited)
+    print(os.WEXITSTATUS(gone.status), gone.max_rss_kib > 0)
+    channel.send(Finish(0))
     """
     assert run_guarded_script(body, clean_environ)[1] == "7 True\n"
 
@@ -66,11 +66,11 @@ def test_orphans_are_adopted_counted_and_never_left_as_zombies(
 ) -> None:
     body = """
     sh(channel, "setsid sleep 60 & setsid sh -c 'exit 3' & exit 0")
-    news(channel, "exited")
+    news(channel, AgentExited)
     def children(wanted):
         while True:
-            channel.send({"op": "children"})
-            left = news(channel, "children")["pids"]
+            channel.send(ListChildren())
+            left = news(channel, ChildrenLeft).pids
             if len(left) == wanted:
                 return left
     def name(pid):
@@ -85,7 +85,7 @@ def test_orphans_are_adopted_counted_and_never_left_as_zombies(
     ]:
         children(0)
     print(True)
-    channel.send({"op": "finish", "status": 0})
+    channel.send(Finish(0))
     """
     status, out, err = run_guarded_script(body, clean_environ)
     assert (status, out) == (0, "sleep\nTrue\n"), err
@@ -97,11 +97,11 @@ def test_a_signal_from_outside_is_reported_and_an_equal_one_at_once_after_is_not
 ) -> None:
     body = """
     print("ready", flush=True)
-    first = news(channel, "signal")["signum"]
-    channel.send({"op": "children"})
-    following = channel.receive()[0]["event"]
+    first = news(channel, Signalled).signum
+    channel.send(ListChildren())
+    following = type(channel.receive(decode_answer)[0]).__name__
     print(signal.Signals(first).name, following)
-    channel.send({"op": "finish", "status": 0})
+    channel.send(Finish(0))
     """
     with start_guarded(body, clean_environ) as process:
         assert process.stdout is not None
@@ -109,7 +109,7 @@ def test_a_signal_from_outside_is_reported_and_an_equal_one_at_once_after_is_not
         signum = getattr(signal, f"SIG{name}")
         os.kill(process.pid, signum)
         os.kill(process.pid, signum)
-        assert process.stdout.read() == f"SIG{name} children\n"
+        assert process.stdout.read() == f"SIG{name} ChildrenLeft\n"
 
 
 def test_signals_reach_the_guardian_only_not_its_supervisor(
@@ -117,8 +117,8 @@ def test_signals_reach_the_guardian_only_not_its_supervisor(
 ) -> None:
     body = """
     print(os.getpgid(0) != os.getpgid(os.getppid()), flush=True)
-    news(channel, "signal")
-    channel.send({"op": "finish", "status": 9})
+    news(channel, Signalled)
+    channel.send(Finish(9))
     """
     with start_guarded(body, clean_environ, start_new_session=True) as process:
         assert process.stdout is not None
@@ -131,8 +131,8 @@ def test_a_signal_ignored_on_entry_stays_ignored(clean_environ: Mapping[str, str
     body = """
     os.kill(os.getppid(), signal.SIGHUP)
     os.kill(os.getppid(), signal.SIGTERM)
-    print(signal.Signals(news(channel, "signal")["signum"]).name)
-    channel.send({"op": "finish", "status": 0})
+    print(signal.Signals(news(channel, Signalled).signum).name)
+    channel.send(Finish(0))
     """
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -146,10 +146,10 @@ def test_what_the_caller_had_blocked_reaches_the_guardian_all_the_same(
 ) -> None:
     body = """
     os.kill(os.getppid(), signal.SIGTERM)
-    print(signal.Signals(news(channel, "signal")["signum"]).name)
+    print(signal.Signals(news(channel, Signalled).signum).name)
     sh(channel, "exit 5")
-    print(os.waitstatus_to_exitcode(news(channel, "exited")["status"]))
-    channel.send({"op": "finish", "status": 0})
+    print(os.waitstatus_to_exitcode(news(channel, AgentExited).status))
+    channel.send(Finish(0))
     """
     block = "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})"
     assert run_guarded_script(body, clean_environ, before=block)[1] == "SIGTERM\n5\n"
@@ -160,8 +160,8 @@ def test_the_agent_finds_default_signals_an_empty_mask_and_three_descriptors(
 ) -> None:
     body = """
     sh(channel, "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status; ls /proc/self/fd | wc -l")
-    news(channel, "exited")
-    channel.send({"op": "finish", "status": 0})
+    news(channel, AgentExited)
+    channel.send(Finish(0))
     """
     out = run_guarded_script(body, clean_environ)[1].split()
     # The C library keeps 32 and 33 for itself; nobody can set them back.
@@ -185,16 +185,16 @@ def test_a_step_that_fails_before_exec_is_named(
 ) -> None:
     body = f"""
     failed = sh(channel, "true", {spec})
-    print(failed["event"], failed["step"], failed["errno"])
-    channel.send({{"op": "finish", "status": 0}})
+    print(type(failed).__name__, failed.step, failed.errno)
+    channel.send(Finish(0))
     """
-    assert run_guarded_script(body, clean_environ)[1] == f"spawn-failed {step}\n"
+    assert run_guarded_script(body, clean_environ)[1] == f"SpawnFailed {step}\n"
 
 
 def test_an_agent_dies_with_its_guardian(clean_environ: Mapping[str, str]) -> None:
     body = """
-    print(sh(channel, "exec sleep 60")["pid"], flush=True)
-    assert channel.receive() is None
+    print(sh(channel, "exec sleep 60").pid, flush=True)
+    assert channel.receive(decode_answer) is None
     """
     with start_guarded(body, clean_environ) as process:
         assert process.stdout is not None
@@ -216,11 +216,10 @@ LOST = """
 import fcntl
 lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
-channel.send({{"op": "custody", "custody": {{
-    "run_id": "testrun", "leaf": None, "record": "{place}/record.json",
-    "owner": "{place}/owner.json", "witness": "{place}/witness.json", "base": "{place}",
-    "temporary": "{place}/temporary"}}}}, [lock])
-agent = sh(channel, "trap '' TERM; setsid sleep 60 & echo started >&2; wait; sleep 60")["pid"]
+channel.send(RunHandover(
+    "testrun", None, "{place}/record.json", "{place}/owner.json", "{place}/witness.json",
+    "{place}", "{place}/temporary"), [lock])
+agent = sh(channel, "trap '' TERM; setsid sleep 60 & echo started >&2; wait; sleep 60").pid
 print(agent, flush=True)
 signal.pause()
 """
@@ -285,9 +284,9 @@ def _supervisor_of(guardian: int, agent: ProcessIdentity | None) -> int:
 _ACCOMPANY = """
 null = os.open(os.devnull, os.O_RDWR)
 def accompany():
-    channel.send({"op": "accompany", "spec": {"path": "/bin/sleep", "argv": ("sleep", "60"),
-        "cwd": "/", "environment": {}, "nice": 5}}, [null, 1, 2])
-    return channel.receive()[0]
+    sleep = SpawnSpec("/bin/sleep", ("sleep", "60"), {}, "/", nice=5)
+    channel.send(Accompany(sleep), [null, 1, 2])
+    return channel.receive(decode_answer)[0]
 """
 
 
@@ -296,22 +295,22 @@ def test_a_companion_is_no_child_of_the_run_and_its_end_is_told(
 ) -> None:
     body = """
     started = accompany()
-    nice = os.getpriority(os.PRIO_PROCESS, started["pid"])
-    print(started["event"], nice == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5))
-    channel.send({"op": "children"})
-    print(news(channel, "children")["pids"])
-    os.kill(started["pid"], signal.SIGTERM)
-    print(os.WTERMSIG(news(channel, "companion-exited")["status"]))
-    channel.send({"op": "finish", "status": 0})
+    nice = os.getpriority(os.PRIO_PROCESS, started.pid)
+    print(type(started).__name__, nice == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5))
+    channel.send(ListChildren())
+    print(list(news(channel, ChildrenLeft).pids))
+    os.kill(started.pid, signal.SIGTERM)
+    print(os.WTERMSIG(news(channel, CompanionExited).status))
+    channel.send(Finish(0))
     """
     status, out, err = run_guarded_script(_ACCOMPANY + textwrap.dedent(body), clean_environ)
-    assert (status, out) == (0, "accompanied True\n[]\n15\n"), err
+    assert (status, out) == (0, "Accompanied True\n[]\n15\n"), err
 
 
 @pytest.mark.parametrize(
     "end",
     [
-        'channel.send({"op": "finish", "status": 0})',
+        "channel.send(Finish(0))",
         "os.kill(os.getpid(), signal.SIGKILL)",
         "os.kill(os.getppid(), signal.SIGKILL); os.kill(os.getpid(), signal.SIGKILL)",
     ],
@@ -320,7 +319,7 @@ def test_a_companion_never_outlives_its_guardian(
     clean_environ: Mapping[str, str], end: str
 ) -> None:
     body = f"""
-    print(accompany()["pid"], flush=True)
+    print(accompany().pid, flush=True)
     sys.stdin.readline()
     {end}
     """
@@ -338,11 +337,10 @@ RELEASED = """
 import fcntl
 lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
-channel.send({{"op": "custody", "custody": {{
-    "run_id": "testrun", "leaf": None, "record": "{place}/record.json",
-    "owner": "{place}/owner.json", "witness": "{place}/witness.json", "base": "{place}",
-    "temporary": "{place}/temporary"}}}}, [lock])
-channel.send({{"op": "released", "status": 7}})
+channel.send(RunHandover(
+    "testrun", None, "{place}/record.json", "{place}/owner.json", "{place}/witness.json",
+    "{place}", "{place}/temporary"), [lock])
+channel.send(Released(7))
 fcntl.flock(lock, fcntl.LOCK_UN)
 print("released", flush=True)
 signal.pause()
@@ -390,9 +388,8 @@ def test_a_supervisor_that_serves_no_more_is_gone_before_what_it_started_is_read
     owner.write_text(json.dumps({"run_id": "testrun", "contained": False}))
     body = f"""
     import subprocess
-    channel.send({{"op": "custody", "custody": {{
-        "run_id": "testrun", "leaf": None, "record": {str(tmp_path / "record.json")!r},
-        "owner": {str(owner)!r}, "witness": "", "base": "", "temporary": ""}}}})
+    record, owner = {str(tmp_path / "record.json")!r}, {str(owner)!r}
+    channel.send(RunHandover("testrun", None, record, owner, "", "", ""))
     child = subprocess.Popen(["sleep", "60"], start_new_session=True)
     print(child.pid, flush=True)
     # As the kernel does it: first the channel, then for a while nothing.

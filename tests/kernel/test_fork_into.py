@@ -94,8 +94,8 @@ clone_into._clone = refused
 """
     body = f"""
 script = 'grep -q "{leaf.name}$" /proc/self/cgroup'
-print(sh(channel, script, {str(leaf)!r})["event"], news(channel, "exited")["status"])
-channel.send({{"op": "finish", "status": 0}})
+print(sh(channel, script, {str(leaf)!r}).__class__.__name__, news(channel, AgentExited).status)
+channel.send(Finish(0))
 """
     status, out, err = run_guarded_script(body, clean_environ, before=refuse if refusal else "")
-    assert (status, out) == (0, "spawned 0\n"), err
+    assert (status, out) == (0, "Spawned 0\n"), err

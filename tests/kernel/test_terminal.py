@@ -46,7 +46,7 @@ def test_raw_is_what_the_standard_library_makes_of_it(line: int) -> None:
 
 def test_settings_travel_as_a_message_and_come_back_exactly(line: int) -> None:
     before = read_settings(line)
-    before[6][termios.VINTR] = b"\x07"
+    before[6][termios.VINTR] = 7
     apply_settings(line, before)
     kept = marshal.loads(marshal.dumps(read_settings(line)))
     apply_settings(line, make_raw(kept))

@@ -18,6 +18,7 @@ from support.killing import stopped
 from support.leaks import descendants
 
 from codexlab.guardian.channel import Channel
+from codexlab.guardian.protocol import Finish
 from codexlab.supervisor.guardian_client.pool import _Guardians
 
 
@@ -213,7 +214,7 @@ def test_nothing_is_imported_from_the_directory_the_host_is_in(
 ) -> None:
     planted = scratch / "planted"
     planted.mkdir()
-    for name in ("select", "socket", "marshal", "gc"):
+    for name in ("select", "socket", "json", "gc"):
         (planted / f"{name}.py").write_text("print('planted', flush=True)\nraise SystemExit(1)\n")
     script = scratch / "host.py"
     script.write_text(HOST + 'anyio.run(one, "a", "echo", "ran", backend="trio")\n')
@@ -257,6 +258,6 @@ def pidfd(pid: int) -> FileIO:
 def end(channel: Channel, pid: int) -> None:
     """Close a channel, and see the guardian end that this should be the channel of."""
     with pidfd(pid) as fd:
-        channel.send({"op": "finish", "status": 0})
+        channel.send(Finish(0))
         channel.close()
         wait_readable(fd.fileno())

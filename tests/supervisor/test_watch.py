@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 
-import anyio
 import pytest
 import trio
-from anyio.streams.memory import MemoryObjectSendStream
 
-from codexlab.guardian.channel import Message
+from codexlab.guardian.protocol import AgentExited, Signalled
 from codexlab.kernel.containment.membership import RunProcesses
 from codexlab.kernel.process.identity import ProcessIdentity, boot_id
+from codexlab.supervisor.guardian_client.notifications import Notifications
 from codexlab.supervisor.lifecycle.ladder import build_ladder
 from codexlab.supervisor.lifecycle.machine import Phase
 from codexlab.supervisor.watching.limits import Limits
 from codexlab.supervisor.watching.watch import Watch
 
 GONE = ProcessIdentity(os.getpid(), 1, boot_id())
-EXITED = {"event": "exited", "status": 256, "user": 0.0, "system": 0.0, "max_rss_kib": 0}
+EXITED = AgentExited(os.getpid(), 256, 0.0, 0.0, 0)
 
 
 class Meddler(trio.abc.Instrument):
     """Sends one signal when the watching task is about to take a certain step of its last."""
 
-    def __init__(
-        self, watch: Watch, news: MemoryObjectSendStream[Message], signum: int, steps: int
-    ) -> None:
+    def __init__(self, watch: Watch, notifications: Notifications, signum: int, steps: int) -> None:
         self._watch = watch
-        self._news = news
+        self._notifications = notifications
         self._signum = signum
         self._steps = steps
         self._task = trio.lowlevel.current_task()
@@ -41,25 +37,29 @@ class Meddler(trio.abc.Instrument):
             self._steps -= 1
             if self._steps < 0:
                 self.sent = True
-                self._news.send_nowait({"event": "signal", "signum": self._signum})
+                self._notifications.put(Signalled(self._signum))
 
 
 async def watch_with_signal(signum: int, steps: int) -> tuple[Watch, bool]:
     """Return the watch, and whether the signal is still there for whoever listens next."""
-    send, receive = anyio.create_memory_object_stream[Message](math.inf)
+    notifications = Notifications()
     watch = Watch(
-        GONE, lambda: RunProcesses("no such run"), build_ladder(1.0), receive, Log(), lambda: 0.0
+        GONE,
+        lambda: RunProcesses("no such run"),
+        build_ladder(1.0),
+        notifications,
+        Log(),
+        lambda: 0.0,
     )
-    send.send_nowait(EXITED)
-    meddler = Meddler(watch, send, signum, steps)
+    notifications.put(EXITED)
+    meddler = Meddler(watch, notifications, signum, steps)
     trio.lowlevel.add_instrument(meddler)
     try:
         await watch.run(Limits())
-        return watch, not meddler.sent or receive.statistics().current_buffer_used > 0
+        return watch, not meddler.sent or notifications.waiting() > 0
     finally:
         trio.lowlevel.remove_instrument(meddler)
-        send.close()
-        receive.close()
+        notifications.close()
 
 
 @pytest.mark.trio

@@ -9,21 +9,24 @@ from collections.abc import Mapping
 
 _FRAME = """
 import os, signal, sys
+from codexlab.guardian.codec import decode_answer
 from codexlab.guardian.entry import run_with_guardian
+from codexlab.guardian.protocol import (
+    Accompany, AgentExited, AgentStopped, ChildrenLeft, CompanionExited, Finish, ForgetTerminal,
+    ListChildren, Released, RunHandover, Signalled, Spawn, SpawnSpec)
 
 def sh(channel, script, leaf=None, **spec):
     null = os.open(os.devnull, os.O_RDWR)
-    channel.send({{"op": "spawn", "spec": {{
-        "path": "/bin/sh", "argv": ("sh", "-c", script), "cwd": "/", "leaf": leaf,
-        "environment": {{"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "testrun"}}, **spec}}}},
-        [null, 1, 2])
-    return channel.receive()[0]
+    program = {{"path": "/bin/sh", "argv": ("sh", "-c", script), "cwd": "/", "leaf": leaf,
+        "environment": {{"PATH": os.environ["PATH"], "CODEXLAB_RUN_ID": "testrun"}}, **spec}}
+    channel.send(Spawn(SpawnSpec(**program)), [null, 1, 2])
+    return channel.receive(decode_answer)[0]
 
-def news(channel, event):
+def news(channel, kind):
     while True:
-        received = channel.receive()
-        assert received is not None, event
-        if received[0]["event"] == event:
+        received = channel.receive(decode_answer)
+        assert received is not None, kind
+        if isinstance(received[0], kind):
             return received[0]
 
 def supervise(channel):
