@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .search.match import SearchedRollout, SearchHit
     from .search.query import BadPatternError, Query, make_query
     from .search.search import SearchBroken
-    from .store.directory import LogicalRollout
+    from .store.directory import RolloutRef
     from .store.names import RolloutForm
     from .store.scan import StoreScan
 
@@ -65,7 +65,6 @@ __all__ = [
     "ListEntry",
     "ListPage",
     "LockDirectoryError",
-    "LogicalRollout",
     "NoSuchRolloutError",
     "NoSuchThreadError",
     "NotALineError",
@@ -79,6 +78,7 @@ __all__ = [
     "Result",
     "Role",
     "RolloutForm",
+    "RolloutRef",
     "RolloutSnapshot",
     "RolloutStore",
     "SearchBroken",
@@ -131,7 +131,7 @@ _MODULES = {
     "search.match": ("SearchHit", "SearchedRollout"),
     "search.query": ("BadPatternError", "Query", "make_query"),
     "search.search": ("SearchBroken",),
-    "store.directory": ("LogicalRollout",),
+    "store.directory": ("RolloutRef",),
     "store.names": ("RolloutForm",),
     "store.scan": ("StoreScan",),
 }

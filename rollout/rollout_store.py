@@ -18,7 +18,7 @@ from .reconcile.materialize import restore
 from .search.match import SearchedRollout
 from .search.query import Query
 from .search.search import search_rollouts
-from .store.directory import LogicalRollout
+from .store.directory import RolloutRef
 from .store.scan import StoreScan, scan_store
 
 _COMPRESS, _SWEEP = CompressOptions(), SweepOptions()
@@ -50,14 +50,14 @@ class RolloutStore(StoreHandle):
         """
         return list_rollouts(self.home, filters, order=order, limit=limit, cursor=cursor)
 
-    def find(self, thread_id: str) -> LogicalRollout | None:
+    def find(self, thread_id: str) -> RolloutRef | None:
         """Find the rollout in which a thread goes on; None where there is none.
 
         :param thread_id: a whole UUID.
         """
         return find_thread(self.home, thread_id)
 
-    def named(self, given: str) -> Iterable[LogicalRollout]:
+    def named(self, given: str) -> Iterable[RolloutRef]:
         """Find the rollouts that a person names: by path, by thread id, or by its beginning.
 
         :returns: every file of the thread, oldest first; one file where a path was given.
@@ -84,7 +84,7 @@ class RolloutStore(StoreHandle):
         return search_rollouts(self.home, query, filters, processes=processes, ripgrep=ripgrep)
 
     def compress(
-        self, rollouts: Iterable[LogicalRollout], options: CompressOptions = _COMPRESS
+        self, rollouts: Iterable[RolloutRef], options: CompressOptions = _COMPRESS
     ) -> Iterator[Result]:
         """Compress rollouts; a rollout that is open, or not plain, is skipped.
 
@@ -95,7 +95,7 @@ class RolloutStore(StoreHandle):
         """
         return compress(self, self._subjects(rollouts), options)
 
-    def restore(self, rollout: LogicalRollout) -> bool:
+    def restore(self, rollout: RolloutRef) -> bool:
         """Make a rollout's plain form the only one, for a codex that reads no frames.
 
         :returns: False when it was so already.
@@ -104,7 +104,7 @@ class RolloutStore(StoreHandle):
         """
         return restore(self, self.subject(rollout.path))
 
-    def append(self, rollout: LogicalRollout, records: Iterable[bytes]) -> str:
+    def append(self, rollout: RolloutRef, records: Iterable[bytes]) -> str:
         """Append records, durably, as the thread's only writer.
 
         :param records: one JSON record each, without its line feed.
@@ -123,7 +123,7 @@ class RolloutStore(StoreHandle):
         """
         return sweep(self, options)
 
-    def verify(self, rollouts: Iterable[LogicalRollout] | None = None) -> Iterator[Finding]:
+    def verify(self, rollouts: Iterable[RolloutRef] | None = None) -> Iterator[Finding]:
         """Check every byte of these rollouts, or of the whole store; nothing is changed."""
         if rollouts is None:
             yield from verify_store(self)
@@ -138,5 +138,5 @@ class RolloutStore(StoreHandle):
         """
         return repair(self, dry_run=dry_run)
 
-    def _subjects(self, rollouts: Iterable[LogicalRollout]) -> Iterator[Subject]:
+    def _subjects(self, rollouts: Iterable[RolloutRef]) -> Iterator[Subject]:
         return self.subjects(rollout.path for rollout in rollouts)

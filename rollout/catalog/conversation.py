@@ -11,7 +11,7 @@ from ..reading.lines import LineFault, iter_lines
 from ..reading.records import parse_record
 from ..reading.snapshot import RolloutSnapshot, open_snapshot
 from ..reading.taken_back import taken_back
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from .pieces import Cut, History
 
 _PASSED_OVER = LineFault.BYTE_ORDER_MARK
@@ -65,7 +65,7 @@ def read_conversation(
 
 def read_history(
     history: History, roles: Iterable[Role] = CONVERSATION
-) -> Iterator[tuple[LogicalRollout, ConversationLine]]:
+) -> Iterator[tuple[RolloutRef, ConversationLine]]:
     """Do what `read_conversation` does for all that a thread goes on from, file by file.
 
     What was reverted is in it and says so; what another thread, of which this is a fork, went

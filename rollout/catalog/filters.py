@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...kernel.values import frozen
 from ..reading.moments import local_as_utc, moment_of, name_stamp
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
 from ..store.scan import StoreScan, UnreadableDirectory, scan_store
 
@@ -61,9 +61,9 @@ class Chooser:
 
     def by_name(
         self,
-        rollouts: list[LogicalRollout],
-        current: Callable[[LogicalRollout], LogicalRollout] = lambda each: each,
-    ) -> list[LogicalRollout]:
+        rollouts: list[RolloutRef],
+        current: Callable[[RolloutRef], RolloutRef] = lambda each: each,
+    ) -> list[RolloutRef]:
         """Keep those whose names fit; one near either end of the time wanted may not fit yet.
 
         :param current: the file whose form counts, where a thread has several.
@@ -72,7 +72,7 @@ class Chooser:
             return rollouts
         return [each for each in rollouts if self._fits_name(each, current(each))]
 
-    def _fits_name(self, rollout: LogicalRollout, current: LogicalRollout) -> bool:
+    def _fits_name(self, rollout: RolloutRef, current: RolloutRef) -> bool:
         wanted = self._filters
         return (
             self._first <= rollout.name.timestamp <= self._last
@@ -80,7 +80,7 @@ class Chooser:
             and (wanted.form is None or (wanted.form is RolloutForm.PLAIN) == current.plain)
         )
 
-    def fits(self, rollout: LogicalRollout, head: RolloutHead, began: str | None = None) -> bool:
+    def fits(self, rollout: RolloutRef, head: RolloutHead, began: str | None = None) -> bool:
         """Decide by what a rollout says of itself.
 
         :param began: the moment its thread began, where that is another file's.
@@ -127,7 +127,7 @@ def _moment(text: str) -> str:
 
 def select_files(
     home: str | os.PathLike[str], filters: Filters
-) -> tuple[list[LogicalRollout], list[UnreadableDirectory]]:
+) -> tuple[list[RolloutRef], list[UnreadableDirectory]]:
     """Find the rollout files that are wanted, every one of a thread that has several."""
     found, unreadable = select_rollouts(home, filters)
     chooser = Chooser(filters)
@@ -141,7 +141,7 @@ def select_files(
 
 def select_rollouts(
     home: str | os.PathLike[str], filters: Filters
-) -> tuple[list[LogicalRollout], list[UnreadableDirectory]]:
+) -> tuple[list[RolloutRef], list[UnreadableDirectory]]:
     """Find the rollouts whose names fit; the second part of a filter needs their heads."""
     chooser = Chooser(filters)
     scan = chooser.scan(home)

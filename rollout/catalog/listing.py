@@ -30,7 +30,7 @@ _COMPANY = 10
 
 
 class Order(StrEnum):
-    """What a listing is ordered by, newest first."""
+    """The order of a listing, newest first."""
 
     CREATED = "created"
     UPDATED = "updated"

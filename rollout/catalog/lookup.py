@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from ...kernel.errors import CallerError
 from ..reading.session_meta import SessionMetaError, read_session_meta
 from ..reading.snapshot import NoSuchRolloutError
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from ..store.names import COMPRESSED_SUFFIX, is_thread_id, parse_rollout_name
 from ..store.roots import ARCHIVED_SESSIONS, SESSIONS
 from ..store.scan import scan_store
@@ -55,7 +55,7 @@ class AmbiguousThreadError(CallerError):
         )
 
 
-def find_thread(home: str | os.PathLike[str], thread_id: str) -> LogicalRollout | None:
+def find_thread(home: str | os.PathLike[str], thread_id: str) -> RolloutRef | None:
     """Find the rollout in which a thread goes on.
 
     A thread that was reverted has several; the one that says that it began last wins, and
@@ -73,7 +73,7 @@ def find_thread(home: str | os.PathLike[str], thread_id: str) -> LogicalRollout 
     return found.get(wanted) or _by_database(os.fspath(home), wanted)
 
 
-def resolve_rollout(home: str | os.PathLike[str], given: str) -> LogicalRollout:
+def resolve_rollout(home: str | os.PathLike[str], given: str) -> RolloutRef:
     """Find a rollout by what a person types: a path, a thread id, or its beginning.
 
     :param given: a path is anything with a slash, or a rollout's file name here;
@@ -92,7 +92,7 @@ def resolve_rollout(home: str | os.PathLike[str], given: str) -> LogicalRollout:
     return found
 
 
-def rollout_at(path: str | os.PathLike[str]) -> LogicalRollout | None:
+def rollout_at(path: str | os.PathLike[str]) -> RolloutRef | None:
     """Describe the rollout at a plain or compressed path, wherever it lies; None if none is."""
     directory, leaf = os.path.split(os.path.abspath(path))
     name = parse_rollout_name(leaf)
@@ -106,10 +106,10 @@ def rollout_at(path: str | os.PathLike[str]) -> LogicalRollout | None:
         return None
     archived = os.path.basename(directory) == ARCHIVED_SESSIONS
     physical = name.plain_name if plain else name.compressed_name
-    return LogicalRollout(directory, parse_rollout_name(physical) or name, archived, plain, packed)
+    return RolloutRef(directory, parse_rollout_name(physical) or name, archived, plain, packed)
 
 
-def rollouts_named(home: str | os.PathLike[str], given: str) -> list[LogicalRollout]:
+def rollouts_named(home: str | os.PathLike[str], given: str) -> list[RolloutRef]:
     """Find what `resolve_rollout` does, with every other file of a thread given by its id.
 
     :returns: oldest first; one file where a path was given.
@@ -125,22 +125,22 @@ def rollouts_named(home: str | os.PathLike[str], given: str) -> list[LogicalRoll
     return [found] if several is None else list(several.files)
 
 
-def newest_by_thread(rollouts: Iterable[LogicalRollout]) -> dict[str, LogicalRollout]:
+def newest_by_thread(rollouts: Iterable[RolloutRef]) -> dict[str, RolloutRef]:
     """Choose for each thread the rollout in which it goes on."""
-    files: dict[str, list[LogicalRollout]] = {}
+    files: dict[str, list[RolloutRef]] = {}
     for rollout in rollouts:
         files.setdefault(rollout.thread_id, []).append(rollout)
     return {thread: _newest(of_thread) for thread, of_thread in files.items()}
 
 
-def _newest(files: list[LogicalRollout]) -> LogicalRollout:
+def _newest(files: list[RolloutRef]) -> RolloutRef:
     active = [each for each in files if not each.archived] or files
     if len(active) == 1:
         return active[0]
     return max(active, key=lambda each: (began(each), each.name.order))
 
 
-def _by_prefix(home: str | os.PathLike[str], given: str) -> LogicalRollout | None:
+def _by_prefix(home: str | os.PathLike[str], given: str) -> RolloutRef | None:
     prefix = given.lower()
     if _PREFIX.fullmatch(prefix) is None:
         return None
@@ -151,7 +151,7 @@ def _by_prefix(home: str | os.PathLike[str], given: str) -> LogicalRollout | Non
     return next(iter(found.values()), None)
 
 
-def _by_database(home: str, thread_id: str) -> LogicalRollout | None:
+def _by_database(home: str, thread_id: str) -> RolloutRef | None:
     from .state_db import recorded_paths  # sqlite3: only when the names know nothing
 
     for path in recorded_paths(home, thread_id):
@@ -161,7 +161,7 @@ def _by_database(home: str, thread_id: str) -> LogicalRollout | None:
     return None
 
 
-def _lies_in_store(home: str, rollout: LogicalRollout) -> bool:
+def _lies_in_store(home: str, rollout: RolloutRef) -> bool:
     directory = os.path.realpath(rollout.directory)
     stores = (
         os.path.realpath(os.path.join(home, store)) for store in (SESSIONS, ARCHIVED_SESSIONS)
@@ -169,7 +169,7 @@ def _lies_in_store(home: str, rollout: LogicalRollout) -> bool:
     return any(directory == store or directory.startswith(store + os.sep) for store in stores)
 
 
-def _is_of(rollout: LogicalRollout, thread_id: str) -> bool:
+def _is_of(rollout: RolloutRef, thread_id: str) -> bool:
     try:
         return read_session_meta(rollout.path).id == thread_id
     except (SessionMetaError, NoSuchRolloutError, OSError):

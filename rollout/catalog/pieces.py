@@ -21,7 +21,7 @@ from ..reading.moments import moment_of
 from ..reading.records import is_object, text_of
 from ..reading.session_meta import SessionMetaError, read_session_meta
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError
-from ..store.directory import LogicalRollout, scan_directory
+from ..store.directory import RolloutRef, scan_directory
 from ..store.names import is_thread_id
 from ..store.scan import scan_store
 
@@ -31,7 +31,7 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where what a thread goes on from ends within a file.
+    """The end, within a file, of the part that a thread goes on from.
 
     :param offset: the first byte of the plain form that no longer counts.
     :param ordinal: the first ordinal that no longer counts.
@@ -53,13 +53,13 @@ class Stretch:
     :param cut: where it ends; None for the end of the file.
     """
 
-    rollout: LogicalRollout
+    rollout: RolloutRef
     cut: Cut | None
 
 
 @frozen
 class History:
-    """What a thread goes on from.
+    """All that a thread goes on from, file by file.
 
     :param stretches: oldest first; the last is the file that was asked about.
     :param problem: why what came before is missing, "" when nothing is.
@@ -77,11 +77,11 @@ class ThreadFiles:
     :param began: the moment in the oldest.
     """
 
-    files: tuple[LogicalRollout, ...]
+    files: tuple[RolloutRef, ...]
     began: str
 
     @property
-    def current(self) -> LogicalRollout:
+    def current(self) -> RolloutRef:
         """The file in which the thread goes on."""
         return max(self.files, key=lambda each: not each.archived and self.files.index(each))
 
@@ -94,13 +94,13 @@ class Pieces:
     """
 
     def __init__(
-        self, home: str | os.PathLike[str], known: Iterable[LogicalRollout] | None = None
+        self, home: str | os.PathLike[str], known: Iterable[RolloutRef] | None = None
     ) -> None:
         self._home = os.fspath(home)
         self._known = None if known is None else _by_piece(known)
-        self._looked: dict[str, LogicalRollout | None] = {}
+        self._looked: dict[str, RolloutRef | None] = {}
 
-    def find(self, piece: str, beside: str) -> LogicalRollout | None:
+    def find(self, piece: str, beside: str) -> RolloutRef | None:
         """Return the file that a piece is, an active one before an archived one.
 
         :param beside: a directory that is looked into first.
@@ -111,7 +111,7 @@ class Pieces:
             self._looked[piece] = self._look(piece, beside)
         return self._looked[piece]
 
-    def _look(self, piece: str, beside: str) -> LogicalRollout | None:
+    def _look(self, piece: str, beside: str) -> RolloutRef | None:
         archived = os.path.basename(beside) == "archived_sessions"
         try:
             near = scan_directory(beside, archived=archived, containing=piece).rollouts
@@ -121,13 +121,13 @@ class Pieces:
         return found or _by_piece(scan_store(self._home, containing=piece).rollouts).get(piece)
 
 
-def piece_of(rollout: LogicalRollout) -> str:
+def piece_of(rollout: RolloutRef) -> str:
     """Return the id by which other files say that they go on from this one."""
     return rollout.name.rollout_id or rollout.thread_id
 
 
-def _by_piece(rollouts: Iterable[LogicalRollout]) -> dict[str, LogicalRollout]:
-    found: dict[str, LogicalRollout] = {}
+def _by_piece(rollouts: Iterable[RolloutRef]) -> dict[str, RolloutRef]:
+    found: dict[str, RolloutRef] = {}
     for rollout in rollouts:
         piece = piece_of(rollout)
         if piece not in found or found[piece].archived:
@@ -135,7 +135,7 @@ def _by_piece(rollouts: Iterable[LogicalRollout]) -> dict[str, LogicalRollout]:
     return found
 
 
-def history_of(rollout: LogicalRollout, pieces: Pieces) -> History:
+def history_of(rollout: RolloutRef, pieces: Pieces) -> History:
     """Follow a rollout back to where its history begins."""
     stretches = [Stretch(rollout, None)]
     seen = {rollout.path}
@@ -153,7 +153,7 @@ def history_of(rollout: LogicalRollout, pieces: Pieces) -> History:
         stretches.insert(0, Stretch(before, cut))
 
 
-def _base_of(rollout: LogicalRollout) -> tuple[str, Cut] | None:
+def _base_of(rollout: RolloutRef) -> tuple[str, Cut] | None:
     try:
         base = read_session_meta(rollout.path).raw.get("history_base")
     except (SessionMetaError, NoSuchRolloutError, NotARolloutFileError, OSError):
@@ -167,25 +167,25 @@ def _base_of(rollout: LogicalRollout) -> tuple[str, Cut] | None:
     return piece, Cut(offset, ordinal)
 
 
-def take_threads(rollouts: list[LogicalRollout]) -> dict[str, ThreadFiles]:
+def take_threads(rollouts: list[RolloutRef]) -> dict[str, ThreadFiles]:
     """Return the threads that went on in a new file, with all of theirs, oldest first."""
     several = {each.thread_id for each in rollouts if "_" in each.name.plain_name}
     if not several:
         return {}
-    files: defaultdict[str, list[LogicalRollout]] = defaultdict(list)
+    files: defaultdict[str, list[RolloutRef]] = defaultdict(list)
     for rollout in rollouts:
         if rollout.thread_id in several:
             files[rollout.thread_id].append(rollout)
     return {thread: _in_order(of_thread) for thread, of_thread in files.items()}
 
 
-def _in_order(files: list[LogicalRollout]) -> ThreadFiles:
+def _in_order(files: list[RolloutRef]) -> ThreadFiles:
     moments = {each.path: began(each) for each in files}
     files = sorted(files, key=lambda each: (moments[each.path], each.name.order))
     return ThreadFiles(tuple(files), moments[files[0].path])
 
 
-def began(rollout: LogicalRollout) -> str:
+def began(rollout: RolloutRef) -> str:
     """Read when a rollout began."""
     return moment_of(rollout.name, read_head(rollout.path).began)
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from ..reading.heads import HeadReader, RolloutHead
 from ..reading.moments import latest_moment, moment_of, name_stamp
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from .filters import Chooser, Filters
 from .pieces import ThreadFiles, take_threads
 
 Key = tuple[int | str, str, bool]
-"""What a listing is ordered by: a time, the name of the first file, and that it is active."""
+"""The key of a listing: a time, the name of the first file, and whether that file is active."""
 
 _by_name = attrgetter("name.plain_name")
 _by_head = attrgetter("head.began")
@@ -32,7 +32,7 @@ class ListEntry(NamedTuple):
 
     # No dataclass: these are made by the ten thousand, at a third of the cost.
 
-    rollout: LogicalRollout
+    rollout: RolloutRef
     head: RolloutHead
 
 
@@ -119,15 +119,15 @@ class Threads:
                 if self._fits(entry):
                     yield entry
 
-    def _files(self, rollout: LogicalRollout) -> ThreadFiles:
+    def _files(self, rollout: RolloutRef) -> ThreadFiles:
         files = self.several.get(rollout.thread_id) if self.several else None
         return ThreadFiles((rollout,), "") if files is None else files
 
-    def _current(self, first: LogicalRollout) -> LogicalRollout:
+    def _current(self, first: RolloutRef) -> RolloutRef:
         files = self.several.get(first.thread_id) if self.several else None
         return first if files is None else files.current
 
-    def _entry(self, first: LogicalRollout) -> ListEntry:
+    def _entry(self, first: RolloutRef) -> ListEntry:
         file = self._current(first)
         return ListEntry(file, self._heads.read(file))
 
@@ -142,12 +142,12 @@ class Threads:
     def _moment(self, entry: ListEntry) -> str:
         return moment_of_thread(entry, self.several)
 
-    def _changed_key(self, first: LogicalRollout) -> Key:
+    def _changed_key(self, first: RolloutRef) -> Key:
         changed = max(map(_mtime, self._files(first).files))
         return (changed, first.name.plain_name, not first.archived)
 
 
-def _mtime(rollout: LogicalRollout) -> int:
+def _mtime(rollout: RolloutRef) -> int:
     for path in (rollout.path, rollout.compressed_path, rollout.path):
         try:
             return os.stat(path).st_mtime_ns

@@ -13,7 +13,7 @@ from ..reading.lines import iter_lines
 from ..reading.messages import request_in
 from ..reading.records import is_list, is_object, parse_record, text_of
 from ..reading.snapshot import RolloutSnapshot, open_snapshot
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from .pieces import Cut, Pieces, history_of
 
 _LINES = 200
@@ -74,7 +74,7 @@ def first_prompt(snapshot: RolloutSnapshot, cut: Cut | None = None) -> str:
     return sent
 
 
-def title_of(rollout: LogicalRollout, pieces: Pieces) -> str:
+def title_of(rollout: RolloutRef, pieces: Pieces) -> str:
     """Return what the user of a thread asked first, in whichever file that is.
 
     :raises NoSuchRolloutError: it is gone.

@@ -1,9 +1,9 @@
-"""How much a rollout may say for what it takes on disk, and which of its bytes were ever written.
+"""Measure whether codex can have written a rollout of this size, and find its holes.
 
 A rollout is text, and each of its records has a time and an id of its own. So codex leaves no
-holes in one, and what it repeats costs something each time: a picture of any size some 15
-bytes for each 128 KiB, the most that a block of zstd holds. What says more than that, or very
-much at all for what it takes, was made to hold up who reads it.
+holes. Each repetition costs something, too: a picture costs some 15 bytes for each 128 KiB,
+the most that a block of zstd holds. A file that decodes to more was made to hold up its
+readers.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def may_be_hollow(path: str) -> bool:
 
 
 class Allowance:
-    """What a compressed rollout may still say, for what it takes."""
+    """The plain bytes and lines that a compressed rollout may still decode to."""
 
     def __init__(self, fd: int, size: int) -> None:
         """Take the measure of a file of so many bytes."""

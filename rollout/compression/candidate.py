@@ -1,4 +1,4 @@
-"""Which files may be compressed: told from the file itself, before any work on it."""
+"""Decide from a file itself, before any work on it, whether it may be compressed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HEAD_RECORDS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompressOptions:
-    """How to compress.
+    """Options of compressing.
 
     :param strict: refuse where the kernel grants no leases.
     :param workers: threads that encode; the critical section is one thread's.
@@ -35,9 +35,9 @@ class CompressOptions:
     :param min_age: seconds since a file's last write; 0 when it was asked for by name.
     :param min_quiet: seconds since its last change of any kind (ctime).
     :param should_stop: asked between chunks; what was begun is finished.
-    :param room: plain bytes to begin at most before the results of all that was begun
-        were given out, so that the caller can free what they replaced; None where there
-        is plenty. Asked between chunks; one file is always begun.
+    :param room: asked between chunks: the plain bytes that may be begun before all earlier
+        results were given out, so that the caller can free space. None means plenty.
+        One file is always begun.
     """
 
     strict: bool = False

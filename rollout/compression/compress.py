@@ -1,7 +1,7 @@
 """Compress cold rollouts: encode unlocked, then let each frame take its file's place.
 
 Files go in chunks, so that many small ones share what makes them durable: their
-writeback is started together, then awaited; one group's lines cover the chunk; and
+writeback is started together, then awaited; one journal covers the chunk; and
 they pass the critical section with one fsync of their directory.
 """
 
@@ -20,7 +20,7 @@ from ..codec.encode import Encoder, EncodingError
 from ..operations.attributes import copy_attributes, give_owner
 from ..operations.file_ops import FileOps
 from ..operations.handle import StoreHandle, Subject
-from ..operations.journal import Group, Kind, begin, make_entry, new_token
+from ..operations.journal import Journal, Kind, create_journal, describe_kept, new_token
 from ..operations.result import Outcome, Result
 from .candidate import CompressOptions, RefusedError, open_candidate
 from .publish import Prepared, publish
@@ -49,7 +49,7 @@ def compress(
 
     :param subjects: what to compress; whatever is not plain, or written to, is skipped.
 
-    The plain files are kept for a grace (see :mod:`._settle`): nothing is unlinked
+    The plain files are kept for a grace (see `reconcile.retired`). Nothing is unlinked
     and no space is free when this returns.
     """
     waiting = iter(subjects)
@@ -61,7 +61,7 @@ def compress(
         begun: deque[_Chunk] = deque()
         try:
             while not options.should_stop():
-                # Short of room, nothing is encoded before what was is given out.
+                # When space is low, publish the finished chunk before encoding another.
                 while begun and options.room() is not None:
                     yield from _finish_chunk(store, begun.popleft(), options)
                 if not (chunk := _next_chunk(waiting, options.room())):
@@ -143,40 +143,40 @@ def _take_places(
     store: StoreHandle, prepared: Sequence[Prepared], options: CompressOptions
 ) -> Iterator[Result]:
     try:
-        group = _begin_group(store, prepared)
+        journal = _write_journal(store, prepared)
     except OSError as error:
         yield from (one.result(Outcome.FAILED, str(error)) for one in prepared)
         return
     try:
-        batch = list(zip(prepared, group.entries, strict=True))
+        batch = list(zip(prepared, journal.entries, strict=True))
         results = publish(store, batch, strict=options.strict)
     finally:
-        group.close(store)
-    # Only now: who gets a result may settle what it replaced, which needs the group.
+        journal.close(store)
+    # Only now: who gets a result may settle what it replaced, which needs the journal.
     yield from results
 
 
-def _begin_group(store: StoreHandle, prepared: Sequence[Prepared]) -> Group:
+def _write_journal(store: StoreHandle, prepared: Sequence[Prepared]) -> Journal:
     """Make the frames and the lines about their plain files durable.
 
     Many small ones by one flush of the device, not one each.
     """
     token = new_token()
     entries = [
-        make_entry(Kind.RETIRED, f"{token}.{number}", one.subject, one.stat, leased=one.leased)
+        describe_kept(Kind.RETIRED, f"{token}.{number}", one.subject, one.stat, leased=one.leased)
         for number, one in enumerate(prepared)
     ]
     frames = [one.temporary[1] for one in prepared if one.temporary is not None]
     if len(frames) >= _MANY:
-        return begin(store, token, entries, flush=partial(_flush, frames, store.ops))
+        return create_journal(store, token, entries, flush=partial(_flush, frames, store.ops))
     for frame in frames:
         store.ops.sync_file(frame)
-    return begin(store, token, entries)
+    return create_journal(store, token, entries)
 
 
-def _flush(frames: Sequence[int], ops: FileOps, manifest: int) -> None:
+def _flush(frames: Sequence[int], ops: FileOps, journal: int) -> None:
     """Flush every filesystem that holds one of these files, once."""
-    for fd in {os.fstat(fd).st_dev: fd for fd in (*frames, manifest)}.values():
+    for fd in {os.fstat(fd).st_dev: fd for fd in (*frames, journal)}.values():
         ops.sync_filesystem(fd)
 
 

@@ -7,7 +7,7 @@ again.
 
 In this order, under codex's coordination lock (no codex of this home starts or ends
 a writer meanwhile) and the store's own (none of us changes it through another home),
-with a group's lines already durable:
+with the journal already durable:
 
 1. the thread has no writer;
 2. the kernel grants a read lease on the plain file: nobody can write to it, and who
@@ -37,7 +37,7 @@ from ...kernel.errors import BusyError
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.file_ops import FileOps, rename_away
 from ..operations.handle import StoreHandle, Subject
-from ..operations.journal import Entry
+from ..operations.journal import JournalEntry
 from ..operations.result import Outcome, Result
 
 Identity = tuple[int, int]
@@ -79,34 +79,34 @@ class Prepared:
         return Result(self.subject, outcome, reason, self.stat.st_size, self.frame_size)
 
 
-Pair = tuple[Prepared, Entry]
+Pair = tuple[Prepared, JournalEntry]
 WriterCheck = Callable[[str], bool]
-Step = Callable[[Prepared, Entry, WriterCheck], Result | None]
+Step = Callable[[Prepared, JournalEntry, WriterCheck], Result | None]
 
 
 def publish(store: StoreHandle, batch: Sequence[Pair], *, strict: bool) -> list[Result]:
     """Let prepared files' frames take their places.
 
-    :param batch: each file with its line in a group that is open, locked and durable.
+    :param batch: each file with its line in a journal that is open, locked and durable.
     :param strict: refuse where the kernel grants no leases.
     :returns: one result for each file, in order.
     """
     results: dict[str, Result] = {}
 
-    def give(prepared: Prepared, _entry: Entry, has_writer: WriterCheck) -> Result | None:
-        return _admit(prepared, has_writer, store.ops, strict) or _publish_name(prepared, store.ops)
+    def give(prepared: Prepared, _entry: JournalEntry, has_writer: WriterCheck) -> Result | None:
+        return _admit(prepared, has_writer, store.ops, strict) or _name_frame(prepared, store.ops)
 
     published = _under_locks(store, batch, results, give)
     unsynced = _sync_directories(published, store.ops)
 
-    def take(prepared: Prepared, entry: Entry, has_writer: WriterCheck) -> Result | None:
+    def take(prepared: Prepared, entry: JournalEntry, has_writer: WriterCheck) -> Result | None:
         refusal = _undo_unsynced(prepared, unsynced) or _admit_again(
             prepared, has_writer, store.ops, strict
         )
         if refusal is None:
             return _retire(prepared, entry.candidates(store), store.ops)
         if not _is_kept_by_another(prepared, store):
-            _withdraw(prepared, store.ops)
+            _take_frame_away(prepared, store.ops)
         return refusal
 
     for prepared, _ in _under_locks(store, published, results, take):
@@ -190,7 +190,7 @@ def _fingerprint(stat: os.stat_result) -> tuple[int, ...]:
     return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def _publish_name(prepared: Prepared, ops: FileOps) -> Result | None:
+def _name_frame(prepared: Prepared, ops: FileOps) -> Result | None:
     """Step 4, but for the directory."""
     if prepared.temporary is None:
         return None
@@ -198,7 +198,7 @@ def _publish_name(prepared: Prepared, ops: FileOps) -> Result | None:
     # Only now: a temporary file with an old mtime is swept away by codex.
     ops.set_times(fd, prepared.stat)
     try:
-        ops.publish(path, prepared.subject.compressed)
+        ops.name_frame(path, prepared.subject.compressed)
     except FileExistsError:
         return prepared.result(Outcome.CHANGED, "another compressed form appeared")
     except FileNotFoundError:
@@ -227,7 +227,7 @@ def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str]) -> Result | Non
 def _is_kept_by_another(prepared: Prepared, store: StoreHandle) -> bool:
     """Tell whether somebody finished our pair meanwhile: then only the frame has the name.
 
-    That takes us a pause of many seconds between the two halves.
+    Only possible if this process was stopped for seconds between steps 4 and 5.
     """
     if os.path.lexists(prepared.subject.plain):
         return False
@@ -244,14 +244,14 @@ def _retire(prepared: Prepared, candidates: tuple[str, str], ops: FileOps) -> Re
         kept = rename_away(ops.retire, prepared.subject.plain, candidates)
     except FileNotFoundError:
         # Moved or deleted by its owner: our frame must not keep it alive.
-        _withdraw(prepared, ops)
+        _take_frame_away(prepared, ops)
         return prepared.result(Outcome.CHANGED, "its owner moved or deleted it")
     except OSError:
-        _withdraw(prepared, ops)
+        _take_frame_away(prepared, ops)
         raise
     if _is_certain(prepared, kept, ops):
         return None
-    return _put_back(prepared, kept, ops)
+    return _give_name_back(prepared, kept, ops)
 
 
 def _is_certain(prepared: Prepared, kept: str, ops: FileOps) -> bool:
@@ -279,7 +279,7 @@ def _is_as_leased(prepared: Prepared, kept: str) -> bool:
     )
 
 
-def _put_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
+def _give_name_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
     """Step 7: first the plain name, then the frame's, so that one always leads there."""
     if not _is_frame_there(prepared):
         return prepared.result(Outcome.WAITING, "its owner deleted or restored it meanwhile")
@@ -287,11 +287,11 @@ def _put_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
         ops.put_back(kept, prepared.subject.plain)
     except FileExistsError:
         return prepared.result(Outcome.WAITING, "another plain file appeared; settle decides")
-    _withdraw(prepared, ops)
+    _take_frame_away(prepared, ops)
     return prepared.result(Outcome.BUSY, "a writer came; it was put back")
 
 
-def _withdraw(prepared: Prepared, ops: FileOps) -> None:
+def _take_frame_away(prepared: Prepared, ops: FileOps) -> None:
     """Take our own frame away. One that was there before us may hold more than we know."""
     if prepared.temporary is not None and _is_frame_there(prepared):
         ops.withdraw(prepared.subject.compressed)

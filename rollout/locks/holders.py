@@ -1,4 +1,4 @@
-"""Who has a file open: the kernel's own list, read from ``/proc`` (proc(5)).
+"""List the processes that have a file open, from ``/proc`` (proc(5)).
 
 Used to name the holder of a lock, and in place of a kernel lease where the
 filesystem offers none. It sees only processes whose descriptors we may read (our

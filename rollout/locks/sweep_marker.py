@@ -1,9 +1,9 @@
 """Say that a store was swept to the end just now, so that many launches do not look again.
 
-A note in the sweepers' own lock file, written by the one that holds it, of a sweep that
-looked at everything and left nothing to come back for. It is a hint and no more: one that
-is missing, torn, of another boot or of an older age costs a sweep that finds nothing to
-do, and who heeds it puts off by minutes what the next sweep does.
+The note stands in the sweeps' own lock file, and the holder of the lock writes it. It is
+about a sweep that looked at everything and left nothing to do. The note is only a hint.
+Without a good one, a sweep runs and finds nothing to do. A launch that heeds it puts off
+by minutes what the next sweep does.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ In ``thread-writer-locks`` of a codex home (codex 0.150 and later, measured with
 A lock file that exists says nothing; only a held flock does. Unlinking one outside
 the coordination lock would let two writers each hold a file of that name.
 
-**Order.** Coordination is waited for only while holding at most a thread lock, and
-a thread lock is only ever tried: nobody who holds coordination waits for anything,
-so nobody waits for ever.
+**Order.** A process waits for coordination only while it holds at most a thread lock. A
+thread lock is only ever tried. So the holder of coordination waits for nothing, and
+nobody waits for ever.
 
 Not promised: exclusion of a codex older than 0.150, of another home whose
 ``thread-writer-locks`` is not linked to this one, or of a program that takes no

@@ -1,4 +1,4 @@
-"""How much a sweep may compress, spent only by what it did compress."""
+"""The budget of a sweep; only files that were compressed spend it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Cold = tuple[Subject, int]
 
 
 class Budget:
-    """What is left of a number of files and of bytes; None for no limit."""
+    """The remaining numbers of files and of bytes; None means no limit."""
 
     def __init__(self, files: int | None, size: int | None) -> None:
         self._files = files
@@ -20,8 +20,8 @@ class Budget:
     def choose(self, cold: Sequence[Cold]) -> tuple[list[Cold], list[Cold]]:
         """Return which files are within the budget together, in order, and which may be later.
 
-        Later: if some of the first turn out not to be compressed. A file larger than all that
-        is left is in neither.
+        A later file is for the case that some of the first are not compressed after all.
+        Files larger than the remaining budget are dropped.
         """
         chosen: list[Cold] = []
         later: list[Cold] = []

@@ -1,4 +1,4 @@
-"""A rollout that lies in both roots: which of the two is provably a leftover.
+"""Find rollouts that lie in both roots, and move aside the form that is provably a leftover.
 
 codex's ``archive`` and ``unarchive`` move one file. Where both forms existed at that
 moment (its own compressor was killed between publishing and unlinking) the frame stays
@@ -6,7 +6,7 @@ behind and comes up again as a second thread of the same id.
 
 Invariant: only a frame is moved aside, and only while the form in the other root, just
 compared and still the same file, holds all of its bytes. Which of two plain files, or
-of two equal frames, its owner means is not to be told from the files: they stay and
+of two equal frames, its owner means cannot be told from the files: they stay and
 are reported. A plain file is never moved, for somebody may write to it.
 """
 
@@ -20,7 +20,7 @@ from ..operations.file_ops import FileOps, rename_away
 from ..operations.handle import StoreHandle, Subject
 from ..operations.result import Outcome, Result
 from ..reconcile.decide import Relation, in_words
-from ..reconcile.inspect import PAIR_REST, Inspection, fingerprint, look
+from ..reconcile.inspect import PAIR_REST, Inspection, fingerprint, inspect
 from ..store.names import COMPRESSED_SUFFIX
 from ..store.ownership import make_own_directory
 from ..store.scan import scan_store
@@ -28,7 +28,7 @@ from ..store.scan import scan_store
 LEFTOVER = "leftover-"
 
 
-def twins(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
+def duplicates(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
     """Yield rollouts of one name that lie in two places, each with the first of them."""
     seen: dict[str, Subject] = {}
     for subject in subjects:
@@ -37,7 +37,7 @@ def twins(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
             yield first, subject
 
 
-def tidy_twins(
+def move_duplicates_aside(
     store: StoreHandle,
     *,
     rest: float = PAIR_REST,
@@ -49,19 +49,21 @@ def tidy_twins(
     :param dry_run: say what would be done, and change nothing.
     """
     subjects = [store.subject(found.path) for found in scan_store(store.home).rollouts]
-    for first, second in twins(subjects):
-        yield _tidy(store, (first, second), rest, dry_run)
+    for first, second in duplicates(subjects):
+        yield _move_one_aside(store, (first, second), rest, dry_run)
 
 
-def say_twin(subject: Subject, other: Subject, ops: FileOps) -> str:
+def describe_duplicate(subject: Subject, other: Subject, ops: FileOps) -> str:
     """Say where the other one is, and how their contents relate."""
     files = _only_form(subject), _only_form(other)
-    sight = look(files[0], files[1], 0, ops) if files[0] and files[1] else None
-    relation = f"; it {in_words(sight.relation)} that one" if sight else ""
+    seen = inspect(files[0], files[1], 0, ops) if files[0] and files[1] else None
+    relation = f"; it {in_words(seen.relation)} that one" if seen else ""
     return f"also {other.plain}{relation}"
 
 
-def _tidy(store: StoreHandle, pair: tuple[Subject, Subject], rest: float, dry_run: bool) -> Result:
+def _move_one_aside(
+    store: StoreHandle, pair: tuple[Subject, Subject], rest: float, dry_run: bool
+) -> Result:
     first, second = pair
     for subject, other in ((first, second), (second, first)):
         frame, holder = _only_form(subject), _only_form(other)
@@ -69,20 +71,22 @@ def _tidy(store: StoreHandle, pair: tuple[Subject, Subject], rest: float, dry_ru
             return Result(subject, Outcome.WAITING, "a form of it is unsettled, or just moved")
         if not frame.endswith(COMPRESSED_SUFFIX):
             continue
-        sight = look(frame, holder, 0, store.ops)
-        if sight is not None and _is_leftover(sight, holder):
+        seen = inspect(frame, holder, 0, store.ops)
+        if seen is not None and _is_leftover(seen, holder):
             if min(map(_quiet, (frame, holder))) < rest:
                 return Result(subject, Outcome.WAITING, "it is too new to be a leftover")
             if dry_run:
                 return Result(subject, Outcome.WOULD, f"would move {frame} aside")
-            return _move_aside(store, subject, frame, holder, sight)
-    return Result(second, Outcome.REPORTED, f"{say_twin(second, first, store.ops)}; both stay")
+            return _move_aside(store, subject, frame, holder, seen)
+    return Result(
+        second, Outcome.REPORTED, f"{describe_duplicate(second, first, store.ops)}; both stay"
+    )
 
 
-def _is_leftover(sight: Inspection, holder: str) -> bool:
-    if sight.relation is Relation.SAME:
+def _is_leftover(seen: Inspection, holder: str) -> bool:
+    if seen.relation is Relation.SAME:
         return not holder.endswith(COMPRESSED_SUFFIX)
-    return sight.relation is Relation.WITHIN
+    return seen.relation is Relation.WITHIN
 
 
 def _move_aside(
@@ -90,17 +94,17 @@ def _move_aside(
     subject: Subject,
     frame: str,
     holder: str,
-    sight: Inspection,
+    seen: Inspection,
 ) -> Result:
     make_own_directory(store.kept)
-    name = f"{LEFTOVER}{sight.file[1]}{COMPRESSED_SUFFIX}"
+    name = f"{LEFTOVER}{seen.file[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(store.kept, name), os.path.join(subject.directory, f".{name}"))
     with store.exclusive() as coordination:
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         held = fingerprint(holder)
-        same = held is not None and held[:2] == sight.other[:2] and held[2] >= sight.other[2]
-        if not same or fingerprint(frame) != sight.file:
+        same = held is not None and held[:2] == seen.other[:2] and held[2] >= seen.other[2]
+        if not same or fingerprint(frame) != seen.file:
             return Result(subject, Outcome.CHANGED, "it changed meanwhile")
         target = rename_away(store.ops.set_aside, frame, targets)
     return Result(subject, Outcome.SETTLED, f"{holder} holds all of its frame, now at {target}")

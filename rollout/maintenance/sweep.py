@@ -1,7 +1,7 @@
 """Sweep a store: finish what was left, compress what is cold, settle what is due.
 
-What is done is its own record: a file with a compressed form is no candidate any
-more, so a sweep that was stopped, or ran out of its budget, goes on where it was.
+A sweep keeps no record: a file that has a compressed form is no candidate any more. So
+a sweep that follows a stopped one goes on where that ended.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..compression.compress import compress
 from ..locks.store import sweep_locks
 from ..locks.sweep_marker import note_swept
 from ..operations.handle import StoreHandle
-from ..operations.journal import group_paths, read_entries
+from ..operations.journal import journal_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reconcile.recover import recover
 from ..reconcile.retired import GRACE, SettleOptions, seconds_left, settle
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from ..store.scan import StoreScan, UnreadableDirectory, scan_store
 from .budget import Budget, Cold
 
@@ -29,15 +29,15 @@ COLD_AGE = 7 * 86400.0
 QUIET = 3600.0
 LOW_SPACE = 2 << 30
 _PAUSE = 0.5
-# Of the little space that is left, plain bytes that are encoded before any is freed.
+# When space is low, this share of it is encoded before any is freed.
 _SHARE = 4
-# What the next sweep may do better. A cold rollout that somebody has open stays so for long.
+# The next sweep may do better with these. A cold rollout that is open stays open for long.
 _UNFINISHED = frozenset({Outcome.WAITING, Outcome.CHANGED, Outcome.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOptions:
-    """How far a sweep goes.
+    """Options of a sweep.
 
     :param cold_age: seconds since the last write; younger files stay plain.
     :param max_bytes: plain bytes to compress at most; None for no limit. What cannot be
@@ -89,12 +89,12 @@ def sweep(
     :raises SweeperBusyError: another sweep, ours or codex's, is at work.
     """
     if options.dry_run:
-        yield from _sweep(store, options, _look(store, options))
+        yield from _sweep(store, options, _scan(store, options))
         return
     with sweep_locks(store.maintenance_lock, store.sweep_lock):
         with store.ops.coordination(store.locks) as coordination:
             coordination.sweep()  # lock files of killed writers, as codex does at its start
-        scan = _look(store, options)
+        scan = _scan(store, options)
         is_complete = not (options.is_partial or scan.unreadable)
         reported: set[str] = set()
         for result in _sweep(store, options, scan):
@@ -102,7 +102,7 @@ def sweep(
             if result.outcome is Outcome.REPORTED:
                 reported.add(result.subject.plain)
             yield result
-        for result in _settle_rest(store, options):
+        for result in _wait_and_settle(store, options):
             is_complete &= result.outcome not in _UNFINISHED
             is_news = result.outcome is not Outcome.REPORTED or result.subject.plain not in reported
             if is_news and (result.outcome is not Outcome.WAITING or options.wait):
@@ -111,7 +111,7 @@ def sweep(
             note_swept(store.sweep_lock, options.cold_age)
 
 
-def _look(store: StoreHandle, options: SweepOptions) -> StoreScan:
+def _scan(store: StoreHandle, options: SweepOptions) -> StoreScan:
     scan = scan_store(store.home)
     for directory in scan.unreadable:
         options.on_unreadable(directory)
@@ -151,9 +151,7 @@ def _sweep(store: StoreHandle, options: SweepOptions, scan: StoreScan) -> Iterat
         chosen, later = budget.choose(later)
 
 
-def _cold(
-    store: StoreHandle, rollouts: list[LogicalRollout], options: SweepOptions
-) -> Iterator[Cold]:
+def _cold(store: StoreHandle, rollouts: list[RolloutRef], options: SweepOptions) -> Iterator[Cold]:
     """Yield cold plain files, archived ones first, old ones before new ones."""
     oldest = time.time() - options.cold_age
     for found in sorted(rollouts, key=lambda each: (not each.archived, each.name.order)):
@@ -183,7 +181,7 @@ def _free_bytes(path: str) -> int:
     return space.f_bavail * space.f_frsize
 
 
-def _settle_rest(store: StoreHandle, options: SweepOptions) -> Iterator[Result]:
+def _wait_and_settle(store: StoreHandle, options: SweepOptions) -> Iterator[Result]:
     """Wait for the grace of what was kept, unless told not to, and settle what is due."""
     while options.wait and (left := _longest_wait(store, options)) > 0:
         if options.should_stop():
@@ -195,7 +193,7 @@ def _settle_rest(store: StoreHandle, options: SweepOptions) -> Iterator[Result]:
 def _longest_wait(store: StoreHandle, options: SweepOptions) -> float:
     """Return the seconds until everything kept is due; a longer grace is not waited for."""
     waits = [0.0]
-    for path in group_paths(store):
+    for path in journal_paths(store):
         for entry in read_entries(path):
             kept = entry.find(store)
             # Between the two looks somebody else may settle it.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..codec.encode import Encoder, EncodingError
 from ..reading.heads import HeadReader
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_snapshot
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
 
 _BLOCK = 512
@@ -22,7 +22,7 @@ _BLOCK = 512
 
 @dataclass(slots=True)
 class Usage:
-    """What some rollouts take.
+    """The disk usage of some rollouts.
 
     :param rollouts: how many.
     :param plain_bytes: of the plain files, as long as they are.
@@ -45,7 +45,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came out of compressing a sample.
+    """The result of compressing a sample.
 
     :param rollouts: how many were tried.
     :param before: their plain bytes.
@@ -58,13 +58,13 @@ class Trial:
 
     @property
     def factor(self) -> float:
-        """How many times smaller the sample became; 1.0 for an empty one."""
+        """The plain size divided by the compressed size; 1.0 for an empty sample."""
         return self.before / self.after if self.after else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """What the rollouts of a home take.
+    """The disk usage of a home's rollouts.
 
     :param total: all of them.
     :param by_month: ``YYYY-MM`` of their names.
@@ -78,7 +78,7 @@ class StoreStats:
     by_thread: dict[str, Usage]
 
 
-def measure(rollouts: Iterable[LogicalRollout]) -> StoreStats:
+def measure(rollouts: Iterable[RolloutRef]) -> StoreStats:
     """Add up what rollouts take; those that vanish meanwhile take nothing."""
     stats = StoreStats(Usage(), {}, {}, {})
     with HeadReader() as heads:
@@ -94,7 +94,7 @@ def measure(rollouts: Iterable[LogicalRollout]) -> StoreStats:
     return stats
 
 
-def _add(rollout: LogicalRollout, slots: Iterable[Usage]) -> None:
+def _add(rollout: RolloutRef, slots: Iterable[Usage]) -> None:
     plain, packed = _stat(rollout.path), _stat(rollout.compressed_path)
     for usage in slots:
         usage.rollouts += 1
@@ -114,7 +114,7 @@ def _stat(path: str) -> os.stat_result | None:
         return None
 
 
-def choose_sample(rollouts: Iterable[LogicalRollout], budget: int) -> list[LogicalRollout]:
+def choose_sample(rollouts: Iterable[RolloutRef], budget: int) -> list[RolloutRef]:
     """Choose plain rollouts whose sizes stand for all, within a budget of bytes.
 
     Large rollouts hold most of the bytes and small ones are most of the files:
@@ -126,7 +126,7 @@ def choose_sample(rollouts: Iterable[LogicalRollout], budget: int) -> list[Logic
     sized.sort(key=lambda pair: pair[0])
     fitting = [pair for pair in sized if 0 < pair[0] <= budget]
     step = max(1.0, sum(size for size, _ in fitting) / max(budget, 1))
-    sample: list[LogicalRollout] = []
+    sample: list[RolloutRef] = []
     left, position, due = budget, 0, 0.0
     for size, rollout in reversed(fitting):
         position += size
@@ -138,7 +138,7 @@ def choose_sample(rollouts: Iterable[LogicalRollout], budget: int) -> list[Logic
 
 
 def try_compression(
-    sample: Iterable[LogicalRollout], proceed: Callable[[int], bool] = lambda _: True
+    sample: Iterable[RolloutRef], proceed: Callable[[int], bool] = lambda _: True
 ) -> Trial:
     """Compress a sample as `compress` would, writing nothing.
 
@@ -157,7 +157,7 @@ def try_compression(
     return Trial(count, before, after)
 
 
-def _compressed_size(rollout: LogicalRollout, encoder: Encoder) -> tuple[int, int]:
+def _compressed_size(rollout: RolloutRef, encoder: Encoder) -> tuple[int, int]:
     with open_snapshot(rollout.path, patience=0) as snapshot:
         if snapshot.form is not RolloutForm.PLAIN:
             raise NoSuchRolloutError(rollout.path)

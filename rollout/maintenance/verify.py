@@ -18,23 +18,23 @@ from ..codec.measure import is_hollow
 from ..locks.store import LOCK_FILES
 from ..operations.file_ops import FileOps, rename_away
 from ..operations.handle import StoreHandle, Subject
-from ..operations.journal import group_paths, read_entries
+from ..operations.journal import journal_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reading.lines import MAX_LINE_BYTES, LineFault, iter_lines
 from ..reading.records import parse_record
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_regular, open_snapshot
 from ..reconcile.decide import Relation, in_words
-from ..reconcile.inspect import fingerprint, look
+from ..reconcile.inspect import fingerprint, inspect
 from ..reconcile.recover import is_temporary, recover
 from ..reconcile.retired import SettleOptions, settle
 from ..store.names import COMPRESSED_SUFFIX
 from ..store.ownership import make_own_directory
 from ..store.scan import StoreScan, scan_store
-from .duplicates import LEFTOVER, say_twin, tidy_twins, twins
+from .duplicates import LEFTOVER, describe_duplicate, duplicates, move_duplicates_aside
 
 
 class Problem(StrEnum):
-    """What can be wrong."""
+    """A problem that a check can find."""
 
     DAMAGED_FRAME = "damaged frame"
     REFUSED = "more than codex writes"
@@ -114,7 +114,7 @@ def verify_store(store: StoreHandle) -> Iterator[Finding]:
     subjects = list(store.subjects(found.path for found in scan.rollouts))
     for subject in subjects:
         yield from verify_rollout(subject)
-    yield from verify_places(subjects)
+    yield from verify_duplicates(subjects)
     yield from verify_temporaries({subject.directory for subject in subjects})
     yield from verify_kept(store)
 
@@ -126,7 +126,7 @@ def _odd_plain(path: str) -> Iterator[Finding]:
 
 
 def _readable(path: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """What cannot be opened is one more finding, and hides no other."""
+    """Report a file that cannot be opened as one more finding; it hides no other."""
     try:
         yield from findings
     except (OSError, NoSuchRolloutError, NotARolloutFileError) as error:
@@ -157,8 +157,8 @@ def _kept_finding(result: Result) -> Finding:
 
 
 def _listed(store: StoreHandle) -> Iterator[str]:
-    """Yield the groups and the kept files that they name."""
-    for path in group_paths(store):
+    """Yield the journals and the kept files that they name."""
+    for path in journal_paths(store):
         yield path
         for entry in read_entries(path):
             yield from entry.candidates(store)
@@ -173,28 +173,28 @@ def repair(store: StoreHandle, *, dry_run: bool = False) -> Iterator[Result]:
         away; where it is the only form it stays.
     """
     for result in recover(store, SettleOptions(dry_run=dry_run)):
-        if not result.subject.thread:  # a line of a manifest that is not believed
+        if not result.subject.thread:  # a line of a journal that is not believed
             yield result
             continue
         yield _move_damaged(store, result.subject, dry_run) or result
-    yield from tidy_twins(store, dry_run=dry_run)
+    yield from move_duplicates_aside(store, dry_run=dry_run)
 
 
 def _move_damaged(store: StoreHandle, subject: Subject, dry_run: bool) -> Result | None:
     """Move a damaged frame aside; None where both forms are not there, or it is whole."""
     try:
-        sight = look(subject.plain, subject.compressed, 0, store.ops)
+        seen = inspect(subject.plain, subject.compressed, 0, store.ops)
     except NotARolloutFileError:
         return None
-    if sight is None or sight.relation is not Relation.UNREADABLE:
+    if seen is None or seen.relation is not Relation.UNREADABLE:
         return None
     if dry_run:
         return Result(subject, Outcome.WOULD, "would move its damaged frame aside")
     make_own_directory(store.kept)
-    name = f"{_DAMAGED}{sight.other[1]}{COMPRESSED_SUFFIX}"
+    name = f"{_DAMAGED}{seen.other[1]}{COMPRESSED_SUFFIX}"
     targets = (os.path.join(store.kept, name), os.path.join(subject.directory, f".{name}"))
     with store.exclusive():
-        if fingerprint(subject.compressed) != sight.other or fingerprint(subject.plain) is None:
+        if fingerprint(subject.compressed) != seen.other or fingerprint(subject.plain) is None:
             return None
         target = rename_away(store.ops.set_aside, subject.compressed, targets)
     return Result(subject, Outcome.SETTLED, f"its damaged frame is at {target}")
@@ -219,13 +219,13 @@ def _verify_frame(path: str) -> Iterator[Finding]:
 
 
 def _verify_pair(subject: Subject, ops: FileOps) -> Iterator[Finding]:
-    sight = look(subject.plain, subject.compressed, 0, ops)
-    if sight is None:
+    seen = inspect(subject.plain, subject.compressed, 0, ops)
+    if seen is None:
         return
-    if sight.relation is Relation.UNREADABLE:
+    if seen.relation is Relation.UNREADABLE:
         yield Finding(subject.compressed, Problem.DAMAGED_FRAME, "the plain form is whole")
     else:
-        detail = f"the plain form {in_words(sight.relation)} the compressed one"
+        detail = f"the plain form {in_words(seen.relation)} the compressed one"
         yield Finding(subject.plain, Problem.TWO_FORMS, detail)
 
 
@@ -275,11 +275,11 @@ class _Ordinals:
         self._last = ordinal
 
 
-def verify_places(subjects: Iterable[Subject]) -> Iterator[Finding]:
+def verify_duplicates(subjects: Iterable[Subject]) -> Iterator[Finding]:
     """Find rollouts that lie in both roots: what an interrupted or partial move left."""
     ops = FileOps()
-    for first, subject in twins(subjects):
-        yield Finding(subject.plain, Problem.TWO_PLACES, say_twin(subject, first, ops))
+    for first, subject in duplicates(subjects):
+        yield Finding(subject.plain, Problem.TWO_PLACES, describe_duplicate(subject, first, ops))
 
 
 def verify_temporaries(directories: Iterable[str]) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ class FileOps:
         """Give a file the times of another."""
         os.utime(fd, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
-    def publish(self, temporary: str, compressed: str) -> None:
+    def name_frame(self, temporary: str, compressed: str) -> None:
         """Give the verified frame its name; FileExistsError when that is taken."""
         _install(temporary, compressed)
 
@@ -85,7 +85,7 @@ class FileOps:
         """Take a plain name away from a file that hides the history."""
         rename_noreplace(shadow, kept)
 
-    def restore(self, temporary: str, plain: str) -> None:
+    def name_plain(self, temporary: str, plain: str) -> None:
         """Give a decoded copy the plain name; FileExistsError when that is taken."""
         _install(temporary, plain)
 

@@ -1,8 +1,8 @@
-"""Where a store's files, locks and kept files lie, links resolved.
+"""The handle on a store: where its files and locks lie, and the calls that change it.
 
-Several homes may share one store: their ``sessions`` are links to one directory.
-What is kept for a grace therefore lies beside the *resolved* directory, so that
-all of them find it; never below it, where codex looks for thread ids in names.
+Several homes may share one store: their ``sessions`` are links to one directory. Kept
+files therefore lie beside the *resolved* directory, so that every home finds them. They
+never lie below it, where codex looks for thread ids in names.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Subject:
 
     @property
     def compressed(self) -> str:
-        """Where the compressed form lies, or would."""
+        """The path of the compressed form, which need not exist."""
         return self.plain + COMPRESSED_SUFFIX
 
 
@@ -160,12 +160,12 @@ class StoreHandle:
         return os.path.realpath(directory)
 
     def recorded(self, root: str, relative: str, thread: str) -> Subject:
-        """Rebuild a subject from what a manifest says of it."""
+        """Rebuild a subject from what a journal says of it."""
         plain = os.path.join(self.root(root), relative)
         return Subject(root, relative, os.path.dirname(plain), plain, thread)
 
     def other_place(self, subject: Subject) -> Subject | None:
-        """Where codex's ``archive`` or ``unarchive`` would have moved the rollout."""
+        """Return the place to which codex's ``archive`` or ``unarchive`` moves the rollout."""
         leaf = os.path.basename(subject.plain)
         name = parse_rollout_name(leaf)
         if name is None:

@@ -1,18 +1,17 @@
-"""What is kept for a grace, where it came from, and why: written before it moves.
+"""The journal of kept files: where each came from, and why, written before it moves.
 
-Beside the resolved ``sessions`` lies ``.codexlab-retired``. A *group* there is one
-file ``<token>.jsonl``, a line per kept file, durable before the first rename; the
-kept files are called ``<token>.<n>``. On a filesystem of its own a rollout is kept
-in its own directory as ``.<token>.<n>``, too short for codex's fuzzy search to find
-a thread id in it.
+Beside the resolved ``sessions`` lies ``.codexlab-retired``. A *journal* there is a file
+``<token>.jsonl`` with one line for each kept file. It is durable before the first rename.
+The kept files are called ``<token>.<n>``. A rollout on a filesystem of its own is kept in
+its own directory as ``.<token>.<n>``: codex's fuzzy search finds no thread id in that.
 
-**Invariant.** A kept file has a line in a group's file, always: the line is made
-durable before the file comes and removed after it went. A line without a kept file
-says that nothing was moved, or that all is settled. While the group's file is
-locked, its maker or a settler is at work; nobody else touches what it names.
+**Invariant.** A kept file always has a line in a journal. The line is made durable before
+the file comes, and removed after the file went. A line without a kept file says that
+nothing was moved, or that all is settled. While a journal is locked, its maker or a
+settling process is at work, and nobody else touches the files that it names.
 
-An agent can write these lines, too. What one says is believed only as far as
-``operations.journal_line`` allows; the rest is told, and what it names is left alone.
+An agent can write these lines, too. ``operations.journal_line`` says which are believed.
+The others are reported, and the files that they name are left alone.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ from .journal_line import fault_in
 
 UNFINISHED_SUFFIX = ".new"
 _SUFFIX = ".jsonl"
-_GROUP = re.compile(r"[0-9a-f]{8}\.jsonl")
+_JOURNAL = re.compile(r"[0-9a-f]{8}\.jsonl")
 _VERSION = 1
-# A line has some 500 bytes: half a million kept files in one group.
+# A line has some 500 bytes: half a million kept files in one journal.
 _LARGEST = 256 * 1024 * 1024
 
 
@@ -54,8 +53,8 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a group.
+class JournalEntry:
+    """One line of a journal.
 
     :param name: ``<token>.<n>``, the kept file.
     :param root: the root the rollout lay in, ``sessions`` or ``archived_sessions``.
@@ -90,7 +89,7 @@ class Entry:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - self.at if same_boot else float("inf")
 
     def candidates(self, store: StoreHandle) -> tuple[str, str]:
-        """Where the kept file may lie: with the groups, or in its own directory."""
+        """Return the two places of the kept file: with the journals, or in its own directory."""
         below, slash, _ = self.relative.rpartition("/")
         in_place = f"{store.root(self.root)}/{below}{slash}.{self.name}"
         return f"{store.kept}/{self.name}", in_place
@@ -101,18 +100,18 @@ class Entry:
 
 
 def new_token() -> str:
-    """Return a token for a group."""
+    """Return a token for a journal."""
     return secrets.token_hex(4)
 
 
-def make_entry(
+def describe_kept(
     kind: Kind, name: str, subject: Subject, stat: os.stat_result, *, leased: bool
-) -> Entry:
+) -> JournalEntry:
     """Describe a file that is about to be taken away.
 
-    :param name: what it will be called: ``<token>.<n>`` of its group.
+    :param name: what it will be called: ``<token>.<n>`` of its journal.
     """
-    return Entry(
+    return JournalEntry(
         kind=kind,
         name=name,
         root=subject.root,
@@ -128,27 +127,27 @@ def make_entry(
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """What the lines of a group say.
+class JournalLines:
+    """The believed content of a journal, and doubts about the rest.
 
     :param entries: the latest line of each kept file.
     :param doubts: a sentence for each line that was not made by us, or damaged since.
     """
 
-    entries: Sequence[Entry]
+    entries: Sequence[JournalEntry]
     doubts: Sequence[str] = ()
 
 
-class Group:
-    """One group's file, open and locked. Made by :func:`begin` or :func:`open_groups`."""
+class Journal:
+    """A journal, open and locked. Made by :func:`create_journal` or :func:`open_journals`."""
 
-    def __init__(self, path: str, fd: int, lines: Lines) -> None:
+    def __init__(self, path: str, fd: int, lines: JournalLines) -> None:
         self.path = path
         self.entries = tuple(lines.entries)
         self.doubts = tuple(lines.doubts)
         self._fd = fd
 
-    def note_append(self, entry: Entry, offset: int) -> Entry:
+    def note_append(self, entry: JournalEntry, offset: int) -> JournalEntry:
         """Make durable that the entry's lines are about to be appended at ``offset``."""
         noted = replace(entry, append_at=offset)
         # A full disk may have torn the line before; behind a whole one it is a blank.
@@ -161,24 +160,24 @@ class Group:
         os.close(self._fd)
 
     def close(self, store: StoreHandle) -> None:
-        """Unlock; a group of which nothing is kept any more, and all was believed, goes away."""
+        """Unlock; a journal of which nothing is kept any more, and all was believed, goes away."""
         if not self.doubts and not any(entry.find(store) for entry in self.entries):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
         os.close(self._fd)
 
 
-def begin(
+def create_journal(
     store: StoreHandle,
     token: str,
-    entries: Sequence[Entry],
+    entries: Sequence[JournalEntry],
     flush: Callable[[int], None] | None = None,
-) -> Group:
-    """Write a new group, durably, and hold its lock.
+) -> Journal:
+    """Write a new journal, durably, and hold its lock.
 
     :param token: as :func:`new_token` gives it.
-    :param entries: as :func:`make_entry` gives them, named after the token.
-    :param flush: makes the group's file, given its descriptor, and its name durable,
+    :param entries: as :func:`describe_kept` gives them, named after the token.
+    :param flush: makes the journal, given its descriptor, and its name durable,
         perhaps together with more; by default both are synced by themselves.
     """
     make_own_directory(store.kept)
@@ -202,31 +201,31 @@ def begin(
                 os.unlink(path + suffix)
         os.close(fd)
         raise
-    return Group(path + _SUFFIX, fd, Lines(entries))
+    return Journal(path + _SUFFIX, fd, JournalLines(entries))
 
 
-def open_groups(store: StoreHandle) -> Iterator[Group]:
-    """Open and lock, one by one, every group that nobody works on.
+def open_journals(store: StoreHandle) -> Iterator[Journal]:
+    """Open and lock, one by one, every journal that nobody works on.
 
     The caller closes each before it asks for the next.
     """
-    for path in group_paths(store):
-        group = _try_open(path)
-        if group is not None:
-            yield group
+    for path in journal_paths(store):
+        journal = _try_open(path)
+        if journal is not None:
+            yield journal
 
 
-def group_paths(store: StoreHandle) -> list[str]:
-    """Return the paths of all groups, locked or not.
+def journal_paths(store: StoreHandle) -> list[str]:
+    """Return the paths of all journals, locked or not.
 
     :raises OSError: the directory is a link, or cannot be read.
     """
-    names = sorted(filter(_GROUP.fullmatch, list_own_directory(store.kept)))
+    names = sorted(filter(_JOURNAL.fullmatch, list_own_directory(store.kept)))
     return [os.path.join(store.kept, name) for name in names]
 
 
-def read_entries(path: str) -> list[Entry]:
-    """Read a group without locking it; the latest line of each kept file counts."""
+def read_entries(path: str) -> list[JournalEntry]:
+    """Read a journal without locking it; the latest line of each kept file counts."""
     try:
         data = read_regular_if_any(path, _LARGEST) or b""
         return list(parse_lines(data, _token(path)).entries)
@@ -236,18 +235,18 @@ def read_entries(path: str) -> list[Entry]:
         raise
 
 
-def encode_entry(entry: Entry) -> bytes:
+def encode_entry(entry: JournalEntry) -> bytes:
     """Return the line of an entry."""
-    fields = {name: getattr(entry, name) for name in Entry.__slots__}
+    fields = {name: getattr(entry, name) for name in JournalEntry.__slots__}
     return json.dumps({"v": _VERSION, **fields}).encode() + b"\n"
 
 
-def parse_lines(data: bytes, token: str) -> Lines:
+def parse_lines(data: bytes, token: str) -> JournalLines:
     """Read lines; unknown fields are ignored, a torn line was never acted on.
 
-    :param token: the group's, with which the names of its kept files begin.
+    :param token: the journal's, with which the names of its kept files begin.
     """
-    latest: dict[str, Entry] = {}
+    latest: dict[str, JournalEntry] = {}
     doubts: list[str] = []
     for number, line in enumerate(data.split(b"\n"), 1):
         try:
@@ -262,20 +261,20 @@ def parse_lines(data: bytes, token: str) -> Lines:
             doubts.append(f"line {number}: {fault}")
             # What it says of a kept file may be newer than what we believe.
             latest.pop(str(fields.get("name")), None)
-    return Lines(list(latest.values()), doubts)
+    return JournalLines(list(latest.values()), doubts)
 
 
-def _as_entry(fields: dict[str, Any]) -> Entry:
-    known: dict[str, Any] = {name: fields[name] for name in Entry.__slots__}
+def _as_entry(fields: dict[str, Any]) -> JournalEntry:
+    known: dict[str, Any] = {name: fields[name] for name in JournalEntry.__slots__}
     known["kind"] = Kind(fields["kind"])
-    return Entry(**known)
+    return JournalEntry(**known)
 
 
 def _token(path: str) -> str:
     return os.path.basename(path).removesuffix(_SUFFIX)
 
 
-def _try_open(path: str) -> Group | None:
+def _try_open(path: str) -> Journal | None:
     try:
         fd = open_regular(path, os.O_RDWR | os.O_APPEND)
     except OSError as error:
@@ -286,7 +285,7 @@ def _try_open(path: str) -> Group | None:
     if not try_lock(fd) or not _is_readable(found := os.fstat(fd)):
         os.close(fd)
         return None
-    return Group(path, fd, parse_lines(os.pread(fd, found.st_size, 0), _token(path)))
+    return Journal(path, fd, parse_lines(os.pread(fd, found.st_size, 0), _token(path)))
 
 
 def _is_readable(found: os.stat_result) -> bool:

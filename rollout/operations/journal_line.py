@@ -1,8 +1,8 @@
-"""What a line of a manifest may say to be believed.
+"""Decide whether a line of a journal is believed.
 
-An agent that runs without a sandbox can write into ``.codexlab-retired``. A line names what a
-sweep unlinks, renames and appends to, so each of its paths must be one that we could have
-written: a kept file of this very group, and a rollout below one of the store's two roots.
+An agent that runs without a sandbox can write into ``.codexlab-retired``. A line names the files
+that a sweep unlinks, renames and appends to. So each path must be one that we could have
+written: a kept file of this very journal, and a rollout below one of the store's two roots.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def fault_in(fields: dict[str, Any], token: str) -> str | None:
     """Return what is wrong with a line, in words; None for a line that is believed.
 
     :param fields: the JSON object that the line is; values of any type.
-    :param token: the token of the group that the line is in.
+    :param token: the token of the journal that the line is in.
     """
     for name in (*_FIELDS, *_COUNTS):
         if name not in fields:

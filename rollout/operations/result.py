@@ -1,4 +1,4 @@
-"""What became of one rollout: the same few words for every command that changes it."""
+"""The result of work on one rollout, in the same few words for every command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .handle import Subject
 
 
 class Outcome(StrEnum):
-    """How work on one rollout, or on one kept file, ended."""
+    """The outcome of work on one rollout, or on one kept file."""
 
     COMPRESSED = "compressed"
     RESTORED = "restored"
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one rollout.
+    """The result of work on one rollout.
 
     :param reason: why, in words for people; empty where the outcome says it all.
     :param before: bytes of the form that was there, 0 where that means nothing.

@@ -19,14 +19,14 @@ from .records import is_list, is_object, parse_record, text_of
 
 
 class Role(StrEnum):
-    """Who speaks in an entry."""
+    """The speaker of an entry."""
 
     USER = "user"
     ASSISTANT = "assistant"
     REASONING = "reasoning"
     TOOL = "tool"
     INSTRUCTIONS = "instructions"
-    """What the harness put in front: developer messages, environment, AGENTS.md."""
+    """Text that the harness put in front: developer messages, environment, AGENTS.md."""
     COMPACTED = "compacted"
     """The summary that replaced older history."""
     META = "meta"

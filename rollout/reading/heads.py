@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from ..store.names import PLAIN, RolloutForm
 from .records import is_object, parse_record
 from .session_meta import (
@@ -35,7 +35,7 @@ _STAMP, _PAYLOAD = b'"timestamp":"', 100
 
 
 class RolloutHead:
-    """What a listing says of one rollout; what it says of itself is parsed when looked at.
+    """The facts that a listing shows of one rollout; its metadata is parsed on first use.
 
     :param size: bytes on disk of the form that was read.
     :param mtime_ns: codex's ``updated_at``, in nanoseconds; 0 when it is gone.
@@ -54,7 +54,7 @@ class RolloutHead:
         meta: SessionMeta | None = None,
         problem: str = "",
         beginning: bytes = b"",
-        rollout: LogicalRollout | None = None,
+        rollout: RolloutRef | None = None,
     ) -> None:
         self.size, self.mtime_ns, self.form = size, mtime_ns, form
         self._meta, self._problem = meta, problem
@@ -149,7 +149,7 @@ class HeadReader:
         if self._fd != -1:
             os.close(self._fd)
 
-    def read(self, rollout: LogicalRollout) -> RolloutHead:
+    def read(self, rollout: RolloutRef) -> RolloutHead:
         """Do what `read_head` does; plain rollouts are parsed when looked at."""
         if not rollout.plain:
             return read_head(rollout.path)

@@ -23,7 +23,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class LineFault(Flag):
-    """What is wrong with a line; several can be."""
+    """The faults of a line; it can have several."""
 
     NONE = 0
     BYTE_ORDER_MARK = auto()
@@ -34,9 +34,9 @@ class LineFault(Flag):
     TOO_LONG = auto()
     """It is longer than the limit; ``data`` is its beginning."""
     DAMAGED = auto()
-    """What came after ``data`` could not be decoded, or was not read."""
+    """The bytes behind ``data`` could not be decoded, or were not read."""
     REFUSED = auto()
-    """Together with the one before: no codex writes what came there."""
+    """Together with `DAMAGED`: no codex writes the bytes that came there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def _hollow_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | Fr
     is_said = False
     for start, stop in written_parts(snapshot.fd, snapshot.size):
         if start - end >= _LEAST_HOLE:
-            # What stands around a hole is not one line.
+            # The bytes before and behind a hole are not one line.
             yield b"\n" if is_said else _holes(snapshot, end)
             is_said = True
         else:

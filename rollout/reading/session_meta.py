@@ -81,7 +81,7 @@ class DamagedHeadError(SessionMetaError):
 
 @dataclass(frozen=True, slots=True)
 class SessionMeta:
-    """What a rollout says of itself.
+    """The metadata that a rollout begins with.
 
     :param id: the thread, lower-case UUID.
     :param cwd: where the agent worked, "" when not said.

@@ -16,7 +16,7 @@ _ATTEMPTS = 8
 
 
 class NotALineError(CallerError):
-    """What was to be appended is not one line."""
+    """A record that was to be appended is not one line."""
 
     def __init__(self, line: bytes) -> None:
         self.line = line

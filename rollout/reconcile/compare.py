@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How far two contents agree.
+    """The extent to which two contents agree.
 
     :param common: bytes, from the start, in which they agree.
     :param lines: bytes of the whole lines among these.

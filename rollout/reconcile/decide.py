@@ -1,11 +1,10 @@
-"""What to do with what is found: every decision about a user's bytes, without I/O.
+"""Every decision about a user's bytes, without I/O.
 
-Two questions come up after a crash, after a grace, or when a file grew where it
-should not: what to do with a *pair* (both forms of one rollout exist) and what to
-do with a *kept* file (retired from its name, or set aside because it hid the
-history). Both are answered from how the contents relate, which forms exist, and
-whether anybody can still write to the file in question. Names, sizes and times
-decide nothing.
+Two cases need a decision after a crash, after a grace, or when a file grew late. A
+*pair* is a rollout of which both forms exist. A *kept* file was retired from its name, or
+set aside because it hid the history. The decision follows from three facts: how the
+contents relate, which forms exist, and whether anybody can still write to the file.
+Names, sizes and times decide nothing.
 
 The tables are total: a combination that is not listed keeps every byte.
 """
@@ -28,7 +27,7 @@ class Forms(StrEnum):
 
 
 class Relation(StrEnum):
-    """How one content relates to another."""
+    """The relation of one content to another."""
 
     SAME = "same"
     WITHIN = "within"
@@ -65,7 +64,7 @@ def in_words(relation: Relation) -> str:
 
 
 class Action(StrEnum):
-    """What to do."""
+    """A decision."""
 
     NOTHING = "nothing"
     WAIT = "wait"

@@ -1,4 +1,4 @@
-"""Look at a rollout as it lies now: which forms, which files, who can write."""
+"""Inspect a rollout as it lies now: its forms, its files, and whether anybody can write."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def can_be_written(path: str, ops: FileOps) -> bool:
     return answer is LeaseAnswer.BUSY
 
 
-def look(path: str, other: str, base: int, ops: FileOps) -> Inspection | None:
+def inspect(path: str, other: str, base: int, ops: FileOps) -> Inspection | None:
     """Compare a file with another form; None when one of them is gone meanwhile.
 
     :param base: how many bytes both once began with.
@@ -128,7 +128,7 @@ def is_durable(path: str, seen: Fingerprint, ops: FileOps) -> bool:
         os.close(fd)
 
 
-def rested(subject: Subject) -> float:
+def idle_seconds(subject: Subject) -> float:
     """Return for how many seconds nothing changed; a clock set back counts as none."""
     try:
         changed = max(os.lstat(path).st_ctime for path in (subject.plain, subject.compressed))

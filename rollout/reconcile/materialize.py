@@ -20,7 +20,15 @@ from ..operations.file_ops import FileOps
 from ..operations.handle import StoreHandle, Subject
 from ..reading.snapshot import NoSuchRolloutError, open_regular
 from .decide import Forms, Relation
-from .inspect import PAIR_REST, Fingerprint, fingerprint, forms_of, is_durable, look, rested
+from .inspect import (
+    PAIR_REST,
+    Fingerprint,
+    fingerprint,
+    forms_of,
+    idle_seconds,
+    inspect,
+    is_durable,
+)
 
 MATERIALIZE_PREFIX = "rollout-materialize-codexlab-"
 _ATTEMPTS = 8
@@ -83,27 +91,27 @@ def materialize(
                 if not _drop_compressed(store, subject, rest):
                     return changed
             case Forms.COMPRESSED:
-                _restore(store, subject)
+                _decode_beside(store, subject)
         changed = True
     raise DisagreementError(subject.plain)
 
 
 def _drop_compressed(store: StoreHandle, subject: Subject, rest: float) -> bool:
     """Unlink a frame of which the plain form holds all; False leaves it for a sweep."""
-    sight = look(subject.plain, subject.compressed, 0, store.ops)
-    if sight is None:
+    seen = inspect(subject.plain, subject.compressed, 0, store.ops)
+    if seen is None:
         return True
-    if sight.relation not in {Relation.SAME, Relation.BEYOND}:
+    if seen.relation not in {Relation.SAME, Relation.BEYOND}:
         raise DisagreementError(subject.plain)
-    if rested(subject) < rest:
+    if idle_seconds(subject) < rest:
         return False
-    if is_durable(subject.plain, sight.file, store.ops):
+    if is_durable(subject.plain, seen.file, store.ops):
         with store.ops.store(store.change_lock):
-            _withdraw(subject, sight.file, sight.other, store.ops)
+            _drop_frame_if_same(subject, seen.file, seen.other, store.ops)
     return True
 
 
-def _withdraw(
+def _drop_frame_if_same(
     subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, ops: FileOps
 ) -> None:
     """Unlink the compressed form while the names lead to the files that were compared."""
@@ -114,7 +122,7 @@ def _withdraw(
         ops.withdraw(subject.compressed)
 
 
-def _restore(store: StoreHandle, subject: Subject) -> None:
+def _decode_beside(store: StoreHandle, subject: Subject) -> None:
     try:
         source = open_regular(subject.compressed)
     except FileNotFoundError:
@@ -154,8 +162,8 @@ def _install(
     if fingerprint(subject.compressed) != compressed:
         return  # its owner deleted it while we decoded: it must not come back
     try:
-        ops.restore(temporary, subject.plain)
+        ops.name_plain(temporary, subject.plain)
     except (FileExistsError, FileNotFoundError):
         return  # a plain form came, or ours was swept away: look again
     ops.sync_directory(subject.directory)
-    _withdraw(subject, plain, compressed, ops)
+    _drop_frame_if_same(subject, plain, compressed, ops)

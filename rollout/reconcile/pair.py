@@ -18,16 +18,16 @@ from ...kernel.files.lease import LeaseAnswer
 from ..compression.publish import Prepared, publish
 from ..operations.file_ops import rename_away
 from ..operations.handle import StoreHandle, Subject
-from ..operations.journal import Kind, begin, make_entry, new_token
+from ..operations.journal import Kind, create_journal, describe_kept, new_token
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
 from .decide import Action, decide_pair, in_words
-from .inspect import PAIR_REST, Inspection, fingerprint, is_durable, look, rested
+from .inspect import PAIR_REST, Inspection, fingerprint, idle_seconds, inspect, is_durable
 from .materialize import materialize
 from .salvage import salvage
 
 
-def settle_pair(store: StoreHandle, subject: Subject, *, rest: float = PAIR_REST) -> Result:
+def resolve_pair(store: StoreHandle, subject: Subject, *, rest: float = PAIR_REST) -> Result:
     """Leave one form of a rollout that has two.
 
     :param rest: seconds for which neither form must have changed, see above.
@@ -38,94 +38,94 @@ def settle_pair(store: StoreHandle, subject: Subject, *, rest: float = PAIR_REST
     :raises ThreadBusyError: the thread has a writer where one must not be.
     :raises OSError: a file cannot be read or renamed.
     """
-    sight = look(subject.plain, subject.compressed, 0, store.ops)
-    if sight is None:
+    seen = inspect(subject.plain, subject.compressed, 0, store.ops)
+    if seen is None:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-    action = planned_for(sight)
-    if action in {Action.FINISH, Action.WITHDRAW} and rested(subject) < rest:
+    action = planned_for(seen)
+    if action in {Action.FINISH, Action.WITHDRAW} and idle_seconds(subject) < rest:
         return Result(subject, Outcome.WAITING, "both forms are too new to be a leftover")
     match action:
         case Action.FINISH:
-            return _finish(store, subject, sight)
+            return _finish(store, subject, seen)
         case Action.WITHDRAW:
-            return _withdraw(store, subject, sight)
+            return _drop_frame(store, subject, seen)
         case Action.SET_ASIDE:
-            return _set_aside(store, subject, sight)
+            return _set_aside(store, subject, seen)
         case Action.WAIT:
             return Result(subject, Outcome.WAITING, "some process writes the plain form")
         case _:
-            reason = f"the plain form {in_words(sight.relation)} the compressed one; both stay"
+            reason = f"the plain form {in_words(seen.relation)} the compressed one; both stay"
             return Result(subject, Outcome.REPORTED, reason)
 
 
-def planned_for(sight: Inspection) -> Action:
+def planned_for(seen: Inspection) -> Action:
     """Return the decision about a pair that was looked at."""
-    return decide_pair(sight.relation, written=sight.written, empty=sight.file[2] == 0)
+    return decide_pair(seen.relation, written=seen.written, empty=seen.file[2] == 0)
 
 
-def _finish(store: StoreHandle, subject: Subject, sight: Inspection) -> Result:
+def _finish(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
     """Retire the plain file exactly as compressing does after publishing."""
     # Who made the frame may have left it to the page cache.
-    if not is_durable(subject.compressed, sight.other, store.ops):
+    if not is_durable(subject.compressed, seen.other, store.ops):
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     try:
         fd = open_regular(subject.plain)
     except FileNotFoundError:
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-    frame = (sight.other[0], sight.other[1])
-    prepared = Prepared(subject, fd, os.fstat(fd), None, frame, sight.other[2])
+    frame = (seen.other[0], seen.other[1])
+    prepared = Prepared(subject, fd, os.fstat(fd), None, frame, seen.other[2])
     try:
         prepared.leased = store.ops.take_lease(fd) is LeaseAnswer.GRANTED
         store.ops.release_lease(fd)
-        if fingerprint(fd) != sight.file:
+        if fingerprint(fd) != seen.file:
             return prepared.result(Outcome.CHANGED, "it was written to meanwhile")
         token = new_token()
         name = f"{token}.0"
-        entry = make_entry(Kind.RETIRED, name, subject, prepared.stat, leased=prepared.leased)
-        group = begin(store, token, [entry])
+        entry = describe_kept(Kind.RETIRED, name, subject, prepared.stat, leased=prepared.leased)
+        journal = create_journal(store, token, [entry])
         try:
-            batch = [(prepared, group.entries[0])]
+            batch = [(prepared, journal.entries[0])]
             return publish(store, batch, strict=False)[0]
         finally:
-            group.close(store)
+            journal.close(store)
     finally:
         prepared.close()
 
 
-def _withdraw(store: StoreHandle, subject: Subject, sight: Inspection) -> Result:
-    if not is_durable(subject.plain, sight.file, store.ops):
+def _drop_frame(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
+    if not is_durable(subject.plain, seen.file, store.ops):
         return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
     with store.exclusive() as coordination:
         if coordination.is_writer_active(subject.thread):
             return Result(subject, Outcome.WAITING, "the thread has an active writer")
         plain = fingerprint(subject.plain)
-        if plain is None or plain[:2] != sight.file[:2] or plain[2] < sight.file[2]:
+        if plain is None or plain[:2] != seen.file[:2] or plain[2] < seen.file[2]:
             return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-        if fingerprint(subject.compressed) == sight.other:
+        if fingerprint(subject.compressed) == seen.other:
             store.ops.withdraw(subject.compressed)
-    return Result(subject, Outcome.SETTLED, "the plain form holds all", sight.other[2], plain[2])
+    return Result(subject, Outcome.SETTLED, "the plain form holds all", seen.other[2], plain[2])
 
 
-def _set_aside(store: StoreHandle, subject: Subject, sight: Inspection) -> Result:
+def _set_aside(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
     """Take the name from a shadow, restore the history under it, append its lines."""
     stat = os.lstat(subject.plain)
     token = new_token()
-    entry = make_entry(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
-    group = begin(store, token, [entry])
+    entry = describe_kept(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
+    journal = create_journal(store, token, [entry])
     try:
         with store.exclusive() as coordination:
             if coordination.is_writer_active(subject.thread):
                 return Result(subject, Outcome.WAITING, "the thread has an active writer")
             now = fingerprint(subject.plain)
-            if now is None or now[:2] != sight.file[:2]:
+            if now is None or now[:2] != seen.file[:2]:
                 return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
             kept = rename_away(store.ops.set_aside, subject.plain, entry.candidates(store))
         with store.locks.lease(subject.thread) as lease:
             materialize(store, subject, lease)
             # At once, so that what its writer adds to the plain form comes after.
-            added = salvage(group, entry, kept, subject, store.ops)
+            added = salvage(journal, entry, kept, subject, store.ops)
     finally:
-        group.close(store)
+        journal.close(store)
     if added is None:
         return Result(subject, Outcome.WAITING, "a file that hid the history is still written to")
     return Result(

@@ -1,6 +1,6 @@
 """Proof that a kept file is its thread's, before its bytes are led back into the thread.
 
-An agent can have written the manifest and put the files there that it names. Names and
+An agent can have written the journal, and the files that the journal names. Names and
 sizes prove nothing: the files themselves must say whose they are.
 """
 

@@ -15,7 +15,7 @@ from ..operations.journal import UNFINISHED_SUFFIX
 from ..operations.result import Outcome, Result
 from ..store.scan import StoreScan, scan_store
 from .materialize import MATERIALIZE_PREFIX, DisagreementError
-from .pair import settle_pair
+from .pair import resolve_pair
 from .retired import SettleOptions, settle
 
 _UNFINISHED = re.compile(rf"[0-9a-f]{{8}}{re.escape(UNFINISHED_SUFFIX)}")
@@ -40,7 +40,7 @@ def recover(
             discard_ownerless(store.kept, store.ops)
     for found in rollouts:
         if found.plain and found.compressed:
-            yield _settle_pair(store, store.subject(found.path), options)
+            yield _resolve(store, store.subject(found.path), options)
     yield from settle(store, options)
 
 
@@ -75,11 +75,11 @@ def _discard_unlocked(path: str, ops: FileOps) -> bool:
         os.close(fd)
 
 
-def _settle_pair(store: StoreHandle, subject: Subject, options: SettleOptions) -> Result:
+def _resolve(store: StoreHandle, subject: Subject, options: SettleOptions) -> Result:
     if options.dry_run:
         return Result(subject, Outcome.WOULD, "would settle two forms")
     try:
-        return settle_pair(store, subject, rest=options.rest)
+        return resolve_pair(store, subject, rest=options.rest)
     except (BusyError, DisagreementError) as error:  # a shadow came meanwhile: look again later
         return Result(subject, Outcome.WAITING, str(error))
     except (OSError, CodexlabError) as error:

@@ -1,12 +1,12 @@
 """Settle kept files: unlink what the thread holds, give back what it does not.
 
 **Invariant.** A kept file is unlinked only while a lease says that nobody can write
-to it, after its every byte was found in the thread's present form; both are looked
-at again in between. Anything else leads its bytes back into the thread or keeps them.
+to it, after its every byte was found in the thread's present form. Both files are checked
+again in between. In every other case its bytes go back into the thread, or are kept.
 
-Looking is done without locks, for it reads whole files; acting takes locks in their
-order (coordination, thread, file) and first makes sure that the names still lead to
-what was looked at. Where they do not, the file waits for the next sweep.
+Files are compared without locks, because that reads whole files. A change takes the locks
+in their order (coordination, thread, file) and first makes sure that the names still lead
+to the files that were compared. If they do not, the file waits for the next sweep.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.handle import StoreHandle, Subject
-from ..operations.journal import Entry, Group, Kind, open_groups
+from ..operations.journal import Journal, JournalEntry, Kind, open_journals
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
 from .decide import Action, Forms, Relation, decide_kept, in_words
@@ -29,12 +29,12 @@ from .inspect import (
     can_be_written,
     fingerprint,
     forms_of,
+    inspect,
     is_durable,
     locate,
-    look,
 )
 from .materialize import DisagreementError, materialize
-from .pair import settle_pair
+from .pair import resolve_pair
 from .proof import doubt_of, is_behind_link
 from .salvage import salvage
 
@@ -65,8 +65,8 @@ class _Case:
     """One kept file under consideration."""
 
     store: StoreHandle
-    group: Group
-    entry: Entry
+    journal: Journal
+    entry: JournalEntry
     kept: str
     subject: Subject
     forms: Forms
@@ -89,23 +89,23 @@ def settle(
 
     :returns: a result for each kept file that there is, also for those that wait.
     """
-    for group in open_groups(store):
+    for journal in open_journals(store):
         try:
-            if group.doubts:
-                yield _doubted(group.path, group.doubts)
-            for entry in group.entries:
+            if journal.doubts:
+                yield _doubted(journal.path, journal.doubts)
+            for entry in journal.entries:
                 kept = entry.find(store)
                 if kept is not None:
-                    yield _settle_entry(store, group, entry, kept, options)
+                    yield _settle_one(store, journal, entry, kept, options)
         finally:
             if options.dry_run:
-                group.release()
+                journal.release()
             else:
-                group.close(store)
+                journal.close(store)
 
 
 def _doubted(path: str, doubts: Sequence[str]) -> Result:
-    """Say that what a manifest names was left alone, under the manifest's own path."""
+    """Report a journal of which a line is not believed; its path stands for a rollout's."""
     more = f", and {len(doubts) - 1} more lines are alike" if len(doubts) > 1 else ""
     return Result(
         Subject("", "", os.path.dirname(path), path, ""),
@@ -115,7 +115,7 @@ def _doubted(path: str, doubts: Sequence[str]) -> Result:
     )
 
 
-def seconds_left(entry: Entry, kept: str, grace: float) -> float:
+def seconds_left(entry: JournalEntry, kept: str, grace: float) -> float:
     """Return how long a kept file still has to wait; 0 or less when it is due.
 
     The clock since boot decides; the file's ctime, which the rename and every later
@@ -129,10 +129,10 @@ def seconds_left(entry: Entry, kept: str, grace: float) -> float:
     return wanted - since
 
 
-def _settle_entry(
+def _settle_one(
     store: StoreHandle,
-    group: Group,
-    entry: Entry,
+    journal: Journal,
+    entry: JournalEntry,
     kept: str,
     options: SettleOptions,
 ) -> Result:
@@ -141,57 +141,57 @@ def _settle_entry(
         if seconds_left(entry, kept, options.grace) > 0:
             return Result(subject, Outcome.WAITING, "its grace is not over", entry.size)
         if is_behind_link(store, subject):
-            return _behind_link(group, entry)
+            return _behind_link(journal, entry)
         subject, forms = locate(store, subject)
         if forms is Forms.BOTH and not options.dry_run and not is_behind_link(store, subject):
-            settle_pair(store, subject, rest=options.rest)
+            resolve_pair(store, subject, rest=options.rest)
             subject, forms = locate(store, subject)
         if is_behind_link(store, subject):
-            return _behind_link(group, entry)
-        case = _Case(store, group, entry, kept, subject, forms)
-        return _settle_case(case, options)
+            return _behind_link(journal, entry)
+        case = _Case(store, journal, entry, kept, subject, forms)
+        return _decide_and_act(case, options)
     except (OSError, CodexlabError) as error:
         later = isinstance(error, BusyError | DisagreementError)
         outcome = Outcome.WAITING if later else Outcome.FAILED
         return Result(subject, outcome, str(error), entry.size)
 
 
-def _behind_link(group: Group, entry: Entry) -> Result:
-    return _doubted(group.path, [f"{entry.relative} lies behind a link"])
+def _behind_link(journal: Journal, entry: JournalEntry) -> Result:
+    return _doubted(journal.path, [f"{entry.relative} lies behind a link"])
 
 
-def _settle_case(case: _Case, options: SettleOptions) -> Result:
+def _decide_and_act(case: _Case, options: SettleOptions) -> Result:
     if case.forms is Forms.BOTH:
         return case.result(Outcome.WAITING, "both forms exist and are not settled yet")
     if case.forms is Forms.NONE:
         written = can_be_written(case.kept, case.store.ops)
         action = decide_kept(case.entry.kind, case.forms, Relation.ALIEN, written=written)
         return _expire(case, options) if action is Action.DELETED else _waits(case)
-    sight = look(case.kept, case.present, case.entry.size, case.store.ops)
-    if sight is None:
+    seen = inspect(case.kept, case.present, case.entry.size, case.store.ops)
+    if seen is None:
         return case.result(Outcome.WAITING, "it changed form meanwhile")
-    action = decide_kept(case.entry.kind, case.forms, sight.relation, written=sight.written)
+    action = decide_kept(case.entry.kind, case.forms, seen.relation, written=seen.written)
     if action in _GIVES_BACK:
-        doubt = doubt_of(case.kept, case.present, case.subject.thread, sight.comparison)
+        doubt = doubt_of(case.kept, case.present, case.subject.thread, seen.comparison)
         if doubt is not None:
             return case.result(Outcome.REPORTED, doubt)
     if options.dry_run and action not in {Action.WAIT, Action.REPORT}:
         return case.result(Outcome.WOULD, f"would {action}")
-    return _act(case, sight, action)
+    return _act(case, seen, action)
 
 
-def _act(case: _Case, sight: Inspection, action: Action) -> Result:
+def _act(case: _Case, seen: Inspection, action: Action) -> Result:
     match action:
         case Action.DROP:
-            return _drop(case, sight)
+            return _drop(case, seen)
         case Action.PUT_BACK:
-            return _put_back(case, sight)
+            return _give_name_back(case, seen)
         case Action.APPEND | Action.MATERIALIZE:
-            return _append(case)
+            return _join(case)
         case Action.WAIT:
             return _waits(case)
         case _:
-            reason = f"it {in_words(sight.relation)} the thread; every byte is kept"
+            reason = f"it {in_words(seen.relation)} the thread; every byte is kept"
             return case.result(Outcome.REPORTED, reason)
 
 
@@ -209,18 +209,18 @@ def _expire(case: _Case, options: SettleOptions) -> Result:
     return case.result(Outcome.SETTLED, "its owner deleted the thread 7 days ago")
 
 
-def _drop(case: _Case, sight: Inspection) -> Result:
-    if not _is_durably_there(case, sight) or not _unlink_leased(case, sight.file):
+def _drop(case: _Case, seen: Inspection) -> Result:
+    if not _is_durably_there(case, seen) or not _unlink_leased(case, seen.file):
         return case.result(Outcome.WAITING, "it changed while it was compared")
-    return case.result(Outcome.SETTLED, after=sight.other[2])
+    return case.result(Outcome.SETTLED, after=seen.other[2])
 
 
-def _is_durably_there(case: _Case, sight: Inspection) -> bool:
+def _is_durably_there(case: _Case, seen: Inspection) -> bool:
     """The form that holds all is the file that was compared, and outlives a power cut."""
     if case.forms is Forms.PLAIN:
-        return is_durable(case.present, sight.other, case.store.ops)
+        return is_durable(case.present, seen.other, case.store.ops)
     # A frame was made durable before it got its name.
-    return fingerprint(case.present) == sight.other
+    return fingerprint(case.present) == seen.other
 
 
 def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
@@ -243,35 +243,35 @@ def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
         os.close(fd)
 
 
-def _put_back(case: _Case, sight: Inspection) -> Result:
+def _give_name_back(case: _Case, seen: Inspection) -> Result:
     """Give the file its name again, then withdraw the frame that holds less."""
     subject, ops = case.subject, case.store.ops
-    if not is_durable(case.kept, sight.file, ops):
+    if not is_durable(case.kept, seen.file, ops):
         return case.result(Outcome.WAITING, "it changed while it was compared")
     with case.store.exclusive() as coordination:
         if coordination.is_writer_active(subject.thread):
             return case.result(Outcome.WAITING, "the thread has an active writer")
-        if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, sight):
+        if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, seen):
             return case.result(Outcome.WAITING, "it changed form meanwhile")
         try:
             ops.put_back(case.kept, subject.plain)
         except FileExistsError:
             return case.result(Outcome.WAITING, "another plain file appeared")
         ops.sync_directory(subject.directory)
-        if sight.relation is not Relation.UNREADABLE and _is_same_frame(subject, sight):
+        if seen.relation is not Relation.UNREADABLE and _is_same_frame(subject, seen):
             ops.withdraw(subject.compressed)
-    return case.result(Outcome.PUT_BACK, "it had grown or was being written", sight.file[2])
+    return case.result(Outcome.PUT_BACK, "it had grown or was being written", seen.file[2])
 
 
-def _is_same_frame(subject: Subject, sight: Inspection) -> bool:
-    return fingerprint(subject.compressed) == sight.other
+def _is_same_frame(subject: Subject, seen: Inspection) -> bool:
+    return fingerprint(subject.compressed) == seen.other
 
 
-def _append(case: _Case) -> Result:
+def _join(case: _Case) -> Result:
     """Append the kept file's own lines under the thread's writer lease, then drop it."""
     with case.store.locks.lease(case.subject.thread) as lease:
         materialize(case.store, case.subject, lease)
-        added = salvage(case.group, case.entry, case.kept, case.subject, case.store.ops)
+        added = salvage(case.journal, case.entry, case.kept, case.subject, case.store.ops)
     if added is None:
         return _waits(case)
     return case.result(Outcome.SALVAGED, f"{added} bytes appended", added)

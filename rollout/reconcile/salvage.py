@@ -1,10 +1,10 @@
 """Append a kept file's own lines to the thread, each exactly once, crash or not.
 
-Where its lines begin to be appended is made durable first. Who finds such a note
-was preceded by a crash or a full disk. Where the plain file is still a prefix of the
-kept one, the bytes tell how far that came, and it goes on within the line; else, of the
-lines to be appended, those that stand in the plain file from there on, in their order,
-are there already, and one that was cut short is written again, whole.
+The offset at which its lines begin in the plain file is made durable first. A process that
+finds such a note follows a crash or a full disk. If the plain file is still a prefix of the
+kept one, appending goes on at the very byte where it was cut short. Otherwise the lines
+that stand in the plain file behind the offset, in their order, are there already. A line
+that was cut short is written again, whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.file_ops import FileOps
 from ..operations.handle import Subject
-from ..operations.journal import Entry, Group, Kind
+from ..operations.journal import Journal, JournalEntry, Kind
 from ..reading.snapshot import open_regular
 from .append import ends_torn
 from .compare import compare
@@ -23,7 +23,9 @@ from .compare import compare
 _PIECE = 1 << 20
 
 
-def salvage(group: Group, entry: Entry, kept: str, subject: Subject, ops: FileOps) -> int | None:
+def salvage(
+    journal: Journal, entry: JournalEntry, kept: str, subject: Subject, ops: FileOps
+) -> int | None:
     """Append a kept file's own lines to the plain form, then unlink it.
 
     The caller holds the thread's lease, and the plain form exists.
@@ -35,7 +37,7 @@ def salvage(group: Group, entry: Entry, kept: str, subject: Subject, ops: FileOp
         before = os.fstat(fd).st_size
         if not _is_unwritten(fd, kept, ops):
             return None
-        added = _append_missing(group, entry, fd, subject, ops)
+        added = _append_missing(journal, entry, fd, subject, ops)
         if not _is_unwritten(fd, kept, ops) or os.fstat(fd).st_size != before:
             return None
         ops.drop(kept)
@@ -58,14 +60,16 @@ def _is_unwritten(fd: int, path: str, ops: FileOps) -> bool:
             return not ops.has_writers(path)
 
 
-def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, ops: FileOps) -> int:
+def _append_missing(
+    journal: Journal, entry: JournalEntry, kept: int, subject: Subject, ops: FileOps
+) -> int:
     """Append what the plain file lacks of the kept one; return how many bytes."""
     plain = open_regular(subject.plain, os.O_RDWR | os.O_APPEND)
     try:
         start, joined = _start(entry, kept, plain)
         lines = _lines(kept, start)
         if entry.append_at is None:
-            group.note_append(entry, os.fstat(plain).st_size)
+            journal.note_append(entry, os.fstat(plain).st_size)
         elif not joined:
             lines = _missing(lines, plain, entry.append_at)
         return _append(plain, lines, joined, ops)
@@ -73,7 +77,7 @@ def _append_missing(group: Group, entry: Entry, kept: int, subject: Subject, ops
         os.close(plain)
 
 
-def _start(entry: Entry, kept: int, plain: int) -> tuple[int, bool]:
+def _start(entry: JournalEntry, kept: int, plain: int) -> tuple[int, bool]:
     """Return where the kept file's own lines begin, and whether they go on a torn one.
 
     A shadow is all its own. A retired file's own part follows what both share: from

@@ -26,7 +26,7 @@ Candidate = tuple[int, bytes]
 
 
 class Problems:
-    """What kept parts of one rollout from being searched."""
+    """The reasons why parts of one rollout were not searched."""
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
@@ -37,7 +37,7 @@ class Problems:
             self.reasons.append(reason)
 
     def refuse(self, reason: str) -> None:
-        """Say this alone: what else is wrong with such a file is no news."""
+        """Report this reason alone: other faults of such a file are no news."""
         self.reasons = [reason]
 
 

@@ -24,7 +24,7 @@ from ..reading.snapshot import (
     open_snapshot,
 )
 from ..reading.taken_back import taken_back
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
 from .candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
 from .excerpts import Excerpt, excerpts_of
@@ -48,7 +48,7 @@ class SearchHit:
     :param reverted: its thread's user went back to before it, so codex goes on without it.
     """
 
-    rollout: LogicalRollout
+    rollout: RolloutRef
     line: int
     entry: Entry
     excerpts: tuple[Excerpt, ...]
@@ -58,15 +58,15 @@ class SearchHit:
 
 @frozen
 class SearchedRollout:
-    """What came out of one rollout that has hits or problems, or a part of it.
+    """The hits and problems of one rollout, or a part of them.
 
     :param cwd: where its agent worked, "" when not known.
     :param hits: in order.
-    :param problems: what kept parts of it from being searched.
+    :param problems: why parts of it were not searched.
     :param continued: the rollout's hits before these came just before, in results of their own.
     """
 
-    rollout: LogicalRollout
+    rollout: RolloutRef
     cwd: str
     hits: tuple[SearchHit, ...]
     problems: tuple[str, ...]
@@ -74,7 +74,7 @@ class SearchedRollout:
 
 
 def search_one(
-    rollout: LogicalRollout,
+    rollout: RolloutRef,
     positions: Positions | None,
     query: Query,
     chooser: Chooser,
@@ -136,7 +136,7 @@ class _Hits:
 
 
 def _find_hits(
-    rollout: LogicalRollout,
+    rollout: RolloutRef,
     snapshot: RolloutSnapshot,
     positions: Positions | None,
     query: Query,
@@ -164,9 +164,7 @@ def _present(
             yield replace(hit, reverted=True)
 
 
-def _is_out(
-    rollout: LogicalRollout, snapshot: RolloutSnapshot, query: Query, chooser: Chooser
-) -> bool:
+def _is_out(rollout: RolloutRef, snapshot: RolloutSnapshot, query: Query, chooser: Chooser) -> bool:
     # No entry is newer than the file's last change.
     if query.since is not None and snapshot.mtime_ns < _nanoseconds(query.since):
         return True
@@ -210,7 +208,7 @@ def _at_positions(
 
 
 def _judge(
-    rollout: LogicalRollout, number: int, line: bytes, query: Query
+    rollout: RolloutRef, number: int, line: bytes, query: Query
 ) -> Iterator[tuple[dict[str, Any], SearchHit]]:
     record = parse_record(line.removeprefix(b"\xef\xbb\xbf"))
     if record is None:
@@ -227,7 +225,7 @@ def _judge(
             yield record, SearchHit(rollout, number, bare, excerpts, matches)
 
 
-def _in_time(rollout: LogicalRollout, timestamp: str, query: Query) -> bool:
+def _in_time(rollout: RolloutRef, timestamp: str, query: Query) -> bool:
     if query.since is None and query.until is None:
         return True
     # Old rollouts say of no item when it was: then it counts when its thread began.

@@ -42,16 +42,16 @@ def in_order(work: Callable[[int], Iterator[_Part]], jobs: int, processes: int) 
     :param work: runs in a worker. What it raises is raised here, in the job's turn.
     :raises WorkerLost: a worker was killed.
     """
-    crew = _Crew(work, jobs)
+    pool = _Pool(work, jobs)
     try:
-        crew.hire(processes)
+        pool.start(processes)
         for number in range(jobs):
-            yield from crew.parts_of(number)
+            yield from pool.parts_of(number)
     finally:
-        crew.dismiss()
+        pool.terminate()
 
 
-class _Crew(Generic[_Part]):
+class _Pool(Generic[_Part]):
     def __init__(self, work: Callable[[int], Iterator[_Part]], jobs: int) -> None:
         self._work = work
         self._numbers = iter(range(jobs))
@@ -59,7 +59,7 @@ class _Crew(Generic[_Part]):
         self._kept_bytes = 0
         self._workers: list[_Worker] = []
 
-    def hire(self, processes: int) -> None:
+    def start(self, processes: int) -> None:
         for _ in range(processes):
             self._workers.append(_Worker(self._work))
             self._workers[-1].begin(next(self._numbers, None))
@@ -97,7 +97,7 @@ class _Crew(Generic[_Part]):
             if message == _END:
                 worker.begin(next(self._numbers, None))
 
-    def dismiss(self) -> None:
+    def terminate(self) -> None:
         """End all workers, whatever they are at: nobody waits for it."""
         for worker in self._workers:
             worker.process.terminate()
@@ -113,7 +113,9 @@ class _Worker:
         context = get_context("fork")
         self.number: int | None = None
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_live, args=(work, theirs, os.getpid()), daemon=True)
+        self.process = context.Process(
+            target=_run_worker, args=(work, theirs, os.getpid()), daemon=True
+        )
         try:
             self.process.start()
         except BaseException:
@@ -139,8 +141,10 @@ class _Worker:
             raise WorkerLost from None
 
 
-def _live(work: Callable[[int], Iterator[object]], connection: Connection, parent: int) -> None:
-    """Live as a worker, until it is terminated or its parent is gone."""
+def _run_worker(
+    work: Callable[[int], Iterator[object]], connection: Connection, parent: int
+) -> None:
+    """Do jobs as a worker, until it is terminated or its parent is gone."""
     set_parent_death_signal(signal.SIGKILL)
     # A terminal interrupts the whole group; the parent then ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

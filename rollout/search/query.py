@@ -1,4 +1,4 @@
-"""What is searched for: a text or a regular expression, and where it counts.
+"""A search: a text or a regular expression, and the entries in which it counts.
 
 A rollout holds text as JSON, so a quote, a line break or an umlaut can be written
 in several ways there, within a tool's arguments even twice. Matching is therefore

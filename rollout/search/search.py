@@ -17,7 +17,7 @@ from ...kernel.errors import OperatorError
 from ...kernel.values import frozen
 from ..catalog.filters import Chooser, Filters, select_rollouts
 from ..codec.measure import may_be_hollow
-from ..store.directory import LogicalRollout
+from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
 from ..store.scan import UnreadableDirectory, scan_store
 from .query import Query
@@ -38,14 +38,14 @@ _BUNDLED_HITS = 256
 
 @frozen
 class _Task:
-    rollout: LogicalRollout
+    rollout: RolloutRef
     positions: Positions | None
     weight: int
 
 
 @frozen
 class _Job:
-    """What a worker process needs for some rollouts."""
+    """The work of one worker process: some rollouts, and the search."""
 
     tasks: list[_Task]
     query: Query
@@ -152,11 +152,11 @@ def _walk(
 
 
 def _split(
-    found: list[LogicalRollout], seen: dict[str, Positions], walk: RipgrepWalk
-) -> tuple[list[_Task], list[LogicalRollout]]:
+    found: list[RolloutRef], seen: dict[str, Positions], walk: RipgrepWalk
+) -> tuple[list[_Task], list[RolloutRef]]:
     """Return what the walk has found something in, and what it has not seen."""
     tasks: list[_Task] = []
-    left: list[LogicalRollout] = []
+    left: list[RolloutRef] = []
     leaves = {os.path.basename(path) for path in seen}
     for rollout in found:
         if not rollout.plain or not walk.has_seen(rollout.directory):
@@ -166,7 +166,7 @@ def _split(
     return tasks, left
 
 
-def _tasks_of(rollouts: list[LogicalRollout], query: Query, ripgrep: str | None) -> Iterator[_Task]:
+def _tasks_of(rollouts: list[RolloutRef], query: Query, ripgrep: str | None) -> Iterator[_Task]:
     # ripgrep's output has lines: a path with a line break is read here.
     asked: list[str] = []
     if ripgrep is not None and query.needle:
@@ -182,7 +182,7 @@ def _tasks_of(rollouts: list[LogicalRollout], query: Query, ripgrep: str | None)
             yield _Task(rollout, None, _weight(rollout))
 
 
-def _known(rollout: LogicalRollout, positions: Positions) -> _Task:
+def _known(rollout: RolloutRef, positions: Positions) -> _Task:
     return _Task(rollout, positions, len(positions) << 12)
 
 
@@ -195,7 +195,7 @@ def _load_the_rest() -> None:
     _ = (orjson, match)
 
 
-def _weight(rollout: LogicalRollout) -> int:
+def _weight(rollout: RolloutRef) -> int:
     """Estimate the bytes to be searched; nothing rests on it but the batches."""
     try:
         size = os.stat(rollout.current_path).st_size
@@ -227,7 +227,7 @@ def _run(job: _Job) -> Iterator[SearchedRollout]:
 
 
 def _cuts_of(
-    home: str, tasks: list[_Task], found: list[LogicalRollout], wanted: Filters
+    home: str, tasks: list[_Task], found: list[RolloutRef], wanted: Filters
 ) -> dict[str, Cut]:
     """Say of the files of threads that went on in a new one where what counts in them ends."""
     if not any("_" in each.name.plain_name for each in found):

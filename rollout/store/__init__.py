@@ -1,1 +1,1 @@
-"""Where rollouts lie, what they are called, and whose they are."""
+"""Rollout files on disk: places, names and owners."""

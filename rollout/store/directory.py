@@ -33,7 +33,7 @@ Stamp = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class LogicalRollout:
+class RolloutRef:
     """One rollout, whatever its form.
 
     :param directory: where it lies.
@@ -42,7 +42,7 @@ class LogicalRollout:
     :param plain: the plain file was seen.
     :param compressed: the compressed file was seen.
 
-    What was seen may have changed form since; readers survive that.
+    The rollout may have changed form since; readers survive that.
     """
 
     directory: str
@@ -58,7 +58,7 @@ class LogicalRollout:
 
     @property
     def compressed_path(self) -> str:
-        """Where the compressed form lies, or would."""
+        """The path of the compressed form, which need not exist."""
         return os.path.join(self.directory, self.name.compressed_name)
 
     @property
@@ -80,7 +80,7 @@ class DirectoryScan:
     :param settled: nothing changed during that pass, nor just before it.
     """
 
-    rollouts: list[LogicalRollout]
+    rollouts: list[RolloutRef]
     stamp: Stamp
     settled: bool
 
@@ -170,10 +170,10 @@ def _probe(fd: int, plain_name: str) -> str | None:
     return None
 
 
-def _group(directory: str, names: dict[str, RolloutName], archived: bool) -> list[LogicalRollout]:
+def _group(directory: str, names: dict[str, RolloutName], archived: bool) -> list[RolloutRef]:
     packed = {name.plain_name for name in names.values() if name.form is COMPRESSED}
     return [
-        LogicalRollout(directory, name, archived, name.form is PLAIN, name.plain_name in packed)
+        RolloutRef(directory, name, archived, name.form is PLAIN, name.plain_name in packed)
         for physical, name in names.items()
         # The compressed form is hidden while the plain one is there.
         if physical == name.plain_name or name.plain_name not in names

@@ -26,7 +26,7 @@ _ID = re.compile(_UUID)
 
 
 class RolloutForm(StrEnum):
-    """How the bytes of a rollout lie on disk."""
+    """The form of a rollout on disk."""
 
     PLAIN = "plain"
     COMPRESSED = "compressed"
@@ -38,7 +38,7 @@ PLAIN, COMPRESSED = RolloutForm.PLAIN, RolloutForm.COMPRESSED
 
 @dataclass(frozen=True, slots=True)
 class RolloutName:
-    """What a rollout's file name says; every part of it has a fixed place.
+    """A rollout's file name; every part of it has a fixed place.
 
     :param plain_name: the file name without ``.zst``; it names the rollout in both forms.
     :param form: the form that this very name stands for.

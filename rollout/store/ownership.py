@@ -1,4 +1,4 @@
-"""What root makes in somebody's home belongs to them: codex could not start there otherwise.
+"""Give files that root makes in a user's home to that user: codex has to write them.
 
 An unprivileged user owns all they make. Root, asked to compress the rollouts of another
 user, leaves lock files and directories behind that this user's codex has to write.

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...kernel.values import frozen
-from .directory import DirectoryScan, LogicalRollout, Stamp, is_rested, scan_directory, stamp_of
+from .directory import DirectoryScan, RolloutRef, Stamp, is_rested, scan_directory, stamp_of
 from .roots import ARCHIVED_SESSIONS, SESSIONS
 
 _MAX_ROUNDS = 4
@@ -38,13 +38,13 @@ class StoreScan:
     :param unreadable: directories left out; the rest is complete.
     """
 
-    rollouts: list[LogicalRollout]
+    rollouts: list[RolloutRef]
     unreadable: list[UnreadableDirectory]
 
 
 @dataclass(slots=True)
 class _Tree:
-    """What the rounds so far have read, by directory."""
+    """The directories as the rounds so far have read them."""
 
     containing: str
     branches: dict[str, tuple[Stamp | None, list[str]]] = field(
@@ -158,17 +158,17 @@ def _note_unreadable(tree: _Tree, directory: str, error: OSError) -> None:
         tree.unreadable[directory] = UnreadableDirectory(directory, error.strerror or str(error))
 
 
-def _without_moved(rollouts: list[LogicalRollout]) -> list[LogicalRollout]:
+def _without_moved(rollouts: list[RolloutRef]) -> list[RolloutRef]:
     """Count once what was seen in two places because it was archived meanwhile."""
     if len({rollout.name.plain_name for rollout in rollouts}) == len(rollouts):
         return rollouts
-    places: dict[str, list[LogicalRollout]] = {}
+    places: dict[str, list[RolloutRef]] = {}
     for rollout in rollouts:
         places.setdefault(rollout.name.plain_name, []).append(rollout)
     return [found for group in places.values() for found in _distinct(group)]
 
 
-def _distinct(group: list[LogicalRollout]) -> list[LogicalRollout]:
+def _distinct(group: list[RolloutRef]) -> list[RolloutRef]:
     """Keep one per file: a rename keeps the inode, two real rollouts have two."""
     if len(group) == 1:
         return group
@@ -176,7 +176,7 @@ def _distinct(group: list[LogicalRollout]) -> list[LogicalRollout]:
     return list(files.values()) or group[:1]
 
 
-def _file_of(rollout: LogicalRollout) -> tuple[int, int] | None:
+def _file_of(rollout: RolloutRef) -> tuple[int, int] | None:
     for path in (rollout.path, rollout.compressed_path):
         try:
             stat = os.lstat(path)

@@ -12,7 +12,7 @@ from ...workspace.codex_home.index_rows import ThreadFile, forget_outdated
 from ...workspace.paths import WorkspacePaths
 
 if TYPE_CHECKING:
-    from ...rollout.store.directory import LogicalRollout
+    from ...rollout.store.directory import RolloutRef
 
 _THREAD = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _MOST = 4
@@ -32,7 +32,7 @@ def follow_named_threads(
 
 
 def follow_newest_file(
-    paths: WorkspacePaths, newest: LogicalRollout, tell: Callable[[str], None]
+    paths: WorkspacePaths, newest: RolloutRef, tell: Callable[[str], None]
 ) -> None:
     """Have codex look for the newest file of a thread if its own index names another one.
 

@@ -18,7 +18,7 @@ from .claude_sessions import ClaudeSessions, claude_home
 from .current_file import follow_named_threads, follow_newest_file
 
 if TYPE_CHECKING:
-    from ...rollout.store.directory import LogicalRollout
+    from ...rollout.store.directory import RolloutRef
 
 # A sweep of ours or codex's holds a thread for a moment; another codex for a whole task.
 # The record lies where the agent can write: each of its entries costs a look at the store.
@@ -88,7 +88,7 @@ def _newest_first(plan: Plan) -> Iterator[ThreadEntry]:
             yield entry
 
 
-def _wait_ready(plan: Plan, thread: str) -> LogicalRollout | None:
+def _wait_ready(plan: Plan, thread: str) -> RolloutRef | None:
     from ...rollout.locks.thread import ThreadBusyError
 
     deadline, long = time.monotonic() + plan.patience(_PATIENCE), LongWait()
@@ -102,7 +102,7 @@ def _wait_ready(plan: Plan, thread: str) -> LogicalRollout | None:
         pause(_PAUSE)
 
 
-def _make_ready(plan: Plan, thread: str) -> LogicalRollout | None:
+def _make_ready(plan: Plan, thread: str) -> RolloutRef | None:
     """Make the thread's rollout plain, and seen in the issue's home; an archived one stays so.
 
     codex up to 0.149 cannot read a compressed one, and later ones restore it at

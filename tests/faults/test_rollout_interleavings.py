@@ -37,7 +37,7 @@ from codexlab.rollout import Result
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.file_ops import FileOps
 from codexlab.rollout.operations.handle import StoreHandle, Subject
-from codexlab.rollout.reconcile.pair import settle_pair
+from codexlab.rollout.reconcile.pair import resolve_pair
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
 THREAD = files.thread_id(1)
@@ -214,7 +214,7 @@ def test_a_pair_that_another_sweep_finished_while_we_paused_keeps_its_frame(
     store = Store(tmp_path)
 
     def finish(_calls: Hooked) -> None:
-        assert settle_pair(store.places, store.subject, rest=0).outcome == "compressed"
+        assert resolve_pair(store.places, store.subject, rest=0).outcome == "compressed"
 
     assert store.compress(after_sync_directory=finish).outcome == "changed"
     store.expect()

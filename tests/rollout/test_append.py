@@ -169,9 +169,9 @@ def test_a_plain_form_that_comes_meanwhile_is_not_replaced(
     places: StoreHandle, subject: Subject
 ) -> None:
     class Sudden(FileOps):
-        def restore(self, temporary: str, plain: str) -> None:
+        def name_plain(self, temporary: str, plain: str) -> None:
             Path(plain).write_bytes(DATA + b"{}\n")
-            super().restore(temporary, plain)
+            super().name_plain(temporary, plain)
 
     make_frame(subject)
     assert restore(places.using(Sudden()), subject)

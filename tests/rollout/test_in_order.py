@@ -58,7 +58,7 @@ def test_what_is_kept_is_bounded_and_a_worker_that_is_too_far_ahead_waits(
         for _ in range(200):
             yield bytes(100_000)
 
-    class Crew(ordered_pool._Crew[bytes]):
+    class Pool(ordered_pool._Pool[bytes]):
         def _hear(self, turn: int) -> None:
             nonlocal most
             most = max(most, self._kept_bytes)
@@ -66,7 +66,7 @@ def test_what_is_kept_is_bounded_and_a_worker_that_is_too_far_ahead_waits(
                 os.write(opened, b"x")
             super()._hear(turn)
 
-    monkeypatch.setattr(ordered_pool, "_Crew", Crew)
+    monkeypatch.setattr(ordered_pool, "_Pool", Pool)
     assert sum(1 for _ in in_order(work, 3, 3)) == 600
     assert 1 << 20 <= most < 2 << 20
     os.close(gate)

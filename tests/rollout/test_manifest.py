@@ -11,13 +11,13 @@ from support import rollout_files as files
 
 from codexlab.rollout.operations.handle import StoreHandle, Subject
 from codexlab.rollout.operations.journal import (
-    Entry,
+    JournalEntry,
+    JournalLines,
     Kind,
-    Lines,
-    begin,
+    create_journal,
+    describe_kept,
     encode_entry,
-    make_entry,
-    open_groups,
+    open_journals,
     parse_lines,
     read_entries,
 )
@@ -37,13 +37,13 @@ def subject(places: StoreHandle, tmp_path: Path) -> Subject:
     return places.subject(str(path))
 
 
-def entry_of(subject: Subject) -> Entry:
-    return make_entry(Kind.RETIRED, f"{TOKEN}.0", subject, os.stat(subject.plain), leased=True)
+def entry_of(subject: Subject) -> JournalEntry:
+    return describe_kept(Kind.RETIRED, f"{TOKEN}.0", subject, os.stat(subject.plain), leased=True)
 
 
 def test_a_line_says_all_that_settling_needs(subject: Subject) -> None:
     entry = entry_of(subject)
-    assert parse_lines(encode_entry(entry), TOKEN) == Lines([entry], [])
+    assert parse_lines(encode_entry(entry), TOKEN) == JournalLines([entry], [])
     assert (entry.root, entry.size, entry.thread) == ("sessions", 3, THREAD)
 
 
@@ -54,30 +54,30 @@ def test_unknown_fields_and_torn_lines_do_no_harm_and_the_last_line_counts(
     noted = dataclasses.replace(entry, append_at=7)
     future = encode_entry(noted).replace(b'{"v": 1', b'{"news": [], "v": 2')
     torn = encode_entry(entry)[:40]
-    assert parse_lines(encode_entry(entry) + future + torn, TOKEN) == Lines([noted], [])
+    assert parse_lines(encode_entry(entry) + future + torn, TOKEN) == JournalLines([noted], [])
 
 
 def test_a_line_behind_one_that_a_full_disk_tore_counts(
     places: StoreHandle, subject: Subject
 ) -> None:
-    group = begin(places, TOKEN, [entry_of(subject)])
-    with open(group.path, "ab") as file:
+    journal = create_journal(places, TOKEN, [entry_of(subject)])
+    with open(journal.path, "ab") as file:
         file.write(encode_entry(entry_of(subject))[:40])
-    noted = group.note_append(group.entries[0], 7)
-    assert read_entries(group.path) == [noted]
-    assert group.note_append(noted, 8) == read_entries(group.path)[0]
-    group.close(places)
+    noted = journal.note_append(journal.entries[0], 7)
+    assert read_entries(journal.path) == [noted]
+    assert journal.note_append(noted, 8) == read_entries(journal.path)[0]
+    journal.close(places)
 
 
 def test_a_group_is_invisible_to_settlers_until_it_is_left(
     places: StoreHandle, subject: Subject
 ) -> None:
-    group = begin(places, TOKEN, [entry_of(subject)])
-    assert list(open_groups(places)) == []
-    kept = group.entries[0].candidates(places)[0]
+    journal = create_journal(places, TOKEN, [entry_of(subject)])
+    assert list(open_journals(places)) == []
+    kept = journal.entries[0].candidates(places)[0]
     os.rename(subject.plain, kept)
-    group.close(places)
-    (found,) = open_groups(places)
+    journal.close(places)
+    (found,) = open_journals(places)
     assert found.entries[0].find(places) == kept
     os.unlink(kept)
     found.close(places)
@@ -91,9 +91,9 @@ def test_names_of_kept_files_hold_no_thread_id_and_lie_beside_the_resolved_store
     linked.mkdir()
     (linked / "sessions").symlink_to(tmp_path / "sessions")
     places = StoreHandle(linked)
-    group = begin(places, TOKEN, [entry_of(subject)])
-    beside, in_place = group.entries[0].candidates(places)
-    group.close(places)
+    journal = create_journal(places, TOKEN, [entry_of(subject)])
+    beside, in_place = journal.entries[0].candidates(places)
+    journal.close(places)
     assert os.path.dirname(beside) == str(tmp_path / ".codexlab-retired")
     assert len(os.path.basename(in_place)) <= 12
     assert os.stat(places.kept).st_mode & 0o777 == 0o700

@@ -24,7 +24,7 @@ from codexlab.rollout.catalog.listing import list_rollouts
 from codexlab.rollout.maintenance.verify import repair, verify_rollout
 from codexlab.rollout.reconcile.append import append
 from codexlab.rollout.reconcile.materialize import restore
-from codexlab.rollout.reconcile.pair import settle_pair
+from codexlab.rollout.reconcile.pair import resolve_pair
 from codexlab.rollout.reconcile.retired import settle
 from codexlab.rollout.search.search import search_rollouts
 
@@ -54,7 +54,7 @@ def test_in_a_frames_place_it_is_reported_and_keeps_no_lock(store: Store, make: 
     for work in (
         lambda: restore(store.places, store.subject),
         lambda: append(store.places, store.subject, [b"{}"]),
-        lambda: settle_pair(store.places, store.subject, rest=0),
+        lambda: resolve_pair(store.places, store.subject, rest=0),
     ):
         with pytest.raises(NotARolloutFileError, match=r"\.zst is not a regular file"):
             work()

@@ -10,10 +10,10 @@ import pytest
 from support import rollout_files as files
 
 from codexlab.rollout import Finding, Outcome, Problem
-from codexlab.rollout.maintenance.duplicates import tidy_twins
+from codexlab.rollout.maintenance.duplicates import move_duplicates_aside
 from codexlab.rollout.maintenance.verify import (
+    verify_duplicates,
     verify_kept,
-    verify_places,
     verify_rollout,
     verify_temporaries,
 )
@@ -110,7 +110,7 @@ def test_a_rollout_in_both_roots_a_stray_and_a_temporary_file_are_found(
     home = Path(places.home)
     paths = [files.rollout_path(home, THREAD, archived=archived) for archived in (False, True)]
     subjects = [places.subject(str(files.write(path, GOOD))) for path in paths]
-    (both,) = verify_places(subjects)
+    (both,) = verify_duplicates(subjects)
     assert (both.problem, both.path) == (Problem.TWO_PLACES, str(paths[1]))
     temporary = paths[0].with_name("rollout-compress-codexlab-12345678.tmp")
     temporary.touch()
@@ -141,10 +141,10 @@ def test_a_frame_whose_plain_form_was_archived_without_it_is_moved_aside(
 ) -> None:
     frame, plain = make_twins(Path(places.home), GOOD, GOOD + more, True, False)
     before = frame.read_bytes()
-    assert [result.outcome for result in tidy_twins(places)] == [Outcome.WAITING]
-    (would,) = tidy_twins(places, rest=0.0, dry_run=True)
+    assert [result.outcome for result in move_duplicates_aside(places)] == [Outcome.WAITING]
+    (would,) = move_duplicates_aside(places, rest=0.0, dry_run=True)
     assert would.outcome is Outcome.WOULD
-    (result,) = tidy_twins(places, rest=0.0)
+    (result,) = move_duplicates_aside(places, rest=0.0)
     assert result.outcome is Outcome.SETTLED
     assert plain.read_bytes() == GOOD + more
     assert not frame.exists()
@@ -152,7 +152,7 @@ def test_a_frame_whose_plain_form_was_archived_without_it_is_moved_aside(
     assert aside.read_bytes() == before
     (found,) = verify_kept(places)
     assert (found.problem, found.is_harmless) == (Problem.SET_ASIDE, True)
-    assert list(tidy_twins(places, rest=0.0)) == []
+    assert list(move_duplicates_aside(places, rest=0.0)) == []
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_of_any_other_twins_every_byte_stays_and_is_reported(
 ) -> None:
     paths = make_twins(Path(places.home), active, archived, *forms)
     before = [path.read_bytes() for path in paths]
-    (result,) = tidy_twins(places, rest=0.0)
+    (result,) = move_duplicates_aside(places, rest=0.0)
     assert result.outcome is Outcome.REPORTED
     assert "both stay" in result.reason
     assert [path.read_bytes() for path in paths] == before
@@ -179,6 +179,6 @@ def test_of_any_other_twins_every_byte_stays_and_is_reported(
 def test_a_writer_of_the_thread_keeps_its_left_over_frame_in_place(places: StoreHandle) -> None:
     frame, _ = make_twins(Path(places.home), GOOD, GOOD, True, False)
     with places.locks.lease(THREAD):
-        (result,) = tidy_twins(places, rest=0.0)
+        (result,) = move_duplicates_aside(places, rest=0.0)
     assert result.outcome is Outcome.WAITING
     assert frame.exists()

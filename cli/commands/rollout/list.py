@@ -15,7 +15,7 @@ from ....rollout.catalog.threads import ListEntry
 from ....rollout.catalog.titles import thread_names, title_of
 from ....rollout.reading.heads import read_head
 from ....rollout.reading.snapshot import NoSuchRolloutError, NotARolloutFileError
-from ....rollout.store.directory import LogicalRollout
+from ....rollout.store.directory import RolloutRef
 from ...context.issue_threads import threads_by_issue
 from ...transcripts.options import (
     filter_options,
@@ -125,7 +125,7 @@ def document(
     }
 
 
-def _extent(page: ListPage, entry: ListEntry) -> tuple[int, int, tuple[LogicalRollout, ...]]:
+def _extent(page: ListPage, entry: ListEntry) -> tuple[int, int, tuple[RolloutRef, ...]]:
     """Return a thread's last change, its bytes on disk, and its files, oldest first."""
     several = page.several.get(entry.rollout.thread_id)
     if several is None:

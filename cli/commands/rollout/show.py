@@ -22,7 +22,7 @@ from ....rollout.reading.entries import CONVERSATION, Role
 from ....rollout.reading.heads import read_head
 from ....rollout.reading.session_meta import SessionMeta
 from ....rollout.reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_snapshot
-from ....rollout.store.directory import LogicalRollout
+from ....rollout.store.directory import RolloutRef
 from ...context.issue_threads import threads_by_issue
 from ...context.workspaces import configured_root
 from ...transcripts.options import home_option, json_option, local_time
@@ -30,7 +30,7 @@ from ...ui.json_lines import json_bytes
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import neutral, one_line, size_text
 
-Lines = Iterable[tuple[LogicalRollout, ConversationLine]]
+Lines = Iterable[tuple[RolloutRef, ConversationLine]]
 
 _FOLDED_LINES = 6
 _STYLES = {
@@ -81,7 +81,7 @@ def show(
         _write_text(history, home, lines, full=full, pager=pager)
 
 
-def _chosen(home: str, thread: str | None, issue: str | None) -> LogicalRollout:
+def _chosen(home: str, thread: str | None, issue: str | None) -> RolloutRef:
     if (thread is None) == (issue is None):
         raise click.UsageError("give a THREAD, or --issue")
     if thread is not None:
@@ -259,7 +259,7 @@ def _said_of(meta: SessionMeta) -> list[str]:
     return [one_line(text) for text in (meta.cwd, version, meta.source, parent, fork)]
 
 
-def _physical(rollout: LogicalRollout) -> str:
+def _physical(rollout: RolloutRef) -> str:
     try:
         with open_snapshot(rollout.path) as snapshot:
             return snapshot.physical

@@ -18,7 +18,7 @@ from ....rollout.maintenance.usage import (
     measure,
     try_compression,
 )
-from ....rollout.store.directory import LogicalRollout
+from ....rollout.store.directory import RolloutRef
 from ...transcripts.options import (
     Duration,
     Size,
@@ -66,7 +66,7 @@ def stats(
         _write_text(usage, tried, top)
 
 
-def _chosen(home: str, filters: Filters) -> list[LogicalRollout]:
+def _chosen(home: str, filters: Filters) -> list[RolloutRef]:
     found, unreadable = select_files(home, filters)
     for bad in unreadable:
         click.echo(on_one_line(f"codexlab: left out {bad.path}: {bad.reason}"), err=True)
