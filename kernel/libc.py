@@ -21,13 +21,19 @@ _RESOLVE_NO_XDEV = 1
 
 
 @cache
-def _libc() -> ctypes.CDLL:
+def libc() -> ctypes.CDLL:
+    """Return the C library; each call through it sets ctypes' own copy of errno."""
     import ctypes
 
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _check(result: int, *paths: str) -> None:
+def check(result: int, *paths: str) -> None:
+    """Raise what errno says where a call returned -1.
+
+    :param paths: the path that the call was about, if any.
+    :raises OSError: the call failed.
+    """
     import ctypes
 
     if result == -1:
@@ -40,7 +46,7 @@ def set_child_subreaper(enabled: bool = True) -> None:
 
     The flag is not inherited by fork.
     """
-    _check(_libc().prctl(_PR_SET_CHILD_SUBREAPER, int(enabled), 0, 0, 0))
+    check(libc().prctl(_PR_SET_CHILD_SUBREAPER, int(enabled), 0, 0, 0))
 
 
 def is_child_subreaper() -> bool:
@@ -48,7 +54,7 @@ def is_child_subreaper() -> bool:
     import ctypes
 
     flag = ctypes.c_int()
-    _check(_libc().prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0))
+    check(libc().prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0))
     return bool(flag.value)
 
 
@@ -57,7 +63,7 @@ def set_dumpable(dumpable: bool) -> None:
 
     A fork inherits it; a program that is executed can be read again.
     """
-    _check(_libc().prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0))
+    check(libc().prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0))
 
 
 def set_parent_death_signal(signum: int) -> None:
@@ -66,7 +72,7 @@ def set_parent_death_signal(signum: int) -> None:
     The caller compares ``getppid()`` afterwards: a parent that died before the
     call sends nothing. A set-user-ID exec clears the setting.
     """
-    _check(_libc().prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0))
+    check(libc().prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0))
 
 
 def rename_noreplace(
@@ -77,8 +83,8 @@ def rename_noreplace(
     :raises FileExistsError: ``target`` exists.
     :raises OSError: EINVAL where the filesystem does not know the flag.
     """
-    _check(
-        _libc().renameat2(
+    check(
+        libc().renameat2(
             source_fd, os.fsencode(source), target_fd, os.fsencode(target), _RENAME_NOREPLACE
         ),
         target,
@@ -94,8 +100,8 @@ def open_in_mount(name: str, flags: int, dir_fd: int) -> int:
     import ctypes
 
     how = (ctypes.c_uint64 * 3)(flags, 0, _RESOLVE_NO_XDEV)
-    result: int = _libc().syscall(
+    result: int = libc().syscall(
         _SYS_OPENAT2, dir_fd, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how)
     )
-    _check(result, name)
+    check(result, name)
     return result

@@ -15,11 +15,11 @@ import stat
 from collections.abc import Generator
 from pathlib import Path
 
+from ..kernel.files.below import DIRECTORY, open_directory
 from ..kernel.files.ownership import give_named
 from ..kernel.files.regular_file import NOT_REGULAR, read_regular_if_any
 from .errors import PathRefused, operator_errors
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = (
     r"\.(workspace\.json|owner\.json|threads\.json|home\.json|config\.seed\.toml|config\.toml)"
     r"\.[0-9a-f]{12}\.tmp|\.[\w.-]+\.[0-9a-f]{12}\.link|\.state-[0-9a-f]{12}\.tmp(-[a-z]+)?"
@@ -127,7 +127,7 @@ def kind_of(name: str, dir_fd: int | None = None) -> str:
 
 def _enter(name: str, dir_fd: int, where: Path, *, create: bool) -> int:
     try:
-        return os.open(name, _DIRECTORY, dir_fd=dir_fd)
+        return open_directory(name, dir_fd)
     except FileNotFoundError:
         if not create:
             raise
@@ -140,7 +140,7 @@ def _enter(name: str, dir_fd: int, where: Path, *, create: bool) -> int:
 
 
 def _open_base(base: Path, *, create: bool) -> int:
-    flags = _DIRECTORY & ~os.O_NOFOLLOW
+    flags = DIRECTORY & ~os.O_NOFOLLOW
     try:
         return os.open(base, flags)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Open a directory below another without following a link on the way."""
+"""Open directories without following a link that somebody may have put in their place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import os
 from collections.abc import Generator
 
 _FOLLOWED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+DIRECTORY = _FOLLOWED | os.O_NOFOLLOW
+
+
+def open_directory(name: str | os.PathLike[str], dir_fd: int | None = None) -> int:
+    """Open a directory that is no link.
+
+    :returns: a descriptor, closed on exec; the caller closes it.
+    :raises OSError: it is missing, a link (ELOOP) or no directory (ENOTDIR).
+    """
+    return os.open(name, DIRECTORY, dir_fd=dir_fd)
 
 
 @contextlib.contextmanager
@@ -21,7 +31,7 @@ def directory_below(path: str, base: str) -> Generator[int, None, None]:
     fd = os.open(top, _FOLLOWED)
     try:
         for name in names:
-            inner = os.open(name, _FOLLOWED | os.O_NOFOLLOW, dir_fd=fd)
+            inner = open_directory(name, fd)
             os.close(fd)
             fd = inner
         yield fd

@@ -17,9 +17,9 @@ import ctypes
 import enum
 import errno
 import fcntl
-import os
 import signal
-from functools import cache
+
+from ..libc import check, libc
 
 _COHERENT_FILESYSTEMS = {
     0xEF53: "ext",
@@ -46,20 +46,13 @@ class _Statfs(ctypes.Structure):
     _fields_ = (("f_type", ctypes.c_long), ("room", ctypes.c_byte * 248))
 
 
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def filesystem_type(fd: int) -> int:
     """Return the magic number of the filesystem that holds ``fd`` (statfs(2)).
 
     :raises OSError: whatever fstatfs(2) says.
     """
     answer = _Statfs()
-    if _libc().fstatfs(fd, ctypes.byref(answer)) == -1:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    check(libc().fstatfs(fd, ctypes.byref(answer)))
     return int(answer.f_type) & 0xFFFFFFFF
 
 

@@ -49,6 +49,16 @@ def open_regular(
     return fd
 
 
+def create_file(name: str | os.PathLike[str], dir_fd: int | None = None) -> int:
+    """Make a file that only its owner may read, and open it for writing.
+
+    :returns: a descriptor, closed on exec; the caller closes it.
+    :raises FileExistsError: something has the name, be it a link that leads nowhere.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, 0o600, dir_fd=dir_fd)
+
+
 def read_regular(
     name: str | os.PathLike[str],
     limit: int = SMALL,

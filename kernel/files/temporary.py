@@ -6,9 +6,9 @@ import contextlib
 import os
 import re
 
+from .below import open_directory
 from .tree import remove_tree
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Made for one run where another user has the usual name, and so removed with it.
 _OF_ONE_RUN = r"codexlab-\d+-[0-9a-f]{8}"
 
@@ -35,7 +35,7 @@ def discard_temporary(path: str) -> str | None:
 
 
 def _remove(name: str, parent: str) -> None:
-    fd = os.open(parent, _DIRECTORY)
+    fd = open_directory(parent)
     try:
         if os.fstat(fd).st_uid == os.geteuid():
             remove_tree(name, fd)

@@ -8,8 +8,7 @@ import os
 import stat
 
 from ..libc import open_in_mount
-
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from .below import DIRECTORY, open_directory
 
 
 class _Level:
@@ -70,7 +69,7 @@ def _empty(name: str, dir_fd: int, device: int) -> None:
                 return
             else:
                 levels.pop()
-                above = os.open("..", _DIRECTORY, dir_fd=fd)
+                above = open_directory("..", fd)
                 os.close(fd)
                 fd = above
                 if _place(fd) != levels[-1].place:
@@ -87,7 +86,7 @@ def holds_files(name: str, dir_fd: int) -> bool:
 
     :raises OSError: a directory cannot be read, or was moved meanwhile.
     """
-    fd = os.open(name, _DIRECTORY, dir_fd=dir_fd)
+    fd = open_directory(name, dir_fd)
     try:
         levels = [_Level(name, _place(fd), [])]
         if _list_directories(fd, levels[0].inner):
@@ -95,7 +94,7 @@ def holds_files(name: str, dir_fd: int) -> bool:
         while levels[-1].inner or len(levels) > 1:
             inner = levels[-1].inner
             into = inner.pop() if inner else ".."
-            entered = os.open(into, _DIRECTORY, dir_fd=fd)
+            entered = open_directory(into, fd)
             os.close(fd)
             fd = entered
             if into != "..":
@@ -147,7 +146,7 @@ def _open(name: str, dir_fd: int) -> int:
             os.chmod(f"/proc/self/fd/{fd}", 0o700)
         finally:
             os.close(fd)
-    return _enter(name, _DIRECTORY, dir_fd)
+    return _enter(name, DIRECTORY, dir_fd)
 
 
 def _enter(name: str, flags: int, dir_fd: int) -> int:

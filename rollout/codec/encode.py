@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, cast
 import zstandard
 
 from ...kernel.files.atomic import write_all
+from ...kernel.libc import libc
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -183,7 +184,7 @@ class _Writeback:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._begun = self._end = 0
-        self._call = ctypes.CDLL(None).sync_file_range
+        self._call = libc().sync_file_range
         self._call.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
     def advance(self, length: int) -> None:

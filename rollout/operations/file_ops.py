@@ -8,7 +8,6 @@ leave out any one of them.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 from collections.abc import Callable, Generator
@@ -20,7 +19,7 @@ from ...kernel.files.lease import (
     release_read_lease,
     take_read_lease,
 )
-from ...kernel.libc import rename_noreplace
+from ...kernel.libc import check, libc, rename_noreplace
 from ..locks.holders import writers_of
 from ..locks.store import change_lock
 from ..locks.thread import Coordination, ThreadLocks
@@ -108,9 +107,7 @@ class FileOps:
 
     def sync_filesystem(self, fd: int) -> None:
         """Make everything on the filesystem of ``fd`` durable with one flush (syncfs(2))."""
-        if ctypes.CDLL(None, use_errno=True).syncfs(fd) == -1:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
+        check(libc().syncfs(fd))
 
     def sync_directory(self, path: str) -> None:
         """Make a directory's names durable."""

@@ -22,10 +22,13 @@ def contains(haystack: bytes, needle: bytes) -> bool:
 
 @cache
 def _memmem() -> Callable[[bytes, int, bytes, int], int | None]:
-    import ctypes  # only where ripgrep does not do the searching
+    # Only where ripgrep does not do the searching.
+    import ctypes
+
+    from ...kernel.libc import libc
 
     try:
-        function = ctypes.CDLL(None).memmem
+        function = libc().memmem
     except AttributeError:  # not in POSIX; every C library of Linux has it
         return lambda haystack, _, needle, __: 0 if needle in haystack else None
     function.restype = ctypes.c_void_p

@@ -12,12 +12,12 @@ import secrets
 from collections.abc import Generator
 from pathlib import Path
 
+from ...kernel.files.below import open_directory
 from ...kernel.files.flock import has_name, try_lock
 from ...kernel.files.tree import remove_tree
 from ..fs import open_below
 from ..xdg import state_directory
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PREFIX = "tmp"
 
 
@@ -73,7 +73,7 @@ def _sweep(base_fd: int) -> None:
 def _locked(name: str, base_fd: int) -> int | None:
     """Return a descriptor that holds a directory's lock; None: it is gone, or another's."""
     try:
-        fd = os.open(name, _DIRECTORY, dir_fd=base_fd)
+        fd = open_directory(name, base_fd)
     except OSError:
         return None
     try:

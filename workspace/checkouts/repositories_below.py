@@ -13,7 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from ...kernel.files.below import open_directory
+
 _MOST_NAMES, _MOST_FOUND = 5_000_000, 1000
 _LONGEST = 3500
 _STORE = frozenset({"HEAD", "objects", "refs"})
@@ -73,7 +74,7 @@ class _Walk:
     def __init__(self, top: Path, wanted: Collection[tuple[int, int]]) -> None:
         self.found = Below()
         self._wanted = wanted
-        self.fd = os.open(top, _DIRECTORY)
+        self.fd = open_directory(top)
         self._device = os.fstat(self.fd).st_dev
         self._names_left = _MOST_NAMES
         self._levels: list[_Level] = []
@@ -109,7 +110,7 @@ class _Walk:
 
     def _climb(self) -> None:
         self._levels.pop()
-        above = os.open("..", _DIRECTORY, dir_fd=self.fd)
+        above = open_directory("..", self.fd)
         os.close(self.fd)
         self.fd = above
         if _place(above) != self._levels[-1].place:
@@ -140,7 +141,7 @@ class _Walk:
     def _has_objects(self) -> bool:
         """Tell whether ``objects`` in the directory that is open may be git's."""
         try:
-            fd = os.open("objects", _DIRECTORY, dir_fd=self.fd)
+            fd = open_directory("objects", self.fd)
         except OSError as error:
             # A link may lead to them, and what cannot be read may hold them.
             return error.errno != errno.ENOTDIR or _is_link("objects", self.fd)
@@ -154,7 +155,7 @@ class _Walk:
 
 
 def _open(name: str, dir_fd: int, device: int) -> int:
-    fd = os.open(name, _DIRECTORY, dir_fd=dir_fd)
+    fd = open_directory(name, dir_fd)
     try:
         if os.fstat(fd).st_dev != device:
             raise OSError(errno.EXDEV, "a mount")

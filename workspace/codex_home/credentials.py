@@ -18,7 +18,7 @@ from typing import Any
 
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.ownership import give_to_owner_above
-from ...kernel.files.regular_file import open_regular, read_regular
+from ...kernel.files.regular_file import create_file, open_regular, read_regular
 from ...kernel.values import frozen
 from ..codex_config.report import HealNotes
 from ..fs import directory, lstat_at, read_small, set_aside
@@ -130,9 +130,8 @@ def _keep(data: bytes, home_fd: int) -> str:
     number = 1
     while True:
         name = f"{AUTH}.aside-{number}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            fd = os.open(name, flags, 0o600, dir_fd=home_fd)
+            fd = create_file(name, home_fd)
         except FileExistsError:
             number += 1
             continue

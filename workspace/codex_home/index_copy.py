@@ -18,8 +18,9 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+from ...kernel.files.below import open_directory
 from ...kernel.files.flock import try_lock
-from ...kernel.files.regular_file import open_regular
+from ...kernel.files.regular_file import create_file, open_regular
 from ...kernel.files.tree import remove_tree
 from ..fs import directory, lstat_at
 from ..workdir.file_pieces import copy_pieces
@@ -122,8 +123,7 @@ def _take(fd: int) -> bool:
 
 
 def _copy(source: int, name: str, dir_fd: int, *, durable: bool = False) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    target = os.open(name, flags, 0o600, dir_fd=dir_fd)
+    target = create_file(name, dir_fd)
     try:
         copy_pieces(source, target, "codex's index to be copied")
         if durable:
@@ -136,8 +136,7 @@ def _sweep(top_fd: int) -> None:
     """Remove the copies of killed launches: those that nobody has locked."""
     for name in os.listdir(top_fd):
         with contextlib.suppress(OSError):
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(name, flags, dir_fd=top_fd)
+            fd = open_directory(name, top_fd)
             try:
                 if try_lock(fd) and time.time() - os.fstat(fd).st_mtime > 60:
                     remove_tree(name, top_fd)

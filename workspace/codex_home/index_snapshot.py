@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ...kernel.errands.end_wanted import EndWanted, check_end
+from ...kernel.files.regular_file import create_file
 from ..codex_config.report import HealNotes
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _backup(source: Path, target: Path) -> None:
             message = f"busy for {_PATIENCE:.0f} s"
             raise TimeoutError(message)
 
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    os.close(create_file(target))
     with (
         contextlib.closing(_connect(source)) as reader,
         contextlib.closing(_connect(target)) as writer,

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from ...kernel.files.below import open_directory
 from ..codex_config.report import HealNotes
 from ..fs import lstat_at, set_aside
 
@@ -75,8 +76,7 @@ def _is_link_to(name: str, dir_fd: int, target: Path) -> bool:
 
 
 def _offer_entries(name: str, dir_fd: int, shared: Path, notes: HealNotes) -> None:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(name, flags, dir_fd=dir_fd)
+    fd = open_directory(name, dir_fd)
     try:
         offered, here = set(os.listdir(shared)), set(os.listdir(fd))
         for entry in sorted(offered - here):

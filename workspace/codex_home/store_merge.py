@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ...kernel.errands.end_wanted import check_end
 from ...kernel.files.atomic import fsync_directory
-from ...kernel.files.regular_file import open_regular
+from ...kernel.files.regular_file import create_file, open_regular
 from ..fs import lstat_at, open_child
 from ..workdir.file_pieces import copy_pieces, same_pieces
 
@@ -220,7 +220,7 @@ def _copy(name: str, source_fd: int, target_fd: int) -> bool:
     try:
         with (
             open(open_regular(name, dir_fd=source_fd), "rb") as source,
-            open(_create(temporary, target_fd), "wb") as out,
+            open(create_file(temporary, target_fd), "wb") as out,
         ):
             copy_pieces(source.fileno(), out.fileno(), "a rollout to be copied")
             os.fchmod(out.fileno(), stat.S_IMODE(status.st_mode))
@@ -247,8 +247,3 @@ def _same(name: str, source_fd: int, target_fd: int) -> bool:
         open(open_regular(name, dir_fd=target_fd), "rb") as other,
     ):
         return same_pieces(one.fileno(), other.fileno(), "a rollout to be compared")
-
-
-def _create(name: str, dir_fd: int) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, 0o600, dir_fd=dir_fd)

@@ -13,6 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from ...kernel.errors import CodexlabError
+from ...kernel.files.below import open_directory
 from ...kernel.files.flock import try_lock
 from ...kernel.files.tree import remove_tree
 from ..errors import operator_errors
@@ -22,7 +23,6 @@ from ..paths import CONTROL
 from ..records.provenance import Provenance, parse_provenance
 
 TRASH = ".trash"
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def delete_from_trash(name: str, trash_fd: int, where: Path) -> None:
@@ -73,7 +73,7 @@ def _open_lock(name: str, trash_fd: int) -> int | None:
     with _opened(name, trash_fd) as root_fd, contextlib.suppress(OSError):
         if root_fd is None:
             return None
-        control_fd = os.open(CONTROL, _DIRECTORY, dir_fd=root_fd)
+        control_fd = open_directory(CONTROL, root_fd)
         try:
             fd = os.open("lock", flags, dir_fd=control_fd)
         finally:
@@ -88,7 +88,7 @@ def _open_lock(name: str, trash_fd: int) -> int | None:
 def _opened(name: str, trash_fd: int) -> Generator[int | None, None, None]:
     """Hold an entry open; None where it is no directory."""
     try:
-        fd = os.open(name, _DIRECTORY, dir_fd=trash_fd)
+        fd = open_directory(name, trash_fd)
     except OSError:
         yield None
         return

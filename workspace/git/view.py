@@ -21,7 +21,8 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from ...kernel.files.atomic import write_all
-from ...kernel.files.regular_file import read_regular
+from ...kernel.files.below import open_directory
+from ...kernel.files.regular_file import create_file, read_regular
 from ...kernel.files.tree import remove_tree
 from ...kernel.values import frozen
 from ..errors import GitFailed, operator_errors
@@ -30,7 +31,6 @@ from ..xdg import state_directory
 from .config import RepositoryFacts, read_facts
 
 _LINKS = ("info", "logs", "objects", "packed-refs", "refs", "reftable", "shallow", "worktrees")
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTEMPTS = 20
 Place = str | os.PathLike[str]
 _PASSING: ContextVar[list[str] | None] = ContextVar("passing views", default=None)
@@ -135,7 +135,7 @@ def _config(facts: RepositoryFacts) -> bytes:
 
 def _is_right(name: str, where_fd: int, config: bytes, links: dict[str, str]) -> bool:
     try:
-        fd = os.open(name, _DIRECTORY, dir_fd=where_fd)
+        fd = open_directory(name, where_fd)
     except OSError:
         return False
     try:
@@ -171,12 +171,11 @@ def _replace(name: str, where_fd: int, config: bytes, links: dict[str, str]) -> 
 
 
 def _fill(name: str, where_fd: int, config: bytes, links: dict[str, str]) -> None:
-    fd = os.open(name, _DIRECTORY, dir_fd=where_fd)
+    fd = open_directory(name, where_fd)
     try:
         for link, target in links.items():
             os.symlink(target, link, dir_fd=fd)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        config_fd = os.open("config", flags, 0o600, dir_fd=fd)
+        config_fd = create_file("config", fd)
         try:
             write_all(config_fd, config)
         finally:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...kernel.errors import CodexlabError
+from ...kernel.files.below import open_directory
 from ..checkouts.git_files import Unjudged, git_directories, is_store
 from ..checkouts.words import shown
 from ..fs import directory, is_temporary
@@ -94,7 +95,7 @@ def _is_record(name: str, dir_fd: int) -> bool:
 def _is_run(name: str, dir_fd: int) -> bool:
     if not re.fullmatch(_RUN, name) or not _is_directory(name, dir_fd):
         return False
-    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    fd = open_directory(name, dir_fd)
     try:
         return not any(_is_directory(inner, fd) for inner in os.listdir(fd))
     finally:

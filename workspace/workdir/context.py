@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...kernel.errors import CallerError
-from ...kernel.files.regular_file import open_regular
+from ...kernel.files.below import open_directory
+from ...kernel.files.regular_file import create_file, open_regular
 from ...kernel.files.tree import remove_tree
 from ..errors import operator_errors
 from ..fs import directory, lstat_at, open_child, set_aside
@@ -78,8 +79,7 @@ def is_leftover(name: str, root_fd: int) -> bool:
 
 
 def _has_directories(name: str, root_fd: int) -> bool:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(name, flags, dir_fd=root_fd)
+    fd = open_directory(name, root_fd)
     try:
         with os.scandir(fd) as items:
             return any(item.is_dir(follow_symlinks=False) for item in items)
@@ -174,8 +174,7 @@ def _data_bytes(status: os.stat_result) -> int:
 
 
 def _copy(wanted: BinaryIO, called: str, name: str, root_fd: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(name, flags, 0o600, dir_fd=root_fd)
+    fd = create_file(name, root_fd)
     try:
         copy_pieces(wanted.fileno(), fd, f"--context {called} to be copied")
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import signal
@@ -10,6 +9,7 @@ from collections.abc import Callable
 
 import click
 
+from ....kernel.libc import libc
 from ....rollout.locks.sweep_marker import seconds_since_sweep
 from ....rollout.maintenance.sweep import SweepOptions, sweep
 from ....rollout.operations.handle import StoreHandle
@@ -115,4 +115,4 @@ def _lower_priority() -> None:
     number = _IOPRIO_SET.get(platform.machine())
     if number is not None:
         # Without effect where the scheduler knows no classes; nothing depends on it.
-        ctypes.CDLL(None).syscall(number, 1, 0, _IDLE_CLASS)
+        libc().syscall(number, 1, 0, _IDLE_CLASS)
