@@ -31,7 +31,7 @@ class OperatorError(CodexlabError):
 
 
 class BusyError(CodexlabError):
-    """What was asked for is held by somebody else right now."""
+    """Somebody else holds the thing that was asked for."""
 
     exit_status = 75
 

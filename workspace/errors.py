@@ -1,4 +1,4 @@
-"""What can go wrong with a workspace, by who must act.
+"""The errors of a workspace, by who must act.
 
 ::
 

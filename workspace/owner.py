@@ -1,4 +1,4 @@
-"""Who runs here, or ran here last: ``owner.json`` as two pure functions."""
+"""The run that works here, or worked here last: ``owner.json`` as two pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..kernel.values import frozen
 
 @frozen
 class OwnerRecord:
-    """What one run leaves behind for whoever claims the workspace next.
+    """The note that a run leaves for the next run that claims the workspace.
 
     :param run_id: the run's id, also the value of ``CODEXLAB_RUN_ID`` in its processes.
     :param pid: pid of the guardian.

@@ -22,7 +22,7 @@ CONTROL = ".codexlab"
 
 @frozen
 class WorkspaceKey:
-    """What names a workspace: each (project, issue, agent) owns exactly one."""
+    """The name of a workspace: each (project, issue, agent) owns exactly one."""
 
     project: str
     issue: str
@@ -31,7 +31,7 @@ class WorkspaceKey:
 
 @frozen
 class WorkspacePaths:
-    """Where everything of one workspace lies. Nothing here needs to exist."""
+    """The paths of one workspace. None of them needs to exist."""
 
     root: Path
     control: Path

@@ -1,4 +1,4 @@
-"""What killed launches leave in our state directory, beside the locks that lie there."""
+"""Files that killed launches leave beside the locks in our state directory."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ _UNSEEN_SECONDS = 0.02
 
 @frozen
 class RunProcesses:
-    """What belongs to one run.
+    """The processes that belong to one run.
 
     :param run_id: the tag every process of it was started with.
     :param leaf: its cgroup, or None where none could be had.

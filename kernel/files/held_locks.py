@@ -1,4 +1,4 @@
-"""Which files are locked, read from ``/proc/locks`` without taking a lock (proc_locks(5)).
+"""The files that are locked, read from ``/proc/locks`` without taking a lock (proc_locks(5)).
 
 Trying a lock, even for a moment, would make a launch find its workspace busy. Locks of
 processes in other pid namespaces may be missing. A lock whose file description was passed on

@@ -33,7 +33,7 @@ _COHERENT_FILESYSTEMS = {
 
 
 class LeaseAnswer(enum.Enum):
-    """What the kernel said to a request for a read lease."""
+    """The kernel's answer to a request for a read lease."""
 
     GRANTED = "granted"
     BUSY = "busy"

@@ -1,4 +1,4 @@
-"""Which descriptors this process has, and that the first three exist."""
+"""List this process's descriptors, and make sure that the first three exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What exists only in a repository that an agent made, cloned, or added a worktree to."""
+"""Work that exists only in a repository that an agent made, cloned or added a worktree to."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _MARK = "\ufeff".encode()
 
 @frozen
 class ConfigPlace:
-    """Where the texts are.
+    """The places of the texts.
 
     :param home_fd: the codex-home, open.
     :param control_fd: our control directory, open.

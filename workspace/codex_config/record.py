@@ -25,7 +25,7 @@ _RECORD = "home.json"
 
 @frozen
 class Seen:
-    """What was compared last time, as hashes, and what we put into the file."""
+    """Hashes of the last comparison, and the content that we put into the file."""
 
     ours: str = ""
     shared: str = ""

@@ -1,4 +1,4 @@
-"""What healing a codex-home did."""
+"""The report of healing a codex-home."""
 
 from __future__ import annotations
 

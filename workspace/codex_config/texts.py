@@ -24,7 +24,7 @@ _HOOKS, _STATE = "hooks", "state"
 
 @frozen
 class Managed:
-    """What we keep in the file.
+    """The content that we keep in the file.
 
     :param roots: directories for ``sandbox_workspace_write.writable_roots``.
     :param excluded: patterns for ``shell_environment_policy.exclude``.

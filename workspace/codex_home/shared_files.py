@@ -38,7 +38,7 @@ _PATIENCE, _PAUSE = 1.0, 0.02
 
 @frozen
 class _Name:
-    """Which thread a line names, and when (RFC 3339 in UTC)."""
+    """The thread that a line names, and its time (RFC 3339 in UTC)."""
 
     thread: str
     moment: str

@@ -1,1 +1,1 @@
-"""Which workspaces may go, and how they go."""
+"""Decide which workspaces may be removed, and remove them."""

@@ -63,7 +63,7 @@ class RemovalRefused(CallerError):
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What was done.
+    """The result of a removal.
 
     :param branch: the branch that was deleted too, or None when it stays.
     :param moved: transcripts that were moved to the shared store first.

@@ -1,4 +1,4 @@
-"""What workspaces there are, at a glance: a few small reads each, nothing locked."""
+"""List the workspaces with a few small reads each; nothing is locked."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def survey_workspaces(workspaces_root: Path) -> list[Survey]:
 
 @frozen
 class _Look:
-    """What all workspaces of one look have in common.
+    """Facts that all workspaces of one survey have in common.
 
     :param base: the workspaces root, resolved.
     """

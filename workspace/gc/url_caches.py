@@ -20,7 +20,7 @@ MONTH = 30 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class CacheVerdict:
-    """What gc would do with one cache."""
+    """The decision of gc about one cache."""
 
     path: Path
     goes: bool

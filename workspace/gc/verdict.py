@@ -1,4 +1,4 @@
-"""Which workspaces may go: pure decisions on what a survey saw."""
+"""Decide which workspaces may be removed: pure functions of a survey."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GcPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What gc would do with one workspace.
+    """The decision of gc about one workspace.
 
     :param action: ``keep`` it; ``collect`` it; it is ``due`` but has findings, so that
         only force would; collect it if the disk is still ``pressed`` when its turn comes.

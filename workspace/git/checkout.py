@@ -1,4 +1,4 @@
-"""Where a launch was started from, read from the files of git without running git.
+"""The checkout that a launch was started from, read from git's files without running git.
 
 The formats are those of gitrepository-layout(5): a ``.git`` directory, or a
 ``gitdir: PATH`` file leading to one; a linked worktree's has a ``commondir``.

@@ -48,7 +48,7 @@ _CONTROL = r"[\x00-\x1f\x7f]+"
 
 @frozen
 class GitAnswer:
-    """What git said."""
+    """The answer of git."""
 
     status: int
     stdout: bytes

@@ -36,7 +36,7 @@ _HARMLESS = (
 
 @frozen
 class RepositoryFacts:
-    """What a repository's configuration says of its own form.
+    """The form of a repository, as its configuration states it.
 
     :param format: lines for ``[extensions]`` without which git cannot read it.
     :param bare: it says of itself that it has no working tree.

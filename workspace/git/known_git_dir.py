@@ -1,4 +1,4 @@
-"""Which git directory a directory of the user's had at the last launch in it.
+"""The git directory that a user's directory had at the last launch in it.
 
 Its agent may have put another one there, whose configuration starts programs in the *user's*
 next ``git status``. The project's name comes from the repository too, so the next launch may

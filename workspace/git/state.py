@@ -1,4 +1,4 @@
-"""What a run did to its workdir, as git sees it."""
+"""The changes that a run made to its workdir, as git sees them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is written down about a workspace: its origin, its threads, its machine."""
+"""Records of a workspace: its origin, its threads, its machine."""

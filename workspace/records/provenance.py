@@ -1,4 +1,4 @@
-"""Where a workspace and its workdir come from: ``workspace.json``."""
+"""The origin of a workspace and its workdir: ``workspace.json``."""
 
 from __future__ import annotations
 

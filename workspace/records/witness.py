@@ -38,7 +38,7 @@ _TEXTS = ("workdir", "cargo_key", "chosen", "home")
 
 @frozen
 class Witness:
-    """What is known of one workspace.
+    """The facts that we know of one workspace.
 
     :param owner: the last run, or the one that runs now.
     :param workdir: the directory it worked in; None before that was made.

@@ -1,1 +1,1 @@
-"""What a workspace has in the user's repository: branch, commits, locks, the cache of a URL."""
+"""A workspace's share in the user's repository: branch, commits, locks, the cache of a URL."""

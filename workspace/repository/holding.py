@@ -1,4 +1,4 @@
-"""Which commits a repository holds, whatever becomes of some of its branches.
+"""The commits that a repository holds, whatever becomes of some of its branches.
 
 A branch holds a commit only by a value of its own. An alias goes with what it leads to: a
 symbolic reference, or a link in the file system, to a branch that is about to be deleted.

@@ -1,4 +1,4 @@
-"""Who uses a lock file of git's: whoever has it open, and any git at work beside it."""
+"""The users of a lock file of git: processes that have it open, and any git that works there."""
 
 from __future__ import annotations
 

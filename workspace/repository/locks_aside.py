@@ -1,4 +1,4 @@
-"""Where lock files of git's lie, and how they are set aside beside it."""
+"""Find lock files of git, and set them aside in the same directory."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What exists only below a workspace and would be lost with it."""
+"""Work that exists only below a workspace and would be lost with it."""

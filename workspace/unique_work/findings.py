@@ -1,4 +1,4 @@
-"""What would be lost if a workspace went: read before anything is deleted."""
+"""Find the work that would be lost with a workspace, before anything is deleted."""
 
 from __future__ import annotations
 

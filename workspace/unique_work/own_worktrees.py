@@ -1,4 +1,4 @@
-"""What exists only in the worktrees that a repository has, or had, below a workspace."""
+"""Work that exists only in worktrees that a repository has, or had, below a workspace."""
 
 from __future__ import annotations
 

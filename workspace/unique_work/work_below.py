@@ -29,7 +29,7 @@ _CODEXS = "codex-home/worktrees/"
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of a workspace before anything is judged.
+    """The facts about a workspace, before anything is judged.
 
     :param top: its physical path.
     :param repo: the repository its worktree belongs to, where there is one.

@@ -32,7 +32,7 @@ from .former_project import former_project_note
 
 @frozen
 class WorkdirPlan:
-    """What preparing the workdir will do.
+    """The steps that will prepare the workdir.
 
     :param kind: ``linked`` supervise the worktree started in; ``worktree`` our own on
         a branch; ``plain`` a directory of ours, ``git init``ed; ``given`` somebody else's.
