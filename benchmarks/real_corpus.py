@@ -32,10 +32,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from own_places import own_places
-from support.app_server import app_server
-from support.model_server import ModelRequest, ModelServer, Turn, run_command, say
-from support.real_codex import STUB_KEY, Codex, find_codex, write_codex_config
-from support.rollouts import rollout_of, rollouts
+from support.agents.app_server import app_server
+from support.agents.codex import STUB_KEY, Codex, find_codex, write_codex_config
+from support.model.server import ModelRequest, ModelServer, Turn, run_command, say
+from support.rollout.transcripts import rollout_of, rollouts
 
 PICTURES, PICTURE_TURNS, COMMANDS = 5, 12, 60
 _COMPLETE = "complete.json"

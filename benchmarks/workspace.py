@@ -175,9 +175,9 @@ def measure_first_launch(scratch: Path, rounds: int, history: int) -> Figure | N
     Against the same in an empty home, in turn. None where codex is not installed.
     """
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-    from support.model_server import ModelServer, say
-    from support.real_codex import STUB_KEY, find_codex, write_codex_config
-    from support.rollouts import make_rollout
+    from support.agents.codex import STUB_KEY, find_codex, write_codex_config
+    from support.model.server import ModelServer, say
+    from support.rollout.transcripts import make_rollout
 
     codex = find_codex()
     if codex is None:

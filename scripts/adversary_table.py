@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.adversaries_run import run_cases, why_not
-from support.adversaries_table import render, table_cases, write
+from support.adversaries.run import run_cases, why_not
+from support.adversaries.table import render, table_cases, write
 
 
 def main() -> int:

@@ -26,8 +26,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from support.real_codex import STUB_KEY, find_codex, write_codex_config  # noqa: E402
-from support.repositories import GIT_ENVIRON, git, make_repository  # noqa: E402
+from support.agents.codex import STUB_KEY, find_codex, write_codex_config  # noqa: E402
+from support.git.repositories import GIT_ENVIRON, git, make_repository  # noqa: E402
 
 from scripts.demo_screen import (  # noqa: E402
     bold,
@@ -131,7 +131,7 @@ def set_the_stage() -> Path:
 def scripted_model() -> Generator[str]:
     """Run the model server and yield its base URL."""
     port_file = DEMO / "model-port"
-    program = ROOT / "tests" / "support" / "model_server.py"
+    program = ROOT / "tests" / "support" / "model" / "server.py"
     argv = [sys.executable, str(program), "--script", "demo", "--port-file", str(port_file)]
     with subprocess.Popen([*argv, "--lifetime", "300"], stdin=subprocess.DEVNULL) as server:
         try:

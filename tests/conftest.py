@@ -20,15 +20,21 @@ from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.agents.claude import Claude, find_claude, offline_environ
+from support.agents.codex import CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
 from support.developer import changes, developers_own
+from support.git.repositories import GIT_ENVIRON, make_repository
 from support.lab import Lab
-from support.leaks import Warden, descendants, end_processes, leaked_files, leaked_processes
-from support.model_server import ModelFactory, ModelServer, Script
-from support.real_claude import Claude, find_claude, offline_environ
-from support.real_codex import CURRENT, STUB_KEY, Codex, find_codex, write_codex_config
-from support.repositories import GIT_ENVIRON, make_repository
+from support.model.server import ModelFactory, ModelServer, Script
+from support.processes.leaks import (
+    Warden,
+    descendants,
+    end_processes,
+    leaked_files,
+    leaked_processes,
+)
 from support.trees import remove_tree
-from support.unprivileged import Unprivileged, give, why_not
+from support.users.unprivileged import Unprivileged, give, why_not
 
 _WARDEN = pytest.StashKey[Warden]()
 _OWN = pytest.StashKey[dict[str, int]]()

@@ -135,6 +135,14 @@ def test_tests_import_the_product_by_its_installed_name() -> None:
         assert not spelled.search(path.read_text()), path
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_of_tests_has_the_name_of_the_folder_it_tests(package: str) -> None:
+    tests = ROOT / "tests" / package
+    for path in tests.rglob("test_*.py"):
+        folder = path.parent.relative_to(tests)
+        assert (ROOT / package / folder).is_dir(), path
+
+
 def imported_by(path: Path) -> Iterator[Path]:
     """Yield the files of the product that a module imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text())):

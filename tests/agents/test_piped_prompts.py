@@ -6,8 +6,8 @@ import re
 import subprocess
 
 import pytest
+from support.agents.codex import Codex
 from support.marks import both_codex
-from support.real_codex import Codex
 
 from codexlab.agents.piped_prompts import (
     CODEX_SEVERAL,

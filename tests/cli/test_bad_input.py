@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.git.repositories import git
 from support.lab import Lab
-from support.repositories import git
-from support.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged
 
 _OK = ["true"]
 

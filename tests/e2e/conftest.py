@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.callers import Caller, caller_named
+from support.agents.claude import Claude
+from support.agents.codex import Codex
 from support.lab import Lab, Task
-from support.real_claude import Claude
-from support.real_codex import Codex
+from support.users.callers import Caller, caller_named
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.lab import Lab
-from support.terminals import typed
+from support.terminal.person import typed
 
 PLAIN = ["--issue", "1", "--no-repo", "--agent", "generic"]
 SIZES = (

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.agents.codex import CHECKOUT, Codex
 from support.lab import Lab
-from support.real_codex import CHECKOUT, Codex
 
 
 def run_demo(scratch: Path, *flags: str) -> str:

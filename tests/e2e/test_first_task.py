@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from support.agents.codex import Codex
+from support.git.repositories import git
 from support.lab import Lab, Task
 from support.marks import both_codex
-from support.model_server import ModelFactory, run_command, say, write_file
-from support.real_codex import Codex
-from support.repositories import git
-from support.rollouts import rollout_of, said
+from support.model.server import ModelFactory, run_command, say, write_file
+from support.rollout.transcripts import rollout_of, said
 
 
 @both_codex

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.lab import Lab
-from support.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged
 
 PLANTED = "planted-secret-8d02e7"
 # Tries each process of the run that is not the agent: the guardian, and its other children.

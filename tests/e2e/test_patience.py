@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.agents.codex import Codex
+from support.git.repositories import git
+from support.git.waiting import add_filter, open_files, stuck_program
 from support.lab import Lab, Running, Task
-from support.model_server import Gate, ModelFactory, hold, say
-from support.real_codex import Codex
-from support.repositories import git
-from support.waiting import add_filter, open_files, stuck_program
+from support.model.server import Gate, ModelFactory, hold, say
 
 HOLD = ["sh", "-c", "echo ready; read line"]
 

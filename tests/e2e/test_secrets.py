@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from support.agents.codex import STUB_KEY
 from support.lab import Lab, Task
 from support.marks import both_codex
-from support.model_server import Gate, ModelFactory, hold, run_command, say
-from support.real_codex import STUB_KEY
-from support.unprivileged import Unprivileged
+from support.model.server import Gate, ModelFactory, hold, run_command, say
+from support.users.unprivileged import Unprivileged
 
 PLANTED = "planted-secret-5f1c9e"
 NAMES = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "DATABASE_URL", "MY_OWN_PASSWORD", "PLAIN_NAME")

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.agents.codex import CURRENT, Codex
+from support.git.repositories import git
 from support.lab import Lab, Task
-from support.model_server import ModelFactory, ModelRequest, Turn, say
-from support.real_codex import CURRENT, Codex
-from support.repositories import git
+from support.model.server import ModelFactory, ModelRequest, Turn, say
 
 FLAGS = ["--issue", "1"]
 _PIXEL = base64.b64decode(

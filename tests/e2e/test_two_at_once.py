@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from support.agents.codex import Codex
 from support.lab import Lab, Task
 from support.marks import both_codex
-from support.model_server import Gate, ModelFactory, hold, say
-from support.real_codex import Codex
-from support.rollouts import rollout_of, said
+from support.model.server import Gate, ModelFactory, hold, say
+from support.rollout.transcripts import rollout_of, said
 
 
 @both_codex

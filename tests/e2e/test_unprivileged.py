@@ -8,7 +8,7 @@ import os
 import pytest
 from support.lab import Lab, running
 from support.records import without_names
-from support.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs unprivileged already")

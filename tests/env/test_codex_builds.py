@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.agents.codex import Codex
+from support.git.repositories import git
 from support.lab import Lab
-from support.model_server import ModelFactory, run_command, say
-from support.real_codex import Codex
-from support.repositories import git
+from support.model.server import ModelFactory, run_command, say
 
 from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE
 

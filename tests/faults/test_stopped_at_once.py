@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support.lab import Lab, running
-from support.leaks import descendants, end_processes
+from support.processes.leaks import descendants, end_processes
 
 # What is tried here is the kernel's signals: the same for each Python.
 pytestmark = pytest.mark.one_python

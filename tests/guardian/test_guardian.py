@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.guarded import run_guarded_script, start_guarded
+from support.processes.guarded import run_guarded_script, start_guarded
 
 from codexlab.kernel.process.identity import ProcessIdentity, identify, is_running
 from codexlab.kernel.process.procfs import wait_any_exit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from support.guarded import run_guarded_script
+from support.processes.guarded import run_guarded_script
 
 PAIR = """
 import fcntl, pty, struct, termios

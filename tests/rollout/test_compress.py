@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 import zstandard
-from support import rollout_files as files
-from support.rollout_writers import come_to_rest, left_over, logical
+from support.rollout import files
+from support.rollout.writers import come_to_rest, left_over, logical
 
 from codexlab.kernel.files.lease import LeaseAnswer
 from codexlab.rollout import CompressOptions, Outcome, Result

@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 
 import pytest
-from support.app_server import app_server
-from support.model_server import ModelFactory, ModelRequest, ModelServer, Turn, say
-from support.real_codex import Codex
-from support.rollout_writers import come_to_rest, left_over, logical
-from support.rollouts import rollout_of, rollouts
+from support.agents.app_server import app_server
+from support.agents.codex import Codex
+from support.model.server import ModelFactory, ModelRequest, ModelServer, Turn, say
+from support.rollout.transcripts import rollout_of, rollouts
+from support.rollout.writers import come_to_rest, left_over, logical
 
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.maintenance.verify import verify_rollout

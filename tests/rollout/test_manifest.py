@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support import rollout_files as files
+from support.rollout import files
 
 from codexlab.rollout.operations.handle import StoreHandle, Subject
 from codexlab.rollout.operations.journal import (

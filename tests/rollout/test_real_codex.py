@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from support.agents.codex import Codex
 from support.marks import both_codex
-from support.model_server import Gate, ModelFactory, ModelServer, by_prompt, hold, say
-from support.real_codex import Codex
-from support.rollout_writers import come_to_rest, left_over, logical
-from support.rollouts import rollout_of, said
+from support.model.server import Gate, ModelFactory, ModelServer, by_prompt, hold, say
+from support.rollout.transcripts import rollout_of, said
+from support.rollout.writers import come_to_rest, left_over, logical
 
 from codexlab.rollout import Outcome, ThreadBusyError
 from codexlab.rollout.compression.compress import compress

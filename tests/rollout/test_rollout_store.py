@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support import rollout_files as files
+from support.rollout import files
 
 from codexlab.rollout import NotARolloutError, RolloutStore, SweepOptions, make_query
 

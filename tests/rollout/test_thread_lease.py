@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.rollout_files import thread_id
+from support.rollout.files import thread_id
 
 from codexlab.kernel.errors import BusyError
 from codexlab.kernel.files.flock import try_lock

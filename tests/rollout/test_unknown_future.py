@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import rollout_files as files
-from support.rollout_writers import come_to_rest, left_over, logical
+from support.rollout import files
+from support.rollout.writers import come_to_rest, left_over, logical
 
 from codexlab.rollout import Outcome, open_snapshot, read_conversation
 from codexlab.rollout.compression.compress import compress

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.leaks import own_cgroup
+from support.processes.leaks import own_cgroup
 
 from codexlab.kernel.cgroup.leaf import remove_leaf
 

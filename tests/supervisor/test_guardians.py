@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.killing import stopped
-from support.leaks import descendants
+from support.processes.killing import stopped
+from support.processes.leaks import descendants
 
 from codexlab.guardian.channel import Channel
 from codexlab.guardian.protocol import Finish

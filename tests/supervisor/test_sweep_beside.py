@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from support import rollout_files as files
-from support.killing import kill_at_once
 from support.lab import Lab, Running, wait_until_gone
-from support.leaks import Process, descendants
-from support.rollout_writers import logical
-from support.unprivileged import Unprivileged, give
+from support.processes.killing import kill_at_once
+from support.processes.leaks import Process, descendants
+from support.rollout import files
+from support.rollout.writers import logical
+from support.users.unprivileged import Unprivileged, give
 
 from codexlab.rollout import SweepOptions
 from codexlab.rollout.maintenance.sweep import sweep

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from .leaks import Process, descendants, end_processes
-from .model_turns import Gate
-from .model_wire import Json
+from .model.codex_responses import Json
+from .model.turns import Gate
+from .processes.leaks import Process, descendants, end_processes
 
 Words = Sequence[str | Path]
 

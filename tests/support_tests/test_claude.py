@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.model_server import (
+from support.agents.claude import Claude, prompts_in, sessions_of
+from support.model.server import (
     Gate,
     ModelFactory,
     Turn,
@@ -17,7 +18,6 @@ from support.model_server import (
     run_command,
     say,
 )
-from support.real_claude import Claude, prompts_in, sessions_of
 
 
 def execute(

@@ -6,10 +6,10 @@ import json
 import subprocess
 from pathlib import Path
 
+from support.agents.codex import Codex
 from support.marks import both_codex
-from support.model_server import ModelFactory, ModelServer, fail, run_command, say, write_file
-from support.real_codex import Codex
-from support.rollouts import rollout_of, said
+from support.model.server import ModelFactory, ModelServer, fail, run_command, say, write_file
+from support.rollout.transcripts import rollout_of, said
 
 
 def execute(

@@ -6,9 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
-from support.model_wire import Json
-from support.real_codex import CHECKOUT
-from support.rollouts import read_rollout, rollout_of, rollouts, said
+from support.agents.codex import CHECKOUT
+from support.model.codex_responses import Json
+from support.rollout.transcripts import read_rollout, rollout_of, rollouts, said
 
 
 def run(environ: dict[str, str], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.real_codex import CHECKOUT
+from support.agents.codex import CHECKOUT
+
+LOCKS = Path("tests/support/agents/locks")
 
 _MAKES_A_PACKAGE = "#!/bin/sh\nmkdir -p node_modules && echo called >> ../../npm-calls\n"
 _FAILS = "#!/bin/sh\necho 'npm error code E404' >&2\necho 'npm error no such package' >&2\nexit 1\n"
@@ -22,7 +24,7 @@ def checkout(scratch: Path) -> Path:
     (root / "scripts").mkdir(parents=True)
     shutil.copy(CHECKOUT / "scripts" / "install-agents", root / "scripts")
     for agent in ("codex", "claude"):
-        shutil.copytree(CHECKOUT / "tests/support" / agent, root / "tests/support" / agent)
+        shutil.copytree(CHECKOUT / LOCKS / agent, root / LOCKS / agent)
     return root
 
 
@@ -57,7 +59,7 @@ def test_every_pinned_version_is_installed_once(checkout: Path) -> None:
 
 def test_a_changed_lock_file_installs_anew(checkout: Path) -> None:
     install(checkout, "codex/0.171.0", npm=_MAKES_A_PACKAGE)
-    lock = checkout / "tests/support/codex/0.171.0/package-lock.json"
+    lock = checkout / LOCKS / "codex/0.171.0/package-lock.json"
     lock.write_text(lock.read_text() + "\n")
     assert "installed" in install(checkout, "codex/0.171.0", npm=_MAKES_A_PACKAGE).stdout
 
@@ -88,7 +90,7 @@ def test_a_failing_npm_leaves_nothing_that_looks_installed(checkout: Path) -> No
 
 
 def test_the_lock_files_name_no_registry() -> None:
-    locks = list((CHECKOUT / "tests/support").glob("*/*/package-lock.json"))
+    locks = list((CHECKOUT / LOCKS).glob("*/*/package-lock.json"))
     assert len(locks) == 3
     for lock in locks:
         assert "resolved" not in lock.read_text()

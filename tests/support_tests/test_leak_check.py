@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.real_codex import CHECKOUT
-from support.unprivileged import Unprivileged
+from support.agents.codex import CHECKOUT
+from support.users.unprivileged import Unprivileged
 
 _HEAD = "import os, pathlib, subprocess, sys\n"
 
@@ -134,7 +134,7 @@ def test_a_tree_without_rights_is_removed_and_the_place_it_was_in_keeps_its_own(
 
 def test_a_cgroup_left_behind_fails_its_test(scratch: Path) -> None:
     body = (
-        "from support.leaks import own_cgroup\n"
+        "from support.processes.leaks import own_cgroup\n"
         "def test_leak():\n"
         "    group = own_cgroup()\n"
         "    assert group.name == f'pytest-codexlab-{os.getpid()}'\n"

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from support.model_server import (
+from support.agents.codex import CHECKOUT
+from support.model.server import (
     Gate,
     Json,
     ModelServer,
@@ -28,7 +29,6 @@ from support.model_server import (
     say,
     slow,
 )
-from support.real_codex import CHECKOUT
 
 
 def ask(server: ModelServer, prompt: str = "hello", **body: object) -> http.client.HTTPResponse:
@@ -194,7 +194,7 @@ def test_the_list_of_models_is_empty() -> None:
 
 
 def start_command(port_file: Path, *more: str) -> subprocess.Popen[bytes]:
-    program = CHECKOUT / "tests" / "support" / "model_server.py"
+    program = CHECKOUT / "tests" / "support" / "model" / "server.py"
     argv = [sys.executable, str(program), "--script", "demo", "--port-file", str(port_file)]
     return subprocess.Popen([*argv, *more], stdin=subprocess.DEVNULL)
 
@@ -213,7 +213,7 @@ def test_as_a_command_it_ends_with_its_parent(scratch: Path) -> None:
         "while not pathlib.Path(port).exists(): time.sleep(0.01)\n"
         "print(child.pid)\n"
     )
-    program = CHECKOUT / "tests" / "support" / "model_server.py"
+    program = CHECKOUT / "tests" / "support" / "model" / "server.py"
     port = str(scratch / "port")
     server = [sys.executable, str(program), "--script", "demo", "--port-file", port]
     done = subprocess.run(

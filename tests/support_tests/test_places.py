@@ -6,10 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from support.real_codex import write_codex_config
-from support.repositories import git
-from support.rollouts import make_rollout, read_rollout, rollout_of, said
-from support.unprivileged import Unprivileged
+from support.agents.codex import write_codex_config
+from support.git.repositories import git
+from support.rollout.transcripts import make_rollout, read_rollout, rollout_of, said
+from support.users.unprivileged import Unprivileged
 
 
 def test_no_test_sees_the_developers_home_or_agents(scratch: Path) -> None:

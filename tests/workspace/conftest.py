@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.git_http import serve
+from support.git.http_remote import serve
 
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace

@@ -42,7 +42,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged
 
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.claim.threads import stored_cargo_key

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.workdirs import prepare
+from support.workspace.workdirs import prepare
 
 from codexlab.workspace.claim.claim import claim_workspace
 from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged
 
 from codexlab.kernel.errors import CodexlabError
 from codexlab.workspace.claim.claim import Claim, claim_workspace

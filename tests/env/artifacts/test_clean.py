@@ -283,7 +283,7 @@ def test_receipts_are_lines_of_json_in_a_private_file(root: Path, scratch: Path)
 
 
 def test_an_unprivileged_user_cannot_be_led_astray(root: Path, as_nobody: object) -> None:
-    from support.unprivileged import Unprivileged, give
+    from support.users.unprivileged import Unprivileged, give
 
     assert isinstance(as_nobody, Unprivileged)
     target = make_target(root)

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.repositories import make_repository
+from support.git.repositories import make_repository
 
 from codexlab.env.artifacts.repository import Repository, find_repository, worktree_key
 from codexlab.env.cargo import safe_cargo_key

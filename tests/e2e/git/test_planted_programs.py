@@ -1,0 +1,89 @@
+"""Whatever an agent leaves behind for git, no command of ours starts it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from support.git import planted
+from support.users.callers import KINDS, Caller, place_for
+
+# What is tried here is git, the kernel or a disk: the same for each Python.
+pytestmark = pytest.mark.one_python
+
+
+def assert_nothing_ran(witness: Path, what: object) -> None:
+    ran = witness / "ran"
+    text = ran.read_text() if ran.exists() else ""
+    assert text == "", (what, text)
+
+
+COMMANDS = (
+    ("workspace", "show", "1"),
+    ("workspace", "list"),
+    ("workspace", "gc", "--idle", "0s"),
+    ("run", "--issue", "1", "--dry-run", "--", "true"),
+    ("env", "explain", "--", "true"),
+    ("artifacts", "status"),
+    ("reap",),
+)
+ENDINGS = (
+    ("workspace", "gc", "--idle", "0s", "--apply"),
+    ("workspace", "remove", "1"),
+    ("workspace", "remove", "1", "--force"),
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("places", planted.GROUPS)
+def test_no_command_of_ours_starts_what_an_agent_planted(
+    places: str, kind: str, caller: Caller
+) -> None:
+    if places == "commondir" and kind == "plain":
+        pytest.skip("a repository of its own has no commondir")
+    flags, cwd = place_for(caller, kind)
+    witness = caller.home / "witness"
+    made = caller.launch(flags, "sh", "-c", PLAIN if kind == "plain" else "true", cwd=cwd)
+    assert made.returncode == 0, made.stderr
+    plant(caller, places, flags, cwd, witness)
+    assert (witness / "planted").read_text() == places
+    assert_nothing_ran(witness, "the planting run")
+    for command in COMMANDS:
+        said = caller.codexlab(*command, cwd=cwd)
+        assert "Traceback" not in said.stderr, said.stderr
+        assert_nothing_ran(witness, command)
+    for words in (["true"], ["true"]):
+        again = caller.launch(flags, *words, cwd=cwd)
+        assert "Traceback" not in again.stderr, again.stderr
+        assert_nothing_ran(witness, "the next launches")
+    for ending in ENDINGS:
+        said = caller.codexlab(*ending, cwd=cwd)
+        assert "Traceback" not in said.stderr, said.stderr
+        assert_nothing_ran(witness, ending)
+
+
+def plant(caller: Caller, places: str, flags: list[str], cwd: Path, witness: Path) -> None:
+    """Let an agent plant; an ordinary user's cannot start our interpreter, so he himself does."""
+    words = [sys.executable, planted.__file__, places, str(witness)]
+    if caller.home.name == "nobody":
+        workdir = caller.codexlab("workspace", "path", "1", cwd=cwd).stdout.strip()
+        done = caller.run(words, cwd=Path(workdir))
+    else:
+        done = caller.launch(flags, *words, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+
+
+PLAIN = (
+    "git config user.name agent && git config user.email agent@localhost && echo 1 >README.md"
+    " && git add . && git commit -qm one"
+    " && git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub"
+    " && git commit -qm two && mkdir -p sub"
+)
+
+
+def test_every_way_names_the_page_it_comes_from() -> None:
+    for key, value, page in planted.WAYS:
+        assert "." in key
+        assert value
+        assert page.endswith((")", ".txt"))

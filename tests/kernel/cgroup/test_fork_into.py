@@ -1,0 +1,101 @@
+"""A child is born inside its leaf, and where it cannot be, it joins it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from support.processes.guarded import run_guarded_script
+
+from codexlab.kernel.cgroup.leaf import (
+    create_leaf,
+    kill_leaf,
+    own_cgroup,
+    remove_leaf,
+    wait_unpopulated,
+)
+
+
+@pytest.fixture
+def leaf() -> Iterator[Path]:
+    parent = own_cgroup()
+    if parent is None or not os.access(parent, os.W_OK):
+        pytest.skip("no writable cgroup v2 here")
+    path = create_leaf(parent, f"test-{uuid.uuid4().hex[:8]}")
+    yield path
+    kill_leaf(path)
+    wait_unpopulated(path, 10)
+    assert remove_leaf(path)
+
+
+_BORN = """
+import os, sys, threading
+from codexlab.kernel.cgroup.clone_into import fork_into
+
+parent, told = os.getpid(), []
+os.register_at_fork(after_in_child=lambda: told.append(os.getpid()))
+pid = fork_into(sys.argv[1])
+if pid == 0:
+    assert told == [os.getpid()] and os.getppid() == parent
+    groups = open("/proc/self/cgroup").read()
+    thread = threading.Thread(
+        target=print, args=(os.path.basename(groups.strip()),), kwargs={"flush": True}
+    )
+    thread.start()
+    thread.join()
+    os._exit(7)
+assert told == []
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_the_child_is_a_member_from_the_start_and_python_goes_on_in_it(leaf: Path) -> None:
+    done = run_python(_BORN, leaf)
+    assert done.stdout.split() == [leaf.name, "7"], done.stderr
+
+
+def test_a_leaf_that_is_not_there_forks_nothing(leaf: Path) -> None:
+    body = """
+import os, sys
+from codexlab.kernel.cgroup.clone_into import fork_into
+try:
+    fork_into(sys.argv[1] + "/gone")
+except FileNotFoundError:
+    print("none")
+try:
+    os.wait()
+except ChildProcessError:
+    print("no child")
+"""
+    assert run_python(body, leaf).stdout == "none\nno child\n"
+
+
+def run_python(body: str, leaf: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", body, str(leaf)], capture_output=True, text=True, timeout=30
+    )
+
+
+@pytest.mark.parametrize("refusal", ["", "ENOSYS", "EPERM"])
+def test_an_agent_starts_in_its_leaf_also_where_it_cannot_be_born_there(
+    leaf: Path, refusal: str, clean_environ: Mapping[str, str]
+) -> None:
+    refuse = f"""
+import errno
+from codexlab.kernel.cgroup import clone_into
+def refused(arguments):
+    raise OSError(errno.{refusal}, "refused")
+clone_into._clone = refused
+"""
+    body = f"""
+script = 'grep -q "{leaf.name}$" /proc/self/cgroup'
+print(sh(channel, script, {str(leaf)!r}).__class__.__name__, news(channel, AgentExited).status)
+channel.send(Finish(0))
+"""
+    status, out, err = run_guarded_script(body, clean_environ, before=refuse if refusal else "")
+    assert (status, out) == (0, "Spawned 0\n"), err

@@ -1,0 +1,62 @@
+"""Kill halves of a run, and wait until nothing of codexlab is left of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..lab import Running
+
+
+def kill(run: Running, victims: str) -> None:
+    """Kill the supervisor, which is the guardian's first child, the guardian, or both."""
+    children = Path(f"/proc/{run.guardian}/task/{run.guardian}/children").read_text().split()
+    supervisor = [int(children[0])] if victims != "guardian" and children else []
+    guardian = [run.guardian] if victims != "supervisor" else []
+    kill_at_once(*guardian, *supervisor)
+
+
+def kill_at_once(*pids: int) -> None:
+    """Kill them so that none of them sees another of them die.
+
+    Killed one after the other, the second has time to notice the end of the first,
+    and to end the run before it is killed itself.
+
+    :param pids: the guardian before its supervisor: it would stop itself when that stops.
+    """
+    if len(pids) > 1:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 30
+        while not all(_is_still(pid) for pid in pids):
+            assert time.monotonic() < deadline, f"one of {pids} does not stop"
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def stopped(pid: int) -> Generator[None]:
+    """Let a process do nothing for the time of the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + 30
+        while not _is_still(pid):
+            assert time.monotonic() < deadline, f"{pid} does not stop"
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _is_still(pid: int) -> bool:
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return text[text.rindex(")") + 2] in "TtZX"
+
+
+def wait_for_both_halves(run: Running) -> None:
+    """Wait until nobody holds the other end of the events: neither half is left."""
+    while os.read(run.events_fd, 65536):
+        pass

@@ -1,0 +1,266 @@
+"""A race between a compressor and real writers, and the count of what survived.
+
+Invariant: once the race is over and the store has come to rest, every acknowledged
+line is in its logical rollout exactly once, and the lines that one open file wrote
+are in the order in which it wrote them.
+
+Writers are processes of their own, one kind each:
+
+* ``codex``: takes codex's lock, materializes, opens with ``O_CREAT``, keeps the file
+  open over several records, and now and then drops it and opens it again.
+* ``unlinked``: the same through a home whose locks are its own.
+* ``old``: the same without locks, as codex 0.135 does.
+* ``updater``: opens an existing file, appends one record, closes.
+* ``rogue``: the same with ``O_CREAT``, whatever that hides.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from codexlab.rollout import Outcome, Result
+from codexlab.rollout.compression.compress import compress
+from codexlab.rollout.operations.file_ops import FileOps
+from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.reconcile.recover import recover
+from codexlab.rollout.reconcile.retired import SettleOptions
+
+from . import files
+from .writers import come_to_rest, left_over, logical
+
+KINDS = ("codex", "codex", "unlinked", "old", "updater", "rogue")
+
+_WRITER = r"""
+import contextlib, json, os, random, sys, time
+from codexlab.kernel.errors import BusyError, CodexlabError
+from codexlab.rollout.locks.thread import ThreadLocks
+from codexlab.rollout.operations.handle import StoreHandle
+from codexlab.rollout.reconcile.materialize import materialize
+
+kind, number, seed, home, own_home, stop, *paths = sys.argv[1:]
+dice = random.Random(int(seed))
+locks = ThreadLocks(own_home if kind == "unlinked" else home)
+places = StoreHandle(home)
+subjects = [places.subject(path) for path in paths]
+sessions = 0
+acknowledged = []
+
+def pause(most):
+    time.sleep(dice.random() * most)
+
+def open_plain(subject, create):
+    flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0)
+    return os.open(subject.plain, flags, 0o644)
+
+def write(fd, subject, session, record):
+    line = json.dumps({"w": number, "s": session, "n": record}).encode() + b"\n"
+    # A file that does not end with a line feed would swallow ours: nobody tears lines here.
+    assert os.write(fd, line) == len(line)
+    acknowledged.append((subject.plain, line.decode()))
+
+def session_of(subject, create, most):
+    global sessions
+    sessions += 1
+    with contextlib.suppress(FileNotFoundError):
+        fd = open_plain(subject, create)
+        for record in range(dice.randint(1, most)):
+            write(fd, subject, sessions, record)
+            pause(0.004 if dice.random() < 0.8 else 0.1)  # idle, but loaded
+            if most > 1 and dice.random() < 0.1:  # a failed write: open it again
+                os.close(fd)
+                sessions += 1
+                fd = open_plain(subject, True)
+        os.close(fd)
+
+def locked(subject):
+    try:
+        lease = locks.lease(subject.thread)
+    except BusyError:
+        return
+    with lease:
+        try:
+            materialize(places, subject, lease)
+        except CodexlabError:
+            return  # a shadow is being dealt with; codex would fail here, too
+        session_of(subject, True, 6)
+
+while not os.path.exists(stop):
+    subject = dice.choice(subjects)
+    if kind in ("codex", "unlinked"):
+        locked(subject)
+    elif kind == "old":
+        if os.path.exists(subject.plain):
+            session_of(subject, True, 6)
+    else:
+        session_of(subject, kind == "rogue", 1)
+    pause(0.02 if kind != "rogue" else 0.1)
+json.dump(acknowledged, sys.stdout)
+"""
+
+
+class Slow(FileOps):
+    """The system calls, each after a random pause: every gap is wide open sometimes."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+
+    def __getattribute__(self, name: str) -> Any:
+        value = object.__getattribute__(self, name)
+        if not name.startswith("_") and self._dice.random() < 0.15:
+            time.sleep(self._dice.random() * 0.003)
+        return value
+
+
+@dataclass(slots=True)
+class Score:
+    """How a race ended.
+
+    :param cycles: rollouts that compressing began to work on, whatever came of it.
+    :param lines: lines that their writers were told are written.
+    :param strange: what settling could not do at once, for the curious.
+    """
+
+    cycles: int = 0
+    lines: int = 0
+    lost: list[str] = field(default_factory=list[str])
+    doubled: list[str] = field(default_factory=list[str])
+    misplaced: list[str] = field(default_factory=list[str])
+    leftovers: list[str] = field(default_factory=list[str])
+    strange: list[Result] = field(default_factory=list[Result])
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def is_clean(self) -> bool:
+        """Tell whether the invariant held."""
+        return not (self.lost or self.doubled or self.misplaced or self.leftovers)
+
+
+def race(
+    root: Path,
+    *,
+    seconds: float,
+    cycles: int,
+    seed: int,
+    calls: type[Slow] = Slow,
+    rollouts: int = 10,
+    kinds: tuple[str, ...] = KINDS,
+) -> Score:
+    """Race until so many cycles are done, or so many seconds are over."""
+    home, own_home, stop = root / "home", root / "own", root / "stop"
+    own_home.mkdir(parents=True)
+    subjects = _make_store(home, rollouts)
+    writers = [
+        _start(kind, number, seed, home, own_home, stop, subjects)
+        for number, kind in enumerate(kinds)
+    ]
+    score = Score()
+    try:
+        dice = random.Random(seed)
+        _compete(home, subjects, score, calls(dice), dice, time.monotonic() + seconds, cycles)
+    finally:
+        stop.touch()
+        acknowledged = [line for writer in writers for line in _finish(writer)]
+    places = StoreHandle(home)
+    come_to_rest(places, rounds=8)
+    _judge(subjects, acknowledged, score)
+    score.leftovers = left_over(places)
+    return score
+
+
+def _make_store(home: Path, count: int) -> list[Subject]:
+    places = StoreHandle(home)
+    subjects: list[Subject] = []
+    for number in range(count):
+        thread = files.thread_id(number)
+        text = (files.message("user", f"line {line}") for line in range(5))
+        path = files.write(files.rollout_path(home, thread), files.lines(files.meta(thread), *text))
+        subjects.append(places.subject(str(path)))
+    return subjects
+
+
+def _start(
+    kind: str, number: int, seed: int, home: Path, own: Path, stop: Path, subjects: list[Subject]
+) -> subprocess.Popen[str]:
+    given: list[str | Path] = [kind, str(number), str(seed * 100 + number), home, own, stop]
+    paths = [subject.plain for subject in subjects]
+    return subprocess.Popen(
+        [sys.executable, "-c", _WRITER, *given, *paths], stdout=subprocess.PIPE, text=True
+    )
+
+
+def _finish(writer: subprocess.Popen[str]) -> list[tuple[str, str]]:
+    told, _ = writer.communicate(timeout=60)
+    assert writer.returncode == 0
+    return [(path, line) for path, line in json.loads(told)]
+
+
+def _compete(
+    home: Path,
+    subjects: list[Subject],
+    score: Score,
+    calls: FileOps,
+    dice: random.Random,
+    deadline: float,
+    cycles: int,
+) -> None:
+    places = StoreHandle(home)
+    while score.cycles < cycles and time.monotonic() < deadline:
+        chosen = dice.sample(subjects, len(subjects) // 2)
+        for result in compress(places.using(calls), chosen):
+            score.outcomes[result.outcome] += 1
+            score.cycles += result.outcome is not Outcome.SKIPPED
+        if dice.random() < 0.7:
+            for result in recover(places.using(calls), SettleOptions(grace=0, rest=0)):
+                score.outcomes[f"settle: {result.outcome}"] += 1
+                if result.outcome in {Outcome.FAILED, Outcome.REPORTED, Outcome.DELETED}:
+                    score.strange.append(result)
+        for subject in dice.sample(subjects, 4):
+            _materialize(subject, home, calls, score)
+
+
+def _materialize(subject: Subject, home: Path, calls: FileOps, score: Score) -> None:
+    from codexlab.kernel.errors import CodexlabError
+
+    places = StoreHandle(home)
+    try:
+        with places.locks.lease(subject.thread) as lease:
+            done = materialize(places.using(calls), subject, lease)
+    except (CodexlabError, OSError) as error:
+        score.outcomes[f"materialize: {type(error).__name__}"] += 1
+    else:
+        score.outcomes[str(Outcome.RESTORED)] += done
+
+
+def _judge(subjects: list[Subject], acknowledged: list[tuple[str, str]], score: Score) -> None:
+    score.lines = len(acknowledged)
+    for subject in subjects:
+        seen = logical(subject).decode().splitlines(keepends=True)
+        counts = Counter(seen)
+        for path, line in acknowledged:
+            if path == subject.plain:
+                count = counts[line]
+                if count != 1:
+                    (score.lost if count == 0 else score.doubled).append(line)
+        score.misplaced += list(_out_of_order(seen))
+
+
+def _out_of_order(lines: list[str]) -> Iterator[str]:
+    """Yield the lines of one open file that come before an earlier one of its."""
+    last: dict[tuple[str, int], int] = {}
+    for line in lines:
+        record = json.loads(line)
+        if "w" in record:
+            key = (record["w"], record["s"])
+            if record["n"] <= last.get(key, -1):
+                yield line
+            last[key] = record["n"]
