@@ -13,7 +13,7 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.guarded import run_guarded_script
+from support.processes.guarded import run_guarded_script
 
 from codexlab.guardian import codec, protocol
 from codexlab.guardian.channel import Channel
