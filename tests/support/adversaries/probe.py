@@ -22,10 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from codexlab.kernel.libc import set_child_subreaper
 from support.adversaries.cases import FOLDER, Case
 from support.processes.leaks import descendants, end_processes, leaked_files
-
-from codexlab.kernel.libc import set_child_subreaper
 
 PATIENCE = 40.0
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.agents.codex import find_ripgrep
-from support.rollout.files import lines, meta, rollout_path, thread_id, write
 
 from codexlab.rollout import SearchedRollout, make_query
 from codexlab.rollout.search.ripgrep_walk import RipgrepWalk
 from codexlab.rollout.search.search import search_rollouts
+from support.agents.codex import find_ripgrep
+from support.rollout.files import lines, meta, rollout_path, thread_id, write
 
 RG = find_ripgrep()
 needs_ripgrep = pytest.mark.skipif(RG is None, reason="no ripgrep, and no codex that brings one")

@@ -1,0 +1,1 @@
+"""The test bed: what tests share and no test is in."""

@@ -1,0 +1,1 @@
+"""Real agents, their homes and stores, and the lock files that pin them."""

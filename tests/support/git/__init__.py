@@ -1,0 +1,1 @@
+"""Repositories, a remote over HTTP, and what an agent plants for git."""

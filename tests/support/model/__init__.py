@@ -1,0 +1,1 @@
+"""The scripted model on loopback: its turns, its server, and what each agent sends."""

@@ -1,0 +1,1 @@
+"""Rollout files made by hand, their writers, faults, and the race over them."""

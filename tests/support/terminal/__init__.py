@@ -1,0 +1,1 @@
+"""A program at a terminal, and the person who types there."""

@@ -1,0 +1,1 @@
+"""Callers of codexlab as root, as an ordinary user, and as a limited one."""

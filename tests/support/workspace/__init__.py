@@ -1,0 +1,1 @@
+"""A prepared workdir, and records as an agent could forge them."""
