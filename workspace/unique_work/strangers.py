@@ -26,8 +26,12 @@ _RECORD = (
     r"(\.aside-\d+)?"
 )
 _RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
-_DATABASE = r"[a-z_]+(_\d+)?\.(sqlite|db)(-wal|-shm|-journal)?"
-_LOOSE = r"[\w.-]+\.(config\.toml|lock|log)|\.\w+_migration|\.[\w.-]*tmp[\w.-]*"
+_OF_A_RUN = (
+    r"(record\.json|events\.ndjson|(stdout|stderr|terminal|sweep|hook-[a-z_]+)\.log(\.1)?)"
+    r"(\.aside-\d+)?|\.record\.json\.[0-9a-f]{12}\.tmp"
+)
+_DATABASE = r"[a-z_]+_\d{1,9}\.sqlite(-wal|-shm|-journal)?"
+_LOOSE = r"[\w.-]+\.(config\.toml|lock)|codex-[a-z]+\.log|\.\w+_migration|\.[\w.-]*tmp[\w.-]*"
 # What codex 0.100 to 0.171 puts into its home by itself, beside databases and locks.
 _CODEXS = frozenset(
     (
@@ -97,7 +101,10 @@ def _is_run(name: str, dir_fd: int) -> bool:
         return False
     fd = open_directory(name, dir_fd)
     try:
-        return not any(_is_directory(inner, fd) for inner in os.listdir(fd))
+        return all(
+            re.fullmatch(_OF_A_RUN, inner) and not _is_directory(inner, fd)
+            for inner in os.listdir(fd)
+        )
     finally:
         os.close(fd)
 

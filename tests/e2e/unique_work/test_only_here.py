@@ -270,6 +270,11 @@ PER_WORKTREE = {
     " mkdir ../.codexlab/home.json; echo x > ../.codexlab/home.json/f",
     "among our runs": "mkdir ../.codexlab/runs/mine; echo x > ../.codexlab/runs/mine/f",
     "within a run": "cd ../.codexlab/runs/*/; mkdir mine; echo x > mine/f",
+    "a file within a run": "cd ../.codexlab/runs/*/; echo x > notes.txt",
+    "a file within a run, called almost as ours": "cd ../.codexlab/runs/*/; echo x > mine.log",
+    "a database in codex's home": "echo x > ../codex-home/mine.db",
+    "a database without a number in codex's home": "echo x > ../codex-home/mine.sqlite",
+    "a log in codex's home": "echo x > ../codex-home/mine.log",
     "in codex's home": "mkdir ../codex-home/mine; echo x > ../codex-home/mine/f",
     "a file in codex's home": "echo x > ../codex-home/notes.md",
 }
