@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class Filters:
     """Which rollouts are wanted; None wants all.
 
-    :param since: first moment of a beginning wanted, RFC 3339 in UTC with a ``Z`` as codex
-        writes it; or in local time as names write it, ``YYYY-MM-DD[THH-MM-SS]``.
-    :param until: the first no longer wanted.
+    :param since: the first beginning that is wanted, RFC 3339 in UTC with a ``Z`` as codex
+        writes it. Or local time as names write it, ``YYYY-MM-DD[THH-MM-SS]``.
+    :param until: the first beginning that is no longer wanted, written in the same way.
     :param cwd: directory at or below which the agent worked, by whatever path.
     :param threads: ids of the threads wanted, as when an issue's are known.
     :param archived: only archived ones, or only active ones.

@@ -84,8 +84,8 @@ def list_rollouts(
 
     :param limit: most entries of a page; None for all.
     :param cursor: the ``next`` of the page before.
-    :param with_subagents: ``limit`` counts users' own threads alone, and those of subagents
-        come along, at most ten for each: they do not crowd out what their user began.
+    :param with_subagents: ``limit`` counts users' own threads alone. Those of subagents
+        come along, at most ten for each, and so crowd out no thread of a user.
     :raises BadCursorError: the cursor is none, or of another order.
     """
     behind = None if cursor is None else _parse_cursor(cursor, order)

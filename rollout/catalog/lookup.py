@@ -1,8 +1,8 @@
 """Find one rollout by thread id, by the beginning of one, or by path.
 
 The names on disk decide. codex's state database is asked last, for rollouts that
-lie where no scan looks, and is believed only if the file it names exists in one of
-the home's stores and says itself that it is the thread's.
+lie where no scan looks. It is believed only if the file it names exists in one of the
+home's stores and names the thread itself.
 """
 
 from __future__ import annotations

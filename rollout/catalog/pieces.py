@@ -1,10 +1,11 @@
 """Threads of several files: which there are, in what order they came, and what one goes on from.
 
-When codex (0.150 and later) goes back in a thread, to an earlier message that is edited,
-it leaves the file as it is and goes on in a new one, ``rollout-…-<thread>_<piece>.jsonl``.
-Its ``history_base`` says which file comes before it, and up to where. That file is named by
-its *piece*: the id behind the underscore, or the thread's own for its first file. A fork of
-such a thread begins with another thread's piece in the same way.
+A user edits an earlier message, and codex (0.150 and later) goes back to it in the thread.
+codex then leaves the file as it is and goes on in a new file,
+``rollout-…-<thread>_<piece>.jsonl``. Its ``history_base`` says which file comes before
+it, and up to where. That file is named by its *piece*: the id behind the underscore, or the
+thread's own for its first file. A fork of such a thread begins with another thread's piece
+in the same way.
 """
 
 from __future__ import annotations

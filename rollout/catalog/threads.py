@@ -1,8 +1,8 @@
 """The threads of a home that are wanted, newest first, each with the file in which it goes on.
 
 A thread that has several files stands where its first one does. Names are in the local time
-of whoever wrote them, and so only near the order of what they name: those of a day are read
-before the moments in them decide.
+of their writers, so their order is only near that of the moments. All files of a day are
+read, and then the moments in them decide.
 """
 
 from __future__ import annotations

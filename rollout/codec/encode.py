@@ -1,11 +1,12 @@
 """Encode a plain rollout into one frame, and prove that it decodes to the same bytes.
 
-The frame has a content checksum, its size, and a window as large as the file up to
-2^27, the most a default decoder takes: pictures that a thread repeats lie tens of
-megabytes apart (a level 3 frame with the default window of 2 MiB keeps each copy).
+The frame has a content checksum and its size. Its window is as large as the file, up
+to 2^27 bytes, the most that a default decoder takes. The cause is pictures: a thread
+repeats them tens of megabytes apart. A level 3 frame with the default window of 2 MiB
+keeps each copy.
 
-What was written is read back from the file, decoded, and compared byte for byte
-with a second read of the source: a bit that flipped in either buffer is seen.
+The frame is read back from its file and decoded. The result is compared byte for byte
+with a second read of the source, so a bit that flipped in either buffer is seen.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ class CompressOptions:
     :param min_age: seconds since a file's last write; 0 when it was asked for by name.
     :param min_quiet: seconds since its last change of any kind (ctime).
     :param should_stop: asked between chunks; what was begun is finished.
-    :param room: asked between chunks: the plain bytes that may be begun before all earlier
-        results were given out, so that the caller can free space. None means plenty.
+    :param room: asked between chunks for the plain bytes that may be begun before all
+        earlier results were given out. So the caller can free space. None means no limit.
         One file is always begun.
     """
 

@@ -1,8 +1,8 @@
 """Compress cold rollouts: encode unlocked, then let each frame take its file's place.
 
-Files go in chunks, so that many small ones share what makes them durable: their
-writeback is started together, then awaited; one journal covers the chunk; and
-they pass the critical section with one fsync of their directory.
+Files go in chunks, so that many small ones share the steps that make them durable.
+Their writeback is started together, then awaited. One journal covers the chunk. The
+chunk passes the critical section with one fsync of each directory.
 """
 
 from __future__ import annotations

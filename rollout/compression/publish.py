@@ -1,25 +1,25 @@
 """Let a verified frame take a plain file's place: the critical section.
 
 **Invariant.** At every instant, and after a crash at any, the thread's name leads to
-every line written to it: to the plain file, to a frame proven to decode to it, or to
-both. Nothing is unlinked here but a frame of our own whose plain file has its name
+every line written to it. It leads to the plain file, to a frame proven to decode to
+that file, or to both. Nothing is unlinked here but a frame of our own whose plain file has its name
 again.
 
-In this order, under codex's coordination lock (no codex of this home starts or ends
-a writer meanwhile) and the store's own (none of us changes it through another home),
-with the journal already durable:
+The steps hold two locks. Under codex's coordination lock no codex of this home starts
+or ends a writer. Under the store's own lock no other codexlab changes the store through
+another home. The journal is durable before the first step. The order:
 
 1. the thread has no writer;
-2. the kernel grants a read lease on the plain file: nobody can write to it, and who
-   opens it for writing from now on waits;
+2. the kernel grants a read lease on the plain file: nobody can write to it. A process
+   that opens it for writing from now on waits;
 3. the file is, by name, inode, size and times, what was encoded;
 4. the frame gets its name, never replacing one. The locks are given back while the
-   directory is made durable, for a disk may take long; both forms exist and say the
-   same. Then, under the locks again, 1 to 3 once more, or the frame is withdrawn;
+   directory is made durable, for a disk may take long. Both forms exist meanwhile and
+   say the same. Then steps 1 to 3 are repeated under the locks, or the frame is withdrawn;
 5. the plain name goes: the file is renamed to its kept name;
-6. the kept name leads to the leased inode at its size, the lease is unbroken, and
-   after its release it can be had once more with the size unchanged: a writer that
-   had looked the name up before 5 shows in one of these. If not: *put back*.
+6. the kept name leads to the leased inode at its size, and the lease is unbroken.
+   After its release the lease can be had once more with the size unchanged. A writer
+   that had looked the name up before 5 shows in one of these. If not: *put back*.
 7. Where put back finds another plain file in its place, all three stay, for settle.
 
 A writer that looked the name up before 5 and opens it only after 6 writes to the
@@ -52,8 +52,8 @@ class Prepared:
 
     :param plain_fd: the plain file, read-only, without duplicates.
     :param stat: what fstat said before it was read.
-    :param temporary: the frame's temporary path and descriptor; None when the frame
-        has its name already: then it is never withdrawn.
+    :param temporary: the frame's temporary path and descriptor. None when the frame
+        has its name already; it is never withdrawn then.
     :param frame: device and inode of the frame.
     :param leased: the kernel granted a lease on ``plain_fd`` when it was last asked.
     :param is_named: the temporary name has become the frame's: nothing is to be discarded.

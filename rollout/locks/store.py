@@ -1,9 +1,10 @@
 """Locks of a whole store, for all homes that share it: one sweeper, one change at a time.
 
-codex's locks belong to a home. Two homes whose ``sessions`` link to one directory but
-whose locks do not would let two of *us* work on one rollout; these locks lie beside
-the store itself, or in it where the user may write nothing beside it. codex ignores these
-locks. Against a codex in such a home only the file lease and the quiet period protect.
+codex's locks belong to a home. Two homes may link ``sessions`` to one directory and yet
+have locks of their own. With codex's locks alone, two codexlabs could then work on one
+rollout. So these locks lie beside the store itself, or in it where the user may write
+nothing beside it. codex ignores these locks. Against a codex in such a
+home only the file lease and the quiet period protect.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The writer lease of a thread: codex's own lock protocol, byte for byte.
 
-In ``thread-writer-locks`` of a codex home (codex 0.150 and later, measured with
-0.169.0) ``.coordination.lock`` guards who may take or drop a thread's lock, and
-``<thread>.lock`` is held, by flock, for as long as the thread has a writer::
+The locks lie in ``thread-writer-locks`` of a codex home (codex 0.150 and later, measured
+with 0.169.0). A process holds ``.coordination.lock`` while it takes or drops a thread's
+lock. ``<thread>.lock`` is held, by flock, for as long as the thread has a writer::
 
     take:  coordination -> open or create <thread>.lock -> try flock -> drop coordination
     drop:  coordination -> unlink <thread>.lock -> close it -> drop coordination
@@ -95,8 +95,8 @@ class Coordination:
     def writer_check(self) -> Callable[[str], bool]:
         """Return :meth:`is_writer_active` for many threads, good while this is held.
 
-        A lock that is held keeps its name for as long as coordination is held: one look
-        at the directory tells which threads have a lock file at all.
+        A held lock keeps its name for as long as coordination is held. So one look at
+        the directory tells which threads have a lock file.
         """
         names = frozenset(os.listdir(self._directory))
         return lambda thread: _lock_name(thread) in names and self.is_writer_active(thread)

@@ -1,13 +1,13 @@
 """Find rollouts that lie in both roots, and move aside the form that is provably a leftover.
 
-codex's ``archive`` and ``unarchive`` move one file. Where both forms existed at that
-moment (its own compressor was killed between publishing and unlinking) the frame stays
+codex's ``archive`` and ``unarchive`` move one file. Both forms exist at that moment if
+codex's own compressor was killed between publishing and unlinking. Then the frame stays
 behind and comes up again as a second thread of the same id.
 
-Invariant: only a frame is moved aside, and only while the form in the other root, just
-compared and still the same file, holds all of its bytes. Which of two plain files, or
-of two equal frames, its owner means cannot be told from the files: they stay and
-are reported. A plain file is never moved, for somebody may write to it.
+**Invariant.** Only a frame is moved aside, and only while the form in the other root
+holds all of its bytes: just compared, and still the same file. Two plain files, or two
+equal frames, do not tell which of them their owner means. They stay and are reported. A
+plain file is never moved, for somebody may write to it.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ class SweepOptions:
     """Options of a sweep.
 
     :param cold_age: seconds since the last write; younger files stay plain.
-    :param max_bytes: plain bytes to compress at most; None for no limit. What cannot be
-        compressed spends nothing, and a file larger than what is left is passed over.
+    :param max_bytes: plain bytes to compress at most; None for no limit. A file that cannot
+        be compressed spends nothing. A file larger than the rest of the budget is passed over.
     :param max_files: files to compress at most.
     :param max_seconds: begin no more files after so many seconds.
     :param workers: threads that encode.
@@ -49,11 +49,11 @@ class SweepOptions:
     :param dry_run: say what would be done, and change nothing.
     :param grace: seconds for which a plain file is kept after it was replaced.
     :param wait: stay until what this sweep replaced is settled.
-    :param low_space: with fewer free bytes than this, kept files are settled at once, and
-        no more is encoded before that than the space surely has room for.
+    :param low_space: with fewer free bytes than this, kept files are settled at once. Until
+        then the sweep encodes only as much as the free space surely holds.
     :param should_stop: asked between chunks of files and while waiting.
-    :param on_begin: told once, before the first is compressed, how many files are cold
-        and within the budgets, and how many bytes they are.
+    :param on_begin: told once, before the first file is compressed, the number of cold
+        files within the budgets and their bytes.
     :param on_unreadable: told of each directory that cannot be read; nothing in it is swept.
     """
 

@@ -168,9 +168,9 @@ def repair(store: StoreHandle, *, dry_run: bool = False) -> Iterator[Result]:
     """Finish what a crash left; move damaged and left-over frames out of the way.
 
     :param dry_run: say what would be done, and change nothing.
-    :returns: what became of everything that was found unfinished. A damaged frame, or
-        one that the other root holds all of, goes to the directory of kept files, never
-        away; where it is the only form it stays.
+    :returns: a result for everything that was found unfinished. A damaged frame goes to
+        the directory of kept files, and so does a frame of which the other root holds all
+        bytes. No frame is deleted. A frame that is the only form stays in its place.
     """
     for result in recover(store, SettleOptions(dry_run=dry_run)):
         if not result.subject.thread:  # a line of a journal that is not believed

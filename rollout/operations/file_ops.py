@@ -1,8 +1,7 @@
 """Every system call that changes a store, by the name of its part in the design.
 
-The modules that change something call these and nothing else, so that this page
-lists all that can happen to a user's files, and so that a test can stop, fail or
-leave out any one of them.
+The modules that change something call these and nothing else. So this page lists all
+that can happen to a user's files. A test can stop, fail or leave out any one of them.
 """
 
 from __future__ import annotations

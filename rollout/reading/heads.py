@@ -1,9 +1,9 @@
 """Read just enough of a rollout to list it: one open, one read of 4 KiB.
 
 codex writes the facts of a thread first and the model's instructions, some 20 KB,
-behind them in the same record. When the first 4 KiB, cut before the instructions
-and closed by two braces, parse as an object within an object, then the cut was no
-part of a string and at the right depth: the facts before it are whole.
+behind them in the same record. The first 4 KiB are cut before the instructions and
+closed by two braces. If they then parse as an object within an object, the cut lay
+outside every string and at the right depth. So the facts before it are whole.
 """
 
 from __future__ import annotations

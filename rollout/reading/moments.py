@@ -1,7 +1,8 @@
 """When a rollout began: what it says itself, in UTC, and never what its name says alone.
 
-The time in a name is the writer's local time, without its zone: of two names from Tokyo and
-London, or from the hour that autumn repeats, the later may stand for the earlier moment.
+The time in a name is the writer's local time, without its zone. So the later of two names
+may stand for the earlier moment: one from Tokyo and one from London, or two from the hour
+that autumn repeats.
 The moment in ``session_meta`` decides, if it can be the name's: zones lie between 12 hours
 behind UTC and 14 before it.
 """

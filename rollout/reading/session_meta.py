@@ -1,8 +1,8 @@
 """Read the record that says what a rollout is: its first ``session_meta``.
 
-Codex's rule (0.169): blank lines, lines that are no record and records of other
-kinds before it are passed over; a response item before it means that this is no
-thread's own file; a history mode that it does not know ends the reading. Later
+Codex's rule (0.169) has three parts. Blank lines, lines that are no record and records
+of other kinds before it are passed over. A response item before it means that this is
+no thread's own file. A history mode that codex does not know ends the reading. Later
 ``session_meta`` records are copies from a fork's past or patches, never the name.
 
 Until September 2025 codex wrote items without records around them, and before them one

@@ -1,7 +1,7 @@
 """Settle a rollout of which both forms exist: what a crash, or a lost writer, left.
 
-**Invariant.** A form is taken away only while the other one, just compared and still
-the same file, holds all of its bytes; and never by unlinking a plain file.
+**Invariant.** A form is taken away only while the other one holds all of its bytes: just
+compared, and still the same file. A plain file is never unlinked.
 
 A pair is also what a codex at work makes for a moment: it compresses (publishes, then
 unlinks plain) or materializes (links plain, then unlinks the frame). One of this home

@@ -50,8 +50,8 @@ class SettleOptions:
     """When kept files are due.
 
     :param grace: seconds since a file was taken away; 0 when space is low.
-    :param rest: seconds for which neither of two forms must have changed. A codex of
-        a home that is not linked to this one may be about to remove one of them.
+    :param rest: seconds for which both forms must have stayed unchanged. A codex of a
+        home that is not linked to this one may be about to remove one of them.
     :param dry_run: say what would be done, and change nothing.
     """
 
@@ -118,8 +118,8 @@ def _doubted(path: str, doubts: Sequence[str]) -> Result:
 def seconds_left(entry: JournalEntry, kept: str, grace: float) -> float:
     """Return how long a kept file still has to wait; 0 or less when it is due.
 
-    The clock since boot decides; the file's ctime, which the rename and every later
-    write set, can only make it longer, and not when the wall clock was set back.
+    The clock since boot decides. The rename and every later write set the file's ctime,
+    which can only make the wait longer. It counts for nothing if the wall clock was set back.
     """
     if entry.kind is Kind.SHADOW:
         return 0.0

@@ -1,7 +1,7 @@
 """Take from a pattern what every line with a match holds, written as it stands.
 
-JSON writes some characters in one way only; a run of them that every match must hold
-is the *needle* that preselects lines before any of them is decoded.
+JSON writes some characters in one way only. A run of such characters that every match
+must hold is the *needle*. It preselects lines before any of them is decoded.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
     parent  -- number of a job -->  worker
     parent  <-- parts, then b"" --          kept as bytes until the job's turn
 
-Invariants: what is kept is bounded, because a worker that is further than the job whose
-turn it is waits in its pipe once that much is kept; and the worker whose turn it is is
-always heard, so nobody waits for ever. No worker outlives the parent, however that ends.
+**Invariants.** The kept bytes are bounded: once the bound is reached, a worker that is
+ahead of its turn waits in its pipe. The worker whose turn has come is always heard, so
+nobody waits for ever. No worker outlives the parent, however that ends.
 """
 
 from __future__ import annotations

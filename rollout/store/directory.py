@@ -1,13 +1,12 @@
 """Read the rollout names of one directory while files in it change form.
 
-``readdir`` promises nothing about names that come or go while it runs: a rollout
-whose plain name went away before it was reached and whose compressed name
-appeared behind it is in neither place. Under constant change 169 of 400 plain
+``readdir`` promises nothing about names that come or go while it runs. A rollout's plain
+name may go away before it is reached, and its compressed name may appear behind that
+place. Then the rollout is not seen at all. Under constant change 169 of 400 plain
 scans missed at least one rollout.
 
-**Invariant.** A rollout that has at least one form from before the call until
-after it is in the result, exactly once; one that is in the result had a form
-during the call.
+**Invariant.** A rollout that has at least one form from before the call until after it
+is in the result, exactly once. A rollout in the result had a form during the call.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ Active ones lie in ``sessions/YYYY/MM/DD/``, archived ones flat in
 link is followed.
 
 **Invariant.** A rollout that stays in its place from before the scan until after
-it, in whatever form, is reported exactly once. One that is archived or
-unarchived meanwhile is not reported twice, and directories that changed since
-they were read are read again to find it in its new place.
+it, in whatever form, is reported exactly once. A rollout that is archived or
+unarchived meanwhile is not reported twice. Directories that changed since they
+were read are read again to find it in its new place.
 """
 
 from __future__ import annotations
