@@ -11,8 +11,7 @@ import re
 from collections.abc import Sequence
 
 from ..kernel.values import frozen
-
-KNOWN_AGENTS = ("codex", "claude")
+from .registry import GENERIC, ROWS, AgentName
 
 # Runners within runners; a command is finite, and nobody nests more than two or three.
 _DEPTH = 8
@@ -25,7 +24,7 @@ class Agent:
     :param words: its own, from its name on; what it was started by is left out.
     """
 
-    name: str
+    name: AgentName
     words: tuple[str, ...]
 
 
@@ -114,16 +113,8 @@ _RUNNERS: dict[str, tuple[_Runner, ...]] = {
 }
 """What is looked through; a program of several kinds of use has a row for each."""
 
-_PACKAGES = {
-    "codex": "codex",
-    "claude": "claude",
-    "@openai/codex": "codex",
-    "@anthropic-ai/claude-code": "claude",
-}
+_PACKAGES: dict[str, AgentName] = {package: row.name for row in ROWS for package in row.packages}
 _PACKAGE = r"(?:npm:)?(@?[^@]+)(?:@[^/]*)?"
-# As published: codex-x86_64-unknown-linux-musl; and claude's installer keeps its versions so.
-_CODEX_RELEASE = r"codex-(?:x86_64|aarch64)-[a-z]+(?:-[a-z]+){1,2}"
-_CLAUDE_VERSION = r"(?:^|/)claude/versions/[0-9][^/]*$"
 _ASSIGNMENT = r"[A-Za-z_][A-Za-z0-9_]*="
 
 
@@ -146,28 +137,25 @@ def own_words(command: Sequence[str]) -> tuple[str, ...]:
     return tuple(command) if found is None else found.words
 
 
-def detect_agent(command: Sequence[str]) -> str:
-    """Return codex, claude or generic."""
+def detect_agent(command: Sequence[str]) -> AgentName:
+    """Return the agent that a command runs, or generic."""
     found = find_agent(command)
-    return "generic" if found is None else found.name
+    return GENERIC if found is None else found.name
 
 
-def _agent_named(word: str) -> str | None:
+def _agent_named(word: str) -> AgentName | None:
     if word.removeprefix("npm:").startswith("@"):
         return _package_named(word)  # a scope is no directory
     name = os.path.basename(word)
     for suffix in (".js", ".exe"):
         name = name.removesuffix(suffix)
-    if name in KNOWN_AGENTS:
-        return name
-    if re.fullmatch(_CODEX_RELEASE, name):
-        return "codex"
-    if re.search(_CLAUDE_VERSION, word):
-        return "claude"
+    for row in ROWS:
+        if name == row.name or (row.pattern and re.fullmatch(row.pattern, word)):
+            return row.name
     return _package_named(word)
 
 
-def _package_named(word: str) -> str | None:
+def _package_named(word: str) -> AgentName | None:
     """Name the agent of a package, or of a script that lies in one."""
     spec = re.fullmatch(_PACKAGE, word)
     if spec is not None and spec[1] in _PACKAGES:

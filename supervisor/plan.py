@@ -7,8 +7,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..agents.forms import RESUMABLE, RESUME
+from ..agents.adapter import RESUME
 from ..agents.recognition import detect_agent
+from ..agents.registry import adapter_of
 from ..kernel.values import frozen
 from ..workspace.git.checkout import Checkout, inspect_checkout
 from ..workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
@@ -87,7 +88,7 @@ def new_run_id() -> str:
 
 def _check_resume(request: LaunchRequest, agent: str) -> None:
     """Refuse to leave out in silence what makes an agent go on."""
-    if RESUME in request.command and agent not in RESUMABLE:
+    if RESUME in request.command and not adapter_of(agent).resumable:
         raise ResumeImpossible(request.command[0], request.agent)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from ...agents.registry import adapter_of
 from ...env.artifacts.exports import render_exports, shell_of
 from ...env.policy.build import RULES, tool_shell_excludes
 from ...env.policy.documentation import rule_table
@@ -51,7 +52,7 @@ def explain(arguments: Sequence[str], as_json: bool) -> None:
     for verdict, name in zip(child.receipt, shown, strict=True):
         click.echo(f"{verdict.action:<7}  {name:<{width}}  {verdict.rule}")
     excluded = tool_shell_excludes(policy)
-    if excluded and policy.agent == "codex":
+    if excluded and adapter_of(policy.agent).hides_keys_from_tools:
         click.echo(f"kept out of codex's own tool shells: {' '.join(excluded)}", err=True)
 
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from ...agents.registry import AgentName
 from ...kernel.errors import CallerError
 from ..ui.literals import (
     parse_codes,
@@ -34,7 +35,6 @@ from .values import (
     MOST_CORES,
     MOST_PROCESSES,
     PREFIX,
-    Agent,
     CargoScope,
     Containment,
     Sessions,
@@ -77,7 +77,7 @@ class LaunchSettings(BaseSettings):
 
     issue: str = _DEFAULTS.issue
     project: _Text | None = _DEFAULTS.project
-    agent: Agent | None = _DEFAULTS.agent
+    agent: AgentName | None = _DEFAULTS.agent
     workspaces_root: _Path = Field(default_factory=default_workspaces_root)
     repo: _Text | None = _DEFAULTS.repo
     no_repo: bool = _DEFAULTS.no_repo

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from ...agents.registry import AgentName
 from ..ui.literals import (
     parse_codes,
     parse_duration,
@@ -25,7 +26,6 @@ from .values import (
     MOST_CORES,
     MOST_PROCESSES,
     PREFIX,
-    Agent,
     CargoScope,
     Containment,
     Sessions,
@@ -131,7 +131,7 @@ def _names(value: Any) -> tuple[str, ...]:
 _CONVERT: dict[str, _Convert] = {
     "issue": _text,
     "project": _given,
-    "agent": _one_of(Agent),
+    "agent": _one_of(AgentName),
     "workspaces_root": _path,
     "repo": _given,
     "no_repo": _switch,

@@ -6,6 +6,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
+from ...agents.registry import AgentName
 from ...kernel.errors import CallerError
 from ...kernel.values import frozen
 
@@ -15,7 +16,6 @@ MOST_CORES = 65_536
 # The kernel's own bound of process numbers on 64 bits (pid_max in proc(5)).
 MOST_PROCESSES = 4_194_304
 
-Agent = Literal["codex", "claude", "generic"]
 CargoScope = Literal["agent", "worktree", "shared", "off"]
 Containment = Literal["auto", "cgroup", "subreaper", "process-group"]
 Sessions = Literal["shared", "issue"]
@@ -40,7 +40,7 @@ class SettingValues:
 
     issue: str = ""
     project: str | None = None
-    agent: Agent | None = None
+    agent: AgentName | None = None
     workspaces_root: Path = field(default_factory=default_workspaces_root)
     repo: str | None = None
     no_repo: bool = False

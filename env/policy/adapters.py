@@ -7,74 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
+from ...agents.adapter import Adapter
+from ...agents.cloud_variables import AWS
 from ...kernel.files.regular_file import read_regular
 from ...kernel.toml import TomlError, decode_toml, parse_toml
-from ...kernel.values import frozen
 from ..errors import SharedConfigError
-from . import claude_settings
-from .providers import AWS, switches_of
-from .rules import NameGroup, NameIndex, index_groups
+from .rules import NameGroup
 
 _NAMING_KEYS = frozenset({"env_key", "env_http_headers", "bearer_token_env_var", "env_vars"})
 _BEDROCK = "amazon-bedrock"
 _ANY_NAMING_KEY = rb"env_key|env_http_headers|bearer_token_env_var|env_vars|amazon-bedrock"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
-_CODEX_SETTINGS = (
-    "OPENAI_BASE_URL OPENAI_ORGANIZATION OPENAI_PROJECT CODEX_OSS_BASE_URL CODEX_OSS_PORT RUST_LOG"
-)
 
-
-@frozen
-class Adapter:
-    """What one kind of agent needs.
-
-    :param keys: names that hold credentials of its provider; kept out of its tool shells
-        where the agent offers a way.
-    """
-
-    agent: str
-    groups: tuple[NameGroup, ...]
-    keys: tuple[str, ...]
-    index: NameIndex
-
-
-def _adapter(agent: str, keys: str, *groups: tuple[str, str]) -> Adapter:
-    """Make an adapter whose first group begins with the keys."""
-    made = tuple(
-        NameGroup(f"adapter: {agent}", tuple(f"{'' if at else keys} {names}".split()), reason)
-        for at, (names, reason) in enumerate(groups)
+def groups_of(agent: Adapter) -> tuple[NameGroup, ...]:
+    """Return the names that pass for an agent; the first group begins with its keys."""
+    variables = agent.variables
+    return tuple(
+        NameGroup(
+            f"adapter: {agent.name}", tuple(f"{'' if at else variables.keys} {names}".split()), why
+        )
+        for at, (names, why) in enumerate(variables.groups)
     )
-    return Adapter(agent, made, tuple(keys.split()), index_groups(made))
-
-
-ADAPTERS = {
-    adapter.agent: adapter
-    for adapter in (
-        _adapter(
-            "codex",
-            "OPENAI_API_KEY CODEX_API_KEY",
-            (_CODEX_SETTINGS, "codex reaches its own provider"),
-        ),
-        _adapter(
-            "claude",
-            claude_settings.KEYS,
-            (
-                f"{claude_settings.SIGN_IN} {switches_of('claude')}",
-                "claude signs in as its user does",
-            ),
-            (claude_settings.MODELS, "claude reaches its own provider and models"),
-            (claude_settings.CONDUCT, "settings of claude's user hold"),
-            (claude_settings.SCREEN, "claude's screen and logs are as its user wants them"),
-        ),
-        _adapter("generic", ""),
-    )
-}
-
-
-def adapter_for(agent: str) -> Adapter:
-    """Return the adapter of ``agent``; one without an adapter of its own gets the generic one."""
-    return ADAPTERS.get(agent, ADAPTERS["generic"])
 
 
 def codex_provider_names(

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 
+from ...agents.registry import adapter_of
 from ..errors import ReservedNameError
 from ..secrets.names import holds_secret_assignment
-from .adapters import adapter_for
+from .adapters import groups_of
 from .circumstances import unfit_names
 from .providers import switched_on
-from .rules import DROPPED, PASSED, NameIndex
+from .rules import DROPPED, PASSED, NameIndex, index_groups
 from .search_path import TakenOut, clean_search_path, is_safe_entry
 from .values import ChildEnvironment, EnvironmentPolicy, Verdict
 
@@ -59,7 +60,7 @@ def build_environment(
     values, rules = _set_values(policy, required, gone)
     receipt = [Verdict(name, "set", rule) for name, rule in rules.items()]
     unfit = unfit_names(parent, policy.circumstances)
-    providers = switched_on(policy.agent, {**parent, **values})
+    providers = switched_on(adapter_of(policy.agent), {**parent, **values})
     judge = _Judge(policy, gone, is_safe_path_entry, unfit, providers)
     for name in parent.keys() - values.keys():
         verdict, value = judge.decide(name, parent[name])
@@ -77,7 +78,7 @@ def tool_shell_excludes(policy: EnvironmentPolicy) -> tuple[str, ...]:
     """
     asked = {name for name in (*policy.pass_names, *policy.user_pass) if not re.search(_GLOB, name)}
     asked.update(name for name, _ in (*policy.user_set, *policy.file_values, *policy.set_values))
-    keys = {*adapter_for(policy.agent).keys, *policy.provider_names}
+    keys = {*adapter_of(policy.agent).variables.keys.split(), *policy.provider_names}
     return tuple(sorted(keys - asked))
 
 
@@ -130,9 +131,10 @@ class _Judge:
         self._left_behind = policy.circumstances.left_behind
         self.taken_out: tuple[TakenOut, ...] = ()
         self._providers = providers
-        self._adapter = adapter_for(policy.agent)
+        agent = adapter_of(policy.agent)
+        self._adapter = index_groups(groups_of(agent))
         no_names: frozenset[str] = frozenset()
-        self._provider_names = policy.provider_names if policy.agent == "codex" else no_names
+        self._provider_names = policy.provider_names if agent.names_in_config else no_names
         self._exact: dict[str, str] = {}
         self._globs: list[tuple[str, str]] = []
         for source, names in (("--pass", policy.pass_names), ("config", policy.user_pass)):
@@ -161,7 +163,7 @@ class _Judge:
     def _allowed_by(self, name: str) -> str | None:
         if title := PASSED.title_of(name):
             return f"built-in: {title}"
-        if title := self._adapter.index.title_of(name) or self._providers.title_of(name):
+        if title := self._adapter.title_of(name) or self._providers.title_of(name):
             return title
         if name in self._provider_names:
             return "codex provider"

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .adapters import ADAPTERS
+from ...agents.registry import ROWS
+from .adapters import groups_of
 from .build import RULES
 from .circumstances import MEANINGS
-from .providers import PROVIDERS
+from .providers import switched_groups
 from .rules import DROP_GROUPS, PASS_GROUPS, NameGroup
 
 
 def rule_table() -> str:
     """Return every rule and every name it knows, for ``docs/environment.md``."""
-    adapters = [group for adapter in ADAPTERS.values() for group in adapter.groups]
+    agents = [row.load() for row in ROWS]
     parts = (
         "### Rules, the first that fits decides\n",
         _table(("Rule in the receipt", "Meaning"), RULES.items()),
         "\n### Built-in names that pass\n",
         _groups(PASS_GROUPS),
         "\n### Names that pass for one kind of agent\n",
-        _groups(adapters),
+        _groups(group for agent in agents for group in groups_of(agent)),
         "\n### Names that pass for one kind of agent once it is told to use them\n",
-        _groups(provider.group for provider in PROVIDERS),
+        _groups(group for agent in agents for _, group in switched_groups(agent)),
         "\n### Names that are dropped even when a glob would pass them\n",
         _groups(DROP_GROUPS),
         "\n### Names that do not fit one launch, and are dropped unless passed by name\n",

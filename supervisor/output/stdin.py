@@ -7,7 +7,7 @@ import select
 import stat
 from collections.abc import Sequence
 
-from ...agents.piped_prompts import Reads, reads_prompt_from_stdin
+from ...agents.adapter import Adapter, Reads
 from ..errors import PlaceUnusable
 
 # A writer beside us has long written by now: everything else was made ready meanwhile.
@@ -19,7 +19,7 @@ PIPE_DROPPED = (
 )
 
 
-def open_stdin(choice: str, words: Sequence[str], agent: str) -> tuple[int, str | None]:
+def open_stdin(choice: str, words: Sequence[str], agent: Adapter) -> tuple[int, str | None]:
     """Open the agent's stdin.
 
     :param choice: ``inherit``, ``null``, a path, or ``auto``: a regular file is
@@ -42,7 +42,7 @@ def open_stdin(choice: str, words: Sequence[str], agent: str) -> tuple[int, str 
         return os.dup(0), None
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return _open_null(), None
-    reads = reads_prompt_from_stdin(words, agent)
+    reads = agent.reads_prompt(words)
     if reads is Reads.YES or (reads is Reads.UNSURE and _has_something(0)):
         return os.dup(0), None
     return _open_null(), PIPE_DROPPED

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import anyio
 
-from ...agents.app_server_news import read_app_server_line, speaks_app_server
-from ...agents.forms import StreamNews, read_stderr_line, read_stdout_line, speaks_json
+from ...agents import adapter as adapters
+from ...agents.adapter import Adapter, StreamNews
 from ...agents.recognition import own_words
+from ...agents.registry import adapter_of
 from ...env.secrets.mask import Masker
 from ..callbacks import Outputs
 from ..plan import Plan
@@ -84,11 +85,11 @@ class Streams:
         outputs: Outputs,
         hear: Callable[[StreamNews], None],
     ) -> None:
-        words = own_words(argv)
-        stdin, self.remark = open_stdin(plan.request.stdin, words, plan.agent)
+        words, agent = own_words(argv), adapter_of(plan.agent)
+        stdin, self.remark = open_stdin(plan.request.stdin, words, agent)
         self._agent_ends = [stdin]
         self.relays: list[Relay] = []
-        readers = _line_readers(plan.agent, words, hear)
+        readers = _line_readers(agent, words, hear)
         try:
             for fd, log, reader in zip(outputs, logs.files, readers, strict=True):
                 self._open_relay(fd, log, reader)
@@ -138,12 +139,13 @@ class Streams:
 
 
 def _line_readers(
-    agent: str, argv: tuple[str, ...], hear: Callable[[StreamNews], None]
+    agent: Adapter, words: tuple[str, ...], hear: Callable[[StreamNews], None]
 ) -> tuple[LineReader | None, LineReader | None]:
-    if speaks_json(argv, agent):
-        return (lambda line: hear(read_stdout_line(agent, line))), None
-    if speaks_app_server(argv, agent):
-        return lambda line: hear(read_app_server_line(line)), None
-    if agent == "codex":
-        return None, lambda line: hear(read_stderr_line(agent, line))
-    return None, None
+    readers = agent.readers(words)
+    return _passing_on(readers.stdout, hear), _passing_on(readers.stderr, hear)
+
+
+def _passing_on(
+    read: adapters.LineReader | None, hear: Callable[[StreamNews], None]
+) -> LineReader | None:
+    return None if read is None else lambda line: hear(read(line))

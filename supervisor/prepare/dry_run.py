@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ...agents.forms import expand_resume
+from ...agents.adapter import expand_resume
+from ...agents.registry import adapter_of
 from ...env.policy.values import ChildEnvironment
 from ...kernel.files.held_locks import flock_holders
 from ...workspace.claim.threads import known_cargo_key, read_threads
@@ -15,7 +16,6 @@ from ..lifecycle.ladder import Ladder
 from ..plan import Plan
 from ..request import LAUNCH_HOOKS
 from .command import needs_workdir, resolve_command
-from .deep_socket import socket_too_deep
 from .expected import expect_environment
 
 
@@ -28,8 +28,9 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     threads = read_threads(plan.paths)
     expected = expect_environment(plan, threads)
     routing, environment, thread = expected.routing, expected.environment, expected.thread
-    argv = expand_resume(plan.request.command, plan.agent, thread)
-    too_deep = socket_too_deep(plan.agent, plan.request.command, plan.paths.codex_home)
+    agent = adapter_of(plan.agent)
+    argv = expand_resume(plan.request.command, agent, thread)
+    trouble = agent.foresee_trouble(plan.request.command, plan.paths.codex_home)
     return {
         "argv": list(argv),
         "executable": _executable(plan, environment),
@@ -64,7 +65,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "notes": [
             *plan.workdir.notes,
             *foresee_config(plan.request.shared_home),
-            *filter(None, [too_deep]),
+            *filter(None, [trouble]),
         ],
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...agents.forms import RESUME
+from ...agents.adapter import RESUME
 from ...env.cargo import new_cargo_key
 from ...env.policy.values import ChildEnvironment
 from ...kernel.values import frozen

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ...agents.forms import expand_resume
+from ...agents.adapter import expand_resume
+from ...agents.registry import adapter_of
 from ...env.cargo import new_cargo_key
 from ...env.policy.build import tool_shell_excludes
 from ...env.policy.values import ChildEnvironment
@@ -31,7 +32,6 @@ from ..clock import now_text
 from ..plan import Plan
 from ..threads.lost_threads import adopt_threads
 from ..threads.resume import ready_thread
-from .deep_socket import socket_too_deep
 from .environment import Routing, build_run_environment, decide_routing
 from .temporary import choose_temporary
 
@@ -159,14 +159,15 @@ def _furnish(
     place_context(plan.paths, plan.request.context, tell)
     for warning in home.warnings:
         tell(warning)
-    if note := socket_too_deep(plan.agent, plan.request.command, plan.paths.codex_home):
+    agent = adapter_of(plan.agent)
+    if note := agent.foresee_trouble(plan.request.command, plan.paths.codex_home):
         tell(note)
     temporary = choose_temporary(plan.request.environ)
     environment = build_run_environment(plan, routing, workdir.path, None, temporary)
     thread = ready_thread(plan, workdir.path, environment.values, tell)
     if thread is not None:
         environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
-    argv = expand_resume(plan.request.command, plan.agent, thread)
+    argv = expand_resume(plan.request.command, agent, thread)
     sessions = _hold_sessions(plan, argv, environment)
     try:
         if note := make_run_directory(claim, plan.run_id):
@@ -195,11 +196,11 @@ def _furnish(
 def _hold_sessions(
     plan: Plan, argv: tuple[str, ...], environment: ChildEnvironment
 ) -> tuple[int, ...]:
-    if plan.agent != "claude":
+    if not (resumed := adapter_of(plan.agent).sessions_to_hold(argv)):
         return ()
-    from ..threads.claude_turns import hold_sessions
+    from ..threads.session_turns import hold_sessions
 
-    return hold_sessions(plan, argv, environment.values)
+    return hold_sessions(plan, resumed, environment.values)
 
 
 def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
@@ -207,7 +208,7 @@ def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
     environment = build_run_environment(
         plan, place.routing, place.workdir.path, thread, place.temporary
     )
-    argv = expand_resume(plan.request.command, plan.agent, thread)
+    argv = expand_resume(plan.request.command, adapter_of(plan.agent), thread)
     return replace(place, environment=environment, argv=argv, thread=thread)
 
 

@@ -12,7 +12,8 @@ from typing import Protocol, assert_never
 
 import anyio
 
-from ...agents.forms import StreamNews
+from ...agents.adapter import StreamNews
+from ...agents.registry import adapter_of
 from ...guardian.protocol import (
     AgentExited,
     AgentStopped,
@@ -300,7 +301,7 @@ class Attempt:
 
     def _report(self, watch: Watch, ended_for: str | None) -> ExitReport:
         report = report_exit(watch.wait_status, ended_for)
-        if self._plan.agent == "generic":
+        if not adapter_of(self._plan.agent).tells_its_end:
             return report  # to end in good order may be all that was asked of it
         return deny_success(report, self._last_word, watch.ending_signal or signal.SIGTERM)
 

@@ -6,6 +6,8 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ...agents.registry import adapter_of
+from ...agents.session_store import SessionStore
 from ...env.secrets.mask import Masker
 from ...kernel.errors import OperatorError
 from ...workspace.claim.threads import record_thread
@@ -18,9 +20,8 @@ from ..plan import Plan
 from ..prepare.secrets import find_secrets
 from ..prepare.workspace import Place, note_thread_of_target
 from ..records.record import RunRecord
-from ..threads.claude_sessions import ClaudeSessions, claude_home
 from ..threads.codex_sessions import CodexSessions
-from ..threads.watcher import SessionStore, SessionWatcher
+from ..threads.watcher import SessionWatcher
 from .background_sweep import SweepBeside
 from .closing_lines import describe_left_behind
 from .report import RunReport
@@ -60,7 +61,9 @@ class RunContext:
         self._describe_place()
         events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
         self.session = SessionWatcher(
-            self._session_store(), self._take_thread, look_at_files=plan.agent != "generic"
+            self._session_store(),
+            self._take_thread,
+            look_at_files=adapter_of(plan.agent).resumable,
         )
         self.sweep = SweepBeside(plan, host.link, events, self.warn)
         self.logs = Logs(
@@ -75,10 +78,10 @@ class RunContext:
     def _session_store(self) -> SessionStore:
         plan, place = self._plan, self._place
         workdir = place.workdir.path.resolve()
-        if plan.agent != "claude":
+        agent, environ = adapter_of(plan.agent), place.environment.values
+        if agent.keeps_rollouts:
             return CodexSessions(plan.paths.codex_home, workdir, place.thread)
-        home = claude_home(place.environment.values)
-        return ClaudeSessions(home, workdir, time.time(), interactive=plan.request.terminal)
+        return agent.session_store(environ, workdir, time.time(), interactive=plan.request.terminal)
 
     def _describe_place(self) -> None:
         place = self._place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ...agents.forms import RESUME
+from ...agents.adapter import RESUME
 from ..request import LaunchRequest
 from .attempt import AttemptEnd
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import anyio
 
-from ...agents.forms import StreamNews, read_terminal_line
+from ...agents.adapter import StreamNews
+from ...agents.registry import adapter_of
 from ...kernel.process.terminal import copy_size, is_foreground, show
 from ..errors import GuardianLost
 from ..output.relay import CHUNK, Relay
@@ -42,6 +43,7 @@ class TerminalStreams:
         hear: Callable[[StreamNews], None],
         entered: Callable[[], None],
     ) -> None:
+        read = adapter_of(agent).read_screen_line
         self._terminal = terminal
         self._entered = entered
         terminal.join_job()
@@ -55,7 +57,7 @@ class TerminalStreams:
             self._ours,
             _Followed(OUTPUT, self._modes, terminal.note_modes),
             log,
-            lambda line: hear(read_terminal_line(agent, line)),
+            lambda line: hear(read(line)),
         )
 
     def last_output(self) -> float:

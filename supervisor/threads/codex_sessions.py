@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...agents.session_store import Sighting
 from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.errors import CodexlabError
 from ...kernel.values import frozen
-from .watcher import Sighting
 
 if TYPE_CHECKING:
     from ...rollout.reading.session_meta import SessionMeta

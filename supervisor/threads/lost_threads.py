@@ -8,22 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from ...agents.app_server_news import read_app_server_line, speaks_app_server
-from ...agents.forms import (
-    RESUMABLE,
-    StreamNews,
-    read_stderr_line,
-    read_stdout_line,
-    read_terminal_line,
-    speaks_json,
-)
+from ...agents.adapter import Adapter, LineReader
+from ...agents.registry import adapter_of
 from ...kernel.errors import CodexlabError
 from ...kernel.files.regular_file import read_both_ends
 from ...workspace.claim.threads import read_threads, record_thread
 from ...workspace.owner import OwnerRecord
 from ...workspace.paths import WorkspacePaths
 from ..records.record_file import read_record, rewrite_record
-from .claude_sessions import ClaudeSessions, claude_home
 from .codex_sessions import CodexSessions
 
 _UNFINISHED = (None, "supervisor-lost")
@@ -44,9 +36,9 @@ def adopt_threads(
     meanwhile. The claim must be held, and the run must be over. What cannot be read or
     written is left out: the launch goes on without it.
 
-    :param environ: tells where claude keeps its sessions.
+    :param environ: tells where an agent keeps sessions of its own.
     """
-    if previous is None or agent not in RESUMABLE:
+    if previous is None or not adapter_of(agent).resumable:
         return
     directory = paths.runs / previous.run_id
     record = read_record(directory, paths.base)
@@ -69,11 +61,11 @@ def _adopt(
     if workdir is None:
         return
     known = {entry.id for entry in read_threads(paths).threads}
-    named = _names_in_logs(directory, agent, record)
-    real = Path(os.path.realpath(workdir))
-    if agent == "claude":
+    adapter, real = adapter_of(agent), Path(os.path.realpath(workdir))
+    named = _names_in_logs(directory, adapter, record)
+    if not adapter.keeps_rollouts:
         begun = datetime.fromisoformat(since).timestamp()
-        sessions = ClaudeSessions(claude_home(environ), real, begun)
+        sessions = adapter.session_store(environ, real, begun)
         found = [name for name in named if sessions.find(name, sure=True)]
         found = found or [sighting.thread for sighting in sessions.left_behind()]
     else:
@@ -92,7 +84,7 @@ def _workdir_of(record: Mapping[str, Any]) -> Path | None:
     return Path(path) if isinstance(path, str) and os.path.isabs(path) else None
 
 
-def _names_in_logs(directory: Path, agent: str, record: Mapping[str, Any]) -> list[str]:
+def _names_in_logs(directory: Path, agent: Adapter, record: Mapping[str, Any]) -> list[str]:
     """Return the threads that the run's output named, the last one last."""
     command = record.get("argv")
     words = list(map(str, cast("list[object]", command))) if isinstance(command, list) else []
@@ -103,20 +95,16 @@ def _names_in_logs(directory: Path, agent: str, record: Mapping[str, Any]) -> li
     return list(names)[-_MOST_NAMES:]
 
 
-def _names(directory: Path, agent: str, command: list[str]) -> Iterator[str]:
-    for news in _news(directory, agent, command):
-        if news.thread is not None:
-            yield news.thread
-
-
-def _news(directory: Path, agent: str, command: list[str]) -> Iterator[StreamNews]:
-    if speaks_json(command, agent):
-        yield from (read_stdout_line(agent, line) for line in _lines(directory / "stdout.log"))
-    elif speaks_app_server(command, agent):
-        yield from map(read_app_server_line, _lines(directory / "stdout.log"))
-    else:
-        yield from (read_stderr_line(agent, line) for line in _lines(directory / "stderr.log"))
-    yield from (read_terminal_line(agent, line) for line in _lines(directory / "terminal.log"))
+def _names(directory: Path, agent: Adapter, command: list[str]) -> Iterator[str]:
+    readers = agent.readers(command)
+    logs: tuple[tuple[str, LineReader | None], ...] = (
+        ("stdout.log", readers.stdout),
+        ("stderr.log", readers.stderr),
+        ("terminal.log", agent.read_screen_line),
+    )
+    for name, read in logs:
+        if read is not None:
+            yield from filter(None, (read(line).thread for line in _lines(directory / name)))
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...agents.forms import RESUME
+from ...agents.adapter import RESUME
+from ...agents.registry import adapter_of
 from ...kernel.errands.end_wanted import pause
 from ...kernel.errands.errand import LongWait
 from ...workspace.claim.threads import ThreadEntry, read_threads
 from ...workspace.codex_home.linked_rollout import expose_rollout
 from ..plan import Plan
-from .claude_sessions import ClaudeSessions, claude_home
 from .current_file import follow_named_threads, follow_newest_file
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def ready_thread(
     :raises ThreadBusyError: somebody else writes it, and went on for some seconds, or for
         as long as the request waits.
     """
-    if plan.agent == "codex":
+    agent = adapter_of(plan.agent)
+    if agent.keeps_rollouts:
         follow_named_threads(plan.paths, plan.request.command, tell)
-    if RESUME not in plan.request.command or plan.agent == "generic":
+    if RESUME not in plan.request.command or not agent.resumable:
         return None
     recorded = list(_newest_first(plan))
     for entry in recorded[:_TRIED]:
@@ -66,8 +67,9 @@ def _why_not_ready(
     tell: Callable[[str], None],
 ) -> str | None:
     """Make a thread ready; return why it cannot go on, or None."""
-    if plan.agent == "claude":
-        store = ClaudeSessions(claude_home(environ), workdir, 0.0)
+    agent = adapter_of(plan.agent)
+    if not agent.keeps_rollouts:
+        store = agent.session_store(environ, workdir, 0.0)
         is_there = store.find(thread, sure=True) is not None
         return None if is_there else "has no transcript any more"
     found = _wait_ready(plan, thread)

@@ -6,12 +6,11 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
 
 import anyio
 
+from ...agents.session_store import SessionStore, Sighting
 from ...kernel.containment.membership import RunProcesses
-from ...kernel.values import frozen
 from ..blocking import run_blocking
 
 # Often while a busy machine may still be starting it, then ever more seldom: a quiet
@@ -19,36 +18,6 @@ from ..blocking import run_blocking
 _DELAYS = (0.3, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 # A tool can print as many lines that look like a banner as it likes.
 _MOST_NAMES = 8
-
-
-@frozen
-class Sighting:
-    """A thread of this run that is in its agent's own store.
-
-    :param path: its transcript, or None where only its name is known.
-    """
-
-    thread: str
-    path: str | None
-
-
-class SessionStore(Protocol):
-    """An agent's own store, asked which threads are this run's. Called in a worker thread."""
-
-    def find(self, thread: str, *, sure: bool) -> Sighting | None:
-        """Return a thread that was named, once the store has it and it is this run's.
-
-        :param sure: the agent's own stream named it; else a line that a tool can print too.
-        """
-        ...
-
-    def held_open(self, scope: RunProcesses) -> Sequence[Sighting]:
-        """Return the threads on which processes of the run work, by what they hold open."""
-        ...
-
-    def left_behind(self) -> Sequence[Sighting]:
-        """Return the threads of a run that is over, where its agent named none."""
-        ...
 
 
 class SessionWatcher:

@@ -9,14 +9,14 @@ import pytest
 from support.agents.codex import Codex
 from support.marks import both_codex
 
-from codexlab.agents.piped_prompts import (
+from codexlab.agents.adapter import Reads
+from codexlab.agents.codex.piped_prompts import (
     CODEX_SEVERAL,
     CODEX_SWITCHES,
     CODEX_VALUED,
-    Reads,
-    reads_prompt_from_stdin,
 )
 from codexlab.agents.recognition import detect_agent, own_words
+from codexlab.agents.registry import adapter_of
 
 THREAD = "019a1b2c-3d4e-7f50-8a9b-0c1d2e3f4a5b"
 _OPTION = re.compile(r"^ +(?:(-\w), )?(--[\w-]+)(?: (<.*))?$", re.MULTILINE)
@@ -24,7 +24,7 @@ _OPTION = re.compile(r"^ +(?:(-\w), )?(--[\w-]+)(?: (<.*))?$", re.MULTILINE)
 
 def reads(command: str) -> Reads:
     words = command.split()
-    return reads_prompt_from_stdin(own_words(words), detect_agent(words))
+    return adapter_of(detect_agent(words)).reads_prompt(own_words(words))
 
 
 @pytest.mark.parametrize(

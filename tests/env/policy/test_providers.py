@@ -16,9 +16,9 @@ from support.agents.codex import Codex
 from support.lab import Lab
 from support.model.server import ModelFactory, say
 
+from codexlab.agents.registry import adapter_of
 from codexlab.env.policy.adapters import codex_provider_names
 from codexlab.env.policy.build import build_environment, tool_shell_excludes
-from codexlab.env.policy.providers import PROVIDERS
 from codexlab.env.policy.values import EnvironmentPolicy
 
 BEDROCK = {"AWS_REGION", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK", "ANTHROPIC_BEDROCK_BASE_URL"}
@@ -93,7 +93,7 @@ def test_settings_of_claude_pass_and_what_ties_it_to_an_outer_session_never_does
 def test_what_claude_itself_calls_a_harmless_setting_passes(claude: Claude) -> None:
     names = _settings_in(claude.native)
     assert len(names) > 200
-    switches = {provider.switch: "1" for provider in PROVIDERS}
+    switches = {switch: "1" for switch, _ in adapter_of("claude").variables.switched}
     assert names - kept(names, CLAUDE, **switches) == set()
 
 

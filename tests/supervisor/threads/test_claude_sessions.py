@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.supervisor.threads.claude_sessions import ClaudeSessions, claude_home
+from codexlab.agents.claude.sessions import ClaudeSessions, claude_home
 
 FIRST, SECOND, THIRD = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
 

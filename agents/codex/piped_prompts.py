@@ -1,9 +1,10 @@
-"""Whether an agent reads its prompt from a pipe on stdin, by the words of its command."""
+"""Whether codex reads its prompt from a pipe on stdin, by the words of its command."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import Enum
+
+from ..adapter import Reads
 
 
 def _options(text: str) -> frozenset[str]:
@@ -30,25 +31,14 @@ CODEX_SWITCHES = _options(
 _BEFORE_PROMPT = {"resume": 2, "fork": 2, "review": 1}
 
 
-class Reads(Enum):
-    """Whether stdin is where the agent's prompt comes from."""
+def reads_prompt_from_stdin(words: Sequence[str]) -> Reads:
+    """Tell whether codex would read its prompt from a pipe: it is ``-``, or missing.
 
-    YES = "yes"
-    NO = "no"
-    UNSURE = "unsure"
-
-
-def reads_prompt_from_stdin(words: Sequence[str], agent: str) -> Reads:
-    """Tell whether the agent would read its prompt from a pipe on stdin.
-
-    codex does when its prompt is ``-`` or missing. Claude Code reads whatever is there, and
-    goes on after 3 s in which nothing came. Any other is expected to read what it is given.
-
-    :param words: the agent's own, from its name on.
+    :param words: codex's own, from its name on.
     :returns: unsure where what may be a prompt follows an option of a newer codex than any
         that is known here: it may be that option's value.
     """
-    if agent != "codex" or "-" in words[1:]:
+    if "-" in words[1:]:
         return Reads.YES
     operands = list(_codex_operands(words))
     before = _BEFORE_PROMPT.get(operands[0][0], 0) if operands else 0

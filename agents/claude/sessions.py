@@ -21,13 +21,15 @@ from typing import cast
 
 from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.files.regular_file import open_regular
-from ...kernel.process.identity import ProcessIdentity
+from ...kernel.process.identity import ProcessIdentity, read_stat
 from ...kernel.values import frozen
-from .watcher import Sighting
+from ..session_store import Sighting
 
 # Sub-agents' transcripts have other names, or lie one directory deeper.
 SESSION = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ENTRY = r"([1-9]\d{0,9})\.json"
 _ENTRY_LIMIT = 64 * 1024
+_MOST_ENTRIES = 10_000
 _PIECE = 256 * 1024
 _MOST_FILES = 200_000
 # A project is a directory that somebody worked in; what a run wrote are a few files.
@@ -136,6 +138,24 @@ def read_entry_of(place: Path, pid: int) -> dict[str, object]:
     :param place: the directory ``sessions`` of its configuration.
     """
     return _parse(_read(place / f"{pid}.json", 0, _ENTRY_LIMIT))
+
+
+def living_on(session: str, home: Path) -> Iterator[int]:
+    """Yield the living claudes that say they work on a session.
+
+    Not seen: a claude that was started a moment ago and has not written its file yet.
+    """
+    place = home / "sessions"
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        for entry in islice(entries, _MOST_ENTRIES):
+            named = re.fullmatch(_ENTRY, entry.name)
+            if named is None:
+                continue
+            said = read_entry_of(place, int(named[1]))
+            found = read_stat(int(named[1])) if said.get("sessionId") == session else None
+            is_it = found is not None and str(found.start_time) == said.get("procStart")
+            if is_it and found is not None and found.state not in "ZX":
+                yield int(named[1])
 
 
 def claude_home(environ: Mapping[str, str]) -> Path:

@@ -15,12 +15,12 @@ _LONGEST = 107
 _BARE = "unix://"
 
 
-def socket_too_deep(agent: str, command: Sequence[str], codex_home: Path) -> str | None:
+def socket_too_deep(command: Sequence[str], codex_home: Path) -> str | None:
     """Return a line where the command asks for that socket and its path is too long, else None.
 
     :param command: the agent's argv.
     """
-    if agent != "codex" or not _listens_below_home(command):
+    if not _listens_below_home(command):
         return None
     size = len(os.fsencode(codex_home / _SOCKET))
     if size <= _LONGEST:

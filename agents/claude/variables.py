@@ -6,6 +6,9 @@ children (descriptors, sockets, tokens, ids), and would tie the agent to the cal
 
 from __future__ import annotations
 
+from ..adapter import Variables
+from ..cloud_variables import AWS, AZURE, GOOGLE
+
 KEYS = "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN"
 
 SIGN_IN = """
@@ -63,3 +66,30 @@ CLAUDE_CODE_ALT_SCREEN_FULL_REPAINT CLAUDE_CODE_DEBUG_LOGS_DIR CLAUDE_CODE_DEBUG
 CLAUDE_CODE_FORCE_* CLAUDE_CODE_HIDE_CWD CLAUDE_CODE_NATIVE_CURSOR CLAUDE_CODE_NO_FLICKER
 CLAUDE_CODE_SCROLL_SPEED CLAUDE_CODE_SYNTAX_HIGHLIGHT CLAUDE_CODE_TMUX_TRUECOLOR
 """
+
+# Each passes with or without what it needs; its names hold credentials of whole clouds.
+SWITCHED = (
+    (
+        "CLAUDE_CODE_USE_BEDROCK",
+        f"ANTHROPIC_BEDROCK_* ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION {AWS}",
+    ),
+    ("CLAUDE_CODE_USE_MANTLE", f"ANTHROPIC_BEDROCK_* {AWS}"),
+    ("CLAUDE_CODE_USE_ANTHROPIC_AWS", f"ANTHROPIC_AWS_* {AWS}"),
+    ("CLAUDE_CODE_USE_VERTEX", f"ANTHROPIC_VERTEX_* {GOOGLE}"),
+    ("CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD", f"ANTHROPIC_GOOGLE_CLOUD_* {GOOGLE}"),
+    ("CLAUDE_CODE_USE_FOUNDRY", f"ANTHROPIC_FOUNDRY_* {AZURE}"),
+    ("CLAUDE_CODE_USE_GATEWAY", "CLAUDE_CODE_GATEWAY_*"),
+    ("CLAUDE_CODE_ENABLE_TELEMETRY", "OTEL_*"),
+)
+
+
+def claude_variables() -> Variables:
+    """Return the variables that pass for claude."""
+    switches = " ".join(switch for switch, _ in SWITCHED)
+    groups = (
+        (f"{SIGN_IN} {switches}", "claude signs in as its user does"),
+        (MODELS, "claude reaches its own provider and models"),
+        (CONDUCT, "settings of claude's user hold"),
+        (SCREEN, "claude's screen and logs are as its user wants them"),
+    )
+    return Variables(KEYS, groups, SWITCHED)

@@ -1,0 +1,172 @@
+"""What an agent has to say of itself; the defaults are those of a program we know nothing of.
+
+Each agent is one subclass, in a file or folder of its own, and one row in ``registry``. The
+rest of the product asks the adapter and compares no names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Literal, cast
+
+from ..kernel.values import frozen
+from .session_store import NoSessions, SessionStore
+
+RESUME = "{resume}"
+"""The argument that stands for what makes an agent go on with its thread."""
+
+AgentStatus = Literal["none", "completed", "failed"]
+
+
+@frozen
+class StreamNews:
+    """What one line of output told: a thread, or the agent's last word so far.
+
+    :param sure: the line is of the agent's own stream, and no tool's output.
+    """
+
+    thread: str | None = None
+    last_word: AgentStatus | None = None
+    sure: bool = True
+
+
+NO_NEWS = StreamNews()
+LineReader = Callable[[bytes], StreamNews]
+
+
+class Reads(Enum):
+    """Whether stdin is where the agent's prompt comes from."""
+
+    YES = "yes"
+    NO = "no"
+    UNSURE = "unsure"
+
+
+@frozen
+class Readers:
+    """What reads a run's output, line by line; None where the stream tells nothing."""
+
+    stdout: LineReader | None = None
+    stderr: LineReader | None = None
+
+
+@frozen
+class Variables:
+    """The environment variables that pass for one agent.
+
+    :param keys: names that hold credentials of its provider.
+    :param groups: further names and globs, in one text, each with the reason why they pass.
+        The keys belong to the first group.
+    :param switched: names that pass once a variable, the key, is 1, true, yes or on.
+    """
+
+    keys: str = ""
+    groups: tuple[tuple[str, str], ...] = ()
+    switched: tuple[tuple[str, str], ...] = ()
+
+
+class Adapter:
+    """One agent; every method is pure unless it says what it reads."""
+
+    name: str = "generic"
+    resumable = False
+    """``{resume}`` can be expanded: its threads are recorded, and confirmed by its store."""
+    keeps_rollouts = False
+    """Its transcripts are codex rollouts in the issue's codex-home, which ``rollout`` reads."""
+    tells_its_end = False
+    """Its stream says how its work ended, so that an exit status of 0 can be a failure."""
+    names_in_config = False
+    """The shared ``config.toml`` names variables that pass for it."""
+    hides_keys_from_tools = False
+    """The issue's configuration keeps provider credentials out of its tool shells."""
+
+    @property
+    def variables(self) -> Variables:
+        """Return the environment variables that pass for it."""
+        return Variables()
+
+    def resume_arguments(self, thread: str) -> tuple[str, ...]:
+        """Return the words that make it go on with a thread."""
+        del thread
+        return ()
+
+    def reads_prompt(self, words: Sequence[str]) -> Reads:
+        """Tell whether it reads its prompt from a pipe on stdin.
+
+        :param words: its own, from its name on.
+        """
+        del words
+        return Reads.YES
+
+    def readers(self, words: Sequence[str]) -> Readers:
+        """Return what reads its output.
+
+        :param words: its own, from its name on.
+        """
+        del words
+        return Readers()
+
+    def read_screen_line(self, line: bytes) -> StreamNews:
+        """Read a line of its terminal."""
+        del line
+        return NO_NEWS
+
+    def session_store(
+        self, environ: Mapping[str, str], workdir: Path, since: float, *, interactive: bool = False
+    ) -> SessionStore:
+        """Return its own store of threads; not asked of an agent that keeps rollouts.
+
+        :param environ: the agent's own.
+        :param workdir: where the run works, resolved.
+        :param since: when the run began (seconds since the epoch).
+        :param interactive: a person types.
+        """
+        del environ, workdir, since, interactive
+        return NoSessions()
+
+    def sessions_to_hold(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """Return the sessions that a command goes on with, and that it does not lock itself."""
+        del argv
+        return ()
+
+    def working_on(self, session: str, environ: Mapping[str, str]) -> Iterator[int]:
+        """Yield the living processes that say they work on a session. Reads its home."""
+        del session, environ
+        yield from ()
+
+    def foresee_trouble(self, command: Sequence[str], codex_home: Path) -> str | None:
+        """Return one line on what may go wrong with this command here, or None."""
+        del command, codex_home
+        return None
+
+
+def expand_resume(command: Sequence[str], agent: Adapter, thread: str | None) -> tuple[str, ...]:
+    """Replace each argument that is exactly ``{resume}``; touch nothing else."""
+    ours = () if thread is None else agent.resume_arguments(thread)
+    expanded: list[str] = []
+    for argument in command:
+        expanded.extend(ours if argument == RESUME else [argument])
+    return tuple(expanded)
+
+
+def parse_event(line: bytes) -> object:
+    """Return what a line of JSON says; None where it is none."""
+    if not line.startswith((b"{", b"[")):
+        return None
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def table(value: object) -> dict[str, object]:
+    """Return an object of JSON; an empty one in the place of anything else."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def text(value: object) -> str | None:
+    """Return a text of JSON; None in the place of anything else."""
+    return value if isinstance(value, str) else None

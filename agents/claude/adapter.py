@@ -1,0 +1,92 @@
+"""Claude Code, as its version 2.1.332 is."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from ..adapter import Adapter, Readers, StreamNews, Variables, parse_event, table, text
+from .sessions import SESSION, ClaudeSessions, claude_home, living_on
+from .variables import claude_variables
+
+_RESUMES = rf"(?:--resume=|-r=?)?({SESSION})"
+
+
+class Claude(Adapter):
+    """Claude Code. Its sessions lie in the user's own ``~/.claude``.
+
+    claude reads whatever is on stdin, and goes on after 3 s in which nothing came.
+    """
+
+    name = "claude"
+    resumable = True
+    tells_its_end = True
+
+    @property
+    def variables(self) -> Variables:
+        """Return its settings, sign-in and clouds."""
+        return claude_variables()
+
+    def resume_arguments(self, thread: str) -> tuple[str, ...]:
+        """Return the words that resume a session, which claude does from any directory."""
+        return ("--resume", thread)
+
+    def readers(self, words: Sequence[str]) -> Readers:
+        """Return what reads its JSON, where the command asks for it."""
+        speaks_json = _output_format(words) in ("json", "stream-json")
+        return Readers(stdout=read_event if speaks_json else None)
+
+    def session_store(
+        self, environ: Mapping[str, str], workdir: Path, since: float, *, interactive: bool = False
+    ) -> ClaudeSessions:
+        """Return the transcripts below ``CLAUDE_CONFIG_DIR``, or ``~/.claude``."""
+        return ClaudeSessions(claude_home(environ), workdir, since, interactive)
+
+    def sessions_to_hold(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """Return the sessions that a command names as words of their own.
+
+        Two claudes can append to one transcript, and claude has no lock against that.
+        """
+        return () if "--fork-session" in argv else tuple(dict.fromkeys(_resumed(argv)))
+
+    def working_on(self, session: str, environ: Mapping[str, str]) -> Iterator[int]:
+        """Yield the living claudes that say they work on a session."""
+        return living_on(session, claude_home(environ))
+
+
+def read_event(line: bytes) -> StreamNews:
+    """Read one line of claude's JSON output; anything else tells nothing.
+
+    ``--output-format json`` gives the result alone, or with ``--verbose`` a list of all events.
+    """
+    event = parse_event(line)
+    if isinstance(event, list):
+        event = next(reversed(cast("list[object]", event)), None)
+    found = table(event)
+    session = text(found.get("session_id"))
+    if found.get("type") != "result":
+        return StreamNews(session)
+    return StreamNews(session, "failed" if found.get("is_error") else "completed")
+
+
+def _output_format(words: Sequence[str]) -> str | None:
+    """Return the last ``--output-format`` of a claude; of two the last one counts."""
+    found = None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--":
+            break
+        if word == "--output-format":
+            found = following
+        elif word.startswith("--output-format="):
+            found = word.partition("=")[2]
+    return found
+
+
+def _resumed(argv: Sequence[str]) -> Iterator[str]:
+    for before, word in itertools.pairwise(argv):
+        named = re.fullmatch(_RESUMES, word)
+        if named and (word != named[1] or before in ("--resume", "-r")):
+            yield named[1]

@@ -1,0 +1,74 @@
+"""Every agent that is known: what its commands are called, and where its adapter is.
+
+An adapter is loaded once a command is its agent's: a launch of one pays for no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from ..kernel.values import frozen
+
+if TYPE_CHECKING:
+    from .adapter import Adapter
+
+AgentName = Literal["codex", "claude", "generic"]
+
+
+@frozen
+class Row:
+    """One agent.
+
+    :param packages: of npm, by which it is installed; scripts below them are the agent too.
+    :param pattern: a whole path of a program that is the agent under another name, or None.
+    :param load: imports its adapter.
+    """
+
+    name: AgentName
+    packages: tuple[str, ...]
+    pattern: str | None
+    load: Callable[[], Adapter]
+
+
+def _generic() -> Adapter:
+    from .adapter import Adapter
+
+    return Adapter()
+
+
+def _codex() -> Adapter:
+    from .codex.adapter import Codex
+
+    return Codex()
+
+
+def _claude() -> Adapter:
+    from .claude.adapter import Claude
+
+    return Claude()
+
+
+ROWS = (
+    # As published: codex-x86_64-unknown-linux-musl.
+    Row(
+        "codex",
+        ("codex", "@openai/codex"),
+        r"(?:.*/)?codex-(?:x86_64|aarch64)-[a-z]+(?:-[a-z]+){1,2}(?:\.exe)?(?:\.js)?",
+        _codex,
+    ),
+    # claude's installer keeps its versions so.
+    Row(
+        "claude",
+        ("claude", "@anthropic-ai/claude-code"),
+        r"(?:.*/)?claude/versions/[0-9][^/]*",
+        _claude,
+    ),
+)
+GENERIC: AgentName = "generic"
+
+
+def adapter_of(name: str) -> Adapter:
+    """Return the adapter of an agent; that of an unknown program where no row has the name."""
+    row = next((row for row in ROWS if row.name == name), None)
+    return _generic() if row is None else row.load()

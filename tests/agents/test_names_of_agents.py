@@ -1,0 +1,54 @@
+"""No line outside ``agents/`` decides by an agent's name: it asks the adapter."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from codexlab.agents.registry import ROWS, AgentName, adapter_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("cli", "env", "guardian", "kernel", "rollout", "supervisor", "workspace")
+MODULES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
+NAMES = frozenset(get_args(AgentName))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_line_outside_the_adapters_decides_by_an_agents_name(path: Path) -> None:
+    assert list(decisions(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'x = agent == "codex"',
+        'x = agent != "generic"',
+        'x = agent in ("claude", "codex")',
+        'x = {"codex": 1}[agent]',
+        'match agent:\n    case "claude":\n        pass',
+    ],
+)
+def test_each_kind_of_decision_is_seen(line: str) -> None:
+    assert list(decisions(line))
+
+
+def decisions(source: str) -> Iterator[int]:
+    """Yield the lines that compare with an agent's name, or look something up by one."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            parts = [part for side in (node.left, *node.comparators) for part in ast.walk(side)]
+        elif isinstance(node, ast.MatchValue):
+            parts = [node.value]
+        elif isinstance(node, ast.Dict):
+            parts = [key for key in node.keys if key is not None]
+        else:
+            continue
+        if any(isinstance(part, ast.Constant) and part.value in NAMES for part in parts):
+            yield node.lineno
+
+
+def test_every_name_has_its_row_and_every_row_its_adapter() -> None:
+    assert [row.name for row in ROWS] == list(get_args(AgentName))[: len(ROWS)]
+    assert [adapter_of(name).name for name in get_args(AgentName)] == list(get_args(AgentName))
