@@ -63,8 +63,8 @@ class JournalEntry:
     :param device: device of the file, and with ``inode`` its identity.
     :param leased: a kernel lease said that nobody wrote; without one the grace is longer.
     :param boot: boot id, and ``at`` the seconds since that boot, of this line.
-    :param append_at: where in the plain file its lines began to be appended, if that
-        was begun: after a crash only what is missing from there on is appended.
+    :param append_at: the offset in the plain file at which the append of its lines began,
+        if it was begun. After a crash only the bytes missing behind it are appended.
     """
 
     kind: Kind

@@ -82,8 +82,8 @@ def open_snapshot(path: str | os.PathLike[str], *, patience: float = 0.15) -> Ro
     """Open a rollout; plain wins, and a change of form meanwhile is survived.
 
     :param path: its plain or its compressed path.
-    :param patience: seconds to wait for a rollout that is not there: some tools
-        remove the old file before they make the new one. 0 when many are opened.
+    :param patience: seconds to wait for a rollout that is not there; 0 when many are
+        opened. Some tools remove the old file before they make the new one.
     :raises NoSuchRolloutError: neither form exists.
     :raises NotARolloutFileError: a directory, a fifo or the like, and no other form.
     :raises OSError: it exists and cannot be opened.
@@ -120,8 +120,8 @@ def _open_either(plain: str) -> RolloutSnapshot | None:
 def open_regular(path: str, flags: int = os.O_RDONLY | os.O_NONBLOCK) -> int:
     """Open one form to work on it, never through a link.
 
-    :param flags: as in open(2). By default a fifo is not waited for; who opens to write
-        leaves ``O_NONBLOCK`` out, for it would not wait for a file lease to end either.
+    :param flags: as in open(2). By default the call does not wait for a fifo. A caller
+        that opens to write leaves ``O_NONBLOCK`` out, and so waits for a file lease to end.
     :raises NotARolloutFileError: a directory, a fifo or the like.
     :raises OSError: it is gone, a link, or cannot be opened.
     """

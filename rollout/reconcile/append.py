@@ -28,8 +28,8 @@ class NotALineError(CallerError):
 def append(store: StoreHandle, subject: Subject, records: Iterable[bytes]) -> str:
     """Append records, durably, each as one line.
 
-    The thread's writer lease is taken and given back, a compressed rollout is
-    materialized first, a torn last line is ended and stays as it is.
+    The thread's writer lease is taken and given back. A compressed rollout is
+    materialized first. A torn last line gets its line feed and stays as it is.
 
     :param records: one JSON record each, without its line feed.
     :returns: the path the lines are at now: the plain path.
@@ -37,8 +37,8 @@ def append(store: StoreHandle, subject: Subject, records: Iterable[bytes]) -> st
     :raises ThreadBusyError: somebody else writes the thread.
     :raises NoSuchRolloutError: neither form exists.
     :raises DisagreementError: both exist and disagree.
-    :raises OSError: the disk is full, or the like; a part of the lines may be there,
-        for what was written is never cut away. The next append ends a torn one.
+    :raises OSError: the disk is full, or the like. A part of the lines may be there, for
+        written bytes are never cut away. The next append ends a torn line.
 
     Not promised: that no line of a program without locks comes between.
     """

@@ -68,9 +68,9 @@ def materialize(
     """Make the plain form the one that counts, and as a rule the only one.
 
     :param lease: the writer lease of the rollout's thread, held by the caller.
-    :param rest: a frame beside a plain file that holds all of it is left for a sweep
-        when either is younger than so many seconds: a codex of a home that is not
-        linked to this one may be compressing, about to unlink the plain file.
+    :param rest: seconds. A frame stays beside a plain file that holds all of it when
+        either is younger than this; a sweep takes the frame away later. A codex of a home
+        that is not linked to this one may be about to unlink the plain file.
     :returns: False when there was nothing to do.
     :raises NoSuchRolloutError: neither form exists.
     :raises DisagreementError: both exist and the plain one does not hold all.

@@ -32,8 +32,8 @@ def resolve_pair(store: StoreHandle, subject: Subject, *, rest: float = PAIR_RES
 
     :param rest: seconds for which neither form must have changed, see above.
 
-    :returns: what became of it; both forms stay where they disagree in a way that no
-        step of ours leaves, or while somebody is at work on them.
+    :returns: the outcome. Both forms stay where they disagree in a way that no step of
+        ours leaves. They also stay while somebody is at work on them.
     :raises CoordinationBusyError: coordination could not be had.
     :raises ThreadBusyError: the thread has a writer where one must not be.
     :raises OSError: a file cannot be read or renamed.

@@ -45,7 +45,7 @@ class SearchHit:
     :param entry: role, kind, time and tool; its ``text`` is left out.
     :param excerpts: one for each line of text with a match, 20 at most.
     :param matches: how many matches the entry holds.
-    :param reverted: its thread's user went back to before it, so codex goes on without it.
+    :param reverted: the user went back to a point before it, and codex goes on without it.
     """
 
     rollout: RolloutRef

@@ -84,9 +84,9 @@ def search_rollouts(
     :param processes: how many search at once. More than one forks this process,
         which then must not have other threads.
     :param ripgrep: path of an ``rg`` that preselects lines of plain rollouts.
-    :param ahead: a walk that was started before; it is used if it asks just what this
-        search would, else ended.
-    :param most: leave a rollout after so many hits; what is behind them is not read.
+    :param ahead: a walk that was started before. It is used if it asks just what this
+        search asks, else it is ended.
+    :param most: leave a rollout after so many hits; the rest of it is not read.
     :param on_unreadable: told of every directory that could not be searched.
     :raises SearchBroken: a process of the search was killed.
 
