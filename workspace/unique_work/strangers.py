@@ -1,7 +1,8 @@
 """What lies in a workspace that neither codexlab nor codex makes there, so it counts as work.
 
-By name alone, each place by a list of its own. In codex's home the list grows with codex, so
-what the user's own home has under the same name is codex's too.
+By name, each place by a list of its own. In codex's home the list grows with codex, so what
+the user's own home has under the same name is codex's too. A database or a lock must also
+have the form that codex gives it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..checkouts.words import shown
 from ..fs import directory, is_temporary
 from ..paths import CONTROL, WorkspacePaths
 from ..workdir.context import is_leftover
+from .codex_forms import has_codexs_form
 
 _ROOT = frozenset({CONTROL, "workdir", "codex-home", "context"})
 _RECORD = (
@@ -30,8 +32,10 @@ _OF_A_RUN = (
     r"(record\.json|events\.ndjson|(stdout|stderr|terminal|sweep|hook-[a-z_]+)\.log(\.1)?)"
     r"(\.aside-\d+)?|\.record\.json\.[0-9a-f]{12}\.tmp"
 )
-_DATABASE = r"[a-z_]+_\d{1,9}\.sqlite(-wal|-shm|-journal)?"
-_LOOSE = r"[\w.-]+\.(config\.toml|lock)|codex-[a-z]+\.log|\.\w+_migration|\.[\w.-]*tmp[\w.-]*"
+_LOOSE = (
+    r"[\w.-]+\.config\.toml|codex-[a-z]+\.log|\.\w+_migration"
+    r"|\.tmp[\w.-]*|\.[\w.-]+\.tmp([.-][\w.-]+)?"
+)
 # What codex 0.100 to 0.171 puts into its home by itself, beside databases and locks.
 _CODEXS = frozenset(
     (
@@ -119,7 +123,7 @@ def _is_codexs(home: Path, shared: Path) -> Callable[[str, int], bool]:
         if stat.S_ISDIR(status.st_mode) and _is_judged_by_git(home / name):
             return True
         if not stat.S_ISDIR(status.st_mode) and (
-            re.fullmatch(_DATABASE, name) or re.fullmatch(_LOOSE, name)
+            re.fullmatch(_LOOSE, name) or has_codexs_form(name, dir_fd)
         ):
             return True
         return os.path.lexists(shared / name)

@@ -252,6 +252,10 @@ def test_a_stash_made_in_the_worktree_counts_and_outlives_it(lab: Lab, workspace
     assert len(git(lab.cwd, "stash", "list").splitlines()) == 1
 
 
+SQLITE = (
+    "python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]);"
+    """ d.execute("create table notes (line)"); d.commit()'"""
+)
 PER_WORKTREE = {
     "a reference": "git update-ref refs/worktree/keep $(git commit-tree -m x HEAD^{tree})",
     "a bisect": "git bisect start -q",
@@ -274,6 +278,14 @@ PER_WORKTREE = {
     "a file within a run, called almost as ours": "cd ../.codexlab/runs/*/; echo x > mine.log",
     "a database in codex's home": "echo x > ../codex-home/mine.db",
     "a database without a number in codex's home": "echo x > ../codex-home/mine.sqlite",
+    "a text called as a database of codex's": "echo x > ../codex-home/notes_1.sqlite",
+    "a database called as codex's": f"{SQLITE} ../codex-home/notes_1.sqlite",
+    "a log called as that of a database of codex's": "echo x > ../codex-home/notes_1.sqlite-wal",
+    "a log beside an empty database": ": > ../codex-home/notes_1.sqlite;"
+    " echo x > ../codex-home/notes_1.sqlite-wal",
+    "a fifo called as a database of codex's": "mkfifo ../codex-home/notes_1.sqlite",
+    "a text called as a lock": "echo x > ../codex-home/mine.lock",
+    "a file called almost as a temporary one": "echo x > ../codex-home/.mytmp",
     "a log in codex's home": "echo x > ../codex-home/mine.log",
     "in codex's home": "mkdir ../codex-home/mine; echo x > ../codex-home/mine/f",
     "a file in codex's home": "echo x > ../codex-home/notes.md",
