@@ -90,7 +90,7 @@ def test_a_git_that_never_answers_is_ended(
     )
     hangs.chmod(0o755)
     monkeypatch.setenv("PATH", f"{hangs.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr("codexlab.workspace.workdir.prepare._CHECKOUT_TIMEOUT", 0.2)
+    monkeypatch.setattr("codexlab.workspace.workdir.make._CHECKOUT_TIMEOUT", 0.2)
     start = inspect_checkout(repo)
     branch = "codexlab/123/codex"
     plan = WorkdirPlan("worktree", claim.paths.workdir, start.common_dir, start.head, branch)

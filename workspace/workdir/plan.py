@@ -23,11 +23,8 @@ from ..git.worktree_entry import entries, marker_of
 from ..owner import DamagedRecord
 from ..paths import CONTROL, WorkspacePaths, branch_name
 from ..records.provenance import Provenance, WorkdirKind, parse_provenance
-from ..repository.branch import expect_branch
 from ..repository.project import is_url
-from ..repository.url_cache import cache_path, public_url
 from ..xdg import cache_directory, state_directory
-from .former_project import former_project_note
 
 
 @frozen
@@ -161,6 +158,8 @@ def _in_place(start: Checkout, base: str | None, paths: WorkspacePaths) -> Workd
     if base is not None:
         reason = "has no meaning inside a linked worktree, which is supervised in place"
         raise WorkdirRefused("--base", reason)
+    from .former_project import former_project_note
+
     notes = former_project_note(start, paths)
     return WorkdirPlan("linked", start.top, start.common_dir, None, start.branch, notes=notes)
 
@@ -198,6 +197,16 @@ def _own_worktree(
     if stored is not None and stored.own_kind is not None:
         _same_repository(common, stored, paths)
         return _own_again(common, paths, stored, _base_note(common, stored, base))
+    return _new_worktree(source, common, paths, base, chosen=chosen)
+
+
+def _new_worktree(
+    source: Checkout, common: Path, paths: WorkspacePaths, base: str | None, *, chosen: bool
+) -> WorkdirPlan:
+    # Here: only the first launch of a workspace needs them.
+    from ..repository.branch import expect_branch
+    from .former_project import former_project_note
+
     check_shared_files(common, "worktree add")
     oid = _resolve_base(source, base)
     notes = former_project_note(source, paths)
@@ -284,6 +293,8 @@ def _left_behind(source: Checkout) -> tuple[str, ...]:
 def _from_url(
     url: str, paths: WorkspacePaths, stored: Provenance | None, base: str | None
 ) -> WorkdirPlan:
+    from ..repository.url_cache import cache_path, public_url
+
     cache = cache_path(url, cache_directory())
     if stored is not None and stored.own_kind is not None:
         _same_repository(cache, stored, paths)
