@@ -234,12 +234,13 @@ def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
     :raises TooLittleSpace: less is free than the floors ask for.
     """
     from ...env.targets.floors import check_floors, read_floors
-    from ...env.targets.prepare import prepare_target
 
     artifacts, target = routing.artifacts, routing.cargo.target_dir
     check_floors(read_floors(plan.request.environ), artifacts.path, target or workdir)
     if target is None or artifacts.path is None:
         return None
+    from ...env.targets.prepare import prepare_target
+
     return prepare_target(
         artifacts,
         target,

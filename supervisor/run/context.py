@@ -20,7 +20,6 @@ from ..plan import Plan
 from ..prepare.secrets import find_secrets
 from ..prepare.workspace import Place, note_thread_of_target
 from ..records.record import RunRecord
-from ..threads.codex_sessions import CodexSessions
 from ..threads.watcher import SessionWatcher
 from .background_sweep import SweepBeside
 from .closing_lines import describe_left_behind
@@ -80,6 +79,8 @@ class RunContext:
         workdir = place.workdir.path.resolve()
         agent, environ = adapter_of(plan.agent), place.environment.values
         if agent.keeps_rollouts:
+            from ..threads.codex_sessions import CodexSessions  # here: no other agent needs it
+
             return CodexSessions(plan.paths.codex_home, workdir, place.thread)
         return agent.session_store(environ, workdir, time.time(), interactive=plan.request.terminal)
 

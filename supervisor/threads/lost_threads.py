@@ -16,7 +16,6 @@ from ...workspace.claim.threads import read_threads, record_thread
 from ...workspace.owner import OwnerRecord
 from ...workspace.paths import WorkspacePaths
 from ..records.record_file import read_record, rewrite_record
-from .codex_sessions import CodexSessions
 
 _UNFINISHED = (None, "supervisor-lost")
 # A stream names its thread at the beginning, a screen at the end.
@@ -69,6 +68,8 @@ def _adopt(
         found = [name for name in named if sessions.find(name, sure=True)]
         found = found or [sighting.thread for sighting in sessions.left_behind()]
     else:
+        from .codex_sessions import CodexSessions  # here: rarely needed
+
         store = CodexSessions(paths.codex_home, real)
         found = [name for name in named if name in known or store.find_late(name, since)]
         found = found or store.begun_since(since)

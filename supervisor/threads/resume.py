@@ -13,9 +13,7 @@ from ...agents.registry import adapter_of
 from ...kernel.errands.end_wanted import pause
 from ...kernel.errands.errand import LongWait
 from ...workspace.claim.threads import ThreadEntry, read_threads
-from ...workspace.codex_home.linked_rollout import expose_rollout
 from ..plan import Plan
-from .current_file import follow_named_threads, follow_newest_file
 
 if TYPE_CHECKING:
     from ...rollout.store.directory import RolloutRef
@@ -43,6 +41,8 @@ def ready_thread(
     """
     agent = adapter_of(plan.agent)
     if agent.keeps_rollouts:
+        from .current_file import follow_named_threads  # here: rarely needed
+
         follow_named_threads(plan.paths, plan.request.command, tell)
     if RESUME not in plan.request.command or not agent.resumable:
         return None
@@ -80,6 +80,8 @@ def _why_not_ready(
             f"is archived; `codex unarchive {thread}` brings it back, and a codex without that"
             f" command goes on with it by 'resume {thread}' in place of {RESUME}"
         )
+    from .current_file import follow_newest_file  # here: rarely needed
+
     follow_newest_file(plan.paths, found, tell)
     return None
 
@@ -131,5 +133,7 @@ def _make_ready(plan: Plan, thread: str) -> RolloutRef | None:
         places = StoreHandle(home)
         restore(places, places.subject(found.current_path))
     if home == plan.request.shared_home:
+        from ...workspace.codex_home.linked_rollout import expose_rollout
+
         expose_rollout(plan.paths, home, Path(found.path))
     return found

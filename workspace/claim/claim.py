@@ -26,7 +26,6 @@ from ..records.provenance import Provenance, encode_provenance, parse_provenance
 from ..records.witness import Witness, WitnessFile, read_witness, with_owner
 from ..state_leftovers import sweep_unheld
 from ..xdg import state_directory
-from .rebuild import rebuild_provenance
 
 _ATTEMPTS = 100
 
@@ -333,4 +332,6 @@ def _verify(claim: Claim) -> None:
                     f"is the workspace of {found.project}/{found.issue}/{found.agent}",
                 )
             return
+    from .rebuild import rebuild_provenance  # here: rarely needed
+
     claim.write_provenance(rebuild_provenance(claim.paths, claim.key))
