@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from ..kernel.no_more import NoMore, no_more_in
@@ -15,6 +16,7 @@ from .at_any_rate import load_the_rest
 from .channel import Channel, open_channel_pair
 from .main import Guardian
 from .protocol import EchoSignal
+from .signals import SAME_WISH_SECONDS
 
 
 def run_with_guardian(supervise: Callable[[Channel], None]) -> int:
@@ -95,8 +97,15 @@ def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
     The supervisor would die of it, and the guardian takes its own. A handler and not
     SIG_IGN: what the supervisor starts must find these signals at their default.
     """
+    echoed: dict[int, float] = {}
 
     def echo(signum: int, _frame: object) -> None:
+        # A flood of them would fill the channel to a guardian that the agent has stopped,
+        # and this process would wait for it instead of continuing it.
+        now = time.monotonic()
+        if now - echoed.get(signum, -SAME_WISH_SECONDS) < SAME_WISH_SECONDS:
+            return
+        echoed[signum] = now
         # The guardian may have died of something else.
         with contextlib.suppress(OSError):
             channel.send(EchoSignal(signum))

@@ -25,6 +25,9 @@ SAME_WISH_SECONDS = 0.3
 ECHO_SECONDS = 10.0
 # A job may be stopped and continued as often as somebody likes.
 _NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
+# So many in a second are told of. More would fill the channel to a supervisor that the
+# agent has stopped, and the guardian would wait for it instead of continuing it.
+_MOST_CONTINUATIONS = 16
 
 
 class SignalPipe:
@@ -36,6 +39,7 @@ class SignalPipe:
 
     def __init__(self) -> None:
         self._last_wish: dict[int, float] = {}
+        self._continued: list[float] = []
         self._wakeup, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._wakeup_write)
         # A signal that was ignored on entry stays so (nohup, a shell's background job).
@@ -66,12 +70,20 @@ class SignalPipe:
         :param same_wish: seconds in which an equal one is the same.
         """
         now = time.monotonic()
+        if signum == signal.SIGCONT and self._is_flood(now):
+            return False
         if signum in _NOT_WISHES:
             self._last_wish.pop(signum, None)
         if now - self._last_wish.get(signum, -same_wish) < same_wish:
             return False
         self._last_wish[signum] = now
         return True
+
+    def _is_flood(self, now: float) -> bool:
+        self._continued = [then for then in self._continued if now - then < 1.0]
+        self._continued.append(now)
+        del self._continued[: -_MOST_CONTINUATIONS - 1]
+        return len(self._continued) > _MOST_CONTINUATIONS
 
     def take_stop(self) -> None:
         """Note SIGTSTP too, unless it is ignored: whoever has a raw terminal puts it back first."""
