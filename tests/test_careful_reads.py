@@ -30,7 +30,6 @@ ALLOWED = {
     "kernel/files/ownership.py::give_named": "only given away, never read,"
     " and nobody is waited for",
     "kernel/files/ownership.py::give_to_owner_above": "only given away, never read",
-    "kernel/files/regular_file.py::open_regular": "the helper itself",
     "kernel/files/small_file.py::read_small_file": "a pipe the user named:"
     " read to its writer's end",
     "kernel/toml.py::parse_toml": "a text that was read; too deep a one is caught there",
