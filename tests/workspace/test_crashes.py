@@ -135,6 +135,8 @@ def fresh(tmp_path: Path, make_repo: Callable[..., Path]) -> Callable[[], Place]
         (place.home / "AGENTS.md").write_text("x")
         (place.home / "config.toml").write_text('model = "m"\n')
         database = sqlite3.connect(place.home / "state_5.sqlite")
+        # The table by which codex's own databases are told.
+        database.execute("create table _sqlx_migrations (version)")
         database.execute("create table t (x)")
         database.close()
         return place
