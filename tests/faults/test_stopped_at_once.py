@@ -19,7 +19,7 @@ from support.processes.leaks import descendants, end_processes
 # What is tried here is the kernel's signals: the same for each Python.
 pytestmark = pytest.mark.one_python
 
-HOST = Path(__file__).parents[1] / "support" / "embedding_host.py"
+HOST = Path(__file__).parents[1] / "support" / "adversaries" / "embedding_host.py"
 SLEEP = "391.9"
 STOP = "kill -STOP $PPID"
 FLAGS = ["--issue", "1", "--agent", "generic", "--no-repo", "--grace", "1s"]
