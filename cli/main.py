@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn
 import click
 
 from ..kernel.errors import CodexlabError
-from .settings.home import check_home
+from ..supervisor.settings.home import check_home
 from .ui.lazy_group import LazyGroup, Load
 from .ui.standard_streams import ensure_standard_streams, failed_call, stop_writing
 from .ui.terminal import on_one_line

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..kernel.values import frozen
 from .lifecycle.ladder import DEFAULT_GRACE
+from .settings.hook_names import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, LAUNCH_HOOKS, HookCommand
 
-LAUNCH_HOOKS = ("after_create", "before_run", "after_run")
-HOOK_NAMES = (*LAUNCH_HOOKS, "before_remove")
-DEFAULT_HOOK_TIMEOUT = 300.0
-HookCommand = str | tuple[str, ...]
+__all__ = [
+    "DEFAULT_HOOK_TIMEOUT",
+    "HOOK_NAMES",
+    "LAUNCH_HOOKS",
+    "HookCommand",
+    "LaunchRequest",
+]
 
 
 @frozen
@@ -100,3 +104,32 @@ class LaunchRequest:
     log_max_bytes: int = 64 * 1024 * 1024
     verbose: bool = False
     warnings: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def from_settings(
+        cls, command: Sequence[str], environ: Mapping[str, str], cwd: Path, **settings: Any
+    ) -> LaunchRequest:
+        """Build the request that ``codexlab-run`` would build here.
+
+        The variables in ``environ``, the project file and the user's file count as they do
+        there. Whether the agent may be launched is not checked.
+
+        :param command: the agent's argv.
+        :param cwd: the directory to stand in; absolute.
+        :param settings: what a flag would say, by the names in docs/settings.md, as a text
+            (``timeout="1h"``), or True for a switch. They win over all other sources.
+        :raises ConfigError: a file cannot be read, or says something it cannot.
+        :raises SettingError: a variable or one of ``settings`` does, or there is no issue.
+        """
+        from .settings.errors import SettingError
+        from .settings.fields import HOOK_KEYS, read_fields
+        from .settings.table import BY_NAME, FLAG
+
+        hooks = {key: settings.pop(f"hook_{key}", None) for key in HOOK_KEYS}
+        for name in settings:
+            if name not in BY_NAME or FLAG not in BY_NAME[name].sources:
+                raise SettingError(name, "no such setting; expected a name from docs/settings.md")
+        fields = read_fields(settings, hooks, environ, cwd)
+        if not fields.get("issue"):
+            raise SettingError("issue", "not given; expected the task that this run belongs to")
+        return cls(command=tuple(command), **fields)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from codexlab.cli.settings.values import PREFIX, SettingValues
+from codexlab.supervisor.settings.table import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -79,7 +78,7 @@ def named_in_code(pattern: str, *folders: str) -> set[str]:
 
 
 def test_every_variable_that_a_page_names_exists() -> None:
-    settings = {f"{PREFIX}{each.name.upper()}" for each in fields(SettingValues)}
+    settings = {each.variable for each in SETTINGS}
     folders = ("cli", "supervisor", "kernel", "env", "workspace", "tests")
     known = settings | named_in_code(r'"(CODEXLAB_[A-Z_]+)"', *folders)
     hooks = {f"CODEXLAB_HOOK_{name}" for name in ("BEFORE_RUN", "AFTER_RUN", "TIMEOUT")}
@@ -89,4 +88,5 @@ def test_every_variable_that_a_page_names_exists() -> None:
 
 def test_every_flag_that_a_page_names_exists() -> None:
     known = named_in_code(r'"(--[a-z][a-z-]+)', "cli", "benchmarks", "scripts", "tests/support")
+    known |= {each.flag for each in SETTINGS}
     assert named_in_pages(r"(?<![\w-])(--[a-z][a-z-]*[a-z])\b") - known == FOREIGN

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...kernel.values import frozen
-from ..settings.values import PREFIX
+from ...supervisor.settings.kinds import PREFIX
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import on_one_line
 from .workspaces import shared_home, user_config
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NAME = "before_remove"
 _FLAGS = (NAME, "timeout")
+# What the hook has in common with a launch.
+_FIELDS = ("containment", "grace", "user_pass", "user_set", "log_max_bytes")
 
 hook_option = click.option(
     "--hook-before-remove", metavar="CMD", help=f"Run it before each.  [{PREFIX}HOOK_BEFORE_REMOVE]"
@@ -67,14 +69,15 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
         return None
     from ...supervisor.hooks.before_remove import before_remove_hook
     from ...supervisor.request import LaunchRequest
-    from ..settings.hooks import read_hooks
-    from ..settings.merge import merge_settings
+    from ...supervisor.settings.fields import as_fields
+    from ...supervisor.settings.hooks import read_hooks
+    from ...supervisor.settings.merge import merge_settings
 
     hooks, seconds = read_hooks(flags, os.environ, config)
     if NAME not in hooks:
         return None
     # The project file of wherever we stand has no say in other workspaces.
-    settings = merge_settings({}, os.environ, (config,))
+    given = as_fields(merge_settings({}, os.environ, (config,)))
     request = LaunchRequest(
         issue="",
         command=(),
@@ -82,11 +85,7 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
         cwd=Path("/"),
         workspaces_root=root,
         shared_home=shared_home(),
-        containment=settings.containment,
-        grace=settings.grace,
-        user_pass=settings.pass_env,
-        user_set=settings.set_env,
-        log_max_bytes=settings.log_max_size,
+        **{name: value for name, value in given.items() if name in _FIELDS},
         hooks={NAME: hooks[NAME]},
         hook_timeout=seconds,
     )

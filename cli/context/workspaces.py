@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from ...kernel.errors import CallerError
+from ...supervisor.settings.files import ConfigError, ConfigFile, read_config, user_config_path
+from ...supervisor.settings.literals import parse_duration, parse_size
 from ...workspace.root import check_root
-from ..settings.files import ConfigError, ConfigFile, read_config, user_config_path
-from ..ui.literals import parse_duration, parse_size
 
 if TYPE_CHECKING:
     from ...workspace.gc.survey import Survey
@@ -54,7 +54,7 @@ def user_config() -> ConfigFile:
 
     :raises ConfigError: it says something it cannot.
     """
-    from ..settings.merge import KNOWN_KEYS
+    from ...supervisor.settings.table import KNOWN_KEYS
 
     return read_config(user_config_path(os.environ), KNOWN_KEYS, KNOWN_KEYS)
 
@@ -66,8 +66,10 @@ def configured_root() -> Path:
     """
     chosen: object = os.environ.get("CODEXLAB_WORKSPACES_ROOT")
     if not chosen:
+        from ...supervisor.settings.table import DEFAULT_ROOT
+
         config, key = user_config(), "workspaces_root"
-        chosen = config.settings.get(key, "~/codexlab/workspaces")
+        chosen = config.settings.get(key, DEFAULT_ROOT)
         if not isinstance(chosen, str) or not chosen:
             problem = f"expected a path, not {chosen!r}"
             raise ConfigError(config.path, config.line_of(key), key, problem)

@@ -91,7 +91,7 @@ def _check_events(target: str | None, given: frozenset[int]) -> None:
     :raises SettingError: it was not open when we were started.
     """
     if target is not None and target.isdecimal() and int(target) not in given:
-        from ..settings.values import SettingError
+        from ...supervisor.settings.errors import SettingError
 
         raise SettingError(
             "--events",

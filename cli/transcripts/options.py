@@ -13,7 +13,7 @@ import click
 from ...kernel.errors import CallerError
 from ...rollout.catalog.filters import Filters
 from ...rollout.store.names import RolloutForm
-from ..ui.literals import parse_duration, parse_size
+from ...supervisor.settings.literals import parse_duration, parse_size
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.one_of import one_of
 from .search_prestart import home_of

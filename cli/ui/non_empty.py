@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .literals import parse_given
+from ...supervisor.settings.literals import parse_given
 
 
 class _Given(click.ParamType[str]):

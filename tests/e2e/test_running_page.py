@@ -8,7 +8,7 @@ from pathlib import Path
 from support.lab import Lab
 
 from codexlab.cli.launch.flags import options
-from codexlab.cli.settings.files import PROJECT_KEYS
+from codexlab.supervisor.settings.table import PROJECT_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "running.md").read_text()

@@ -18,7 +18,7 @@ from ....env.artifacts.status import collect_status
 from ....env.cargo import CARGO_SCOPES, parse_scope
 from ....env.targets.layout import below
 from ....env.targets.root_dirs import make_below_root
-from ...ui.literals import parse_duration
+from ....supervisor.settings.literals import parse_duration
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
 from .output import (

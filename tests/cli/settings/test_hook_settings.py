@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from codexlab.cli.launch.flags import read_invocation
-from codexlab.cli.settings.files import ConfigError, ConfigFile, read_config
-from codexlab.cli.settings.hooks import read_hooks
-from codexlab.cli.settings.values import SettingError
 from codexlab.supervisor import DEFAULT_HOOK_TIMEOUT, HookCommand
+from codexlab.supervisor.settings.errors import SettingError
+from codexlab.supervisor.settings.files import ConfigError, ConfigFile, read_config
+from codexlab.supervisor.settings.hooks import read_hooks
 
 KNOWN = frozenset({"hooks", "timeout"})
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.cli.settings.files import ConfigFile
-from codexlab.cli.settings.model import LaunchSettings, validate
-from codexlab.cli.settings.plain import read_plainly
-from codexlab.cli.settings.values import PREFIX, SettingValues
 from codexlab.kernel.errors import CallerError
+from codexlab.supervisor.settings.files import ConfigFile
+from codexlab.supervisor.settings.kinds import PREFIX
+from codexlab.supervisor.settings.model import LaunchSettings, validate
+from codexlab.supervisor.settings.plain import read_plainly
+from codexlab.supervisor.settings.table import BY_NAME
 
-_FIELDS = sorted(field.name for field in fields(SettingValues))
+_FIELDS = sorted(BY_NAME)
 _WORDS = (
     *("", "0", "1", "-1", "+1", "007", " 1", "1 ", "1_0", "1.5", "1.", ".5", "1e3", "inf", "nan"),
     *("10s", "5m", "1500ms", "1h30m", "forever", "512M", "2g", "2GiB", "1,75", "0,1", "256", ","),
@@ -71,7 +71,7 @@ def test_each_setting_alone_is_read_alike_from_each_source(source: str) -> None:
 
 def by_the_library(
     flags: Mapping[str, Any], environ: Mapping[str, str], files: tuple[Mapping[str, Any], ...]
-) -> SettingValues | str:
+) -> dict[str, Any] | str:
     """Return what it reads, or its complaint."""
     with pytest.MonkeyPatch.context() as patch:
         for name in tuple(os.environ):

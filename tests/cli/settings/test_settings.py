@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from codexlab.cli.settings.files import ConfigError, find_project_file
-from codexlab.cli.settings.merge import SettingError, read_settings
+from codexlab.supervisor import LaunchRequest
+from codexlab.supervisor.settings.errors import SettingError
+from codexlab.supervisor.settings.fields import read_fields
+from codexlab.supervisor.settings.files import ConfigError, find_project_file
 
 
 @pytest.fixture
@@ -25,9 +27,9 @@ def files(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
 def settings(
     files: tuple[Path, Path], flags: Mapping[str, Any] | None = None, **environ: str
 ) -> Any:
-    return read_settings(
-        flags or {}, {**environ, "CODEXLAB_CONFIG": str(files[1])}, files[0].parent
-    )
+    environ["CODEXLAB_CONFIG"] = str(files[1])
+    fields = {"issue": "1", **read_fields(flags or {}, {}, environ, files[0].parent)}
+    return LaunchRequest(command=("true",), **fields)
 
 
 def test_without_anything_the_defaults_hold(files: tuple[Path, Path]) -> None:
@@ -110,10 +112,10 @@ def test_names_and_values_for_the_agent_come_from_config_or_variables(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files[1].write_text('pass_env = ["A", "B_*"]\nset_env = {C = "d"}\n')
-    assert settings(files).pass_env == ("A", "B_*")
-    assert settings(files).set_env == (("C", "d"),)
+    assert settings(files).user_pass == ("A", "B_*")
+    assert settings(files).user_set == (("C", "d"),)
     monkeypatch.setenv("CODEXLAB_PASS_ENV", "X,Y")
-    assert settings(files, CODEXLAB_PASS_ENV="X,Y").pass_env == ("X", "Y")
+    assert settings(files, CODEXLAB_PASS_ENV="X,Y").user_pass == ("X", "Y")
 
 
 def test_tables_of_other_commands_are_known(files: tuple[Path, Path]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codexlab.cli.ui.literals import parse_duration, parse_size
+from codexlab.supervisor.settings.literals import parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ...supervisor.request import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, HookCommand
-from ..ui.literals import parse_duration
+from .errors import SettingError
 from .files import ConfigError, ConfigFile
-from .values import PREFIX, SettingError
+from .hook_names import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, HookCommand
+from .kinds import PREFIX
+from .literals import parse_duration
 
 TABLE = "hooks"
 LIMIT = "timeout"

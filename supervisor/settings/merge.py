@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from .files import PROJECT_KEYS, ConfigFile, find_project_file, read_config, user_config_path
+from .files import ConfigFile, find_project_file, read_config, user_config_path
 from .plain import read_plainly
-from .values import PREFIX, SettingError, SettingValues
-
-__all__ = [
-    "KNOWN_KEYS",
-    "PREFIX",
-    "SettingError",
-    "SettingValues",
-    "merge_settings",
-    "read_files",
-    "read_settings",
-]
-
-# What other commands read from the same user config.
-OTHER_TABLES = frozenset({"artifacts", "gc", "hooks"})
-KNOWN_KEYS = frozenset(field.name for field in fields(SettingValues)) | OTHER_TABLES
-
-
-def read_settings(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> SettingValues:
-    """Read every source once; errors as for `read_files` and `merge_settings`."""
-    return merge_settings(flags, environ, read_files(environ, cwd))
+from .table import KNOWN_KEYS, PROJECT_KEYS
 
 
 def read_files(environ: Mapping[str, str], cwd: Path) -> tuple[ConfigFile, ConfigFile]:
@@ -44,11 +24,12 @@ def read_files(environ: Mapping[str, str], cwd: Path) -> tuple[ConfigFile, Confi
 
 def merge_settings(
     flags: Mapping[str, Any], environ: Mapping[str, str], files: tuple[ConfigFile, ...]
-) -> SettingValues:
+) -> dict[str, Any]:
     """Merge the sources.
 
     :param flags: only those that were given.
     :param files: strongest first.
+    :returns: the settings that some source gives, by name.
     :raises ConfigError: a file says something it cannot: file, line, key, what was expected.
     :raises SettingError: a flag or variable does.
     """

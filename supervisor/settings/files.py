@@ -15,21 +15,6 @@ from ...kernel.values import frozen
 
 PROJECT_FILE = ".codexlab.toml"
 _LIMIT = 1 << 20
-# The project file may have been written by an agent: it can make a run shorter
-# or start elsewhere, never let anything more in.
-PROJECT_KEYS = frozenset(
-    {
-        "base",
-        "cargo_scope",
-        "cpu_max",
-        "idle_timeout",
-        "memory_max",
-        "pids_max",
-        "retries",
-        "retry_on",
-        "timeout",
-    }
-)
 
 
 class ConfigError(CallerError):

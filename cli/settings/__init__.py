@@ -1,1 +1,0 @@
-"""Settings: flags, variables and files, read once."""

@@ -1,0 +1,63 @@
+"""From the settings that some source gives to the fields of a request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .hook_names import LAUNCH_HOOKS
+from .kinds import PREFIX
+from .merge import merge_settings, read_files
+from .table import BY_NAME, DEFAULT_ROOT
+
+_PATHS = ("workspaces_root", "workdir")
+HOOK_KEYS = (*LAUNCH_HOOKS, "timeout")
+_HOOK_VARIABLES = frozenset(f"{PREFIX}HOOK_{key.upper()}" for key in HOOK_KEYS)
+
+
+def read_fields(
+    flags: Mapping[str, Any],
+    hooks: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    cwd: Path,
+) -> dict[str, Any]:
+    """Read every source once and return the fields of a ``LaunchRequest`` but its command.
+
+    :param flags: those that were given, by the settings' names.
+    :param hooks: the flags of hooks, by `HOOK_KEYS`.
+    :raises ConfigError: a file cannot be read, or says something it cannot.
+    :raises SettingError: a flag or variable does.
+    """
+    files = read_files(environ, cwd)
+    fields = as_fields(merge_settings(flags, environ, files))
+    if (
+        any(value is not None for value in hooks.values())
+        or "hooks" in files[1].settings
+        or _HOOK_VARIABLES & environ.keys()
+    ):
+        from .hooks import read_hooks
+
+        commands, fields["hook_timeout"] = read_hooks(hooks, environ, files[1])
+        fields["hooks"] = {name: each for name, each in commands.items() if name in LAUNCH_HOOKS}
+    for name in _PATHS:
+        if fields.get(name) is not None:
+            fields[name] = absolute(fields[name], cwd)
+    return {
+        "workspaces_root": absolute(DEFAULT_ROOT, cwd),
+        "shared_home": absolute(environ.get("CODEX_HOME") or "~/.codex", cwd),
+        "environ": dict(environ),
+        "cwd": cwd,
+        **fields,
+    }
+
+
+def as_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by the names that a request's fields have."""
+    return {BY_NAME[name].field or name: value for name, value in given.items()}
+
+
+def absolute(path: str | Path, cwd: Path) -> Path:
+    """Return a path as one from the root, ``~`` expanded."""
+    return Path(os.path.abspath(cwd / os.path.expanduser(path)))

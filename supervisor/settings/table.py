@@ -1,0 +1,225 @@
+"""Every setting of a launch, one row each. Add a setting here; the rest follows.
+
+From these rows come the options and ``--help`` of ``codexlab-run``, the variables, the keys
+of both files, the readers, docs/settings.md, and `LaunchRequest.from_settings`. A default
+stands in `LaunchRequest`; ``{default}`` in a help text shows it.
+"""
+
+from __future__ import annotations
+
+from ...kernel.values import frozen
+from . import kinds
+from .kinds import PREFIX, Kind
+
+DEFAULT_ROOT = "~/codexlab/workspaces"
+
+FLAG, VARIABLE, USER, PROJECT = "flag", "variable", "user file", "project file"
+_TRUSTED = (FLAG, VARIABLE, USER)
+# The project file may have been written by an agent. It can make a run shorter or
+# start it elsewhere, never let anything more in.
+_ANYBODY = (*_TRUSTED, PROJECT)
+
+
+@frozen
+class Setting:
+    """One setting.
+
+    :param name: the key in files; flag and variable are derived from it.
+    :param kind: how its values are read.
+    :param group: the heading that it stands under in the docs.
+    :param help: its line in ``--help``; empty where it has no flag.
+    :param sources: who may set it.
+    :param metavar: the placeholder in ``--help``, where the kind's own says too little.
+    :param short: a one-letter flag.
+    :param field: the field of ``LaunchRequest``, where that has another name.
+    :param bare: what the flag means without a value; empty where it needs one.
+    """
+
+    name: str
+    kind: Kind
+    group: str
+    help: str = ""
+    sources: tuple[str, ...] = _TRUSTED
+    metavar: str = ""
+    short: str = ""
+    field: str = ""
+    bare: str = ""
+
+    @property
+    def flag(self) -> str:
+        """Return the long flag."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable."""
+        return PREFIX + self.name.upper()
+
+
+_WHAT, _WHERE, _LIMITS, _RETRY = "What runs", "Where it works", "Limits", "Trying again"
+_AGENT, _OUTPUT = "What the agent gets", "What is said and kept"
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("issue", kinds.ANY_TEXT, _WHAT, "The task; one workspace belongs to it. Required."),
+    Setting("project", kinds.TEXT, _WHAT, "Default: by the repository's origin."),
+    Setting(
+        "agent", kinds.AGENT, _WHAT, "codex, claude or generic. Default: by the command's name."
+    ),
+    Setting("workspaces_root", kinds.PATH, _WHERE, f"Default: {DEFAULT_ROOT}."),
+    Setting(
+        "repo",
+        kinds.TEXT,
+        _WHERE,
+        "Repository to work on. Default: the one started in.",
+        metavar="PATH|URL",
+    ),
+    Setting("no_repo", kinds.SWITCH, _WHERE, "Work in a plain directory of the workspace."),
+    Setting("workdir", kinds.PATH, _WHERE, "Supervise in a directory somebody else owns."),
+    Setting(
+        "base",
+        kinds.TEXT,
+        _WHERE,
+        "What a new branch starts from. Default: HEAD.",
+        _ANYBODY,
+        metavar="REV",
+    ),
+    Setting(
+        "timeout",
+        kinds.TIME_LIMIT,
+        _LIMITS,
+        "End the run after this long; exit 124.",
+        sources=_ANYBODY,
+        short="-t",
+    ),
+    Setting(
+        "idle_timeout",
+        kinds.TIME_LIMIT,
+        _LIMITS,
+        help="End it after this long without output or CPU.",
+        sources=_ANYBODY,
+    ),
+    Setting(
+        "memory_max",
+        kinds.SIZE_LIMIT,
+        _LIMITS,
+        "End it when it holds more memory than this.",
+        sources=_ANYBODY,
+    ),
+    Setting(
+        "pids_max",
+        kinds.PROCESSES,
+        _LIMITS,
+        "Let it have no more processes than this.",
+        sources=_ANYBODY,
+    ),
+    Setting(
+        "cpu_max",
+        kinds.CORES,
+        _LIMITS,
+        "Let it use no more CPU than this, as in 1.5.",
+        sources=_ANYBODY,
+    ),
+    Setting(
+        "retries",
+        kinds.COUNT,
+        _RETRY,
+        "Try again so often when it fails. Default: {default}.",
+        sources=_ANYBODY,
+    ),
+    Setting(
+        "retry_on",
+        kinds.CODES,
+        _RETRY,
+        help="Only after these statuses, as in 1,75. Default: any.",
+        sources=_ANYBODY,
+    ),
+    Setting(
+        "grace",
+        kinds.DURATION,
+        _LIMITS,
+        help="From the first signal to TERM for all. Default: {default}.",
+        short="-k",
+    ),
+    Setting(
+        "wait",
+        kinds.WAIT,
+        _WHERE,
+        help="Wait for a busy workspace, for ever or this long (--wait=5m).",
+        bare="forever",
+    ),
+    Setting(
+        "stdin",
+        kinds.TEXT,
+        _AGENT,
+        "What the agent reads. Default: {default}.",
+        metavar="auto|inherit|null|FILE",
+    ),
+    Setting(
+        "events",
+        kinds.TEXT,
+        _OUTPUT,
+        "Write the run's events there too, as NDJSON.",
+        metavar="FD|PATH",
+    ),
+    Setting(
+        "thread",
+        kinds.TEXT,
+        _AGENT,
+        help="Cargo target key for this run. Default: the workspace's.",
+        metavar="KEY",
+    ),
+    Setting(
+        "cargo_scope",
+        kinds.CARGO_SCOPE,
+        _AGENT,
+        help="agent, worktree, shared or off. Default: {default}.",
+        sources=_ANYBODY,
+    ),
+    Setting(
+        "require_artifacts",
+        kinds.SWITCH,
+        _AGENT,
+        help="Fail when the artifact root cannot be used.",
+    ),
+    Setting("containment", kinds.CONTAINMENT, _LIMITS, "auto, cgroup, subreaper or process-group."),
+    Setting(
+        "git_write",
+        kinds.SWITCH,
+        _AGENT,
+        help="Let codex's sandbox write the worktree's git directories.",
+    ),
+    Setting("sessions", kinds.SESSIONS, _AGENT, "Where transcripts go. Default: {default}."),
+    Setting(
+        "sweep_beside_agents",
+        kinds.SWITCH,
+        _OUTPUT,
+        help="Compress cold transcripts while the agent runs.",
+    ),
+    Setting(
+        "sweep_cold_age",
+        kinds.DURATION,
+        _OUTPUT,
+        help="Cold: not written for so long. Default: {default}.",
+    ),
+    Setting(
+        "log_max_size",
+        kinds.SIZE,
+        _OUTPUT,
+        "Rotate a log at this size. Default: {default}.",
+        field="log_max_bytes",
+    ),
+    Setting("pass_env", kinds.NAMES, _AGENT, sources=(VARIABLE, USER), field="user_pass"),
+    Setting("set_env", kinds.PAIRS, _AGENT, sources=(VARIABLE, USER), field="user_set"),
+    Setting(
+        "verbose",
+        kinds.SWITCH,
+        _OUTPUT,
+        "Say where the agent works and how it ended.",
+        short="-v",
+    ),
+)
+BY_NAME = {each.name: each for each in SETTINGS}
+PROJECT_KEYS = frozenset(each.name for each in SETTINGS if PROJECT in each.sources)
+# The tables of the user's file that have readers of their own.
+TABLES = frozenset({"artifacts", "gc", "hooks"})
+KNOWN_KEYS = frozenset(BY_NAME) | TABLES
