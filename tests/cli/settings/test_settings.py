@@ -128,3 +128,36 @@ def test_the_project_file_is_the_one_at_the_top_of_the_checkout(scratch: Path) -
     deep = scratch / "a" / "b"
     deep.mkdir(parents=True)
     assert find_project_file(deep) == scratch / ".codexlab.toml"
+
+
+def test_a_program_that_embeds_us_reads_what_a_launch_reads(files: tuple[Path, Path]) -> None:
+    files[0].write_text('timeout = "2s"\n')
+    environ = {"CODEXLAB_CONFIG": str(files[1]), "CODEXLAB_GRACE": "3s", "HOME": "/h"}
+    cwd = files[0].parent
+    request = LaunchRequest.from_settings(("true",), environ, cwd, issue="1", retries="2")
+    assert (request.command, request.cwd, request.environ) == (("true",), cwd, environ)
+    assert (request.timeout, request.grace, request.retries) == (2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"issue": "1", "timeot": "1s"}, "^timeot: no such setting"),
+        ({"issue": "1", "timeout": "soon"}, "^--timeout: expected a duration"),
+        ({}, "^issue: not given"),
+    ],
+)
+def test_a_program_that_embeds_us_is_told_what_is_wrong(
+    files: tuple[Path, Path], given: dict[str, str], said: str
+) -> None:
+    environ = {"CODEXLAB_CONFIG": str(files[1])}
+    with pytest.raises(SettingError, match=said):
+        LaunchRequest.from_settings(("true",), environ, files[0].parent, **given)
+
+
+def test_the_library_reads_the_variables_it_is_given_not_those_of_this_process(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODEXLAB_GRACE", "5s")
+    assert settings(files, CODEXLAB_NO_REPO="yes").grace == 10
+    assert settings(files, CODEXLAB_NO_REPO="yes").no_repo is True
