@@ -28,7 +28,10 @@ def settings(
     files: tuple[Path, Path], flags: Mapping[str, Any] | None = None, **environ: str
 ) -> Any:
     environ["CODEXLAB_CONFIG"] = str(files[1])
-    fields: dict[str, Any] = {"issue": "1", **read_fields(flags or {}, {}, environ, files[0].parent)}
+    fields: dict[str, Any] = {
+        "issue": "1",
+        **read_fields(flags or {}, {}, environ, files[0].parent),
+    }
     return LaunchRequest(command=("true",), **fields)
 
 
