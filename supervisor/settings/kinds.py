@@ -12,6 +12,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from ...agents.registry import AgentName
 from ...kernel.values import frozen
 from .literals import (
     parse_codes,
@@ -152,7 +153,7 @@ CORES = Kind(
 CODES = Kind(parse_codes, tuple[int, ...], parse_codes, metavar="CODES")
 NAMES = Kind(_names, tuple[str, ...], _split_names)
 PAIRS = Kind(_pairs, tuple[tuple[str, str], ...], _split_pairs)
-AGENT = choice(Literal["codex", "claude", "generic"], "NAME")
+AGENT = choice(AgentName, "NAME")
 CARGO_SCOPE = choice(Literal["agent", "worktree", "shared", "off"], "SCOPE")
 CONTAINMENT = choice(Literal["auto", "cgroup", "subreaper", "process-group"], "KIND")
 SESSIONS = choice(Literal["shared", "issue"], "shared|issue")
