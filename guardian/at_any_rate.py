@@ -49,11 +49,11 @@ def end_at_any_rate(resort: LastResort, supervisor: int | None) -> bool:
     return empty
 
 
-def finish_at_any_rate(custody: RunHandover, locks: tuple[int, ...], wards: Children) -> None:
+def finish_at_any_rate(handover: RunHandover, locks: tuple[int, ...], children: Children) -> None:
     """Finish the record of a run that was killed, if that can be had; never raises."""
     with contextlib.suppress(Exception):
         _make_room(locks)
-        finish_lost_run(custody, wards.scope_of(custody), locks)
+        finish_lost_run(handover, children.scope_of(handover), locks)
 
 
 def _make_room(kept: Iterable[int]) -> None:

@@ -230,12 +230,12 @@ class Children:
         ours = [pid for pid in (self.supervisor, companion) if pid is not None]
         return RunProcesses("", None, name_process(os.getpid()), frozenset(ours), self._monitor)
 
-    def scope_of(self, custody: RunHandover) -> RunProcesses:
+    def scope_of(self, handover: RunHandover) -> RunProcesses:
         """Return what belongs to the run: all below us but what is ours, its leaf and its group."""
         return replace(
             self.below_us(),
-            run_id=custody.run_id,
-            leaf=custody.leaf,
+            run_id=handover.run_id,
+            leaf=handover.leaf,
             group=self._group,
             strays=self.is_hosted,
         )

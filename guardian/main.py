@@ -60,8 +60,8 @@ class Guardian:
         self._channel = channel
         self._signals = SignalPipe()
         self._poll = select.poll()
-        self._wards = Children(self._tell, self._poll)
-        self._custody: RunHandover | None = None
+        self._children = Children(self._tell, self._poll)
+        self._handover: RunHandover | None = None
         self._locks: tuple[int, ...] = ()
         self._settings: list[Any] | None = None
         self._undoing: int | None = None
@@ -85,7 +85,7 @@ class Guardian:
         :param supervisor: its pid when it is our child, None when we serve a host.
         :param host: a pidfd of the host.
         """
-        self._wards.supervisor, self._wards.is_hosted = supervisor, supervisor is None
+        self._children.supervisor, self._children.is_hosted = supervisor, supervisor is None
         set_child_subreaper()
         try:
             self._prepare(supervisor, host)
@@ -106,13 +106,13 @@ class Guardian:
         while True:
             ready = self._wait()
             if not self._is_all_reaped:
-                self._is_all_reaped = self._wards.reap()
+                self._is_all_reaped = self._children.reap()
             if self._signals.fileno() in ready:
                 self._take_notice()
             if self._stops is not None:
                 self._stops.look()
-            self._wards.keep_monitor_going()
-            self._wards.hear_monitor(ready)
+            self._children.keep_monitor_going()
+            self._children.hear_monitor(ready)
             if self._channel.fileno() in ready:
                 if not self._serve():
                     return
@@ -139,7 +139,7 @@ class Guardian:
         for signum in self._signals.read():
             if signum == signal.SIGCHLD:
                 # The rest has its turn when what came with it was heard.
-                self._is_all_reaped = self._is_all_reaped and self._wards.reap()
+                self._is_all_reaped = self._is_all_reaped and self._children.reap()
             elif signum == signal.SIGXCPU:
                 take_back_own_limits()
             elif signum != answered:
@@ -168,13 +168,13 @@ class Guardian:
     def _obey(self, message: Request, descriptors: list[int]) -> None:
         match message:
             case RunHandover():
-                self._take_custody(message, tuple(descriptors))
+                self._take_handover(message, tuple(descriptors))
             case Spawn():
-                self._wards.start_agent(message, descriptors, self._changed_signals())
+                self._children.start_agent(message, descriptors, self._changed_signals())
             case Accompany(program):
-                self._wards.start_companion(program, descriptors, self._changed_signals())
+                self._children.start_companion(program, descriptors, self._changed_signals())
             case ListChildren():
-                self._tell(ChildrenLeft(tuple(self._wards.list_pids())))
+                self._tell(ChildrenLeft(tuple(self._children.list_pids())))
             case KeepTerminal(flags, characters):
                 self._keep_settings([*flags, list(characters)], *descriptors)
             case ForgetTerminal():
@@ -196,10 +196,10 @@ class Guardian:
             case _:
                 assert_never(message)
 
-    def _take_custody(self, custody: RunHandover, locks: tuple[int, ...]) -> None:
+    def _take_handover(self, handover: RunHandover, locks: tuple[int, ...]) -> None:
         self._let_go()
-        self._custody, self._locks = custody, locks
-        self._prepare_to_end(custody.leaf)
+        self._handover, self._locks = handover, locks
+        self._prepare_to_end(handover.leaf)
 
     def _prepare_to_end(self, leaf: str | None) -> None:
         """Open all that the end takes, as long as no agent can keep it from us."""
@@ -213,7 +213,7 @@ class Guardian:
         """Forget the run: its supervisor hands it over anew, or has given it back proven empty."""
         for fd in self._locks:
             os.close(fd)
-        self._custody, self._locks = None, ()
+        self._handover, self._locks = None, ()
 
     def _keep_settings(self, settings: list[Any] | None, undoing: int | None = None) -> None:
         """Take care of the caller's terminal while it is raw; None: it no longer is.
@@ -256,9 +256,9 @@ class Guardian:
         take_back_own_limits()
         self._give_terminal_back()
         # Before the run is read: from here on it is nobody's to be spared.
-        self._wards.end_companion()
+        self._children.end_companion()
         status = self._finish()
-        self._wards.release_monitor()
+        self._children.release_monitor()
         return status
 
     def _give_terminal_back(self) -> None:
@@ -272,44 +272,44 @@ class Guardian:
 
     def _finish(self) -> int:
         if self._status is not None:
-            self._wards.outlive_supervisor()
+            self._children.outlive_supervisor()
             return self._status
-        self._wards.outlive_supervisor()
+        self._children.outlive_supervisor()
         self._finish_lost()
         return 125
 
     def _finish_lost(self) -> None:
-        custody = self._custody
-        if custody is None:
+        handover = self._handover
+        if handover is None:
             # Not claimed yet: what the planning started is all there can be.
-            end(self._wards.below_us(), grace=LOST_GRACE, patience=LOST_PATIENCE)
+            end(self._children.below_us(), grace=LOST_GRACE, patience=LOST_PATIENCE)
             return
-        left = finish_lost_run(custody, self._wards.scope_of(custody), self._locks)
+        left = finish_lost_run(handover, self._children.scope_of(handover), self._locks)
         rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
-        _say(f"the supervisor of run {custody.run_id} died{rest}{_where(custody)}")
+        _say(f"the supervisor of run {handover.run_id} died{rest}{_where(handover)}")
 
     def _end_at_any_rate(self, error: Exception) -> int:
         """Kill the run without opening or loading anything, and say what kept us from more."""
-        custody, resort = self._custody, self._last_resort
-        if custody is None or resort is None:
+        handover, resort = self._handover, self._last_resort
+        if handover is None or resort is None:
             raise error
         from .at_any_rate import end_at_any_rate, finish_at_any_rate
 
         with contextlib.suppress(Exception):
             self._give_terminal_back()
         self._channel.close()
-        wards = self._wards
-        empty = end_at_any_rate(resort, wards.supervisor)
-        wards.supervisor = None
+        children = self._children
+        empty = end_at_any_rate(resort, children.supervisor)
+        children.supervisor = None
         rest = "nothing it started is left" if empty else "some of what it started may be left"
-        _say(f"the guardian of run {custody.run_id} failed ({error}); {rest}{_where(custody)}")
-        if not wards.is_hosted:
-            finish_at_any_rate(custody, self._locks, wards)
+        _say(f"the guardian of run {handover.run_id} failed ({error}); {rest}{_where(handover)}")
+        if not children.is_hosted:
+            finish_at_any_rate(handover, self._locks, children)
         return 125
 
 
-def _where(custody: RunHandover) -> str:
-    return f"; see {custody.record}" if os.path.exists(custody.record) else ""
+def _where(handover: RunHandover) -> str:
+    return f"; see {handover.record}" if os.path.exists(handover.record) else ""
 
 
 def _say(line: str) -> None:

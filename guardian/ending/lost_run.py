@@ -16,7 +16,7 @@ LOST_PATIENCE = 10.0
 
 
 def finish_lost_run(
-    custody: RunHandover, scope: RunProcesses, locks: tuple[int, ...] = ()
+    handover: RunHandover, scope: RunProcesses, locks: tuple[int, ...] = ()
 ) -> tuple[ProcessIdentity, ...]:
     """End the run of a dead supervisor, write down what happened, release the claim.
 
@@ -37,13 +37,13 @@ def finish_lost_run(
         "left": len(left),
         "leaf_removed": removed,
     }
-    _write_down(custody, contained)
+    _write_down(handover, contained)
     if not left:
-        _release(custody, locks)
+        _release(handover, locks)
     return left
 
 
-def _write_down(custody: RunHandover, contained: dict[str, Any]) -> None:
+def _write_down(handover: RunHandover, contained: dict[str, Any]) -> None:
     """Finish the record and the events, in whatever state the agent left them."""
     from ...kernel.files.below import directory_below
     from .unfinished import LOST, finish_events, finish_record
@@ -52,7 +52,7 @@ def _write_down(custody: RunHandover, contained: dict[str, Any]) -> None:
     # it is, the claim is released.
     with (
         contextlib.suppress(Exception),
-        directory_below(os.path.dirname(custody.record), custody.base) as directory,
+        directory_below(os.path.dirname(handover.record), handover.base) as directory,
     ):
         record = LOST
         with contextlib.suppress(Exception):
@@ -60,14 +60,14 @@ def _write_down(custody: RunHandover, contained: dict[str, Any]) -> None:
         finish_events(directory, contained, record)
 
 
-def _release(custody: RunHandover, locks: tuple[int, ...]) -> None:
+def _release(handover: RunHandover, locks: tuple[int, ...]) -> None:
     from ...kernel.files.temporary import discard_temporary
 
     with contextlib.suppress(Exception):
-        discard_temporary(custody.temporary)
-    for path, base in ((custody.witness, ""), (custody.owner, custody.base)):
+        discard_temporary(handover.temporary)
+    for path, base in ((handover.witness, ""), (handover.owner, handover.base)):
         with contextlib.suppress(Exception):
-            _vouch(path, base, custody.run_id)
+            _vouch(path, base, handover.run_id)
     for fd in locks:
         unlock(fd)
 

@@ -142,7 +142,7 @@ class RunOwnership:
         """
         self._temporary = temporary
         directory = self._plan.run_directory
-        custody = RunHandover(
+        handover = RunHandover(
             run_id=self._plan.run_id,
             leaf=self.leaf,
             record=os.fspath(directory / "record.json"),
@@ -151,7 +151,7 @@ class RunOwnership:
             base=os.fspath(self._plan.paths.base),
             temporary=temporary,
         )
-        self._link.tell(custody, self._held())
+        self._link.tell(handover, self._held())
 
     def _held(self) -> tuple[int, ...]:
         return (*self.claim.lock_fds, *self._kept)

@@ -1,7 +1,7 @@
 """One program inside the run's containment: start it, end it, read what is left of it.
 
 Invariant: from the moment the guardian was asked to start something until the
-kernel showed the run empty, the possession is not ``proven``.
+kernel showed the run empty, the ownership is not ``proven``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .survivors import GRACE, PATIENCE
 
 
 async def start(
-    possession: RunOwnership,
+    ownership: RunOwnership,
     link: GuardianLink,
     program: SpawnSpec,
     stdio: Sequence[int],
@@ -37,46 +37,46 @@ async def start(
 ) -> Spawned | SpawnFailed:
     """Ask the guardian to start a program, without the leaf where nobody can join that.
 
-    :param program: its leaf is the possession's.
+    :param program: its leaf is the ownership's.
     :param on_terminal: on the terminal that the first descriptor is.
     :raises PlaceUnusable: a cgroup was demanded and cannot be joined.
     :raises GuardianLost: the guardian died before it answered.
     """
     # What an errand of the preparation left may be there all the same.
-    was_proven = possession.proven
+    was_proven = ownership.proven
     request = Spawn(program, on_terminal=on_terminal)
-    reply = await _ask(possession, link, request, stdio)
-    if isinstance(reply, SpawnFailed) and reply.step == "cgroup" and possession.leaf:
-        possession.fall_back(os.strerror(reply.errno))
-        reply = await _ask(possession, link, request, stdio)
+    reply = await _ask(ownership, link, request, stdio)
+    if isinstance(reply, SpawnFailed) and reply.step == "cgroup" and ownership.leaf:
+        ownership.fall_back(os.strerror(reply.errno))
+        reply = await _ask(ownership, link, request, stdio)
     if isinstance(reply, SpawnFailed):
-        possession.proven = possession.seems_empty = was_proven
+        ownership.proven = ownership.seems_empty = was_proven
     return reply
 
 
 async def _ask(
-    possession: RunOwnership, link: GuardianLink, request: Spawn, stdio: Sequence[int]
+    ownership: RunOwnership, link: GuardianLink, request: Spawn, stdio: Sequence[int]
 ) -> Spawned | SpawnFailed:
-    program = replace(request.program, leaf=possession.leaf)
+    program = replace(request.program, leaf=ownership.leaf)
     # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
-    link.tell(replace(request, program=program, grouped=possession.grouped), stdio)
-    possession.proven = possession.seems_empty = False
+    link.tell(replace(request, program=program, grouped=ownership.grouped), stdio)
+    ownership.proven = ownership.seems_empty = False
     reply, descriptors = await link.reply()
     if not isinstance(reply, Spawned | SpawnFailed):
         raise unexpected(reply)
     if isinstance(reply, Spawned) and descriptors:
-        possession.take_group(ProcessGroup(reply.pid, *descriptors))
+        ownership.take_group(ProcessGroup(reply.pid, *descriptors))
     return reply
 
 
 async def end_without_guardian(
-    possession: RunOwnership, leader: ProcessIdentity | None = None
+    ownership: RunOwnership, leader: ProcessIdentity | None = None
 ) -> int:
     """End the run of a dead guardian: its cgroup at once, then whoever carries the tag.
 
     :returns: how many there were beside the leader, which the kernel kills with its guardian.
     """
-    scope = possession.scope(guardian_lost=True)
+    scope = ownership.scope(guardian_lost=True)
 
     def end_all() -> int:
         outlived = [process for process in members(scope) if process != leader]
@@ -86,37 +86,37 @@ async def end_without_guardian(
     return await run_blocking(end_all)
 
 
-async def end_strays(possession: RunOwnership) -> None:
+async def end_strays(ownership: RunOwnership) -> None:
     """End what errands of an embedding host left: the guardian never adopts that."""
-    if (strays := possession.strays()) is not None:
+    if (strays := ownership.strays()) is not None:
         await run_blocking(partial(end, strays, grace=GRACE, patience=PATIENCE))
 
 
-async def end_unread(possession: RunOwnership, link: GuardianLink) -> None:
+async def end_unread(ownership: RunOwnership, link: GuardianLink) -> None:
     """End what is left of the run, where it was not read since something was started.
 
     Without the guardian the run is ended by its leaf and tag, and nothing is proven.
     """
-    await end_strays(possession)
-    if not await read_proof(possession, link, guardian_lost=link.lost):
+    await end_strays(ownership)
+    if not await read_proof(ownership, link, guardian_lost=link.lost):
         return
-    scope = possession.scope(guardian_lost=link.lost)
+    scope = ownership.scope(guardian_lost=link.lost)
     await run_blocking(partial(end, scope, grace=GRACE, patience=PATIENCE))
-    await read_proof(possession, link, guardian_lost=link.lost)
+    await read_proof(ownership, link, guardian_lost=link.lost)
 
 
-async def read_proof(possession: RunOwnership, link: GuardianLink, *, guardian_lost: bool) -> int:
+async def read_proof(ownership: RunOwnership, link: GuardianLink, *, guardian_lost: bool) -> int:
     """Return how many processes are left: members, and children of the guardian.
 
-    The possession is then proven if none is, and that reading proves anything.
+    The ownership is then proven if none is, and that reading proves anything.
     """
-    scope = possession.scope(guardian_lost=guardian_lost)
+    scope = ownership.scope(guardian_lost=guardian_lost)
     left: set[int] = set()
     if not is_evidently_empty(scope):
         left.update(each.pid for each in await run_blocking(members, scope))
     if not guardian_lost:
         left.update(await _ask_for_children(link, scope.guardian))
-    possession.note_reading(len(left), proves=scope.can_prove)
+    ownership.note_reading(len(left), proves=scope.can_prove)
     return len(left)
 
 

@@ -71,7 +71,7 @@ def end_survivors(
         raise
     found = len(members(scope))
     if paths is not None:
-        left = finish_lost_run(_custody_of(previous, paths, scope), scope)
+        left = finish_lost_run(_handover_of(previous, paths, scope), scope)
     else:
         _, left = end(scope, grace=GRACE, patience=PATIENCE)
     if left:
@@ -114,7 +114,7 @@ def survivors_of(previous: OwnerRecord, paths: WorkspacePaths) -> tuple[ProcessI
     return members(scope)
 
 
-def _custody_of(previous: OwnerRecord, paths: WorkspacePaths, scope: RunProcesses) -> RunHandover:
+def _handover_of(previous: OwnerRecord, paths: WorkspacePaths, scope: RunProcesses) -> RunHandover:
     """Return what is to be finished: the run's own, as our state directory knows it.
 
     The record in the workspace is finished, and nothing in it is believed.

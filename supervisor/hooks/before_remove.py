@@ -128,7 +128,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
     channel, pid = await in_thread(open_guardian)
     guardian = name_process(pid)
     link = GuardianLink(channel, guardian)
-    possession = RunOwnership(plan, claim, link, guardian)
+    ownership = RunOwnership(plan, claim, link, guardian)
     ends: list[HookEnd | Exception] = []
     try:
         async with anyio.create_task_group() as tasks:
@@ -137,14 +137,14 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
             await tasks.start(_pass_signals, link)
             # Kept aside, so that it leaves here as itself and not as a group.
             try:
-                ends.append(await _run(plan, possession, link, tell))
+                ends.append(await _run(plan, ownership, link, tell))
             except Exception as error:
                 ends.append(error)
             tasks.cancel_scope.cancel()
     finally:
         # What is not proven stays written down so: whoever comes next ends it first.
-        possession.clear_away()
-        possession.take_group(None)
+        ownership.clear_away()
+        ownership.take_group(None)
         with suppress(GuardianLost):
             link.tell(Finish(0))
         link.close()
@@ -154,7 +154,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
 
 
 async def _run(
-    plan: _RemovalPlan, possession: RunOwnership, link: GuardianLink, tell: Tell
+    plan: _RemovalPlan, ownership: RunOwnership, link: GuardianLink, tell: Tell
 ) -> HookEnd:
     temporary = choose_temporary(plan.request.environ)
     environment = _environment(plan, temporary)
@@ -163,11 +163,11 @@ async def _run(
     events.mask = Masker(secrets).mask_text
     events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
     try:
-        possession.end_previous(tell)
-        possession.take()
-        possession.hand_over(temporary)
+        ownership.end_previous(tell)
+        ownership.take()
+        ownership.hand_over(temporary)
         create_temporary(temporary)
-        runner = HookRunner(plan, possession, link, events, secrets)
+        runner = HookRunner(plan, ownership, link, events, secrets)
         record = _Record(plan, events, temporary)
         record.write({"name": NAME, "status": None, "log": runner.log_of(NAME)})
         end = await runner.run(NAME, plan.request.hooks[NAME], plan.workdir.path, environment)

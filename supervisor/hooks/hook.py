@@ -1,7 +1,7 @@
 """One hook of the user's: run in the run's containment, with a limit, to its proof.
 
 Invariant: when :meth:`HookRunner.run` returns, either the kernel showed that nothing
-of the hook is left, or ``left`` counts what is and the possession is not ``proven``.
+of the hook is left, or ``left`` counts what is and the ownership is not ``proven``.
 """
 
 from __future__ import annotations
@@ -105,14 +105,14 @@ class HookRunner:
     def __init__(
         self,
         plan: Plan,
-        possession: RunOwnership,
+        ownership: RunOwnership,
         link: GuardianLink,
         events: EventLog,
         secrets: tuple[bytes, ...],
         terminal: UserTerminal | None = None,
     ) -> None:
         self._plan = plan
-        self._possession = possession
+        self._ownership = ownership
         self._link = link
         self._events = events
         self._secrets = secrets
@@ -127,7 +127,7 @@ class HookRunner:
     ) -> HookEnd:
         """Run one hook to its end; what it leaves behind is ended too.
 
-        Never raises for what the hook did. The possession must be proven.
+        Never raises for what the hook did. The ownership must be proven.
 
         :param command: a text for ``/bin/sh -c``, or an argv.
         :param environment: its whole environment.
@@ -135,7 +135,7 @@ class HookRunner:
         began = time.monotonic()
         log = self.log_of(name)
         try:
-            self._possession.renew()
+            self._ownership.renew()
             spec = _spec(command, workdir, {**environment, "CODEXLAB_HOOK": name})
             file = LogFile(
                 log,
@@ -146,7 +146,7 @@ class HookRunner:
             with closing(file):
                 watch = await self._carry_out(name, spec, file)
         except GuardianLost:
-            await end_without_guardian(self._possession)
+            await end_without_guardian(self._ownership)
             return await self._conclude(name, log, None, began, lost=True)
         except (CodexlabError, OSError) as error:
             end = HookEnd(name, "not-started", log, error=_reason(error))
@@ -156,7 +156,7 @@ class HookRunner:
         return end if file.fault is None else replace(end, error=f"log given up: {file.fault}")
 
     async def _carry_out(self, name: str, spec: SpawnSpec, file: LogFile) -> Watch:
-        limits = set_limits(self._plan.request, self._possession.leaf, self._possession.why_no_leaf)
+        limits = set_limits(self._plan.request, self._ownership.leaf, self._ownership.why_no_leaf)
         read, write = open_pipe()
         relay = Relay(read, None, file, None)
         try:
@@ -173,7 +173,7 @@ class HookRunner:
         try:
             nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                return await start(self._possession, self._link, spec, (nothing, write, write))
+                return await start(self._ownership, self._link, spec, (nothing, write, write))
             finally:
                 os.close(nothing)
         finally:
@@ -182,11 +182,11 @@ class HookRunner:
 
     async def _watch(self, name: str, started: Spawned, relay: Relay, limits: Limits) -> Watch:
         hook = ProcessIdentity(started.pid, started.start_time, boot_id())
-        scope = self._possession.scope()
+        scope = self._ownership.scope()
         self._events.emit("hook.started", name=name, pid=hook.pid, mechanism=scope.mechanism)
         watch = Watch(
             hook,
-            self._possession.scope,
+            self._ownership.scope,
             self._plan.ladder,
             self._link.notifications,
             _HookEvents(self._events, name),
@@ -203,7 +203,7 @@ class HookRunner:
             tasks.start_soon(deliver)
             await watch.run(Limits(self._plan.request.hook_timeout, memory=limits.memory))
             if watch.guardian_lost:
-                await end_without_guardian(self._possession)
+                await end_without_guardian(self._ownership)
             with anyio.move_on_after(DELIVERY_LIMIT):
                 await delivered.wait()
             tasks.cancel_scope.cancel()
@@ -213,18 +213,18 @@ class HookRunner:
         terminal = self._terminal
         if terminal is None:
             return None
-        return lambda: terminal.pause(self._possession.scope())
+        return lambda: terminal.pause(self._ownership.scope())
 
     async def _conclude(
         self, name: str, log: str, watch: Watch | None, began: float, *, lost: bool
     ) -> HookEnd:
-        left = await read_proof(self._possession, self._link, guardian_lost=lost)
+        left = await read_proof(self._ownership, self._link, guardian_lost=lost)
         ended_for = "guardian-lost" if lost or watch is None else watch.state.reason
         wait_status = watch.wait_status if watch is not None else None
-        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, wait_status):
+        if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, wait_status):
             ended_for = "memory"
-        report = report_exit(wait_status, ended_for)
-        own = report.code if report.signal is None else 128 + report.signal
+        own_exit = report_exit(wait_status, ended_for)
+        own = own_exit.code if own_exit.signal is None else 128 + own_exit.signal
         end = HookEnd(
             name,
             ended_for or ("failed" if own else "completed"),

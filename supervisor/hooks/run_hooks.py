@@ -35,14 +35,14 @@ class RunHooks:
         self,
         plan: Plan,
         place: Place,
-        possession: RunOwnership,
+        ownership: RunOwnership,
         record: RunRecord,
         runner: HookRunner,
         warn: Callable[[str], None],
     ) -> None:
         self._commands = plan.request.hooks
         self._place = place
-        self._possession = possession
+        self._ownership = ownership
         self._record = record
         self._runner = runner
         self._warn = warn
@@ -68,7 +68,7 @@ class RunHooks:
                 raise HookFailed(end.name, end.problem)
         if self._told:
             # The agent gets containment, and counters, of its own.
-            self._possession.renew()
+            self._ownership.renew()
 
     async def after_agent(self, reason: str, status: int, outcome: str, thread: str | None) -> None:
         """Run ``after_run``, which is told how the run ended. Never raises.
@@ -78,7 +78,7 @@ class RunHooks:
         """
         if "after_run" not in self._commands:
             return
-        if not self._possession.proven:
+        if not self._ownership.proven:
             self._warn("hook after_run did not run: processes of the run may be left")
             return
         told = {
@@ -128,6 +128,6 @@ class RunHooks:
             self._warn(f"{end.problem}; it runs again at the next launch")
             return
         try:
-            await run_blocking(note_after_create, self._possession.claim)
+            await run_blocking(note_after_create, self._ownership.claim)
         except CodexlabError as error:
             self._warn(str(error))

@@ -47,7 +47,7 @@ def report_exit(wait_status: int | None, ended_for: str | None) -> ExitReport:
     return ExitReport(EXIT_LIMIT if ended_for in _LIMITS else own, reason, code, died_by)
 
 
-def deny_success(report: ExitReport, last_word: str, signum: int) -> ExitReport:
+def deny_success(run_exit: ExitReport, last_word: str, signum: int) -> ExitReport:
     """Give a cancelled agent that says 0 without having completed the status of its signal.
 
     The npm launcher of codex up to 0.155 says 0 when its codex dies by SIGTERM, and claude
@@ -56,12 +56,12 @@ def deny_success(report: ExitReport, last_word: str, signum: int) -> ExitReport:
     :param last_word: the agent's own, from its event stream.
     :param signum: the signal that asked for the end.
     """
-    if report.reason != "cancelled" or report.code != 0 or last_word == "completed":
-        return report
-    return replace(report, status=128 + signum)
+    if run_exit.reason != "cancelled" or run_exit.code != 0 or last_word == "completed":
+        return run_exit
+    return replace(run_exit, status=128 + signum)
 
 
-def agent_outcome(report: ExitReport, last_word: str) -> str:
+def agent_outcome(run_exit: ExitReport, last_word: str) -> str:
     """Say what became of the task: completed, failed or unconfirmed.
 
     :param last_word: the agent's own, from its event stream: completed, failed, none.
@@ -69,6 +69,6 @@ def agent_outcome(report: ExitReport, last_word: str) -> str:
     Completed only when process and stream agree; an exit status of 0 without a
     stream confirms nothing (a silent agent once counted as a healthy one).
     """
-    if report.reason != "exited" or report.code != 0 or last_word == "failed":
+    if run_exit.reason != "exited" or run_exit.code != 0 or last_word == "failed":
         return "failed"
     return "completed" if last_word == "completed" else "unconfirmed"

@@ -88,13 +88,13 @@ def _planned(plan: Plan) -> dict[str, Any]:
     }
 
 
-def describe_exit(report: ExitReport) -> dict[str, Any]:
+def describe_exit(run_exit: ExitReport) -> dict[str, Any]:
     """Return an ExitReport as the record's fields."""
     return {
-        "exit_status": report.status,
-        "reason": report.reason,
-        "exit_code": report.code,
-        "signal": report.signal,
+        "exit_status": run_exit.status,
+        "reason": run_exit.reason,
+        "exit_code": run_exit.code,
+        "signal": run_exit.signal,
     }
 
 

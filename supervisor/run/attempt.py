@@ -93,7 +93,7 @@ class AttemptEnd:
         shows: without its guardian a run is known by leaf and tag, and both can be shed.
     """
 
-    report: ExitReport
+    exit: ExitReport
     mechanism: str
     last_word: str
     swept: int
@@ -126,7 +126,7 @@ class Attempt:
         self,
         plan: Plan,
         place: Place,
-        possession: RunOwnership,
+        ownership: RunOwnership,
         link: GuardianLink,
         events: EventLog,
         session: SessionWatcher,
@@ -135,7 +135,7 @@ class Attempt:
     ) -> None:
         self._plan = plan
         self._place = place
-        self._possession = possession
+        self._ownership = ownership
         self._link = link
         self._events = events
         self._session = session
@@ -163,7 +163,7 @@ class Attempt:
         :raises CodexlabError: it cannot be; nothing of it runs.
         """
         reply = await start(
-            self._possession,
+            self._ownership,
             self._link,
             self._spec(),
             self.streams.agent_ends,
@@ -174,9 +174,9 @@ class Attempt:
         agent = ProcessIdentity(reply.pid, reply.start_time, boot_id())
         self._watch = self._make_watch(agent)
         self.streams.note_spawned()
-        self._possession.monitor = _identity(reply.monitor)
+        self._ownership.monitor = _identity(reply.monitor)
         self.oom_score_adj = reply.oom_score_adj
-        mechanism = self._possession.scope().mechanism
+        mechanism = self._ownership.scope().mechanism
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
         return agent
 
@@ -192,7 +192,7 @@ class Attempt:
     def _make_watch(self, agent: ProcessIdentity) -> Watch:
         return Watch(
             agent,
-            self._possession.scope,
+            self._ownership.scope,
             self._plan.ladder,
             self._link.notifications,
             self._events,
@@ -207,10 +207,10 @@ class Attempt:
         delivered, hurry = anyio.Event(), anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._deliver, hurry, delivered)
-            tasks.start_soon(self._session.watch, self._possession.scope)
+            tasks.start_soon(self._session.watch, self._ownership.scope)
             await watch.run(limits)
             if watch.guardian_lost:
-                self._swept = await end_without_guardian(self._possession, agent)
+                self._swept = await end_without_guardian(self._ownership, agent)
             self.streams.note_empty()
             if self._may_be_held_open(watch):
                 hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
@@ -228,7 +228,7 @@ class Attempt:
         self.close()
         if self._watch is None:
             return None
-        scope = self._possession.scope(guardian_lost=self._link.lost)
+        scope = self._ownership.scope(guardian_lost=self._link.lost)
         end_all = partial(end, scope, grace=GRACE, patience=PATIENCE)
         self._swept, _ = await run_blocking(end_all)
         self._watch.guardian_lost = self._link.lost
@@ -242,7 +242,7 @@ class Attempt:
 
     def _may_be_held_open(self, watch: Watch) -> bool:
         """Tell whether somebody we do not end may hold the agent's output open."""
-        unended = watch.state.left or watch.guardian_lost or self._possession.grouped
+        unended = watch.state.left or watch.guardian_lost or self._ownership.grouped
         return bool(watch.state.reason or unended)
 
     async def _deliver(self, hurry: anyio.CancelScope, delivered: anyio.Event) -> None:
@@ -268,20 +268,20 @@ class Attempt:
                         assert_never(notification)
 
     async def _conclude(self, watch: Watch, *, lost: bool) -> AttemptEnd:
-        scope = self._possession.scope(guardian_lost=watch.guardian_lost)
-        left = await read_proof(self._possession, self._link, guardian_lost=watch.guardian_lost)
+        scope = self._ownership.scope(guardian_lost=watch.guardian_lost)
+        left = await read_proof(self._ownership, self._link, guardian_lost=watch.guardian_lost)
         ended_for = "supervisor-lost" if lost else await self._why_ended(watch)
-        if ended_for is None and kernel_killed_for_memory(self._possession.leaf, watch.wait_status):
+        if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, watch.wait_status):
             ended_for = "memory"
         return AttemptEnd(
-            report=self._report(watch, ended_for),
+            exit=self._report_exit(watch, ended_for),
             mechanism=scope.mechanism,
-            proven=self._possession.proven,
+            proven=self._ownership.proven,
             last_word=self._last_word,
             swept=watch.state.swept or self._swept,
             left=left,
             usage=watch.usage,
-            peak_memory=kernel_peak_memory(self._possession.leaf) or watch.peak_memory,
+            peak_memory=kernel_peak_memory(self._ownership.leaf) or watch.peak_memory,
             asked_to_end=self._asked_to_end or watch.ending_signal is not None,
             swept_names=watch.swept_names,
         )
@@ -299,11 +299,11 @@ class Attempt:
             await anyio.sleep(_SAME_WISH_SECONDS)
         return "cancelled" if self._link.asked == died_of else None
 
-    def _report(self, watch: Watch, ended_for: str | None) -> ExitReport:
-        report = report_exit(watch.wait_status, ended_for)
+    def _report_exit(self, watch: Watch, ended_for: str | None) -> ExitReport:
+        run_exit = report_exit(watch.wait_status, ended_for)
         if not adapter_of(self._plan.agent).tells_its_end:
-            return report  # to end in good order may be all that was asked of it
-        return deny_success(report, self._last_word, watch.ending_signal or signal.SIGTERM)
+            return run_exit  # to end in good order may be all that was asked of it
+        return deny_success(run_exit, self._last_word, watch.ending_signal or signal.SIGTERM)
 
     def _hear_agent(self, news: StreamNews) -> None:
         if news.thread is not None:

@@ -30,20 +30,20 @@ def describe_ending(
         )
     if verbose:
         yield (
-            f"{end.report.reason}, status {end.report.status}, {outcome}; {end.mechanism}:"
+            f"{end.exit.reason}, status {end.exit.status}, {outcome}; {end.mechanism}:"
             f" {end.swept} swept, {end.left} left; see {record}"
         )
 
 
 def hint_at_dropped_names(
-    report: ExitReport, seconds: float, receipt: Iterable[Verdict], said: bytes
+    run_exit: ExitReport, seconds: float, receipt: Iterable[Verdict], said: bytes
 ) -> Iterator[str]:
     """Yield a line when a command failed at once and named a variable that it did not get.
 
     :param seconds: how long the run took.
     :param said: the end of what the command printed.
     """
-    if seconds >= _QUICK_FAILURE or report.reason != "exited" or not report.code:
+    if seconds >= _QUICK_FAILURE or run_exit.reason != "exited" or not run_exit.code:
         return
     words = set(re.findall(_NAME, said))
     missed = [

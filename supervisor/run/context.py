@@ -41,14 +41,14 @@ class RunContext:
         self,
         plan: Plan,
         place: Place,
-        possession: RunOwnership,
+        ownership: RunOwnership,
         host: Host,
         events: EventLog,
         started: float,
     ) -> None:
         self._plan = plan
         self._place = place
-        self._possession = possession
+        self._ownership = ownership
         self._host = host
         self._events = events
         self._threads: set[str] = set()
@@ -72,7 +72,7 @@ class RunContext:
             plan.paths.base,
             terminal=plan.request.terminal,
         )
-        self.conclusion = self._make_conclusion(started)
+        self.report = self._make_report(started)
 
     def _session_store(self) -> SessionStore:
         plan, place = self._plan, self._place
@@ -91,13 +91,13 @@ class RunContext:
             workdir=asdict(place.workdir),
             resumed=place.thread,
             temporary=place.temporary,
-            containment=self._possession.describe(),
+            containment=self._ownership.describe(),
             environment=place.environment.describe(),
             cargo=asdict(place.routing.cargo),
             artifacts=asdict(place.routing.artifacts),
         )
 
-    def _make_conclusion(self, started: float) -> RunReport:
+    def _make_report(self, started: float) -> RunReport:
         return RunReport(
             self._plan,
             self.record,
@@ -116,10 +116,10 @@ class RunContext:
         from ..hooks.hook import HookRunner
         from ..hooks.run_hooks import RunHooks
 
-        plan, possession, link = self._plan, self._possession, self._host.link
+        plan, ownership, link = self._plan, self._ownership, self._host.link
         terminal = self._host.terminal if plan.request.terminal else None
-        runner = HookRunner(plan, possession, link, self._events, self._secrets, terminal)
-        return RunHooks(plan, self._place, possession, self.record, runner, self.warn)
+        runner = HookRunner(plan, ownership, link, self._events, self._secrets, terminal)
+        return RunHooks(plan, self._place, ownership, self.record, runner, self.warn)
 
     def announce(self) -> None:
         """Say what was made ready."""
@@ -139,7 +139,7 @@ class RunContext:
         self._events.emit(
             "artifacts.routed", target=place.routing.cargo.target_dir, fallback=fallback
         )
-        for line in (fallback, *self._plan.workdir.notes, *self._possession.claim.notes):
+        for line in (fallback, *self._plan.workdir.notes, *self._ownership.claim.notes):
             self.warn(line)
         self._say_what_stays_behind()
         if self._host.talkative:

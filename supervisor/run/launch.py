@@ -130,10 +130,10 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
 
 async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -> Outcome:
     """Run the agent; afterwards the claim is freed only if the run is proven empty."""
-    possession = RunOwnership(plan, claim, host.link, host.guardian)
+    ownership = RunOwnership(plan, claim, host.link, host.guardian)
     status: int | None = None
     try:
-        outcome = await run_agent(plan, possession, host, events)
+        outcome = await run_agent(plan, ownership, host, events)
     except CodexlabError as error:
         status = error.exit_status
         raise
@@ -141,14 +141,14 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
         raise
     except BaseException:
         # A fault of ours, or the host's loop ends under us: nobody here writes the end down.
-        possession.leave_to_guardian()
+        ownership.leave_to_guardian()
         raise
     else:
         status = outcome.status
         return outcome
     finally:
         with anyio.CancelScope(shield=True):
-            await run_blocking(possession.give_back, status)
+            await run_blocking(ownership.give_back, status)
 
 
 def _check_early(plan: Plan) -> None:

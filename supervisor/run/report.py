@@ -78,16 +78,16 @@ class RunReport:
         :param ends: of all attempts; at least one.
         """
         end = ends[-1]
-        report, outcome = end.report, agent_outcome(end.report, end.last_word)
+        run_exit, outcome = end.exit, agent_outcome(end.exit, end.last_word)
         await self._take_facts(place, ends)
-        self._record.update(**describe_exit(report), agent_outcome=outcome)
+        self._record.update(**describe_exit(run_exit), agent_outcome=outcome)
         await run_blocking(self._write)
-        await self._run_last_hook(report.reason, report.status, outcome)
+        await self._run_last_hook(run_exit.reason, run_exit.status, outcome)
         await self._clear_temporary()
-        self._emit_finished(report.reason, report.status, outcome)
+        self._emit_finished(run_exit.reason, run_exit.status, outcome)
         for line in self._closing_lines(place, end, outcome):
             self._tell(line)
-        return Outcome(report.status, report.reason, self._plan.run_id, self._record.content)
+        return Outcome(run_exit.status, run_exit.reason, self._plan.run_id, self._record.content)
 
     async def _take_facts(self, place: Place, ends: Sequence[AttemptEnd]) -> None:
         """Note all that is known but how the run ended; nothing is written yet."""
@@ -100,7 +100,7 @@ class RunReport:
                     "head_before": place.workdir.head,
                     "after": await self._look_at_git(place),
                 },
-                attempts=[describe_exit(each.report) for each in ends],
+                attempts=[describe_exit(each.exit) for each in ends],
             )
         for fault in self._logs.faults():
             self._warn(fault)
@@ -108,8 +108,8 @@ class RunReport:
 
     def _describe(self, end: AttemptEnd) -> dict[str, object]:
         return {
-            "exit_code": end.report.code,
-            "signal": end.report.signal,
+            "exit_code": end.exit.code,
+            "signal": end.exit.signal,
             "last_word": end.last_word,
             "finished": now_text(),
             "duration": round(time.monotonic() - self._started, 3),
@@ -144,7 +144,7 @@ class RunReport:
         yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
         seconds = time.monotonic() - self._started
         receipt, said = place.environment.receipt, self._logs.tail()
-        yield from hint_at_dropped_names(end.report, seconds, receipt, said)
+        yield from hint_at_dropped_names(end.exit, seconds, receipt, said)
 
     async def after_failure(
         self, error: CodexlabError, place: Place, ends: Sequence[AttemptEnd]

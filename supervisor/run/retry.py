@@ -23,12 +23,12 @@ def is_retried(end: AttemptEnd, request: LaunchRequest, *, has_thread: bool) -> 
     if (
         end.asked_to_end
         or end.left
-        or end.report.reason not in ("exited", "signaled", "idle", "memory")
+        or end.exit.reason not in ("exited", "signaled", "idle", "memory")
     ):
         return False
-    if end.report.status == 0 or (has_thread and RESUME not in request.command):
+    if end.exit.status == 0 or (has_thread and RESUME not in request.command):
         return False
-    return not request.retry_on or end.report.status in request.retry_on
+    return not request.retry_on or end.exit.status in request.retry_on
 
 
 async def with_retries(

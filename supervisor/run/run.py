@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 class AgentRun:
     """The steps of one run, in order; each leaves what the next needs."""
 
-    def __init__(self, plan: Plan, possession: RunOwnership, host: Host, events: EventLog) -> None:
+    def __init__(self, plan: Plan, ownership: RunOwnership, host: Host, events: EventLog) -> None:
         self._plan = plan
-        self._possession = possession
+        self._ownership = ownership
         self._host = host
         self._link = host.link
         self._events = events
@@ -56,18 +56,18 @@ class AgentRun:
         """Open what the run writes to, and say what was made ready."""
         self._place = place
         self._opened = self._run = RunContext(
-            self._plan, place, self._possession, self._host, self._events, self._started
+            self._plan, place, self._ownership, self._host, self._events, self._started
         )
         self._run.announce()
         self._run.record.write(durable=False)
         self._has_record = True
-        self._possession.hand_over(place.temporary)
+        self._ownership.hand_over(place.temporary)
         with suppress(OSError):  # Whoever finds the run killed then leaves it where it is.
             note_temporary(self._plan.run_id, place.temporary)
         create_temporary(place.temporary)
-        self._run.conclusion.remove_temporary = self._possession.remove_temporary
+        self._run.report.remove_temporary = self._ownership.remove_temporary
         if self._plan.request.hooks:
-            self._hooks = self._run.conclusion.hooks = self._run.make_hooks()
+            self._hooks = self._run.report.hooks = self._run.make_hooks()
 
     async def run(self) -> Outcome:
         """Attempt it, as often as the request allows, and write down how it ended.
@@ -77,12 +77,12 @@ class AgentRun:
         if self._hooks is not None:
             await self._hooks.before_agent()
         await with_retries(self._plan.request, self._attempt, self._has_thread, self._pause)
-        return await self._run.conclusion.after_attempts(self._place, self._ends)
+        return await self._run.report.after_attempts(self._place, self._ends)
 
     async def end_errands(self) -> None:
         """End what the preparation started and left, where no agent was started after it."""
-        if not self._ends and not self._possession.proven:
-            await end_unread(self._possession, self._link)
+        if not self._ends and not self._ownership.proven:
+            await end_unread(self._ownership, self._link)
 
     async def fail(self, error: CodexlabError) -> Outcome:
         """Write down that the agent could not be started.
@@ -91,7 +91,7 @@ class AgentRun:
         """
         if not self._has_record:
             raise error
-        return await self._run.conclusion.after_failure(error, self._place, self._ends)
+        return await self._run.report.after_failure(error, self._place, self._ends)
 
     def close(self) -> None:
         """Close what is open, also where the run's end was not written down. Idempotent."""
@@ -104,7 +104,7 @@ class AgentRun:
         attempt = Attempt(
             self._plan,
             self._place,
-            self._possession,
+            self._ownership,
             self._link,
             self._events,
             self._run.session,
@@ -148,20 +148,20 @@ class AgentRun:
         return end
 
     async def _carry_out(self, attempt: Attempt) -> AttemptEnd:
-        limits = set_limits(self._plan.request, self._possession.leaf, self._possession.why_no_leaf)
+        limits = set_limits(self._plan.request, self._ownership.leaf, self._ownership.why_no_leaf)
         self._run.warn(attempt.streams.remark)
         agent = await attempt.spawn()
         self._run.record.update(
             pid=agent.pid,
             oom_score_adj=attempt.oom_score_adj,
-            containment=self._possession.describe(),
+            containment=self._ownership.describe(),
         )
         await self._run.sweep.start()
         return await attempt.watch(agent, limits.with_seconds(self._seconds_left()))
 
     def _begin_again(self) -> None:
         """Enter fresh containment, and resume the thread the last attempt got to."""
-        self._possession.renew()
+        self._ownership.renew()
         self._events.attempt += 1
         if self._run.session.thread is not None:
             self._place = replace_thread(self._plan, self._place, self._run.session.thread)
@@ -186,19 +186,19 @@ class AgentRun:
     async def end_lost(self) -> None:
         """End a run whose guardian died while no agent was being watched."""
         contained = None
-        if not self._possession.proven:
+        if not self._ownership.proven:
             contained = await run_blocking(self._end_unanswered)
         if self._has_record:
-            await self._run.conclusion.after_loss(contained, self._place, self._ends)
+            await self._run.report.after_loss(contained, self._place, self._ends)
 
     def _end_unanswered(self) -> dict[str, object]:
         """End what the guardian may have started before it died; return what was read.
 
         Without it nothing is proven: the next launch looks again.
         """
-        scope = self._possession.scope(guardian_lost=True)
+        scope = self._ownership.scope(guardian_lost=True)
         swept, left = end_members(scope, grace=GRACE, patience=PATIENCE)
-        self._possession.note_reading(len(left), proves=False)
+        self._ownership.note_reading(len(left), proves=False)
         return {
             "mechanism": scope.mechanism,
             "proven": False,
@@ -207,27 +207,27 @@ class AgentRun:
         }
 
 
-async def run_agent(plan: Plan, possession: RunOwnership, host: Host, events: EventLog) -> Outcome:
+async def run_agent(plan: Plan, ownership: RunOwnership, host: Host, events: EventLog) -> Outcome:
     """Run one agent to its end; from the moment there is a record, every error is in it.
 
     :raises CodexlabError: it could not be started, and there is no record yet.
     :raises GuardianLost: the guardian died while it was asked to start it.
     """
-    run = AgentRun(plan, possession, host, events)
-    errands = Errands({RUN_ID_VARIABLE: plan.run_id}, possession.note_errand, host.tell)
+    run = AgentRun(plan, ownership, host, events)
+    errands = Errands({RUN_ID_VARIABLE: plan.run_id}, ownership.note_errand, host.tell)
 
     def take_place() -> Place:
-        possession.take()
-        possession.hand_over()
-        place = prepare_workspace(plan, possession.claim, host.tell)
+        ownership.take()
+        ownership.hand_over()
+        place = prepare_workspace(plan, ownership.claim, host.tell)
         # Here: who waits for this thread may be gone by now.
-        possession.keep(place.lease, place.sessions)
-        possession.hold(place.checkout)
+        ownership.keep(place.lease, place.sessions)
+        ownership.hold(place.checkout)
         return place
 
     async def prepare() -> None:
-        if any(map(may_have_survivors, possession.lasts())):
-            await in_thread(possession.end_previous, host.tell)
+        if any(map(may_have_survivors, ownership.lasts())):
+            await in_thread(ownership.end_previous, host.tell)
         with errands_of(errands):
             place = await finish_in_thread(take_place)
         # What came in meanwhile ends the run here, before there is an agent.
@@ -235,11 +235,11 @@ async def run_agent(plan: Plan, possession: RunOwnership, host: Host, events: Ev
         # The directory may be shared with other issues' runs; theirs end too.
         if may_have_survivors(place.workdir.previous):
             await in_thread(end_survivors, place.workdir.previous)
-        await end_strays(possession)
+        await end_strays(ownership)
         # Nothing of an earlier run is there any more, so nobody of it needs them.
-        if locks := stale_locks(possession.claim, place.workdir):
+        if locks := stale_locks(ownership.claim, place.workdir):
             lines = await in_thread(set_locks_aside, place.workdir, locks)
-            possession.claim.notes.extend(lines)
+            ownership.claim.notes.extend(lines)
         await run.prepare(place)
 
     try:

@@ -68,6 +68,6 @@ async def test_attempts_are_never_less_than_a_second_apart_and_ever_further() ->
         pauses.append(seconds)
 
     end = await with_retries(request("x"), attempt, lambda: False, pause)
-    assert (end.report.status, len(pauses)) == (1, 3)
+    assert (end.exit.status, len(pauses)) == (1, 3)
     assert min(pauses) >= FIRST_PAUSE
     assert pauses == sorted(pauses)
