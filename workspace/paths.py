@@ -101,6 +101,11 @@ def belongs_at(key: WorkspaceKey, names: Sequence[str]) -> bool:
     return [directory_name(part) for part in (key.project, key.issue, key.agent)] == list(names)
 
 
+def key_of_place(paths: WorkspacePaths, claimed: WorkspaceKey) -> WorkspaceKey:
+    """Return the key of a place: the claimed one where it belongs here, else the names."""
+    return claimed if belongs_at(claimed, paths.names) else WorkspaceKey(*paths.names)
+
+
 def paths_at(root: Path) -> WorkspacePaths:
     """Return the places of the workspace whose directory is ``root``."""
     control = root / CONTROL

@@ -33,7 +33,7 @@ class NoSuchWorkspace(CallerError):
     def __init__(self, issue: str, root: Path, found: list[Survey]) -> None:
         self.issue, self.root, self.found = issue, root, found
         if found:
-            names = ", ".join(f"{each.key.project}/{each.key.agent}" for each in found)
+            names = ", ".join(f"{key.project}/{key.agent}" for key in (e.place_key for e in found))
             reason = f"several workspaces ({names}); choose with --project and --agent"
         else:
             reason = f"no workspace below {root}; see codexlab workspace list"
@@ -123,13 +123,7 @@ def select(issue: str, project: str | None, agent: str | None, root: Path) -> li
     """
     from ...workspace.gc.survey import survey_workspaces
 
-    found = [
-        survey
-        for survey in survey_workspaces(root)
-        if survey.key.issue == issue
-        and project in (None, survey.key.project)
-        and agent in (None, survey.key.agent)
-    ]
+    found = [each for each in survey_workspaces(root) if each.is_of(project, issue, agent)]
     if not found:
         raise NoSuchWorkspace(issue, root, [])
     return found

@@ -219,7 +219,7 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
         for current in claim.lasts or (owner,):
             known = claim.is_known(current.run_id) or not claim.lasts
             ended += end_survivors(current, survey.paths, is_known=known)
-            adopt_threads(survey.paths, survey.key.agent, current, os.environ)
+            adopt_threads(survey.paths, survey.place_key.agent, current, os.environ)
     except WorkspaceBusy as error:
         return _result(survey, current, "busy", why=str(error))
     except SurvivorsLeft as error:

@@ -30,6 +30,7 @@ from ...workspace.claim.threads import known_cargo_key
 from ...workspace.gc.remove import BeforeRemove
 from ...workspace.gc.survey import Survey
 from ...workspace.git.checkout import inspect_checkout
+from ...workspace.paths import key_of_place
 from ...workspace.workdir.plan import WorkdirPlan
 from ..blocking import in_thread
 from ..callbacks import Tell
@@ -109,11 +110,12 @@ def settle_removal(survey: Survey) -> None:
 def _plan(request: LaunchRequest, claim: Claim, workdir: Path) -> _RemovalPlan:
     run_id = new_run_id()
     kind = claim.read_provenance().kind or "plain"
+    key = key_of_place(claim.paths, claim.key)
     return _RemovalPlan(
         request=request,
         run_id=run_id,
-        agent=claim.key.agent,
-        key=claim.key,
+        agent=key.agent,
+        key=key,
         paths=claim.paths,
         start=inspect_checkout(workdir),
         workdir=WorkdirPlan(kind, workdir),

@@ -33,7 +33,7 @@ from ..git.worktree_entry import (
     is_checked_out_elsewhere,
 )
 from ..owner import OwnerRecord
-from ..paths import WorkspaceKey, WorkspacePaths
+from ..paths import WorkspaceKey, WorkspacePaths, belongs_at
 from ..records.machine import is_this_machine
 from ..records.provenance import Provenance
 from ..records.used import directory_used
@@ -291,7 +291,8 @@ def let_go_of_branch(provenance: Provenance, root: Path, state_dir: Path) -> str
     :returns: the branch that was deleted.
     """
     repo, branch = Path(provenance.repo or ""), provenance.branch
-    if branch is None:
+    # An agent can write another workspace's key, and so the branch of that one.
+    if branch is None or not belongs_at(provenance.key, root.parts[-3:]):
         return None
     try:
         check_shared_files(repo, "update-ref")

@@ -13,7 +13,15 @@ import orjson
 from ...kernel.files.held_locks import FileId, file_id, held_locks
 from ...kernel.values import frozen
 from ..owner import DamagedRecord, OwnerRecord, owner_from, parse_object
-from ..paths import CONTROL, WorkspaceKey, WorkspacePaths, belongs_at, paths_at
+from ..paths import (
+    CONTROL,
+    WorkspaceKey,
+    WorkspacePaths,
+    belongs_at,
+    directory_name,
+    key_of_place,
+    paths_at,
+)
 from ..records.provenance import Provenance, provenance_from
 from ..records.witness import look_up, place_of
 from ..xdg import state_directory
@@ -76,7 +84,10 @@ class Survey:
 
     @property
     def key(self) -> WorkspaceKey:
-        """Return the exact key, or what the directory names say where it is not known."""
+        """Return the key that its record says, for the claim alone: an agent can forge it.
+
+        Where there is no record, it is what the directory names say.
+        """
         if self.provenance is not None:
             return self.provenance.key
         return WorkspaceKey(*self.paths.names)
@@ -84,8 +95,12 @@ class Survey:
     @property
     def place_key(self) -> WorkspaceKey:
         """Return the key of the place: its record's where that belongs here, else the names."""
-        names = self.paths.names
-        return self.key if belongs_at(self.key, names) else WorkspaceKey(*names)
+        return key_of_place(self.paths, self.key)
+
+    def is_of(self, project: str | None, issue: str | None, agent: str | None) -> bool:
+        """Tell whether a key leads to this place, or its names say it; None stands for any."""
+        asked = zip((project, issue, agent), self.place.split("/")[-3:], strict=True)
+        return all(part is None or name in (part, directory_name(part)) for part, name in asked)
 
 
 def survey_workspaces(workspaces_root: Path) -> list[Survey]:

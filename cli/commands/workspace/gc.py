@@ -163,5 +163,5 @@ def _gc_document(verdict: Verdict, done: str, reason: str) -> dict[str, object]:
 
 
 def _names(survey: Survey) -> tuple[str, str, str]:
-    key = survey.key
+    key = survey.place_key
     return key.project, key.issue, key.agent

@@ -60,9 +60,7 @@ def list_command(root: str | None, project: str | None, full: bool, as_json: boo
     from ....workspace.gc.survey import survey_workspaces
 
     place = find_root(root)
-    surveys = [
-        survey for survey in survey_workspaces(place) if project in (None, survey.key.project)
-    ]
+    surveys = [each for each in survey_workspaces(place) if each.is_of(project, None, None)]
     faults = Faults()
     if as_json:
         write_json(faults.each(surveys, lambda each: describe(each, deep=full), _place))

@@ -28,7 +28,7 @@ def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
     """
     provenance, owner, record = survey.provenance, survey.owner, survey.record
     found: dict[str, Any] = {
-        **asdict(survey.key),
+        **asdict(survey.place_key),
         "path": str(survey.paths.root),
         "state": survey.state,
         "used": dt.datetime.fromtimestamp(survey.used, dt.UTC).isoformat(timespec="seconds"),
@@ -83,7 +83,7 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
 
 def list_row(survey: Survey) -> tuple[str, ...]:
     """Return a workspace's line in the list."""
-    key, record = survey.key, survey.record
+    key, record = survey.place_key, survey.record
     last = record.get("reason") or {"busy": "running", "dead": "never finished"}.get(survey.state)
     if last == "exited":
         last = f"exited {record.get('exit_status')}"

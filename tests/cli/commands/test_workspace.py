@@ -92,15 +92,15 @@ def test_the_list_tells_dead_damaged_and_moved_apart_and_gc_keeps_them(
     (root / "shop/moved").rename(root / "shop/8")
     found = {each["issue"]: each for each in json.loads(run("list", "--json"))}
     states = {issue: each["state"] for issue, each in found.items()}
-    assert states == {"dead": "dead", "damaged": "damaged", "moved": "moved", "fine": "free"}
+    assert states == {"dead": "dead", "damaged": "damaged", "8": "moved", "fine": "free"}
     assert "never finished" in run("list")
-    assert run("path", "moved") == f"{root}/shop/8/codex/workdir\n"
+    assert run("path", "8") == f"{root}/shop/8/codex/workdir\n"
     assert json.loads(run("show", "dead", "--json"))[0]["gc"] == (
         "keep: its last run r-1 was not proven contained"
     )
     gone = json.loads(run("gc", "--idle", "0s", "--apply", "--json"))["workspaces"]
     actions = {each["issue"]: each["action"] for each in gone}
-    assert actions == {"dead": "keep", "damaged": "keep", "moved": "keep", "fine": "deleted"}
+    assert actions == {"dead": "keep", "damaged": "keep", "8": "keep", "fine": "deleted"}
     assert "moved or copied here" in run("gc", "--idle", "0s")
 
 
