@@ -1,1 +1,1 @@
-"""What differs between agents: how a command is recognised, resumed and given its prompt."""
+"""The differences between agents: how a command is recognised, resumed and given its prompt."""

@@ -1,4 +1,4 @@
-"""What an agent has to say of itself; the defaults are those of a program we know nothing of.
+"""The adapter of an agent. The defaults are for a program that nobody knows.
 
 Each agent is one subclass, in a file or folder of its own, and one row in ``registry``. The
 rest of the product asks the adapter and compares no names.
@@ -16,16 +16,16 @@ from ..kernel.values import frozen
 from .session_store import NoSessions, SessionStore
 
 RESUME = "{resume}"
-"""The argument that stands for what makes an agent go on with its thread."""
+"""The argument that is replaced by the agent's own words for going on with its thread."""
 
 AgentStatus = Literal["none", "completed", "failed"]
 
 
 @frozen
 class StreamNews:
-    """What one line of output told: a thread, or the agent's last word so far.
+    """The news in one line of output: a thread, or the agent's last word so far.
 
-    :param sure: the line is of the agent's own stream, and no tool's output.
+    :param sure: the line belongs to the agent's own stream, not to a tool's output.
     """
 
     thread: str | None = None
@@ -38,7 +38,7 @@ LineReader = Callable[[bytes], StreamNews]
 
 
 class Reads(Enum):
-    """Whether stdin is where the agent's prompt comes from."""
+    """Whether the agent reads its prompt from stdin."""
 
     YES = "yes"
     NO = "no"
@@ -47,7 +47,7 @@ class Reads(Enum):
 
 @frozen
 class Readers:
-    """What reads a run's output, line by line; None where the stream tells nothing."""
+    """The readers of a run's output, line by line; None where the stream tells nothing."""
 
     stdout: LineReader | None = None
     stderr: LineReader | None = None
@@ -96,7 +96,7 @@ class Adapter:
     def reads_prompt(self, words: Sequence[str]) -> Reads:
         """Tell whether it reads its prompt from a pipe on stdin.
 
-        :param words: its own, from its name on.
+        :param words: the agent's own words, from its name on.
         """
         del words
         return Reads.YES
@@ -104,7 +104,7 @@ class Adapter:
     def readers(self, words: Sequence[str]) -> Readers:
         """Return what reads its output.
 
-        :param words: its own, from its name on.
+        :param words: the agent's own words, from its name on.
         """
         del words
         return Readers()
@@ -117,10 +117,10 @@ class Adapter:
     def session_store(
         self, environ: Mapping[str, str], workdir: Path, since: float, *, interactive: bool = False
     ) -> SessionStore:
-        """Return its own store of threads; not asked of an agent that keeps rollouts.
+        """Return its own store of threads; never called for an agent that keeps rollouts.
 
         :param environ: the agent's own.
-        :param workdir: where the run works, resolved.
+        :param workdir: the directory that the run works in, resolved.
         :param since: when the run began (seconds since the epoch).
         :param interactive: a person types.
         """
@@ -128,12 +128,12 @@ class Adapter:
         return NoSessions()
 
     def sessions_to_hold(self, argv: Sequence[str]) -> tuple[str, ...]:
-        """Return the sessions that a command goes on with, and that it does not lock itself."""
+        """Return the sessions that a command goes on with and does not lock itself."""
         del argv
         return ()
 
     def working_on(self, session: str, environ: Mapping[str, str]) -> Iterator[int]:
-        """Yield the living processes that say they work on a session. Reads its home."""
+        """Yield the living processes that say they work on a session. Reads the agent's home."""
         del session, environ
         yield from ()
 
@@ -153,7 +153,7 @@ def expand_resume(command: Sequence[str], agent: Adapter, thread: str | None) ->
 
 
 def parse_event(line: bytes) -> object:
-    """Return what a line of JSON says; None where it is none."""
+    """Return the value of a line of JSON; None for any other line."""
     if not line.startswith((b"{", b"[")):
         return None
     try:
@@ -163,10 +163,10 @@ def parse_event(line: bytes) -> object:
 
 
 def table(value: object) -> dict[str, object]:
-    """Return an object of JSON; an empty one in the place of anything else."""
+    """Return a JSON object; an empty object in the place of anything else."""
     return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def text(value: object) -> str | None:
-    """Return a text of JSON; None in the place of anything else."""
+    """Return a JSON string; None in the place of anything else."""
     return value if isinstance(value, str) else None

@@ -1,7 +1,7 @@
 """Which agent a command runs: by its own name, as a package, or through known runners.
 
-A pure look at the words; nothing is looked up on disk. A shell (``sh -c …``) and programs
-that change who runs it (sudo) are not looked through: of those ``--agent`` tells.
+Pure: it reads only the words, and looks nothing up on disk. A shell (``sh -c …``) and programs that
+change the user (sudo) are not looked through: there ``--agent`` decides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DEPTH = 8
 class Agent:
     """An agent found in a command.
 
-    :param words: its own, from its name on; what it was started by is left out.
+    :param words: the agent's own words, from its name on, without those of its runner.
     """
 
     name: AgentName
@@ -32,11 +32,11 @@ class Agent:
 class _Runner:
     """A program that runs the command it is given.
 
-    :param verbs: one of these words comes first; empty: none does.
-    :param valued: options whose value is the next word.
+    :param verbs: one of these words comes first; empty: no such word.
+    :param valued: options that take the next word as their value.
     :param operands: how many words of its own stand before the command.
     :param assigns: ``NAME=VALUE`` may stand before the command.
-    :param dashes: the command begins after ``--``, whatever stands before.
+    :param dashes: the command begins after ``--``; all words before it are skipped.
     :param opaque: options after which nothing can be told from the words.
     """
 
@@ -111,7 +111,7 @@ _RUNNERS: dict[str, tuple[_Runner, ...]] = {
     "dotenvx": (_Runner(verbs=("run",), dashes=True),),
     "aws-vault": (_Runner(verbs=("exec",), dashes=True),),
 }
-"""What is looked through; a program of several kinds of use has a row for each."""
+"""The runners that are looked through; a program with several forms has a row for each."""
 
 _PACKAGES: dict[str, AgentName] = {package: row.name for row in ROWS for package in row.packages}
 _PACKAGE = r"(?:npm:)?(@?[^@]+)(?:@[^/]*)?"

@@ -1,6 +1,6 @@
 """Every agent that is known: what its commands are called, and where its adapter is.
 
-An adapter is loaded once a command is its agent's: a launch of one pays for no other.
+An adapter is loaded only for its own agent's command, so a launch pays for one adapter.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ AgentName = Literal["codex", "claude", "generic"]
 class Row:
     """One agent.
 
-    :param packages: of npm, by which it is installed; scripts below them are the agent too.
-    :param pattern: a whole path of a program that is the agent under another name, or None.
+    :param packages: npm packages that install it; a script below them is the agent too.
+    :param pattern: matches the whole path of the agent's program under another name, or None.
     :param load: imports its adapter.
     """
 
@@ -69,6 +69,6 @@ GENERIC: AgentName = "generic"
 
 
 def adapter_of(name: str) -> Adapter:
-    """Return the adapter of an agent; that of an unknown program where no row has the name."""
+    """Return the adapter of an agent, or that of an unknown program where no row has the name."""
     row = next((row for row in ROWS if row.name == name), None)
     return _generic() if row is None else row.load()

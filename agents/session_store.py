@@ -1,4 +1,4 @@
-"""What an agent's own store of threads is asked."""
+"""The questions that an agent's own store of threads answers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ class Sighting:
 
 
 class SessionStore(Protocol):
-    """An agent's own store, asked which threads are this run's. Called in a worker thread."""
+    """An agent's own store: which threads are this run's? Called in a worker thread."""
 
     def find(self, thread: str, *, sure: bool) -> Sighting | None:
         """Return a thread that was named, once the store has it and it is this run's.
 
-        :param sure: the agent's own stream named it; else a line that a tool can print too.
+        :param sure: the agent's own stream named it; else a line that a tool could have printed
+            too.
         """
         ...
 

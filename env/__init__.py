@@ -1,1 +1,1 @@
-"""What the agent may see, and where its build output goes."""
+"""The environment that the agent sees, and the place of its build output."""

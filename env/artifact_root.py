@@ -20,11 +20,11 @@ class ArtifactRoot:
     """The outcome of looking for an artifact root.
 
     :param path: the usable root, absolute, or None.
-    :param fallback_reason: why a root that was asked for is not used; to be shown. None
-        when it is used, and when none was asked for.
-    :param identity: device and inode of the directory that was looked at. Whatever is done
-        below the root later is done only if that directory is still there: an unmounted
-        volume would leave its mount point, on the system disk, in the root's place.
+    :param fallback_reason: why a root that was asked for is not used; to be shown. None when it is
+        used, or when no root was asked for.
+    :param identity: device and inode of the directory that was looked at. Later work below the root
+        is done only while this directory is there. After an unmount, the bare mount point on the
+        system disk would lie in its place.
     """
 
     path: Path | None
@@ -40,12 +40,11 @@ def open_artifact_root(
     :param expected_volume: id the root's filesystem must have (see
         :func:`codexlab.env.volume_ids`), compared without regard to case; None takes
         ``CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID``, and without that no id is asked for.
-    :returns: quietly nothing when the variable is unset or empty. Nothing is ever created:
-        a root that is missing because its volume is not mounted would otherwise come into
-        being on the system disk.
+    :returns: quietly nothing when the variable is unset or empty. Nothing is ever created: with its
+        volume unmounted, the root would be made on the system disk.
 
-    Not promised: that it is still so in a moment. ``codexlab.env.targets`` takes this
-    value and works below the root only while the same directory is there.
+    Not promised: that the answer stays true. ``codexlab.env.targets`` takes this value and works
+    below the root only while the same directory is there.
     """
     path = environment.get(ARTIFACT_ROOT_VARIABLE, "")
     if not path:
@@ -88,7 +87,7 @@ def _problem_on_disk(path: str) -> str | None:
 
 
 def _problem_of_place(path: str, home: str | None) -> str | None:
-    # local/, tmp/ and the rest of a root would lie among what is there already.
+    # local/, tmp/ and the rest of a root would lie among the files that are there already.
     what = describe_broad_directory(path, home)
     return None if what is None else f"is {what}; expected a directory of its own"
 

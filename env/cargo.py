@@ -1,4 +1,4 @@
-"""Where cargo builds: keys, and the path that codex-lab's scripts compute too."""
+"""The place where cargo builds: keys, and the path that codex-lab's scripts compute too."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class ScopeError(CallerError):
 
 @frozen
 class CargoRoute:
-    """What routing does to one child's environment.
+    """The changes that routing makes to one child's environment.
 
     :param variables: to be set; :param removed: names to be taken away.
-    :param target_dir: where raw cargo and codex-lab's scripts build, or None when each
-        uses the ``target/`` of its workspace.
+    :param target_dir: the directory in which raw cargo and codex-lab's scripts build, or None when
+        each uses the ``target/`` of its workspace.
     """
 
     variables: dict[str, str]
@@ -71,12 +71,11 @@ def new_cargo_key(issue: str) -> str:
 def safe_cargo_key(text: str) -> str:
     """Return the one path component that stands for ``text``.
 
-    What codex-lab's sanitizer leaves alone stays as it is, so both compute one path,
-    except names over 100 characters, with a dot at either end, or with upper-case
-    letters (two keys must not meet on a case-folding volume). Everything else becomes
-    ``<slug>+<16 hex of SHA-256>``; so does a text that itself has that form, which
-    makes the mapping injective (short of a 64-bit hash collision) and therefore *not*
-    idempotent: store the text or the key, not both.
+    A text that codex-lab's sanitizer leaves alone stays as it is, so both compute one path.
+    Excepted are names over 100 characters, with a dot at either end, or with upper-case letters.
+    Two keys must not meet on a case-folding volume. Every other text becomes ``<slug>+<16 hex of
+    SHA-256>``, and so does a text that already has that form. So the mapping is injective (short of
+    a 64-bit hash collision) and therefore *not* idempotent: store the text or the key, not both.
     """
     return text if _stays(text) and text == text.lower() else _hashed(text)
 
@@ -97,13 +96,12 @@ def route_cargo(
 ) -> CargoRoute:
     """Decide cargo's variables. Pure; creates nothing.
 
-    :param key: as it is to be used (:func:`new_cargo_key` or :func:`safe_cargo_key`).
+    :param key: ready for use, from :func:`new_cargo_key` or :func:`safe_cargo_key`.
     :param repo_name: as :func:`repository_name` found it.
     :param host: as :func:`host_triple` found it; not used without an artifact root.
-    :returns: with scope ``off`` nothing set and nothing removed. Otherwise the overrides
-        are removed, scope and key set, and with a usable root ``CARGO_BUILD_TARGET_DIR``
-        and the root variable too; without one, both are removed. The scope ``shared``
-        has no key.
+    :returns: with scope ``off`` nothing set and nothing removed. Otherwise the overrides are
+        removed, and scope and key are set. With a usable root, ``CARGO_BUILD_TARGET_DIR`` and the
+        root variable are set too; without it, both are removed. The scope ``shared`` has no key.
     :raises ScopeError: there is no such scope.
     """
     checked = parse_scope(scope)
@@ -131,13 +129,13 @@ def cargo_target_dir(root: Path, scope: CargoScope, key: str, repo_name: str, ho
 
 
 def repository_name(origin: str | None, directory: str) -> str:
-    """Return what codex-lab calls a repository: the last segment of its origin.
+    """Return codex-lab's name of a repository: the last segment of its origin.
 
-    :param origin: URL of the remote ``origin``; credentials in it never get here, as only
-        the last segment counts.
-    :param directory: the main checkout, for a repository without origin: those are named
-        ``<leaf>-<12 hex>`` so that two of them do not share one target. (codex-lab's own
-        resolver calls all of them ``codex-lab``; its harness does as we do.)
+    :param origin: URL of the remote ``origin``; only its last segment is used, so credentials in it
+        never appear.
+    :param directory: the main checkout, for a repository without origin. Its name is ``<leaf>-<12
+        hex>``, so that two of them do not share one target. (codex-lab's own resolver calls all of
+        them ``codex-lab``; its harness does as we do.)
     """
     segment = re.split(r"[/:\\]", origin.strip().rstrip("/"))[-1] if origin else ""
     segment = segment.split("@")[-1].removesuffix(".git")

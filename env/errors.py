@@ -1,4 +1,4 @@
-"""What can be wrong with what the agent was to be given, split by who must act.
+"""Errors in the environment that the agent was to get, split by who must act.
 
 ::
 
@@ -9,7 +9,7 @@
     OperatorError
     └── SharedConfigError    the shared config.toml of codex cannot be read
 
-No message ever holds a value: what was given may be a secret typed in the wrong place.
+No message ever holds a value: it may be a secret typed in the wrong place.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..kernel.errors import CallerError, OperatorError
 
 
 class AssignmentError(CallerError):
-    """A ``NAME=VALUE`` that is none.
+    """A text that is not ``NAME=VALUE``.
 
     :param where: the flag or file and line it came from.
     """

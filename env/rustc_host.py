@@ -15,18 +15,18 @@ _TIMEOUT = 10.0
 
 
 def host_triple(cache_dir: str | os.PathLike[str], environment: Mapping[str, str]) -> str:
-    """Return what ``rustc -vV`` calls its host, as codex-lab's scripts ask it.
+    """Return the host that ``rustc -vV`` names, as codex-lab's scripts do.
 
-    :param cache_dir: directory of ours for caches; made when missing. One that cannot be
-        written costs a ``rustc`` each time, nothing else.
-    :param environment: whose PATH, ``RUSTUP_HOME`` and ``RUSTUP_TOOLCHAIN`` choose the
-        rustc. The answer is cached under the identity of that binary and of rustup's
-        settings, so a change of either asks again.
+    :param cache_dir: directory of ours for caches; made when missing. If it cannot be written, each
+        call runs ``rustc`` again.
+    :param environment: its PATH, ``RUSTUP_HOME`` and ``RUSTUP_TOOLCHAIN`` choose the rustc. The
+        answer is cached under the identity of that binary and of rustup's settings. A change of
+        either asks again.
     :returns: without a working rustc, ``<machine>-<system>``.
 
-    rustc runs in ``/``: a toolchain file in a workspace could otherwise make rustup
-    download one. The *host* of two toolchains of one machine is the same but for
-    unusual set-ups (musl beside gnu by directory override), which get the default's.
+    rustc runs in ``/``: a toolchain file in a workspace could otherwise make rustup download a
+    toolchain. Two toolchains of one machine normally have the same *host*. Unusual set-ups (musl
+    beside gnu by directory override) get the default's.
     """
     rustc = find_own_program("rustc", environment.get("PATH", ""))
     if rustc is None:
@@ -43,7 +43,7 @@ def host_triple(cache_dir: str | os.PathLike[str], environment: Mapping[str, str
 
 
 def _identity(rustc: str, environment: Mapping[str, str]) -> str:
-    """Name the binary, and the settings by which rustup's proxy picks the real one."""
+    """Name the binary, and the settings by which rustup's proxy picks the real rustc."""
     from zlib import crc32
 
     home = environment.get("RUSTUP_HOME") or os.path.join(environment.get("HOME", "/"), ".rustup")

@@ -12,10 +12,9 @@ _BY_UUID = "/dev/disk/by-uuid"
 def volume_ids(path: str) -> tuple[str, ...]:
     """Return the ids of the filesystem that holds ``path``, lower case, best first.
 
-    Its UUID, from the kernel (``FS_IOC_GETFSUUID``, Linux 6.9) or from
-    ``/dev/disk/by-uuid``; then ``fsid:<hex>`` as statvfs(2) gives it, which a
-    filesystem without UUID may change at every mount. Device numbers are no ids: they
-    change with the order of mounting.
+    First its UUID, from the kernel (``FS_IOC_GETFSUUID``, Linux 6.9) or from ``/dev/disk/by-uuid``.
+    Then ``fsid:<hex>`` as statvfs(2) gives it; a filesystem without UUID may change it at every
+    mount. Device numbers are no ids: they change with the order of mounting.
     """
     uuid = _kernel_uuid(path) or _linked_uuid(path)
     fsid = os.statvfs(path).f_fsid

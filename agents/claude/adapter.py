@@ -18,7 +18,7 @@ _RESUMES = rf"(?:--resume=|-r=?)?({SESSION})"
 class Claude(Adapter):
     """Claude Code. Its sessions lie in the user's own ``~/.claude``.
 
-    claude reads whatever is on stdin, and goes on after 3 s in which nothing came.
+    claude reads all of stdin, and goes on after 3 s without input.
     """
 
     name = "claude"

@@ -1,8 +1,8 @@
 """Ask Claude Code's own store which sessions are a run's.
 
-``projects/<directory with dashes>/<session>.jsonl`` is a session's transcript; it stays where
-the session began, wherever it goes on. ``sessions/<pid>.json`` says, while a claude lives, in
-which session it works. Both are as 2.1.332 writes them, and an agent can have written either.
+``projects/<directory with dashes>/<session>.jsonl`` is a session's transcript. It stays in the
+project where the session began. ``sessions/<pid>.json`` names the session of a claude while that
+claude lives. The formats are those of 2.1.332. An agent can have written either file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ENTRY_LIMIT = 64 * 1024
 _MOST_ENTRIES = 10_000
 _PIECE = 256 * 1024
 _MOST_FILES = 200_000
-# A project is a directory that somebody worked in; what a run wrote are a few files.
+# A project is a directory that somebody worked in; a run writes only a few files.
 _MOST_PROJECTS, _SECONDS = 50_000, 5.0
 
 
@@ -41,7 +41,7 @@ class ClaudeSessions:
     """The transcripts below one configuration directory of claude.
 
     :param home: the agent's ``CLAUDE_CONFIG_DIR``, or ``~/.claude``.
-    :param workdir: where the run works, resolved.
+    :param workdir: the directory that the run works in, resolved.
     :param since: when the run began (seconds since the epoch).
     :param interactive: a person types; then the newest session counts, else the first.
     """
@@ -67,7 +67,7 @@ class ClaudeSessions:
         return []
 
     def left_behind(self) -> Sequence[Sighting]:
-        """Return what the run worked on that is over, if only its transcript tells."""
+        """Return the session that a finished run worked on, where only its transcript tells."""
         found = sorted(self._written_here())
         if not found:
             return []
@@ -96,8 +96,8 @@ class ClaudeSessions:
     def _written_here(self) -> Iterator[tuple[float, str, str]]:
         """Yield moment, session and path of each session that worked in the workdir since.
 
-        The moment is that of its last writing, or of its beginning where nobody types:
-        what a tool of the agent begins, it begins later.
+        If a person types, the moment is the last write to it. Otherwise it is the session's
+        beginning, because sessions of the agent's tools begin later.
         """
         until = time.monotonic() + _SECONDS
         for name, path in self._changed():
@@ -133,7 +133,7 @@ class ClaudeSessions:
 
 
 def read_entry_of(place: Path, pid: int) -> dict[str, object]:
-    """Return what a claude says of itself while it lives; nothing where it says nothing.
+    """Return the entry of a living claude; an empty table if there is no readable entry.
 
     :param place: the directory ``sessions`` of its configuration.
     """
@@ -143,7 +143,7 @@ def read_entry_of(place: Path, pid: int) -> dict[str, object]:
 def living_on(session: str, home: Path) -> Iterator[int]:
     """Yield the living claudes that say they work on a session.
 
-    Not seen: a claude that was started a moment ago and has not written its file yet.
+    Not seen: a claude that has just started and has not written its file yet.
     """
     place = home / "sessions"
     with contextlib.suppress(OSError), os.scandir(place) as entries:
@@ -165,7 +165,7 @@ def claude_home(environ: Mapping[str, str]) -> Path:
 
 
 def _is_conversation(path: str) -> bool:
-    """Tell whether a transcript holds words of a person or claude; else nothing can go on."""
+    """Tell whether a transcript holds words of a person or claude; without them it cannot go on."""
     data = _read(path, 0, _PIECE)
     if len(data) == _PIECE:
         return True
@@ -194,7 +194,7 @@ def _first_placed(lines: Iterable[bytes]) -> dict[str, object]:
 
 
 def _is_of_program(record: Mapping[str, object]) -> bool:
-    """Tell whether a program asked and no person typed: a ``claude -p`` of a tool's."""
+    """Tell whether a program asked and no person typed, as in a tool's ``claude -p``."""
     return str(record.get("entrypoint")).startswith("sdk")
 
 
@@ -206,7 +206,7 @@ def _moment(record: Mapping[str, object]) -> float:
 
 
 def _parse(line: bytes) -> dict[str, object]:
-    """Return a line's object; an empty one for whatever else stands there."""
+    """Return the JSON object in a line; an empty table for anything else."""
     if not line.startswith(b"{"):
         return {}
     try:
@@ -217,7 +217,7 @@ def _parse(line: bytes) -> dict[str, object]:
 
 
 def _read(path: str | os.PathLike[str], at: int, size: int) -> bytes:
-    """Return a piece of a regular file; nothing of one that is none, or cannot be read."""
+    """Return a piece of a regular file; nothing of any other file, or if it cannot be read."""
     try:
         fd = open_regular(path)
     except (OSError, ValueError):

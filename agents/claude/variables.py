@@ -1,7 +1,7 @@
 """The variables that are settings of Claude Code, by its documentation and by 2.1.332 itself.
 
-A list, and no pattern of all its names: most others are what one session hands to its
-children (descriptors, sockets, tokens, ids), and would tie the agent to the caller's session.
+This is a list, and no pattern of all its names. Most other names are handed by one session to its
+children: descriptors, sockets, tokens, ids. They would tie the agent to the caller's session.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ CLAUDE_CODE_FORCE_* CLAUDE_CODE_HIDE_CWD CLAUDE_CODE_NATIVE_CURSOR CLAUDE_CODE_N
 CLAUDE_CODE_SCROLL_SPEED CLAUDE_CODE_SYNTAX_HIGHLIGHT CLAUDE_CODE_TMUX_TRUECOLOR
 """
 
-# Each passes with or without what it needs; its names hold credentials of whole clouds.
+# A switch passes by itself. The names beside it hold credentials of whole clouds.
 SWITCHED = (
     (
         "CLAUDE_CODE_USE_BEDROCK",

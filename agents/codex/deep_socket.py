@@ -1,7 +1,7 @@
 """Whether an issue's codex-home lies too deep for the socket of codex's app-server: pure.
 
-An older codex binds it below its home; the kernel takes a path of 107 bytes (unix(7)).
-codex 0.171 binds one of a fixed length elsewhere, and links to it.
+An older codex binds the socket below its home, and the kernel takes a path of 107 bytes (unix(7)).
+codex 0.171 binds a short path elsewhere, and links to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BARE = "unix://"
 
 
 def socket_too_deep(command: Sequence[str], codex_home: Path) -> str | None:
-    """Return a line where the command asks for that socket and its path is too long, else None.
+    """Return a line if the command asks for that socket and its path is too long, else None.
 
     :param command: the agent's argv.
     """

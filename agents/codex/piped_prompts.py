@@ -20,14 +20,14 @@ CODEX_VALUED = _options(
     "-s --sandbox --thread-source --title"
 )
 CODEX_SEVERAL = frozenset(("-i", "--image"))
-"""Options of ``exec`` itself that take every word up to the next option; of its commands, one."""
+"""Options that take every word up to the next option; after a command of ``exec`` only one."""
 CODEX_SWITCHES = _options(
     "--all --approve-for-me --dangerously-bypass-approvals-and-sandbox "
     "--dangerously-bypass-hook-trust --ephemeral --experimental-json --full-auto -h --help "
     "--ignore-rules --ignore-user-config --json --last --no-alt-screen --no-daemon --oss --search "
     "--skip-git-repo-check --strict-config --trust --uncommitted -V --version --worktree --yolo"
 )
-# What stands before the prompt, in the commands of `codex exec` that take more.
+# The number of words before the prompt, for commands of `codex exec` that take more.
 _BEFORE_PROMPT = {"resume": 2, "fork": 2, "review": 1}
 
 
@@ -35,8 +35,8 @@ def reads_prompt_from_stdin(words: Sequence[str]) -> Reads:
     """Tell whether codex would read its prompt from a pipe: it is ``-``, or missing.
 
     :param words: codex's own, from its name on.
-    :returns: unsure where what may be a prompt follows an option of a newer codex than any
-        that is known here: it may be that option's value.
+    :returns: unsure if a possible prompt follows an option that is not known here. A newer codex
+        may take it as the option's value.
     """
     if "-" in words[1:]:
         return Reads.YES
@@ -53,8 +53,8 @@ def reads_prompt_from_stdin(words: Sequence[str]) -> Reads:
 def _codex_operands(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """Yield the operands of ``codex exec``, and whether each certainly is one.
 
-    Where there is no ``exec``, the prompt is nowhere: another command of codex may speak a
-    protocol on stdin, and its screen needs a terminal.
+    Without ``exec`` there is no prompt. Other commands of codex may speak a protocol on stdin, and
+    its screen needs a terminal.
     """
     rest = iter(words[1:])
     for word in rest:

@@ -1,4 +1,4 @@
-"""What codex's output says: JSON events, the app-server's protocol, banner and farewell."""
+"""Readers of codex's output: JSON events, the app-server's protocol, banner and farewell."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def read_event(line: bytes) -> StreamNews:
 def read_app_server_line(line: bytes) -> StreamNews:
     """Read one message; only notices that name a thread tell anything.
 
-    They begin like this in codex 0.135 to 0.171. Of another spelling nothing is
-    learnt here, and the thread is found by the rollout that codex holds open.
+    They begin like this in codex 0.135 to 0.171. Another spelling tells nothing here; then the
+    rollout that codex holds open tells the thread.
     """
     if not line.startswith((_STARTED, _TURN)):
         return NO_NEWS
@@ -52,8 +52,8 @@ def read_app_server_line(line: bytes) -> StreamNews:
 def read_banner(line: bytes) -> StreamNews:
     """Read codex's banner, which names the session when no JSON was asked for.
 
-    A hint only: a tool's output could say the same, so whoever uses it checks
-    that the rollout exists and was made in this workdir.
+    A hint only: a tool's output could say the same. So the caller checks that the rollout exists
+    and was made in this workdir.
     """
     return _hint(re.match(_BANNER, line))
 

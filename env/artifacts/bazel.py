@@ -1,8 +1,8 @@
 """Bazel's caches through a ``user.bazelrc`` that git ignores: text in, text out.
 
-Only a marked block is ours; the rest of the file is kept byte for byte. Bazel reads a
-bazelrc line by line: blank lines, ``#`` comments, ``import``, or a command name followed
-by options, split like a shell would (bazel.build/run/bazelrc, Bazel 7).
+Only a marked block is ours; the rest of the file is kept byte for byte. Bazel reads a bazelrc line
+by line (bazel.build/run/bazelrc, Bazel 7). A line is blank, a ``#`` comment, ``import``, or a
+command name with options, split as a shell would.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def knows_contents_cache(version: str | None) -> bool:
 def bazel_lines(layout: Layout, worktree: str, *, contents_cache: bool = True) -> tuple[str, ...]:
     """Return the lines of the block.
 
-    The caches are safe to share and stand under ``common``. The output bases are
-    *startup* options, which ``common`` does not take, and two worktrees that share an
-    output base would take turns at killing each other's server: it is one per worktree.
+    The caches are safe to share and stand under ``common``. The output base is a *startup* option,
+    which ``common`` does not take. Each worktree has an output base of its own: with a shared one,
+    two worktrees would kill each other's server in turn.
 
     :param worktree: a path component that names the worktree.
-    :param contents_cache: whether this Bazel knows that option; one it does not know is an
-        error to it, even under ``common``.
+    :param contents_cache: whether this Bazel knows that option; an unknown option is an error to
+        it, even under ``common``.
     """
     bases = layout.bazel("output-base") / worktree
     options = (

@@ -1,4 +1,4 @@
-"""What could be cleaned: every place whose content a build, a test or a tool makes again.
+"""Candidates for a cleanup: every place with content that a build, test or tool makes again.
 
 Package stores, Bazel's and sccache's caches and the runners' directories are no
 candidates: they are shared, cheap to keep and slow to refill.
@@ -25,8 +25,8 @@ CATEGORIES: tuple[Category, ...] = ("cargo", "exec-harness", "temp", "worktree")
 class Candidate:
     """One directory that could be removed.
 
-    :param base: what bounds it physically: the artifact root or a working tree.
-    :param names: the way from the base, name by name; none is a link when it is removed.
+    :param base: the artifact root or the working tree that it must lie in physically.
+    :param names: the way from the base, name by name; no name is a link when it is removed.
     :param leased: whether runs take a lease on it.
     """
 
@@ -52,9 +52,9 @@ _IN_TREE: tuple[tuple[str, ...], ...] = (
 def find_candidates(
     root: Root | None, repository: Repository | None, *, every_repository: bool
 ) -> list[Candidate]:
-    """List what is there, links left out. Reads directories, changes nothing.
+    """List the candidates that exist, links left out. Reads directories, changes nothing.
 
-    :param every_repository: all that have something below the root, not just this one.
+    :param every_repository: all repositories that have something below the root, not just this one.
     """
     found: list[Candidate] = []
     if root is not None:

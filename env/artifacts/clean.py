@@ -23,7 +23,7 @@ from .sizes import Deadline, Measure, measure_tree
 
 DEFAULT_AGE = 14 * 86400.0
 QUARANTINE = (*BOOKS, "quarantine")
-# Seconds for the last look for repositories, of each tree that is about to go.
+# Seconds to look for repositories once more in a tree, just before it is removed.
 _LOOK_AGAIN = 60.0
 _IN_TREE_QUARANTINE = ("codexlab-quarantine",)
 
@@ -34,9 +34,9 @@ Verdict = Literal["remove", "keep", "in use", "refused", "removed", "leftover"]
 class Finding:
     """One candidate judged.
 
-    :param verdict: ``remove``: would go; ``removed``: is gone; ``leftover``: of a cleanup
-        that was interrupted, goes too; else it stays, for ``reason``.
-    :param age: seconds since the latest sign of use, or None when that could not be told.
+    :param verdict: ``remove``: would go; ``removed``: is gone; ``leftover``: an interrupted cleanup
+        left it, so it goes too. With any other verdict it stays, for ``reason``.
+    :param age: seconds since the latest sign of use, or None when the age is not known.
     """
 
     candidate: Candidate
@@ -67,11 +67,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CleanOptions:
-    """What may go.
+    """The candidates that may go.
 
     :param older_than: seconds without a sign of use.
-    :param keep: categories that stay, whatever their age.
-    :param every_repository: not only the one around the working tree.
+    :param keep: categories that stay at any age.
+    :param every_repository: also clean those that are not around the working tree.
     """
 
     older_than: float = DEFAULT_AGE
@@ -85,7 +85,7 @@ def plan_clean(
     """Judge every candidate. Changes nothing.
 
     :param root: the artifact root, when it is usable.
-    :param deadline: for measuring; what was not measured in time has no known age.
+    :param deadline: for measuring; a candidate that was not measured in time has no known age.
     """
     candidates = find_candidates(root, repository, every_repository=options.every_repository)
     leftovers = _leftovers(root, repository, deadline)
@@ -95,7 +95,7 @@ def plan_clean(
 def apply_clean(
     findings: list[Finding], options: CleanOptions, note: Callable[[dict[str, object]], None]
 ) -> list[Finding]:
-    """Remove what :func:`plan_clean` said may go, judging each once more under its lease.
+    """Remove the candidates that :func:`plan_clean` lets go, each judged once more under its lease.
 
     :param note: takes each receipt as soon as it is true.
     :returns: the findings as they are now.
@@ -143,14 +143,14 @@ def _judge(candidate: Candidate, options: CleanOptions, deadline: Deadline) -> F
 
 
 def _repository_in(size: Measure) -> tuple[Verdict, str] | None:
-    """Return why a tree stays in which a repository was seen; None for others."""
+    """Return why a tree stays that holds a repository; None for other trees."""
     if size.repository is None:
         return None
     return "keep", f"{size.repository} is a git repository; move it away if it is of use"
 
 
 def _repository_now(path: Path) -> tuple[Verdict, str] | None:
-    """Look once more, just before a tree goes; what cannot be looked through stays."""
+    """Look once more, just before a tree goes; it stays if it cannot be looked through."""
     size = measure_tree(path, Deadline(_LOOK_AGAIN))
     if size.state in ("partial", "unreadable"):
         return "keep", "it could not be looked through for git repositories"

@@ -1,4 +1,4 @@
-"""What can be wrong with what setup would write: the operator must mend it."""
+"""Errors in files that setup would write: the operator must mend them."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class ShellError(CallerError):
 
 
 def shell_of(path: str) -> Shell:
-    """Return the shell that ``$SHELL`` names; bash when it is none of ours."""
+    """Return the shell that ``$SHELL`` names; bash when that shell is not supported."""
     name = path.rsplit("/", 1)[-1]
     for shell in SHELLS:
         if shell == name:
@@ -32,7 +32,7 @@ def render_exports(shell: str, variables: Mapping[str, str], removed: Iterable[s
     """Write lines that set and unset variables when sourced.
 
     :param variables: names are identifiers; values may be any text without NUL.
-    :raises ShellError: not a shell we know.
+    :raises ShellError: codexlab writes no exports for this shell.
 
     Sourcing the lines twice is the same as once; they print nothing and run nothing.
     """

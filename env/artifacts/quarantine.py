@@ -1,9 +1,8 @@
 """Take a directory out of use in one rename, then delete it at leisure.
 
-Invariant: at its old name there is either the whole directory or nothing, and what was
-taken is below the quarantine until it is gone. A crash leaves it there; the next
-cleanup deletes what it finds. Every step goes through descriptors, so a link that is
-put in the way is met as a link and refused.
+Invariant: at its old name there is either the whole directory or nothing. A directory that was
+taken lies below the quarantine until it is gone. A crash leaves it there, and the next cleanup
+deletes it. Every step goes through descriptors, so a link on the way is seen as a link and refused.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def quarantine(base: Root, names: Sequence[str], store: Root, store_names: Seque
 
 
 def empty_quarantine(store: Root, store_names: Sequence[str], only: str | None = None) -> list[str]:
-    """Delete what lies in the quarantine; return the names that are gone.
+    """Delete the content of the quarantine; return the names that are gone.
 
     :param only: one name; else everything, as after a crash.
     :raises OSError: something cannot be deleted.
@@ -57,7 +56,7 @@ def empty_quarantine(store: Root, store_names: Sequence[str], only: str | None =
 
 
 def quarantined(store: Root, store_names: Sequence[str]) -> list[str]:
-    """Return what an interrupted cleanup left in the quarantine."""
+    """Return the names that an interrupted cleanup left in the quarantine."""
     try:
         with opened_below(store, store_names) as keep:
             return sorted(os.listdir(keep))
@@ -72,7 +71,7 @@ def remove_empty_parents(base: Root, names: Sequence[str], keep: int) -> None:
             with opened_below(base, names[: depth - 1]) as parent:
                 os.rmdir(names[depth - 1], dir_fd=parent)
         except OSError:
-            return  # not empty: somebody builds beside it
+            return  # not empty: another target lies beside it
 
 
 def _identity(name: str, dir_fd: int, where: str) -> tuple[int, int]:

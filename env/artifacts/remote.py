@@ -1,7 +1,7 @@
-"""What lies beyond this machine: the remote compile host and GitHub's view of the runners.
+"""Places beyond this machine: the remote compile host, and the runners as GitHub sees them.
 
-Asked only on request, each with its own limit of time. An answer that does not come is a
-row that says so.
+They are asked only on request, each with its own limit of time. A missing answer becomes a row that
+says so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GITHUB = r"github\.com[:/](?P<owner>[\w.-]+)/(?P<repo>[\w.-]+?)(\.git)?/?$"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one question beyond this machine brought.
+    """The answer to one question beyond this machine.
 
     :param ok: whether an answer came.
     :param text: the answer, or why there is none; in one line.
@@ -52,7 +52,7 @@ def ask_compile_host(environment: Mapping[str, str]) -> Answer | None:
 
 
 def ask_runners(repository: Repository | None, environment: Mapping[str, str]) -> list[Answer]:
-    """Ask GitHub for the repository's runners through ``gh``, as whoever is logged in there.
+    """Ask GitHub for the repository's runners through ``gh``, as the user who is logged in there.
 
     :returns: nothing outside a repository of github.com.
     """

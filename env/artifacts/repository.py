@@ -17,12 +17,12 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What routing needs to know of a repository.
+    """The facts about a repository that routing needs.
 
-    :param top: the working tree a person stands in; may be a linked worktree.
+    :param top: the working tree around the current directory; may be a linked worktree.
     :param main: the main checkout, or the bare repository, that it belongs to.
-    :param git_dir: where this working tree's own git files are.
-    :param name: what codex-lab calls it.
+    :param git_dir: the directory of this working tree's own git files.
+    :param name: codex-lab's name for it.
     :param branch: None when no branch is checked out.
     """
 
@@ -37,7 +37,7 @@ def find_repository(directory: Path) -> Repository | None:
     """Return the repository around ``directory``, or None outside any (or without git)."""
     places: list[Path] = []
     for question in ("--show-toplevel", "--git-common-dir", "--git-dir"):
-        # One at a time: a path may hold a line end, and rev-parse has no -z.
+        # One question a call: a path may hold a line end, and rev-parse has no -z.
         answer = ask_git(directory, "rev-parse", "--path-format=absolute", question)
         if answer is None:
             return None
@@ -52,8 +52,8 @@ def find_repository(directory: Path) -> Repository | None:
 def worktree_key(repository: Repository) -> str:
     """Return codex-lab's default key of a worktree, so that both build in one place.
 
-    It is ``<branch or directory name, sanitised>-<12 hex of SHA-256 of the path>``, and
-    changes with the branch: codex-lab's rule, not ours.
+    It is ``<branch or directory name, sanitised>-<12 hex of SHA-256 of the path>``. It changes with
+    the branch: that is codex-lab's rule.
     """
     label = repository.branch or repository.top.name
     slug = re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._+-]", "-", label)).strip("-")
@@ -63,10 +63,10 @@ def worktree_key(repository: Repository) -> str:
 
 
 def ask_git(directory: Path, *arguments: str) -> str | None:
-    """Return what git prints, without its last line end, or None when it says no.
+    """Return git's output without its last line end, or None when git fails.
 
-    For questions that start no program: git works in ``directory``, where an agent may
-    have written the configuration. It gets nothing of our environment that it has no use for.
+    Ask only questions that start no program: git works in ``directory``, and an agent may have
+    written the configuration there. git gets only those variables of our environment that it needs.
     """
     environment = git_environment(os.environ, outside=str(_top_around(directory)))
     try:

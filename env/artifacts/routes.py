@@ -1,4 +1,4 @@
-"""Which variable sends which output where: for a person's shell, or for a run."""
+"""Variables that send output to its place: for a person's shell, or for a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCCACHE_WRAPPER = "RUSTC_WRAPPER"
 class Exports:
     """Variables for a shell, and the directories they point at.
 
-    :param directories: below the root, to be made before anything is sent there.
+    :param directories: directories below the root, to be made before anything is written there.
     :param warnings: one line each.
     """
 
@@ -34,9 +34,9 @@ class Exports:
 def route_caches(layout: Layout, pnpm: int | None = None) -> dict[str, str]:
     """Return the variables of the package managers' caches and of the exec harness.
 
-    :param pnpm: the major version that is installed, as :func:`pnpm_major` found it. Up to
-        10 pnpm reads ``npm_config_store_dir`` alone, from 11 on ``pnpm_config_store_dir``
-        alone; the former makes npm 11 warn at every call, so it is set only where needed.
+    :param pnpm: the major version that is installed, as :func:`pnpm_major` found it. pnpm up to 10
+        reads only ``npm_config_store_dir``, and from 11 on only ``pnpm_config_store_dir``. The
+        former makes npm 11 warn at every call, so it is set only where needed.
     """
     store = str(layout.package_cache("pnpm-store"))
     old = {"npm_config_store_dir": store} if pnpm is not None and pnpm < 11 else {}
@@ -51,7 +51,7 @@ def route_caches(layout: Layout, pnpm: int | None = None) -> dict[str, str]:
 
 
 def route_temporary(layout: Layout) -> Path:
-    """Return the temp directory for this user's shells; runs have one each instead."""
+    """Return the temp directory for this user's shells; each run has its own instead."""
     return layout.package_cache("tmp") / f"u{os.getuid()}"
 
 

@@ -1,8 +1,8 @@
-"""What ``codexlab artifacts setup`` would write, and writing it.
+"""Plan the files that ``codexlab artifacts setup`` would write, and write them.
 
-Nothing tracked by git, nothing global: one ignored ``user.bazelrc`` in the working tree,
-a line in the repository's own ``info/exclude`` where no ignore rule covers it yet, and
-directories below the artifact root.
+Nothing tracked by git is written, and nothing global. Setup writes one ignored ``user.bazelrc`` in
+the working tree, and directories below the artifact root. It adds a line to the repository's own
+``info/exclude`` where no ignore rule covers that file yet.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _VERSION_LIMIT = 4096
 
 @dataclass(frozen=True, slots=True)
 class SetupPlan:
-    """What setup would do.
+    """The changes that setup would make.
 
-    :param directories: to be made below the root, those that are missing.
+    :param directories: missing directories below the root, to be made.
     :param rc_text: the new content of ``user.bazelrc``, or None when it stays as it is.
     :param exclude: the ``info/exclude`` that needs a line, or None.
     :param notes: one line each, for the person.
@@ -58,7 +58,7 @@ class SetupPlan:
 
 
 def plan_setup(root: ArtifactRoot, layout: Layout, repository: Repository) -> SetupPlan:
-    """Look at what is there and decide. Writes nothing.
+    """Look at the present state and decide. Writes nothing.
 
     :raises SetupRefused: ``user.bazelrc`` is tracked, a link, or not ours to rewrite.
     """
@@ -122,7 +122,7 @@ def _read_rc(rc: Path) -> str:
 
 
 def _read_version(path: Path) -> str | None:
-    # In the working tree, where an agent may have put anything.
+    # The file lies in the working tree, where an agent may have put anything.
     try:
         return read_regular(path, _VERSION_LIMIT, follow=True).decode(errors="replace")
     except OSError:
@@ -131,7 +131,7 @@ def _read_version(path: Path) -> str | None:
 
 def _exclude_file(repository: Repository) -> Path:
     """Return the ``info/exclude`` git reads here; linked worktrees share the main one's."""
-    # Not by --git-path, which resolves a link in the file's place.
+    # Do not ask with --git-path: it would resolve a link in the file's place.
     common = ask_git(repository.top, "rev-parse", "--path-format=absolute", "--git-common-dir")
     if common is None:
         raise SetupRefused(str(repository.top), "git does not say where its info/exclude is")
@@ -139,7 +139,7 @@ def _exclude_file(repository: Repository) -> Path:
 
 
 def _add_line(path: Path, line: str) -> None:
-    """Append to the file and keep what is there; follow no link that an agent may have made."""
+    """Append to the file and keep its content; follow no link that an agent may have made."""
     linked = next((place for place in (path.parent, path) if place.is_symlink()), None)
     if linked is not None:
         raise SetupRefused(str(linked), "is a link, which is not followed; put a file in its place")
@@ -188,7 +188,7 @@ def _back_up(rc: Path) -> Path | None:
 
 
 def _notes(repository: Repository) -> tuple[str, ...]:
-    """Warn when nothing reads the file: Bazel does only where the .bazelrc imports it."""
+    """Warn when nothing reads the file: Bazel reads it only if the .bazelrc imports it."""
     rc = repository.top / ".bazelrc"
     if not rc.is_file():
         return (f"no .bazelrc in {repository.top}: this is no Bazel workspace, or not yet one",)

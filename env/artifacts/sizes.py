@@ -14,14 +14,14 @@ State = Literal["complete", "partial", "missing", "refused", "unreadable"]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a tree occupies.
+    """The size of a tree.
 
-    :param state: ``complete``; ``partial``: time ran out and ``allocated`` is a lower
-        bound; ``missing``: nothing there, which is not the same as empty; ``refused``: a
-        link in its place; ``unreadable``: some of it could not be looked at.
+    :param state: ``complete``; ``partial``: time ran out, ``allocated`` is a lower bound;
+        ``missing``: no directory, not even an empty one. ``refused``: a link in its place;
+        ``unreadable``: some of it could not be looked at.
     :param allocated: bytes on disk, hard links counted once; None when missing or refused.
     :param newest: the latest modification time seen, in seconds since the epoch.
-    :param repository: a git repository or checkout that was seen in it, which no build makes again.
+    :param repository: a git repository or checkout that was seen in it; no build makes it again.
     """
 
     state: State
@@ -30,7 +30,8 @@ class Measure:
     repository: str | None = None
 
 
-# What a checkout has, and what a repository without a checkout has, whatever kind each is of.
+# The names that mark a checkout, and those that mark a repository without a checkout, as files or
+# directories.
 _STORE = frozenset({"HEAD", "objects", "refs"})
 _GIT = _STORE | {".git"}
 

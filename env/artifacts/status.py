@@ -1,4 +1,4 @@
-"""One report of every artifact category: where, how large, routed by what, in whose hands."""
+"""One report of every artifact category: place, size, route and holder."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from .sizes import Deadline, measure_tree
 class Row:
     """One place.
 
-    :param state: of the measure (``complete``, ``partial``, ``missing``, ...), or
-        ``not configured`` / ``not installed`` where there is no path.
-    :param route: the variable or file that sends output there, or that nothing does.
+    :param state: the measure's (``complete``, ``partial``, ``missing``, ...), or ``not configured``
+        / ``not installed`` without a path.
+    :param route: the variable or file that sends output there, or a note that nothing does.
     :param why: in a few words.
     """
 

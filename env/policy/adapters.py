@@ -1,4 +1,4 @@
-"""What each kind of agent needs beyond the built-in names, and how codex names more."""
+"""Names that pass for each kind of agent, and those that codex's configuration adds."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ def codex_provider_names(
 ) -> frozenset[str]:
     """Return the variables that codex's shared ``config.toml`` asks for by name.
 
-    Its built-in provider for Amazon Bedrock asks for those of AWS, chosen there or in the command.
+    The built-in provider for Amazon Bedrock asks for those of AWS. The file or the command chooses
+    it.
 
-    :param shared_config: the file in the *shared* codex-home. Never pass one that the
-        repository or the agent can write: it could name any secret of the caller.
-    :param command: what is to be run.
+    :param shared_config: the file in the *shared* codex-home. Never pass a file that the repository
+        or the agent can write: it could name any secret of the caller.
+    :param command: the command to run.
     :param tell: takes a line where the file cannot be read as TOML; it then names nothing.
     :returns: values of ``env_key``, ``env_http_headers``, ``bearer_token_env_var`` and
         ``env_vars`` at any depth (codex 0.169); empty when there is no such file.
@@ -73,7 +74,7 @@ def _names_of_config(shared_config: Path, tell: Callable[[str], object] | None) 
 
 
 def _without_quotes(error: TomlError) -> str:
-    """Keep kind and place of a TOML error; some kinds quote the text they stumbled on."""
+    """Keep kind and place of a TOML error; some kinds quote the offending text."""
     kind = error.problem.partition(":")[0]
     return kind if error.line is None else f"line {error.line}: {kind}"
 

@@ -34,16 +34,15 @@ def parse_assignment(text: str, where: str = "--set") -> tuple[str, str]:
 def parse_env_file(path: str | os.PathLike[str]) -> Assignments:
     r"""Read ``NAME=VALUE`` lines.
 
-    Blank lines, lines that begin with ``#`` and a leading ``export`` are passed over.
-    ``'…'`` is taken literally; in ``"…"`` the escapes ``\n \t \r`` and a backslash
-    before any other character are undone; anything else is taken as it stands, without
-    blanks at its end. Nothing is expanded, and a quoted value ends on its own line.
-    Of two lines with one name the last wins.
+    Blank lines, lines that begin with ``#`` and a leading ``export`` are skipped. ``'…'`` is taken
+    literally. In ``"…"`` the escapes ``\n \t \r`` and a backslash before any other character are
+    undone. Any other value is taken as it stands, without blanks at its end. Nothing is expanded,
+    and a quoted value ends on its own line. If two lines have the same name, the last wins.
 
     A pipe is read to its end, as in ``--env-file <(…)``.
 
-    :raises EnvFileError: unreadable, a terminal, a named pipe nobody writes to, over 1 MiB,
-        not UTF-8 text, or a line that is neither.
+    :raises EnvFileError: unreadable, a terminal, a named pipe without a writer, over 1 MiB, not
+        UTF-8 text, or another kind of line.
     """
     name = os.fspath(path)
     lines = _read_text(name).split("\n")

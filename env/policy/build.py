@@ -50,8 +50,8 @@ def build_environment(
     """Decide the child's whole environment. Pure but for ``is_safe_path_entry``.
 
     :param parent: the caller's environment.
-    :param required: what codexlab itself sets; always wins.
-    :param removed: names that codexlab takes away, whatever a file or config says.
+    :param required: variables that codexlab itself sets; they always win.
+    :param removed: names that codexlab removes, even if a file or config sets them.
     :param is_safe_path_entry: asked for each absolute entry of PATH.
     :raises ReservedNameError: a flag names a variable of ``required`` or ``removed``.
     """
@@ -85,7 +85,7 @@ def tool_shell_excludes(policy: EnvironmentPolicy) -> tuple[str, ...]:
 def _refuse_reserved(
     policy: EnvironmentPolicy, required: Mapping[str, str], gone: frozenset[str]
 ) -> None:
-    """A flag that would be overruled is an error; a file may hold more than this run needs."""
+    """Refuse a flag that would be overruled; a file may hold more than this run needs."""
     for name, value in policy.set_values:
         if name in gone or required.get(name, value) != value:
             raise ReservedNameError(flag="--set", name=name)

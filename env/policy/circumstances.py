@@ -1,4 +1,4 @@
-"""Names that an allow list lets in and that do not fit this very launch."""
+"""Names that an allow list lets in and that do not fit this one launch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MEANINGS = {
     "codexlab-run, and a `GOROOT` that `go` set so",
     _SIZE: "`COLUMNS` and `LINES` where the agent has a terminal of its own",
 }
-"""What each rule of this module drops."""
+"""The names that each rule of this module drops."""
 
 
 @frozen
 class Circumstances:
-    """Where and how this launch runs its agent.
+    """The place and manner in which this launch runs its agent.
 
     :param terminal: the agent has a terminal of its own.
     :param left_behind: physical paths of the checkouts that the agent does not work in.
@@ -37,12 +37,12 @@ class Circumstances:
 def unfit_names(parent: Mapping[str, str], circumstances: Circumstances) -> dict[str, str]:
     """Return the names that this launch drops, each with the rule that a receipt shows.
 
-    Pure but for links, which are resolved.
+    Pure, except that links are resolved.
     """
     found = dict.fromkeys(_left_behind(parent, circumstances.left_behind), LEFT_BEHIND)
     found.update(dict.fromkeys(_of_a_proxy(parent), _PROXY))
     if circumstances.terminal:
-        # The caller's terminal had this size once; the agent's has one that can be asked.
+        # The caller's terminal had this size at some time. The agent can ask its own terminal.
         found.update(dict.fromkeys(_OF_A_TERMINAL, _SIZE))
     return found
 
@@ -69,11 +69,11 @@ def _left_behind(parent: Mapping[str, str], directories: tuple[str, ...]) -> set
 
 
 def _of_a_proxy(parent: Mapping[str, str]) -> set[str]:
-    """Return what a toolchain's own launcher set for the command that started us.
+    """Return the names that a toolchain's own launcher set for the command that started us.
 
-    rustup's proxies tell where the choice came from (``RUSTUP_TOOLCHAIN_SOURCE``, 1.29);
-    older proxies do not, and there cargo's own variables show that it is at work. ``go
-    test`` and ``go generate`` set ``GOROOT`` and put its ``bin`` first in PATH (Go 1.19).
+    rustup's proxies tell where the choice came from (``RUSTUP_TOOLCHAIN_SOURCE``, 1.29). Older
+    proxies do not; there cargo's own variables show that it is at work. ``go test`` and ``go
+    generate`` set ``GOROOT`` and put its ``bin`` first in PATH (Go 1.19).
     """
     names: set[str] = set()
     source = parent.get("RUSTUP_TOOLCHAIN_SOURCE")

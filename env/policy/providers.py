@@ -1,4 +1,4 @@
-"""What an agent needs beyond its own names once one of its built-in providers is switched on.
+"""Further names that pass for an agent once one of its built-in providers is switched on.
 
 The names hold credentials of whole clouds: without the switch none of them passes.
 """
@@ -16,7 +16,7 @@ _ON = frozenset(("1", "true", "yes", "on"))
 def switched_on(agent: Adapter, environ: Mapping[str, str]) -> NameIndex:
     """Return the names that pass because the agent's own environment switches a provider on.
 
-    :param environ: what the agent would see of the switches.
+    :param environ: the environment in which the agent would see the switches.
     """
     on = {name for name, _ in agent.variables.switched if environ.get(name, "").lower() in _ON}
     return index_groups(group for switch, group in switched_groups(agent) if switch in on)

@@ -1,4 +1,4 @@
-"""PATH without entries through which somebody else could slip in a program.
+"""PATH without entries through which another user could slip in a program.
 
 Entries of a checkout that the agent does not work in are taken out too: programs there
 act on that checkout.
@@ -34,8 +34,8 @@ def clean_search_path(
 ) -> tuple[str, tuple[TakenOut, ...]]:
     """Take entries out of a PATH; the order of the others stays.
 
-    :param left_behind: directories whose programs are not for the agent.
-    :returns: the new value, and what was taken out.
+    :param left_behind: directories with programs that are not for the agent.
+    :returns: the new value, and the entries that were taken out.
     """
     kept: list[str] = []
     taken: list[TakenOut] = []
@@ -54,8 +54,8 @@ def clean_search_path(
 def is_safe_entry(entry: str) -> bool:
     """Tell whether only its owners can put programs into this directory.
 
-    Unsafe is world-writable without the sticky bit. An entry that is not there is
-    left alone: PATHs commonly name directories that a later install creates.
+    Unsafe is world-writable without the sticky bit. An entry for a missing directory stays: PATHs
+    commonly name directories that a later install creates.
     """
     try:
         mode = os.stat(entry).st_mode

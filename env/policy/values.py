@@ -1,4 +1,4 @@
-"""The values a scrub works with: what to let through, and what came of it."""
+"""The values a scrub works with: the policy, and its result."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Assignments = tuple[tuple[str, str], ...]
 
 @frozen
 class EnvironmentPolicy:
-    """What the agent may see, from the most general layer to the most specific.
+    """The variables that the agent may see, from the most general layer to the most specific.
 
     :param agent: ``codex``, ``claude``, or anything else for the generic adapter.
-    :param provider_names: what :func:`codex_provider_names` found in the shared config.
+    :param provider_names: names that :func:`codex_provider_names` found in the shared config.
     :param user_pass: names or globs that the user's own config passes.
-    :param user_set: what the user's own config sets.
+    :param user_set: variables that the user's own config sets.
     :param pass_names: names or globs from ``--pass``.
-    :param file_values: what ``--env-file`` sets; see :func:`parse_env_file`.
-    :param set_values: what ``--set`` sets.
-    :param circumstances: where and how this launch runs its agent.
+    :param file_values: variables that ``--env-file`` sets; see :func:`parse_env_file`.
+    :param set_values: variables that ``--set`` sets.
+    :param circumstances: the place and manner in which this launch runs its agent.
 
     An exact name of the user (config or flag) wins over the drop rules; a glob does not.
     """
@@ -41,7 +41,7 @@ class EnvironmentPolicy:
 
 @frozen
 class Verdict:
-    """What became of one name, and by which rule. Never its value."""
+    """The verdict on one name, and its rule. Never its value."""
 
     name: str
     action: Action
@@ -50,7 +50,7 @@ class Verdict:
 
 @frozen
 class ChildEnvironment:
-    """The child's whole environment, and why it is so.
+    """The child's whole environment, and the reasons.
 
     :param receipt: one verdict for every name of the parent and every name set, by name.
     :param taken_out: entries of the caller's PATH that the agent does not get.

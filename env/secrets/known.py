@@ -1,4 +1,4 @@
-"""Which values must never be written down: found in environments and in logins."""
+"""Values that must never be written down, found in environments and in logins."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def known_secrets(
     :param parent: the caller's environment; :param child: the agent's.
     :param logins: content of the shared ``auth.json`` and ``.credentials.json``.
     :param dotenv: content of the shared ``.env``, which codex loads by itself.
-    :returns: values of at least 8 bytes whose names look secret (a plain path given to a
-        ``…_FILE``, ``…_DIR``, ``…_PATH`` or ``…_SOCK`` is none), lines inside values that
-        assign such names, passwords in URLs, and tokens of the logins.
+    :returns: values of at least 8 bytes with secret-looking names; lines inside values that assign
+        such names; passwords in URLs; tokens of the logins. A plain path in a ``…_FILE``,
+        ``…_DIR``, ``…_PATH`` or ``…_SOCK`` is not secret.
     """
     found: set[bytes] = set()
     for environment in (parent, child, _assigned(dotenv or b"")):
@@ -44,7 +44,7 @@ def known_secrets(
 
 
 def _assigned(dotenv: bytes) -> dict[str, str]:
-    """Return what the lines of a ``.env`` set, without quotes around it."""
+    """Return the values that the lines of a ``.env`` set, without quotes around them."""
     pairs = (os.fsdecode(line).partition("=") for line in dotenv.splitlines())
     return {
         name.removeprefix("export ").strip(): value.strip().strip("\"'") for name, _, value in pairs
@@ -96,7 +96,7 @@ def _unquote(text: bytes) -> bytes:
 
 
 def _tokens(auth_json: bytes) -> Iterator[bytes]:
-    """Values of names that look secret; of a file that is no JSON, every long string."""
+    """Yield values of names that look secret; from a file that is no JSON, every long string."""
     try:
         document = json.loads(auth_json)
     except (ValueError, RecursionError):

@@ -1,8 +1,8 @@
-"""Take known secrets out of a stream of bytes, wherever the stream is cut.
+"""Take known secrets out of a stream of bytes that may be cut at any place.
 
-One ``bytes.find`` per needle, not one compiled alternation: measured on 64 KiB
-chunks of log text, ``find`` reads 7–16 GB/s per needle and an alternation of four
-0.15 GB/s (CPython 3.11 and 3.13), so the alternation would lose below 50 needles.
+The search is one ``bytes.find`` per needle, not one compiled alternation. On 64 KiB chunks of log
+text, ``find`` reads 7–16 GB/s per needle, and an alternation of four 0.15 GB/s. (Measured on
+CPython 3.11 and 3.13.) So the alternation would lose below 50 needles.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import takewhile
 
 MASK = b"***"
 _LEAST_BEGINNING = 8  # bytes of a secret that are masked in a name
-_HEAD = 4  # bytes of a needle looked for at once when a tail is judged
+_HEAD = 4  # bytes of a needle that are compared first when a tail is judged
 
 Span = tuple[int, int]
 
@@ -21,16 +21,15 @@ Span = tuple[int, int]
 class Masker:
     """Replace every occurrence of every secret by ``***``.
 
-    The output does not depend on how the input is cut into chunks. Occurrences that
-    overlap become one mask, so that no end of one shows beside the mask of another.
-    Held back between two calls is only a tail that begins a secret: at most one byte
-    less than the longest, and nothing at all after most lines.
+    The output does not depend on how the input is cut into chunks. Occurrences that overlap become
+    one mask, so that no end of one shows beside the mask of another. Between two calls only a tail
+    that begins a secret is held back. It is shorter than the longest secret, and most lines leave
+    no tail.
 
     :param secrets: plain values; their JSON-escaped forms are masked as well, up to
         JSON within a JSON string. Empty values are ignored.
 
-    Not masked: a secret that was encoded otherwise (base64, gzip, percent) or printed
-    in pieces.
+    Not masked: a secret in another encoding (base64, gzip, percent) or printed in pieces.
     """
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
@@ -42,14 +41,14 @@ class Masker:
         self._hidden = 0  # leading bytes of the tail that a written mask already covers
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next piece of the stream; return what can be written by now."""
+        """Take the next piece of the stream; return the text that can be written now."""
         if not self._needles:
             return data
         text = self._tail + data if self._tail else data
         return self._advance(text, self._held_back(text))
 
     def finish(self) -> bytes:
-        """Return what was held back; the masker is then ready for another stream."""
+        """Return the tail that was held back; the masker is then ready for another stream."""
         return self._advance(self._tail, len(self._tail)) if self._tail else b""
 
     def mask_text(self, text: str) -> str:
@@ -63,7 +62,7 @@ class Masker:
     def mask_name(self, name: str) -> str:
         """Mask a short name that the kernel may have cut: a beginning of a secret suffices.
 
-        Of a secret, the first eight bytes and what follows of it are masked, wherever they are.
+        At any place, the first eight bytes of a secret and the bytes of it that follow are masked.
         """
         data = name.encode("utf-8", "surrogateescape")
         for needle in self._needles:
@@ -89,7 +88,7 @@ class Masker:
     def _held_back(self, text: bytes) -> int:
         """Return where the longest tail begins that is the beginning of a needle.
 
-        A needle that lies in the text whole and ends exactly here is no beginning.
+        A whole needle that ends exactly here is no beginning.
         """
         size = len(text)
         best = size
@@ -125,7 +124,7 @@ class Masker:
 
 
 def _replace(text: bytes, spans: list[Span], hidden: int, end: int) -> Iterator[bytes]:
-    """Yield ``text[:end]`` with each span as one mask; a mask for the hidden part is out."""
+    """Yield ``text[:end]`` with each span as one mask; the hidden part's mask is out."""
     position = 0
     for start, stop in spans:
         if start >= end:
@@ -140,8 +139,8 @@ def _replace(text: bytes, spans: list[Span], hidden: int, end: int) -> Iterator[
 def _cover(text: bytes, needle: bytes) -> Iterator[Span]:
     """Yield stretches that occurrences of one needle cover.
 
-    From each occurrence the search jumps to the *last* one overlapping it, so a needle
-    such as ``aaaaaaaa`` costs one step per length of itself, not one per byte.
+    From each occurrence the search jumps to the *last* occurrence that overlaps it. So a needle
+    such as ``aaaaaaaa`` costs one step per needle length, not one per byte.
     """
     size = len(needle)
     start = text.find(needle)
@@ -154,7 +153,7 @@ def _cover(text: bytes, needle: bytes) -> Iterator[Span]:
 
 
 def _forms(secret: bytes) -> Iterator[bytes]:
-    """The value itself and the ways JSON writers put it into a string, twice nested."""
+    """Yield the value itself, and its forms in a JSON string, up to twice nested."""
     yield secret
     try:
         text = secret.decode()
@@ -175,5 +174,5 @@ def _escaped(text: str) -> set[str]:
 
 
 def _longest_first(forms: set[bytes]) -> tuple[bytes, ...]:
-    """Longest first, so that the usual log line is refuted soonest."""
+    """Sort the longest first, so that the usual log line is refuted soonest."""
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))

@@ -1,4 +1,4 @@
-"""Which names look as if their value were a secret, in environments and in text."""
+"""Names that look as if their value were a secret, in environments and in text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with the artifact root and the targets below it, split by who must act.
+"""Errors of the artifact root and the targets below it, split by who must act.
 
 ::
 
@@ -63,7 +63,7 @@ class TooLittleSpace(OperatorError):
 
 
 class TargetBusy(BusyError):
-    """A target is leased in a way that excludes what was asked."""
+    """A target is leased, and the lease excludes the requested use."""
 
     def __init__(self, target: str, holder: str) -> None:
         self.target = target

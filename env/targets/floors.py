@@ -1,4 +1,4 @@
-"""Free-space floors: a launch that would fill the disk does not begin.
+"""Free-space floors: a launch does not begin when too little is free.
 
 A snapshot, neither quota nor reservation: two launches that look at the same moment
 both pass.
@@ -24,7 +24,7 @@ INODE_FLOOR = "CODEXLAB_MIN_FREE_INODES"
 
 @frozen
 class Floors:
-    """What must be free, in bytes and inodes; None asks for nothing.
+    """The space that must be free, in bytes and inodes; None asks for nothing.
 
     :param root_bytes: on the filesystem of the artifact root.
     :param target_bytes: on the filesystem where cargo builds.
@@ -39,7 +39,7 @@ class Floors:
 def read_floors(environment: Mapping[str, str]) -> Floors:
     """Read the floors, under codex-lab's names and ours for inodes.
 
-    :raises FloorError: a floor is set, even to nothing, and no canonical decimal.
+    :raises FloorError: a floor is set, even to nothing, and is no canonical decimal.
     """
     values = (_floor(environment, name) for name in (ROOT_FLOOR, TARGET_FLOOR, INODE_FLOOR))
     return Floors(*values)
@@ -48,7 +48,8 @@ def read_floors(environment: Mapping[str, str]) -> Floors:
 def check_floors(floors: Floors, root: Path | None, target: Path) -> None:
     """Refuse when less is free than the floors ask for; exactly as much is enough.
 
-    :param target: where cargo builds; need not exist, its nearest existing parent counts.
+    :param target: the directory that cargo builds in; if it is missing, its nearest existing parent
+        counts.
     :raises TooLittleSpace: which filesystem, how much, and the floor.
     :raises PathRefused: the place cannot be looked at: ``..``, a dangling or looping link.
     """
@@ -82,8 +83,8 @@ def _check(path: Path, minimum_bytes: int | None, minimum_inodes: int | None) ->
 def _nearest_existing(path: Path) -> Path:
     """Walk up to what exists.
 
-    ``..`` after a missing name has no meaning, and a link that leads nowhere none that
-    can be measured: both are refused rather than guessed at.
+    ``..`` after a missing name has no meaning, and a dangling link leads to nothing that can be
+    measured. Both are refused.
     """
     if ".." in path.parts:
         raise PathRefused(str(path), "holds '..'")

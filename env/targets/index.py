@@ -1,7 +1,7 @@
 """The reverse index: which project, issue and thread a target belongs to.
 
-One small file per target, written whenever a run is routed there. It explains and it
-ages; it protects nothing (leases do). An entry that cannot be read is "unknown".
+One small file per target, written whenever a run is routed there. It tells the owner and the last
+use; it protects nothing (leases do). An entry that cannot be read is "unknown".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TEXTS = ("target", "key", "project", "issue", "repo", "workdir")
 
 @frozen
 class TargetOwner:
-    """Whose target it is.
+    """The owner of a target.
 
     :param target: its place below the root, names joined by ``/``.
     :param last_used: seconds since the epoch.
@@ -95,10 +95,10 @@ def forget_owner(root: Root, target: Path) -> None:
 
 
 def parse_owner(data: bytes) -> TargetOwner | None:
-    """Read one entry; unknown keys are passed over, anything malformed is None.
+    """Read one entry; unknown keys are ignored, anything malformed is None.
 
-    A time that is no finite number, or lies in the future, is malformed: nothing may be
-    called old because of it.
+    A time that is no finite number, or lies in the future, is malformed: no target may be called
+    old because of it.
     """
     if len(data) > _LIMIT:
         return None

@@ -1,17 +1,16 @@
-"""Targets in use are leased, so that nothing removes what somebody builds in.
+"""Targets in use are leased, so that nobody removes a target while a run builds in it.
 
-The lease is a shared flock on a file named after the target: any number of runs may
-build in one target (cargo has its own lock for that), and ``clean`` needs it alone. It
-belongs to the open file, so it lasts while *any* process holds a duplicate: hand the
-descriptor to the guardian, and close, never unlock.
+The lease is a shared flock on a file named after the target. Any number of runs may build in one
+target (cargo has its own lock for that), but ``clean`` needs it alone. The lease belongs to the
+open file, so it lasts while *any* process holds a duplicate. Hand the descriptor to the guardian,
+and close it; never unlock it.
 
-A free lease says that no holder is left, not that nothing of the run is: node, codex
-and Python close inherited descriptors in their children. Survivors are the supervisor's
+A free lease proves that no holder is left. It does not prove that no process of the run is left:
+node, codex and Python close inherited descriptors in their children. Survivors are the supervisor's
 concern (its record says ``contained``).
 
-Invariant: whoever holds the lock on the file that now has the name holds the lease.
-A lock file that was unlinked while we waited for it is not that file, so after locking
-the name is looked at again.
+Invariant: the lease is the lock on the file that has the name now. A file that was unlinked while
+we waited for its lock has lost the name. So after locking, the name is looked at again.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .root_dirs import Root, opened_below, path_of
 
 LEASES = (*BOOKS, "leases")
 _ATTEMPTS = 8
-_PAUSE = 0.01  # seconds; outlasts another's :func:`is_leased`, which asks by trying
+_PAUSE = 0.01  # seconds; longer than the lock that another's :func:`is_leased` takes for a moment
 
 
 def lease_name(root: Root, target: Path) -> str:
@@ -62,7 +61,7 @@ def lease_target(root: Root, target: Path, *, exclusive: bool = False) -> int:
 
 
 def is_leased(root: Root, target: Path) -> bool:
-    """Tell whether anybody holds the lease right now; asked by trying, nothing is created."""
+    """Tell whether anybody holds the lease right now, by trying to lock. Creates nothing."""
     name = f"{lease_name(root, target)}.lock"
     try:
         with opened_below(root, LEASES) as leases:

@@ -1,4 +1,4 @@
-"""Make a target ready for one run: leased, there, and with its owner on record."""
+"""Make a target ready for one run: leased, present, and with its owner on record."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def prepare_target(
     workdir: Path,
     thread: str | None = None,
 ) -> int:
-    """Lease a target for building, make it, and record whose it is, in this order.
+    """Lease a target for building, make it, and record its owner, in this order.
 
-    The directory has to be there before the agent starts: codex's sandbox cannot open a
-    writable root that does not exist.
+    The directory must exist before the agent starts: codex's sandbox cannot open a writable root
+    that is missing.
 
     :returns: a descriptor, closed on exec, that holds the shared lease. Hand a duplicate
         to the guardian; close it when the run is over, never unlock it.

@@ -21,11 +21,11 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 Root = Path | ArtifactRoot
-"""A root by its path, or, so that it is still the same one, as it was found usable."""
+"""A root by its path, or as it was found usable, so that it is checked to be the same directory."""
 
 
 def path_of(root: Root) -> Path:
-    """Return where a root is.
+    """Return the path of a root.
 
     :raises RootUnusable: there is none.
     """
@@ -63,7 +63,7 @@ def opened_below(root: Root, names: Sequence[str], *, create: bool = False) -> G
 
 
 def _walk_again(root: Root, names: Sequence[str]) -> int:
-    """Make the directories; begin anew when a cleanup removes an empty one on the way."""
+    """Make the directories; begin anew when a cleanup removes an empty directory on the way."""
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             return _walk(root, names, create=True)
