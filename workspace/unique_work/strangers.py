@@ -1,8 +1,8 @@
 """What lies in a workspace that neither codexlab nor codex makes there, so it counts as work.
 
 By name, each place by a list of its own. In codex's home the list grows with codex, so what
-the user's own home has under the same name is codex's too. A database or a lock must also
-have the form that codex gives it.
+the user's own home has under the same name is codex's too. A database, a lock, a log, a marker
+or a temporary file must also have the form that codex gives it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ...kernel.errors import CodexlabError
@@ -32,10 +33,8 @@ _OF_A_RUN = (
     r"(record\.json|events\.ndjson|(stdout|stderr|terminal|sweep|hook-[a-z_]+)\.log(\.1)?)"
     r"(\.aside-\d+)?|\.record\.json\.[0-9a-f]{12}\.tmp"
 )
-_LOOSE = (
-    r"[\w.-]+\.config\.toml|codex-[a-z]+\.log|\.\w+_migration"
-    r"|\.tmp[\w.-]*|\.[\w.-]+\.tmp([.-][\w.-]+)?"
-)
+# So often a place is listed, where names vanish between a listing and a look at them.
+_LOOKS = 3
 # What codex 0.100 to 0.171 puts into its home by itself, beside databases and locks.
 _CODEXS = frozenset(
     (
@@ -83,11 +82,27 @@ def _users_home() -> Path:
 def _others(
     paths: WorkspacePaths, below: tuple[str, ...], is_known: Callable[[str, int], bool]
 ) -> list[str]:
-    try:
-        with directory(paths.base, *paths.names, *below) as fd:
-            return [shown(name) for name in sorted(os.listdir(fd)) if not is_known(name, fd)]
-    except FileNotFoundError:
-        return []
+    with suppress(FileNotFoundError), directory(paths.base, *paths.names, *below) as fd:
+        return [shown(name) for name in _unknown(fd, is_known)]
+    return []
+
+
+def _unknown(dir_fd: int, is_known: Callable[[str, int], bool]) -> list[str]:
+    """Return the names that are not known; one that vanishes hides none that is there."""
+    judged: dict[str, bool] = {}
+    for _ in range(_LOOKS):
+        has_vanished = False
+        for name in set(os.listdir(dir_fd)).difference(judged):
+            try:
+                judged[name] = is_known(name, dir_fd)
+            except FileNotFoundError:
+                has_vanished = True
+        # It may have another name by now.
+        if not has_vanished:
+            break
+    else:
+        judged["names that come and go"] = False
+    return sorted(name for name, known in judged.items() if not known)
 
 
 def _is_at_root(name: str, dir_fd: int) -> bool:
@@ -118,15 +133,11 @@ def _is_codexs(home: Path, shared: Path) -> Callable[[str, int], bool]:
         status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode) or ".aside-" in name:
             return True  # no content of its own, or named as what was kept aside
-        if name in _CODEXS or is_temporary(name):
+        if name in _CODEXS or os.path.lexists(shared / name):
             return True
-        if stat.S_ISDIR(status.st_mode) and _is_judged_by_git(home / name):
-            return True
-        if not stat.S_ISDIR(status.st_mode) and (
-            re.fullmatch(_LOOSE, name) or has_codexs_form(name, dir_fd)
-        ):
-            return True
-        return os.path.lexists(shared / name)
+        if stat.S_ISDIR(status.st_mode):
+            return _is_judged_by_git(home / name)
+        return is_temporary(name) or has_codexs_form(name, dir_fd)
 
     return is_known
 

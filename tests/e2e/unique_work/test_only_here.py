@@ -7,7 +7,10 @@ it, and looks at what is there afterwards.
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -287,6 +290,14 @@ PER_WORKTREE = {
     "a text called as a lock": "echo x > ../codex-home/mine.lock",
     "a file called almost as a temporary one": "echo x > ../codex-home/.mytmp",
     "a log in codex's home": "echo x > ../codex-home/mine.log",
+    "a text called as a log of codex's": "echo x > ../codex-home/codex-notes.log",
+    "settings of another profile in codex's home": "echo 'a = 1' > ../codex-home/x.config.toml",
+    "a text called as a marker of codex's": "echo x > ../codex-home/.plan_migration",
+    "a text called almost as a temporary file": "echo x > ../codex-home/.tmp-x",
+    "a text called as a temporary file of codex's": "echo x > ../codex-home/.tmpAbCdEf",
+    "a text called as that of a file of codex's": "echo x > ../codex-home/.plan.json.tmp",
+    "a directory called as a temporary file of ours": "mkdir ../codex-home/.a.0123456789ab.tmp;"
+    " echo x > ../codex-home/.a.0123456789ab.tmp/f",
     "in codex's home": "mkdir ../codex-home/mine; echo x > ../codex-home/mine/f",
     "a file in codex's home": "echo x > ../codex-home/notes.md",
 }
@@ -300,6 +311,42 @@ def test_what_git_keeps_for_one_worktree_alone_counts(
     assert only_here(workspace) != []
     assert workspace("remove", "1").returncode == 125
     assert root.exists()
+
+
+FORMS_OF_CODEX = """
+cd ../codex-home; : > .tmpAbCdEf; : > .models_cache.json.tmp.17
+printf 'v1\\n' > .personality_migration
+printf '2026-01-02T03:04:05Z  INFO hello\\n' > codex-login.log
+"""
+
+
+def test_what_has_the_form_that_codex_gives_it_keeps_nothing(lab: Lab, workspace: Remove) -> None:
+    work(lab, FORMS_OF_CODEX)
+    assert only_here(workspace) == []
+
+
+COMES_AND_GOES = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    for number in range(40):
+        open(f"{sys.argv[2]}/z{number}", "w").close()
+    for number in range(40):
+        os.unlink(f"{sys.argv[2]}/z{number}")
+"""
+
+
+@pytest.mark.parametrize("place", [".", ".codexlab", ".codexlab/runs", "codex-home", "context"])
+def test_names_that_vanish_during_a_look_hide_no_other(
+    lab: Lab, workspace: Remove, place: str
+) -> None:
+    root = work(lab, f"mkdir -p ../{place}/work; echo x > ../{place}/work/f")
+    argv = [sys.executable, "-c", COMES_AND_GOES, str(os.getpid()), str(root / place)]
+    with subprocess.Popen(argv) as coming:
+        try:
+            for _ in range(6):
+                assert any(re.search(r"\bwork\b", line) for line in only_here(workspace))
+        finally:
+            coming.kill()
 
 
 def test_the_next_task_leaves_what_is_called_almost_as_ours(lab: Lab, workspace: Remove) -> None:
