@@ -180,6 +180,9 @@ class Watch:
             self._tell.send_nowait(SignalReceived(signum))
 
     def _take_exit(self, exited: AgentExited) -> None:
+        if exited.pid != self._agent.pid:
+            # A program before it, which outlived every rung of its ladder, has ended by now.
+            return
         self.wait_status = exited.status
         self.usage = Usage(exited.user, exited.system, exited.max_rss_kib)
         self._log.emit("child.exited", pid=self._agent.pid, wait_status=self.wait_status)

@@ -1,4 +1,4 @@
-"""A signal may come in at the very moment in which a run is over."""
+"""A signal at the very moment in which a run is over, and the late end of a program before it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 
 import pytest
 import trio
+import trio.testing
 
 from codexlab.guardian.protocol import AgentExited, Signalled
 from codexlab.kernel.containment.membership import RunProcesses
@@ -73,6 +74,29 @@ async def test_a_signal_at_any_of_the_last_steps_breaks_nothing_and_is_not_lost(
         assert watch.state.phase is Phase.DONE
         assert watch.wait_status == 256
         assert watch.ending_signal or unheard or signum != signal.SIGTERM
+
+
+@pytest.mark.trio
+async def test_the_end_of_an_earlier_program_is_not_taken_for_the_agents_own() -> None:
+    notifications = Notifications()
+    earlier = AgentExited(GONE.pid + 1, 9, 0.0, 0.0, 0)
+    watch = Watch(
+        GONE,
+        lambda: RunProcesses("no such run"),
+        build_ladder(1.0),
+        notifications,
+        Log(),
+        lambda: 0.0,
+    )
+    notifications.put(earlier)
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch.run, Limits())
+            await trio.testing.wait_all_tasks_blocked()
+            assert (watch.state.phase, watch.wait_status) == (Phase.RUNNING, None)
+            notifications.put(EXITED)
+    assert watch.wait_status == 256
+    notifications.close()
 
 
 class Log:
