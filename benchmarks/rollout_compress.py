@@ -195,8 +195,8 @@ def _compress_all(home: Path) -> tuple[float, list[float]]:
     paths = plain_paths(home)
     calls = Timed()
     began = time.perf_counter()
-    subjects = places.subjects(map(str, paths))
-    for result in compress(places.using(calls), subjects, CompressOptions(workers=WORKERS)):
+    rollouts = places.rollouts(map(str, paths))
+    for result in compress(places.using(calls), rollouts, CompressOptions(workers=WORKERS)):
         assert result.outcome is Outcome.COMPRESSED, result
     return time.perf_counter() - began, calls.holds[:1000]
 

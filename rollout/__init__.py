@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from .search.match import SearchedRollout, SearchHit
     from .search.query import BadPatternError, Query, make_query
     from .search.search import SearchBroken
-    from .store.directory import RolloutRef
     from .store.names import RolloutForm
+    from .store.rollout_ref import RolloutRef
     from .store.scan import StoreScan
 
 __all__ = [
@@ -131,7 +131,7 @@ _MODULES = {
     "search.match": ("SearchHit", "SearchedRollout"),
     "search.query": ("BadPatternError", "Query", "make_query"),
     "search.search": ("SearchBroken",),
-    "store.directory": ("RolloutRef",),
+    "store.rollout_ref": ("RolloutRef",),
     "store.names": ("RolloutForm",),
     "store.scan": ("StoreScan",),
 }

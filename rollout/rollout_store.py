@@ -11,14 +11,14 @@ from .compression.candidate import CompressOptions
 from .compression.compress import compress
 from .maintenance.sweep import SweepOptions, sweep
 from .maintenance.verify import Finding, repair, verify_rollout, verify_store
-from .operations.handle import StoreHandle, Subject
+from .operations.handle import StoreHandle
 from .operations.result import Result
 from .reconcile.append import append
 from .reconcile.materialize import restore
 from .search.match import SearchedRollout
 from .search.query import Query
 from .search.search import search_rollouts
-from .store.directory import RolloutRef
+from .store.rollout_ref import RolloutRef
 from .store.scan import StoreScan, scan_store
 
 _COMPRESS, _SWEEP = CompressOptions(), SweepOptions()
@@ -93,7 +93,7 @@ class RolloutStore(StoreHandle):
         :returns: one result each.
         :raises NotARolloutError: a rollout does not lie in this store.
         """
-        return compress(self, self._subjects(rollouts), options)
+        return compress(self, self._located(rollouts), options)
 
     def restore(self, rollout: RolloutRef) -> bool:
         """Make a rollout's plain form the only one, for a codex that reads no frames.
@@ -102,7 +102,7 @@ class RolloutStore(StoreHandle):
         :raises ThreadBusyError: somebody writes the thread.
         :raises CodexlabError: the rollout is gone, damaged, or its forms disagree.
         """
-        return restore(self, self.subject(rollout.path))
+        return restore(self, self.rollout(rollout.path))
 
     def append(self, rollout: RolloutRef, records: Iterable[bytes]) -> str:
         """Append records, durably, as the thread's only writer.
@@ -114,7 +114,7 @@ class RolloutStore(StoreHandle):
         :raises CodexlabError: the rollout is gone, damaged, or its forms disagree.
         :raises OSError: the disk is full, or the like; some of the lines may be there.
         """
-        return append(self, self.subject(rollout.path), records)
+        return append(self, self.rollout(rollout.path), records)
 
     def sweep(self, options: SweepOptions = _SWEEP) -> Iterator[Result]:
         """Compress what is cold, finish what a crash left, and free what is settled.
@@ -128,8 +128,8 @@ class RolloutStore(StoreHandle):
         if rollouts is None:
             yield from verify_store(self)
             return
-        for subject in self._subjects(rollouts):
-            yield from verify_rollout(subject)
+        for rollout in self._located(rollouts):
+            yield from verify_rollout(rollout)
 
     def repair(self, *, dry_run: bool = False) -> Iterator[Result]:
         """Finish what a crash left, and move damaged and left-over frames aside.
@@ -138,5 +138,5 @@ class RolloutStore(StoreHandle):
         """
         return repair(self, dry_run=dry_run)
 
-    def _subjects(self, rollouts: Iterable[RolloutRef]) -> Iterator[Subject]:
-        return self.subjects(rollout.path for rollout in rollouts)
+    def _located(self, rollouts: Iterable[RolloutRef]) -> Iterator[RolloutRef]:
+        return self.rollouts(rollout.path for rollout in rollouts)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import click
 
 from ...rollout.catalog.lookup import rollouts_named
-from ...rollout.operations.handle import StoreHandle, Subject
+from ...rollout.operations.handle import StoreHandle
+from ...rollout.store.rollout_ref import RolloutRef
 
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Say what would be done; change nothing."
@@ -17,15 +18,15 @@ strict_option = click.option(
 )
 
 
-def name_rollouts(places: StoreHandle, given: tuple[str, ...]) -> Iterator[Subject]:
+def name_rollouts(places: StoreHandle, given: tuple[str, ...]) -> Iterator[RolloutRef]:
     """Resolve what was named, each rollout once; of a thread every file.
 
     :raises CallerError: there is none of that name, or several.
     """
-    seen: set[Subject] = set()
+    seen: set[RolloutRef] = set()
     for name in given:
         for rollout in rollouts_named(places.home, name):
-            subject = places.subject(rollout.path)
-            if subject not in seen:
-                seen.add(subject)
-                yield subject
+            located = places.rollout(rollout.path)
+            if located not in seen:
+                seen.add(located)
+                yield located

@@ -63,8 +63,8 @@ def show_left_out(directory: UnreadableDirectory) -> None:
 def document(result: Result) -> dict[str, Any]:
     """Describe one result for ``--json``."""
     return {
-        "thread": result.subject.thread,
-        "path": result.subject.plain,
+        "thread": result.thread_id,
+        "path": result.path,
         "outcome": result.outcome,
         "reason": result.reason or None,
         "before": result.before,
@@ -92,12 +92,12 @@ def _as_text(value: dict[str, Any]) -> dict[str, Any]:
 def _line(result: Result) -> str:
     if result.outcome is Outcome.WOULD:
         size = f"  {size_text(result.before)}" if result.before else ""
-        return f"{result.reason:<14}  {result.subject.thread}{size}"
+        return f"{result.reason:<14}  {result.thread_id}{size}"
     sizes = ""
     if result.outcome is Outcome.COMPRESSED:
         sizes = f"  {size_text(result.before)} -> {size_text(result.after)}"
     reason = f"  ({one_line(result.reason)})" if result.reason else ""
-    return f"{result.outcome:<10}  {result.subject.thread}{sizes}{reason}"
+    return f"{result.outcome:<10}  {result.thread_id}{sizes}{reason}"
 
 
 def _show_summary(counts: Counter[Outcome], before: int, after: int, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from ..reading.lines import LineFault, iter_lines
 from ..reading.records import parse_record
 from ..reading.snapshot import RolloutSnapshot, open_snapshot
 from ..reading.taken_back import taken_back
-from ..store.directory import RolloutRef
+from ..store.rollout_ref import RolloutRef
 from .pieces import Cut, History
 
 _PASSED_OVER = LineFault.BYTE_ORDER_MARK

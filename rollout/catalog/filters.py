@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ...kernel.values import frozen
 from ..reading.moments import local_as_utc, moment_of, name_stamp
-from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import StoreScan, UnreadableDirectory, scan_store
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Chooser:
         return (
             self._first <= rollout.name.timestamp <= self._last
             and (wanted.threads is None or rollout.thread_id in wanted.threads)
-            and (wanted.form is None or (wanted.form is RolloutForm.PLAIN) == current.plain)
+            and (wanted.form is None or (wanted.form is RolloutForm.PLAIN) == current.plain_seen)
         )
 
     def fits(self, rollout: RolloutRef, head: RolloutHead, began: str | None = None) -> bool:

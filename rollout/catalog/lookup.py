@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from ...kernel.errors import CallerError
 from ..reading.session_meta import SessionMetaError, read_session_meta
 from ..reading.snapshot import NoSuchRolloutError
-from ..store.directory import RolloutRef
 from ..store.names import COMPRESSED_SUFFIX, is_thread_id, parse_rollout_name
+from ..store.rollout_ref import RolloutRef
 from ..store.roots import ARCHIVED_SESSIONS, SESSIONS
 from ..store.scan import scan_store
 from .pieces import began, take_threads
@@ -105,8 +105,7 @@ def rollout_at(path: str | os.PathLike[str]) -> RolloutRef | None:
     if not plain and not packed:
         return None
     archived = os.path.basename(directory) == ARCHIVED_SESSIONS
-    physical = name.plain_name if plain else name.compressed_name
-    return RolloutRef(directory, parse_rollout_name(physical) or name, archived, plain, packed)
+    return RolloutRef(directory, name.of_plain, archived, plain, packed)
 
 
 def rollouts_named(home: str | os.PathLike[str], given: str) -> list[RolloutRef]:

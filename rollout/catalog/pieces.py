@@ -22,8 +22,9 @@ from ..reading.moments import moment_of
 from ..reading.records import is_object, text_of
 from ..reading.session_meta import SessionMetaError, read_session_meta
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError
-from ..store.directory import RolloutRef, scan_directory
+from ..store.directory import scan_directory
 from ..store.names import is_thread_id
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import scan_store
 
 # No person goes back so often; a circle of files would not end.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..reading.heads import HeadReader, RolloutHead
 from ..reading.moments import latest_moment, moment_of, name_stamp
-from ..store.directory import RolloutRef
+from ..store.rollout_ref import RolloutRef
 from .filters import Chooser, Filters
 from .pieces import ThreadFiles, take_threads
 

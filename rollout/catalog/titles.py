@@ -13,7 +13,7 @@ from ..reading.lines import iter_lines
 from ..reading.messages import request_in
 from ..reading.records import is_list, is_object, parse_record, text_of
 from ..reading.snapshot import RolloutSnapshot, open_snapshot
-from ..store.directory import RolloutRef
+from ..store.rollout_ref import RolloutRef
 from .pieces import Cut, Pieces, history_of
 
 _LINES = 200

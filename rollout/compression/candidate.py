@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from ...kernel.files.lease import LeaseAnswer
 from ..codec.measure import is_hollow
 from ..operations.file_ops import FileOps
-from ..operations.handle import Subject
 from ..operations.result import Outcome
 from ..reading.entries import is_old_head
 from ..reading.records import parse_record, text_of
 from ..reading.session_meta import OLD_FORMAT
+from ..store.rollout_ref import RolloutRef
 
 # File times advance with the kernel's tick: a write within the tick of the last one
 # leaves no trace in them.
@@ -58,16 +58,16 @@ class RefusedError(Exception):
 
 
 def open_candidate(
-    subject: Subject, options: CompressOptions, ops: FileOps
+    rollout: RolloutRef, options: CompressOptions, ops: FileOps
 ) -> tuple[int, os.stat_result, bool]:
     """Open a plain file that may be compressed, or refuse with the reason.
 
     :returns: descriptor, stat, and whether the kernel grants leases here.
     """
-    if os.path.lexists(subject.compressed):
+    if os.path.lexists(rollout.compressed_path):
         raise RefusedError(Outcome.SKIPPED, "a compressed form exists")
     try:
-        fd = os.open(subject.plain, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(rollout.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise RefusedError(Outcome.SKIPPED, "there is no plain form") from None
     except OSError as error:
@@ -78,7 +78,7 @@ def open_candidate(
         stat = os.fstat(fd)
         _check_file(stat, options)
         _check_bytes(fd, stat)
-        _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0), subject.thread)
+        _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0), rollout.thread_id)
         leased = _check_lease(fd, options, ops)
     except BaseException:
         os.close(fd)

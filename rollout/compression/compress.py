@@ -19,9 +19,10 @@ from ...kernel.files.flock import try_lock
 from ..codec.encode import Encoder, EncodingError
 from ..operations.attributes import copy_attributes, give_owner
 from ..operations.file_ops import FileOps
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..operations.journal import Journal, Kind, create_journal, describe_kept, new_token
 from ..operations.result import Outcome, Result
+from ..store.rollout_ref import RolloutRef
 from .candidate import CompressOptions, RefusedError, open_candidate
 from .publish import Prepared, publish
 
@@ -42,19 +43,19 @@ _Chunk = list[Future[list[Prepared | Result]]]
 
 def compress(
     store: StoreHandle,
-    subjects: Iterable[Subject],
+    rollouts: Iterable[RolloutRef],
     options: CompressOptions = _DEFAULT,
 ) -> Iterator[Result]:
     """Compress rollouts, one result each, in order within a chunk.
 
-    :param subjects: what to compress; whatever is not plain, or written to, is skipped.
+    :param rollouts: what to compress; whatever is not plain, or written to, is skipped.
 
     The plain files are kept for a grace (see `reconcile.retired`). Nothing is unlinked
     and no space is free when this returns.
     """
-    waiting = iter(subjects)
+    waiting = iter(rollouts)
     if options.dry_run:
-        yield from (_would(subject, options, store.ops) for subject in waiting)
+        yield from (_would(rollout, options, store.ops) for rollout in waiting)
         return
     encoder = Encoder()
     with ThreadPoolExecutor(options.workers, "rollout-encode") as pool:
@@ -79,13 +80,13 @@ def compress(
                 _clean_up_all(_prepared(rest), store.ops)
 
 
-def _next_chunk(subjects: Iterator[Subject], room: int | None) -> list[Subject]:
-    chunk: list[Subject] = []
+def _next_chunk(rollouts: Iterator[RolloutRef], room: int | None) -> list[RolloutRef]:
+    chunk: list[RolloutRef] = []
     size = 0
     most = _CHUNK_BYTES if room is None else min(room, _CHUNK_BYTES)
-    for subject in islice(subjects, _CHUNK_FILES):
-        chunk.append(subject)
-        size += _size(subject.plain)
+    for rollout in islice(rollouts, _CHUNK_FILES):
+        chunk.append(rollout)
+        size += _size(rollout.path)
         if size >= most:
             break
     return chunk
@@ -98,19 +99,19 @@ def _size(path: str) -> int:
         return 0
 
 
-def _would(subject: Subject, options: CompressOptions, ops: FileOps) -> Result:
+def _would(rollout: RolloutRef, options: CompressOptions, ops: FileOps) -> Result:
     try:
-        fd, stat, _ = open_candidate(subject, options, ops)
+        fd, stat, _ = open_candidate(rollout, options, ops)
     except RefusedError as refused:
-        return Result(subject, refused.outcome, refused.reason)
+        return Result(rollout, refused.outcome, refused.reason)
     except OSError as error:
-        return Result(subject, Outcome.FAILED, str(error))
+        return Result(rollout, Outcome.FAILED, str(error))
     os.close(fd)
-    return Result(subject, Outcome.WOULD, "would compress", stat.st_size)
+    return Result(rollout, Outcome.WOULD, "would compress", stat.st_size)
 
 
 def _begin_chunk(
-    chunk: Sequence[Subject],
+    chunk: Sequence[RolloutRef],
     encoder: Encoder,
     options: CompressOptions,
     ops: FileOps,
@@ -163,7 +164,9 @@ def _write_journal(store: StoreHandle, prepared: Sequence[Prepared]) -> Journal:
     """
     token = new_token()
     entries = [
-        describe_kept(Kind.RETIRED, f"{token}.{number}", one.subject, one.stat, leased=one.leased)
+        describe_kept(
+            store, Kind.RETIRED, f"{token}.{number}", one.rollout, one.stat, leased=one.leased
+        )
         for number, one in enumerate(prepared)
     ]
     frames = [one.temporary[1] for one in prepared if one.temporary is not None]
@@ -181,35 +184,35 @@ def _flush(frames: Sequence[int], ops: FileOps, journal: int) -> None:
 
 
 def _prepare_some(
-    subjects: Sequence[Subject], encoder: Encoder, options: CompressOptions, ops: FileOps
+    rollouts: Sequence[RolloutRef], encoder: Encoder, options: CompressOptions, ops: FileOps
 ) -> list[Prepared | Result]:
-    return [_prepare(subject, encoder, options, ops) for subject in subjects]
+    return [_prepare(rollout, encoder, options, ops) for rollout in rollouts]
 
 
 def _prepare(
-    subject: Subject, encoder: Encoder, options: CompressOptions, ops: FileOps
+    rollout: RolloutRef, encoder: Encoder, options: CompressOptions, ops: FileOps
 ) -> Prepared | Result:
     try:
-        fd, stat, leased = open_candidate(subject, options, ops)
+        fd, stat, leased = open_candidate(rollout, options, ops)
     except RefusedError as refused:
-        return Result(subject, refused.outcome, refused.reason)
+        return Result(rollout, refused.outcome, refused.reason)
     except OSError as error:
-        return Result(subject, Outcome.FAILED, str(error))
+        return Result(rollout, Outcome.FAILED, str(error))
     try:
-        path, target, frame = _encode_beside(subject, fd, stat, encoder, ops)
+        path, target, frame = _encode_beside(rollout, fd, stat, encoder, ops)
     except RefusedError as refused:
         os.close(fd)
-        return Result(subject, refused.outcome, refused.reason)
+        return Result(rollout, refused.outcome, refused.reason)
     except (OSError, EncodingError) as error:
         os.close(fd)
         outcome = Outcome.CHANGED if isinstance(error, EncodingError) else Outcome.FAILED
-        return Result(subject, outcome, str(error), stat.st_size)
+        return Result(rollout, outcome, str(error), stat.st_size)
     identity = (frame.st_dev, frame.st_ino)
-    return Prepared(subject, fd, stat, (path, target), identity, frame.st_size, leased)
+    return Prepared(rollout, fd, stat, (path, target), identity, frame.st_size, leased)
 
 
 def _encode_beside(
-    subject: Subject, fd: int, stat: os.stat_result, encoder: Encoder, ops: FileOps
+    rollout: RolloutRef, fd: int, stat: os.stat_result, encoder: Encoder, ops: FileOps
 ) -> tuple[str, int, os.stat_result]:
     """Encode to a locked temporary file in the same directory.
 
@@ -217,7 +220,7 @@ def _encode_beside(
     :raises RefusedError: the owner and group of the plain file cannot be given to it.
     """
     path = os.path.join(
-        subject.directory, TEMPORARY_PREFIX + secrets.token_hex(4) + TEMPORARY_SUFFIX
+        rollout.directory, TEMPORARY_PREFIX + secrets.token_hex(4) + TEMPORARY_SUFFIX
     )
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     target = os.open(path, flags, 0o600)

@@ -36,9 +36,10 @@ from functools import partial
 from ...kernel.errors import BusyError
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.file_ops import FileOps, rename_away
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..operations.journal import JournalEntry
 from ..operations.result import Outcome, Result
+from ..store.rollout_ref import RolloutRef
 
 Identity = tuple[int, int]
 
@@ -59,7 +60,7 @@ class Prepared:
     :param is_named: the temporary name has become the frame's: nothing is to be discarded.
     """
 
-    subject: Subject
+    rollout: RolloutRef
     plain_fd: int
     stat: os.stat_result
     temporary: tuple[str, int] | None
@@ -76,7 +77,7 @@ class Prepared:
 
     def result(self, outcome: Outcome, reason: str = "") -> Result:
         """Say what became of it."""
-        return Result(self.subject, outcome, reason, self.stat.st_size, self.frame_size)
+        return Result(self.rollout, outcome, reason, self.stat.st_size, self.frame_size)
 
 
 Pair = tuple[Prepared, JournalEntry]
@@ -110,8 +111,8 @@ def publish(store: StoreHandle, batch: Sequence[Pair], *, strict: bool) -> list[
         return refusal
 
     for prepared, _ in _under_locks(store, published, results, take):
-        results[prepared.subject.plain] = prepared.result(Outcome.COMPRESSED)
-    return [results[prepared.subject.plain] for prepared, _ in batch]
+        results[prepared.rollout.path] = prepared.result(Outcome.COMPRESSED)
+    return [results[prepared.rollout.path] for prepared, _ in batch]
 
 
 def _under_locks(
@@ -131,12 +132,12 @@ def _under_locks(
                         prepared, partial(step, prepared, entry, has_writer), store.ops
                     )
                     if ended is not None:
-                        results[prepared.subject.plain] = ended
+                        results[prepared.rollout.path] = ended
         except (BusyError, OSError) as error:
             outcome = Outcome.BUSY if isinstance(error, BusyError) else Outcome.FAILED
             for prepared, _ in few:
-                results[prepared.subject.plain] = prepared.result(outcome, str(error))
-    return [pair for pair in batch if pair[0].subject.plain not in results]
+                results[prepared.rollout.path] = prepared.result(outcome, str(error))
+    return [pair for pair in batch if pair[0].rollout.path not in results]
 
 
 def _attempt(prepared: Prepared, step: Callable[[], Result | None], ops: FileOps) -> Result | None:
@@ -162,7 +163,7 @@ def _admit(
     prepared: Prepared, has_writer: WriterCheck, ops: FileOps, strict: bool
 ) -> Result | None:
     """Steps 1 to 3; None means go on."""
-    if has_writer(prepared.subject.thread):
+    if has_writer(prepared.rollout.thread_id):
         return prepared.result(Outcome.BUSY, "the thread has an active writer")
     answer = ops.take_lease(prepared.plain_fd, granted_before=prepared.leased)
     prepared.leased = answer is LeaseAnswer.GRANTED
@@ -170,7 +171,7 @@ def _admit(
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if answer is LeaseAnswer.UNAVAILABLE and strict:
         return prepared.result(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
-    if answer is LeaseAnswer.UNAVAILABLE and ops.has_writers(prepared.subject.plain):
+    if answer is LeaseAnswer.UNAVAILABLE and ops.has_writers(prepared.rollout.path):
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if not _is_unchanged(prepared):
         return prepared.result(Outcome.CHANGED, "it changed while it was encoded")
@@ -180,7 +181,7 @@ def _admit(
 def _is_unchanged(prepared: Prepared) -> bool:
     """Step 3. The open file keeps its inode, so what the name says of it is true of both."""
     try:
-        named = os.lstat(prepared.subject.plain)
+        named = os.lstat(prepared.rollout.path)
     except FileNotFoundError:
         return False
     return _fingerprint(named) == _fingerprint(prepared.stat)
@@ -198,7 +199,7 @@ def _name_frame(prepared: Prepared, ops: FileOps) -> Result | None:
     # Only now: a temporary file with an old mtime is swept away by codex.
     ops.set_times(fd, prepared.stat)
     try:
-        ops.name_frame(path, prepared.subject.compressed)
+        ops.name_frame(path, prepared.rollout.compressed_path)
     except FileExistsError:
         return prepared.result(Outcome.CHANGED, "another compressed form appeared")
     except FileNotFoundError:
@@ -210,7 +211,7 @@ def _name_frame(prepared: Prepared, ops: FileOps) -> Result | None:
 def _sync_directories(published: Sequence[Pair], ops: FileOps) -> dict[str, str]:
     """Make the new names durable; return the directories where that failed, and why."""
     failed: dict[str, str] = {}
-    for directory in {prepared.subject.directory for prepared, _ in published}:
+    for directory in {prepared.rollout.directory for prepared, _ in published}:
         try:
             ops.sync_directory(directory)
         except OSError as error:
@@ -220,7 +221,7 @@ def _sync_directories(published: Sequence[Pair], ops: FileOps) -> dict[str, str]
 
 def _undo_unsynced(prepared: Prepared, unsynced: dict[str, str]) -> Result | None:
     """Keep the plain name where a power cut could still take the frame's away."""
-    reason = unsynced.get(prepared.subject.directory)
+    reason = unsynced.get(prepared.rollout.directory)
     return None if reason is None else prepared.result(Outcome.FAILED, reason)
 
 
@@ -229,9 +230,9 @@ def _is_kept_by_another(prepared: Prepared, store: StoreHandle) -> bool:
 
     Only possible if this process was stopped for seconds between steps 4 and 5.
     """
-    if os.path.lexists(prepared.subject.plain):
+    if os.path.lexists(prepared.rollout.path):
         return False
-    for directory in (store.kept, prepared.subject.directory):
+    for directory in (store.kept, prepared.rollout.directory):
         with os.scandir(directory) as entries:
             if any(entry.inode() == prepared.stat.st_ino for entry in entries):
                 return True
@@ -241,7 +242,7 @@ def _is_kept_by_another(prepared: Prepared, store: StoreHandle) -> bool:
 def _retire(prepared: Prepared, candidates: tuple[str, str], ops: FileOps) -> Result | None:
     """Steps 5 to 7; None means that the frame has taken the plain file's place."""
     try:
-        kept = rename_away(ops.retire, prepared.subject.plain, candidates)
+        kept = rename_away(ops.retire, prepared.rollout.path, candidates)
     except FileNotFoundError:
         # Moved or deleted by its owner: our frame must not keep it alive.
         _take_frame_away(prepared, ops)
@@ -284,7 +285,7 @@ def _give_name_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
     if not _is_frame_there(prepared):
         return prepared.result(Outcome.WAITING, "its owner deleted or restored it meanwhile")
     try:
-        ops.put_back(kept, prepared.subject.plain)
+        ops.put_back(kept, prepared.rollout.path)
     except FileExistsError:
         return prepared.result(Outcome.WAITING, "another plain file appeared; settle decides")
     _take_frame_away(prepared, ops)
@@ -294,13 +295,13 @@ def _give_name_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
 def _take_frame_away(prepared: Prepared, ops: FileOps) -> None:
     """Take our own frame away. One that was there before us may hold more than we know."""
     if prepared.temporary is not None and _is_frame_there(prepared):
-        ops.withdraw(prepared.subject.compressed)
+        ops.withdraw(prepared.rollout.compressed_path)
 
 
 def _is_frame_there(prepared: Prepared) -> bool:
     """Tell whether the compressed name leads to *our* frame."""
     try:
-        stat = os.lstat(prepared.subject.compressed)
+        stat = os.lstat(prepared.rollout.compressed_path)
     except FileNotFoundError:
         return False
     return (stat.st_dev, stat.st_ino) == prepared.frame

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..operations.handle import Subject
+from ..store.rollout_ref import RolloutRef
 
-Cold = tuple[Subject, int]
+Cold = tuple[RolloutRef, int]
 """A file that may be compressed, and its size in bytes."""
 
 

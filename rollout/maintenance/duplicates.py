@@ -17,24 +17,25 @@ import time
 from collections.abc import Iterable, Iterator
 
 from ..operations.file_ops import FileOps, rename_away
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..operations.result import Outcome, Result
 from ..reconcile.decide import Relation, in_words
 from ..reconcile.inspect import PAIR_REST, Inspection, fingerprint, inspect
 from ..store.names import COMPRESSED_SUFFIX
 from ..store.ownership import make_own_directory
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import scan_store
 
 LEFTOVER = "leftover-"
 
 
-def duplicates(subjects: Iterable[Subject]) -> Iterator[tuple[Subject, Subject]]:
+def duplicates(rollouts: Iterable[RolloutRef]) -> Iterator[tuple[RolloutRef, RolloutRef]]:
     """Yield rollouts of one name that lie in two places, each with the first of them."""
-    seen: dict[str, Subject] = {}
-    for subject in subjects:
-        first = seen.setdefault(os.path.basename(subject.plain), subject)
-        if first is not subject:
-            yield first, subject
+    seen: dict[str, RolloutRef] = {}
+    for rollout in rollouts:
+        first = seen.setdefault(os.path.basename(rollout.path), rollout)
+        if first is not rollout:
+            yield first, rollout
 
 
 def move_duplicates_aside(
@@ -48,36 +49,36 @@ def move_duplicates_aside(
     :param rest: seconds for which neither must have changed: codex may be moving them.
     :param dry_run: say what would be done, and change nothing.
     """
-    subjects = [store.subject(found.path) for found in scan_store(store.home).rollouts]
-    for first, second in duplicates(subjects):
+    rollouts = [store.rollout(found.path) for found in scan_store(store.home).rollouts]
+    for first, second in duplicates(rollouts):
         yield _move_one_aside(store, (first, second), rest, dry_run)
 
 
-def describe_duplicate(subject: Subject, other: Subject, ops: FileOps) -> str:
+def describe_duplicate(rollout: RolloutRef, other: RolloutRef, ops: FileOps) -> str:
     """Say where the other one is, and how their contents relate."""
-    files = _only_form(subject), _only_form(other)
+    files = _only_form(rollout), _only_form(other)
     seen = inspect(files[0], files[1], 0, ops) if files[0] and files[1] else None
     relation = f"; it {in_words(seen.relation)} that one" if seen else ""
-    return f"also {other.plain}{relation}"
+    return f"also {other.path}{relation}"
 
 
 def _move_one_aside(
-    store: StoreHandle, pair: tuple[Subject, Subject], rest: float, dry_run: bool
+    store: StoreHandle, pair: tuple[RolloutRef, RolloutRef], rest: float, dry_run: bool
 ) -> Result:
     first, second = pair
-    for subject, other in ((first, second), (second, first)):
-        frame, holder = _only_form(subject), _only_form(other)
+    for rollout, other in ((first, second), (second, first)):
+        frame, holder = _only_form(rollout), _only_form(other)
         if not frame or not holder:
-            return Result(subject, Outcome.WAITING, "a form of it is unsettled, or just moved")
+            return Result(rollout, Outcome.WAITING, "a form of it is unsettled, or just moved")
         if not frame.endswith(COMPRESSED_SUFFIX):
             continue
         seen = inspect(frame, holder, 0, store.ops)
         if seen is not None and _is_leftover(seen, holder):
             if min(map(_quiet, (frame, holder))) < rest:
-                return Result(subject, Outcome.WAITING, "it is too new to be a leftover")
+                return Result(rollout, Outcome.WAITING, "it is too new to be a leftover")
             if dry_run:
-                return Result(subject, Outcome.WOULD, f"would move {frame} aside")
-            return _move_aside(store, subject, frame, holder, seen)
+                return Result(rollout, Outcome.WOULD, f"would move {frame} aside")
+            return _move_aside(store, rollout, frame, holder, seen)
     return Result(
         second, Outcome.REPORTED, f"{describe_duplicate(second, first, store.ops)}; both stay"
     )
@@ -91,28 +92,28 @@ def _is_leftover(seen: Inspection, holder: str) -> bool:
 
 def _move_aside(
     store: StoreHandle,
-    subject: Subject,
+    rollout: RolloutRef,
     frame: str,
     holder: str,
     seen: Inspection,
 ) -> Result:
     make_own_directory(store.kept)
     name = f"{LEFTOVER}{seen.file[1]}{COMPRESSED_SUFFIX}"
-    targets = (os.path.join(store.kept, name), os.path.join(subject.directory, f".{name}"))
+    targets = (os.path.join(store.kept, name), os.path.join(rollout.directory, f".{name}"))
     with store.exclusive() as coordination:
-        if coordination.is_writer_active(subject.thread):
-            return Result(subject, Outcome.WAITING, "the thread has an active writer")
+        if coordination.is_writer_active(rollout.thread_id):
+            return Result(rollout, Outcome.WAITING, "the thread has an active writer")
         held = fingerprint(holder)
         same = held is not None and held[:2] == seen.other[:2] and held[2] >= seen.other[2]
         if not same or fingerprint(frame) != seen.file:
-            return Result(subject, Outcome.CHANGED, "it changed meanwhile")
+            return Result(rollout, Outcome.CHANGED, "it changed meanwhile")
         target = rename_away(store.ops.set_aside, frame, targets)
-    return Result(subject, Outcome.SETTLED, f"{holder} holds all of its frame, now at {target}")
+    return Result(rollout, Outcome.SETTLED, f"{holder} holds all of its frame, now at {target}")
 
 
-def _only_form(subject: Subject) -> str:
+def _only_form(rollout: RolloutRef) -> str:
     """Return the one form there is; nothing where there are two or none."""
-    forms = [path for path in (subject.plain, subject.compressed) if os.path.lexists(path)]
+    forms = [path for path in (rollout.path, rollout.compressed_path) if os.path.lexists(path)]
     return forms[0] if len(forms) == 1 else ""
 
 

@@ -21,7 +21,7 @@ from ..operations.journal import journal_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reconcile.recover import recover
 from ..reconcile.retired import GRACE, SettleOptions, seconds_left, settle
-from ..store.directory import RolloutRef
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import StoreScan, UnreadableDirectory, scan_store
 from .budget import Budget, Cold
 
@@ -100,11 +100,11 @@ def sweep(
         for result in _sweep(store, options, scan):
             is_complete &= result.outcome not in _UNFINISHED
             if result.outcome is Outcome.REPORTED:
-                reported.add(result.subject.plain)
+                reported.add(result.path)
             yield result
         for result in _wait_and_settle(store, options):
             is_complete &= result.outcome not in _UNFINISHED
-            is_news = result.outcome is not Outcome.REPORTED or result.subject.plain not in reported
+            is_news = result.outcome is not Outcome.REPORTED or result.path not in reported
             if is_news and (result.outcome is not Outcome.WAITING or options.wait):
                 yield result
         if is_complete and not options.should_stop():
@@ -141,11 +141,11 @@ def _sweep(store: StoreHandle, options: SweepOptions, scan: StoreScan) -> Iterat
     chosen, later = budget.choose(list(_cold(store, scan.rollouts, options)))
     options.on_begin(len(chosen), sum(size for _, size in chosen))
     while chosen and not should_stop():
-        sizes = dict(chosen)
-        for result in compress(store, sizes, compress_options):
+        sizes = {rollout.path: size for rollout, size in chosen}
+        for result in compress(store, [rollout for rollout, _ in chosen], compress_options):
             yield result
             if result.outcome in (Outcome.COMPRESSED, Outcome.WOULD):
-                budget.spend(sizes[result.subject])
+                budget.spend(sizes[result.path])
             if result.outcome is Outcome.COMPRESSED and _room(store, options) is not None:
                 yield from settle(store, SettleOptions(grace=0))
         chosen, later = budget.choose(later)
@@ -155,10 +155,10 @@ def _cold(store: StoreHandle, rollouts: list[RolloutRef], options: SweepOptions)
     """Yield cold plain files, archived ones first, old ones before new ones."""
     oldest = time.time() - options.cold_age
     for found in sorted(rollouts, key=lambda each: (not each.archived, each.name.order)):
-        stat = None if found.compressed or not found.plain else _lstat(found.path)
+        stat = None if found.compressed_seen or not found.plain_seen else _lstat(found.path)
         if stat is None or stat.st_mtime > oldest:
             continue
-        yield store.subject(found.path), stat.st_size
+        yield store.rollout(found.path), stat.st_size
 
 
 def _lstat(path: str) -> os.stat_result | None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ..codec.encode import Encoder, EncodingError
 from ..reading.heads import HeadReader
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_snapshot
-from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
+from ..store.rollout_ref import RolloutRef
 
 _BLOCK = 512
 

@@ -17,9 +17,9 @@ from ..codec.frames import frame_damage
 from ..codec.measure import is_hollow
 from ..locks.store import LOCK_FILES
 from ..operations.file_ops import FileOps, rename_away
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..operations.journal import journal_paths, read_entries
-from ..operations.result import Outcome, Result
+from ..operations.result import DoubtedJournal, Outcome, Result
 from ..reading.lines import MAX_LINE_BYTES, LineFault, iter_lines
 from ..reading.records import parse_record
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_regular, open_snapshot
@@ -29,6 +29,7 @@ from ..reconcile.recover import is_temporary, recover
 from ..reconcile.retired import SettleOptions, settle
 from ..store.names import COMPRESSED_SUFFIX
 from ..store.ownership import make_own_directory
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import StoreScan, scan_store
 from .duplicates import LEFTOVER, describe_duplicate, duplicates, move_duplicates_aside
 
@@ -92,30 +93,30 @@ class Finding:
         return self.problem in HARMLESS
 
 
-def verify_rollout(subject: Subject, ops: FileOps | None = None) -> Iterator[Finding]:
+def verify_rollout(rollout: RolloutRef, ops: FileOps | None = None) -> Iterator[Finding]:
     """Check one rollout in whichever forms it has.
 
     Memory does not grow with the file; one bad line does not hide the next.
     """
     ops = ops or FileOps()
-    if os.path.lexists(subject.compressed):
-        yield from _readable(subject.compressed, _verify_frame(subject.compressed))
-        if not os.path.isfile(subject.plain):
-            yield from _odd_plain(subject.plain)
-        elif os.path.isfile(subject.compressed):
-            yield from _readable(subject.plain, _verify_pair(subject, ops))
-    yield from _readable(subject.plain, _verify_lines(subject))
+    if os.path.lexists(rollout.compressed_path):
+        yield from _readable(rollout.compressed_path, _verify_frame(rollout.compressed_path))
+        if not os.path.isfile(rollout.path):
+            yield from _odd_plain(rollout.path)
+        elif os.path.isfile(rollout.compressed_path):
+            yield from _readable(rollout.path, _verify_pair(rollout, ops))
+    yield from _readable(rollout.path, _verify_lines(rollout))
 
 
 def verify_store(store: StoreHandle) -> Iterator[Finding]:
     """Check every rollout of a store, its directories, and what is kept beside it."""
     scan = scan_store(store.home)
     yield from verify_directories(scan)
-    subjects = list(store.subjects(found.path for found in scan.rollouts))
-    for subject in subjects:
-        yield from verify_rollout(subject)
-    yield from verify_duplicates(subjects)
-    yield from verify_temporaries({subject.directory for subject in subjects})
+    rollouts = list(store.rollouts(found.path for found in scan.rollouts))
+    for rollout in rollouts:
+        yield from verify_rollout(rollout)
+    yield from verify_duplicates(rollouts)
+    yield from verify_temporaries({rollout.directory for rollout in rollouts})
     yield from verify_kept(store)
 
 
@@ -153,7 +154,7 @@ def _verify_kept(store: StoreHandle) -> Iterator[Finding]:
 def _kept_finding(result: Result) -> Finding:
     due = result.outcome in {Outcome.WAITING, Outcome.WOULD}
     problem = Problem.DUE if due else Problem.KEPT
-    return Finding(result.subject.plain, problem, result.reason)
+    return Finding(result.path, problem, result.reason)
 
 
 def _listed(store: StoreHandle) -> Iterator[str]:
@@ -173,31 +174,31 @@ def repair(store: StoreHandle, *, dry_run: bool = False) -> Iterator[Result]:
         bytes. No frame is deleted. A frame that is the only form stays in its place.
     """
     for result in recover(store, SettleOptions(dry_run=dry_run)):
-        if not result.subject.thread:  # a line of a journal that is not believed
+        if isinstance(result.about, DoubtedJournal):
             yield result
-            continue
-        yield _move_damaged(store, result.subject, dry_run) or result
+        else:
+            yield _move_damaged(store, result.about, dry_run) or result
     yield from move_duplicates_aside(store, dry_run=dry_run)
 
 
-def _move_damaged(store: StoreHandle, subject: Subject, dry_run: bool) -> Result | None:
+def _move_damaged(store: StoreHandle, rollout: RolloutRef, dry_run: bool) -> Result | None:
     """Move a damaged frame aside; None where both forms are not there, or it is whole."""
     try:
-        seen = inspect(subject.plain, subject.compressed, 0, store.ops)
+        seen = inspect(rollout.path, rollout.compressed_path, 0, store.ops)
     except NotARolloutFileError:
         return None
     if seen is None or seen.relation is not Relation.UNREADABLE:
         return None
     if dry_run:
-        return Result(subject, Outcome.WOULD, "would move its damaged frame aside")
+        return Result(rollout, Outcome.WOULD, "would move its damaged frame aside")
     make_own_directory(store.kept)
     name = f"{_DAMAGED}{seen.other[1]}{COMPRESSED_SUFFIX}"
-    targets = (os.path.join(store.kept, name), os.path.join(subject.directory, f".{name}"))
+    targets = (os.path.join(store.kept, name), os.path.join(rollout.directory, f".{name}"))
     with store.exclusive():
-        if fingerprint(subject.compressed) != seen.other or fingerprint(subject.plain) is None:
+        if fingerprint(rollout.compressed_path) != seen.other or fingerprint(rollout.path) is None:
             return None
-        target = rename_away(store.ops.set_aside, subject.compressed, targets)
-    return Result(subject, Outcome.SETTLED, f"its damaged frame is at {target}")
+        target = rename_away(store.ops.set_aside, rollout.compressed_path, targets)
+    return Result(rollout, Outcome.SETTLED, f"its damaged frame is at {target}")
 
 
 def _verify_frame(path: str) -> Iterator[Finding]:
@@ -218,20 +219,20 @@ def _verify_frame(path: str) -> Iterator[Finding]:
         os.close(fd)
 
 
-def _verify_pair(subject: Subject, ops: FileOps) -> Iterator[Finding]:
-    seen = inspect(subject.plain, subject.compressed, 0, ops)
+def _verify_pair(rollout: RolloutRef, ops: FileOps) -> Iterator[Finding]:
+    seen = inspect(rollout.path, rollout.compressed_path, 0, ops)
     if seen is None:
         return
     if seen.relation is Relation.UNREADABLE:
-        yield Finding(subject.compressed, Problem.DAMAGED_FRAME, "the plain form is whole")
+        yield Finding(rollout.compressed_path, Problem.DAMAGED_FRAME, "the plain form is whole")
     else:
         detail = f"the plain form {in_words(seen.relation)} the compressed one"
-        yield Finding(subject.plain, Problem.TWO_FORMS, detail)
+        yield Finding(rollout.path, Problem.TWO_FORMS, detail)
 
 
-def _verify_lines(subject: Subject) -> Iterator[Finding]:
+def _verify_lines(rollout: RolloutRef) -> Iterator[Finding]:
     ordinals = _Ordinals()
-    with open_snapshot(subject.plain) as snapshot:
+    with open_snapshot(rollout.path) as snapshot:
         path = snapshot.physical
         for line in iter_lines(snapshot):
             yield from _line_faults(path, line.number, line.fault, line.detail)
@@ -275,11 +276,11 @@ class _Ordinals:
         self._last = ordinal
 
 
-def verify_duplicates(subjects: Iterable[Subject]) -> Iterator[Finding]:
+def verify_duplicates(rollouts: Iterable[RolloutRef]) -> Iterator[Finding]:
     """Find rollouts that lie in both roots: what an interrupted or partial move left."""
     ops = FileOps()
-    for first, subject in duplicates(subjects):
-        yield Finding(subject.plain, Problem.TWO_PLACES, describe_duplicate(subject, first, ops))
+    for first, rollout in duplicates(rollouts):
+        yield Finding(rollout.path, Problem.TWO_PLACES, describe_duplicate(rollout, first, ops))
 
 
 def verify_temporaries(directories: Iterable[str]) -> Iterator[Finding]:

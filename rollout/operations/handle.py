@@ -13,10 +13,10 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Self
 
 from ...kernel.errors import CallerError
-from ...kernel.values import frozen
 from ..locks.store import CHANGE_LOCK, MAINTENANCE, SWEEP_LOCK
 from ..locks.thread import Coordination, ThreadLocks
-from ..store.names import COMPRESSED_SUFFIX, RolloutName, parse_rollout_name
+from ..store.names import RolloutName, parse_rollout_name
+from ..store.rollout_ref import RolloutRef
 from ..store.roots import ARCHIVED_SESSIONS, SESSIONS
 from .file_ops import FileOps
 
@@ -33,28 +33,6 @@ class NotARolloutError(CallerError):
             f"{path} is not a rollout of {home}: expected sessions/YYYY/MM/DD/rollout-*.jsonl"
             " or archived_sessions/rollout-*.jsonl"
         )
-
-
-@frozen
-class Subject:
-    """One logical rollout to be worked on.
-
-    :param root: ``sessions`` or ``archived_sessions``.
-    :param relative: the plain path below that root.
-    :param directory: the directory of both forms, links resolved.
-    :param plain: the plain path in it.
-    """
-
-    root: str
-    relative: str
-    directory: str
-    plain: str
-    thread: str
-
-    @property
-    def compressed(self) -> str:
-        """The path of the compressed form, which need not exist."""
-        return self.plain + COMPRESSED_SUFFIX
 
 
 class StoreHandle:
@@ -117,15 +95,15 @@ class StoreHandle:
         """Return the resolved root called ``sessions`` or ``archived_sessions``."""
         return self.archived if name == ARCHIVED_SESSIONS else self.sessions
 
-    def subject(self, path: str) -> Subject:
-        """Name the logical rollout that ``path``, of either form, belongs to.
+    def rollout(self, path: str) -> RolloutRef:
+        """Refer to the rollout that ``path``, of either form, belongs to; links are resolved.
 
         :raises NotARolloutError: it lies in neither root, or its name is no rollout's.
         """
-        return next(self.subjects([path]))
+        return next(self.rollouts([path]))
 
-    def subjects(self, paths: Iterable[str]) -> Iterator[Subject]:
-        """Name the logical rollouts of many paths; neighbours' directory is resolved once.
+    def rollouts(self, paths: Iterable[str]) -> Iterator[RolloutRef]:
+        """Refer to the rollouts of many paths; neighbours' directory is resolved once.
 
         :raises NotARolloutError: as for one of them.
         """
@@ -137,17 +115,15 @@ class StoreHandle:
             name = parse_rollout_name(leaf)
             if where is None or name is None:
                 raise NotARolloutError(path, self.home)
-            root, below, directory = where
-            plain_name = name.plain_name
-            plain = f"{directory}/{plain_name}"
-            yield Subject(root, below + plain_name, directory, plain, name.thread_id)
+            directory, archived = where
+            yield RolloutRef(directory, name.of_plain, archived)
 
-    def _locate(self, directory: str) -> tuple[str, str, str] | None:
-        """Return root, what precedes a name in paths below it, and directory resolved."""
+    def _locate(self, directory: str) -> tuple[str, bool] | None:
+        """Return a directory with links resolved, and whether it is of archived rollouts."""
         directory = self._resolve(directory)
-        for root, base in ((SESSIONS, self.sessions), (ARCHIVED_SESSIONS, self.archived)):
+        for archived, base in ((False, self.sessions), (True, self.archived)):
             if os.path.commonpath([directory, base]) == base:
-                return root, os.path.join(directory, "")[len(base) + 1 :], directory
+                return directory, archived
         return None
 
     def _resolve(self, directory: str) -> str:
@@ -159,20 +135,33 @@ class StoreHandle:
                     return os.path.realpath(directory) if _has_link(base, rest) else base + rest
         return os.path.realpath(directory)
 
-    def recorded(self, root: str, relative: str, thread: str) -> Subject:
-        """Rebuild a subject from what a journal says of it."""
-        plain = os.path.join(self.root(root), relative)
-        return Subject(root, relative, os.path.dirname(plain), plain, thread)
+    def relative(self, rollout: RolloutRef) -> str:
+        """Return the plain path of a rollout of this store below its root.
 
-    def other_place(self, subject: Subject) -> Subject | None:
-        """Return the place to which codex's ``archive`` or ``unarchive`` moves the rollout."""
-        leaf = os.path.basename(subject.plain)
+        :raises NotARolloutError: its directory was not resolved by this store.
+        """
+        root = os.path.join(self.root(rollout.root), "")
+        if not rollout.path.startswith(root):
+            raise NotARolloutError(rollout.path, self.home)
+        return rollout.path[len(root) :]
+
+    def recorded(self, root: str, relative: str) -> RolloutRef:
+        """Refer to a rollout by its root and its plain path below that, as a journal has them.
+
+        :raises NotARolloutError: the name is no rollout's.
+        """
+        directory, leaf = os.path.split(os.path.join(self.root(root), relative))
         name = parse_rollout_name(leaf)
         if name is None:
-            return None
-        if subject.root == ARCHIVED_SESSIONS:
-            return self.recorded(SESSIONS, os.path.join(_day(name), leaf), subject.thread)
-        return self.recorded(ARCHIVED_SESSIONS, leaf, subject.thread)
+            raise NotARolloutError(os.path.join(directory, leaf), self.home)
+        return RolloutRef(directory, name.of_plain, root == ARCHIVED_SESSIONS)
+
+    def other_place(self, rollout: RolloutRef) -> RolloutRef:
+        """Return the place to which codex's ``archive`` or ``unarchive`` moves a rollout."""
+        if rollout.archived:
+            directory = os.path.join(self.sessions, _day(rollout.name))
+            return RolloutRef(directory, rollout.name, archived=False)
+        return RolloutRef(self.archived, rollout.name, archived=True)
 
 
 def _has_link(base: str, rest: str) -> bool:

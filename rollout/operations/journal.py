@@ -34,7 +34,8 @@ from ...kernel.files.regular_file import NOT_REGULAR, open_regular, read_regular
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import boot_id
 from ..store.ownership import list_own_directory, make_own_directory, open_shared
-from .handle import StoreHandle, Subject
+from ..store.rollout_ref import RolloutRef
+from .handle import StoreHandle
 from .journal_line import fault_in
 
 UNFINISHED_SUFFIX = ".new"
@@ -105,7 +106,13 @@ def new_token() -> str:
 
 
 def describe_kept(
-    kind: Kind, name: str, subject: Subject, stat: os.stat_result, *, leased: bool
+    store: StoreHandle,
+    kind: Kind,
+    name: str,
+    rollout: RolloutRef,
+    stat: os.stat_result,
+    *,
+    leased: bool,
 ) -> JournalEntry:
     """Describe a file that is about to be taken away.
 
@@ -114,9 +121,9 @@ def describe_kept(
     return JournalEntry(
         kind=kind,
         name=name,
-        root=subject.root,
-        relative=subject.relative,
-        thread=subject.thread,
+        root=rollout.root,
+        relative=store.relative(rollout),
+        thread=rollout.thread_id,
         size=stat.st_size,
         device=stat.st_dev,
         inode=stat.st_ino,

@@ -13,8 +13,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from ..store.directory import RolloutRef
 from ..store.names import PLAIN, RolloutForm
+from ..store.rollout_ref import RolloutRef
 from .records import is_object, parse_record
 from .session_meta import (
     HISTORY_MODES,
@@ -151,7 +151,7 @@ class HeadReader:
 
     def read(self, rollout: RolloutRef) -> RolloutHead:
         """Do what `read_head` does; plain rollouts are parsed when looked at."""
-        if not rollout.plain:
+        if not rollout.plain_seen:
             return read_head(rollout.path)
         try:
             if rollout.directory != self._directory:

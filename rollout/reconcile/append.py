@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 from ...kernel.errors import CallerError
 from ..operations.file_ops import FileOps
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..reading.snapshot import NoSuchRolloutError, open_regular
+from ..store.rollout_ref import RolloutRef
 from .materialize import materialize
 
 _ATTEMPTS = 8
@@ -25,7 +26,7 @@ class NotALineError(CallerError):
         )
 
 
-def append(store: StoreHandle, subject: Subject, records: Iterable[bytes]) -> str:
+def append(store: StoreHandle, rollout: RolloutRef, records: Iterable[bytes]) -> str:
     """Append records, durably, each as one line.
 
     The thread's writer lease is taken and given back. A compressed rollout is
@@ -43,14 +44,14 @@ def append(store: StoreHandle, subject: Subject, records: Iterable[bytes]) -> st
     Not promised: that no line of a program without locks comes between.
     """
     data = b"".join(map(_as_line, records))
-    with store.locks.lease(subject.thread) as lease:
+    with store.locks.lease(rollout.thread_id) as lease:
         for _ in range(_ATTEMPTS):
-            materialize(store, subject, lease)
+            materialize(store, rollout, lease)
             # A compressor of a home that is not linked to this one may be quicker.
             with contextlib.suppress(FileNotFoundError):
-                append_to_plain(subject.plain, data, store.ops)
-                return subject.plain
-    raise NoSuchRolloutError(subject.plain)
+                append_to_plain(rollout.path, data, store.ops)
+                return rollout.path
+    raise NoSuchRolloutError(rollout.path)
 
 
 def append_to_plain(path: str, data: bytes, ops: FileOps) -> None:

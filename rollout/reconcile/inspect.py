@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from ...kernel.files.lease import LeaseAnswer
 from ..codec.decode import BeyondMeasureError, DamagedFrameError
 from ..operations.file_ops import FileOps
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..reading.snapshot import open_regular
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import scan_store
 from .compare import Comparison, compare
 from .decide import Forms, Relation, relate
@@ -48,27 +49,27 @@ def fingerprint(path: str | int) -> Fingerprint | None:
     return (stat.st_dev, stat.st_ino, stat.st_size)
 
 
-def forms_of(subject: Subject) -> Forms:
+def forms_of(rollout: RolloutRef) -> Forms:
     """Return which forms exist. Plain is looked at again: it may have come meanwhile."""
-    plain = os.path.lexists(subject.plain)
-    compressed = os.path.lexists(subject.compressed)
-    plain = plain or os.path.lexists(subject.plain)
+    plain = os.path.lexists(rollout.path)
+    compressed = os.path.lexists(rollout.compressed_path)
+    plain = plain or os.path.lexists(rollout.path)
     if plain:
         return Forms.BOTH if compressed else Forms.PLAIN
     return Forms.COMPRESSED if compressed else Forms.NONE
 
 
-def locate(store: StoreHandle, subject: Subject) -> tuple[Subject, Forms]:
+def locate(store: StoreHandle, rollout: RolloutRef) -> tuple[RolloutRef, Forms]:
     """Find a rollout where it was, or where codex or anybody else has moved it."""
-    for place in (subject, store.other_place(subject)):
-        if place is not None and (forms := forms_of(place)) is not Forms.NONE:
+    for place in (rollout, store.other_place(rollout)):
+        if (forms := forms_of(place)) is not Forms.NONE:
             return place, forms
-    leaf = os.path.basename(subject.plain)
+    leaf = os.path.basename(rollout.path)
     for found in scan_store(store.home).rollouts:
         if found.name.plain_name == leaf:
-            place = store.subject(found.path)
+            place = store.rollout(found.path)
             return place, forms_of(place)
-    return subject, Forms.NONE
+    return rollout, Forms.NONE
 
 
 def can_be_written(path: str, ops: FileOps) -> bool:
@@ -128,10 +129,10 @@ def is_durable(path: str, seen: Fingerprint, ops: FileOps) -> bool:
         os.close(fd)
 
 
-def idle_seconds(subject: Subject) -> float:
+def idle_seconds(rollout: RolloutRef) -> float:
     """Return for how many seconds nothing changed; a clock set back counts as none."""
     try:
-        changed = max(os.lstat(path).st_ctime for path in (subject.plain, subject.compressed))
+        changed = max(os.lstat(path).st_ctime for path in (rollout.path, rollout.compressed_path))
     except FileNotFoundError:
         return 0.0
     return max(0.0, time.time() - changed)

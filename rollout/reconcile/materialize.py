@@ -17,8 +17,9 @@ from ..codec.decode import decode_chunks
 from ..locks.thread import ThreadLease
 from ..operations.attributes import copy_attributes
 from ..operations.file_ops import FileOps
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..reading.snapshot import NoSuchRolloutError, open_regular
+from ..store.rollout_ref import RolloutRef
 from .decide import Forms, Relation
 from .inspect import (
     PAIR_REST,
@@ -45,7 +46,7 @@ class DisagreementError(OperatorError):
         )
 
 
-def restore(store: StoreHandle, subject: Subject) -> bool:
+def restore(store: StoreHandle, rollout: RolloutRef) -> bool:
     """Make the plain form the only one, as the thread's writer for that moment.
 
     For a codex that reads no frames (0.135 and earlier): call it, then start codex.
@@ -54,13 +55,13 @@ def restore(store: StoreHandle, subject: Subject) -> bool:
     :raises ThreadBusyError: somebody else writes the thread.
     :raises CodexlabError: as :func:`materialize`.
     """
-    with store.locks.lease(subject.thread) as lease:
-        return materialize(store, subject, lease)
+    with store.locks.lease(rollout.thread_id) as lease:
+        return materialize(store, rollout, lease)
 
 
 def materialize(
     store: StoreHandle,
-    subject: Subject,
+    rollout: RolloutRef,
     lease: ThreadLease,
     *,
     rest: float = PAIR_REST,
@@ -78,64 +79,64 @@ def materialize(
     :raises NotARolloutFileError: a directory, a fifo or the like has its name.
     :raises OSError: the disk is full, a permission is missing.
     """
-    if lease.thread != subject.thread:
+    if lease.thread != rollout.thread_id:
         raise InternalError("a rollout was to be materialized under another thread's lease")
     changed = False
     for _ in range(_ATTEMPTS):
-        match forms_of(subject):
+        match forms_of(rollout):
             case Forms.NONE:
-                raise NoSuchRolloutError(subject.plain)
+                raise NoSuchRolloutError(rollout.path)
             case Forms.PLAIN:
                 return changed
             case Forms.BOTH:
-                if not _drop_compressed(store, subject, rest):
+                if not _drop_compressed(store, rollout, rest):
                     return changed
             case Forms.COMPRESSED:
-                _decode_beside(store, subject)
+                _decode_beside(store, rollout)
         changed = True
-    raise DisagreementError(subject.plain)
+    raise DisagreementError(rollout.path)
 
 
-def _drop_compressed(store: StoreHandle, subject: Subject, rest: float) -> bool:
+def _drop_compressed(store: StoreHandle, rollout: RolloutRef, rest: float) -> bool:
     """Unlink a frame of which the plain form holds all; False leaves it for a sweep."""
-    seen = inspect(subject.plain, subject.compressed, 0, store.ops)
+    seen = inspect(rollout.path, rollout.compressed_path, 0, store.ops)
     if seen is None:
         return True
     if seen.relation not in {Relation.SAME, Relation.BEYOND}:
-        raise DisagreementError(subject.plain)
-    if idle_seconds(subject) < rest:
+        raise DisagreementError(rollout.path)
+    if idle_seconds(rollout) < rest:
         return False
-    if is_durable(subject.plain, seen.file, store.ops):
+    if is_durable(rollout.path, seen.file, store.ops):
         with store.ops.store(store.change_lock):
-            _drop_frame_if_same(subject, seen.file, seen.other, store.ops)
+            _drop_frame_if_same(rollout, seen.file, seen.other, store.ops)
     return True
 
 
 def _drop_frame_if_same(
-    subject: Subject, plain: Fingerprint | None, compressed: Fingerprint | None, ops: FileOps
+    rollout: RolloutRef, plain: Fingerprint | None, compressed: Fingerprint | None, ops: FileOps
 ) -> None:
     """Unlink the compressed form while the names lead to the files that were compared."""
-    now = fingerprint(subject.plain)
+    now = fingerprint(rollout.path)
     if now is None or plain is None or now[:2] != plain[:2]:
         return
-    if compressed is not None and fingerprint(subject.compressed) == compressed:
-        ops.withdraw(subject.compressed)
+    if compressed is not None and fingerprint(rollout.compressed_path) == compressed:
+        ops.withdraw(rollout.compressed_path)
 
 
-def _decode_beside(store: StoreHandle, subject: Subject) -> None:
+def _decode_beside(store: StoreHandle, rollout: RolloutRef) -> None:
     try:
-        source = open_regular(subject.compressed)
+        source = open_regular(rollout.compressed_path)
     except FileNotFoundError:
         return
-    temporary = os.path.join(subject.directory, f"{MATERIALIZE_PREFIX}{secrets.token_hex(4)}.tmp")
+    temporary = os.path.join(rollout.directory, f"{MATERIALIZE_PREFIX}{secrets.token_hex(4)}.tmp")
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         target = os.open(temporary, flags, 0o600)
         try:
             try_lock(target)
-            _decode_into(source, target, subject.compressed, store.ops)
+            _decode_into(source, target, rollout.compressed_path, store.ops)
             with store.ops.store(store.change_lock):
-                _install(subject, temporary, fingerprint(target), fingerprint(source), store.ops)
+                _install(rollout, temporary, fingerprint(target), fingerprint(source), store.ops)
         finally:
             store.ops.discard(temporary)
             os.close(target)
@@ -153,17 +154,17 @@ def _decode_into(source: int, target: int, path: str, ops: FileOps) -> None:
 
 
 def _install(
-    subject: Subject,
+    rollout: RolloutRef,
     temporary: str,
     plain: Fingerprint | None,
     compressed: Fingerprint | None,
     ops: FileOps,
 ) -> None:
-    if fingerprint(subject.compressed) != compressed:
+    if fingerprint(rollout.compressed_path) != compressed:
         return  # its owner deleted it while we decoded: it must not come back
     try:
-        ops.name_plain(temporary, subject.plain)
+        ops.name_plain(temporary, rollout.path)
     except (FileExistsError, FileNotFoundError):
         return  # a plain form came, or ours was swept away: look again
-    ops.sync_directory(subject.directory)
-    _drop_frame_if_same(subject, plain, compressed, ops)
+    ops.sync_directory(rollout.directory)
+    _drop_frame_if_same(rollout, plain, compressed, ops)

@@ -17,17 +17,18 @@ import os
 from ...kernel.files.lease import LeaseAnswer
 from ..compression.publish import Prepared, publish
 from ..operations.file_ops import rename_away
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..operations.journal import Kind, create_journal, describe_kept, new_token
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
+from ..store.rollout_ref import RolloutRef
 from .decide import Action, decide_pair, in_words
 from .inspect import PAIR_REST, Inspection, fingerprint, idle_seconds, inspect, is_durable
 from .materialize import materialize
 from .salvage import salvage
 
 
-def resolve_pair(store: StoreHandle, subject: Subject, *, rest: float = PAIR_REST) -> Result:
+def resolve_pair(store: StoreHandle, rollout: RolloutRef, *, rest: float = PAIR_REST) -> Result:
     """Leave one form of a rollout that has two.
 
     :param rest: seconds for which neither form must have changed, see above.
@@ -38,24 +39,24 @@ def resolve_pair(store: StoreHandle, subject: Subject, *, rest: float = PAIR_RES
     :raises ThreadBusyError: the thread has a writer where one must not be.
     :raises OSError: a file cannot be read or renamed.
     """
-    seen = inspect(subject.plain, subject.compressed, 0, store.ops)
+    seen = inspect(rollout.path, rollout.compressed_path, 0, store.ops)
     if seen is None:
-        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+        return Result(rollout, Outcome.CHANGED, "it changed form meanwhile")
     action = planned_for(seen)
-    if action in {Action.FINISH, Action.WITHDRAW} and idle_seconds(subject) < rest:
-        return Result(subject, Outcome.WAITING, "both forms are too new to be a leftover")
+    if action in {Action.FINISH, Action.WITHDRAW} and idle_seconds(rollout) < rest:
+        return Result(rollout, Outcome.WAITING, "both forms are too new to be a leftover")
     match action:
         case Action.FINISH:
-            return _finish(store, subject, seen)
+            return _finish(store, rollout, seen)
         case Action.WITHDRAW:
-            return _drop_frame(store, subject, seen)
+            return _drop_frame(store, rollout, seen)
         case Action.SET_ASIDE:
-            return _set_aside(store, subject, seen)
+            return _set_aside(store, rollout, seen)
         case Action.WAIT:
-            return Result(subject, Outcome.WAITING, "some process writes the plain form")
+            return Result(rollout, Outcome.WAITING, "some process writes the plain form")
         case _:
             reason = f"the plain form {in_words(seen.relation)} the compressed one; both stay"
-            return Result(subject, Outcome.REPORTED, reason)
+            return Result(rollout, Outcome.REPORTED, reason)
 
 
 def planned_for(seen: Inspection) -> Action:
@@ -63,17 +64,17 @@ def planned_for(seen: Inspection) -> Action:
     return decide_pair(seen.relation, written=seen.written, empty=seen.file[2] == 0)
 
 
-def _finish(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
+def _finish(store: StoreHandle, rollout: RolloutRef, seen: Inspection) -> Result:
     """Retire the plain file exactly as compressing does after publishing."""
     # Who made the frame may have left it to the page cache.
-    if not is_durable(subject.compressed, seen.other, store.ops):
-        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+    if not is_durable(rollout.compressed_path, seen.other, store.ops):
+        return Result(rollout, Outcome.CHANGED, "it changed form meanwhile")
     try:
-        fd = open_regular(subject.plain)
+        fd = open_regular(rollout.path)
     except FileNotFoundError:
-        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+        return Result(rollout, Outcome.CHANGED, "it changed form meanwhile")
     frame = (seen.other[0], seen.other[1])
-    prepared = Prepared(subject, fd, os.fstat(fd), None, frame, seen.other[2])
+    prepared = Prepared(rollout, fd, os.fstat(fd), None, frame, seen.other[2])
     try:
         prepared.leased = store.ops.take_lease(fd) is LeaseAnswer.GRANTED
         store.ops.release_lease(fd)
@@ -81,7 +82,9 @@ def _finish(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
             return prepared.result(Outcome.CHANGED, "it was written to meanwhile")
         token = new_token()
         name = f"{token}.0"
-        entry = describe_kept(Kind.RETIRED, name, subject, prepared.stat, leased=prepared.leased)
+        entry = describe_kept(
+            store, Kind.RETIRED, name, rollout, prepared.stat, leased=prepared.leased
+        )
         journal = create_journal(store, token, [entry])
         try:
             batch = [(prepared, journal.entries[0])]
@@ -92,42 +95,42 @@ def _finish(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
         prepared.close()
 
 
-def _drop_frame(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
-    if not is_durable(subject.plain, seen.file, store.ops):
-        return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
+def _drop_frame(store: StoreHandle, rollout: RolloutRef, seen: Inspection) -> Result:
+    if not is_durable(rollout.path, seen.file, store.ops):
+        return Result(rollout, Outcome.CHANGED, "it changed form meanwhile")
     with store.exclusive() as coordination:
-        if coordination.is_writer_active(subject.thread):
-            return Result(subject, Outcome.WAITING, "the thread has an active writer")
-        plain = fingerprint(subject.plain)
+        if coordination.is_writer_active(rollout.thread_id):
+            return Result(rollout, Outcome.WAITING, "the thread has an active writer")
+        plain = fingerprint(rollout.path)
         if plain is None or plain[:2] != seen.file[:2] or plain[2] < seen.file[2]:
-            return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-        if fingerprint(subject.compressed) == seen.other:
-            store.ops.withdraw(subject.compressed)
-    return Result(subject, Outcome.SETTLED, "the plain form holds all", seen.other[2], plain[2])
+            return Result(rollout, Outcome.CHANGED, "it changed form meanwhile")
+        if fingerprint(rollout.compressed_path) == seen.other:
+            store.ops.withdraw(rollout.compressed_path)
+    return Result(rollout, Outcome.SETTLED, "the plain form holds all", seen.other[2], plain[2])
 
 
-def _set_aside(store: StoreHandle, subject: Subject, seen: Inspection) -> Result:
+def _set_aside(store: StoreHandle, rollout: RolloutRef, seen: Inspection) -> Result:
     """Take the name from a shadow, restore the history under it, append its lines."""
-    stat = os.lstat(subject.plain)
+    stat = os.lstat(rollout.path)
     token = new_token()
-    entry = describe_kept(Kind.SHADOW, f"{token}.0", subject, stat, leased=True)
+    entry = describe_kept(store, Kind.SHADOW, f"{token}.0", rollout, stat, leased=True)
     journal = create_journal(store, token, [entry])
     try:
         with store.exclusive() as coordination:
-            if coordination.is_writer_active(subject.thread):
-                return Result(subject, Outcome.WAITING, "the thread has an active writer")
-            now = fingerprint(subject.plain)
+            if coordination.is_writer_active(rollout.thread_id):
+                return Result(rollout, Outcome.WAITING, "the thread has an active writer")
+            now = fingerprint(rollout.path)
             if now is None or now[:2] != seen.file[:2]:
-                return Result(subject, Outcome.CHANGED, "it changed form meanwhile")
-            kept = rename_away(store.ops.set_aside, subject.plain, entry.candidates(store))
-        with store.locks.lease(subject.thread) as lease:
-            materialize(store, subject, lease)
+                return Result(rollout, Outcome.CHANGED, "it changed form meanwhile")
+            kept = rename_away(store.ops.set_aside, rollout.path, entry.candidates(store))
+        with store.locks.lease(rollout.thread_id) as lease:
+            materialize(store, rollout, lease)
             # At once, so that what its writer adds to the plain form comes after.
-            added = salvage(journal, entry, kept, subject, store.ops)
+            added = salvage(journal, entry, kept, rollout, store.ops)
     finally:
         journal.close(store)
     if added is None:
-        return Result(subject, Outcome.WAITING, "a file that hid the history is still written to")
+        return Result(rollout, Outcome.WAITING, "a file that hid the history is still written to")
     return Result(
-        subject, Outcome.SALVAGED, "a file that hid the history was joined to it", 0, added
+        rollout, Outcome.SALVAGED, "a file that hid the history was joined to it", 0, added
     )

@@ -10,18 +10,19 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..reading.lines import Line, LineFault, iter_lines
 from ..reading.records import parse_record
 from ..reading.session_meta import SessionMetaError, session_meta_of
 from ..reading.snapshot import RolloutSnapshot, open_regular
 from ..store.names import COMPRESSED, COMPRESSED_SUFFIX, PLAIN
+from ..store.rollout_ref import RolloutRef
 from .compare import Comparison
 
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def is_behind_link(store: StoreHandle, subject: Subject) -> bool:
+def is_behind_link(store: StoreHandle, rollout: RolloutRef) -> bool:
     """Tell whether a link, or what is no directory, is on the way from the root to a rollout.
 
     Each directory is opened by itself. *Not promised*: that none becomes a link later; what
@@ -31,8 +32,8 @@ def is_behind_link(store: StoreHandle, subject: Subject) -> bool:
     """
     fd = -1
     try:
-        fd = os.open(store.root(subject.root), _DIRECTORY)
-        for name in subject.relative.split("/")[:-1]:
+        fd = os.open(store.root(rollout.root), _DIRECTORY)
+        for name in store.relative(rollout).split("/")[:-1]:
             inner = os.open(name, _DIRECTORY, dir_fd=fd)
             os.close(fd)
             fd = inner

@@ -10,9 +10,10 @@ from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.flock import try_lock
 from ..compression.compress import TEMPORARY_PREFIX
 from ..operations.file_ops import FileOps
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..operations.journal import UNFINISHED_SUFFIX
 from ..operations.result import Outcome, Result
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import StoreScan, scan_store
 from .materialize import MATERIALIZE_PREFIX, DisagreementError
 from .pair import resolve_pair
@@ -39,8 +40,8 @@ def recover(
         if not os.path.islink(store.kept):
             discard_ownerless(store.kept, store.ops)
     for found in rollouts:
-        if found.plain and found.compressed:
-            yield _resolve(store, store.subject(found.path), options)
+        if found.plain_seen and found.compressed_seen:
+            yield _resolve(store, store.rollout(found.path), options)
     yield from settle(store, options)
 
 
@@ -75,12 +76,12 @@ def _discard_unlocked(path: str, ops: FileOps) -> bool:
         os.close(fd)
 
 
-def _resolve(store: StoreHandle, subject: Subject, options: SettleOptions) -> Result:
+def _resolve(store: StoreHandle, rollout: RolloutRef, options: SettleOptions) -> Result:
     if options.dry_run:
-        return Result(subject, Outcome.WOULD, "would settle two forms")
+        return Result(rollout, Outcome.WOULD, "would settle two forms")
     try:
-        return resolve_pair(store, subject, rest=options.rest)
+        return resolve_pair(store, rollout, rest=options.rest)
     except (BusyError, DisagreementError) as error:  # a shadow came meanwhile: look again later
-        return Result(subject, Outcome.WAITING, str(error))
+        return Result(rollout, Outcome.WAITING, str(error))
     except (OSError, CodexlabError) as error:
-        return Result(subject, Outcome.FAILED, str(error))
+        return Result(rollout, Outcome.FAILED, str(error))

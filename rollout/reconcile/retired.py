@@ -18,10 +18,11 @@ from dataclasses import dataclass
 
 from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.lease import LeaseAnswer
-from ..operations.handle import StoreHandle, Subject
+from ..operations.handle import StoreHandle
 from ..operations.journal import Journal, JournalEntry, Kind, open_journals
-from ..operations.result import Outcome, Result
+from ..operations.result import DoubtedJournal, Outcome, Result
 from ..reading.snapshot import open_regular
+from ..store.rollout_ref import RolloutRef
 from .decide import Action, Forms, Relation, decide_kept, in_words
 from .inspect import (
     PAIR_REST,
@@ -68,17 +69,17 @@ class _Case:
     journal: Journal
     entry: JournalEntry
     kept: str
-    subject: Subject
+    rollout: RolloutRef
     forms: Forms
 
     @property
     def present(self) -> str:
         """The path of the thread's present form."""
-        return self.subject.plain if self.forms is Forms.PLAIN else self.subject.compressed
+        return self.rollout.path if self.forms is Forms.PLAIN else self.rollout.compressed_path
 
     def result(self, outcome: Outcome, reason: str = "", after: int = 0) -> Result:
         """Say what became of it."""
-        return Result(self.subject, outcome, reason, self.entry.size, after)
+        return Result(self.rollout, outcome, reason, self.entry.size, after)
 
 
 def settle(
@@ -105,10 +106,10 @@ def settle(
 
 
 def _doubted(path: str, doubts: Sequence[str]) -> Result:
-    """Report a journal of which a line is not believed; its path stands for a rollout's."""
+    """Report a journal of which a line is not believed."""
     more = f", and {len(doubts) - 1} more lines are alike" if len(doubts) > 1 else ""
     return Result(
-        Subject("", "", os.path.dirname(path), path, ""),
+        DoubtedJournal(path),
         Outcome.REPORTED,
         f"{path}: {doubts[0]}{more}; what is named there was left alone,"
         " look at it and take the line out",
@@ -136,24 +137,24 @@ def _settle_one(
     kept: str,
     options: SettleOptions,
 ) -> Result:
-    subject = store.recorded(entry.root, entry.relative, entry.thread)
+    rollout = store.recorded(entry.root, entry.relative)
     try:
         if seconds_left(entry, kept, options.grace) > 0:
-            return Result(subject, Outcome.WAITING, "its grace is not over", entry.size)
-        if is_behind_link(store, subject):
+            return Result(rollout, Outcome.WAITING, "its grace is not over", entry.size)
+        if is_behind_link(store, rollout):
             return _behind_link(journal, entry)
-        subject, forms = locate(store, subject)
-        if forms is Forms.BOTH and not options.dry_run and not is_behind_link(store, subject):
-            resolve_pair(store, subject, rest=options.rest)
-            subject, forms = locate(store, subject)
-        if is_behind_link(store, subject):
+        rollout, forms = locate(store, rollout)
+        if forms is Forms.BOTH and not options.dry_run and not is_behind_link(store, rollout):
+            resolve_pair(store, rollout, rest=options.rest)
+            rollout, forms = locate(store, rollout)
+        if is_behind_link(store, rollout):
             return _behind_link(journal, entry)
-        case = _Case(store, journal, entry, kept, subject, forms)
+        case = _Case(store, journal, entry, kept, rollout, forms)
         return _decide_and_act(case, options)
     except (OSError, CodexlabError) as error:
         later = isinstance(error, BusyError | DisagreementError)
         outcome = Outcome.WAITING if later else Outcome.FAILED
-        return Result(subject, outcome, str(error), entry.size)
+        return Result(rollout, outcome, str(error), entry.size)
 
 
 def _behind_link(journal: Journal, entry: JournalEntry) -> Result:
@@ -172,7 +173,7 @@ def _decide_and_act(case: _Case, options: SettleOptions) -> Result:
         return case.result(Outcome.WAITING, "it changed form meanwhile")
     action = decide_kept(case.entry.kind, case.forms, seen.relation, written=seen.written)
     if action in _GIVES_BACK:
-        doubt = doubt_of(case.kept, case.present, case.subject.thread, seen.comparison)
+        doubt = doubt_of(case.kept, case.present, case.rollout.thread_id, seen.comparison)
         if doubt is not None:
             return case.result(Outcome.REPORTED, doubt)
     if options.dry_run and action not in {Action.WAIT, Action.REPORT}:
@@ -245,33 +246,33 @@ def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
 
 def _give_name_back(case: _Case, seen: Inspection) -> Result:
     """Give the file its name again, then withdraw the frame that holds less."""
-    subject, ops = case.subject, case.store.ops
+    rollout, ops = case.rollout, case.store.ops
     if not is_durable(case.kept, seen.file, ops):
         return case.result(Outcome.WAITING, "it changed while it was compared")
     with case.store.exclusive() as coordination:
-        if coordination.is_writer_active(subject.thread):
+        if coordination.is_writer_active(rollout.thread_id):
             return case.result(Outcome.WAITING, "the thread has an active writer")
-        if forms_of(subject) is not Forms.COMPRESSED or not _is_same_frame(subject, seen):
+        if forms_of(rollout) is not Forms.COMPRESSED or not _is_same_frame(rollout, seen):
             return case.result(Outcome.WAITING, "it changed form meanwhile")
         try:
-            ops.put_back(case.kept, subject.plain)
+            ops.put_back(case.kept, rollout.path)
         except FileExistsError:
             return case.result(Outcome.WAITING, "another plain file appeared")
-        ops.sync_directory(subject.directory)
-        if seen.relation is not Relation.UNREADABLE and _is_same_frame(subject, seen):
-            ops.withdraw(subject.compressed)
+        ops.sync_directory(rollout.directory)
+        if seen.relation is not Relation.UNREADABLE and _is_same_frame(rollout, seen):
+            ops.withdraw(rollout.compressed_path)
     return case.result(Outcome.PUT_BACK, "it had grown or was being written", seen.file[2])
 
 
-def _is_same_frame(subject: Subject, seen: Inspection) -> bool:
-    return fingerprint(subject.compressed) == seen.other
+def _is_same_frame(rollout: RolloutRef, seen: Inspection) -> bool:
+    return fingerprint(rollout.compressed_path) == seen.other
 
 
 def _join(case: _Case) -> Result:
     """Append the kept file's own lines under the thread's writer lease, then drop it."""
-    with case.store.locks.lease(case.subject.thread) as lease:
-        materialize(case.store, case.subject, lease)
-        added = salvage(case.journal, case.entry, case.kept, case.subject, case.store.ops)
+    with case.store.locks.lease(case.rollout.thread_id) as lease:
+        materialize(case.store, case.rollout, lease)
+        added = salvage(case.journal, case.entry, case.kept, case.rollout, case.store.ops)
     if added is None:
         return _waits(case)
     return case.result(Outcome.SALVAGED, f"{added} bytes appended", added)

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.file_ops import FileOps
-from ..operations.handle import Subject
 from ..operations.journal import Journal, JournalEntry, Kind
 from ..reading.snapshot import open_regular
+from ..store.rollout_ref import RolloutRef
 from .append import ends_torn
 from .compare import compare
 
@@ -24,7 +24,7 @@ _PIECE = 1 << 20
 
 
 def salvage(
-    journal: Journal, entry: JournalEntry, kept: str, subject: Subject, ops: FileOps
+    journal: Journal, entry: JournalEntry, kept: str, rollout: RolloutRef, ops: FileOps
 ) -> int | None:
     """Append a kept file's own lines to the plain form, then unlink it.
 
@@ -37,7 +37,7 @@ def salvage(
         before = os.fstat(fd).st_size
         if not _is_unwritten(fd, kept, ops):
             return None
-        added = _append_missing(journal, entry, fd, subject, ops)
+        added = _append_missing(journal, entry, fd, rollout, ops)
         if not _is_unwritten(fd, kept, ops) or os.fstat(fd).st_size != before:
             return None
         ops.drop(kept)
@@ -61,10 +61,10 @@ def _is_unwritten(fd: int, path: str, ops: FileOps) -> bool:
 
 
 def _append_missing(
-    journal: Journal, entry: JournalEntry, kept: int, subject: Subject, ops: FileOps
+    journal: Journal, entry: JournalEntry, kept: int, rollout: RolloutRef, ops: FileOps
 ) -> int:
     """Append what the plain file lacks of the kept one; return how many bytes."""
-    plain = open_regular(subject.plain, os.O_RDWR | os.O_APPEND)
+    plain = open_regular(rollout.path, os.O_RDWR | os.O_APPEND)
     try:
         start, joined = _start(entry, kept, plain)
         lines = _lines(kept, start)

@@ -24,8 +24,8 @@ from ..reading.snapshot import (
     open_snapshot,
 )
 from ..reading.taken_back import taken_back
-from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
+from ..store.rollout_ref import RolloutRef
 from .candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
 from .excerpts import Excerpt, excerpts_of
 from .plain_positions import plain_positions

@@ -17,8 +17,8 @@ from ...kernel.errors import OperatorError
 from ...kernel.values import frozen
 from ..catalog.filters import Chooser, Filters, select_rollouts
 from ..codec.measure import may_be_hollow
-from ..store.directory import RolloutRef
 from ..store.names import RolloutForm
+from ..store.rollout_ref import RolloutRef
 from ..store.scan import UnreadableDirectory, scan_store
 from .query import Query
 from .ripgrep_batch import ripgrep_positions
@@ -159,7 +159,7 @@ def _split(
     left: list[RolloutRef] = []
     leaves = {os.path.basename(path) for path in seen}
     for rollout in found:
-        if not rollout.plain or not walk.has_seen(rollout.directory):
+        if not rollout.plain_seen or not walk.has_seen(rollout.directory):
             left.append(rollout)
         elif rollout.name.plain_name in leaves and rollout.path in seen:
             tasks.append(_known(rollout, seen[rollout.path]))
@@ -170,7 +170,7 @@ def _tasks_of(rollouts: list[RolloutRef], query: Query, ripgrep: str | None) -> 
     # ripgrep's output has lines: a path with a line break is read here.
     asked: list[str] = []
     if ripgrep is not None and query.needle:
-        asked = [each.path for each in rollouts if each.plain and "\n" not in each.directory]
+        asked = [each.path for each in rollouts if each.plain_seen and "\n" not in each.directory]
     positions = ripgrep_positions(ripgrep or "", asked, query)
     passed = frozenset(asked).difference(positions)
     for rollout in rollouts:
@@ -201,7 +201,7 @@ def _weight(rollout: RolloutRef) -> int:
         size = os.stat(rollout.current_path).st_size
     except OSError:
         return 1
-    return size if rollout.plain else size * _COMPRESSED_WEIGHT
+    return size if rollout.plain_seen else size * _COMPRESSED_WEIGHT
 
 
 def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:

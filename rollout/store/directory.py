@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 
 from ...kernel.values import frozen
 from .names import COMPRESSED, PLAIN, RolloutName, parse_rollout_name
+from .rollout_ref import RolloutRef
 
 # File times advance with the kernel's tick, at most 10 ms long: a change within
 # the same tick as the last one leaves no trace in the directory's times.
@@ -29,46 +29,6 @@ _PROBES = 8
 
 Stamp = tuple[int, int, int, int]
 """Device, inode, mtime and ctime in nanoseconds of a directory."""
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutRef:
-    """One rollout, whatever its form.
-
-    :param directory: where it lies.
-    :param name: what its file name says; ``name.form`` is the form to be read.
-    :param archived: it lies in ``archived_sessions``.
-    :param plain: the plain file was seen.
-    :param compressed: the compressed file was seen.
-
-    The rollout may have changed form since; readers survive that.
-    """
-
-    directory: str
-    name: RolloutName
-    archived: bool
-    plain: bool
-    compressed: bool
-
-    @property
-    def path(self) -> str:
-        """The plain path: the rollout's name for ever, whether or not it exists now."""
-        return os.path.join(self.directory, self.name.plain_name)
-
-    @property
-    def compressed_path(self) -> str:
-        """The path of the compressed form, which need not exist."""
-        return os.path.join(self.directory, self.name.compressed_name)
-
-    @property
-    def current_path(self) -> str:
-        """The file a reader opened when this was seen; plain wins."""
-        return self.path if self.plain else self.compressed_path
-
-    @property
-    def thread_id(self) -> str:
-        """The thread in the file name."""
-        return self.name.thread_id
 
 
 @frozen
@@ -172,7 +132,9 @@ def _probe(fd: int, plain_name: str) -> str | None:
 def _group(directory: str, names: dict[str, RolloutName], archived: bool) -> list[RolloutRef]:
     packed = {name.plain_name for name in names.values() if name.form is COMPRESSED}
     return [
-        RolloutRef(directory, name, archived, name.form is PLAIN, name.plain_name in packed)
+        RolloutRef(
+            directory, name.of_plain, archived, name.form is PLAIN, name.plain_name in packed
+        )
         for physical, name in names.items()
         # The compressed form is hidden while the plain one is there.
         if physical == name.plain_name or name.plain_name not in names

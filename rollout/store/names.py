@@ -68,6 +68,11 @@ class RolloutName:
         return self.plain_name + COMPRESSED_SUFFIX
 
     @property
+    def of_plain(self) -> RolloutName:
+        """The name of the plain form."""
+        return self if self.form is PLAIN else RolloutName(self.plain_name, PLAIN)
+
+    @property
     def started(self) -> datetime:
         """The time in the name, naive, in the writer's local time."""
         text = self.timestamp

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...kernel.values import frozen
-from .directory import DirectoryScan, RolloutRef, Stamp, is_rested, scan_directory, stamp_of
+from .directory import DirectoryScan, Stamp, is_rested, scan_directory, stamp_of
+from .rollout_ref import RolloutRef
 from .roots import ARCHIVED_SESSIONS, SESSIONS
 
 _MAX_ROUNDS = 4

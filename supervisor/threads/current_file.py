@@ -12,7 +12,7 @@ from ...workspace.codex_home.index_rows import ThreadFile, forget_outdated
 from ...workspace.paths import WorkspacePaths
 
 if TYPE_CHECKING:
-    from ...rollout.store.directory import RolloutRef
+    from ...rollout.store.rollout_ref import RolloutRef
 
 _THREAD = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _MOST = 4

@@ -16,7 +16,7 @@ from ...workspace.claim.threads import ThreadEntry, read_threads
 from ..plan import Plan
 
 if TYPE_CHECKING:
-    from ...rollout.store.directory import RolloutRef
+    from ...rollout.store.rollout_ref import RolloutRef
 
 # A sweep of ours or codex's holds a thread for a moment; another codex for a whole task.
 # The record lies where the agent can write: each of its entries costs a look at the store.
@@ -129,9 +129,9 @@ def _make_ready(plan: Plan, thread: str) -> RolloutRef | None:
     # Read, not tried: for that moment codex would be refused. codex before 0.150 takes none.
     if writers := ThreadLocks(home).holders(thread):
         raise ThreadBusyError(thread, writers)
-    if not found.plain:
+    if not found.plain_seen:
         places = StoreHandle(home)
-        restore(places, places.subject(found.current_path))
+        restore(places, places.rollout(found.current_path))
     if home == plan.request.shared_home:
         from ...workspace.codex_home.linked_rollout import expose_rollout
 

@@ -23,9 +23,10 @@ from codexlab.rollout import CompressOptions, Outcome, Result
 from codexlab.rollout.codec.encode import Encoder, EncodingError, window_log
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.file_ops import FileOps
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.materialize import materialize
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
@@ -60,7 +61,7 @@ def old(path: Path) -> Path:
 
 def one(places: StoreHandle, path: Path, calls: FileOps | None = None, **options: Any) -> Result:
     given = CompressOptions(**options)
-    return next(compress(places.using(calls or FileOps()), [places.subject(str(path))], given))
+    return next(compress(places.using(calls or FileOps()), [places.rollout(str(path))], given))
 
 
 def packed(path: Path) -> Path:
@@ -89,7 +90,7 @@ def test_the_frame_has_size_checksum_and_a_window_of_the_file(
     assert header.has_checksum
     assert header.content_size == len(DATA)
     assert result.after == len(frame)
-    assert logical(places.subject(str(plain))) == DATA
+    assert logical(places.rollout(str(plain))) == DATA
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o644])
@@ -121,7 +122,7 @@ def test_a_large_file_is_one_frame_that_spans_it(places: StoreHandle, plain: Pat
     assert result.outcome is Outcome.COMPRESSED
     assert zstandard.get_frame_parameters(packed(plain).read_bytes()).window_size >= len(data)
     assert result.after < len(data) / 8
-    assert logical(places.subject(str(plain))) == data
+    assert logical(places.rollout(str(plain))) == data
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_across_filesystems_the_file_is_kept_in_place_under_a_short_name(
     assert THREAD[:8] not in kept[0].name
     come_to_rest(places)
     assert left_over(places) == []
-    assert logical(places.subject(str(plain))) == DATA
+    assert logical(places.rollout(str(plain))) == DATA
 
 
 def test_a_full_disk_fails_one_file_and_leaves_it_whole(places: StoreHandle, plain: Path) -> None:
@@ -284,8 +285,8 @@ def test_a_manifest_that_cannot_be_made_durable_fails_its_files_and_moves_none(
         for thread in map(files.thread_id, range(40))
     ]
     old(paths[-1])
-    subjects = [places.subject(str(path)) for path in paths]
-    results = list(compress(places.using(FullDisk()), subjects))
+    rollouts = [places.rollout(str(path)) for path in paths]
+    results = list(compress(places.using(FullDisk()), rollouts))
     assert [result.outcome for result in results] == [Outcome.FAILED] * 40
     assert sorted(os.listdir(paths[0].parent)) == sorted(path.name for path in paths)
     assert left_over(places) == []
@@ -299,7 +300,7 @@ def test_a_compression_that_is_given_up_midway_leaves_no_temporary_file(
         for thread in map(files.thread_id, range(300))
     ]
     old(paths[-1])
-    results = compress(places, [places.subject(str(path)) for path in paths])
+    results = compress(places, [places.rollout(str(path)) for path in paths])
     assert next(results).outcome is Outcome.COMPRESSED
     assert isinstance(results, Generator)
     results.close()
@@ -315,9 +316,9 @@ def test_without_room_no_file_is_encoded_before_the_one_before_it_can_be_freed(
         for thread in map(files.thread_id, range(3))
     ]
     old(paths[-1])
-    subjects = [places.subject(str(path)) for path in paths]
+    rollouts = [places.rollout(str(path)) for path in paths]
     now = SettleOptions(grace=0)
-    for result in compress(places, subjects, CompressOptions(room=lambda: 0)):
+    for result in compress(places, rollouts, CompressOptions(room=lambda: 0)):
         assert result.outcome is Outcome.COMPRESSED
         assert [freed.outcome for freed in settle(places, now)] == [Outcome.SETTLED]
         assert left_over(places) == []
@@ -325,19 +326,19 @@ def test_without_room_no_file_is_encoded_before_the_one_before_it_can_be_freed(
 
 
 def test_many_small_files_each_become_their_own_frame(home: Path, places: StoreHandle) -> None:
-    subjects: list[Subject] = []
+    rollouts: list[RolloutRef] = []
     for number in range(300):
         thread = files.thread_id(number)
         path = files.write(files.rollout_path(home, thread), files.lines(files.meta(thread)))
-        subjects.append(places.subject(str(path)))
-    old(Path(subjects[-1].plain))
-    results = list(compress(places, subjects, CompressOptions(workers=2)))
-    assert [result.subject for result in results] == subjects
+        rollouts.append(places.rollout(str(path)))
+    old(Path(rollouts[-1].path))
+    results = list(compress(places, rollouts, CompressOptions(workers=2)))
+    assert [result.about for result in results] == rollouts
     assert {result.outcome for result in results} == {Outcome.COMPRESSED}
     come_to_rest(places)
     assert left_over(places) == []
-    for number, subject in enumerate(subjects):
-        assert logical(subject) == files.lines(files.meta(files.thread_id(number)))
+    for number, rollout in enumerate(rollouts):
+        assert logical(rollout) == files.lines(files.meta(files.thread_id(number)))
 
 
 @pytest.fixture
@@ -357,16 +358,16 @@ def test_a_store_across_two_filesystems_compresses_settles_and_takes_late_lines_
     (home / "sessions").mkdir()
     places = StoreHandle(home)
     path = old(files.write(files.rollout_path(home, THREAD, archived=True), DATA))
-    subject = places.subject(str(path))
+    rollout = places.rollout(str(path))
     for late in (b"", b'{"late":1}\n'):
-        assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
+        assert next(compress(places, [rollout])).outcome is Outcome.COMPRESSED
         (kept,) = (entry for entry in other_filesystem.iterdir() if entry.name.startswith("."))
         with kept.open("ab") as file:
             file.write(late)
         come_to_rest(places)
         assert left_over(places) == []
-        assert logical(subject) == DATA + late
+        assert logical(rollout) == DATA + late
         if not late:
             with places.locks.lease(THREAD) as lease:
-                materialize(places, subject, lease)
+                materialize(places, rollout, lease)
             old(path)

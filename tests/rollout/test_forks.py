@@ -32,7 +32,7 @@ def server(model: ModelFactory) -> ModelServer:
 def compress_all(places: StoreHandle, home: Path) -> None:
     """Compress every rollout, also one that changed within the kernel's last tick."""
     while paths := rollouts(home):
-        results = list(compress(places, [places.subject(str(path)) for path in paths]))
+        results = list(compress(places, [places.rollout(str(path)) for path in paths]))
         assert all(
             result.outcome == "compressed" or "just now" in result.reason for result in results
         )
@@ -62,9 +62,9 @@ def test_codex_goes_on_with_each_of_a_chain_of_compressed_forks(
     assert ("history_base" in base) == (history == "paginated")
     compress_all(places, shared_home)
     for path, data in before.items():
-        subject = places.subject(str(path))
-        assert logical(subject) == data
-        assert list(verify_rollout(subject)) == []
+        rollout = places.rollout(str(path))
+        assert logical(rollout) == data
+        assert list(verify_rollout(rollout)) == []
     with app_server(codex, clean_environ, tmp_path) as client:
         last = client.fork(grandchild)
         client.turn(last, "six")

@@ -19,9 +19,10 @@ from support.rollout.writers import come_to_rest, left_over, logical
 
 from codexlab.rollout import Outcome, ThreadBusyError
 from codexlab.rollout.compression.compress import compress
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.materialize import materialize
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 NOW = SettleOptions(grace=0, rest=0)
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -98,12 +99,12 @@ class Thread:
         self.id = begin_thread(run)
         self.places: StoreHandle = StoreHandle(home)
         self.path = rollout_of(home, self.id)
-        self.subject: Subject = self.places.subject(str(self.path))
+        self.rollout: RolloutRef = self.places.rollout(str(self.path))
         self.bytes = self.path.read_bytes()
 
     def compress(self) -> Outcome:
         while True:  # what changed within the kernel's last tick is refused
-            result = next(compress(self.places, [self.subject]))
+            result = next(compress(self.places, [self.rollout]))
             if "just now" not in result.reason:
                 return result.outcome
 
@@ -226,7 +227,7 @@ def test_old_codex_resumes_what_we_restored(run: Run, thread: Thread) -> None:
     assert thread.compress() is Outcome.COMPRESSED
     assert run(*exec_words("resume", thread.id, "second")).returncode != 0
     with thread.places.locks.lease(thread.id) as lease:
-        assert materialize(thread.places, thread.subject, lease)
+        assert materialize(thread.places, thread.rollout, lease)
     assert thread.path.read_bytes() == thread.bytes
     assert run(*exec_words("resume", thread.id, "second")).returncode == 0
     assert said(thread.path, "assistant") == ["the first answer", "the second answer"]
@@ -238,10 +239,10 @@ def test_a_thread_that_codex_deletes_before_we_settle_stays_deleted(
     assert thread.compress() is Outcome.COMPRESSED
     deleted = run("delete", "--force", thread.id)
     assert deleted.returncode == 0, deleted.stderr
-    assert not Path(thread.subject.compressed).exists()
+    assert not Path(thread.rollout.compressed_path).exists()
     assert [result.outcome for result in settle(thread.places, NOW)] == [Outcome.DELETED]
     assert not thread.path.exists()
-    assert not Path(thread.subject.compressed).exists()
+    assert not Path(thread.rollout.compressed_path).exists()
 
 
 def test_a_thread_that_codex_archives_before_we_settle_is_settled_where_it_is(
@@ -252,8 +253,8 @@ def test_a_thread_that_codex_archives_before_we_settle_is_settled_where_it_is(
     assert archived.returncode == 0, archived.stderr
     assert [result.outcome for result in settle(thread.places, NOW)] == [Outcome.SETTLED]
     assert left_over(thread.places) == []
-    found = thread.places.other_place(thread.subject)
+    found = thread.places.other_place(thread.rollout)
     assert found is not None
     assert logical(found) == thread.bytes
     assert run("unarchive", thread.id).returncode == 0
-    assert logical(thread.subject) == thread.bytes
+    assert logical(thread.rollout) == thread.bytes

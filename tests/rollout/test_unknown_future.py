@@ -14,9 +14,10 @@ from support.rollout.writers import come_to_rest, left_over, logical
 from codexlab.rollout import Outcome, open_snapshot, read_conversation
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.maintenance.verify import verify_rollout
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.append import append
 from codexlab.rollout.reconcile.materialize import restore
+from codexlab.rollout.store.rollout_ref import RolloutRef
 from codexlab.rollout.store.scan import scan_store
 
 THREAD = files.thread_id(1)
@@ -42,37 +43,37 @@ def places(tmp_path: Path) -> StoreHandle:
     return StoreHandle(tmp_path)
 
 
-def make(places: StoreHandle, data: bytes) -> Subject:
+def make(places: StoreHandle, data: bytes) -> RolloutRef:
     path = files.write(files.rollout_path(Path(places.home), THREAD), data)
     probe = Path(places.home) / "tick"
     while True:
         probe.touch()
         if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
-            return places.subject(str(path))
+            return places.rollout(str(path))
         time.sleep(0.005)
 
 
 @pytest.mark.parametrize("kind", ODD)
 def test_what_we_do_not_know_is_carried_byte_for_byte(places: StoreHandle, kind: str) -> None:
     data = KNOWN + ODD[kind]
-    subject = make(places, data)
-    assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
-    assert logical(subject) == data
+    rollout = make(places, data)
+    assert next(compress(places, [rollout])).outcome is Outcome.COMPRESSED
+    assert logical(rollout) == data
     come_to_rest(places)
     assert left_over(places) == []
-    append(places, subject, [b"{}"])
+    append(places, rollout, [b"{}"])
     whole = data if data.endswith(b"\n") else data + b"\n"
-    assert Path(subject.plain).read_bytes() == whole + b"{}\n"
-    assert not restore(places, subject)
+    assert Path(rollout.path).read_bytes() == whole + b"{}\n"
+    assert not restore(places, rollout)
 
 
 @pytest.mark.parametrize("kind", ODD)
 def test_what_we_do_not_know_breaks_no_reader(places: StoreHandle, kind: str) -> None:
-    subject = make(places, KNOWN + ODD[kind] + b"\n" + files.lines(files.message("user", "known")))
-    with open_snapshot(subject.plain) as snapshot:
+    rollout = make(places, KNOWN + ODD[kind] + b"\n" + files.lines(files.message("user", "known")))
+    with open_snapshot(rollout.path) as snapshot:
         texts = [line.entry.text for line in read_conversation(snapshot) if line.entry is not None]
     assert "known" in "".join(texts)
-    problems = {finding.problem for finding in verify_rollout(subject)}
+    problems = {finding.problem for finding in verify_rollout(rollout)}
     assert problems <= {"line is no record", "invalid UTF-8"}
     if "unknown" in kind:
         assert not problems
@@ -82,10 +83,10 @@ def test_what_we_do_not_know_breaks_no_reader(places: StoreHandle, kind: str) ->
 def test_a_form_that_we_do_not_know_is_no_rollout_and_is_left_alone(
     places: StoreHandle, suffix: str
 ) -> None:
-    subject = make(places, KNOWN)
-    other = Path(subject.plain + suffix)
+    rollout = make(places, KNOWN)
+    other = Path(rollout.path + suffix)
     other.write_bytes(b"of a codex to come")
     assert len(scan_store(places.home).rollouts) == 1
-    assert next(compress(places, [subject])).outcome is Outcome.COMPRESSED
+    assert next(compress(places, [rollout])).outcome is Outcome.COMPRESSED
     come_to_rest(places)
     assert other.read_bytes() == b"of a codex to come"

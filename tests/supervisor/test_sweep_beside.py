@@ -95,7 +95,7 @@ def assert_nothing_lost(home: Path, paths: list[Path]) -> None:
     places = StoreHandle(home)
     assert len(scan_store(home).rollouts) == len(paths)
     for number, path in enumerate(paths):
-        assert logical(places.subject(str(path))) == data_of(number)
+        assert logical(places.rollout(str(path))) == data_of(number)
 
 
 def test_cold_rollouts_become_small_while_the_agent_works(lab: Lab, shared_home: Path) -> None:

@@ -10,9 +10,10 @@ import click
 from ....kernel.errors import BusyError, CodexlabError
 from ....rollout.compression.candidate import CompressOptions
 from ....rollout.compression.compress import compress
-from ....rollout.operations.handle import StoreHandle, Subject
+from ....rollout.operations.handle import StoreHandle
 from ....rollout.operations.result import Outcome, Result
 from ....rollout.reconcile.materialize import restore
+from ....rollout.store.rollout_ref import RolloutRef
 from ...transcripts.named import dry_run_option, name_rollouts, strict_option
 from ...transcripts.options import home_option, json_option
 from ...transcripts.results import show_results
@@ -55,27 +56,27 @@ def _noting(outcomes: set[Outcome], results: Iterator[Result]) -> Iterator[Resul
 def restore_command(home: str, rollouts: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
     """Give these rollouts their plain form again."""
     places = StoreHandle(home)
-    results = (_restore(places, subject, dry_run) for subject in name_rollouts(places, rollouts))
+    results = (_restore(places, rollout, dry_run) for rollout in name_rollouts(places, rollouts))
     return show_results(results, as_json=as_json)
 
 
-def _restore(places: StoreHandle, subject: Subject, dry_run: bool) -> Result:
+def _restore(places: StoreHandle, rollout: RolloutRef, dry_run: bool) -> Result:
     if dry_run:
-        return _would_restore(subject)
+        return _would_restore(rollout)
     try:
-        changed = restore(places, subject)
+        changed = restore(places, rollout)
     except BusyError as error:
-        return Result(subject, Outcome.BUSY, str(error))
+        return Result(rollout, Outcome.BUSY, str(error))
     except (CodexlabError, OSError) as error:
-        return Result(subject, Outcome.FAILED, str(error))
-    return Result(subject, Outcome.RESTORED) if changed else _plain_already(subject)
+        return Result(rollout, Outcome.FAILED, str(error))
+    return Result(rollout, Outcome.RESTORED) if changed else _plain_already(rollout)
 
 
-def _would_restore(subject: Subject) -> Result:
-    if os.path.lexists(subject.compressed):
-        return Result(subject, Outcome.WOULD, "would restore")
-    return _plain_already(subject)
+def _would_restore(rollout: RolloutRef) -> Result:
+    if os.path.lexists(rollout.compressed_path):
+        return Result(rollout, Outcome.WOULD, "would restore")
+    return _plain_already(rollout)
 
 
-def _plain_already(subject: Subject) -> Result:
-    return Result(subject, Outcome.SKIPPED, "it is plain already")
+def _plain_already(rollout: RolloutRef) -> Result:
+    return Result(rollout, Outcome.SKIPPED, "it is plain already")

@@ -15,7 +15,7 @@ from ....rollout.catalog.threads import ListEntry
 from ....rollout.catalog.titles import thread_names, title_of
 from ....rollout.reading.heads import read_head
 from ....rollout.reading.snapshot import NoSuchRolloutError, NotARolloutFileError
-from ....rollout.store.directory import RolloutRef
+from ....rollout.store.rollout_ref import RolloutRef
 from ...context.issue_threads import threads_by_issue
 from ...transcripts.options import (
     filter_options,
@@ -105,7 +105,7 @@ def document(
         "thread": rollout.thread_id,
         "path": _text(rollout.path),
         "form": head.form,
-        "both_forms": rollout.plain and rollout.compressed,
+        "both_forms": rollout.plain_seen and rollout.compressed_seen,
         "archived": rollout.archived,
         "started": page.began(entry),
         "updated": _moment(changed),
@@ -168,7 +168,7 @@ def _write_table(
 
 def _facts(page: ListPage, entry: ListEntry, issues: dict[str, str]) -> tuple[str, ...]:
     rollout, head = entry.rollout, entry.head
-    form = "both" if rollout.plain and rollout.compressed else str(head.form or "gone")
+    form = "both" if rollout.plain_seen and rollout.compressed_seen else str(head.form or "gone")
     return (
         local_time(page.began(entry)).isoformat(" ", "minutes"),
         rollout.thread_id,

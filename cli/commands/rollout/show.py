@@ -22,7 +22,7 @@ from ....rollout.reading.entries import CONVERSATION, Role
 from ....rollout.reading.heads import read_head
 from ....rollout.reading.session_meta import SessionMeta
 from ....rollout.reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_snapshot
-from ....rollout.store.directory import RolloutRef
+from ....rollout.store.rollout_ref import RolloutRef
 from ...context.issue_threads import threads_by_issue
 from ...context.workspaces import configured_root
 from ...transcripts.options import home_option, json_option, local_time

@@ -18,7 +18,7 @@ from ....rollout.maintenance.usage import (
     measure,
     try_compression,
 )
-from ....rollout.store.directory import RolloutRef
+from ....rollout.store.rollout_ref import RolloutRef
 from ...transcripts.options import (
     Duration,
     Size,

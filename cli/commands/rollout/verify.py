@@ -59,8 +59,8 @@ def _verdict(bad: int, unchecked: int) -> str:
 
 
 def _findings(places: StoreHandle, rollouts: tuple[str, ...]) -> Iterator[Finding]:
-    for subject in name_rollouts(places, rollouts):
-        yield from verify_rollout(subject)
+    for rollout in name_rollouts(places, rollouts):
+        yield from verify_rollout(rollout)
     if not rollouts:
         yield from verify_store(places)
 

@@ -50,7 +50,7 @@ def test_set_back_the_grace_ends_all_the_same(store: Store, jump: Callable[[floa
     assert outcomes(store, grace=60) == [Outcome.WAITING]
     wait_for_boot_clock(0.05)
     assert outcomes(store, grace=0.05) == [Outcome.SETTLED]
-    assert logical(store.subject) == BASE
+    assert logical(store.rollout) == BASE
     assert left_over(store.places) == []
 
 
@@ -61,7 +61,7 @@ def test_set_forward_the_grace_is_no_shorter(store: Store, jump: Callable[[float
     with store.kept.open("ab") as file:
         file.write(LATE)
     assert outcomes(store, grace=0) == [Outcome.PUT_BACK]
-    assert logical(store.subject) == BASE + LATE
+    assert logical(store.rollout) == BASE + LATE
 
 
 def test_set_back_nothing_of_a_later_time_is_touched(
@@ -73,4 +73,4 @@ def test_set_back_nothing_of_a_later_time_is_touched(
     jump(-YEAR)
     list(sweep(store.places, SweepOptions(cold_age=0, wait=False)))
     assert len(store.forms()) == 2
-    assert logical(store.subject) == BASE + LATE
+    assert logical(store.rollout) == BASE + LATE

@@ -59,9 +59,9 @@ def test_killed_before_each_call_the_next_sweep_leaves_every_line_once(
         store = Store(tmp_path / str(step))
         work, extra = case(store)
         killed = run_until_killed(store, work, step)
-        assert BASE in logical(store.subject) or case is joining_a_shadow
+        assert BASE in logical(store.rollout) or case is joining_a_shadow
         come_to_rest(store.places)
-        seen = logical(store.subject)
+        seen = logical(store.rollout)
         assert seen.startswith(BASE)
         assert sorted(seen[len(BASE) :].splitlines(True)) == sorted(extra)
         assert left_over(store.places) == []

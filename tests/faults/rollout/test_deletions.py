@@ -35,7 +35,7 @@ Delete = Callable[[Store], bool]
 def by_codex(store: Store) -> bool:
     """Delete as codex does, unless it would have to wait for us."""
     try:
-        lease = ThreadLocks(store.home).lease(store.subject.thread, timeout=0)
+        lease = ThreadLocks(store.home).lease(store.rollout.thread_id, timeout=0)
     except BusyError:
         return False
     with lease:
@@ -84,7 +84,7 @@ def delete_at_each_step(case: Case, delete: Delete, base: Path) -> int:
             deletions += 1
             assert store.forms() == []
         else:
-            assert sorted(logical(store.subject)[len(BASE) :].splitlines(True)) == sorted(extra)
+            assert sorted(logical(store.rollout)[len(BASE) :].splitlines(True)) == sorted(extra)
         if not gone["reached"]:
             return deletions
     pytest.fail("the work never ended")

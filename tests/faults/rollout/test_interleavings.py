@@ -36,9 +36,10 @@ from codexlab.kernel.files.lease import is_read_lease_unbroken
 from codexlab.rollout import Result
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.file_ops import FileOps
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.pair import resolve_pair
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(20)))
@@ -53,12 +54,12 @@ class Store:
         self.plain = files.write(files.rollout_path(home, THREAD), BASE)
         os.utime(self.plain, (1_700_000_000, 1_700_000_000))
         self.places: StoreHandle = StoreHandle(home)
-        self.subject: Subject = self.places.subject(str(self.plain))
+        self.rollout: RolloutRef = self.places.rollout(str(self.plain))
         self._fault = fault
 
     def compress(self, **hooks: Hook) -> Result:
         _wait_one_tick(self.plain)
-        return next(compress(self.places.using(self.calls(**hooks)), [self.subject]))
+        return next(compress(self.places.using(self.calls(**hooks)), [self.rollout]))
 
     def calls(self, **hooks: Hook) -> Hooked:
         faulty: type[Hooked] = type("Faulty", (Hooked, self._fault), {})
@@ -66,7 +67,7 @@ class Store:
 
     def expect(self, *lines: bytes) -> None:
         """The invariant, now."""
-        seen = logical(self.subject)
+        seen = logical(self.rollout)
         assert seen.startswith(BASE)
         assert sorted(seen[len(BASE) :].splitlines(True)) == sorted(lines)
 
@@ -214,7 +215,7 @@ def test_a_pair_that_another_sweep_finished_while_we_paused_keeps_its_frame(
     store = Store(tmp_path)
 
     def finish(_calls: Hooked) -> None:
-        assert resolve_pair(store.places, store.subject, rest=0).outcome == "compressed"
+        assert resolve_pair(store.places, store.rollout, rest=0).outcome == "compressed"
 
     assert store.compress(after_sync_directory=finish).outcome == "changed"
     store.expect()
@@ -232,7 +233,7 @@ def test_a_writer_that_comes_between_the_two_halves_keeps_the_plain_form(
         puppet.do("close", "w")
 
     assert store.compress(after_sync_directory=write).outcome == "changed"
-    assert not os.path.exists(store.subject.compressed)
+    assert not os.path.exists(store.rollout.compressed_path)
     store.expect(FIRST)
     store.expect_at_rest(FIRST)
 
@@ -244,7 +245,7 @@ def test_what_its_owner_moves_between_the_two_halves_leaves_no_frame_behind(
     archived = files.rollout_path(tmp_path, THREAD, archived=True)
     archived.parent.mkdir()
     store.compress(after_sync_directory=lambda _: os.rename(store.plain, archived))
-    assert not os.path.exists(store.subject.compressed)
+    assert not os.path.exists(store.rollout.compressed_path)
     come_to_rest(store.places)
     assert archived.read_bytes() == BASE
     assert left_over(store.places) == []

@@ -84,13 +84,13 @@ def move_at_each_step(case: Case, base: Path, *, archived: bool) -> int:
         with contextlib.suppress(CodexlabError, OSError, AssertionError):
             work(store, MovedBefore(step, moved))
         come_to_rest(store.places)
-        there = store.places.subject(str(moved.target))
+        there = store.places.rollout(str(moved.target))
         if moved.was_pair:
             # codex leaves the other form where it was; we withdraw it or verify reports it.
-            both = logical(there) + (logical(store.subject) if store.forms() else b"")
+            both = logical(there) + (logical(store.rollout) if store.forms() else b"")
             assert set((BASE + b"".join(extra)).splitlines()) == set(both.splitlines()), step
         else:
-            lines = logical(there if moved.done else store.subject)
+            lines = logical(there if moved.done else store.rollout)
             assert lines.startswith(BASE), step
             assert sorted(lines[len(BASE) :].splitlines(True)) == sorted(extra), step
             assert not (moved.done and store.forms()), step

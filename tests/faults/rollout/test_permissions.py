@@ -68,7 +68,7 @@ def test_an_ordinary_user_compresses_and_settles_its_own(
     assert status == 0
     assert [result.get("outcome") for result in results] == ["compressed", "settled", None]
     places = StoreHandle(home)
-    assert logical(places.subject(str(plain))) == DATA
+    assert logical(places.rollout(str(plain))) == DATA
     assert left_over(places) == []
     frame = plain.with_name(plain.name + ".zst").stat()
     assert (frame.st_uid, frame.st_mtime) == (home.stat().st_uid, 1_700_000_000)
@@ -128,9 +128,9 @@ def test_a_frame_that_cannot_be_written_fails_one_file_and_the_next_goes_on(
     files.write(large, files.lines(files.meta(files.thread_id(1)), noise))
     files.write(small, DATA)
     wait_one_tick(small, tmp_path / "tick")
-    subjects = [places.subject(str(path)) for path in (large, small)]
+    rollouts = [places.rollout(str(path)) for path in (large, small)]
     with little_space(4096):
-        results = list(compress(places, subjects))
+        results = list(compress(places, rollouts))
     assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.COMPRESSED]
     assert "File too large" in results[0].reason
     assert sorted(os.listdir(large.parent)) == sorted([large.name, small.name + ".zst"])

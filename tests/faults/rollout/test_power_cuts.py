@@ -73,7 +73,7 @@ def dropping_a_frame_under_the_lease(store: Store) -> tuple[Work, Lines]:
 
 def _materialize(store: Store, calls: FileOps) -> None:
     with store.places.locks.lease(THREAD) as lease:
-        assert materialize(store.places.using(calls), store.subject, lease, rest=0)
+        assert materialize(store.places.using(calls), store.rollout, lease, rest=0)
 
 
 @pytest.mark.parametrize(

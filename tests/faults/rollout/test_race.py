@@ -60,11 +60,11 @@ from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.materialize import restore
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
 places = StoreHandle(sys.argv[1])
-subject = places.subject(sys.argv[2])
+rollout = places.rollout(sys.argv[2])
 while not select.select([sys.stdin], [], [], 0)[0]:
-    list(compress(places, [subject]))
+    list(compress(places, [rollout]))
     list(settle(places, SettleOptions(grace=0)))
-    restore(places, subject)
+    restore(places, rollout)
 """
 
 

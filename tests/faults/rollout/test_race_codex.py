@@ -25,10 +25,11 @@ from support.rollout.writers import come_to_rest, left_over, logical
 
 from codexlab.kernel.errors import CodexlabError
 from codexlab.rollout.compression.compress import compress
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.materialize import materialize
 from codexlab.rollout.reconcile.recover import recover
 from codexlab.rollout.reconcile.retired import SettleOptions
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 ROUNDS = int(os.environ.get("CODEXLAB_RACE_RESUMES", "12"))
 
@@ -36,10 +37,10 @@ ROUNDS = int(os.environ.get("CODEXLAB_RACE_RESUMES", "12"))
 class Compressor(threading.Thread):
     """Compresses, settles and now and then restores one rollout until it is stopped."""
 
-    def __init__(self, home: Path, subject: Subject, pause: float) -> None:
+    def __init__(self, home: Path, rollout: RolloutRef, pause: float) -> None:
         super().__init__()
         self._pause = pause
-        self._places, self._subject = StoreHandle(home), subject
+        self._places, self._subject = StoreHandle(home), rollout
         self._enough = threading.Event()
         self.compressed = 0
         self.failure: BaseException | None = None
@@ -96,20 +97,20 @@ def test_what_codex_said_is_there_once_whatever_we_did_meanwhile(
     begun = run("question zero")
     thread = json.loads(begun.stdout.splitlines()[0])["thread_id"]
     places = StoreHandle(shared_home)
-    subject = places.subject(str(rollout_of(shared_home, thread)))
+    rollout = places.rollout(str(rollout_of(shared_home, thread)))
     # Old codex cannot read a frame: leave it time to open what was restored for it.
-    compressor = Compressor(shared_home, subject, 0.01 if codex.version != "0.135.0" else 1.0)
+    compressor = Compressor(shared_home, rollout, 0.01 if codex.version != "0.135.0" else 1.0)
     compressor.start()
     try:
         told: list[str] = []
         for number in range(5 * ROUNDS):
-            told += [f"question {number}"] * _ask(run, codex, subject, number)
+            told += [f"question {number}"] * _ask(run, codex, rollout, number)
             if number >= ROUNDS and len(told) >= 4 and compressor.compressed >= 3:
                 break
     finally:
         compressor.stop()
     come_to_rest(places)
-    records = [json.loads(line) for line in logical(subject).splitlines()]
+    records = [json.loads(line) for line in logical(rollout).splitlines()]
     answers = [
         record["payload"]["content"][0]["text"]
         for record in records
@@ -121,14 +122,14 @@ def test_what_codex_said_is_there_once_whatever_we_did_meanwhile(
     assert left_over(places) == []
 
 
-def _ask(run: Run, codex: Codex, subject: Subject, number: int) -> bool:
+def _ask(run: Run, codex: Codex, rollout: RolloutRef, number: int) -> bool:
     """Resume the thread; old codex needs its plain form, and may find it gone again."""
-    thread = subject.thread
+    thread = rollout.thread_id
     if codex.version == "0.135.0":
-        places = StoreHandle(Path(subject.plain).parents[4])
+        places = StoreHandle(Path(rollout.path).parents[4])
         try:
             with places.locks.lease(thread) as lease:
-                materialize(places, subject, lease)
+                materialize(places, rollout, lease)
         except CodexlabError:
             return False
     return run("resume", thread, f"question {number}").returncode == 0
@@ -142,7 +143,7 @@ def test_codex_own_compressor_at_work_beside_ours_loses_nothing(
     switch = "[features]\nlocal_thread_store_compression = true"
     config.write_text(config.read_text().replace("[features]", switch))
     places = StoreHandle(shared_home)
-    rollouts = {places.subject(str(path)): data for path, data in _cold_rollouts(shared_home, 60)}
+    rollouts = {places.rollout(str(path)): data for path, data in _cold_rollouts(shared_home, 60)}
     winners: set[bool] = set()
     for seed in range(3):
         (shared_home / ".tmp" / "rollout-compression.lock").unlink(missing_ok=True)
@@ -153,10 +154,10 @@ def test_codex_own_compressor_at_work_beside_ours_loses_nothing(
         assert run(f"question {seed}").returncode == 0
         ours.join()
         come_to_rest(places)
-        for subject, data in rollouts.items():
-            assert logical(subject) == data
-            winners.add(_has_checksum(subject))
-            _make_cold(places, subject)
+        for rollout, data in rollouts.items():
+            assert logical(rollout) == data
+            winners.add(_has_checksum(rollout))
+            _make_cold(places, rollout)
     assert left_over(places) == []
     assert True in winners
 
@@ -171,16 +172,16 @@ def _cold_rollouts(home: Path, count: int) -> Iterator[tuple[Path, bytes]]:
         yield path, data
 
 
-def _has_checksum(subject: Subject) -> bool:
+def _has_checksum(rollout: RolloutRef) -> bool:
     """Ours has one; codex's has none."""
     try:
-        frame = Path(subject.compressed).read_bytes()
+        frame = Path(rollout.compressed_path).read_bytes()
     except FileNotFoundError:
         return False
     return bool(zstandard.get_frame_parameters(frame).has_checksum)
 
 
-def _make_cold(places: StoreHandle, subject: Subject) -> None:
-    with places.locks.lease(subject.thread) as lease:
-        materialize(places, subject, lease)
-    os.utime(subject.plain, (1_700_000_000, 1_700_000_000))
+def _make_cold(places: StoreHandle, rollout: RolloutRef) -> None:
+    with places.locks.lease(rollout.thread_id) as lease:
+        materialize(places, rollout, lease)
+    os.utime(rollout.path, (1_700_000_000, 1_700_000_000))

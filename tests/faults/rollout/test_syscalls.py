@@ -35,15 +35,15 @@ from codexlab.rollout.reconcile.append import append
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
 what, home, plain = sys.argv[1:]
 places = StoreHandle(home)
-subject = places.subject(plain)
+rollout = places.rollout(plain)
 print("begin", flush=True)
 if what == "compress":
-    list(compress(places, [subject]))
+    list(compress(places, [rollout]))
     list(settle(places, SettleOptions(grace=0, rest=0)))
 elif what == "settle":
     list(settle(places, SettleOptions(grace=0, rest=0)))
 elif what == "append":
-    append(places, subject, [b'{"by":"the next writer"}'])
+    append(places, rollout, [b'{"by":"the next writer"}'])
 """
 
 
@@ -62,10 +62,10 @@ def _store(home: Path, what: str) -> Path:
     if what == "compress":
         return plain
     places = StoreHandle(home)
-    assert next(compress(places, [places.subject(str(plain))])).outcome == "compressed"
+    assert next(compress(places, [places.rollout(str(plain))])).outcome == "compressed"
     if what == "settle":
         kept = next(path for path in Path(places.kept).iterdir() if path.suffix[1:].isdecimal())
-        append(places, places.subject(str(plain)), [NEW.rstrip()])
+        append(places, places.rollout(str(plain)), [NEW.rstrip()])
         with kept.open("ab") as file:
             file.write(LATE)
     else:
@@ -138,9 +138,9 @@ def _fail_at_each(fault: str, call: str, what: str, possible: Possible, base: Pa
         plain = _store(home, what)
         places = StoreHandle(home)
         failed = _inject(fault, call, number, what, home, plain)
-        assert logical(places.subject(str(plain))).startswith(BASE)
+        assert logical(places.rollout(str(plain))).startswith(BASE)
         come_to_rest(places)
-        seen = logical(places.subject(str(plain)))
+        seen = logical(places.rollout(str(plain)))
         assert seen.startswith(BASE)
         assert tuple(seen[len(BASE) :].splitlines(True)) in possible
         assert left_over(places) == []

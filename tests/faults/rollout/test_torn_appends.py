@@ -63,9 +63,9 @@ class Thread:
         self.torn = torn
         self.places = StoreHandle(home)
         self.plain = files.write(files.rollout_path(home, THREAD), BASE + HALF * torn)
-        self.subject = self.places.subject(str(self.plain))
+        self.rollout = self.places.rollout(str(self.plain))
         _wait_one_tick(self.plain, home / "tick")
-        assert next(compress(self.places, [self.subject])).outcome == "compressed"
+        assert next(compress(self.places, [self.rollout])).outcome == "compressed"
         (kept,) = (path for path in Path(self.places.kept).iterdir() if path.suffix == ".0")
         _append(kept, REST * torn + LATE)
 
@@ -112,7 +112,7 @@ def test_an_append_that_is_cut_short_is_finished_by_the_next_sweep(
 ) -> None:
     for cut, between in itertools.product(CUTS, (False, True)):
         thread = Thread(tmp_path / f"{cut} {between}", torn=torn)
-        restore(thread.places, thread.subject)
+        restore(thread.places, thread.rollout)
         if other:
             thread.write_as_codex(OTHER)
         _fail_within(thread, cut, end)
@@ -127,7 +127,7 @@ def test_an_append_that_is_cut_short_again_and_again_is_finished_all_the_same(
     tmp_path: Path, end: Callable[[], None]
 ) -> None:
     thread = Thread(tmp_path, torn=True)
-    restore(thread.places, thread.subject)
+    restore(thread.places, thread.rollout)
     for cut in (3, 40, 150, 2):
         _fail_within(thread, cut, end)
     thread.settle()
@@ -136,7 +136,7 @@ def test_an_append_that_is_cut_short_again_and_again_is_finished_all_the_same(
 
 def test_a_note_that_a_full_disk_tore_doubles_no_line(tmp_path: Path) -> None:
     thread = Thread(tmp_path, torn=False)
-    restore(thread.places, thread.subject)
+    restore(thread.places, thread.rollout)
     thread.write_as_codex(OTHER)
     (group,) = Path(thread.places.kept).glob("*.jsonl")
     _append(group, b'{"v": 1, "kind": "reti')

@@ -113,7 +113,7 @@ def test_a_path_resolves_in_either_form_wherever_it_lies(tmp_path: Path) -> None
     path = _make(tmp_path, 1, compressed=True)
     for given in (path, path.with_name(path.name + ".zst")):
         found = resolve_rollout(tmp_path / "elsewhere", str(given))
-        assert (found.path, found.plain) == (str(path), False)
+        assert (found.path, found.plain_seen) == (str(path), False)
 
 
 @pytest.mark.parametrize("given", ["", "abc", "zzzz", "----", thread_id(5), "/nowhere/x.jsonl"])

@@ -75,7 +75,7 @@ def test_cold_files_are_compressed_and_settled_and_nothing_is_left(
     paths = [*make_many(home, 3), archived]
     results = run(places)
     assert outcomes(results) == ["compressed"] * 4 + ["settled"] * 4
-    assert results[0].subject.thread == files.thread_id(100)
+    assert results[0].thread_id == files.thread_id(100)
     assert all(map(is_packed, paths))
     assert left_over(places) == []
     assert run(places) == []
@@ -333,7 +333,7 @@ def test_lines_written_to_a_kept_file_come_back_whatever_the_form(
     with kept.open("ab") as late:
         late.write(b'{"late":1}\n')
     assert outcomes(list(settle(places, SettleOptions(grace=0)))) == ["put back"]
-    assert logical(places.subject(str(path))) == data_of(0) + b'{"late":1}\n'
+    assert logical(places.rollout(str(path))) == data_of(0) + b'{"late":1}\n'
 
 
 def test_a_dry_run_leaves_what_is_due_where_it_is(home: Path, places: StoreHandle) -> None:

@@ -32,7 +32,7 @@ def places(tmp_path: Path) -> StoreHandle:
 def verify(places: StoreHandle, data: bytes, **form: Any) -> list[Finding]:
     path = files.rollout_path(Path(places.home), THREAD)
     files.write(path, data, **form)
-    return list(verify_rollout(places.subject(str(path))))
+    return list(verify_rollout(places.rollout(str(path))))
 
 
 def problems(findings: list[Finding]) -> list[tuple[Problem, int | None]]:
@@ -90,7 +90,7 @@ def test_a_frame_that_is_cut_short_is_damaged(places: StoreHandle) -> None:
     path = files.rollout_path(Path(places.home), THREAD)
     frame = files.write(path, GOOD, compressed=True)
     frame.write_bytes(frame.read_bytes()[:-6])
-    found = list(verify_rollout(places.subject(str(path))))
+    found = list(verify_rollout(places.rollout(str(path))))
     assert {finding.problem for finding in found} == {Problem.DAMAGED_FRAME}
     assert not any(finding.is_harmless for finding in found)
 
@@ -109,8 +109,8 @@ def test_a_rollout_in_both_roots_a_stray_and_a_temporary_file_are_found(
 ) -> None:
     home = Path(places.home)
     paths = [files.rollout_path(home, THREAD, archived=archived) for archived in (False, True)]
-    subjects = [places.subject(str(files.write(path, GOOD))) for path in paths]
-    (both,) = verify_duplicates(subjects)
+    rollouts = [places.rollout(str(files.write(path, GOOD))) for path in paths]
+    (both,) = verify_duplicates(rollouts)
     assert (both.problem, both.path) == (Problem.TWO_PLACES, str(paths[1]))
     temporary = paths[0].with_name("rollout-compress-codexlab-12345678.tmp")
     temporary.touch()

@@ -50,17 +50,17 @@ def store(tmp_path: Path) -> Store:
 @odd
 def test_in_a_frames_place_it_is_reported_and_keeps_no_lock(store: Store, make: Make) -> None:
     files.write(store.plain, BASE)
-    make(store.subject.compressed)
+    make(store.rollout.compressed_path)
     for work in (
-        lambda: restore(store.places, store.subject),
-        lambda: append(store.places, store.subject, [b"{}"]),
-        lambda: resolve_pair(store.places, store.subject, rest=0),
+        lambda: restore(store.places, store.rollout),
+        lambda: append(store.places, store.rollout, [b"{}"]),
+        lambda: resolve_pair(store.places, store.rollout, rest=0),
     ):
         with pytest.raises(NotARolloutFileError, match=r"\.zst is not a regular file"):
             work()
     store.places.locks.lease(THREAD).release()
-    (found,) = verify_rollout(store.subject)
-    assert (found.path, found.problem) == (store.subject.compressed, Problem.UNREADABLE)
+    (found,) = verify_rollout(store.rollout)
+    assert (found.path, found.problem) == (store.rollout.compressed_path, Problem.UNREADABLE)
     assert list(repair(store.places)) == []
     assert store.plain.read_bytes() == BASE
 
@@ -70,8 +70,8 @@ def test_in_a_plain_files_place_nothing_is_written_to_it(store: Store, make: Mak
     store.plain.parent.mkdir(parents=True)
     make(str(store.plain))
     with pytest.raises((NotARolloutFileError, IsADirectoryError)):
-        append(store.places, store.subject, [b"{}"])
-    (found,) = verify_rollout(store.subject)
+        append(store.places, store.rollout, [b"{}"])
+    (found,) = verify_rollout(store.rollout)
     assert found.problem is Problem.UNREADABLE
 
 
@@ -81,8 +81,8 @@ def test_in_a_plain_files_place_it_hides_no_frame_and_is_reported(store: Store, 
     make(str(store.plain))
     with open_snapshot(store.plain) as snapshot:
         assert b"".join(line.data + b"\n" for line in iter_lines(snapshot)) == BASE
-    (found,) = verify_rollout(store.subject)
-    assert (found.path, found.problem) == (store.subject.plain, Problem.UNREADABLE)
+    (found,) = verify_rollout(store.rollout)
+    assert (found.path, found.problem) == (store.rollout.path, Problem.UNREADABLE)
     (listed,) = list_rollouts(store.places.home).entries
     assert listed.head.problem == ""
     (result,) = search_rollouts(store.places.home, make_query("line 3"))

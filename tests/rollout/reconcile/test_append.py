@@ -20,9 +20,10 @@ from codexlab.rollout import (
     ThreadBusyError,
 )
 from codexlab.rollout.operations.file_ops import FileOps
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.append import append
 from codexlab.rollout.reconcile.materialize import materialize
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), files.message("user", "hello"))
@@ -35,39 +36,41 @@ def places(tmp_path: Path) -> StoreHandle:
 
 
 @pytest.fixture
-def subject(places: StoreHandle, tmp_path: Path) -> Subject:
-    return places.subject(str(files.rollout_path(tmp_path, THREAD)))
+def rollout(places: StoreHandle, tmp_path: Path) -> RolloutRef:
+    return places.rollout(str(files.rollout_path(tmp_path, THREAD)))
 
 
-def make_plain(subject: Subject, data: bytes = DATA) -> Path:
-    return files.write(Path(subject.plain), data)
+def make_plain(rollout: RolloutRef, data: bytes = DATA) -> Path:
+    return files.write(Path(rollout.path), data)
 
 
-def make_frame(subject: Subject, data: bytes = DATA) -> Path:
-    return files.write(Path(subject.plain), data, compressed=True)
+def make_frame(rollout: RolloutRef, data: bytes = DATA) -> Path:
+    return files.write(Path(rollout.path), data, compressed=True)
 
 
-def restore(places: StoreHandle, subject: Subject, rest: float = 0.0) -> bool:
-    with places.locks.lease(subject.thread) as lease:
-        return materialize(places, subject, lease, rest=rest)
+def restore(places: StoreHandle, rollout: RolloutRef, rest: float = 0.0) -> bool:
+    with places.locks.lease(rollout.thread_id) as lease:
+        return materialize(places, rollout, lease, rest=rest)
 
 
-def test_appending_to_a_frame_materializes_it_first(places: StoreHandle, subject: Subject) -> None:
-    frame = make_frame(subject)
-    assert append(places, subject, [b'{"n":1}', b'{"n":2}']) == subject.plain
-    assert Path(subject.plain).read_bytes() == DATA + b'{"n":1}\n{"n":2}\n'
+def test_appending_to_a_frame_materializes_it_first(
+    places: StoreHandle, rollout: RolloutRef
+) -> None:
+    frame = make_frame(rollout)
+    assert append(places, rollout, [b'{"n":1}', b'{"n":2}']) == rollout.path
+    assert Path(rollout.path).read_bytes() == DATA + b'{"n":1}\n{"n":2}\n'
     assert not frame.exists()
     assert left_over(places) == []
 
 
-def test_a_torn_last_line_is_ended_and_stays(places: StoreHandle, subject: Subject) -> None:
-    make_plain(subject, DATA + b'{"torn')
-    append(places, subject, [b"{}"])
-    assert Path(subject.plain).read_bytes() == DATA + b'{"torn\n{}\n'
+def test_a_torn_last_line_is_ended_and_stays(places: StoreHandle, rollout: RolloutRef) -> None:
+    make_plain(rollout, DATA + b'{"torn')
+    append(places, rollout, [b"{}"])
+    assert Path(rollout.path).read_bytes() == DATA + b'{"torn\n{}\n'
 
 
 def test_after_a_full_disk_the_repeated_lines_stand_once_behind_the_torn_one(
-    places: StoreHandle, subject: Subject
+    places: StoreHandle, rollout: RolloutRef
 ) -> None:
     """Nothing is cut away again: a writer without locks may have appended meanwhile."""
 
@@ -76,129 +79,133 @@ def test_after_a_full_disk_the_repeated_lines_stand_once_behind_the_torn_one(
             os.write(fd, data[:5])
             raise OSError(28, "No space left on device")
 
-    make_plain(subject)
+    make_plain(rollout)
     with pytest.raises(OSError, match="No space"):
-        append(places.using(FullDisk()), subject, [b'{"n":1}'])
-    append(places, subject, [b'{"n":1}'])
-    assert Path(subject.plain).read_bytes() == DATA + b'{"n":\n{"n":1}\n'
+        append(places.using(FullDisk()), rollout, [b'{"n":1}'])
+    append(places, rollout, [b'{"n":1}'])
+    assert Path(rollout.path).read_bytes() == DATA + b'{"n":\n{"n":1}\n'
 
 
 @pytest.mark.parametrize("record", [b"", b"a\nb", b"a\n"])
 def test_what_is_not_one_line_is_refused_before_anything_is_done(
-    places: StoreHandle, subject: Subject, record: bytes
+    places: StoreHandle, rollout: RolloutRef, record: bytes
 ) -> None:
-    frame = make_frame(subject)
+    frame = make_frame(rollout)
     with pytest.raises(NotALineError):
-        append(places, subject, [b"{}", record])
+        append(places, rollout, [b"{}", record])
     assert frame.exists()
 
 
-def test_a_thread_with_a_writer_is_not_appended_to(places: StoreHandle, subject: Subject) -> None:
-    make_plain(subject)
+def test_a_thread_with_a_writer_is_not_appended_to(
+    places: StoreHandle, rollout: RolloutRef
+) -> None:
+    make_plain(rollout)
     with places.locks.lease(THREAD), pytest.raises(ThreadBusyError):
-        append(places, subject, [b"{}"])
-    assert Path(subject.plain).read_bytes() == DATA
+        append(places, rollout, [b"{}"])
+    assert Path(rollout.path).read_bytes() == DATA
 
 
-def test_nothing_is_made_where_there_is_no_rollout(places: StoreHandle, subject: Subject) -> None:
+def test_nothing_is_made_where_there_is_no_rollout(
+    places: StoreHandle, rollout: RolloutRef
+) -> None:
     with pytest.raises(NoSuchRolloutError):
-        append(places, subject, [b"{}"])
-    assert not Path(subject.plain).exists()
+        append(places, rollout, [b"{}"])
+    assert not Path(rollout.path).exists()
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
-def test_mode_and_mtime_come_back(places: StoreHandle, subject: Subject, mode: int) -> None:
-    frame = make_frame(subject)
+def test_mode_and_mtime_come_back(places: StoreHandle, rollout: RolloutRef, mode: int) -> None:
+    frame = make_frame(rollout)
     frame.chmod(mode)
     os.utime(frame, (OLD, OLD))
-    assert restore(places, subject)
-    made = Path(subject.plain).stat()
+    assert restore(places, rollout)
+    made = Path(rollout.path).stat()
     assert (stat.S_IMODE(made.st_mode), made.st_mtime) == (mode, OLD)
-    assert not restore(places, subject)
+    assert not restore(places, rollout)
 
 
 def test_two_equal_forms_and_a_longer_plain_one_become_plain(
-    places: StoreHandle, subject: Subject
+    places: StoreHandle, rollout: RolloutRef
 ) -> None:
     for data in (DATA, DATA + b"{}\n"):
-        make_frame(subject)
-        make_plain(subject, data)
-        restore(places, subject)
-        assert logical(subject) == data
-        assert not os.path.exists(subject.compressed)
+        make_frame(rollout)
+        make_plain(rollout, data)
+        restore(places, rollout)
+        assert logical(rollout) == data
+        assert not os.path.exists(rollout.compressed_path)
 
 
 def test_a_pair_that_another_codex_may_be_at_work_on_is_appended_to_as_it_is(
-    places: StoreHandle, subject: Subject
+    places: StoreHandle, rollout: RolloutRef
 ) -> None:
     """Were the frame dropped now, and the plain file by a compressor, both would be gone."""
-    frame = make_frame(subject)
-    make_plain(subject)
-    append(places, subject, [b"{}"])
-    assert Path(subject.plain).read_bytes() == DATA + b"{}\n"
+    frame = make_frame(rollout)
+    make_plain(rollout)
+    append(places, rollout, [b"{}"])
+    assert Path(rollout.path).read_bytes() == DATA + b"{}\n"
     assert frame.exists()
     come_to_rest(places)
-    assert Path(subject.plain).read_bytes() == DATA + b"{}\n"
+    assert Path(rollout.path).read_bytes() == DATA + b"{}\n"
     assert not frame.exists()
 
 
 @pytest.mark.parametrize("data", [b'{"shadow":1}\n', DATA[:-5], b""])
 def test_a_plain_form_that_lacks_something_is_not_taken_for_the_whole(
-    places: StoreHandle, subject: Subject, data: bytes
+    places: StoreHandle, rollout: RolloutRef, data: bytes
 ) -> None:
-    frame = make_frame(subject)
-    make_plain(subject, data)
+    frame = make_frame(rollout)
+    make_plain(rollout, data)
     with pytest.raises(DisagreementError):
-        restore(places, subject)
+        restore(places, rollout)
     assert frame.exists()
-    assert Path(subject.plain).read_bytes() == data
+    assert Path(rollout.path).read_bytes() == data
 
 
-def test_a_damaged_frame_is_left_as_it_is(places: StoreHandle, subject: Subject) -> None:
-    frame = make_frame(subject)
+def test_a_damaged_frame_is_left_as_it_is(places: StoreHandle, rollout: RolloutRef) -> None:
+    frame = make_frame(rollout)
     damaged = frame.read_bytes()[:-3]
     frame.write_bytes(damaged)
     with pytest.raises(DamagedFrameError, match="cut short"):
-        restore(places, subject)
+        restore(places, rollout)
     assert frame.read_bytes() == damaged
     assert left_over(places) == []
-    assert not os.path.exists(subject.plain)
+    assert not os.path.exists(rollout.path)
 
 
 def test_a_plain_form_that_comes_meanwhile_is_not_replaced(
-    places: StoreHandle, subject: Subject
+    places: StoreHandle, rollout: RolloutRef
 ) -> None:
     class Sudden(FileOps):
         def name_plain(self, temporary: str, plain: str) -> None:
             Path(plain).write_bytes(DATA + b"{}\n")
             super().name_plain(temporary, plain)
 
-    make_frame(subject)
-    assert restore(places.using(Sudden()), subject)
-    assert Path(subject.plain).read_bytes() == DATA + b"{}\n"
+    make_frame(rollout)
+    assert restore(places.using(Sudden()), rollout)
+    assert Path(rollout.path).read_bytes() == DATA + b"{}\n"
     assert left_over(places) == []
 
 
-def test_a_full_disk_leaves_the_frame_alone(places: StoreHandle, subject: Subject) -> None:
+def test_a_full_disk_leaves_the_frame_alone(places: StoreHandle, rollout: RolloutRef) -> None:
     class FullDisk(FileOps):
         def sync_file(self, fd: int) -> None:  # noqa: ARG002
             raise OSError(28, "No space left on device")
 
-    frame = make_frame(subject)
+    frame = make_frame(rollout)
     with pytest.raises(OSError, match="No space"):
-        restore(places.using(FullDisk()), subject)
+        restore(places.using(FullDisk()), rollout)
     assert frame.exists()
     assert left_over(places) == []
 
 
-def test_another_threads_lease_is_no_lease(places: StoreHandle, subject: Subject) -> None:
-    make_frame(subject)
+def test_another_threads_lease_is_no_lease(places: StoreHandle, rollout: RolloutRef) -> None:
+    make_frame(rollout)
     with places.locks.lease(files.thread_id(2)) as lease, pytest.raises(InternalError):
-        materialize(places, subject, lease)
+        materialize(places, rollout, lease)
 
 
 def test_a_path_outside_the_store_is_no_rollout_of_it(places: StoreHandle, tmp_path: Path) -> None:
     with pytest.raises(NotARolloutError):
-        places.subject(str(tmp_path / "elsewhere" / f"rollout-2025-01-03T12-00-00-{THREAD}.jsonl"))
+        places.rollout(str(tmp_path / "elsewhere" / f"rollout-2025-01-03T12-00-00-{THREAD}.jsonl"))
     with pytest.raises(NotARolloutError):
-        places.subject(str(tmp_path / "sessions" / "notes.jsonl"))
+        places.rollout(str(tmp_path / "sessions" / "notes.jsonl"))

@@ -107,7 +107,7 @@ def test_a_walk_reads_each_plain_rollout_of_the_store_and_names_it_as_the_scan_d
     with closing(start_walk(RG, home)) as walk:
         positions = walk.finish()
         assert all(walk.has_seen(rollout.directory) for rollout in found)
-    assert {each.path for each in found if each.plain} <= set(positions)
+    assert {each.path for each in found if each.plain_seen} <= set(positions)
 
 
 @needs_ripgrep

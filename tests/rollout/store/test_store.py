@@ -23,13 +23,13 @@ def test_active_and_archived_rollouts_are_found_in_both_forms(tmp_path: Path) ->
     write(plain, lines(meta(thread_id(1))))
     write(packed, lines(meta(thread_id(2))), compressed=True)
     first, second = scan_store(tmp_path).rollouts
-    assert (first.path, first.plain, first.compressed, first.archived) == (
+    assert (first.path, first.plain_seen, first.compressed_seen, first.archived) == (
         str(plain),
         True,
         False,
         False,
     )
-    assert (second.path, second.plain, second.compressed, second.archived) == (
+    assert (second.path, second.plain_seen, second.compressed_seen, second.archived) == (
         str(packed),
         False,
         True,
@@ -43,8 +43,8 @@ def test_the_compressed_form_is_hidden_while_the_plain_one_exists(tmp_path: Path
     write(path, b"{}\n")
     write(path, b"{}\n", compressed=True)
     (found,) = scan_store(tmp_path).rollouts
-    assert found.plain
-    assert found.compressed
+    assert found.plain_seen
+    assert found.compressed_seen
     assert found.current_path == str(path)
 
 

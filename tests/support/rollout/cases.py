@@ -8,11 +8,12 @@ from pathlib import Path
 
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.file_ops import FileOps
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.append import append
 from codexlab.rollout.reconcile.materialize import materialize
 from codexlab.rollout.reconcile.recover import recover
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 from . import files
 from .writers import come_to_rest
@@ -32,8 +33,8 @@ class Store:
         self.places: StoreHandle = StoreHandle(home)
 
     @property
-    def subject(self) -> Subject:
-        return self.places.subject(str(self.plain))
+    def rollout(self) -> RolloutRef:
+        return self.places.rollout(str(self.plain))
 
     @property
     def kept(self) -> Path:
@@ -44,13 +45,15 @@ class Store:
     def forms(self) -> list[str]:
         """Return the forms that exist."""
         return [
-            path for path in (self.subject.plain, self.subject.compressed) if os.path.lexists(path)
+            path
+            for path in (self.rollout.path, self.rollout.compressed_path)
+            if os.path.lexists(path)
         ]
 
     def compressed(self) -> None:
         files.write(self.plain, BASE)
         self.wait_one_tick()
-        assert next(compress(self.places, [self.subject])).outcome == "compressed"
+        assert next(compress(self.places, [self.rollout])).outcome == "compressed"
 
     def wait_one_tick(self) -> None:
         probe = self.home / "tick"
@@ -67,7 +70,7 @@ Lines = tuple[bytes, ...]
 def compressing(store: Store) -> tuple[Work, Lines]:
     files.write(store.plain, BASE)
     store.wait_one_tick()
-    return lambda s, calls: _exhaust(compress(s.places.using(calls), [s.subject])), ()
+    return lambda s, calls: _exhaust(compress(s.places.using(calls), [s.rollout])), ()
 
 
 def settling(store: Store) -> tuple[Work, Lines]:
@@ -83,7 +86,7 @@ def putting_back(store: Store) -> tuple[Work, Lines]:
 
 def salvaging(store: Store) -> tuple[Work, Lines]:
     store.compressed()
-    append(store.places, store.subject, [NEW.rstrip()])
+    append(store.places, store.rollout, [NEW.rstrip()])
     _add(store.kept, LATE)
     return _settle, (NEW, LATE)
 
@@ -91,10 +94,10 @@ def salvaging(store: Store) -> tuple[Work, Lines]:
 def salvaging_into_a_newer_frame(store: Store) -> tuple[Work, Lines]:
     store.compressed()
     late = store.kept
-    append(store.places, store.subject, [NEW.rstrip()])
+    append(store.places, store.rollout, [NEW.rstrip()])
     _add(late, LATE)
     store.wait_one_tick()
-    list(compress(store.places, [store.subject]))
+    list(compress(store.places, [store.rollout]))
     return _settle, (NEW, LATE)
 
 
@@ -141,7 +144,7 @@ def _recover(store: Store, calls: FileOps) -> None:
 
 def _materialize(store: Store, calls: FileOps) -> None:
     with store.places.locks.lease(THREAD) as lease:
-        materialize(store.places.using(calls), store.subject, lease)
+        materialize(store.places.using(calls), store.rollout, lease)
 
 
 def _add(path: Path, line: bytes) -> None:

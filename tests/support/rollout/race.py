@@ -30,10 +30,11 @@ from typing import Any
 from codexlab.rollout import Outcome, Result
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.file_ops import FileOps
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.materialize import materialize
 from codexlab.rollout.reconcile.recover import recover
 from codexlab.rollout.reconcile.retired import SettleOptions
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 from . import files
 from .writers import come_to_rest, left_over, logical
@@ -51,58 +52,58 @@ kind, number, seed, home, own_home, stop, *paths = sys.argv[1:]
 dice = random.Random(int(seed))
 locks = ThreadLocks(own_home if kind == "unlinked" else home)
 places = StoreHandle(home)
-subjects = [places.subject(path) for path in paths]
+rollouts = [places.rollout(path) for path in paths]
 sessions = 0
 acknowledged = []
 
 def pause(most):
     time.sleep(dice.random() * most)
 
-def open_plain(subject, create):
+def open_plain(rollout, create):
     flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT if create else 0)
-    return os.open(subject.plain, flags, 0o644)
+    return os.open(rollout.path, flags, 0o644)
 
-def write(fd, subject, session, record):
+def write(fd, rollout, session, record):
     line = json.dumps({"w": number, "s": session, "n": record}).encode() + b"\n"
     # A file that does not end with a line feed would swallow ours: nobody tears lines here.
     assert os.write(fd, line) == len(line)
-    acknowledged.append((subject.plain, line.decode()))
+    acknowledged.append((rollout.path, line.decode()))
 
-def session_of(subject, create, most):
+def session_of(rollout, create, most):
     global sessions
     sessions += 1
     with contextlib.suppress(FileNotFoundError):
-        fd = open_plain(subject, create)
+        fd = open_plain(rollout, create)
         for record in range(dice.randint(1, most)):
-            write(fd, subject, sessions, record)
+            write(fd, rollout, sessions, record)
             pause(0.004 if dice.random() < 0.8 else 0.1)  # idle, but loaded
             if most > 1 and dice.random() < 0.1:  # a failed write: open it again
                 os.close(fd)
                 sessions += 1
-                fd = open_plain(subject, True)
+                fd = open_plain(rollout, True)
         os.close(fd)
 
-def locked(subject):
+def locked(rollout):
     try:
-        lease = locks.lease(subject.thread)
+        lease = locks.lease(rollout.thread_id)
     except BusyError:
         return
     with lease:
         try:
-            materialize(places, subject, lease)
+            materialize(places, rollout, lease)
         except CodexlabError:
             return  # a shadow is being dealt with; codex would fail here, too
-        session_of(subject, True, 6)
+        session_of(rollout, True, 6)
 
 while not os.path.exists(stop):
-    subject = dice.choice(subjects)
+    rollout = dice.choice(rollouts)
     if kind in ("codex", "unlinked"):
-        locked(subject)
+        locked(rollout)
     elif kind == "old":
-        if os.path.exists(subject.plain):
-            session_of(subject, True, 6)
+        if os.path.exists(rollout.path):
+            session_of(rollout, True, 6)
     else:
-        session_of(subject, kind == "rogue", 1)
+        session_of(rollout, kind == "rogue", 1)
     pause(0.02 if kind != "rogue" else 0.1)
 json.dump(acknowledged, sys.stdout)
 """
@@ -158,41 +159,41 @@ def race(
     """Race until so many cycles are done, or so many seconds are over."""
     home, own_home, stop = root / "home", root / "own", root / "stop"
     own_home.mkdir(parents=True)
-    subjects = _make_store(home, rollouts)
+    made = _make_store(home, rollouts)
     writers = [
-        _start(kind, number, seed, home, own_home, stop, subjects)
+        _start(kind, number, seed, home, own_home, stop, made)
         for number, kind in enumerate(kinds)
     ]
     score = Score()
     try:
         dice = random.Random(seed)
-        _compete(home, subjects, score, calls(dice), dice, time.monotonic() + seconds, cycles)
+        _compete(home, made, score, calls(dice), dice, time.monotonic() + seconds, cycles)
     finally:
         stop.touch()
         acknowledged = [line for writer in writers for line in _finish(writer)]
     places = StoreHandle(home)
     come_to_rest(places, rounds=8)
-    _judge(subjects, acknowledged, score)
+    _judge(made, acknowledged, score)
     score.leftovers = left_over(places)
     return score
 
 
-def _make_store(home: Path, count: int) -> list[Subject]:
+def _make_store(home: Path, count: int) -> list[RolloutRef]:
     places = StoreHandle(home)
-    subjects: list[Subject] = []
+    rollouts: list[RolloutRef] = []
     for number in range(count):
         thread = files.thread_id(number)
         text = (files.message("user", f"line {line}") for line in range(5))
         path = files.write(files.rollout_path(home, thread), files.lines(files.meta(thread), *text))
-        subjects.append(places.subject(str(path)))
-    return subjects
+        rollouts.append(places.rollout(str(path)))
+    return rollouts
 
 
 def _start(
-    kind: str, number: int, seed: int, home: Path, own: Path, stop: Path, subjects: list[Subject]
+    kind: str, number: int, seed: int, home: Path, own: Path, stop: Path, rollouts: list[RolloutRef]
 ) -> subprocess.Popen[str]:
     given: list[str | Path] = [kind, str(number), str(seed * 100 + number), home, own, stop]
-    paths = [subject.plain for subject in subjects]
+    paths = [rollout.path for rollout in rollouts]
     return subprocess.Popen(
         [sys.executable, "-c", _WRITER, *given, *paths], stdout=subprocess.PIPE, text=True
     )
@@ -206,7 +207,7 @@ def _finish(writer: subprocess.Popen[str]) -> list[tuple[str, str]]:
 
 def _compete(
     home: Path,
-    subjects: list[Subject],
+    rollouts: list[RolloutRef],
     score: Score,
     calls: FileOps,
     dice: random.Random,
@@ -215,7 +216,7 @@ def _compete(
 ) -> None:
     places = StoreHandle(home)
     while score.cycles < cycles and time.monotonic() < deadline:
-        chosen = dice.sample(subjects, len(subjects) // 2)
+        chosen = dice.sample(rollouts, len(rollouts) // 2)
         for result in compress(places.using(calls), chosen):
             score.outcomes[result.outcome] += 1
             score.cycles += result.outcome is not Outcome.SKIPPED
@@ -224,30 +225,30 @@ def _compete(
                 score.outcomes[f"settle: {result.outcome}"] += 1
                 if result.outcome in {Outcome.FAILED, Outcome.REPORTED, Outcome.DELETED}:
                     score.strange.append(result)
-        for subject in dice.sample(subjects, 4):
-            _materialize(subject, home, calls, score)
+        for rollout in dice.sample(rollouts, 4):
+            _materialize(rollout, home, calls, score)
 
 
-def _materialize(subject: Subject, home: Path, calls: FileOps, score: Score) -> None:
+def _materialize(rollout: RolloutRef, home: Path, calls: FileOps, score: Score) -> None:
     from codexlab.kernel.errors import CodexlabError
 
     places = StoreHandle(home)
     try:
-        with places.locks.lease(subject.thread) as lease:
-            done = materialize(places.using(calls), subject, lease)
+        with places.locks.lease(rollout.thread_id) as lease:
+            done = materialize(places.using(calls), rollout, lease)
     except (CodexlabError, OSError) as error:
         score.outcomes[f"materialize: {type(error).__name__}"] += 1
     else:
         score.outcomes[str(Outcome.RESTORED)] += done
 
 
-def _judge(subjects: list[Subject], acknowledged: list[tuple[str, str]], score: Score) -> None:
+def _judge(rollouts: list[RolloutRef], acknowledged: list[tuple[str, str]], score: Score) -> None:
     score.lines = len(acknowledged)
-    for subject in subjects:
-        seen = logical(subject).decode().splitlines(keepends=True)
+    for rollout in rollouts:
+        seen = logical(rollout).decode().splitlines(keepends=True)
         counts = Counter(seen)
         for path, line in acknowledged:
-            if path == subject.plain:
+            if path == rollout.path:
                 count = counts[line]
                 if count != 1:
                     (score.lost if count == 0 else score.doubled).append(line)

@@ -15,9 +15,10 @@ from typing import Any, Self
 import zstandard
 
 from codexlab.rollout.operations.file_ops import FileOps
-from codexlab.rollout.operations.handle import StoreHandle, Subject
+from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.recover import recover
 from codexlab.rollout.reconcile.retired import SettleOptions
+from codexlab.rollout.store.rollout_ref import RolloutRef
 
 _PUPPET = """
 import json, os, sys
@@ -38,7 +39,7 @@ def do(what, name, *given):
         leases[name] = ThreadLocks(given[0]).lease(given[1])
     elif what == "materialize":
         places = StoreHandle(given[0])
-        materialize(places, places.subject(given[1]), leases[name])
+        materialize(places, places.rollout(given[1]), leases[name])
     elif what == "release":
         leases.pop(name).release()
     return 0
@@ -143,19 +144,19 @@ class Hooked(FileOps):
             hook(self)
 
 
-def logical(subject: Subject) -> bytes:
+def logical(rollout: RolloutRef) -> bytes:
     """Return what a reader sees now: the plain form, else the compressed one."""
     for _ in range(1000):
         try:
-            return Path(subject.plain).read_bytes()
+            return Path(rollout.path).read_bytes()
         except FileNotFoundError:
             pass
         try:
-            frame = Path(subject.compressed).read_bytes()
+            frame = Path(rollout.compressed_path).read_bytes()
         except FileNotFoundError:
             continue
         return zstandard.ZstdDecompressor().decompressobj().decompress(frame)
-    message = f"{subject.plain} is in neither form"
+    message = f"{rollout.path} is in neither form"
     raise AssertionError(message)
 
 

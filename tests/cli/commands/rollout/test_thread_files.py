@@ -168,7 +168,7 @@ def test_codex_goes_on_with_a_thread_of_compressed_files(
     assert row["archived"]
     places = StoreHandle(shared_home)
     for path in row["files"]:
-        findings = list(verify_rollout(places.subject(path)))
+        findings = list(verify_rollout(places.rollout(path)))
         assert [finding for finding in findings if not finding.is_harmless] == []
 
 

@@ -111,7 +111,7 @@ def test_a_sweep_frees_what_it_compressed(command: Command, plain: Path, home: P
         None,
     ]
     assert not plain.exists()
-    assert logical(StoreHandle(home).subject(str(plain))) == DATA
+    assert logical(StoreHandle(home).rollout(str(plain))) == DATA
 
 
 def test_a_thread_that_is_written_to_is_busy(command: Command, plain: Path, home: Path) -> None:
