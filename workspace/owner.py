@@ -22,7 +22,7 @@ class OwnerRecord:
     :param host: host name, because a workspace may lie on a shared filesystem.
     :param uid: user id of the run.
     :param cgroup: the containment's directory, or None where there was none.
-    :param mechanism: name of the containment used.
+    :param mechanism: a `Mechanism` of the kernel package, or what another version called one.
     :param contained: True only after emptiness was read from the kernel.
     :param started: ISO 8601 time with zone.
     :param namespace: the pid namespace the pid is of; None in records of before it was noted.

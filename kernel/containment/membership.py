@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
+from typing import Literal
 
 from ..cgroup.frozen_leaf import held_still
 from ..cgroup.leaf import (
@@ -43,6 +44,7 @@ from .by_environ import find_by_environ, look_for_tag
 from .signalling import Seen, lists_children, look_below, signal_seen
 
 RUN_ID_VARIABLE = "CODEXLAB_RUN_ID"
+Mechanism = Literal["cgroup", "process-group", "subreaper", "tag"]
 _DYING_SECONDS = 0.1
 _OVERTAKE_SECONDS = 0.5
 _REACH_SECONDS = 1.0
@@ -77,7 +79,7 @@ class RunProcesses:
     strays: bool = False
 
     @property
-    def mechanism(self) -> str:
+    def mechanism(self) -> Mechanism:
         """Return the name of the strongest containment in force."""
         if self.leaf is not None:
             return "cgroup"

@@ -20,7 +20,8 @@ from ..codec.encode import Encoder, EncodingError
 from ..operations.attributes import copy_attributes, give_owner
 from ..operations.file_ops import FileOps
 from ..operations.handle import StoreHandle
-from ..operations.journal import Journal, Kind, create_journal, describe_kept, new_token
+from ..operations.journal import Journal, create_journal, describe_kept, new_token
+from ..operations.journal_line import Kind
 from ..operations.result import Outcome, Result
 from ..store.rollout_ref import RolloutRef
 from .candidate import CompressOptions, RefusedError, open_candidate

@@ -17,7 +17,7 @@ from ..locks.store import CHANGE_LOCK, MAINTENANCE, SWEEP_LOCK
 from ..locks.thread import Coordination, ThreadLocks
 from ..store.names import RolloutName, parse_rollout_name
 from ..store.rollout_ref import RolloutRef
-from ..store.roots import ARCHIVED_SESSIONS, SESSIONS
+from ..store.roots import ARCHIVED_SESSIONS, SESSIONS, RootName
 from .file_ops import FileOps
 
 KEPT_DIRECTORY = ".codexlab-retired"
@@ -91,7 +91,7 @@ class StoreHandle:
         ):
             yield coordination
 
-    def root(self, name: str) -> str:
+    def root(self, name: RootName) -> str:
         """Return the resolved root called ``sessions`` or ``archived_sessions``."""
         return self.archived if name == ARCHIVED_SESSIONS else self.sessions
 
@@ -145,7 +145,7 @@ class StoreHandle:
             raise NotARolloutError(rollout.path, self.home)
         return rollout.path[len(root) :]
 
-    def recorded(self, root: str, relative: str) -> RolloutRef:
+    def recorded(self, root: RootName, relative: str) -> RolloutRef:
         """Refer to a rollout by its root and its plain path below that, as a journal has them.
 
         :raises NotARolloutError: the name is no rollout's.

@@ -25,7 +25,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 from ...kernel.files.atomic import fsync_directory, write_all
@@ -35,8 +34,9 @@ from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import boot_id
 from ..store.ownership import list_own_directory, make_own_directory, open_shared
 from ..store.rollout_ref import RolloutRef
+from ..store.roots import RootName
 from .handle import StoreHandle
-from .journal_line import fault_in
+from .journal_line import Kind, fault_in
 
 UNFINISHED_SUFFIX = ".new"
 _SUFFIX = ".jsonl"
@@ -44,13 +44,6 @@ _JOURNAL = re.compile(r"[0-9a-f]{8}\.jsonl")
 _VERSION = 1
 # A line has some 500 bytes: half a million kept files in one journal.
 _LARGEST = 256 * 1024 * 1024
-
-
-class Kind(StrEnum):
-    """Why a file is kept."""
-
-    RETIRED = "retired"
-    SHADOW = "shadow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,7 @@ class JournalEntry:
 
     kind: Kind
     name: str
-    root: str
+    root: RootName
     relative: str
     thread: str
     size: int

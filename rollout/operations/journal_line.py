@@ -10,19 +10,26 @@ from __future__ import annotations
 import math
 import os
 import re
-from typing import Any, TypeGuard
+from enum import StrEnum
+from typing import Any, TypeGuard, get_args
 
 from ..store.names import PLAIN, parse_rollout_name
-from ..store.roots import ARCHIVED_SESSIONS, SESSIONS
+from ..store.roots import RootName
 
 _ORDINAL = re.compile(r"[0-9]{1,9}")
 _LARGEST = 1 << 64
 _LONGEST_PATH = 4096
-_KINDS = ("retired", "shadow")
 # Seconds since a boot; ours are positive, and a float holds each.
 _FARTHEST = 1e12
 _FIELDS = ("kind", "name", "root", "relative", "thread", "leased", "boot", "at", "append_at")
 _COUNTS = ("size", "device", "inode")
+
+
+class Kind(StrEnum):
+    """Why a file is kept."""
+
+    RETIRED = "retired"
+    SHADOW = "shadow"
 
 
 def fault_in(fields: dict[str, Any], token: str) -> str | None:
@@ -43,11 +50,11 @@ def _is_believed(name: str, fields: dict[str, Any], token: str) -> bool:
     value: object = fields[name]
     match name:
         case "kind":
-            return value in _KINDS
+            return value in tuple(Kind)
         case "name":
             return _is_kept_name(value, token)
         case "root":
-            return value in (SESSIONS, ARCHIVED_SESSIONS)
+            return value in get_args(RootName)
         case "relative":
             return thread_in(value) is not None
         case "thread":

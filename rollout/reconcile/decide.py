@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ..operations.journal import Kind
+from ..operations.journal_line import Kind
 from .compare import Comparison
 
 

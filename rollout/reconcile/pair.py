@@ -18,7 +18,8 @@ from ...kernel.files.lease import LeaseAnswer
 from ..compression.publish import Prepared, publish
 from ..operations.file_ops import rename_away
 from ..operations.handle import StoreHandle
-from ..operations.journal import Kind, create_journal, describe_kept, new_token
+from ..operations.journal import create_journal, describe_kept, new_token
+from ..operations.journal_line import Kind
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
 from ..store.rollout_ref import RolloutRef

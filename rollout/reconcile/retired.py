@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from ...kernel.errors import BusyError, CodexlabError
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.handle import StoreHandle
-from ..operations.journal import Journal, JournalEntry, Kind, open_journals
+from ..operations.journal import Journal, JournalEntry, open_journals
+from ..operations.journal_line import Kind
 from ..operations.result import DoubtedJournal, Outcome, Result
 from ..reading.snapshot import open_regular
 from ..store.rollout_ref import RolloutRef

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from .names import RolloutName
-from .roots import ARCHIVED_SESSIONS, SESSIONS
+from .roots import ARCHIVED_SESSIONS, SESSIONS, RootName
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,6 @@ class RolloutRef:
         return self.name.thread_id
 
     @property
-    def root(self) -> str:
+    def root(self) -> RootName:
         """The name of the root that it lies below: ``sessions`` or ``archived_sessions``."""
         return ARCHIVED_SESSIONS if self.archived else SESSIONS

@@ -2,5 +2,8 @@
 
 from __future__ import annotations
 
-SESSIONS = "sessions"
-ARCHIVED_SESSIONS = "archived_sessions"
+from typing import Final, Literal
+
+RootName = Literal["sessions", "archived_sessions"]
+SESSIONS: Final = "sessions"
+ARCHIVED_SESSIONS: Final = "archived_sessions"

@@ -13,7 +13,6 @@ from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.operations.journal import (
     JournalEntry,
     JournalLines,
-    Kind,
     create_journal,
     describe_kept,
     encode_entry,
@@ -21,6 +20,7 @@ from codexlab.rollout.operations.journal import (
     parse_lines,
     read_entries,
 )
+from codexlab.rollout.operations.journal_line import Kind
 from codexlab.rollout.store.rollout_ref import RolloutRef
 
 THREAD = files.thread_id(1)

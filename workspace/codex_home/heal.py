@@ -30,7 +30,8 @@ from ..workdir.prepare import Workdir
 from .credentials import heal_auth, heal_mcp_credentials
 from .index_snapshot import seed_state
 from .offered import offer_all, offer_reference, without_effect
-from .stores import SessionMode, heal_stores
+from .shared_files import SessionMode
+from .stores import heal_stores
 
 
 @frozen

@@ -34,6 +34,7 @@ _NAMES, _NAMES_LOCK = "session_index.jsonl", "session_index.jsonl.lock"
 _LONGEST_LINE = 4096
 _MOST_BYTES = 64 * 1024 * 1024
 _PATIENCE, _PAUSE = 1.0, 0.02
+SessionMode = Literal["shared", "issue"]
 
 
 @frozen
@@ -44,9 +45,7 @@ class _Name:
     moment: str
 
 
-def heal_shared_files(
-    home_fd: int, shared: Path, mode: Literal["shared", "issue"], notes: HealNotes
-) -> None:
+def heal_shared_files(home_fd: int, shared: Path, mode: SessionMode, notes: HealNotes) -> None:
     """Link what belongs to the threads of both homes, or give an issue its own.
 
     A file found in a link's place is kept aside; names in it are taken over first.

@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ...kernel.files.ownership import give_to_owner_above
 from ..codex_config.report import HealNotes
@@ -21,12 +21,11 @@ from ..errors import HomeRefused
 from ..fs import lstat_at, open_below, open_child, set_aside
 from .credentials import MCP
 from .links import ensure_link
-from .shared_files import heal_shared_files
+from .shared_files import SessionMode, heal_shared_files
 
 if TYPE_CHECKING:
     from .store_merge import Merged
 
-SessionMode = Literal["shared", "issue"]
 
 STORES = ("sessions", "archived_sessions")
 LOCKS = "thread-writer-locks"

@@ -15,6 +15,7 @@ from .used_below import told, used_below
 from .uses import Uses, read_uses
 
 DAY = 86400.0
+GcAction = Literal["keep", "collect", "due", "pressed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Verdict:
     """
 
     survey: Survey
-    action: Literal["keep", "collect", "due", "pressed"]
+    action: GcAction
     reason: str
     findings: tuple[str, ...] = ()
     failed: bool = False
@@ -144,5 +145,5 @@ def _examine(
     found = (*kept, *findings(survey.paths, survey.provenance, seconds=seconds))
     # Transcripts of its own are moved to the shared store first.
     blocking = [line for line in found if not line.startswith(TRANSCRIPTS)]
-    action = "due" if blocking and not force else verdict.action
+    action: GcAction = "due" if blocking and not force else verdict.action
     return Verdict(survey, action, verdict.reason, found)

@@ -6,20 +6,20 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from ...kernel.values import frozen
 from ..owner import DamagedRecord, is_text, parse_object
 from ..paths import WorkspaceKey, is_branch_of
 
 WorkdirKind = Literal["linked", "worktree", "plain", "given"]
-State = Literal["new", "preparing", "ready"]
+WorkdirState = Literal["new", "preparing", "ready"]
 
 _TEXTS = (
     *("kind", "repo", "base", "branch", "tip", "chosen"),
     *("workdir", "git_dir", "removed_from", "created"),
 )
-_KINDS = ("linked", "worktree", "plain", "given", None)
+_KINDS = (*get_args(WorkdirKind), None)
 _PATHS, _COMMITS = ("repo", "workdir", "git_dir", "removed_from"), ("base", "tip")
 _COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
@@ -46,7 +46,7 @@ class Provenance:
     """
 
     key: WorkspaceKey
-    state: State = "new"
+    state: WorkdirState = "new"
     kind: WorkdirKind | None = None
     repo: str | None = None
     base: str | None = None
@@ -100,7 +100,7 @@ def provenance_from(values: Mapping[str, object]) -> Provenance:
     if not all(text is None or is_text(text) for text in found.values()):
         raise DamagedRecord("text")
     texts = cast("dict[str, str | None]", found)
-    if values.get("state") not in ("new", "preparing", "ready") or texts["kind"] not in _KINDS:
+    if values.get("state") not in get_args(WorkdirState) or texts["kind"] not in _KINDS:
         raise DamagedRecord("state or kind")
     named = WorkspaceKey(*cast("list[str]", key))
     _check_places(texts)
@@ -108,7 +108,7 @@ def provenance_from(values: Mapping[str, object]) -> Provenance:
         raise DamagedRecord("branch")
     return Provenance(
         named,
-        state=cast("State", values["state"]),
+        state=cast("WorkdirState", values["state"]),
         inode=_inode(values.get("inode")),
         git_inode=_inode(values.get("git_inode")),
         after_create_due=values.get("after_create_due") is True,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.rollout.operations.journal import Kind
+from codexlab.rollout.operations.journal_line import Kind
 from codexlab.rollout.reconcile.compare import Comparison
 from codexlab.rollout.reconcile.decide import (
     Action,

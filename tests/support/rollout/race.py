@@ -161,8 +161,7 @@ def race(
     own_home.mkdir(parents=True)
     made = _make_store(home, rollouts)
     writers = [
-        _start(kind, number, seed, home, own_home, stop, made)
-        for number, kind in enumerate(kinds)
+        _start(kind, number, seed, home, own_home, stop, made) for number, kind in enumerate(kinds)
     ]
     score = Score()
     try:
