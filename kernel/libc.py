@@ -95,7 +95,7 @@ def open_in_mount(name: str, flags: int, dir_fd: int) -> int:
     """Open what is in the same mount as its directory (openat2(2) with RESOLVE_NO_XDEV).
 
     :raises OSError: EXDEV: something is mounted there, be it a directory of the same
-        filesystem; ENOSYS, or EPERM under an old seccomp filter, where there is no such call.
+        filesystem. ENOSYS, or EPERM under an old seccomp filter: there is no such call.
     """
     import ctypes
 

@@ -1,7 +1,7 @@
 """Read TOML 1.1, as codex does, with a standard library that knows 1.0.
 
-What only 1.1 allows is written the 1.0 way first: line breaks, comments and a last comma
-in an inline table, the escapes e and xHH in a string, a time without seconds.
+What only 1.1 allows is written the 1.0 way first: line breaks, comments and a last comma in an
+inline table. So are the escapes e and xHH in a string, and a time without seconds.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
     Not promised: that what TOML forbids is always refused.
 
-    :raises TomlError: it is no TOML, or nested deeper than can be read here, or has dotted
+    :raises TomlError: it is no TOML, or nested deeper than can be read here. Or it has dotted
         keys that would cost memory out of all proportion to the text.
     """
     import tomllib

@@ -35,10 +35,10 @@ class LockRecord:
         """Write the record, over the one before where both fit into one page.
 
         Not durable on purpose: after a power cut no survivor can exist. The kernel writes
-        within a page whole, whoever is killed meanwhile. Who reads without the lock may,
-        in theory, see a part of each: what rests on that is a line for a person, a hint in
-        the registry, or whose lock is tried. Whoever ends, frees or removes anything of a
-        run reads again under the lock.
+        within a page whole, whoever is killed meanwhile. A reader without the lock may, in
+        theory, see a part of each. What rests on that is a line for a person, a hint in the
+        registry, or whose lock is tried. Whoever ends, frees or removes anything of a run reads
+        again under the lock.
         """
         data = encode_owner(record)
         if not overwrite(self.record_name, self.directory_fd, data):
@@ -68,8 +68,8 @@ class LockRecord:
 def overwrite(name: str, directory_fd: int, data: bytes) -> bool:
     """Write over a file of ours that is exactly as long; return False where there is none.
 
-    A new file takes a hundred times as long, and a rename over an old one makes ext4
-    write out the new one at once (``auto_da_alloc``, ext4(5)).
+    A new file takes a hundred times as long. A rename over an old file makes ext4 write out the
+    new file at once (``auto_da_alloc``, ext4(5)).
     """
     try:
         fd = os.open(

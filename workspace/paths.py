@@ -59,9 +59,9 @@ class WorkspacePaths:
 def directory_name(value: str) -> str:
     """Return a name usable as directory and as component of a branch.
 
-    Two values never share a name, not even on a filesystem that folds case: a
-    lower-case safe value stays as it is and holds no ``+``; every other becomes
-    ``<slug>+<12 hex of its SHA-256>``.
+    Two values never share a name, not even on a filesystem that folds case. A lower-case safe
+    value stays as it is and holds no ``+``. Every other value becomes ``<slug>+<12 hex of its
+    SHA-256>``.
     """
     if re.fullmatch(_SAFE, value) and ".." not in value and not value.endswith((".", ".lock")):
         return value

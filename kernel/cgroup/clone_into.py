@@ -1,8 +1,8 @@
 """Fork a child that is a member of a cgroup from its first instruction on (clone3(2)).
 
-Writing to ``cgroup.procs`` moves a process that already runs: the kernel holds up every
-fork and exit of the machine for it, and waits 10 to 20 ms until it may. A birth in the
-group waits for nothing, and at no moment is the child outside.
+A write to ``cgroup.procs`` moves a process that already runs. For that the kernel holds up
+every fork and exit of the machine, and waits 10 to 20 ms until it may. A birth in the group
+waits for nothing, and at no moment is the child outside.
 """
 
 from __future__ import annotations

@@ -30,11 +30,11 @@ def own_cgroup(
 ) -> Path | None:
     """Return the directory of this process's own v2 group, wherever v2 is mounted.
 
-    Hybrid set-ups mount v2 at ``/sys/fs/cgroup/unified``, containers elsewhere,
-    so the place is read from ``/proc/self/mountinfo`` and the group from the
-    ``0::`` line of ``/proc/self/cgroup``. A mount that another one hides is passed
-    over, and so is one from outside our cgroup namespace: its root is then shown
-    as ``/..``, and where in it we are cannot be told (cgroup_namespaces(7)).
+    Hybrid set-ups mount v2 at ``/sys/fs/cgroup/unified``, containers elsewhere, so the place is
+    read from ``/proc/self/mountinfo`` and the group from the ``0::`` line of
+    ``/proc/self/cgroup``. A mount that another one hides is passed over. So is a mount from
+    outside our cgroup namespace: its root is then shown as ``/..``, and our place in it cannot
+    be told (cgroup_namespaces(7)).
 
     :param membership: what ``/proc/PID/cgroup`` says of another process, to find its group.
     :returns: None where there is no v2 hierarchy, or our group lies outside the
@@ -174,8 +174,8 @@ def _open(group: str | Path, name: str, flags: int = os.O_RDONLY) -> int:
 def kill_leaf(leaf: str | Path) -> bool:
     """Kill every process in the leaf and below at once, forks in flight included.
 
-    :returns: False where the kernel has no ``cgroup.kill`` (before 5.14) or refuses
-        it, as in a group that a member made threaded; the caller then sweeps by pidfd.
+    :returns: False where the kernel has no ``cgroup.kill`` (before 5.14), or refuses it, as in
+        a group that a member made threaded. The caller then sweeps by pidfd.
     """
     try:
         fd = _open(leaf, "cgroup.kill", os.O_WRONLY)
@@ -191,9 +191,9 @@ def kill_leaf(leaf: str | Path) -> bool:
 def signal_leaf(leaf: str | Path, signum: int) -> set[int]:
     """Send a signal to every process in the leaf and below; return the pids of those that got it.
 
-    None is looked up by itself: a descriptor opened for a pid that the leaf listed before
-    and lists afterwards is that of a member, or of a process that has ended meanwhile,
-    which no signal reaches.
+    No pid is looked up by itself. The leaf must list a pid before its descriptor is opened, and
+    afterwards. Then the descriptor is that of a member, or of a process that has ended
+    meanwhile, which no signal reaches.
     """
     pids = sorted(leaf_pids(leaf))
     reached: set[int] = set()

@@ -12,9 +12,9 @@ def limit_leaf(leaf: str | Path, limits: Mapping[str, str]) -> set[str]:
     """Set control files of a leaf, enabling their controllers where we may.
 
     :param limits: file name to content, for example ``{"pids.max": "100"}``.
-    :returns: the names that could *not* be set. A controller is enabled in the
-        parent, which the kernel refuses while the parent has members of its own
-        and is not the root; hybrid set-ups keep their controllers on v1.
+    :returns: the names that could *not* be set. A controller is enabled in the parent. The
+        kernel refuses that while the parent has members of its own and is not the root. Hybrid
+        set-ups keep their controllers on v1.
     """
     refused: set[str] = set()
     for name, content in limits.items():

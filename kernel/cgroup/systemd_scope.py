@@ -1,9 +1,9 @@
 """A cgroup of our own from systemd's user manager, where our own group is not ours to divide.
 
-A login session's scope belongs to root, but its user's manager may start a transient
-scope, hand it over (``Delegate=yes``) and have a process of that user moved into it.
-Invariant: nothing is moved out of the user's own slice, so the limits that the
-machine's owner set on the user hold; a system service's group is never left at all.
+A login session's scope belongs to root. But its user's manager may start a transient scope,
+hand it over (``Delegate=yes``) and have a process of that user moved into it. Invariant:
+nothing is moved out of the user's own slice, so the limits that the machine's owner set on the
+user hold. A system service's group is never left at all.
 
 Not promised: limits set on the session's scope itself do not follow.
 """

@@ -1,10 +1,10 @@
 """The processes of one run: who they are, how to end them, how to prove they are gone.
 
-Invariant: a run is *proven* empty only when, after its last signal, the kernel
-was read and showed no member in its leaf (``populated 0``) and no descendant of
-its living guardian beside the spared ones. Where the guardian is dead, the leaf
-and the tag in the environments of this user's processes are what is left to go
-by: enough to end what they show, not to prove that there was nothing else.
+Invariant: a run is *proven* empty only by a reading of the kernel after the run's last signal.
+That reading showed no member in its leaf (``populated 0``), and no descendant of its living
+guardian beside the spared ones. Where the guardian is dead, the leaf and the tag in the
+environments of this user's processes are the only signs. They are enough to end the processes
+that they show. They do not prove that there were no others.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class RunProcesses:
     :param spared: roots of subtrees that are ours, not the agent's.
     :param monitor: the process of ours whose only child the agent is, where it has a
         terminal; it lives until the run has been proven empty.
-    :param strays: look for the tag too while the guardian lives: errands of an embedding
-        host are started by that host, and so never are the guardian's descendants.
+    :param strays: look for the tag too while the guardian lives. An embedding host starts the
+        errands of its runs, so they never are the guardian's descendants.
     :param group: the agent's process group, where that alone is gone by: who leaves it
         is not ended. None where cgroup, descent or tag are.
     """
@@ -108,9 +108,9 @@ class RunProcesses:
 def members(scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
     """Return the run's live processes, as the kernel shows them now.
 
-    Where the kernel says that there is one and none can be seen (a leaf that is
-    populated, a chain of forks faster than any reading) the result is one member
-    with pid 0, the number the kernel itself gives to a process out of sight.
+    The kernel may say that there is a member although none can be seen. Then a leaf is
+    populated, or a chain forks faster than any reading. The result is one member with pid 0,
+    the number that the kernel itself gives to a process out of sight.
     """
     if scope.group is not None:
         return (*_in_group(scope.group), *(_outside(scope, {}) if scope.guardian is None else ()))
@@ -323,9 +323,9 @@ def _leaf_stays_populated(scope: RunProcesses, seconds: float) -> bool:
 def _overtake(scope: RunProcesses) -> None:
     """Kill what is below the guardian as it is found, until a look finds nobody.
 
-    In a chain of processes that each fork the next and exit, every link becomes a
-    child of the guardian, and is dead again before all of /proc has been read.
-    Reading one small file is fast enough to hit one of them before it forks.
+    In a chain of processes each forks the next and exits. Every link becomes a child of the
+    guardian, and is dead again before all of /proc has been read. Reading one small file is
+    fast enough to hit one of them before it forks.
     """
     if scope.group is not None or scope.guardian is None or not is_running(scope.guardian):
         return

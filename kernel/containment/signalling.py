@@ -22,8 +22,8 @@ _STALE = 8
 
 _Child = tuple[int, int, int]  # of whom it is a child, when that one began, and its pid
 
-# A live process as it was just read, and a pidfd of exactly that one, open until the next step;
-# None for somebody who was there and had gone before that.
+# A live process as it was just read, and a pidfd of exactly that process, open until the next
+# step. None stands for a process that was there and had gone before that.
 Seen = tuple[ProcessStat, int] | None
 
 

@@ -1,13 +1,13 @@
 """Errands: the programs that a launch runs itself and waits for, such as git.
 
 Invariant: whoever waits for an errand, or pauses here, stops waiting as soon as the end is
-wanted; and the errand, its group and its descendants have been killed before that wait is
-left. Where a run sends on errands, each carries the run's tag in its environment, so that
-whoever claims the workspace next finds what outlived both halves of the run.
+wanted. Before that wait is left, the errand, its group and its descendants have been killed.
+Where a run sends on errands, each errand carries the run's tag in its environment. So whoever
+claims the workspace next finds what outlived both halves of the run.
 
-Who wants the end, and whose errands these are, is known by context and not by argument: the
-thread that reads a repository is far from the task that hears the signal. A command outside
-of a run is ended by an exception in its main thread, and its errand with it.
+Who wants the end, and whose errands these are, is known by context and not by argument. The
+thread that reads a repository is far from the task that hears the signal. A command outside of
+a run is ended by an exception in its main thread, and its errand with it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The environment of a git that we start: an allow list, and settings no file undoes.
 
-Whoever wrote a repository's files may have chosen programs for git to start. So git gets
-the names below and nothing else of ours, and the settings below as ``GIT_CONFIG_COUNT``
-pairs: they outrank every file, and a name may hold ``=``, which ``git -c`` cuts.
+Whoever wrote a repository's files may have chosen programs for git to start. So git gets the
+names below and nothing else of ours. It gets the settings below as ``GIT_CONFIG_COUNT`` pairs:
+they outrank every file, and a name may hold ``=``, at which ``git -c`` cuts.
 
 What the *user* says by environment is heard too (``GIT_CONFIG_COUNT``,
 ``GIT_CONFIG_PARAMETERS``), before ours: git reads the latter last, so it becomes pairs.
@@ -84,10 +84,10 @@ def git_environment(
     """Return the whole environment of a git.
 
     :param parent: the caller's environment.
-    :param reach: what the command is for: ``nothing`` only looks, never fetches, and
-        believes of objects no file but theirs,
-        ``checkout`` may start filters, ``remote`` fetches and starts the user's own
-        credential helpers, but no program that a repository names.
+    :param reach: the purpose of the command. ``nothing`` only looks, never fetches, and
+        believes of objects no file but theirs. ``checkout`` may start filters. ``remote``
+        fetches and starts the user's own credential helpers, but no program that a repository
+        names.
     :param settings: configuration for this call, which outranks all other.
     :param outside: a directory whose programs are none: entries of search paths that lie
         in it or in a workspace, or are relative, are left out.

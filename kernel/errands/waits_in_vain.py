@@ -2,8 +2,8 @@
 
 git opens the files of a repository and of a working tree as it finds them, and an agent may
 have put anything there. Which files these will be, nobody can tell before: each directory may
-have rules of its own. So the git that runs is looked at: the kernel tells in which system call
-a thread sleeps (proc_pid_syscall(5)), and the path it opens lies in git's own memory.
+have rules of its own. So the git that runs is looked at. The kernel tells in which system call
+a thread sleeps (proc_pid_syscall(5)), and the path that it opens lies in git's own memory.
 
 Nothing of what is read here is believed further than to end that git: an agent wrote the names.
 """

@@ -1,10 +1,9 @@
 """The kernel's read lease: the answer to "can anybody write to this file right now".
 
-``fcntl(fd, F_SETLEASE, F_RDLCK)`` is granted only while no process has the file
-open for writing, mapped writers included. While it is held readers pass and an
-opener for writing blocks in ``open(2)`` until the lease is given up
-(``/proc/sys/fs/lease-break-time``, 45 s); the holder sees that as a broken lease.
-See fcntl(2), "Leases".
+``fcntl(fd, F_SETLEASE, F_RDLCK)`` is granted only while no process has the file open for
+writing, mapped writers included. While it is held, readers pass. An opener for writing blocks
+in ``open(2)`` until the lease is given up (``/proc/sys/fs/lease-break-time``, 45 s). The holder
+sees that as a broken lease. See fcntl(2), "Leases".
 
 What a lease does *not* notice: rename, link, unlink, chmod, utimes, and
 ``open(O_RDONLY | O_TRUNC)``. A holder compares the file's name, inode and size
@@ -70,10 +69,10 @@ def take_read_lease(fd: int, *, granted_before: bool = False) -> LeaseAnswer:
 
     :param granted_before: this open file was granted one before, so its filesystem need
         not be asked for its type again.
-    :returns: ``GRANTED``; ``BUSY`` when some process has the file open for
-        writing; ``UNAVAILABLE`` when the kernel cannot promise anything here (not
-        the owner and no CAP_LEASE, leases switched off, filesystem without or with
-        incoherent leases).
+    :returns: ``GRANTED``; ``BUSY`` when some process has the file open for writing;
+        ``UNAVAILABLE`` when the kernel cannot promise anything here. Then we are not the owner
+        and have no CAP_LEASE, leases are switched off, or the filesystem has none or incoherent
+        ones.
     :raises OSError: ``fd`` is not an open descriptor.
 
     The lease belongs to the open file: a child forked while it is held keeps it

@@ -1,8 +1,8 @@
 """Read and append to regular files that an agent may have replaced by anything.
 
-Every read of ours below a workspace goes through here. A fifo would be waited for, a
-device read for ever, a sparse file of 60 GB takes all memory, and a link leads to a file
-that its maker may not read: each is an ``OSError`` at once instead.
+Every read of ours below a workspace goes through here. A fifo would be waited for, and a device
+read for ever. A sparse file of 60 GB takes all memory. A link leads to a file that its maker
+may not read. Each is an ``OSError`` at once instead.
 """
 
 from __future__ import annotations

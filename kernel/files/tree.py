@@ -51,8 +51,8 @@ def remove_tree(name: str, dir_fd: int) -> None:
 def _empty(name: str, dir_fd: int, device: int) -> None:
     """Delete what is in a directory.
 
-    One descriptor is open at a time, and the way back up is ``..``: the depth of a tree,
-    which may be any, costs neither descriptors nor stack.
+    One descriptor is open at a time, and the way back up is ``..``. So a tree may be of any
+    depth: it costs neither descriptors nor stack.
     """
     fd = _open(name, dir_fd)
     try:

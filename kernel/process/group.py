@@ -21,8 +21,8 @@ class ProcessGroup:
     """One group, for as long as its descriptor is open.
 
     :param number: its id, the pid of its leader.
-    :param leader: a pidfd of the leader, dead or alive: while it is open, the kernel
-        gives a signal sent through it to no other group that gets the number.
+    :param leader: a pidfd of the leader, dead or alive. While it is open, a signal sent through
+        it reaches no other group that gets the number.
     """
 
     number: int

@@ -45,9 +45,9 @@ def hide_memory() -> None:
     before. What the proof rests on (``stat``, ``children``, ``status``, ``cmdline``, pidfds)
     stays open to all. *Not refused:* who has CAP_SYS_PTRACE, as root has.
 
-    A run within a run changes nothing: its outer guardian finds it by the tag in its
-    environment, and what the outer run kept from its agent is not here either. Nor where
-    ``/proc`` is mounted with ``hidepid``: our halves would no longer see each other there.
+    A run within a run changes nothing. Its outer guardian finds it by the tag in its
+    environment. What the outer run kept from its agent is not here either. Nor where ``/proc``
+    is mounted with ``hidepid``: our halves would no longer see each other there.
     """
     if _KEPT_NAME not in os.environ and not _hides_processes():
         set_dumpable(False)

@@ -56,8 +56,8 @@ _seen: tuple[int, bool] = (0, False)
 def shows_our_pids() -> bool:
     """Tell whether /proc counts processes as the calling process does.
 
-    One that is mounted for another pid namespace (``unshare --pid`` without a mount of its
-    own) shows strangers under our numbers, so it is worth as much as none.
+    A /proc of another pid namespace (``unshare --pid`` without a mount of its own) shows
+    strangers under our numbers. So it is worth as much as none.
     """
     global _seen
     pid = os.getpid()

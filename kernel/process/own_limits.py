@@ -1,8 +1,9 @@
 """What this process may use (setrlimit(2)), kept as it was when the process began.
 
 Every process of the same user can lower the limits of this one by prlimit(2), and so can an
-agent; the kernel asks for no right to trace it. A soft limit can be raised again, a hard limit
-only by who has CAP_SYS_RESOURCE, as root has. The limits of a program that embeds us are its own.
+agent. The kernel asks for no right to trace it. A soft limit can be raised again, a hard limit
+only by who has CAP_SYS_RESOURCE, as root has. The limits of a program that embeds us are its
+own.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ _STOPPED = "T"
 def is_live(stat: ProcessStat) -> bool:
     """Tell whether a process still runs code.
 
-    A zombie does not, unless only its first thread has ended: the kernel then
-    shows the leader as a zombie while the other threads go on.
+    A zombie does not, unless only its first thread has ended. The kernel then shows the leader
+    as a zombie while the other threads go on.
     """
     return stat.state not in "ZX" or stat.threads > 1
 
@@ -82,8 +82,8 @@ def descendants(
 def open_pidfd(process: ProcessIdentity) -> int | None:
     """Return a descriptor of exactly that process, or None when it is gone.
 
-    The descriptor is opened first and the start time compared after: once open
-    it cannot move to another process, so what was compared is what is signalled.
+    The descriptor is opened first and the start time compared after. An open descriptor cannot
+    move to another process, so the process that was compared is signalled.
     """
     try:
         fd = os.pidfd_open(process.pid)
@@ -128,11 +128,11 @@ def continue_stopped(process: ProcessIdentity) -> bool:
 def is_childless(parent: int, spared: Iterable[int] = ()) -> bool | None:
     """Tell whether ``parent`` has no live child, beside the spared ones.
 
-    For a subreaper this is the proof that nothing of its tree runs: while any
-    descendant lives, one of them is its child. The kernel walks the list one entry
-    at a time and can skip one behind an entry that is reaped meanwhile. So a list
-    that is not empty counts only if two readings agree and all that they show were
-    zombies, not yet reaped, after each: nothing can then have been skipped or forked.
+    For a subreaper this is the proof that nothing of its tree runs: while any descendant lives,
+    one of them is its child. The kernel walks the list one entry at a time and can skip one
+    behind an entry that is reaped meanwhile. So a list that is not empty counts only if two
+    readings agree. After each, all that they show must have been zombies, not yet reaped. Then
+    nothing can have been skipped or forked.
 
     :returns: None where there is no list of children: the parent is gone, or the
         kernel was built without ``CONFIG_PROC_CHILDREN``.

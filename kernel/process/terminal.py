@@ -117,7 +117,8 @@ def terminal_number(fd: int) -> int | None:
     """Return the device number of the terminal behind a descriptor, None where there is none.
 
     Of the terminal itself also behind ``/dev/tty``, which has a number of its own
-    (tty_ioctl(4), TIOCGDEV); where the kernel numbers that request otherwise, of the file.
+    (tty_ioctl(4), TIOCGDEV). Where the kernel numbers that request otherwise, it is the number
+    of the file.
     """
     if not os.isatty(fd):
         return None
@@ -169,8 +170,8 @@ def release_terminal(fd: int) -> None:
 def can_be_resumed(pid: int) -> bool:
     """Tell whether somebody could continue the group of ``pid`` if it were stopped.
 
-    The kernel's own rule: a group is orphaned when no member has a parent in another
-    group of the same session, and is then never stopped by a terminal (setpgid(2)).
+    This is the kernel's own rule. A group is orphaned when no member has a parent in another
+    group of the same session. A terminal then never stops it (setpgid(2)).
     """
     stat = read_stat(pid)
     while stat is not None:

@@ -48,8 +48,8 @@ _large = threading.Lock()
 class Encoder:
     """Encodes many rollouts, and keeps what a large one needed for the next.
 
-    The kernel hands out some 230 MiB for each, page by page: for rollouts of 100 MB that
-    is a fifth of all the CPU time.
+    The kernel hands out some 230 MiB for each, page by page. For rollouts of 100 MB that is a
+    fifth of all the CPU time.
     """
 
     def __init__(self) -> None:

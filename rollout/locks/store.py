@@ -59,8 +59,8 @@ def sweep_locks(maintenance: str, ours: str) -> Generator[None]:
 def change_lock(path: str) -> Generator[None]:
     """Be the only one of us who takes names of this store away or gives them.
 
-    Held for milliseconds, last in the order of locks before a file lease; its holder
-    waits for nothing, so waiting for it while holding the others cannot deadlock.
+    Held for milliseconds, last in the order of locks before a file lease. Its holder waits for
+    nothing, so a wait for it with the others held cannot deadlock.
 
     :raises SweeperBusyError: it stayed held for 10 s.
     """

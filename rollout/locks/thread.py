@@ -14,9 +14,9 @@ the coordination lock would let two writers each hold a file of that name.
 thread lock is only ever tried. So the holder of coordination waits for nothing, and
 nobody waits for ever.
 
-Not promised: exclusion of a codex older than 0.150, of another home whose
-``thread-writer-locks`` is not linked to this one, or of a program that takes no
-locks. The kernel's file lease sees those.
+Not promised: exclusion of a codex older than 0.150, or of a program that takes no locks. Nor
+that of another home whose ``thread-writer-locks`` is not linked to this one. The kernel's file
+lease sees those.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ codex's ``archive`` and ``unarchive`` move one file. Both forms exist at that mo
 codex's own compressor was killed between publishing and unlinking. Then the frame stays
 behind and comes up again as a second thread of the same id.
 
-**Invariant.** Only a frame is moved aside, and only while the form in the other root
-holds all of its bytes: just compared, and still the same file. Two plain files, or two
-equal frames, do not tell which of them their owner means. They stay and are reported. A
-plain file is never moved, for somebody may write to it.
+**Invariant.** Only a frame is moved aside, and only while the form in the other root holds all
+of its bytes. They were just compared, and the file is still the same. Two plain files, or two
+equal frames, do not tell which of them their owner means. They stay and are reported. A plain
+file is never moved, for somebody may write to it.
 """
 
 from __future__ import annotations

@@ -117,8 +117,8 @@ def _stat(path: str) -> os.stat_result | None:
 def choose_sample(rollouts: Iterable[RolloutRef], budget: int) -> list[RolloutRef]:
     """Choose plain rollouts whose sizes stand for all, within a budget of bytes.
 
-    Large rollouts hold most of the bytes and small ones are most of the files:
-    the sample is taken at even steps through the *bytes*, ordered by size.
+    Large rollouts hold most of the bytes, and small ones are most of the files. So the sample
+    is taken at even steps through the *bytes*, ordered by size.
 
     :param budget: most plain bytes; the largest that fit are preferred.
     """

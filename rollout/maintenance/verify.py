@@ -56,9 +56,9 @@ class Problem(StrEnum):
     UNREADABLE = "cannot be read"
 
 
-# Said, but nothing is lost and nothing needs doing: codex's own frames have no
-# checksum; a writer that is at work, or was killed, leaves a torn line; a line may be
-# longer than we read, and whole; what is kept for a grace is the next sweep's business.
+# Said, but nothing is lost and nothing needs doing. codex's own frames have no checksum. A
+# writer that is at work, or was killed, leaves a torn line. A line may be longer than we read,
+# and whole. What is kept for a grace is the next sweep's business.
 HARMLESS = frozenset(
     {
         Problem.NO_CHECKSUM,

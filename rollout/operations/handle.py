@@ -47,7 +47,7 @@ class StoreHandle:
     def __init__(self, home: str | os.PathLike[str], ops: FileOps | None = None) -> None:
         self.home = os.path.abspath(home)
         self.ops = ops or FileOps()
-        # The two roots, the directory of kept files and journals, and the beginning of the
+        # The two roots, and the directory of kept files and journals. Then the beginning of the
         # paths of the locks that all homes of the store share.
         self.sessions = os.path.realpath(os.path.join(self.home, SESSIONS))
         self.archived = os.path.realpath(os.path.join(self.home, ARCHIVED_SESSIONS))

@@ -1,8 +1,9 @@
 """Decide whether a line of a journal is believed.
 
-An agent that runs without a sandbox can write into ``.codexlab-retired``. A line names the files
-that a sweep unlinks, renames and appends to. So each path must be one that we could have
-written: a kept file of this very journal, and a rollout below one of the store's two roots.
+An agent that runs without a sandbox can write into ``.codexlab-retired``. A line names the
+files that a sweep unlinks, renames and appends to. So each path must be one that we could have
+written. That is a kept file of this very journal, and a rollout below one of the store's two
+roots.
 """
 
 from __future__ import annotations

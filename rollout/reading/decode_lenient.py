@@ -147,8 +147,8 @@ class _Part:
 def _next_frame(snapshot: RolloutSnapshot, offset: int) -> int:
     """Find the next place where a whole frame begins, or the end of the file.
 
-    What only looks like the beginning of a frame is walked too: by chance it is there once in
-    4 GiB, else somebody put it there, perhaps everywhere.
+    What only looks like the beginning of a frame is walked too. By chance it is there once in 4
+    GiB; else somebody put it there, perhaps everywhere.
     """
     overlap = len(FRAME_MAGIC) - 1
     walked: set[int] = set()

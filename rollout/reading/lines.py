@@ -1,8 +1,8 @@
 """Read a rollout line by line.
 
-Nothing in a rollout aborts the reading of the rest: a byte order mark, CRLF,
-invalid UTF-8, a torn tail, a line beyond all measure, a damaged frame. What is
-wrong is said with the line it touches. Lines are bytes; decoding is the caller's.
+Nothing in a rollout aborts the reading of the rest. That holds for a byte order mark, CRLF,
+invalid UTF-8, a torn tail, a line beyond all measure, and a damaged frame. What is wrong is
+said with the line it touches. Lines are bytes; decoding is the caller's.
 """
 
 from __future__ import annotations

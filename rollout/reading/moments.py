@@ -1,10 +1,9 @@
 """When a rollout began: what it says itself, in UTC, and never what its name says alone.
 
-The time in a name is the writer's local time, without its zone. So the later of two names
-may stand for the earlier moment: one from Tokyo and one from London, or two from the hour
-that autumn repeats.
-The moment in ``session_meta`` decides, if it can be the name's: zones lie between 12 hours
-behind UTC and 14 before it.
+The time in a name is the writer's local time, without its zone. So the later of two names may
+stand for the earlier moment. One may be from Tokyo and one from London, or both from the hour
+that autumn repeats. The moment in ``session_meta`` decides, if it can be the name's: zones lie
+between 12 hours behind UTC and 14 before it.
 """
 
 from __future__ import annotations

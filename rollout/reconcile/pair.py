@@ -3,11 +3,11 @@
 **Invariant.** A form is taken away only while the other one holds all of its bytes: just
 compared, and still the same file. A plain file is never unlinked.
 
-A pair is also what a codex at work makes for a moment: it compresses (publishes, then
-unlinks plain) or materializes (links plain, then unlinks the frame). One of this home
-is kept out by its locks. One of a home that is not linked to this one is not: were
-we to take the other form away in that moment, both would be gone. So a pair must have
-been at rest for a while; a shadow need not, for nobody makes one on purpose.
+A codex at work also makes a pair for a moment. It compresses (publishes, then unlinks plain) or
+materializes (links plain, then unlinks the frame). A codex of this home is kept out by its locks. A
+codex of a home that is not linked to this one is not. Were we to take the other form away in
+that moment, both would be gone. So a pair must have been at rest for a while; a shadow need
+not, for nobody makes one on purpose.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Settle kept files: unlink what the thread holds, give back what it does not.
 
-**Invariant.** A kept file is unlinked only while a lease says that nobody can write
-to it, after its every byte was found in the thread's present form. Both files are checked
-again in between. In every other case its bytes go back into the thread, or are kept.
+**Invariant.** A kept file is unlinked only while a lease says that nobody can write to it.
+Before that, its every byte was found in the thread's present form. Both files are checked again
+in between. In every other case its bytes go back into the thread, or are kept.
 
-Files are compared without locks, because that reads whole files. A change takes the locks
-in their order (coordination, thread, file) and first makes sure that the names still lead
-to the files that were compared. If they do not, the file waits for the next sweep.
+Files are compared without locks, because that reads whole files. A change takes the locks in
+their order (coordination, thread, file). It first makes sure that the names still lead to the
+files that were compared. If they do not, the file waits for the next sweep.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A search: a text or a regular expression, and the entries in which it counts.
 
-A rollout holds text as JSON, so a quote, a line break or an umlaut can be written
-in several ways there, within a tool's arguments even twice. Matching is therefore
-done on decoded text; to decode only few lines, a needle is taken from the pattern.
+A rollout holds text as JSON. So a quote, a line break or an umlaut can be written in several
+ways there, and within a tool's arguments even twice. Matching is therefore done on decoded
+text; to decode only few lines, a needle is taken from the pattern.
 """
 
 from __future__ import annotations

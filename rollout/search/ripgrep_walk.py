@@ -1,9 +1,9 @@
 """Let ripgrep walk a store and find candidate lines, while the store is being scanned.
 
-**Invariant.** In a directory that it `has_seen`, ripgrep has read every rollout that a
-scan found plain, if the scan was made between start and end of the walk. For that the
-walk must have ended well. No name in the directory, nor on the way to it, may have
-changed since before the walk began. Then its ``readdir`` gave the names that ours gave.
+**Invariant.** In a directory that it `has_seen`, ripgrep has read every rollout that a scan
+found plain. That holds for a scan between start and end of the walk. For that the walk must
+have ended well. No name in the directory, nor on the way to it, may have changed since before
+the walk began. Then its ``readdir`` gave the names that ours gave.
 
 Nothing heavy is imported here: a search starts this first of all.
 """

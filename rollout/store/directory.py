@@ -18,11 +18,11 @@ from ...kernel.values import frozen
 from .names import COMPRESSED, PLAIN, RolloutName, parse_rollout_name
 from .rollout_ref import RolloutRef
 
-# File times advance with the kernel's tick, at most 10 ms long: a change within
-# the same tick as the last one leaves no trace in the directory's times.
+# File times advance with the kernel's tick, at most 10 ms long. A change within the same tick
+# as the last change leaves no trace in the directory's times.
 _TICK_NS = 20_000_000
-# After this many passes in a row that found nothing new, a directory that never
-# rests has been seen completely, each pass being wrong only now and then.
+# After this many passes in a row that found nothing new, a directory that never rests has been
+# seen completely. Each pass is wrong only now and then.
 _QUIET_PASSES = 4
 _MAX_PASSES = 64
 _PROBES = 8

@@ -145,7 +145,7 @@ def _is_made_again(found: FoundCheckout, name: bytes) -> bool:
     """Tell whether a directory says of itself that a tool makes it again.
 
     Test runners, linters and ``python -m venv`` put a rule into their own directories that
-    ignores all of it: without this no workspace in which a test ran could ever be collected.
+    ignores all of it. Without this, no workspace in which a test ran could ever be collected.
     """
     if not name.endswith(b"/"):
         return False

@@ -189,9 +189,9 @@ class Claim:
     def write_provenance(self, record: Provenance) -> None:
         """Write it down: it is the journal of making the workdir.
 
-        Not synchronised to disk. Filesystems log renames in order, so after a power
-        cut no step is there whose announcement is not; and synchronising here would
-        wait for every file of a large checkout to reach the disk.
+        Not synchronised to disk. Filesystems log renames in order, so after a power cut no step
+        is there whose announcement is not. To synchronise here would be to wait for every file
+        of a large checkout to reach the disk.
         """
         name = self.paths.provenance.name
         with operator_errors(self.paths.provenance):
@@ -217,8 +217,8 @@ class Claim:
 def _lasts(witness: Witness | None, own: OwnerRecord | None) -> tuple[OwnerRecord, ...]:
     """Return the runs that may have left something; at least the last one, where one is known.
 
-    That a run was proven empty is believed of our state directory, and of the record in the
-    workspace only where the other knows of no such run.
+    Our state directory is believed when it says that a run was proven empty. The record in the
+    workspace is believed only where our state directory knows of no such run.
     """
     known = None if witness is None else witness.owner
     if known is None or own is None or known.run_id == own.run_id:

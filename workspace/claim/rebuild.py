@@ -13,10 +13,10 @@ from ..records.provenance import Provenance
 def rebuild_provenance(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
     """Say what can be said of a workspace without its record.
 
-    The path proves the key, since names are injective. A workdir that is there
-    counts as ready: it may hold work, so it is never undone. The base is unknown, and
-    the branch is the one it was made on, whatever it is on now: a branch of somebody
-    else's must never be taken for ours.
+    The path proves the key, since names are injective. A workdir that is there counts as ready:
+    it may hold work, so it is never undone. The base is unknown. The branch is the one that the
+    workdir was made on, whatever it is on now. A branch of somebody else's must never be taken
+    for ours.
     """
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     if not paths.workdir.is_dir() or paths.workdir.is_symlink():

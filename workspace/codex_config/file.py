@@ -4,7 +4,7 @@
 profiles beside it and the managed keys are what they were, nothing is parsed and nothing
 written. ``config.seed.toml`` keeps the text ours was made from.
 
-A file that cannot be read as TOML here is passed on as it is, with a line: what codex
+A file that cannot be read as TOML here is passed on as it is, with a line about it. What codex
 makes of it is for codex to say.
 """
 
@@ -202,8 +202,8 @@ def _decide(
     text = decision.text.encode()
     if ours is not None and ours.startswith(_MARK) and not decision.reseeded:
         text = _MARK + text
-    # The seed goes first: a crash in between leaves ours unlike its seed, which is
-    # taken for an edit and kept, never for something that may be overwritten.
+    # The seed goes first. After a crash in between, ours is unlike its seed. That is taken for
+    # an edit and kept, never for a file that may be overwritten.
     if decision.reseeded and seed != decision.seed.encode():
         replace_file(_SEED, decision.seed.encode(), dir_fd=place.control_fd)
     if text != ours:

@@ -1,8 +1,8 @@
 """What the shared ``config.toml`` says that cannot hold in another home: pure.
 
-Two keys tie codex to one home. A database below ``sqlite_home`` that several homes use
-records the paths of transcripts through the issue's home, and the user's own codex loses
-them with it. A login in the keyring is named by the path of the home it was made for.
+Two keys tie codex to one home. Several homes may use a database below ``sqlite_home``. It then
+records the paths of transcripts through the issue's home, and the user's own codex loses them
+with it. A login in the keyring is named by the path of the home it was made for.
 """
 
 from __future__ import annotations

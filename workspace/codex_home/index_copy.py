@@ -1,10 +1,10 @@
 """codex's index of threads, read and changed in a private copy.
 
 SQLite plays a journal back that lies beside a database, and then unlinks whatever file the
-journal names. An agent can put one there at any moment. So no database of an agent's is opened in
-its place but with ``immutable``, which looks at that one file alone and takes no lock
-(sqlite.org/uri.html). What is in its write-ahead log is seen in a copy, in a directory
-of ours; a changed copy takes the place of the database in one rename.
+journal names. An agent can put one there at any moment. So no database of an agent's is opened
+in its place but with ``immutable``. SQLite then looks at that one file alone and takes no lock
+(sqlite.org/uri.html). What is in its write-ahead log is seen in a copy, in a directory of ours.
+A changed copy takes the place of the database in one rename.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Let the issue's codex forget where it believes a thread to be, when that is outdated.
 
-codex resumes the file that its home's ``state_N.sqlite`` names for a thread. Each home has its own
-database, so the file, its history mode or its place may have changed from the other side: the
-thread was edited, migrated or unarchived there. Without a row codex finds the newest file by
-name (0.135 to 0.171). Only the workspace's own database is ever written to.
+codex resumes the file that its home's ``state_N.sqlite`` names for a thread. Each home has its
+own database. So the file, its history mode or its place may have changed from the other side:
+the thread was edited, migrated or unarchived there. Without a row codex finds the newest file
+by name (0.135 to 0.171). Only the workspace's own database is ever written to.
 
-The database lies where an agent can write. It is looked at only if it, and each file that SQLite
-keeps beside it, is a plain file of ours with one name, no journal waits to be played back; sizes
-and times are bounded, and nothing that the schema adds to our two statements is carried out.
-While a process has the database open, nothing is read of it, nor deleted.
+The database lies where an agent can write. It is looked at only if it, and each file that
+SQLite keeps beside it, is a plain file of ours with one name. No journal may wait to be played
+back. Sizes and times are bounded, and nothing that the schema adds to our two statements is
+carried out. While a process has the database open, nothing is read of it, nor deleted.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 ``thread_history_N.sqlite`` (codex 0.150 and later) is what codex shows of a thread's turns. It
 is keyed by thread and holds no paths; SQLite finds the log of a linked database beside the real
-one. ``session_index.jsonl`` holds the names that people gave to threads: codex appends to it
-through the link, but when a thread is deleted it puts a new file in the link's place.
+one. ``session_index.jsonl`` holds the names that people gave to threads. codex appends to it
+through the link. When a thread is deleted, codex puts a new file in the link's place.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Invariant: no rollout is ever lost or overwritten. Each appears in the other sto
 not at all, and only under a name that is free in both of a rollout's forms.
 
 An agent can put a million files where a store belongs. So names that codex does not give stay
-where they are, the newest dates come first, and a launch moves so many and waits so long.
+where they are, and the newest dates come first. A launch moves a bounded number, and waits a
+bounded time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """codex's stores: links to the shared home's, or directories of the issue's own.
 
-Invariant: no rollout is ever lost or overwritten. A real directory found where a
-link belongs gives its rollouts to the shared store; what does not move stays, under
-a name beside the link.
+Invariant: no rollout is ever lost or overwritten. A real directory found where a link belongs
+gives its rollouts to the shared store. What does not move stays, under a name beside the link.
 """
 
 from __future__ import annotations

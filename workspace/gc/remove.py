@@ -1,10 +1,10 @@
 """Remove a workspace: under its own lock, moved aside first, never what exists nowhere else.
 
-Invariant: a name below the workspaces root is a whole workspace or nothing. What is
-being deleted lies in ``.trash`` beside the projects, with its metadata last to go, so
-that whoever comes after a crash knows what it was and finishes. A directory that was
-given, or supervised in place, is outside and never touched. A branch is deleted only
-while other references hold all its commits.
+Invariant: a name below the workspaces root is a whole workspace or nothing. What is being
+deleted lies in ``.trash`` beside the projects, with its metadata last to go. So whoever comes
+after a crash knows what it was, and finishes. A directory that was given, or supervised in
+place, is outside and never touched. A branch is deleted only while other references hold all
+its commits.
 """
 
 from __future__ import annotations
@@ -92,10 +92,10 @@ def remove_workspace(
 
     :param force: also what has findings, such as uncommitted changes.
     :param unused_since: refuse when it was used after this time (seconds since the epoch).
-    :param attend: called once nothing speaks against the removal and before anything is
-        moved, under the claim, with the directory used last (the workspace where that is
-        gone). Raising, it prevents the removal. Killed meanwhile or later, it is called
-        again by whoever removes the workspace then: at least once.
+    :param attend: called once nothing speaks against the removal and before anything is moved,
+        under the claim. It gets the directory used last, or the workspace where that is gone.
+        Raising, it prevents the removal. Killed meanwhile or later, it is called again by
+        whoever removes the workspace then: at least once.
     :raises WorkspaceBusy: a run holds it, or another issue's run is in its workdir.
     :raises RemovalRefused: it has findings, or may have survivors.
     """
@@ -284,8 +284,8 @@ def keep_what_goes(provenance: Provenance, paths: WorkspacePaths) -> tuple[str, 
 def let_go_of_branch(provenance: Provenance, root: Path, state_dir: Path) -> str | None:
     """Delete the branch of a workspace that went where that loses no commit.
 
-    The branch goes before the entry: an entry of ours without a branch is finished by
-    whoever comes next, a branch without an entry would look like somebody else's.
+    The branch goes before the entry. Whoever comes next finishes an entry of ours without a
+    branch. A branch without an entry would look like somebody else's.
 
     :param root: where the workspace was.
     :returns: the branch that was deleted.

@@ -39,8 +39,9 @@ class Survey:
     :param place: path of its directory; text, for there may be thousands.
     :param provenance: None when its record is missing or damaged.
     :param busy: somebody holds the lock right now.
-    :param owner: the run that holds it, else the last one: by our state directory where that
-        knows of a run that was not proven empty, else by the record in the workspace.
+    :param owner: the run that holds it, else the last one. Our state directory tells which,
+        where it knows of a run that was not proven empty. Else the record in the workspace
+        does.
     :param used: seconds since the epoch it was last used.
     :param record: the last run's ``record.json``; empty when there is none.
     """

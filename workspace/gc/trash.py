@@ -1,8 +1,8 @@
 """Where a workspace lies while it is being deleted: below ``.trash`` beside the projects.
 
 Anybody may have put anything there. So an entry is deleted only where a removal is on record
-for it (`gc.trash_records`), and nothing that it leads to: each step is from an open directory, and
-no link is followed.
+for it (`gc.trash_records`). Nothing that it leads to is deleted: each step is from an open
+directory, and no link is followed.
 """
 
 from __future__ import annotations

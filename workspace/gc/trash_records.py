@@ -1,7 +1,7 @@
 """What removals of ours put into ``.trash``: on record in our state directory, before they did.
 
-Anybody may have moved anything there. Only what is on record is deleted from there: by the path
-of its entry, and by the device and inode of the workspace that it was.
+Anybody may have moved anything there. Only what is on record is deleted from there. The record
+has the path of the entry, and the device and inode of the workspace that it was.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class GcPolicy:
 class Verdict:
     """The decision of gc about one workspace.
 
-    :param action: ``keep`` it; ``collect`` it; it is ``due`` but has findings, so that
-        only force would; collect it if the disk is still ``pressed`` when its turn comes.
+    :param action: ``keep`` it; ``collect`` it; it is ``due`` but has findings, so that only
+        force would. ``pressed``: collect it if the disk is still short when its turn comes.
     :param reason: one line.
     :param findings: what exists nowhere else.
     :param failed: it could not be judged, so it is kept.

@@ -1,13 +1,12 @@
 """Run git so that no file an agent wrote chooses a program, a server or a repository.
 
-- The environment is an allow list, and our settings outrank every file (`git_environment`).
-- A command that only looks reaches no server: no fetch, no promisor, no protocol at all.
-- A git directory is named, never discovered, where there is no checkout around it.
-- No prompt, no pager, no hooks, no background maintenance.
-- Every call is bounded, and ends at once when the end of the launch is wanted; its group
-  and its descendants are killed then, and when the time is over. So it is as soon as git
-  is seen to wait for a fifo, wherever that lies.
-- Errors are one line, without credentials and control characters.
+- The environment is an allow list, and our settings outrank every file (`git_environment`). - A
+command that only looks reaches no server: no fetch, no promisor, no protocol at all. - A git
+directory is named, never discovered, where there is no checkout around it. - No prompt, no
+pager, no hooks, no background maintenance. - Every call is bounded, and ends at once when the
+end of the launch is wanted. Its group and its descendants are killed then, and when the time is
+over. So it is as soon as git is seen to wait for a fifo, wherever that lies. - Errors are one
+line, without credentials and control characters.
 
 What looks into a workdir does so through `git.view`, which hears no configuration of the
 repository. ``docs/security.md`` lists every call.

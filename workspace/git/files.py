@@ -1,9 +1,9 @@
 """Whether git can read a repository's own files without waiting for ever.
 
-git opens them as it finds them: a fifo as its ``index`` is waited for until somebody ends
-git. So it is with each worktree's entry, each reference and each pack. What lies in the
-working tree (``.gitignore``, ``.gitattributes``) is not looked at, nor is each object: they
-may be anywhere, so git itself is looked at while it runs (`codexlab.kernel.waits_in_vain`).
+git opens them as it finds them: a fifo as its ``index`` is waited for until somebody ends git.
+So it is with each worktree's entry, each reference and each pack. What lies in the working tree
+(``.gitignore``, ``.gitattributes``) is not looked at, nor is each object: they may be anywhere.
+So git itself is looked at while it runs (`codexlab.kernel.errands.waits_in_vain`).
 """
 
 from __future__ import annotations

@@ -44,9 +44,9 @@ def git_state(
 ) -> GitState | None:
     """Return the state of a checkout, or None when ``workdir`` is in none.
 
-    No lock is taken and no index refreshed. The configuration of the repository is not
-    heard, since an agent may have written it: a file that one of *its* filters changes
-    may then count as dirty. Work inside of submodules counts.
+    No lock is taken and no index refreshed. The configuration of the repository is not heard,
+    since an agent may have written it. A file that one of *its* filters changes may then count
+    as dirty. Work inside of submodules counts.
 
     :param base: commit to count from.
     :param git_dir: where the checkout's git directory was before an agent was in it. A

@@ -4,11 +4,11 @@ An agent can write ``.git/config``, and every file it includes, of a repository 
 works in; ``config.worktree``, ``commondir``, attributes and submodules too. git starts what
 these name: filters, monitors, hooks, helpers. No list of such settings is ever complete.
 
-So git is given a shared directory of ours (``GIT_COMMON_DIR``): its ``config`` says of what
-form the repository is and nothing else, and its other names are links to what the
-repository has: objects, references, ignore rules. It lies in our state directory, where no
-agent's sandbox writes, and is compared at every use. Attributes still name filters, but
-only the *user's own* configuration can say what such a filter is.
+So git is given a shared directory of ours (``GIT_COMMON_DIR``). Its ``config`` says of what
+form the repository is and nothing else. Its other names are links to what the repository has:
+objects, references, ignore rules. It lies in our state directory, where no agent's sandbox
+writes, and is compared at every use. Attributes still name filters, but only the *user's own*
+configuration can say what such a filter is.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ _COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 class Provenance:
     """The exact key, how our own workdir was made, and which directory was used last.
 
-    :param state: ``preparing`` from before the first step of making our own workdir
-        until after the last; no agent has ever run in one that is not ``ready``.
+    :param state: ``preparing`` from before the first step of making our own workdir until after
+        the last. No agent has ever run in a workdir that is not ``ready``.
     :param repo: common git directory our own worktree belongs to.
     :param base: commit id its branch was started from.
     :param branch: the branch this workspace made; None for a plain directory.
@@ -88,8 +88,8 @@ def parse_provenance(data: bytes) -> Provenance:
 def provenance_from(values: Mapping[str, object]) -> Provenance:
     """Return the record that a parsed object is.
 
-    Whoever can write the file may have: what it says is later given to git and to
-    unlink(2), so it must be what only we could have written.
+    Whoever can write the file may have written it. Its contents are later given to git and to
+    unlink(2), so they must be what only we could have written.
 
     :raises DamagedRecord: it is no such record.
     """

@@ -1,8 +1,8 @@
 """What our state directory says of a workspace, where its agent cannot write.
 
-Records in a workspace are its agent's to write. This one lies beside the registry, and says the
-same of what leads to a kill, to a program's directory, or to a branch: which run was the
-last, where it worked, and what was chosen for it. It is written with ``owner.json``.
+Records in a workspace are its agent's to write. This record lies beside the registry. It says
+the same of what leads to a kill, to a program's directory, or to a branch. That is the last
+run, where it worked, and what was chosen for it. It is written with ``owner.json``.
 
 Where the two differ, this one is right about a run that was not proven empty. Where only
 ``owner.json`` names such a run, another state directory may have been used: so both are heard.

@@ -44,9 +44,9 @@ def known_branches(
 ) -> set[str]:
     """Return the branches that are this workspace's although no record here may say so.
 
-    They are those its lost entries were on, and those left behind when it was removed. An
-    entry for the workdir also proves that this workspace made a branch, whatever its agent
-    checked out since: the usual one, unless another workspace has that.
+    They are those its lost entries were on, and those left behind when it was removed. An entry
+    for the workdir also proves that this workspace made a branch, whatever its agent checked
+    out since. That branch is the usual one, unless another workspace has it.
     """
     usual = branch_name(paths)
     names = (usual, _own_name(usual, paths))

@@ -1,8 +1,8 @@
 """Locks that a killed git left in the cache of a URL: set aside, or no fetch ever works again.
 
 Invariant: a lock is moved only under the repository's lock, which each git of ours in the cache
-holds; only while no process has it open; and only while no git is at work in the cache or in
-one of its worktrees, whose agents write there too.
+holds. No process may have it open, and no git may be at work in the cache or in one of its
+worktrees. Agents write in those worktrees, too.
 """
 
 from __future__ import annotations

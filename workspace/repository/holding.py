@@ -1,7 +1,7 @@
 """The commits that a repository holds, whatever becomes of some of its branches.
 
-A branch holds a commit only by a value of its own. An alias goes with what it leads to: a
-symbolic reference, or a link in the file system, to a branch that is about to be deleted.
+A branch holds a commit only by a value of its own. An alias goes with the branch that it leads
+to, which is about to be deleted. It is a symbolic reference, or a link in the file system.
 """
 
 from __future__ import annotations

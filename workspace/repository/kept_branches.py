@@ -1,7 +1,7 @@
 """Branches of removed workspaces that stayed because only they hold some commits.
 
-Remembered in our own state directory, beside the repository's lock, so that a later
-task on the issue goes on there instead of finding a branch of unknown origin.
+Remembered in our own state directory, beside the repository's lock. So a later task on the
+issue goes on there, instead of finding a branch of unknown origin.
 """
 
 from __future__ import annotations

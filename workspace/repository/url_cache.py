@@ -58,7 +58,7 @@ def refresh_cache(cache: Path, url: str, lock_fd: int) -> list[str]:
     """Bring a cache up to date, making it first when it is not whole. Its lock must be held.
 
     :param lock_fd: of that lock; every git that writes there keeps it.
-    :returns: a note when the remote could not be reached and the cache is older, and one for
+    :returns: a note when the remote could not be reached and the cache is older. And a note for
         each lock of a killed git that was in the way.
     :raises GitFailed: the first fetch failed.
     """

@@ -1,7 +1,7 @@
 """Recognise work that came home under other commit ids: squashed, rebased or cherry-picked.
 
-Certain is only what is equal to the letter: a commit's patch, or the whole range's, is that of
-a commit on a remote or default branch, or the tree at the end is the tree of such a commit.
+Certain is only what is equal to the letter. A commit's patch, or the whole range's, is that of
+a commit on a remote or default branch. Or the tree at the end is the tree of such a commit.
 Line numbers may differ, since others worked there too; blanks may not, unlike in
 git-patch-id(1), for which two indentations are one patch.
 """

@@ -1,9 +1,9 @@
 """Whether the hook ``after_create`` is still owed to the directory a workspace uses.
 
-Invariant: the debt is in the very write of ``workspace.json`` that first names the
-directory, and is struck off only after the hook has ended well there. So whatever
-is killed in between, the next launch runs the hook again: at least once, and never
-in a directory the workspace had before there was such a hook.
+Invariant: the debt is in the very write of ``workspace.json`` that first names the directory.
+It is struck off only after the hook has ended well there. So whatever is killed in between, the
+next launch runs the hook again. The hook runs at least once, and never in a directory that the
+workspace had before there was such a hook.
 """
 
 from __future__ import annotations

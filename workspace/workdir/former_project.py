@@ -1,7 +1,7 @@
 """The project an issue's workspace had before its repository moved or got another origin.
 
-A project is named after where its repository comes from, so both give it a new name, and the
-issue a new workspace beside the one in which its work is.
+A project is named after where its repository comes from. So both give it a new name, and the
+issue gets a new workspace beside the one with its work.
 """
 
 from __future__ import annotations

@@ -152,8 +152,8 @@ def _add_worktree(
     lock_fd: int,
     secret: Mapping[str, str],
 ) -> None:
-    # Locked with our name from its first moment: no prune takes it while the
-    # workspaces root is not mounted, and a half-made entry can be told as ours.
+    # Locked with our name from its first moment. No prune takes it while the workspaces root is
+    # not mounted, and a half-made entry can be told as ours.
     command = ["worktree", "add", "--quiet", "--lock", "--reason", lock_reason(path)]
     if arguments[0] == "-b":
         # Tracking would make a later plain `git push` write to the base branch.

@@ -1,9 +1,9 @@
 """Make, or take up again, the directory the agent works in.
 
-Invariant: ``workspace.json`` says ``preparing`` from before the first step until
-after the last, and no agent runs before ``ready``. So a half-made workdir found
-under the claim holds nothing but what git wrote, and is undone and made again;
-one that is ``ready`` is never touched.
+Invariant: ``workspace.json`` says ``preparing`` from before the first step until after the
+last, and no agent runs before ``ready``. So a half-made workdir found under the claim holds
+nothing but what git wrote, and is undone and made again. A workdir that is ``ready`` is never
+touched.
 """
 
 from __future__ import annotations

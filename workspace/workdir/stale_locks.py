@@ -1,8 +1,9 @@
 """Locks that a killed git left in a workdir of ours: set aside, so that the next git can work.
 
-Invariant: a lock is moved only under the claim, after the last run was proven gone, out of the
-git directory of our own worktree or plain repository, or from our own branch; and only if no
-process has it open and no git is at work in the workdir. A person's own locks lie elsewhere.
+Invariant: a lock is moved only under the claim, after the last run was proven gone. It lies in
+the git directory of our own worktree or plain repository, or belongs to our own branch. No
+process may have it open, and no git may be at work in the workdir. A person's own locks lie
+elsewhere.
 
 Where the workdir's ``.git`` points is its agent's word: the entry there must name the workdir.
 """
