@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import cast
 
-from ...kernel.files.atomic import replace_file
+from ...kernel.files.dead_writers import replace_among_others, sweep_dead_writers
 from ...kernel.files.regular_file import read_regular
 from ...kernel.values import frozen
 from .layout import BOOKS, below
@@ -22,6 +22,7 @@ from .leases import lease_name
 from .root_dirs import Root, opened_below, path_of
 
 INDEX = (*BOOKS, "index")
+_ENTRY = r"[0-9a-f]{32}\.json"  # see `lease_name`
 _LIMIT = 16 * 1024
 _VERSION = 1
 _TEXTS = ("target", "key", "project", "issue", "repo", "workdir")
@@ -70,7 +71,8 @@ def record_owner(root: Root, owner: TargetOwner) -> None:
     name = f"{lease_name(root, path_of(root) / owner.target)}.json"
     data = json.dumps({"v": _VERSION, **asdict(owner)}).encode() + b"\n"
     with opened_below(root, INDEX, create=True) as index:
-        replace_file(name, data, dir_fd=index, durable=False)
+        replace_among_others(name, data, dir_fd=index, durable=False)
+        sweep_dead_writers(_ENTRY, index)
 
 
 def read_owner(root: Root, target: Path) -> TargetOwner | None:
@@ -89,6 +91,7 @@ def forget_owner(root: Root, target: Path) -> None:
     name = f"{lease_name(root, target)}.json"
     try:
         with opened_below(root, INDEX) as index:
+            sweep_dead_writers(_ENTRY, index)
             os.unlink(name, dir_fd=index)
     except FileNotFoundError:
         return

@@ -32,6 +32,8 @@ def wait_lock(
     patience: float,
     pauses: tuple[float, float],
     pause: Callable[[float], None] = time.sleep,
+    *,
+    shared: bool = False,
 ) -> bool:
     """Try a lock again and again, because flock(2) knows no time limit.
 
@@ -43,7 +45,7 @@ def wait_lock(
     """
     deadline = time.monotonic() + patience
     step, longest = pauses
-    while not try_lock(fd):
+    while not try_lock(fd, shared=shared):
         if time.monotonic() >= deadline:
             return False
         pause(step)

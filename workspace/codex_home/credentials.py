@@ -10,13 +10,15 @@ import contextlib
 import errno
 import json
 import os
+import re
 import stat
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ...kernel.files.atomic import replace_file
+from ...kernel.errors import CodexlabError
+from ...kernel.files.dead_writers import replace_among_others, sweep_dead_writers
 from ...kernel.files.ownership import give_to_owner_above
 from ...kernel.files.regular_file import create_file, open_regular, read_regular
 from ...kernel.values import frozen
@@ -51,6 +53,8 @@ def heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
     """
     target = Path(os.path.realpath(shared / AUTH))
     found = lstat_at(AUTH, home_fd)
+    with contextlib.suppress(OSError, CodexlabError), directory(target.parent) as dir_fd:
+        sweep_dead_writers(re.escape(target.name), dir_fd)
     if not target.exists():
         if found is not None:
             notes.kept.append(AUTH)
@@ -84,7 +88,7 @@ def _hand_over(ours: bytes, theirs: bytes, home_fd: int, target: Path, notes: He
     older = _keep(theirs, home_fd)
     try:
         with directory(target.parent) as dir_fd:
-            replace_file(target.name, ours, dir_fd=dir_fd)
+            replace_among_others(target.name, ours, dir_fd=dir_fd)
             give_to_owner_above(target)
     except OSError as error:
         os.unlink(older, dir_fd=home_fd)
