@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import anyio
@@ -20,6 +21,18 @@ _DELAYS = (0.3, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _MOST_NAMES = 8
 
 
+class _Name:
+    """A thread was named once; each time is an object of its own.
+
+    :param sure: by the agent's own stream.
+    """
+
+    __slots__ = ("sure",)
+
+    def __init__(self, sure: bool) -> None:
+        self.sure = sure
+
+
 class SessionWatcher:
     """Records each thread of a run, and the one in which it works as the newest.
 
@@ -28,7 +41,7 @@ class SessionWatcher:
     another one does by being named, or written to.
 
     :param store: the agent's own; what it does not have is not recorded.
-    :param record: called with each thread that becomes the newest, in a worker thread.
+    :param record: called in a worker thread with each thread that becomes the newest, oldest first.
     :param look_at_files: look for transcripts held open until the agent's stream names one.
     """
 
@@ -38,10 +51,11 @@ class SessionWatcher:
         self._store = store
         self._record = record
         self._look_at_files = look_at_files
-        self._named: dict[str, bool] = {}
+        self._named: dict[str, _Name] = {}
+        self._named_lock = threading.Lock()  # names come while a worker thread looks
         self._last_named: str | None = None
         self._written: dict[Sighting, int] = {}
-        self._recorded: set[str] = set()
+        self._recorded: list[str] = []
         self._news = anyio.Event()
         self._delays = _delays()
         self._next_look = math.inf
@@ -55,10 +69,11 @@ class SessionWatcher:
         if thread == self._last_named:
             return
         self._last_named = thread
-        sure = self._named.pop(thread, False) or sure
-        if len(self._named) >= _MOST_NAMES:
-            self._named.pop(next(iter(self._named)))
-        self._named[thread] = sure
+        with self._named_lock:
+            earlier = self._named.pop(thread, None)
+            if len(self._named) >= _MOST_NAMES:
+                self._named.pop(next(iter(self._named)))
+            self._named[thread] = _Name(sure or (earlier is not None and earlier.sure))
         self._begin_anew()
 
     def look_soon(self) -> None:
@@ -100,19 +115,21 @@ class SessionWatcher:
         """
         found = self._look(scope) if self._look_at_files else ()
         news = [*self._written_since(found), *self._confirmed()]
-        latest = dict.fromkeys(reversed(news))
-        for thread in reversed(latest):
-            is_known = thread in self._recorded and thread != news[-1]
-            if not is_known and thread != self.thread:
-                self._recorded.add(thread)
-                self.thread = thread
-                self._record(thread)
+        latest = list(dict.fromkeys(reversed(news)))[::-1]
+        for thread in _to_record(self._recorded, latest):
+            self.thread = thread
+            self._record(thread)
+        self._recorded = _in_order(self._recorded, latest)
 
     def _look(self, scope: RunProcesses | None) -> Sequence[Sighting]:
         if scope is not None:
             return self._store.held_open(scope)
         # An agent that named its own thread left no other; its tools may have.
-        return () if any(self._named.values()) else self._store.left_behind()
+        return (
+            ()
+            if any(name.sure for name in tuple(self._named.values()))
+            else self._store.left_behind()
+        )
 
     def _written_since(self, found: Sequence[Sighting]) -> list[str]:
         """Return the threads written to since the last look, the last one last."""
@@ -127,18 +144,38 @@ class SessionWatcher:
 
     def _confirmed(self) -> Iterator[str]:
         """Yield what was named and is confirmed now, in the order in which it was named."""
-        for thread, sure in tuple(self._named.items()):
-            sighting = self._store.find(thread, sure=sure)
+        for thread, name in tuple(self._named.items()):
+            sighting = self._store.find(thread, sure=name.sure)
             if sighting is not None:
-                self._named.pop(thread, None)
+                self._settle(thread, name)
                 self._note_path(sighting)
                 # What it names itself needs no looking for; a tool's own codex is none of its.
-                self._look_at_files = self._look_at_files and not sure
+                self._look_at_files = self._look_at_files and not name.sure
                 yield thread
+
+    def _settle(self, thread: str, name: _Name) -> None:
+        """Forget a name that is confirmed, unless the thread was named again meanwhile."""
+        with self._named_lock:
+            if self._named.get(thread) is name:
+                del self._named[thread]
 
     def _note_path(self, sighting: Sighting) -> None:
         with contextlib.suppress(OSError):
             self._written[sighting] = os.stat(sighting.path or "").st_mtime_ns
+
+
+def _in_order(recorded: Sequence[str], latest: Sequence[str]) -> list[str]:
+    return [*(thread for thread in recorded if thread not in latest), *latest]
+
+
+def _to_record(recorded: Sequence[str], latest: Sequence[str]) -> Sequence[str]:
+    """Return the threads that must become the newest, one after another, for the right order."""
+    wanted = _in_order(recorded, latest)
+    others = iter(recorded)
+    for kept, thread in enumerate(wanted):
+        if thread not in others:  # takes from `others` up to the thread
+            return wanted[kept:]
+    return ()
 
 
 def _delays() -> Iterator[float]:

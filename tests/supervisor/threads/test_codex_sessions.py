@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from codexlab.agents.session_store import NoSessions, Sighting
 from codexlab.kernel.containment.membership import RunProcesses
 from codexlab.supervisor.threads.codex_sessions import CodexSessions
 from codexlab.supervisor.threads.watcher import SessionWatcher
@@ -61,3 +63,82 @@ async def test_a_quiet_run_is_woken_a_few_times_a_minute_to_look_for_another_thr
         assert 10 <= wakeups.count <= 600 / 10  # and as often again when a look is over
         nursery.cancel_scope.cancel()
     trio.lowlevel.remove_instrument(wakeups)
+
+
+class Files(NoSessions):
+    """Threads whose transcripts are the files of one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def write(self, thread: str, second: int) -> None:
+        (self._directory / thread).touch()
+        os.utime(self._directory / thread, (second, second))
+
+    def find(self, thread: str, *, sure: bool) -> Sighting | None:
+        del sure
+        path = self._directory / thread
+        return Sighting(thread, str(path)) if path.exists() else None
+
+
+@pytest.mark.trio
+async def test_threads_that_are_known_are_put_in_the_order_in_which_they_were_written_last(
+    scratch: Path,
+) -> None:
+    newest_last: list[str] = []
+
+    def record(thread: str) -> None:
+        newest_last[:] = [*(other for other in newest_last if other != thread), thread]
+
+    store = Files(scratch)
+    watcher = SessionWatcher(store, record, look_at_files=True)
+    for second, thread in enumerate(("third", "first", "second")):
+        store.write(thread, second)
+        watcher.suggest(thread)  # the third one was named when it was begun: before its turn
+    watcher.look()
+    assert newest_last == ["third", "first", "second"]
+    store.write("third", 10)
+    store.write("second", 11)
+    watcher.look()
+    assert newest_last == ["first", "third", "second"]
+    store.write("first", 12)
+    watcher.look()
+    assert newest_last == ["third", "second", "first"]
+    assert watcher.thread == "first"
+
+
+@pytest.mark.trio
+async def test_a_thread_that_stays_the_newest_is_not_written_down_again(scratch: Path) -> None:
+    recorded: list[str] = []
+    store = Files(scratch)
+    watcher = SessionWatcher(store, recorded.append, look_at_files=True)
+    for second in range(5):
+        store.write("only", second)
+        watcher.suggest("only")
+        watcher.look()
+    assert recorded == ["only"]
+
+
+@pytest.mark.trio
+async def test_a_thread_that_is_named_again_while_it_is_looked_for_becomes_the_newest(
+    scratch: Path,
+) -> None:
+    recorded: list[str] = []
+
+    class NamedMeanwhile(Files):
+        """Names the first thread again, as soon as that is looked for the first time."""
+
+        def find(self, thread: str, *, sure: bool) -> Sighting | None:
+            if thread == "first" and "second" not in recorded:
+                watcher.suggest("first")
+            return super().find(thread, sure=sure)
+
+    store = NamedMeanwhile(scratch)
+    watcher = SessionWatcher(store, recorded.append, look_at_files=True)
+    for thread in ("first", "second"):
+        store.write(thread, 1)
+        watcher.suggest(thread)
+    watcher.look()
+    assert recorded == ["first", "second"]
+    watcher.look()
+    assert recorded == ["first", "second", "first"]
