@@ -1,7 +1,7 @@
-"""argv in, exit status out; the only place that prints.
+"""The commands: they read argv, return an exit status, and are the only code that prints.
 
-Two commands: ``codexlab-run`` launches one agent, ``codexlab`` looks after what
-launches leave (workspaces, environment, artifacts, rollouts).
+There are two commands. ``codexlab-run`` launches one agent. ``codexlab`` looks after workspaces,
+environment, artifacts and rollouts that launches leave.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ __all__ = ["command", "launch"]
 
 
 def _end_at_interrupt() -> None:
-    """End at Ctrl-C without a word, with 130, as long as we have only ourselves to end.
+    """End silently with 130 at Ctrl-C, while there is only this process to end.
 
-    What Python does before it calls us is not in our hands. Ignored, it stays ignored.
+    An interrupt before Python calls us is outside our control. An ignored signal stays ignored.
     """
     try:
         import signal
@@ -29,12 +29,12 @@ def _end_at_interrupt() -> None:
 
 
 def _tidy_at_end() -> None:
-    """Be ended by an exception from here on: there may be something to put in order."""
+    """Let signals raise an exception from here on: there may be something to clean up."""
     import signal
 
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # By default these end a process as it is, and what it waits for would live on.
+    # By default these signals end the process at once, and its children would live on.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(signum) is signal.SIG_DFL:
             signal.signal(signum, _leave_in_order)
@@ -47,14 +47,14 @@ def _leave(*_: object) -> None:
 
 
 def launch() -> None:
-    """Be ``codexlab-run``: become the guardian before anything heavy is imported."""
-    # Until the guardian takes it over.
+    """Run ``codexlab-run``: become the guardian before anything heavy is imported."""
+    # The guardian takes over this signal later.
     _end_at_interrupt()
     import gc
     import os
     from functools import partial
 
-    # Nothing that is loaded becomes garbage; looking for some takes a tenth of a launch.
+    # Imports leave no garbage; the search for it takes a tenth of a launch.
     gc.disable()
     from ..guardian.entry import run_with_guardian
     from ..kernel.errors import CodexlabError
@@ -67,7 +67,7 @@ def launch() -> None:
     given = descriptors_given()
     hide_environment()
     mask_argv_values("--set")
-    # Last: it closes our memory to ourselves.
+    # Last, because it closes our memory to ourselves.
     hide_memory()
     try:
         status = run_with_guardian(partial(supervise, given=given))
@@ -77,12 +77,12 @@ def launch() -> None:
         if error.errno is None or not is_no_more(error):
             raise
         status = _refuse("codexlab-run", NoMore("nothing can be started", error.errno))
-    # All that is left would be to take the interpreter apart: another 10 ms.
+    # Skip the interpreter's shutdown: it costs 10 ms.
     os._exit(status)
 
 
 def _refuse(program: str, error: CodexlabError) -> int:
-    """Say on one line why nothing can be done, before there are streams to say it on."""
+    """Write one line that says why nothing can be done, before the streams exist."""
     import contextlib
     import os
 
@@ -92,35 +92,35 @@ def _refuse(program: str, error: CodexlabError) -> int:
 
 
 def command() -> None:
-    """Be ``codexlab``."""
+    """Run ``codexlab``."""
     _end_at_interrupt()
     import gc
     import os
 
-    # Little of what a command loads and lists becomes garbage before it ends.
+    # A command makes little garbage before it ends.
     gc.set_threshold(50_000)
     try:
         _look_after()
     except KeyboardInterrupt:
-        # Also while the last output is written.
+        # It may come while the last output is written.
         _leave()
     except SystemExit as end:
         if not isinstance(end.code, int):
             raise
-        # As above: what was written is out, threads and children are joined.
+        # Skip the shutdown as above: the output is written, threads and children are joined.
         os._exit(end.code)
 
 
 def _leave_in_order(signum: int, _: object) -> None:
     import signal
 
-    # A second signal must not cut short what the first began; that is bounded.
+    # A second signal must not cut short the clean-up; its time is bounded.
     signal.signal(signum, signal.SIG_IGN)
     raise SystemExit(128 + signum)
 
 
 def _look_after() -> None:
-    """Run a command; before all else a search gives ripgrep its work."""
+    """Run a command; a search starts ripgrep before everything else."""
     import sys
 
     if sys.argv[1:3] != ["rollout", "search"]:
@@ -134,12 +134,12 @@ def _look_after() -> None:
     from ..kernel.process.descriptors import open_standard_descriptors
     from .transcripts.search_prestart import walk_ahead
 
-    # What is opened from here on must not become our stdout.
+    # No descriptor that is opened from here on may become our stdout.
     try:
         open_standard_descriptors()
     except CodexlabError as error:
         raise SystemExit(_refuse("codexlab", error)) from None
-    # An interrupt after its start and before we hold it would leave it running.
+    # An interrupt between its start and our hold on it would leave ripgrep running.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     _tidy_at_end()
     ahead = walk_ahead(sys.argv[3:])

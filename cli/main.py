@@ -1,4 +1,4 @@
-"""``codexlab``: look after what launches leave."""
+"""``codexlab``: look after workspaces, build output and transcripts."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ class _Commands(LazyGroup):
     loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
         "artifacts": (
             _artifacts,
-            "Build output on the artifact volume: where it goes, what it takes.",
+            "Build output on the artifact volume: places, sizes, cleaning.",
         ),
-        "env": (_env, "What an agent gets to see of your environment, and why."),
+        "env": (_env, "The variables of your environment that an agent sees, and why."),
         "ps": (
             _ps,
-            "Which runs there are now; with --all, which there were and how they ended.",
+            "List the runs that are alive; with --all also those that ended, and how.",
         ),
-        "reap": (_reap, "End what dead runs left and finish their records."),
+        "reap": (_reap, "End processes that dead runs left, and finish their records."),
         "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
         "workspace": (
             _workspace,
-            "Workspaces: who holds them, their state, collecting old ones.",
+            "Workspaces: list, show, heal, and collect old ones.",
         ),
     }
 
@@ -79,14 +79,14 @@ class _Commands(LazyGroup):
 @click.group(PROGRAM, cls=_Commands, epilog="To launch an agent: codexlab-run --help")
 @click.version_option(package_name="codexlab", prog_name=PROGRAM)
 def group() -> None:
-    """Look after what codexlab-run leaves: workspaces, build output, transcripts."""
+    """Look after the workspaces, build output and transcripts of codexlab-run."""
     check_home(os.environ)
 
 
 def main(argv: list[str] | None = None, ahead: object = None) -> None:
     """Run one command and exit with its status; an error is one line on stderr and 125.
 
-    :param ahead: what was begun for the command before it was read, for it to use.
+    :param ahead: work for the command that began before the command was read.
     """
     try:
         ensure_standard_streams()
@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None, ahead: object = None) -> None:
     except CodexlabError as error:
         _fail(str(error), error.exit_status)
     except BrokenPipeError:
-        # The reader has seen enough.
+        # The reader of stdout has gone.
         _leave(141)
     except OSError as error:
         _fail(failed_call(error), 125)
@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None, ahead: object = None) -> None:
 
 
 def _invoke(argv: list[str], ahead: object) -> Any:
-    """Run the command; ``click``'s own ``main`` would take a closed pipe for a failure, 1."""
+    """Run the command; ``click``'s own ``main`` would report a closed pipe as a failure, 1."""
     try:
         with group.make_context(PROGRAM, list(argv), obj=ahead) as context:
             return group.invoke(context)
@@ -118,14 +118,14 @@ def _invoke(argv: list[str], ahead: object) -> Any:
 
 
 def _command_of(error: click.ClickException) -> str:
-    """Return the command whose help says what was expected."""
+    """Return the command to name in a hint to ``--help``."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     return PROGRAM if context is None else context.command_path
 
 
 def _fail(line: str, status: int) -> NoReturn:
     try:
-        # None where the caller closed it and there is no /dev/null to take its place.
+        # It is None if the caller closed it and /dev/null cannot take its place.
         if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]
             sys.stderr.write(f"{PROGRAM}: {on_one_line(line)}\n")
             sys.stderr.flush()
@@ -135,9 +135,9 @@ def _fail(line: str, status: int) -> NoReturn:
 
 
 def _leave(status: int) -> NoReturn:
-    """Exit; what stdout would not take is not tried again, for Python would complain of that."""
+    """Exit; after a failed write to stdout Python must not try again, or it would complain."""
     try:
-        # None as stderr can be, see above.
+        # It can be None, as stderr above.
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
             sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""``codexlab env``: what an agent would see of this environment, and why."""
+"""``codexlab env``: the variables of this environment that an agent would see, and why."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _as_launch = {"ignore_unknown_options": True, "allow_interspersed_args": True}
 
 @click.group()
 def env() -> None:
-    """Show what an agent gets to see of this environment, and why."""
+    """Show the variables of this environment that an agent sees, and why."""
 
 
 @env.command(context_settings=_as_launch)
@@ -40,8 +40,8 @@ def env() -> None:
 def explain(arguments: Sequence[str], as_json: bool) -> None:
     """Print every name, kept, dropped or set, and the rule; never a value.
 
-    Takes the flags of codexlab-run and an optional -- COMMAND, and decides as that
-    launch would: codexlab env explain --pass 'ACME_*' -- codex exec
+    It takes the flags of codexlab-run and an optional -- COMMAND, and decides as that launch would:
+    codexlab env explain --pass 'ACME_*' -- codex exec
     """
     policy, child = _decide(_request(arguments))
     if as_json:
@@ -71,8 +71,8 @@ def rules() -> None:
 def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -> None:
     """Print the environment itself, values included, for use in a shell.
 
-    What only a run has (its id, workdir, codex-home, temp directory and cargo key) is
-    left out. Takes the flags of codexlab-run and an optional -- COMMAND.
+    Variables that exist only in a run (its id, workdir, codex-home, temp directory and cargo key)
+    are left out. It takes the flags of codexlab-run and an optional -- COMMAND.
     """
     _, child = _decide(_request(arguments))
     values = {
@@ -89,7 +89,7 @@ def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -
 
 
 def _request(arguments: Sequence[str]) -> LaunchRequest:
-    """Read flags and settings as a launch does, with an issue and a command made up if need be."""
+    """Read flags and settings as a launch does; a missing issue or command is made up."""
     argv = ["--issue", "none", *arguments]
     if "--" not in argv:
         argv += ["--", "generic"]
@@ -102,7 +102,7 @@ def _request(arguments: Sequence[str]) -> LaunchRequest:
 def _decide(request: LaunchRequest) -> tuple[EnvironmentPolicy, ChildEnvironment]:
     """Decide by the functions of the launch itself.
 
-    :raises CodexlabError: the launch would fail so.
+    :raises CodexlabError: the launch would fail with the same error.
     """
     with passing_views():
         plan = plan_run(request)

@@ -1,4 +1,4 @@
-"""``codexlab ps``: which runs there are now, in all workspaces roots; --all: the ended ones too."""
+"""``codexlab ps``: list the runs of all workspaces roots; with --all the ended runs too."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "SINCE", "PID", "PROCS", "MEMOR
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Also runs that are over or were refused.")
-@click.option("--issue", type=NON_EMPTY_TEXT, metavar="TEXT", help="Of this issue only.")
+@click.option("--issue", type=NON_EMPTY_TEXT, metavar="TEXT", help="Only runs of this issue.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def ps(everything: bool, issue: str | None, as_json: bool) -> int:
-    """List your runs: what each is at, since when, and what it uses.
+    """List your runs: their state, age and resources.
 
-    A run is shown alive only if the kernel shows its guardian alive. A dead one was
-    killed and may have left processes: codexlab reap ends them.
+    A run is shown alive only if the kernel shows its guardian alive. A dead run was killed and may
+    have left processes: codexlab reap ends them.
     """
     views = [view for view in list_runs(issue) if everything or view.state != "finished"]
     if as_json:
@@ -91,7 +91,7 @@ def _state(view: RunView) -> str:
 
 
 def _age(started: str) -> str:
-    """Return how long ago something was, in one unit that tells enough."""
+    """Return an age in one unit."""
     try:
         passed = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(started)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""``codexlab reap``: end what dead runs left, now rather than at the issue's next launch."""
+"""``codexlab reap``: end processes of dead runs now, not only at the issue's next launch."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from .workspace.view import write_json, write_table
     "--root",
     type=NON_EMPTY_TEXT,
     metavar="DIR",
-    help="Below this workspaces root only. Default: all that runs used.",
+    help="Only below this workspaces root. Default: all roots that runs used.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-@click.option("--dry-run", is_flag=True, help="Say what there is; end and change nothing.")
+@click.option("--dry-run", is_flag=True, help="List only; end and change nothing.")
 def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
     """End the processes that killed runs left, and finish those runs' records.
 
-    A running workspace is never touched, nor a process that is not in the dead run's
-    own cgroup and does not carry its own tag. Exit status 125 when some are left, or a
-    workspace cannot be used; the others are reaped all the same.
+    A running workspace is never touched. A process is ended only if it is in the dead run's own
+    cgroup or carries the run's own tag. Exit status 125: some processes are left, or a workspace
+    cannot be used; the others are reaped all the same.
     """
     places = _places(root)
     runs = [run for place in places for run in reap_workspaces(place, dry_run=dry_run)]
@@ -47,7 +47,7 @@ def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
 
 
 def _places(root: str | None) -> list[Path]:
-    """Return the root that was asked for, else the default one and all that runs have used."""
+    """Return the given root, or else the default root and all that runs have used."""
     chosen = find_root(root)
     return [chosen] if root else sorted({chosen, *known_roots()})
 

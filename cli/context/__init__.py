@@ -1,1 +1,1 @@
-"""Where workspaces lie, and which of them a command means."""
+"""The workspaces that a command works on, found by its options."""

@@ -1,4 +1,4 @@
-"""Which issue a thread belongs to, by what the workspaces recorded."""
+"""The issue of each thread, as the workspaces recorded it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _RECORD_LIMIT = 64 << 10
 
 
 def threads_by_issue() -> dict[str, str]:
-    """Return the issue of every thread that some workspace recorded.
+    """Return the issue of every thread that a workspace recorded.
 
     Workspaces that are damaged or not ours to read know no threads.
     """
     root = configured_root()
     if not root.is_dir():
         return {}
-    # Much to import, and only needed where there are workspaces.
+    # Imported here: it is large, and needed only if there are workspaces.
     from ...workspace.claim.threads import read_threads
     from ...workspace.paths import locate_workspace
 
     issues: dict[str, str] = {}
     for key in _keys(root):
-        # Of a workspace that is damaged nothing is known: the others' threads are shown.
+        # A damaged workspace tells nothing; the others' threads are shown.
         with contextlib.suppress(CodexlabError):
             log = read_threads(locate_workspace(root, key))
             issues |= {entry.id.lower(): key.issue for entry in log.threads}
@@ -41,7 +41,7 @@ def threads_by_issue() -> dict[str, str]:
 
 
 def _keys(root: Path) -> Iterator[WorkspaceKey]:
-    """Read the exact keys; directory names are only slugs of them."""
+    """Read the exact keys; directory names are only their slugs."""
     from ...workspace.paths import WorkspaceKey, locate_workspace
 
     sample = locate_workspace(root, WorkspaceKey("p", "i", "a"))

@@ -16,7 +16,7 @@ from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import on_one_line
 from .workspaces import shared_home, user_config
 
-# Imported on use: the other commands of the group load this module too.
+# Imported on use, because the other commands of the group load this module too.
 if TYPE_CHECKING:
     from ...supervisor.request import HookCommand
     from ...workspace.gc.remove import BeforeRemove
@@ -29,13 +29,15 @@ _FLAGS = (NAME, "timeout")
 _FIELDS = ("containment", "grace", "user_pass", "user_set", "log_max_bytes")
 
 hook_option = click.option(
-    "--hook-before-remove", metavar="CMD", help=f"Run it before each.  [{PREFIX}HOOK_BEFORE_REMOVE]"
+    "--hook-before-remove",
+    metavar="CMD",
+    help=f"Run it before each removal.  [{PREFIX}HOOK_BEFORE_REMOVE]",
 )
 limit_option = click.option(
     "--hook-timeout",
     type=NON_EMPTY_TEXT,
     metavar="DURATION",
-    help=f"Its limit; 5m.  [{PREFIX}HOOK_TIMEOUT]",
+    help=f"Its time limit; 5m.  [{PREFIX}HOOK_TIMEOUT]",
 )
 
 
@@ -43,8 +45,8 @@ limit_option = click.option(
 class RemovalHook:
     """The hook in force.
 
-    :param command: what it runs.
-    :param attend: what a removal calls.
+    :param command: the command as the user wrote it.
+    :param attend: the function that a removal calls.
     """
 
     command: HookCommand
@@ -57,9 +59,9 @@ class RemovalHook:
 
 
 def find_removal_hook(command: str | None, limit: str | None, root: Path) -> RemovalHook | None:
-    """Return the hook of flag, variable or user config; None where there is none.
+    """Return the hook of flag, variable or user config; None without a hook.
 
-    :raises CallerError: one of them says something it cannot.
+    :raises CallerError: one of them has a wrong value.
     """
     flags = {NAME: command, "timeout": limit}
     named = command is not None or limit is not None
@@ -76,7 +78,7 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
     hooks, seconds = read_hooks(flags, os.environ, config)
     if NAME not in hooks:
         return None
-    # The project file of wherever we stand has no say in other workspaces.
+    # The project file of the current directory does not apply to other workspaces.
     given = as_fields(merge_settings({}, os.environ, (config,)))
     request = LaunchRequest(
         issue="",
@@ -93,9 +95,9 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
 
 
 def settle_removals(surveys: Iterable[Survey], faults: Faults | None = None) -> bool:
-    """End what the hooks of killed removals left; tell whether there was such a removal.
+    """End processes that hooks of killed removals left; tell whether there was a killed removal.
 
-    :param faults: is told of a removal that cannot be settled, and the others are.
+    :param faults: hears of a removal that cannot be settled; the others are settled.
     """
     cut = [survey for survey in surveys if survey.is_cut_removal]
     if cut:

@@ -1,4 +1,4 @@
-"""Where workspaces lie, and which of them a command means."""
+"""The workspaces root, and the workspaces that a command means."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GC_KEYS: Mapping[str, Callable[[object], float]] = {
 
 
 class NoSuchWorkspace(CallerError):
-    """Nothing there, or too much, goes by that name."""
+    """No workspace, or more than one, has that name."""
 
     def __init__(self, issue: str, root: Path, found: list[Survey]) -> None:
         self.issue, self.root, self.found = issue, root, found
@@ -52,7 +52,7 @@ class NoSuchRoot(CallerError):
 def user_config() -> ConfigFile:
     """Return the user's configuration.
 
-    :raises ConfigError: it says something it cannot.
+    :raises ConfigError: it has a wrong key or value.
     """
     from ...supervisor.settings.table import KNOWN_KEYS
 
@@ -60,9 +60,9 @@ def user_config() -> ConfigFile:
 
 
 def configured_root() -> Path:
-    """Return the workspaces root where no flag names one: variable, user config, default.
+    """Return the workspaces root without a flag: variable, user config, default.
 
-    :raises ConfigError: the user config names none that could be one.
+    :raises ConfigError: the value in the user config cannot be a root.
     """
     chosen: object = os.environ.get("CODEXLAB_WORKSPACES_ROOT")
     if not chosen:
@@ -83,12 +83,12 @@ def _absolute(path: str) -> Path:
 def find_root(given: str | None) -> Path:
     """Return the workspaces root: flag, variable, user config, default.
 
-    :raises ConfigError: the user config names none that could be one.
-    :raises NoSuchRoot: it is no directory, or is not there although a flag names it.
+    :raises ConfigError: the value in the user config cannot be a root.
+    :raises NoSuchRoot: it is no directory, or a flag names it and it is missing.
     :raises RootTooWide: it is the root of the filesystem or the home directory.
     """
     root = _absolute(given) if given else configured_root()
-    # One that nobody named need not be there yet.
+    # The default root need not exist yet.
     if not root.is_dir() and (given or root.exists()):
         raise NoSuchRoot(root)
     check_root(root, os.environ.get("HOME"))

@@ -1,4 +1,4 @@
-"""What the reader of the settings answers, unless a signal asks for the end first."""
+"""Wait for the answer of the settings' reader, unless a signal asks for the end first."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PIECE = 1 << 16
 
 
 def await_answer(fd: int, channel: Channel, reader: int) -> bytes:
-    """Return everything the reader writes until it ends; it may itself wait, for a pipe it reads.
+    """Return everything the reader writes until it ends; it may itself wait for a pipe.
 
-    :param fd: where it answers.
-    :param channel: where the guardian tells of signals.
-    :param reader: its pid.
+    :param fd: the read end of the reader's pipe.
+    :param channel: the guardian's channel, which tells of signals.
+    :param reader: the reader's pid.
     :raises Cancelled: a signal asked for the end; the reader is gone.
     """
     poll = select.poll()
@@ -30,7 +30,7 @@ def await_answer(fd: int, channel: Channel, reader: int) -> bytes:
     while True:
         ready = {each for each, _ in poll.poll()}
         if channel.fileno() in ready and not _heed(channel, reader):
-            # The guardian is gone, which the launch finds out.
+            # The guardian is gone; the launch notices that itself.
             poll.unregister(channel.fileno())
         if fd in ready:
             if not (piece := os.read(fd, _PIECE)):
@@ -39,13 +39,13 @@ def await_answer(fd: int, channel: Channel, reader: int) -> bytes:
 
 
 def _heed(channel: Channel, reader: int) -> bool:
-    """Take in one message; return False when there are no more."""
+    """Read one message; return False when there are no more."""
     received = channel.receive(decode_answer)
     if received is None:
         return False
     message = received[0]
     if not isinstance(message, Signalled):
-        # Nobody has been asked for anything yet.
+        # No request was sent yet, so no reply can come.
         raise unexpected(message)
     if (signum := message.signum) in ENDING_SIGNALS:
         os.kill(reader, signal.SIGKILL)

@@ -15,9 +15,9 @@ from .flags import Invocation
 
 
 def print_plan(invocation: Invocation) -> None:
-    """Print what the launch would do; nothing is touched.
+    """Print the launch's plan; change nothing.
 
-    :raises CodexlabError: what the launch itself would fail with.
+    :raises CodexlabError: the launch would fail with the same error.
     """
     with passing_views():
         plan = describe_plan(plan_run(invocation.request))
@@ -28,7 +28,7 @@ def print_plan(invocation: Invocation) -> None:
     for name, value in plan.items():
         label = name.replace("_", " ").ljust(width)
         for line in _lines(name, value):
-            # The command is the caller's own, who may want to copy it.
+            # The command is the caller's own text; the caller may want to copy it.
             shown = neutral(line) if name == "argv" else on_one_line(line)
             sys.stdout.write(f"{label}  {shown}\n")
             label = " " * width

@@ -78,16 +78,16 @@ class UsageError(CallerError):
 )
 @own_option("--hook-after-create", metavar="CMD", help="Run once in a new workdir, by /bin/sh.")
 @own_option(
-    "--hook-before-run", metavar="CMD", help="Run before the agent; failing, it prevents that."
+    "--hook-before-run", metavar="CMD", help="Run before the agent; a failure ends the run."
 )
-@own_option("--hook-after-run", metavar="CMD", help="Run after the agent, whatever came of it.")
+@own_option("--hook-after-run", metavar="CMD", help="Run after the agent, however it ended.")
 @own_option("--hook-timeout", metavar="DURATION", help="End a hook after this long. Default: 5m.")
 @setting_options(after="log_max_size")
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: one JSON object.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def options(**values: Any) -> dict[str, Any]:
-    """Run one agent: clean environment, its own workspace, proof that nothing is left.
+    """Run one agent: clean environment, its own workspace, proof that no process is left.
 
     \b
     codexlab-run --issue 123 -- codex exec -s workspace-write "Fix the parser"
@@ -101,11 +101,11 @@ def options(**values: Any) -> dict[str, Any]:
 def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocation | int:
     """Turn argv and settings into one request.
 
-    :returns: an exit status instead where only help or version was asked for.
-    :raises CallerError: in one line, what is wrong.
+    :returns: an exit status instead, if only help or version was asked for.
+    :raises CallerError: the command line or a setting is wrong; the message is one line.
     """
     try:
-        # Not click's own main(): it exits with 1 where stdout's reader has gone.
+        # click's own main() would exit with 1 if stdout's reader has gone.
         with options.make_context(PROGRAM, list(argv)) as context:
             values = options.invoke(context)
     except click.exceptions.Exit as done:

@@ -1,7 +1,7 @@
 """The supervisor's process: read the request beside importing the engine, then launch.
 
-Reading settings and importing the event loop each take about 0.1 s and need
-nothing of each other, so a short-lived child reads the settings meanwhile.
+Reading the settings and importing the event loop each take about 0.1 s, and neither needs the
+other. So a short-lived child reads the settings meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...kernel.errors import CodexlabError
 
 
 def supervise(channel: Channel, given: frozenset[int]) -> None:
-    """Be the supervisor of one run; tell the guardian what to exit with.
+    """Be the supervisor of one run; tell the guardian its exit status.
 
     :param given: the descriptors that the caller had open.
     """
@@ -31,7 +31,7 @@ def supervise(channel: Channel, given: frozenset[int]) -> None:
 
 
 def _start_reading(given: frozenset[int]) -> tuple[int, int]:
-    """Fork the child that reads argv and settings; return its pid and where it answers."""
+    """Fork the child that reads argv and settings; return its pid and the pipe of its answer."""
     read, write = os.pipe()
     pid = os.fork()
     if pid:
@@ -67,7 +67,7 @@ def _read_and_answer(answer: int, given: frozenset[int]) -> int:
 
 def _read(answer: int, given: frozenset[int]) -> int:
     environ = dict(os.environ)
-    # Looking for plugins reads the metadata of every installed distribution.
+    # A search for plugins would read the metadata of every installed distribution.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     from .flags import read_invocation
 
@@ -86,7 +86,7 @@ def _read(answer: int, given: frozenset[int]) -> int:
 
 
 def _check_events(target: str | None, given: frozenset[int]) -> None:
-    """Refuse a descriptor that is not the caller's: the number may be that of one of ours.
+    """Refuse a descriptor that is not the caller's: the number may be one of our own.
 
     :raises SettingError: it was not open when we were started.
     """
@@ -100,12 +100,12 @@ def _check_events(target: str | None, given: frozenset[int]) -> None:
 
 
 def _launch(fd: int, channel: Channel, reader: int) -> int | None:
-    """Launch what was read.
+    """Launch the request that was read.
 
-    :returns: an exit status where there is nothing to launch; None where the
-        launch itself has told the guardian.
+    :returns: an exit status if there is nothing to launch; None if the launch itself has told the
+        guardian.
     """
-    # Loaded now, while the settings are being read.
+    # Loaded while the child reads the settings.
     _load_event_loop()
     import anyio
 
@@ -123,7 +123,7 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
     _, wait_status = os.waitpid(reader, 0)
     if not data:
         return os.waitstatus_to_exitcode(wait_status) & 0xFF
-    # What was loaded stays; it is not looked at again, nor copied from the guardian for it.
+    # Loaded modules stay: freeze them, so that no collection visits and copies their pages.
     gc.freeze()
     gc.enable()
     anyio.run(launch, pickle.loads(data), channel, say, backend="trio")
@@ -131,10 +131,10 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
 
 
 def _load_event_loop() -> None:
-    """Import trio without the `ldconfig` that it starts to find where threads are named.
+    """Import trio without the `ldconfig` that it starts to find the function that names threads.
 
-    With glibc 2.34 or newer that function is in the C library; with an older glibc or musl
-    the threads have no names.
+    With glibc 2.34 or newer that function is in the C library. With an older glibc or musl the
+    threads have no names.
     """
     import ctypes.util
 
@@ -147,7 +147,7 @@ def _load_event_loop() -> None:
 
 
 def say(line: str) -> None:
-    """Print one line for a person, on stderr; one who has gone away ends no run."""
+    """Print one line for a person on stderr; a closed stderr ends no run."""
     with contextlib.suppress(OSError):
         if not line.isprintable():
             from ..ui.terminal import on_one_line

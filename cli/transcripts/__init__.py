@@ -1,1 +1,1 @@
-"""What the rollout commands share."""
+"""Options and output that the rollout commands share."""

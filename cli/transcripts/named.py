@@ -1,4 +1,4 @@
-"""What the commands share that change rollouts, or judge them: which ones, and how far to go."""
+"""Shared by commands that change or judge rollouts: their arguments and limits."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from ...rollout.catalog.lookup import rollouts_named
 from ...rollout.operations.handle import StoreHandle
 from ...rollout.store.rollout_ref import RolloutRef
 
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Say what would be done; change nothing."
-)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 strict_option = click.option(
-    "--strict", is_flag=True, help="Leave files alone where the kernel grants no file leases."
+    "--strict", is_flag=True, help="Leave files alone if the kernel grants no file leases."
 )
 
 
 def name_rollouts(places: StoreHandle, given: tuple[str, ...]) -> Iterator[RolloutRef]:
-    """Resolve what was named, each rollout once; of a thread every file.
+    """Resolve names to rollouts, each once; a thread yields all its files.
 
-    :raises CallerError: there is none of that name, or several.
+    :raises CallerError: no rollout has that name, or several have it.
     """
     seen: set[RolloutRef] = set()
     for name in given:

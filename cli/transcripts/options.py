@@ -1,4 +1,4 @@
-"""What the rollout commands share: which home, which rollouts, how errors read."""
+"""Shared by the rollout commands: home, choice of rollouts, errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def home_option(command: _Command) -> _Command:
         type=NON_EMPTY_TEXT,
         metavar="DIR",
         callback=_home,
-        help="The home whose rollouts are meant.  [default: $CODEX_HOME, else ~/.codex]",
+        help="The codex home of the rollouts.  [default: $CODEX_HOME, else ~/.codex]",
     )(command)
 
 
@@ -96,21 +96,23 @@ def filter_options(command: _Command) -> _Command:
 
 _FILTERS = (
     click.option("--since", metavar="DATE|AGE", help="Begun then or later: 2026-01-31, or 7d."),
-    click.option("--until", metavar="DATE|AGE", help="Begun before that."),
+    click.option("--until", metavar="DATE|AGE", help="Begun before this time."),
     click.option(
-        "--cwd", type=NON_EMPTY_TEXT, metavar="DIR", help="The agent worked there or below."
+        "--cwd", type=NON_EMPTY_TEXT, metavar="DIR", help="The agent worked in it or below."
     ),
     click.option(
         "--issue", type=NON_EMPTY_TEXT, metavar="ISSUE", help="Threads of this issue's workspaces."
     ),
-    click.option("--active", is_flag=True, help="Only active ones."),
-    click.option("--archived", is_flag=True, help="Only archived ones."),
+    click.option("--active", is_flag=True, help="Only active rollouts."),
+    click.option("--archived", is_flag=True, help="Only archived rollouts."),
     click.option(
         "--form",
         type=click.Choice([form.value for form in RolloutForm]),
-        help="Only those in this form.",
+        help="Only rollouts in this form.",
     ),
-    click.option("--no-subagents", is_flag=True, help="No threads that an agent began itself."),
+    click.option(
+        "--no-subagents", is_flag=True, help="Without threads that an agent began itself."
+    ),
 )
 
 
@@ -126,7 +128,7 @@ def filters_from(
 ) -> Filters:
     """Read the options of `filter_options`.
 
-    :raises click.UsageError: a date is none, or two places were asked for.
+    :raises click.UsageError: a date is wrong, or two places were asked for.
     """
     place = one_of(active=active, archived=archived)
     return Filters(
@@ -141,17 +143,16 @@ def filters_from(
 
 
 def _threads_of(issue: str) -> frozenset[str]:
-    # Looking into workspaces needs more than looking at rollouts does.
+    # Only a filter by issue needs the modules for workspaces.
     from ..context.issue_threads import threads_by_issue
 
     return frozenset(thread for thread, of in threads_by_issue().items() if of == issue)
 
 
 def moment(text: str, option: str) -> str:
-    """Write a date, a time or an age as a moment, the way codex writes times.
+    """Convert a date, a time or an age to codex's form of a time.
 
-    Without a zone local time is meant. An age that reaches back beyond the calendar means
-    its first day.
+    A time without a zone is local. An age beyond the calendar's beginning means its first day.
     """
     try:
         dated = text[:4].isdecimal() and "-" in text
@@ -159,7 +160,7 @@ def moment(text: str, option: str) -> str:
     except (ValueError, OverflowError):
         message = f"{text!r}: expected a date such as 2026-01-31, a time, or an age such as 7d"
         raise click.BadParameter(message, param_hint=option) from None
-    # At either end of the calendar UTC lies outside of it; nothing was said in those years.
+    # At either end of the calendar, UTC lies outside it. No entry has such a time.
     with contextlib.suppress(ValueError, OverflowError):
         then = then.astimezone(dt.UTC)
     return then.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
@@ -173,7 +174,7 @@ def _ago(seconds: float) -> dt.datetime:
 
 
 def local_time(written: str) -> dt.datetime:
-    """Read a moment as codex writes it, as local time without a zone, to be shown."""
+    """Convert a time in codex's form to local time without a zone, to be shown."""
     then = dt.datetime.fromisoformat(written)
     with contextlib.suppress(ValueError, OverflowError):
         then = then.astimezone()

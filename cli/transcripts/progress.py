@@ -1,4 +1,4 @@
-"""How far a sweep is: a bar on a terminal, its first line of NDJSON for programs."""
+"""Progress of a sweep: a bar on a terminal, a first line of NDJSON for programs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ...rollout.operations.result import Outcome, Result
 from ..ui.terminal import size_text
 from .results import write_json
 
-# What becomes of a candidate; anything else is about files that were kept before.
+# The outcomes of a candidate; all others concern files that were kept before.
 _OF_CANDIDATES = frozenset(
     {Outcome.COMPRESSED, Outcome.SKIPPED, Outcome.BUSY, Outcome.CHANGED, Outcome.FAILED}
 )
 
 
 class JsonProgress:
-    """Says how much there is; every result that follows is a line of its own."""
+    """Print the amount of work first; each result that follows is a line of its own."""
 
     def begin(self, files: int, size: int) -> None:
         """Take what the sweep found."""
@@ -28,7 +28,7 @@ class JsonProgress:
 
 
 class NoProgress:
-    """Where nobody looks."""
+    """No progress: nobody looks."""
 
     def begin(self, files: int, size: int) -> None:
         """Take what the sweep found."""
@@ -39,7 +39,7 @@ class NoProgress:
 
 
 class BarProgress:
-    """A bar on the terminal that stderr is, by files, with what was saved so far."""
+    """A bar on a terminal at stderr: the files so far, and the bytes saved."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -85,7 +85,7 @@ SweepProgress = JsonProgress | NoProgress | BarProgress
 
 
 def choose_progress(*, as_json: bool) -> SweepProgress:
-    """Return what suits whoever looks at the sweep."""
+    """Return the form of progress that fits stdout and stderr."""
     if as_json:
         return JsonProgress()
     return BarProgress() if sys.stderr.isatty() else NoProgress()

@@ -1,4 +1,4 @@
-"""Show what became of rollouts: lines for people, NDJSON for programs."""
+"""Show the results for rollouts: lines for people, NDJSON for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _IN_SUMMARY = {Outcome.WOULD: "would change"}
 def show_results(results: Iterable[Result], *, as_json: bool, quiet: bool = False) -> int:
     """Print each result as it comes, then a summary.
 
-    :param quiet: leave out what went well; the summary counts it.
+    :param quiet: leave out results that went well; the summary counts them.
     :returns: the exit status: 125 when one failed, 75 when one was busy, else 0.
     """
     counts: Counter[Outcome] = Counter()
@@ -44,7 +44,7 @@ def show_results(results: Iterable[Result], *, as_json: bool, quiet: bool = Fals
 
 
 def show_nothing(reason: str, *, as_json: bool) -> int:
-    """Say in the summary's place that nothing was done, and why.
+    """Print, instead of the summary, that nothing was done, and why.
 
     :returns: the exit status, 0.
     """
@@ -56,7 +56,7 @@ def show_nothing(reason: str, *, as_json: bool) -> int:
 
 
 def show_left_out(directory: UnreadableDirectory) -> None:
-    """Say that nothing was done in a directory, and why."""
+    """Print that a directory was left out, and why."""
     click.echo(f"codexlab: left out {on_one_line(directory.path)}: {directory.reason}", err=True)
 
 
@@ -73,10 +73,10 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def write_json(value: dict[str, Any]) -> None:
-    """Write one NDJSON line; bytes of paths that are no text are replaced."""
+    """Write one NDJSON line; undecodable bytes of paths are replaced."""
     try:
         line = json_bytes(value)
-    except TypeError:  # a lone surrogate, which is what Python makes of such a byte
+    except TypeError:  # a lone surrogate: Python decodes such a byte to it
         line = json_bytes(_as_text(value))
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()

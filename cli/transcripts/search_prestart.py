@@ -1,8 +1,8 @@
 """Start ripgrep for ``codexlab rollout search`` before click and the rest are loaded.
 
-What is asked for is guessed from the arguments: not all of click's spellings are known
-here. The search itself compares the guess with what it would start, and takes it only
-if they are the same; a wrong guess, or none, costs time and nothing else.
+The query is guessed from the arguments, because not all of click's spellings are known here. The
+search itself compares the guess with its own query, and uses the walk only if they are the same. A
+wrong or missing guess costs only time.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def _walk(pattern: str, given: dict[str, str]) -> RipgrepWalk:
 
 
 def home_of(given: str | None) -> str:
-    """Return the codex home that is meant."""
+    """Return the codex home: the given one, or the default."""
     return given or os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
 
 
 def find_ripgrep() -> str | None:
-    """Return the ``rg`` that the caller's ``PATH`` names first, and that no agent put there."""
+    """Return the first ``rg`` in the caller's ``PATH`` that no agent can have put there."""
     return find_own_program("rg")

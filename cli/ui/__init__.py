@@ -1,1 +1,1 @@
-"""What every command prints with and reads from people."""
+"""Input from people and output to them, for all commands."""

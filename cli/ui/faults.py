@@ -1,4 +1,4 @@
-"""One thing that cannot be handled is one line, and never the end of a command for the others."""
+"""Report an item that fails in one line, and go on with the others."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _R = TypeVar("_R")
 
 
 class Faults:
-    """What a command over all workspaces could not handle: told at once, and counted."""
+    """The failures of a command over all workspaces: reported at once, and counted."""
 
     def __init__(self) -> None:
         self._count = 0
 
     @property
     def status(self) -> int:
-        """Return the exit status: 125 where something failed, else 0."""
+        """Return the exit status: 125 if something failed, else 0."""
         return 125 if self._count else 0
 
     def tell(self, name: str, problem: object) -> None:
@@ -39,9 +39,9 @@ class Faults:
         work: Callable[[_T], _R],
         name: Callable[[_T], str],
     ) -> list[_R]:
-        """Return what ``work`` makes of each item; one that it fails on is told and left out.
+        """Return the result of ``work`` for each item; a failed item is reported and left out.
 
-        :param name: says which one it was.
+        :param name: names an item in a report.
         """
         done: list[_R] = []
         for item in items:
@@ -55,7 +55,7 @@ class Faults:
 
 
 def describe_fault(error: object) -> str:
-    """Say in one clause what went wrong, whatever it was."""
+    """Return one clause that explains any error."""
     if isinstance(error, CodexlabError):
         return str(error)
     if isinstance(error, OSError):

@@ -1,8 +1,8 @@
-"""JSON for people and programs: one value a line, which a terminal shows as text.
+"""JSON for people and programs: one value a line, safe to show on a terminal.
 
-JSON lets U+0080 to U+009F stand in a string as they are, and some terminals take them for
-the beginning of a command (CSI is U+009B). U+2028 and U+2029 end a line for some readers.
-They are escaped, so that a parser gets the very same value.
+JSON strings may hold U+0080 to U+009F, and some terminals read them as the beginning of a command
+(CSI is U+009B). U+2028 and U+2029 end a line for some readers. All of them are escaped; a parser
+still gets the same value.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _COMMANDS = rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]"
 def json_bytes(value: Any) -> bytes:
     """Return a value as JSON on one line, without the line's end.
 
-    :raises TypeError: a string in it is no text, but bytes that are no UTF-8.
+    :raises TypeError: a string holds bytes that are no UTF-8.
     """
     import orjson
 
@@ -26,7 +26,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def json_lines(values: Iterable[Any]) -> bytes:
-    """Return a line for each value, looked through at once: a search has thousands.
+    """Return a line for each value, escaped in one pass: a search has thousands.
 
     :raises TypeError: as for `json_bytes`.
     """
@@ -36,7 +36,7 @@ def json_lines(values: Iterable[Any]) -> bytes:
 
 
 def _shown(data: bytes) -> bytes:
-    # Almost nothing has any, and a search for one byte (memchr) is far cheaper than any other.
+    # Such characters are rare, and a search for one byte (memchr) is by far the cheapest test.
     if b"\xc2" in data or (b"\xe2" in data and (b"\xa8" in data or b"\xa9" in data)):
         return re.sub(_COMMANDS, _escaped, data)
     return data

@@ -1,4 +1,4 @@
-"""A group of commands of which only the called one is loaded: a search is timed."""
+"""A group of commands that imports only the command that is called."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Load = Callable[[], click.Command]
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is wanted.
+    """A group that imports a command on use.
 
-    :param loaders: by the command's name what imports it, and its line in ``--help``.
+    :param loaders: for each command's name its importing function, and its line in ``--help``.
     """
 
     loaders: ClassVar[Mapping[str, tuple[Load, str]]]

@@ -1,4 +1,4 @@
-"""A text that was really given, as click reads it."""
+"""A click type for a text that is not empty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Given(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it as it is; an empty one would quietly mean the default."""
+        """Return the text unchanged; an empty text would quietly mean the default."""
         try:
             return str(parse_given(value))
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Flags of which a command takes at most one."""
+"""Flags that exclude each other."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import click
 
 
 def one_of(**given: bool) -> str | None:
-    """Return the name of the only flag that was given, None where there was none.
+    """Return the name of the only flag that was given, or None.
 
     :param given: each flag's name, without its dashes, and whether it was given.
-    :raises click.UsageError: more than one; obeying the last would be a guess.
+    :raises click.UsageError: more than one was given; obeying the last would be a guess.
     """
     names = [name for name, is_given in given.items() if is_given]
     if len(names) > 1:

@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr as every command relies on them, and what is said when they fail."""
+"""stdin, stdout and stderr as every command needs them, and the messages for their errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STREAMS = ("stdin", "stdout", "stderr")
 
 
 class _Stdout(io.FileIO):
-    """Names itself in what fails, so that the reader knows which disk is full."""
+    """A stream that names itself in errors, so that the reader knows which disk is full."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:
@@ -28,11 +28,11 @@ class _Stdout(io.FileIO):
 
 
 def ensure_standard_streams() -> None:
-    """Give a stream that is closed /dev/null, and stdout a name and a buffer.
+    """Give a closed stream /dev/null, and stdout a name and a buffer.
 
-    A closed one is None to Python, and its number that of the next file we open. Without
-    a buffer (``PYTHONUNBUFFERED``) Python drops what one write(2) did not take, as happens
-    on a disk that fills, and reports nothing.
+    A closed stream is None to Python, and its number goes to the next file we open. Without a
+    buffer (``PYTHONUNBUFFERED``), Python silently drops the rest of a partial write(2), as on a
+    disk that fills.
     """
     open_standard_descriptors()
     for fd, name in enumerate(_STREAMS):
@@ -48,14 +48,14 @@ def ensure_standard_streams() -> None:
 
 
 def failed_call(error: OSError) -> str:
-    """Say in a few words what failed where."""
+    """Return a few words on the failed call and its file."""
     what = error.strerror or str(error)
     return what if error.filename is None else f"{os.fsdecode(error.filename)}: {what}"
 
 
 def stop_writing(fd: int) -> None:
-    """Let what is still buffered for a descriptor go nowhere, instead of fail at the end."""
-    # Without /dev/null it fails as it did before: who calls us has told what it could.
+    """Send buffered output of a descriptor to /dev/null, so that it does not fail at the end."""
+    # Without /dev/null it fails as before: our caller has already reported it.
     with contextlib.suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, fd)

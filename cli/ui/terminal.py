@@ -1,4 +1,4 @@
-"""Show text that others wrote without letting it command the terminal."""
+"""Show foreign text without letting it control the terminal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def neutral(text: str) -> str:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """Return the neutralised beginning of a text with its white space folded."""
+    """Return the beginning of a text, neutralised and with its white space folded."""
     folded = " ".join(neutral(text[: limit * 4]).split())
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"
 
 
 def on_one_line(text: str) -> str:
-    """Make whatever is not printable visible, line breaks too; nothing is cut."""
+    """Make all unprintable characters visible, line breaks too; cut nothing."""
     if text.isprintable():
         return text
     return neutral(text).replace("\n", "␊").replace("\t", "␉")
@@ -68,16 +68,16 @@ def fit(text: str, width: int) -> str:
 
 
 def terminal_width() -> int | None:
-    """Return the columns of the terminal on stdout, None when there is none."""
+    """Return the columns of the terminal on stdout, or None without a terminal."""
     if not sys.stdout.isatty():
         return None
-    from shutil import get_terminal_size  # brings every archive format along
+    from shutil import get_terminal_size  # it imports every archive format
 
     return get_terminal_size().columns
 
 
 def size_text(size: int) -> str:
-    """Write a number of bytes as people read it: ``999 B``, ``1.5 KiB``, ``12 GiB``."""
+    """Format a number of bytes for people: ``999 B``, ``1.5 KiB``, ``12 GiB``."""
     value = float(size)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1000:

@@ -46,7 +46,7 @@ _scope = click.option(
     default="shared",
     show_default=True,
     metavar="|".join(CARGO_SCOPES[:-1]),
-    help="Who shares one cargo target.",
+    help="The users of one cargo target.",
 )
 _key = click.option(
     "--key", type=NON_EMPTY_TEXT, metavar="KEY", help="Key of the scopes worktree and agent."
@@ -64,14 +64,14 @@ def _age(context: click.Context, parameter: click.Parameter, text: str) -> float
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
     del context, parameter
-    if not value >= 0:  # also when it is no number
+    if not value >= 0:  # true for NaN too
         raise click.BadParameter(f"expected seconds, 0 or more, not {value!r}")
     return value
 
 
 @click.group()
 def artifacts() -> None:
-    """Build output below one artifact root: routes, status, cleaning."""
+    """Show, route and clean build output below one artifact root."""
 
 
 @artifacts.command("env")
@@ -145,7 +145,11 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
 @_root
 @_json
 @click.option(
-    "--seconds", default=5.0, show_default=True, callback=_seconds, help="Time for measuring sizes."
+    "--seconds",
+    default=5.0,
+    show_default=True,
+    callback=_seconds,
+    help="Limit for measuring sizes.",
 )
 @click.option("--remote", is_flag=True, help="Ask the remote compile host and GitHub too.")
 def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> None:
@@ -171,7 +175,7 @@ def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> Non
 @artifacts.command()
 @_root
 @_json
-@click.option("--apply", "applies", is_flag=True, help="Write; without it only say what.")
+@click.option("--apply", "applies", is_flag=True, help="Write. Without it: only list.")
 def setup(root: str | None, as_json: bool, applies: bool) -> None:
     """Write the ignored user.bazelrc of this working tree and make the cache directories."""
     standing = stand(root)
@@ -189,22 +193,26 @@ def setup(root: str | None, as_json: bool, applies: bool) -> None:
 @artifacts.command()
 @_root
 @_json
-@click.option("--apply", "applies", is_flag=True, help="Remove; without it only say what.")
+@click.option("--apply", "applies", is_flag=True, help="Remove. Without it: only list.")
 @click.option(
     "--older-than",
     default="14d",
     show_default=True,
     metavar="DURATION",
     callback=_age,
-    help="Only what nobody used for this long; 0 for everything not in use.",
+    help="Only output unused for this long; 0: all that is not in use.",
 )
 @click.option("--keep-cargo", is_flag=True, help="Keep every cargo target below the root.")
 @click.option("--keep-exec-harness", is_flag=True, help="Keep the exec harness's output.")
 @click.option("--keep-temp", is_flag=True, help="Keep temp directories.")
 @click.option("--keep-worktree", is_flag=True, help="Keep build output in the working tree.")
-@click.option("--all", "everything", is_flag=True, help="Of every repository below the root.")
+@click.option("--all", "everything", is_flag=True, help="For every repository below the root.")
 @click.option(
-    "--seconds", default=60.0, show_default=True, callback=_seconds, help="Time for measuring ages."
+    "--seconds",
+    default=60.0,
+    show_default=True,
+    callback=_seconds,
+    help="Limit for measuring ages.",
 )
 def clean(
     root: str | None,
@@ -218,7 +226,7 @@ def clean(
     everything: bool,
     seconds: float,
 ) -> None:
-    """Remove what a build makes again and nobody used for long; a dry run by default."""
+    """Remove old output that a build makes again; a dry run by default."""
     flags: dict[Category, bool] = {
         "cargo": keep_cargo,
         "exec-harness": keep_exec_harness,

@@ -1,4 +1,4 @@
-"""What ``codexlab artifacts`` prints: tables, lines and documents."""
+"""The output of ``codexlab artifacts``: tables, lines and documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...ui.terminal import cells, neutral, size_text
 
 
 def setup_document(plan: SetupPlan, *, applied: bool, backup: Path | None) -> dict[str, object]:
-    """Return what setup would write, or wrote, as one JSON document."""
+    """Return the changes of setup, planned or made, as one JSON document."""
     return {
         "v": 1,
         "applied": applied,
@@ -30,7 +30,7 @@ def setup_document(plan: SetupPlan, *, applied: bool, backup: Path | None) -> di
 
 
 def setup_lines(plan: SetupPlan, *, applied: bool, backup: Path | None) -> Iterable[str]:
-    """Yield what setup would write, or wrote, as lines for a person."""
+    """Yield the changes of setup, planned or made, as lines for a person."""
     did = ("made", "wrote", "added") if applied else ("would make", "would write", "would add")
     for path in plan.directories:
         yield f"{did[0]} {path}"
@@ -49,7 +49,7 @@ def setup_lines(plan: SetupPlan, *, applied: bool, backup: Path | None) -> Itera
 
 
 def print_findings(findings: Sequence[Finding], *, applied: bool) -> None:
-    """Print what may be cleaned, what may not, and why, as a table."""
+    """Print every candidate, its verdict and the reason, as a table."""
     rows = [
         (
             finding.verdict,
@@ -67,7 +67,7 @@ def print_findings(findings: Sequence[Finding], *, applied: bool) -> None:
 
 
 def headline(report: Status) -> str:
-    """Return one line: which artifact root counts, or why none does."""
+    """Return one line: the artifact root in use, or why there is none."""
     if report.root is None:
         return f"artifact root: {report.fallback_reason or 'not configured'}"
     free = f"{size_text(report.free_bytes or 0)} and {report.free_inodes} inodes free"
@@ -76,8 +76,8 @@ def headline(report: Status) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns, never cut: paths are there to be copied."""
-    # An agent may have made what is listed here.
+    """Print aligned columns, never cut: users copy the paths."""
+    # An agent may have made these files.
     lines = [[neutral(cell).replace("\n", "␊") for cell in row] for row in (head, *rows)]
     widths = [max(cells(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:

@@ -1,4 +1,4 @@
-"""Where somebody who asks about build output stands: root, repository, host, key."""
+"""The caller's position for questions about build output: root, repository, host, key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ....kernel.errors import CallerError
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the person stands: which root, which repository, which host."""
+    """The caller's position: root, repository and host."""
 
     root: ArtifactRoot
     repository: Repository | None
@@ -36,7 +36,7 @@ class Standing:
 
 
 def stand(root: str | None) -> Standing:
-    """Return where the caller stands: artifact root, repository and host triple.
+    """Return the caller's position: artifact root, repository and host triple.
 
     :param root: the value of ``--root``, or None.
     """
@@ -56,7 +56,7 @@ class NoRepository(CallerError):
 
 
 class NoKey(CallerError):
-    """A scope that needs a key got none."""
+    """A scope needs a key, and there is no key."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
@@ -64,7 +64,7 @@ class NoKey(CallerError):
 
 
 def resolve_key(standing: Standing, scope: str, key: str | None) -> str:
-    """Return the key as a path component: given, else codex-lab's own for a worktree."""
+    """Return the key as a path component: the given key, else codex-lab's own for a worktree."""
     if parse_scope(scope) == "shared":
         return ""
     if key is not None:

@@ -1,4 +1,4 @@
-"""``codexlab rollout compress|restore``: give rollouts that were named their other form."""
+"""``codexlab rollout compress|restore``: give the named rollouts their other form."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from ...transcripts.results import show_results
 def compress_command(
     home: str, rollouts: tuple[str, ...], strict: bool, dry_run: bool, as_json: bool
 ) -> int:
-    """Compress these rollouts now, however young, unless somebody can write to them.
+    """Compress these rollouts now, at any age, unless a process can write to them.
 
-    The plain files are kept for a grace; the next sweep frees their space.
+    The plain files are kept for a grace. The next sweep frees their space.
     """
     places = StoreHandle(home)
     options = CompressOptions(strict=strict, dry_run=dry_run)

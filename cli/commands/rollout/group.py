@@ -63,13 +63,13 @@ class _Verbs(LazyGroup):
     """The verbs of ``codexlab rollout``."""
 
     loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
-        "compress": (_compress, "Compress rollouts now, however young, unless somebody writes."),
+        "compress": (_compress, "Compress rollouts now, at any age, unless a process writes."),
         "list": (_list, "List threads, newest first, in both forms, active and archived."),
         "restore": (_restore, "Give rollouts their plain form again."),
         "search": (_search, "Search the text of conversations, newest thread first."),
         "show": (_show, "Show the conversation of one thread."),
-        "stats": (_stats, "Show what rollouts take, and what could be saved."),
-        "sweep": (_sweep, "Compress what is cold, finish what a crash left, free what is due."),
+        "stats": (_stats, "Show the space that rollouts take, and how much could be saved."),
+        "sweep": (_sweep, "Compress cold rollouts, repair after a crash, free kept files."),
         "verify": (_verify, "Check rollouts, or a whole store: frames, lines, both forms."),
     }
 
@@ -77,7 +77,7 @@ class _Verbs(LazyGroup):
 @click.group(cls=_Verbs)
 def rollout() -> None:
     """Transcripts: list, show, search, compress, verify; plain and compressed alike."""
-    # What people and agents wrote need not fit the terminal's encoding.
+    # Text of people and agents need not fit the terminal's encoding.
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")

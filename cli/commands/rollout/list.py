@@ -1,4 +1,4 @@
-"""``codexlab rollout list``: what transcripts there are."""
+"""``codexlab rollout list``: list the transcripts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _PAGE = 50
     type=click.Choice([order.value for order in Order]),
     default="created",
     show_default=True,
-    help="Newest first, by this.",
+    help="The time to sort by, newest first.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), default=_PAGE, show_default=True, help="Rows on a page."
@@ -64,8 +64,8 @@ def list_command(
 ) -> None:
     """List threads, newest first, in both forms, active and archived.
 
-    --limit counts threads that are no subagent's; those of subagents come along, marked, at
-    most ten for each.
+    --limit counts threads without those of subagents. Each thread is followed by at most ten of its
+    subagents' threads, marked.
     """
     page = list_rollouts(
         home,
@@ -98,7 +98,7 @@ def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -
 def document(
     page: ListPage, entry: ListEntry, names: dict[str, str], issues: dict[str, str]
 ) -> dict[str, Any]:
-    """Describe one thread for ``--json``; bytes of paths that are no text are replaced."""
+    """Describe one thread for ``--json``; undecodable bytes of paths are replaced."""
     rollout, head, meta = entry.rollout, entry.head, entry.head.meta
     changed, size, files = _extent(page, entry)
     return {
@@ -140,7 +140,7 @@ def _text(path: str) -> str:
 
 
 def _moment(mtime_ns: int) -> str:
-    """Write a file's time; one outside of the calendar as its nearest end."""
+    """Format a file's time; a time outside the calendar becomes the calendar's nearest end."""
     try:
         then = dt.datetime.fromtimestamp(mtime_ns // 1_000_000 / 1000, dt.UTC)
     except (ValueError, OverflowError, OSError):
@@ -180,7 +180,7 @@ def _facts(page: ListPage, entry: ListEntry, issues: dict[str, str]) -> tuple[st
 
 
 def _title(entry: ListEntry, names: dict[str, str], pieces: Pieces) -> str:
-    """Say what a thread is about, and what there is to know about it."""
+    """Return a thread's title with its marks."""
     meta = entry.head.meta
     if meta is None:
         return f"({entry.head.problem})"

@@ -1,4 +1,4 @@
-"""``codexlab rollout search``: find what was said or done, in any transcript."""
+"""``codexlab rollout search``: find words and deeds in all transcripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...ui.json_lines import json_lines
 from ...ui.terminal import neutral, on_one_line, one_line
 
 if TYPE_CHECKING:
-    # Loaded while ripgrep is at work.
+    # Loaded while ripgrep works.
     from ....rollout.search.excerpts import Excerpt
     from ....rollout.search.match import SearchedRollout, SearchHit
     from ....rollout.search.ripgrep_walk import RipgrepWalk
@@ -30,9 +30,11 @@ _FOUND, _NOTHING = 0, 1
 @click.argument("pattern")
 @home_option
 @click.option("-e", "--regex", is_flag=True, help="PATTERN is a Python regular expression.")
-@click.option("-i", "--ignore-case", is_flag=True, help="Capitals and small letters are the same.")
-@click.option("-C", "--context", type=click.IntRange(0, 100), default=0, help="Lines around it.")
-@click.option("-l", "--threads-only", is_flag=True, help="Only which threads, once each.")
+@click.option("-i", "--ignore-case", is_flag=True, help="Ignore the case of letters.")
+@click.option(
+    "-C", "--context", type=click.IntRange(0, 100), default=0, help="Lines around a match."
+)
+@click.option("-l", "--threads-only", is_flag=True, help="Print only thread ids, each once.")
 @click.option(
     "--role",
     "roles",
@@ -41,7 +43,7 @@ _FOUND, _NOTHING = 0, 1
     help="Only entries of this role; repeatable.  [default: the conversation]",
 )
 @filter_options
-@click.option("--limit", type=click.IntRange(1), help="Stop after so many entries.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after this many entries.")
 @click.option("-j", "--processes", type=click.IntRange(1, 64), help="[default: one per core]")
 @click.option("--no-rg", is_flag=True, help="Do not use ripgrep even where it is installed.")
 @json_option
@@ -66,9 +68,8 @@ def search(
 ) -> int:
     """Search the text of conversations for PATTERN, newest thread first.
 
-    Dates mean when something was said. What its user went back to before is marked, and
-    no reason to name a thread with -l. The exit status is 0 when something was
-    found and 1 when nothing was.
+    --since and --until apply to the time of each entry. Entries that the user took back are marked;
+    -l ignores them. The exit status is 0 when something was found, and 1 when nothing was.
     """
     query = make_query(
         pattern,

@@ -48,11 +48,11 @@ _STYLES = {
 @click.option(
     "--issue", type=NON_EMPTY_TEXT, metavar="ISSUE", help="Instead of THREAD: this issue's newest."
 )
-@click.option("--full", is_flag=True, help="Do not fold what tools were given and gave.")
+@click.option("--full", is_flag=True, help="Do not fold input and output of tools.")
 @click.option(
     "--everything",
     is_flag=True,
-    help="Also instructions, metadata, events, and what was taken back.",
+    help="Also instructions, metadata, events, and entries that were taken back.",
 )
 @click.option("--pager/--no-pager", default=None, help="[default: when stdout is a terminal]")
 @json_option
@@ -67,9 +67,9 @@ def show(
 ) -> None:
     """Show the conversation of THREAD: an id, its beginning, or a path; either form.
 
-    It begins where the thread does, in whichever file, and leaves out what the user went
-    back to before. Control characters in it are shown, never obeyed. With --json, one
-    object for each entry, unfolded.
+    It shows the thread from its beginning, over all its files, without entries that the user took
+    back. Control characters are shown, never obeyed. --json prints one object for each entry,
+    unfolded.
     """
     history = history_of(_chosen(home, thread, issue), Pieces(home))
     lines = read_history(history, frozenset(Role) if everything else CONVERSATION)
@@ -98,8 +98,8 @@ def _chosen(home: str, thread: str | None, issue: str | None) -> RolloutRef:
 class NoThreadOfIssueError(CallerError):
     """No rollout of a home belongs to an issue.
 
-    :param issue: as asked for.
-    :param home: where it was looked for.
+    :param issue: the issue that was asked for.
+    :param home: the home that was searched.
     """
 
     def __init__(self, issue: str, home: str) -> None:
@@ -144,7 +144,7 @@ def _write_text(
     page = terminal if pager is None else pager
     pieces = _render(history, home, lines, full=full, colour=terminal)
     if page:
-        # less obeys colours (-R), and shows every other control character by itself.
+        # With -R, less obeys colours, and shows every other control character as text.
         os.environ.setdefault("LESS", "-R")
         os.environ["PATH"] = own_search_path(os.environ.get("PATH", os.defpath))
         click.echo_via_pager(pieces, color=terminal)
@@ -161,7 +161,7 @@ def _render(
     full: bool,
     colour: bool,
 ) -> Iterator[str]:
-    """Yield the pages piece by piece; nothing of the rollout is kept."""
+    """Yield the pages piece by piece; no part of the rollout is kept in memory."""
     from rich.console import Console
     from rich.text import Text
 
@@ -218,7 +218,7 @@ def _tool(text: str, name: str, is_output: bool, full: bool) -> Iterator[tuple[s
 
 
 def _fold(text: str, full: bool) -> str:
-    """Keep the beginning and the end of a long text, and say what is left out."""
+    """Keep the beginning and the end of a long text, with a note of the gap."""
     parts = text.split("\n")
     if full or len(parts) <= _FOLDED_LINES + 1:
         return "\n".join(parts if full else [_short(part) for part in parts])

@@ -137,7 +137,7 @@ def _count(number: int) -> str:
 
 
 def _threads(usage: StoreStats) -> str:
-    """Say how many threads the files are of, where it is not one for each."""
+    """Return the number of threads, if it differs from the number of files."""
     number = len(usage.by_thread)
     if number == usage.total.rollouts:
         return ""

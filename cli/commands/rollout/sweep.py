@@ -1,4 +1,4 @@
-"""``codexlab rollout sweep``: bring a whole store in order, behind everybody who works."""
+"""``codexlab rollout sweep``: bring a whole store in order, at low priority."""
 
 from __future__ import annotations
 
@@ -27,30 +27,34 @@ _NICE = 10
 @click.command("sweep")
 @home_option
 @click.option(
-    "--cold-age", type=Duration(), default="7d", show_default=True, help="Not written for so long."
+    "--cold-age",
+    type=Duration(),
+    default="7d",
+    show_default=True,
+    help="Cold: not written for this long.",
 )
-@click.option("--max-bytes", type=Size(), help="Compress at most so many plain bytes.")
-@click.option("--max-files", type=click.IntRange(1), help="Compress at most so many.")
-@click.option("--max-time", type=Duration(), help="Begin no more files after that.")
+@click.option("--max-bytes", type=Size(), help="Compress at most this many plain bytes.")
+@click.option("--max-files", type=click.IntRange(1), help="Compress at most this many rollouts.")
+@click.option("--max-time", type=Duration(), help="Begin no more files after this time.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 16),
     default=2,
     show_default=True,
-    help="Threads that encode.",
+    help="Number of threads that encode.",
 )
 @click.option(
     "--grace",
     type=Duration(),
     default="60s",
     show_default=True,
-    help="Keep a plain file for so long after its frame took its place.",
+    help="Keep a plain file this long after its frame took its place.",
 )
 @click.option(
     "--unless-swept",
     type=Duration(),
     metavar="DURATION",
-    help="Not where a whole sweep that left nothing to do ended less than that ago.",
+    help="Do nothing if a complete sweep ended less than this ago.",
 )
 @click.option("--no-wait", is_flag=True, help="Leave the last kept files to the next sweep.")
 @strict_option
@@ -70,10 +74,10 @@ def sweep_command(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Compress what is cold, finish what a crash left, free what is settled.
+    """Compress cold rollouts, repair after a crash, free settled files.
 
-    Ends at a file boundary on SIGTERM or Ctrl-C. One sweep per store; codex's own
-    maintenance is waited out by the next one.
+    It ends at a file boundary on SIGTERM or Ctrl-C. One sweep runs per store. While codex's own
+    maintenance works, it leaves the store to the next sweep.
     """
     places = StoreHandle(home)
     since = seconds_since_sweep(places.sweep_lock, cold_age)
@@ -97,7 +101,7 @@ def sweep_command(
     _lower_priority()
     results = progress.watch(sweep(places, options))
     status = show_results(results, as_json=as_json, quiet=not dry_run)
-    # A busy file is what a sweep is prepared for.
+    # A sweep expects busy files.
     return 125 if status == 125 else 0
 
 
@@ -109,10 +113,10 @@ def _stop_on_signals() -> Callable[[], bool]:
 
 
 def _lower_priority() -> None:
-    """Let agents and people go first; this process is ours alone."""
-    # Whoever started us may have lowered it already.
+    """Let agents and people go first; no other work runs in this process."""
+    # The caller may have lowered it already.
     os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     number = _IOPRIO_SET.get(platform.machine())
     if number is not None:
-        # Without effect where the scheduler knows no classes; nothing depends on it.
+        # It has no effect if the scheduler knows no classes; nothing depends on it.
         libc().syscall(number, 1, 0, _IDLE_CLASS)

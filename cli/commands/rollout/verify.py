@@ -1,4 +1,4 @@
-"""``codexlab rollout verify``: say what is wrong in a store, and mend it where told so."""
+"""``codexlab rollout verify``: report defects of a store, and mend them with --repair."""
 
 from __future__ import annotations
 
@@ -23,12 +23,8 @@ from ...ui.terminal import one_line
 @click.command("verify")
 @home_option
 @click.argument("rollouts", nargs=-1, metavar="[THREAD|PATH]...")
-@click.option(
-    "--repair", "mend", is_flag=True, help="First finish, in the whole store, what a crash left."
-)
-@click.option(
-    "--dry-run", is_flag=True, help="With --repair: say what it would do, change nothing."
-)
+@click.option("--repair", "mend", is_flag=True, help="First repair the whole store after a crash.")
+@click.option("--dry-run", is_flag=True, help="With --repair: print the repairs, change nothing.")
 @json_option
 def verify_command(
     home: str, rollouts: tuple[str, ...], mend: bool, dry_run: bool, as_json: bool

@@ -1,4 +1,4 @@
-"""``codexlab workspace gc``: what may go, why, and with ``--apply`` away with it."""
+"""``codexlab workspace gc``: list the workspaces that may go, and why; ``--apply`` deletes them."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
 from .view import why, write_json, write_table
 
-# Imported on use: the other commands of the group load this module too.
+# Imported on use, because the other commands of the group load this module too.
 if TYPE_CHECKING:
     from ....workspace.gc.survey import Survey
     from ....workspace.gc.url_caches import CacheVerdict
     from ....workspace.gc.verdict import Verdict
 
-    _Row = tuple[Verdict, str, str]  # what was decided, what was done, why
+    _Row = tuple[Verdict, str, str]  # decision, action, reason
 
 
 @click.command()
 @click.option("--root", type=NON_EMPTY_TEXT, metavar="DIR", help="The workspaces root.")
-@click.option("--apply", is_flag=True, help="Delete; without it only say what would be.")
-@click.option("--force", is_flag=True, help="Also what has uncommitted or unpushed work.")
+@click.option("--apply", is_flag=True, help="Delete. Without it: only list.")
+@click.option("--force", is_flag=True, help="Also workspaces with uncommitted or unpushed work.")
 @click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")
-@click.option("--min-free", metavar="SIZE", callback=size, help="Collect more below this.")
+@click.option(
+    "--min-free", metavar="SIZE", callback=size, help="Collect more below this free space."
+)
 @hook_option
 @limit_option
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")

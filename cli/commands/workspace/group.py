@@ -1,4 +1,4 @@
-"""``codexlab workspace``: who holds which, their state, healing and collecting them."""
+"""``codexlab workspace``: list, show, heal and collect workspaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .gc import gc
 from .path import in_place, shown_path, workdir_of
 from .view import LIST_HEADER, describe, list_row, why, write_json, write_lines, write_table
 
-# What only some commands need is imported by them: the list must be quick.
+# Modules for only some commands are imported by those commands: the list must be quick.
 if TYPE_CHECKING:
     from ....workspace.gc.survey import Survey
 
@@ -30,10 +30,10 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of a 
 
 
 def _chosen(command: Command) -> Command:
-    """Add what chooses one workspace."""
+    """Add the options that choose one workspace."""
     for option in (
         _root,
-        click.option("--agent", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this agent only."),
+        click.option("--agent", type=NON_EMPTY_TEXT, metavar="NAME", help="Only of this agent."),
         click.option(
             "--project", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this project only."
         ),
@@ -127,7 +127,7 @@ def heal(
     merge: bool,
     as_json: bool,
 ) -> None:
-    """Mend an issue's codex-home now, as the next launch would."""
+    """Repair an issue's codex-home now, as the next launch would."""
     from ....workspace.claim.claim import claim_workspace
     from ....workspace.codex_home.heal import mend_codex_home
 
@@ -151,7 +151,7 @@ def heal(
 
 @workspace.command()
 @_chosen
-@click.option("--force", is_flag=True, help="Also with uncommitted or unpushed work in it.")
+@click.option("--force", is_flag=True, help="Delete even uncommitted or unpushed work.")
 @hook_option
 @limit_option
 def remove(
@@ -163,7 +163,7 @@ def remove(
     hook_before_remove: str | None,
     hook_timeout: str | None,
 ) -> None:
-    """Delete one workspace now. A branch with work on it stays in its repository."""
+    """Delete one workspace now. A branch with commits of its own stays in its repository."""
     from ....workspace.gc.remove import remove_workspace
 
     place = find_root(root)

@@ -1,7 +1,7 @@
-"""Which path ``codexlab workspace path`` prints: the real one, or none.
+"""The path that ``codexlab workspace path`` prints: the real path, or none.
 
-It is printed for ``cd "$(...)"``. What an agent wrote into a record, or put in the place of
-a directory, must not lead its user elsewhere.
+It is printed for ``cd "$(...)"``. An agent can write a false path into a record, or put a link in
+the place of a directory. Neither may lead its user elsewhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PathNotShown(CallerError):
-    """There is a path, and going there would not lead where it seems to."""
+    """There is a path, but it leads elsewhere than it seems to."""
 
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path, self.reason = path, reason
@@ -27,9 +27,9 @@ class PathNotShown(CallerError):
 
 
 def workdir_of(survey: Survey) -> Path:
-    """Return where the last run worked; our own workdir where none has.
+    """Return the directory of the last run; our own workdir if there was no run.
 
-    :raises PathNotShown: the record says one place, and our state directory another or none.
+    :raises PathNotShown: the record names one directory, and our state directory another or none.
     """
     from ....workspace.records.used import directory_used
     from ....workspace.records.witness import read_witness
@@ -52,7 +52,7 @@ def workdir_of(survey: Survey) -> Path:
 
 
 def in_place(path: Path) -> Path:
-    """Return the path of a directory of ours, whether it is there or not.
+    """Return the path of a directory of ours, even if it is missing.
 
     :raises PathNotShown: a link or file lies in its place.
     """
@@ -70,7 +70,7 @@ def in_place(path: Path) -> Path:
 def shown_path(path: Path) -> str:
     """Return a path as it can be printed for a shell.
 
-    :raises PathNotShown: it holds what a terminal obeys, or what a shell would not keep.
+    :raises PathNotShown: it holds characters that a terminal obeys, or that a shell would not keep.
     """
     text = os.fspath(path)
     if on_one_line(text) != text:

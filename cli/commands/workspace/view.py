@@ -24,7 +24,7 @@ _WIDEST = 60
 def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
     """Return a workspace as one JSON object.
 
-    :param deep: with sizes, git state and threads, which take a while.
+    :param deep: add sizes, git state and threads, which take some time.
     """
     provenance, owner, record = survey.provenance, survey.owner, survey.record
     found: dict[str, Any] = {
@@ -62,9 +62,9 @@ def write_lines(values: Mapping[str, Any]) -> None:
 
 
 def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Write aligned columns; a terminal's width cuts the last one.
+    """Write aligned columns; a terminal's width cuts the last column.
 
-    By hand: a table of rich takes seconds for the workspaces of a busy machine.
+    Written by hand: a table of rich takes seconds for the workspaces of a busy machine.
     """
     lines = [header, *(tuple(map(one_line, row)) for row in rows)]
     widths = [
@@ -101,10 +101,10 @@ def list_row(survey: Survey) -> tuple[str, ...]:
 
 
 def why(verdict: Verdict) -> str:
-    """Return why gc would do what it would, in one line."""
+    """Return the reason for a verdict of gc, in one line."""
     if not verdict.findings:
         return verdict.reason
-    # What is kept for its age has time to lose these.
+    # A workspace that is kept for its age has time to lose these.
     joint = "later too" if verdict.action == "keep" else "but"
     return f"{verdict.reason}; {joint}: {', '.join(verdict.findings)}"
 
