@@ -17,6 +17,7 @@ import pytest
 import zstandard
 from support.rollout import files
 from support.rollout.writers import come_to_rest, left_over, logical
+from support.ticks import wait_one_tick
 
 from codexlab.kernel.files.lease import LeaseAnswer
 from codexlab.rollout import CompressOptions, Outcome, Result
@@ -51,12 +52,8 @@ def plain(home: Path) -> Path:
 def old(path: Path) -> Path:
     """Give a file an old mtime, and wait until its ctime is not of this tick."""
     os.utime(path, (OLD, OLD))
-    probe = path.with_name("tick")
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
-            probe.unlink()
-            return path
+    wait_one_tick(path)
+    return path
 
 
 def one(places: StoreHandle, path: Path, calls: FileOps | None = None, **options: Any) -> Result:

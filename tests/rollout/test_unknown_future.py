@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.rollout import files
 from support.rollout.writers import come_to_rest, left_over, logical
+from support.ticks import wait_one_tick
 
 from codexlab.rollout import Outcome, open_snapshot, read_conversation
 from codexlab.rollout.compression.compress import compress
@@ -45,12 +45,8 @@ def places(tmp_path: Path) -> StoreHandle:
 
 def make(places: StoreHandle, data: bytes) -> RolloutRef:
     path = files.write(files.rollout_path(Path(places.home), THREAD), data)
-    probe = Path(places.home) / "tick"
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
-            return places.rollout(str(path))
-        time.sleep(0.005)
+    wait_one_tick(path)
+    return places.rollout(str(path))
 
 
 @pytest.mark.parametrize("kind", ODD)

@@ -31,6 +31,7 @@ from support.rollout.writers import (
     left_over,
     logical,
 )
+from support.ticks import wait_one_tick
 
 from codexlab.kernel.files.lease import is_read_lease_unbroken
 from codexlab.rollout import Result
@@ -58,7 +59,7 @@ class Store:
         self._fault = fault
 
     def compress(self, **hooks: Hook) -> Result:
-        _wait_one_tick(self.plain)
+        wait_one_tick(self.plain)
         return next(compress(self.places.using(self.calls(**hooks)), [self.rollout]))
 
     def calls(self, **hooks: Hook) -> Hooked:
@@ -76,17 +77,6 @@ class Store:
         come_to_rest(self.places)
         self.expect(*lines)
         assert left_over(self.places) == []
-
-
-def _wait_one_tick(path: Path) -> None:
-    """A file changed within the kernel's last tick is refused: go on when it is older."""
-    changed = path.stat().st_ctime_ns
-    probe = path.with_name("tick")
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - changed > 30_000_000:
-            probe.unlink()
-            return
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from support.rollout import files
 from support.rollout.writers import left_over, logical
+from support.ticks import wait_one_tick
 from support.users.unprivileged import Unprivileged, give
 
 from codexlab.rollout import Outcome
@@ -43,15 +44,8 @@ def plain(home: Path) -> Path:
             break
         give(part)
     os.utime(path, (1_700_000_000, 1_700_000_000))
-    wait_one_tick(path, home.parent / "tick")
+    wait_one_tick(path)
     return path
-
-
-def wait_one_tick(path: Path, probe: Path) -> None:
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
-            return
 
 
 def sweep(who: Unprivileged) -> tuple[int, list[dict[str, Any]]]:
@@ -79,7 +73,7 @@ def test_a_file_of_a_group_that_we_are_not_in_is_skipped(
     as_nobody: Unprivileged, plain: Path
 ) -> None:
     os.chown(plain, -1, 12345)
-    wait_one_tick(plain, plain.parents[5] / "tick")
+    wait_one_tick(plain)
     status, results = sweep(as_nobody)
     assert (status, results[0]["outcome"]) == (0, "skipped")
     assert "group 12345" in results[0]["reason"]
@@ -90,7 +84,7 @@ def test_a_file_of_a_group_that_we_are_not_in_is_skipped(
 def test_another_users_file_is_left_to_its_owner(as_nobody: Unprivileged, plain: Path) -> None:
     os.chown(plain, 0, 0)
     plain.chmod(0o644)
-    wait_one_tick(plain, plain.parents[5] / "tick")
+    wait_one_tick(plain)
     status, results = sweep(as_nobody)
     assert status == 0
     assert results[0]["reason"] == "it belongs to another user"
@@ -127,7 +121,7 @@ def test_a_frame_that_cannot_be_written_fails_one_file_and_the_next_goes_on(
     noise = files.message("user", os.urandom(20_000).hex())
     files.write(large, files.lines(files.meta(files.thread_id(1)), noise))
     files.write(small, DATA)
-    wait_one_tick(small, tmp_path / "tick")
+    wait_one_tick(small)
     rollouts = [places.rollout(str(path)) for path in (large, small)]
     with little_space(4096):
         results = list(compress(places, rollouts))

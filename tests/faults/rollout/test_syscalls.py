@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from support.rollout import files
 from support.rollout.writers import come_to_rest, left_over, logical
+from support.ticks import wait_one_tick
 
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.handle import StoreHandle
@@ -58,7 +59,7 @@ pytestmark = pytest.mark.skipif(not _can_trace(), reason="strace is missing or m
 def _store(home: Path, what: str) -> Path:
     """Make a store for the work: a cold rollout, or a compressed one with a late line kept."""
     plain = files.write(files.rollout_path(home, THREAD), BASE)
-    _wait_one_tick(plain, home / "tick")
+    wait_one_tick(plain)
     if what == "compress":
         return plain
     places = StoreHandle(home)
@@ -71,13 +72,6 @@ def _store(home: Path, what: str) -> Path:
     else:
         come_to_rest(places)
     return plain
-
-
-def _wait_one_tick(plain: Path, probe: Path) -> None:
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - plain.stat().st_ctime_ns > 30_000_000:
-            return
 
 
 def _inject(fault: str, call: str, number: int, what: str, home: Path, plain: Path) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from support.rollout import files
 from support.rollout.writers import left_over
+from support.ticks import wait_one_tick
 
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.file_ops import FileOps
@@ -64,7 +65,7 @@ class Thread:
         self.places = StoreHandle(home)
         self.plain = files.write(files.rollout_path(home, THREAD), BASE + HALF * torn)
         self.rollout = self.places.rollout(str(self.plain))
-        _wait_one_tick(self.plain, home / "tick")
+        wait_one_tick(self.plain)
         assert next(compress(self.places, [self.rollout])).outcome == "compressed"
         (kept,) = (path for path in Path(self.places.kept).iterdir() if path.suffix == ".0")
         _append(kept, REST * torn + LATE)
@@ -88,13 +89,6 @@ class Thread:
 def _append(path: Path, data: bytes) -> None:
     with path.open("ab") as file:
         file.write(data)
-
-
-def _wait_one_tick(path: Path, probe: Path) -> None:
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
-            return
 
 
 def _fail_within(thread: Thread, cut: int, end: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.rollout import files
 from support.rollout.writers import left_over, logical
+from support.ticks import wait_one_tick
 
 from codexlab.rollout import Outcome, Result, SweeperBusyError, SweepOptions
 from codexlab.rollout.locks.sweep_marker import seconds_since_sweep
@@ -49,11 +50,8 @@ def make(home: Path, number: int, archived: bool = False) -> Path:
 
 def make_many(home: Path, count: int) -> list[Path]:
     paths = [make(home, number) for number in range(count)]
-    probe = home / "tick"
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - paths[-1].stat().st_ctime_ns > 30_000_000:
-            return paths
+    wait_one_tick(paths[-1])
+    return paths
 
 
 def run(places: StoreHandle, **options: Any) -> list[Result]:

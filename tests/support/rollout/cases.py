@@ -14,6 +14,7 @@ from codexlab.rollout.reconcile.materialize import materialize
 from codexlab.rollout.reconcile.recover import recover
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
 from codexlab.rollout.store.rollout_ref import RolloutRef
+from support.ticks import wait_one_tick
 
 from . import files
 from .writers import come_to_rest
@@ -52,15 +53,8 @@ class Store:
 
     def compressed(self) -> None:
         files.write(self.plain, BASE)
-        self.wait_one_tick()
+        wait_one_tick(self.plain)
         assert next(compress(self.places, [self.rollout])).outcome == "compressed"
-
-    def wait_one_tick(self) -> None:
-        probe = self.home / "tick"
-        while True:
-            probe.touch()
-            if probe.stat().st_ctime_ns - self.plain.stat().st_ctime_ns > 30_000_000:
-                return
 
 
 Work = Callable[[Store, FileOps], None]
@@ -69,7 +63,7 @@ Lines = tuple[bytes, ...]
 
 def compressing(store: Store) -> tuple[Work, Lines]:
     files.write(store.plain, BASE)
-    store.wait_one_tick()
+    wait_one_tick(store.plain)
     return lambda s, calls: _exhaust(compress(s.places.using(calls), [s.rollout])), ()
 
 
@@ -96,7 +90,7 @@ def salvaging_into_a_newer_frame(store: Store) -> tuple[Work, Lines]:
     late = store.kept
     append(store.places, store.rollout, [NEW.rstrip()])
     _add(late, LATE)
-    store.wait_one_tick()
+    wait_one_tick(store.plain)
     list(compress(store.places, [store.rollout]))
     return _settle, (NEW, LATE)
 

@@ -16,6 +16,7 @@ import pytest
 from support.rollout import files
 from support.rollout.writers import logical
 from support.terminal.program import on_terminal
+from support.ticks import wait_one_tick
 
 from codexlab.rollout.operations.handle import StoreHandle
 
@@ -36,11 +37,8 @@ def home(shared_home: Path) -> Path:
 def plain(home: Path) -> Path:
     path = files.write(files.rollout_path(home, THREAD), DATA)
     os.utime(path, (OLD, OLD))
-    probe = home / "tick"
-    while True:
-        probe.touch()
-        if probe.stat().st_ctime_ns - path.stat().st_ctime_ns > 30_000_000:
-            return path
+    wait_one_tick(path)
+    return path
 
 
 @pytest.fixture
