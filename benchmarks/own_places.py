@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-_FOREIGN = ("CODEX", "CLAUDE", "OPENAI_", "ANTHROPIC_", "GIT_", "XDG_")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support.places import FOREIGN, private_places
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def own_places(parent: Path | None = None) -> Generator[Path]:
     try:
         for name in ("run", "tmp", "own"):
             (scratch / name).mkdir(mode=0o700)
-        for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        for name in [name for name in os.environ if name.startswith(FOREIGN)]:
             del os.environ[name]
         os.environ.update(_places(scratch))
         tempfile.tempdir = None
@@ -49,17 +51,9 @@ def own_places(parent: Path | None = None) -> Generator[Path]:
 
 def _places(scratch: Path) -> dict[str, str]:
     home = scratch / "own"
-    return {
-        "HOME": str(home),
-        "TMPDIR": str(scratch / "tmp"),
-        "XDG_RUNTIME_DIR": str(scratch / "run"),
-        "XDG_CONFIG_HOME": str(home / ".config"),
-        "XDG_STATE_HOME": str(home / ".local/state"),
-        "XDG_CACHE_HOME": str(home / ".cache"),
-        "XDG_DATA_HOME": str(home / ".local/share"),
-        "CODEX_HOME": str(home / ".codex"),
-        "CODEXLAB_WORKSPACES_ROOT": str(home / "workspaces"),
-    }
+    own = private_places(home, runtime=scratch / "run", temporary=scratch / "tmp")
+    ours = {"CODEX_HOME": home / ".codex", "CODEXLAB_WORKSPACES_ROOT": home / "workspaces"}
+    return own | {name: str(path) for name, path in ours.items()}
 
 
 def _leave(signum: int, frame: FrameType | None) -> None:

@@ -8,15 +8,15 @@ A part stands above every part that it imports, wherever in a module the import 
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support.product import PACKAGES, ROOT, imported_by, modules
+
 PAGE = ROOT / "docs" / "architecture.md"
-PACKAGES = ("cli", "supervisor", "env", "workspace", "rollout", "guardian", "agents", "kernel")
 BEGIN, END = "<!-- imports: drawn -->\n", "<!-- imports: end -->"
 Arrows = dict[str, set[str]]
 
@@ -65,23 +65,10 @@ def between_parts() -> Arrows:
     """Return which parts each part imports, its own modules left out."""
     arrows: Arrows = {}
     for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
+        for path in modules(package):
             found = arrows.setdefault(part_of(path), set())
             found |= {part_of(target) for target in imported_by(path)}
     return {part: targets - {part} for part, targets in arrows.items()}
-
-
-def imported_by(path: Path) -> Iterator[Path]:
-    """Yield the files of the product that a module imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            if base.with_suffix(".py").exists():
-                yield base.with_suffix(".py")
-                continue
-            for name in node.names:
-                module = base / f"{name.name}.py"
-                yield module if module.exists() else base / "__init__.py"
 
 
 def part_of(path: Path) -> str:

@@ -26,6 +26,7 @@ from support.developer import changes, developers_own
 from support.git.repositories import GIT_ENVIRON, make_repository
 from support.lab import Lab
 from support.model.server import ModelFactory, ModelServer, Script
+from support.places import FOREIGN, private_places
 from support.processes.leaks import (
     Warden,
     descendants,
@@ -39,7 +40,6 @@ from support.users.unprivileged import Unprivileged, give, why_not
 _WARDEN = pytest.StashKey[Warden]()
 _OWN = pytest.StashKey[dict[str, int]]()
 _TOUCHED = pytest.StashKey[list[str]]()
-_FOREIGN = ("CODEX", "OPENAI_", "ANTHROPIC_", "CLAUDE", "GIT_", "XDG_", "STUB_KEY")
 _NOWHERE = "http://127.0.0.1:9/v1"
 
 
@@ -127,7 +127,7 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = _scratch_base() / secrets.token_hex(4)
     for name in ("home", "run", "tmp"):
         (path / name).mkdir(parents=True, mode=0o700)
-    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+    for name in [name for name in os.environ if name.startswith((*FOREIGN, "STUB_KEY"))]:
         monkeypatch.delenv(name)
     for name, value in _private_places(path).items():
         monkeypatch.setenv(name, value)
@@ -140,17 +140,8 @@ def _scratch_base() -> Path:
 
 
 def _private_places(scratch: Path) -> dict[str, str]:
-    home = scratch / "home"
-    return {
-        "HOME": str(home),
-        "TMPDIR": str(scratch / "tmp"),
-        "XDG_RUNTIME_DIR": str(scratch / "run"),
-        "XDG_CONFIG_HOME": str(home / ".config"),
-        "XDG_STATE_HOME": str(home / ".local/state"),
-        "XDG_CACHE_HOME": str(home / ".cache"),
-        "XDG_DATA_HOME": str(home / ".local/share"),
-        **GIT_ENVIRON,
-    }
+    own = private_places(scratch / "home", runtime=scratch / "run", temporary=scratch / "tmp")
+    return {**own, **GIT_ENVIRON}
 
 
 @pytest.fixture

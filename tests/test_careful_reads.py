@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("agents", "cli", "env", "guardian", "kernel", "rollout", "supervisor", "workspace")
+from support.product import modules, name_of
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # What may stay, and why. A place that needs no entry: a constant path below /proc, /sys or /dev,
@@ -176,10 +175,7 @@ def careless_in(source: str) -> set[str]:
 
 def test_files_are_read_and_trees_walked_with_care_or_for_a_reason() -> None:
     found = {
-        f"{path.relative_to(ROOT)}::{name}"
-        for package in PACKAGES
-        for path in sorted((ROOT / package).rglob("*.py"))
-        for name in careless_in(path.read_text())
+        f"{name_of(path)}::{name}" for path in modules() for name in careless_in(path.read_text())
     }
     assert found - ALLOWED.keys() == set(), "use the kernel's open_regular, read_regular or walks"
     assert ALLOWED.keys() - found == set(), "these are gone: take them off the list"

@@ -4,20 +4,18 @@ import ast
 import os
 import re
 import tomllib
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from support.product import PACKAGES, ROOT, imported_by, modules, name_of
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("agents", "cli", "env", "guardian", "kernel", "rollout", "supervisor", "workspace")
 # Strangers embed these two; their ``__init__`` publishes the names that the docs promise.
 FACADES = ("rollout/__init__.py", "supervisor/__init__.py")
 # The two entry points, which load nothing before they know what they are.
 ENTRY = "cli/__init__.py"
 BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-MODULES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
+MODULES = modules()
 FOLDERS = sorted({path.parent for path in MODULES})
 # Constructors that still take more than five arguments: none may be added, none may grow.
 WIDE = {
@@ -29,10 +27,6 @@ WIDE = {
     "supervisor/run/report.py:RunReport": 10,
     "supervisor/watching/watch.py:Watch": 8,
 }
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
 
 
 def test_every_package_is_linked_into_the_import_root() -> None:
@@ -141,19 +135,6 @@ def test_every_folder_of_tests_has_the_name_of_the_folder_it_tests(package: str)
     for path in tests.rglob("test_*.py"):
         folder = path.parent.relative_to(tests)
         assert (ROOT / package / folder).is_dir(), path
-
-
-def imported_by(path: Path) -> Iterator[Path]:
-    """Yield the files of the product that a module imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            if base.with_suffix(".py").exists():
-                yield base.with_suffix(".py")
-                continue
-            for name in node.names:
-                module = base / f"{name.name}.py"
-                yield module if module.exists() else base / "__init__.py"
 
 
 def find_circle(

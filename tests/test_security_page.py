@@ -5,28 +5,18 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from support.product import ROOT, modules, name_of
+
 PAGE = (ROOT / "docs/security.md").read_text()
 
 
 def git_calls() -> Iterator[tuple[str, str]]:
     """Yield (file, function) of each place of the product where git is asked."""
-    for package in (
-        "agents",
-        "cli",
-        "env",
-        "guardian",
-        "kernel",
-        "rollout",
-        "supervisor",
-        "workspace",
-    ):
-        for path in (ROOT / package).rglob("*.py"):
-            for outer in ast.walk(ast.parse(path.read_text())):
-                if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef) and asks(outer):
-                    yield str(path.relative_to(ROOT)), outer.name
+    for path in modules():
+        for outer in ast.walk(ast.parse(path.read_text())):
+            if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef) and asks(outer):
+                yield name_of(path), outer.name
 
 
 def asks(function: ast.AST) -> bool:

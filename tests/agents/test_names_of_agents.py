@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from support.product import PACKAGES, modules, name_of
 
 from codexlab.agents.registry import ROWS, AgentName, adapter_of
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("cli", "env", "guardian", "kernel", "rollout", "supervisor", "workspace")
-MODULES = [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
+MODULES = modules(*(name for name in PACKAGES if name != "agents"))
 NAMES = frozenset(get_args(AgentName))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_no_line_outside_the_adapters_decides_by_an_agents_name(path: Path) -> None:
     assert list(decisions(path.read_text())) == []
 

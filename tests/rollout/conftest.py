@@ -1,3 +1,5 @@
+"""A fixture that the tests of the search share."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The public names of the rollout package are there, and load no more than they need."""
+
 from __future__ import annotations
 
 import subprocess

@@ -17,15 +17,15 @@ about workspaces, and where each is held to:
 13 the user's AGENTS.md was rewritten                here
 14 healing twice made a second copy                  here, test_home
 15 stale credentials                                 test_home
-16 stale configuration, also after deletion          test_config, test_home
+16 stale configuration, also after deletion          test_config, test_own_config
 17 a managed key landed in the wrong table           test_config
-19 a relative instructions file was missing          test_home
+19 a relative instructions file was missing          test_own_config
 20 the shared history stalled the first launch       test_home, benchmarks/workspace.py
 21 gc removed what had just been opened again        test_collect
 22 two roots pruned each other's files               here
 37 a mirror froze the cache                          test_repositories
 38 a partial clone lost its files                    test_repositories
-39 the sandbox made the git directory read-only      test_home (git-write)
+39 the sandbox made the git directory read-only      test_own_config (git-write)
 40 a failure removed a worktree with work in it      test_collect
 42 maintenance blocked checkouts                     here (none is started)
 

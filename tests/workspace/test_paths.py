@@ -1,3 +1,5 @@
+"""An id becomes a safe name, and everything of a workspace lies below that name."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""``codexlab workspace`` lists, shows, heals and removes workspaces."""
+
 from __future__ import annotations
 
 import json

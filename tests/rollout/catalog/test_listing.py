@@ -1,3 +1,5 @@
+"""A listing of a store is paged, ordered and filtered, and names its threads."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""A thread's rollout is found by its id, by the beginning of the id, and by a path."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""The statistics of a store add up its files and try compressing on a sample."""
+
 from __future__ import annotations
 
 import os

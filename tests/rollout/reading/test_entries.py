@@ -1,3 +1,5 @@
+"""Each kind of record in a rollout has a role and a text."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""The metadata at the head of a rollout is read without the rest of it."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""A snapshot of a rollout gives every line of either form, whatever is damaged."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""The search for bytes finds what Python's own search finds."""
+
 from __future__ import annotations
 
 from hypothesis import given

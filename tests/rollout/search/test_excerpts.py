@@ -1,3 +1,5 @@
+"""An excerpt shows its matches with the lines around them."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""A query finds a text however JSON writes it, and its needle hides no match."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""A search finds exactly what reading every rollout would find."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""A rollout's file name gives its time, its thread and its form."""
+
 from __future__ import annotations
 
 import datetime as dt

@@ -1,3 +1,5 @@
+"""A scan of a store finds each rollout once, also while its files are moved."""
+
 from __future__ import annotations
 
 import os

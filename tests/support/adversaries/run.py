@@ -15,6 +15,7 @@ from typing import Any
 
 from support.adversaries.cases import Case
 from support.adversaries.probe import Errand
+from support.places import private_places
 from support.processes.leaks import own_cgroup
 from support.users.unprivileged import Unprivileged, give
 
@@ -97,16 +98,9 @@ def _private_places(place: Path, *, give_away: bool) -> dict[str, str]:
         if give_away:
             give(place / name)
     home = place / "home"
-    return {
-        "HOME": str(home),
-        "TMPDIR": str(place / "run"),
-        "CODEX_HOME": str(home / ".codex"),
-        "CODEXLAB_WORKSPACES_ROOT": str(place / "ws"),
-        "XDG_RUNTIME_DIR": str(place / "run"),
-        "XDG_STATE_HOME": str(home / "state"),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-    }
+    own = private_places(home, runtime=place / "run", temporary=place / "run")
+    agents = {"CODEX_HOME": str(home / ".codex"), "CODEXLAB_WORKSPACES_ROOT": str(place / "ws")}
+    return {**own, **agents}
 
 
 @contextmanager

@@ -1,3 +1,5 @@
+"""A claim lets one run at a time into a workspace and keeps that run's record."""
+
 from __future__ import annotations
 
 import json

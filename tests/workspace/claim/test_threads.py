@@ -1,3 +1,5 @@
+"""A workspace remembers its threads, its cargo key and its last runs."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""Collecting removes a workspace only when all its work exists elsewhere."""
+
 from __future__ import annotations
 
 import os

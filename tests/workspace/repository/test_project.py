@@ -1,3 +1,5 @@
+"""What a launch must know of a repository is read from files, without a process."""
+
 from __future__ import annotations
 
 import subprocess

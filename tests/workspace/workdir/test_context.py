@@ -1,3 +1,5 @@
+"""The context files of a task are copied into its workspace."""
+
 from __future__ import annotations
 
 import os

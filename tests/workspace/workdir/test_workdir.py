@@ -1,3 +1,5 @@
+"""A launch chooses and prepares its workdir by where it was started."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""``codexlab rollout list``, ``show`` and ``search`` print what a store holds."""
+
 from __future__ import annotations
 
 import json

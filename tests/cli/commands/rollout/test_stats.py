@@ -1,3 +1,5 @@
+"""``codexlab rollout stats`` shows what a store takes and what compressing would save."""
+
 from __future__ import annotations
 
 import json
