@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -55,6 +55,16 @@ class Lab:
             timeout=timeout,
             check=False,
         )
+
+    def codexlab(
+        self, *words: str | Path, timeout: float = 60.0, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``codexlab`` with these words, as the caller, to its end.
+
+        :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds.
+        """
+        beside = replace(self, program=self.program.with_name("codexlab"))
+        return beside.run(words, timeout=timeout, cwd=cwd)
 
     @contextmanager
     def started(

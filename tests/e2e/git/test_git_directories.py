@@ -6,19 +6,16 @@ An agent makes it, and ``codexlab workspace`` is asked to remove the workspace.
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 from support.git.repositories import git
 from support.lab import Lab
 from support.users.unprivileged import Unprivileged
+from support.workspace.unique_work import ME, PLAIN, WORKTREE, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
-WORKTREE = ("--issue", "1", "--agent", "generic")
-PLAIN = (*WORKTREE, "--no-repo", "--project", "p")
-ME = "git config user.name me; git config user.email me@localhost; "
 HOME = "git remote add origin https://x.invalid/y; git update-ref refs/remotes/origin/m HEAD; "
 BASE = f"{ME}echo 1 > f; git add f; git commit -qm one; {HOME}"
 ONLY = "git commit -q --allow-empty -m only; "
@@ -99,25 +96,6 @@ IN_WORKTREE = {
     "printf '%s \\n' $(git rev-parse HEAD) > $d/HEAD",
     "a second entry with a file": f"{DIR}cp -r $d ${{d%/*}}/a; echo x > ${{d%/*}}/a/work.py",
 }
-
-
-def workspace(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    program = lab.program.with_name("codexlab")
-    return subprocess.run(
-        [program, "workspace", *words],
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
-
-
-def work(lab: Lab, script: str, flags: tuple[str, ...]) -> None:
-    lab.environ["SAMPLE"] = str(lab.cwd)
-    done = lab.run((*flags, "--pass", "SAMPLE"), ["sh", "-ec", script])
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("script", IN_PLAIN.values(), ids=IN_PLAIN)

@@ -7,23 +7,21 @@ reached by a reference afterwards.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from support.git.repositories import git, make_repository
 from support.lab import Lab
 from support.users.unprivileged import Unprivileged
+from support.workspace.unique_work import ME, WORKTREE, collected, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
-FLAGS = ("--issue", "1", "--agent", "generic")
 PASS = ("--pass", "OURS", "--pass", "FORGE")
+FLAGS = (*WORKTREE, *PASS)
 OURS = "codexlab/1/generic"
-ME = "git config user.name me; git config user.email me@localhost; "
 COMMIT = f"{ME}echo 2 > g; git add g; git commit -qm only; "
 COMMON = "cd $(git rev-parse --git-common-dir); "
 # Makes the first commit a child of the second, in a graph that git has written.
@@ -65,23 +63,10 @@ BELIEVED = {
 }
 
 
-def workspace(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    program = lab.program.with_name("codexlab")
-    return subprocess.run(
-        [program, "workspace", *words],
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
-
-
-def work(lab: Lab, script: str, *flags: str) -> None:
+@pytest.fixture(autouse=True)
+def told(lab: Lab) -> None:
+    """Agents are told the branch's name and the program that forges a graph."""
     lab.environ.update(OURS=OURS, FORGE=FORGE)
-    done = lab.run((*FLAGS, *PASS, *flags), ["sh", "-ec", script])
-    assert done.returncode == 0, done.stderr
 
 
 def is_held(repo: Path, commit: str) -> bool:
@@ -96,11 +81,10 @@ def is_held(repo: Path, commit: str) -> bool:
 
 @pytest.mark.parametrize("script", BELIEVED.values(), ids=BELIEVED)
 def test_no_alias_and_no_forged_history_lets_a_commit_go(script: str, lab: Lab) -> None:
-    work(lab, COMMIT + script)
+    work(lab, COMMIT + script, FLAGS)
     commit = git(lab.cwd, "rev-parse", OURS)
     assert workspace(lab, "remove", "1").returncode == 125
-    collected = json.loads(workspace(lab, "gc", "--idle", "0s", "--apply", "--json").stdout)
-    assert [found["action"] for found in collected["workspaces"]] == ["keep"]
+    assert collected(lab)["action"] == "keep"
     assert lab.workspace.is_dir()
     assert workspace(lab, "remove", "1", "--force").returncode == 0
     assert is_held(lab.cwd, commit)
@@ -108,9 +92,8 @@ def test_no_alias_and_no_forged_history_lets_a_commit_go(script: str, lab: Lab) 
 
 @pytest.mark.parametrize("name", ["a symbolic branch", "a replaced commit", "a commit graph"])
 def test_an_agent_of_one_issue_makes_no_commit_of_another_go(name: str, lab: Lab) -> None:
-    lab.environ.update(OURS=OURS, FORGE=FORGE)
     other = ("--issue", "2", "--agent", "generic", *PASS)
-    work(lab, COMMIT)
+    work(lab, COMMIT, FLAGS)
     commit = git(lab.cwd, "rev-parse", OURS)
     forge = BELIEVED[name].replace("HEAD", "$OURS")
     done = lab.run(other, ["sh", "-ec", forge])
@@ -123,7 +106,9 @@ def test_an_agent_of_one_issue_makes_no_commit_of_another_go(name: str, lab: Lab
 def test_a_branch_of_ours_that_leads_to_yours_deletes_and_moves_none(lab: Lab) -> None:
     git(lab.cwd, "branch", "yours")
     before = git(lab.cwd, "rev-parse", "yours")
-    work(lab, f"git checkout -q --detach; git symbolic-ref refs/heads/{OURS} refs/heads/yours")
+    work(
+        lab, f"git checkout -q --detach; git symbolic-ref refs/heads/{OURS} refs/heads/yours", FLAGS
+    )
     workspace(lab, "remove", "1")
     assert git(lab.cwd, "rev-parse", "yours") == before
 
@@ -132,7 +117,9 @@ def test_a_branch_of_ours_reached_over_a_link_deletes_none_of_yours(lab: Lab) ->
     git(lab.cwd, "branch", "yours/generic")
     before = git(lab.cwd, "rev-parse", "yours/generic")
     script = f"git checkout -q --detach; {COMMON}git update-ref -d refs/heads/{OURS};"
-    work(lab, f"{script} mkdir -p refs/heads/codexlab; ln -sfn ../yours refs/heads/codexlab/1")
+    work(
+        lab, f"{script} mkdir -p refs/heads/codexlab; ln -sfn ../yours refs/heads/codexlab/1", FLAGS
+    )
     workspace(lab, "remove", "1")
     assert git(lab.cwd, "rev-parse", "yours/generic") == before
 
@@ -142,7 +129,7 @@ def test_what_is_kept_moves_no_branch_that_an_alias_of_its_name_leads_to(lab: La
     before = git(lab.cwd, "rev-parse", "yours")
     script = f"{ME}git checkout -q --detach; git commit -q --allow-empty -m only;"
     name = "refs/codexlab/kept/1/generic/$(git rev-parse HEAD | cut -c1-16)"
-    work(lab, f"{script} git symbolic-ref {name} refs/heads/yours")
+    work(lab, f"{script} git symbolic-ref {name} refs/heads/yours", FLAGS)
     commit = git(lab.workspace / "workdir", "rev-parse", "HEAD")
     assert workspace(lab, "remove", "1", "--force").returncode == 0
     assert git(lab.cwd, "rev-parse", "yours") == before
@@ -168,7 +155,7 @@ BORROWED = {
 @pytest.mark.parametrize("script", BORROWED.values(), ids=BORROWED)
 def test_a_repository_that_needs_files_of_the_workspace_keeps_it(script: str, lab: Lab) -> None:
     keep = f"{COMMIT}git branch keep; AWAY=$(realpath ../codex-home)/tmp/o; mkdir -p ${{AWAY%/o}};"
-    work(lab, f"{keep} {COMMON}{script}")
+    work(lab, f"{keep} {COMMON}{script}", FLAGS)
     assert workspace(lab, "remove", "1").returncode == 125
     assert git(lab.cwd, "log", "-1", "--format=%s", "keep") == "only"
     assert git(lab.cwd, "fsck", "--connectivity-only") == ""
@@ -181,7 +168,7 @@ def test_a_remote_that_goes_too_or_is_a_program_holds_nothing(url: str, lab: Lab
         f"{ME}git commit -q --allow-empty -m x; cd ..; git -C r push -q $PWD/o HEAD:m;"
         f" git -C r remote add o {url};"
     )
-    work(lab, f"{script} git -C r update-ref refs/remotes/o/m HEAD; rm -rf o/refs/heads/m")
+    work(lab, f"{script} git -C r update-ref refs/remotes/o/m HEAD; rm -rf o/refs/heads/m", FLAGS)
     assert workspace(lab, "remove", "1").returncode == 125
 
 
@@ -196,16 +183,13 @@ def test_an_ordinary_users_commit_does_not_go_either(
         os.chown(path, 65534, 65534, follow_symlinks=False)
     variables = {
         **lab.environ,
-        "OURS": OURS,
-        "FORGE": FORGE,
         "CODEXLAB_WORKSPACES_ROOT": str(home / "ws"),
     }
     variables["CODEX_HOME"] = str(home / "codex")
     (home / "codex").mkdir()
     os.chown(home / "codex", 65534, 65534)
     variables |= {f"XDG_{each}_HOME": str(home / each) for each in ("CONFIG", "STATE", "CACHE")}
-    flags = (*FLAGS, *PASS)
-    command = lab.argv(flags, ["sh", "-ec", COMMIT + BELIEVED[name]])
+    command = lab.argv(FLAGS, ["sh", "-ec", COMMIT + BELIEVED[name]])
     done = as_nobody.run(command, cwd=repo, environ=variables)
     assert done.returncode == 0, done.stderr
     program = lab.program.with_name("codexlab")

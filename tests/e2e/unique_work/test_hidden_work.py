@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from support.git.repositories import git
 from support.lab import Lab
+from support.workspace.unique_work import only_here, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
-FLAGS = ("--issue", "1", "--agent", "generic")
 SAME_TIME = (
     "touch -d 2020-01-01 README.md; git update-index --refresh;"
     " printf '%-*s' $(stat -c %s README.md) x > README.md; touch -d 2020-01-01 README.md"
 )
 OWN = "git init -q r; cd r; git config user.name me; git config user.email me@localhost; "
-
-
-def workspace(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    program = lab.program.with_name("codexlab")
-    return subprocess.run(
-        [program, "workspace", *words],
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
-
-
-def work(lab: Lab, script: str) -> Path:
-    done = lab.run(FLAGS, ["sh", "-ec", script])
-    assert done.returncode == 0, done.stderr
-    return lab.workspace
-
-
-def only_here(lab: Lab) -> list[str]:
-    (found,) = json.loads(workspace(lab, "show", "1", "--json").stdout)
-    return list(found["only_here"])
 
 
 HIDDEN = {

@@ -11,9 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.agents.codex import Codex
@@ -21,57 +19,17 @@ from support.git.repositories import git, make_repository
 from support.lab import Lab
 from support.marks import both_codex
 from support.model.server import ModelFactory, run_command, say, write_file
+from support.workspace.unique_work import ME, PLAIN, WORKTREE, collected, only_here, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
-WORKTREE = ("--issue", "1", "--agent", "generic")
-PLAIN = (*WORKTREE, "--no-repo", "--project", "p")
 EXEC = ("exec", "-s", "danger-full-access", "--worktree", "work")
-ME = "git config user.name me; git config user.email me@localhost; "
-Remove = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def workspace(lab: Lab) -> Remove:
-    """Return a function that runs ``codexlab workspace WORDS``."""
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        program = lab.program.with_name("codexlab")
-        return subprocess.run(
-            [program, "workspace", *words],
-            env=lab.environ,
-            cwd=lab.cwd,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
-
-
-def work(lab: Lab, script: str, flags: tuple[str, ...] = WORKTREE) -> Path:
-    """Let an agent run a script in its workdir, and return the workspace."""
-    done = lab.run(flags, ["sh", "-ec", script])
-    assert done.returncode == 0, done.stderr
-    return lab.workspace
-
-
-def only_here(workspace: Remove) -> list[str]:
-    (found,) = json.loads(workspace("show", "1", "--json").stdout)
-    return list(found["only_here"])
-
-
-def collected(workspace: Remove) -> dict[str, Any]:
-    done = workspace("gc", "--apply", "--idle", "0s", "--json")
-    (found,) = json.loads(done.stdout)["workspaces"]
-    return dict(found)
 
 
 @pytest.mark.parametrize("committed", [False, True])
 def test_what_codex_made_in_a_worktree_of_its_own_is_kept_and_named(
-    committed: bool, lab: Lab, workspace: Remove, model: ModelFactory, codex: Codex
+    committed: bool, lab: Lab, model: ModelFactory, codex: Codex
 ) -> None:
     commit = "echo x > only-here.txt; git add .; git commit -qm only"
     turn = run_command(commit) if committed else write_file("only-here.txt", "x\n")
@@ -81,19 +39,19 @@ def test_what_codex_made_in_a_worktree_of_its_own_is_kept_and_named(
     assert done.returncode == 0, done.stderr
     (made,) = lab.workspace.glob("codex-home/worktrees/*/*/only-here.txt")
     where = made.parent.relative_to(lab.workspace)
-    (line,) = only_here(workspace)
+    (line,) = only_here(lab)
     what = "1 commit that is on no remote" if committed else "uncommitted changes"
     assert line.startswith(what)
     assert line.endswith(f" in codex's worktree {where}")
-    refused = workspace("remove", "1")
+    refused = workspace(lab, "remove", "1")
     assert (refused.returncode, made.exists()) == (125, True)
     assert line in refused.stderr
-    assert collected(workspace)["findings"] == [line]
+    assert collected(lab)["findings"] == [line]
     assert made.exists()
 
 
 def test_force_deletes_codexs_worktree_keeps_its_commit_and_leaves_no_orphaned_entry(
-    lab: Lab, workspace: Remove, model: ModelFactory, codex: Codex
+    lab: Lab, model: ModelFactory, codex: Codex
 ) -> None:
     git(lab.cwd, "worktree", "add", "-q", "../users")
     model([run_command("echo x > f; git add .; git commit -qm only"), say("done")])
@@ -101,7 +59,7 @@ def test_force_deletes_codexs_worktree_keeps_its_commit_and_leaves_no_orphaned_e
     assert lab.run(["--issue", "1"], command).returncode == 0
     (made,) = lab.workspace.glob("codex-home/worktrees/*/*")
     commit = git(made, "rev-parse", "HEAD")
-    done = workspace("remove", "1", "--force")
+    done = workspace(lab, "remove", "1", "--force")
     assert done.returncode == 0, done.stderr
     (kept,) = git(lab.cwd, "for-each-ref", "--format=%(refname)", "refs/codexlab").splitlines()
     assert kept in done.stdout
@@ -124,7 +82,7 @@ IGNORE = "echo build/ >> $(git rev-parse --git-common-dir)/info/exclude; "
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_a_worktree_an_agent_made_anywhere_below_its_workspace_is_looked_at(
-    place: str, lab: Lab, workspace: Remove
+    place: str, lab: Lab
 ) -> None:
     script = f"{ME}{IGNORE}git worktree add -q --detach {place}; cd {place}; "
     root = work(lab, f"{script} git worktree lock .; echo x > f; git add f; git commit -qm only")
@@ -132,11 +90,11 @@ def test_a_worktree_an_agent_made_anywhere_below_its_workspace_is_looked_at(
     name = made.relative_to(root)
     assert any(
         line == f"1 commit that is on no remote and no other branch in worktree {name}"
-        for line in only_here(workspace)
+        for line in only_here(lab)
     )
-    assert workspace("remove", "1").returncode == 125
+    assert workspace(lab, "remove", "1").returncode == 125
     commit = git(made, "rev-parse", "HEAD")
-    assert workspace("remove", "1", "--force").returncode == 0
+    assert workspace(lab, "remove", "1", "--force").returncode == 0
     assert git(lab.cwd, "for-each-ref", "--contains", commit, "refs/codexlab") != ""
     assert git(lab.cwd, "worktree", "list").splitlines()[1:] == []
 
@@ -172,7 +130,7 @@ IN_WORKDIR = ("made anew", "cloned, a stash", "damaged", SUBMODULE)
 
 @pytest.mark.parametrize("what", REPOSITORIES)
 def test_a_repository_with_work_of_its_own_keeps_the_workspace(
-    what: str, lab: Lab, workspace: Remove, scratch: Path
+    what: str, lab: Lab, scratch: Path
 ) -> None:
     place = "workdir/tmp" if what in IN_WORKDIR else "codex-home"
     cloned = make_repository(scratch / "cloned")
@@ -181,21 +139,19 @@ def test_a_repository_with_work_of_its_own_keeps_the_workspace(
     start = f"{ME}{ignored}mkdir -p ../{place}; cd ../{place}; "
     flags = (*WORKTREE, "--pass", "CLONED")
     root = work(lab, start + REPOSITORIES[what], flags)
-    lines = only_here(workspace)
+    lines = only_here(lab)
     name = "submodules" if what == SUBMODULE else f"{place}/r"
     assert [line for line in lines if name in line], lines
     before = sorted(root.rglob("*"))
-    refused = workspace("remove", "1")
+    refused = workspace(lab, "remove", "1")
     assert refused.returncode == 125, refused.stdout
-    assert collected(workspace)["action"] == "keep"
+    assert collected(lab)["action"] == "keep"
     assert sorted(root.rglob("*")) == before
-    assert workspace("remove", "1", "--force").returncode == 0
+    assert workspace(lab, "remove", "1", "--force").returncode == 0
     assert not root.exists()
 
 
-def test_clones_that_hold_nothing_new_do_not_keep_it(
-    lab: Lab, workspace: Remove, scratch: Path
-) -> None:
+def test_clones_that_hold_nothing_new_do_not_keep_it(lab: Lab, scratch: Path) -> None:
     cloned = make_repository(scratch / "cloned")
     git(cloned, "commit", "-q", "--allow-empty", "-m", "more")
     lab.environ["CLONED"] = f"file://{cloned}"
@@ -204,27 +160,23 @@ def test_clones_that_hold_nothing_new_do_not_keep_it(
         " git clone -q --sparse $CLONED u; cd r; git switch -q --detach"
     )
     work(lab, script, (*WORKTREE, "--pass", "CLONED"))
-    assert only_here(workspace) == []
-    assert workspace("remove", "1").returncode == 0
+    assert only_here(lab) == []
+    assert workspace(lab, "remove", "1").returncode == 0
 
 
-def test_a_worktree_outside_that_hangs_on_a_plain_workdir_keeps_it(
-    lab: Lab, workspace: Remove, scratch: Path
-) -> None:
+def test_a_worktree_outside_that_hangs_on_a_plain_workdir_keeps_it(lab: Lab, scratch: Path) -> None:
     outside = scratch / "outside"
     remote = scratch / "remote.git"
     git(scratch, "init", "-q", "--bare", str(remote))
     script = f"{ME}git commit -q --allow-empty -m x; git push -q {remote} HEAD:refs/heads/m;"
     script += f"git remote add o {remote}; git fetch -q o; git worktree add -q {outside}"
     work(lab, script, PLAIN)
-    assert only_here(workspace) == [f"a worktree at {outside}, which would lose its repository,"]
-    assert workspace("remove", "1").returncode == 125
+    assert only_here(lab) == [f"a worktree at {outside}, which would lose its repository,"]
+    assert workspace(lab, "remove", "1").returncode == 125
     assert git(outside, "status", "--porcelain") == ""
 
 
-def test_no_program_that_a_repository_below_names_is_started(
-    lab: Lab, workspace: Remove, scratch: Path
-) -> None:
+def test_no_program_that_a_repository_below_names_is_started(lab: Lab, scratch: Path) -> None:
     mark = scratch / "started"
     script = f"""
     cd ../codex-home; git init -q r; cd r; {ME} echo x > f; git add f; git commit -qm x
@@ -240,18 +192,18 @@ def test_no_program_that_a_repository_below_names_is_started(
     rm -f {mark}; echo y > f
     """
     work(lab, script)
-    assert "uncommitted changes in repository codex-home/r" in only_here(workspace)
-    assert workspace("remove", "1").returncode == 125
-    assert workspace("remove", "1", "--force").returncode == 0
+    assert "uncommitted changes in repository codex-home/r" in only_here(lab)
+    assert workspace(lab, "remove", "1").returncode == 125
+    assert workspace(lab, "remove", "1", "--force").returncode == 0
     assert not mark.exists()
 
 
-def test_a_stash_made_in_the_worktree_counts_and_outlives_it(lab: Lab, workspace: Remove) -> None:
+def test_a_stash_made_in_the_worktree_counts_and_outlives_it(lab: Lab) -> None:
     work(lab, f"{ME}echo x > README.md; git stash -q")
-    (line,) = only_here(workspace)
+    (line,) = only_here(lab)
     assert line.startswith("1 stash that was made in it and would stay in ")
-    assert workspace("remove", "1").returncode == 125
-    assert workspace("remove", "1", "--force").returncode == 0
+    assert workspace(lab, "remove", "1").returncode == 125
+    assert workspace(lab, "remove", "1", "--force").returncode == 0
     assert len(git(lab.cwd, "stash", "list").splitlines()) == 1
 
 
@@ -304,12 +256,10 @@ PER_WORKTREE = {
 
 
 @pytest.mark.parametrize("script", PER_WORKTREE.values(), ids=PER_WORKTREE)
-def test_what_git_keeps_for_one_worktree_alone_counts(
-    script: str, lab: Lab, workspace: Remove
-) -> None:
+def test_what_git_keeps_for_one_worktree_alone_counts(script: str, lab: Lab) -> None:
     root = work(lab, ME + script)
-    assert only_here(workspace) != []
-    assert workspace("remove", "1").returncode == 125
+    assert only_here(lab) != []
+    assert workspace(lab, "remove", "1").returncode == 125
     assert root.exists()
 
 
@@ -320,9 +270,9 @@ printf '2026-01-02T03:04:05Z  INFO hello\\n' > codex-login.log
 """
 
 
-def test_what_has_the_form_that_codex_gives_it_keeps_nothing(lab: Lab, workspace: Remove) -> None:
+def test_what_has_the_form_that_codex_gives_it_keeps_nothing(lab: Lab) -> None:
     work(lab, FORMS_OF_CODEX)
-    assert only_here(workspace) == []
+    assert only_here(lab) == []
 
 
 COMES_AND_GOES = """
@@ -336,20 +286,18 @@ while os.getppid() == int(sys.argv[1]):
 
 
 @pytest.mark.parametrize("place", [".", ".codexlab", ".codexlab/runs", "codex-home", "context"])
-def test_names_that_vanish_during_a_look_hide_no_other(
-    lab: Lab, workspace: Remove, place: str
-) -> None:
+def test_names_that_vanish_during_a_look_hide_no_other(lab: Lab, place: str) -> None:
     root = work(lab, f"mkdir -p ../{place}/work; echo x > ../{place}/work/f")
     argv = [sys.executable, "-c", COMES_AND_GOES, str(os.getpid()), str(root / place)]
     with subprocess.Popen(argv) as coming:
         try:
             for _ in range(6):
-                assert any(re.search(r"\bwork\b", line) for line in only_here(workspace))
+                assert any(re.search(r"\bwork\b", line) for line in only_here(lab))
         finally:
             coming.kill()
 
 
-def test_the_next_task_leaves_what_is_called_almost_as_ours(lab: Lab, workspace: Remove) -> None:
+def test_the_next_task_leaves_what_is_called_almost_as_ours(lab: Lab) -> None:
     root = work(
         lab, "mkdir -p ../.context-notes ../.context-0123456789ab/d; echo x > ../.context-f"
     )
@@ -360,35 +308,35 @@ def test_the_next_task_leaves_what_is_called_almost_as_ours(lab: Lab, workspace:
 
 @both_codex
 def test_what_codex_itself_makes_in_its_home_keeps_nothing(
-    lab: Lab, workspace: Remove, model: ModelFactory, codex: Codex
+    lab: Lab, model: ModelFactory, codex: Codex
 ) -> None:
     model([run_command("true"), say("done")])
     done = lab.run(["--issue", "1"], [str(codex.native), "exec", "hello"])
     assert done.returncode == 0, done.stderr
-    assert only_here(workspace) == []
-    assert workspace("remove", "1").returncode == 0
+    assert only_here(lab) == []
+    assert workspace(lab, "remove", "1").returncode == 0
 
 
 @pytest.mark.parametrize("place", ["../codex-home/deep", "deep"])
-def test_a_tree_of_any_depth_stops_no_command(place: str, lab: Lab, workspace: Remove) -> None:
+def test_a_tree_of_any_depth_stops_no_command(place: str, lab: Lab) -> None:
     deeper = '[(os.mkdir("d"), os.chdir("d")) for _ in range(3000)]; open("f", "w")'
     work(
         lab,
         f"rm -f {place} || :; mkdir -p {place}; cd {place}; python3 -c 'import os; {deeper}'",
         PLAIN,
     )
-    assert workspace("show", "1").returncode == 0
-    assert workspace("gc", "--idle", "0s").returncode == 0
-    assert workspace("remove", "1").returncode == 125
-    assert workspace("remove", "1", "--force").returncode == 0
+    assert workspace(lab, "show", "1").returncode == 0
+    assert workspace(lab, "gc", "--idle", "0s").returncode == 0
+    assert workspace(lab, "remove", "1").returncode == 125
+    assert workspace(lab, "remove", "1", "--force").returncode == 0
 
 
-def test_show_lists_every_checkout_beside_the_workdir(lab: Lab, workspace: Remove) -> None:
+def test_show_lists_every_checkout_beside_the_workdir(lab: Lab) -> None:
     work(lab, "git worktree add -q --detach ../codex-home/clean; git init -q ../codex-home/r")
-    (found,) = json.loads(workspace("show", "1", "--json").stdout)
+    (found,) = json.loads(workspace(lab, "show", "1", "--json").stdout)
     assert found["checkouts"] == ["codex-home/clean", "codex-home/r"]
     assert found["only_here"] == []
-    assert workspace("remove", "1").returncode == 0
+    assert workspace(lab, "remove", "1").returncode == 0
     assert len(git(lab.cwd, "worktree", "list").splitlines()) == 1
 
 
@@ -399,20 +347,18 @@ def test_show_lists_every_checkout_beside_the_workdir(lab: Lab, workspace: Remov
     ids=["an empty directory", "a link elsewhere", "an empty file"],
 )
 def test_a_workdir_whose_git_is_another_cannot_be_judged(
-    lab: Lab, workspace: Remove, swap: str, flags: tuple[str, ...]
+    lab: Lab, swap: str, flags: tuple[str, ...]
 ) -> None:
     top = work(lab, f"echo unique >new.txt; {swap}", flags)
-    assert only_here(workspace)
-    assert workspace("remove", "1", *flags[4:][-2:]).returncode != 0
-    assert collected(workspace)["action"] != "removed"
+    assert only_here(lab)
+    assert workspace(lab, "remove", "1", *flags[4:][-2:]).returncode != 0
+    assert collected(lab)["action"] != "removed"
     assert (top / "workdir" / "new.txt").is_file()
 
 
-def test_a_repository_in_its_place_that_calls_nothing_a_change_hides_nothing(
-    lab: Lab, workspace: Remove
-) -> None:
+def test_a_repository_in_its_place_that_calls_nothing_a_change_hides_nothing(lab: Lab) -> None:
     script = "echo unique >new.txt; rm .git; git init -q; echo '*' >.git/info/exclude"
     top = work(lab, script)
-    assert only_here(workspace)
-    assert workspace("remove", "1").returncode != 0
+    assert only_here(lab)
+    assert workspace(lab, "remove", "1").returncode != 0
     assert (top / "workdir" / "new.txt").is_file()

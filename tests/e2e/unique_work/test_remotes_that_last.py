@@ -6,19 +6,18 @@ An agent makes the repository, and ``codexlab workspace`` is asked to remove the
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from support.git.repositories import git
 from support.lab import Lab
 from support.users.unprivileged import Unprivileged
+from support.workspace.unique_work import ME, PLAIN, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
-PLAIN = ("--issue", "1", "--agent", "generic", "--no-repo", "--project", "p")
-ME = "git config user.name me; git config user.email me@localhost; "
+FLAGS = (*PLAIN, "--pass", "AWAY", "--pass", "TEMPORARY")
 COMMIT = f"{ME}echo 1 > f; git add f; git commit -qm only; "
 SEEN = "git update-ref refs/remotes/o/m HEAD; "
 BARE = "git init -q --bare $AWAY; "
@@ -92,19 +91,6 @@ SERVERS = {
 }
 
 
-def workspace(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    program = lab.program.with_name("codexlab")
-    return subprocess.run(
-        [program, "workspace", *words],
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
-
-
 @pytest.fixture
 def away(lab: Lab, scratch: Path) -> Path:
     """A path of nothing yet, outside of every workspace, that agents are told as ``$AWAY``."""
@@ -113,15 +99,10 @@ def away(lab: Lab, scratch: Path) -> Path:
     return scratch / "away"
 
 
-def work(lab: Lab, script: str) -> None:
-    done = lab.run((*PLAIN, "--pass", "AWAY", "--pass", "TEMPORARY"), ["sh", "-ec", script])
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize("script", GONE.values(), ids=GONE)
 @pytest.mark.usefixtures("away")
 def test_no_remote_holds_what_nothing_would_hold_afterwards(script: str, lab: Lab) -> None:
-    work(lab, script)
+    work(lab, script, FLAGS)
     refused = workspace(lab, "remove", "1")
     assert refused.returncode == 125, refused.stdout
     assert " on no remote" in refused.stderr
@@ -133,7 +114,7 @@ def test_no_remote_holds_what_nothing_would_hold_afterwards(script: str, lab: La
 def test_a_repository_elsewhere_holds_what_its_references_reach(
     script: str, lab: Lab, away: Path
 ) -> None:
-    work(lab, script)
+    work(lab, script, FLAGS)
     done = workspace(lab, "remove", "1")
     assert done.returncode == 0, done.stderr
     place = away if away.exists() else away.with_suffix(".git")
@@ -144,7 +125,7 @@ def test_a_repository_elsewhere_holds_what_its_references_reach(
 @pytest.mark.parametrize("url", SERVERS.values(), ids=SERVERS)
 @pytest.mark.usefixtures("away")
 def test_a_server_on_another_machine_is_not_asked_and_believed(url: str, lab: Lab) -> None:
-    work(lab, f"{URL}{url}")
+    work(lab, f"{URL}{url}", FLAGS)
     done = workspace(lab, "remove", "1")
     assert done.returncode == 0, done.stderr
 
@@ -156,7 +137,7 @@ def test_a_tag_with_a_text_came_from_nowhere_when_what_was_cloned_is_gone(lab: L
     script += f"{ME}GIT_COMMITTER_DATE='2020-01-01T00:00:00Z' git tag -a v1 -m only m;"
     script += " cd $OLDPWD/../codex-home;"
     script += " git clone -q -b m file://$TMPDIR/o r; cd r;"
-    work(lab, f"{script} git remote set-url origin https://x.invalid/y")
+    work(lab, f"{script} git remote set-url origin https://x.invalid/y", FLAGS)
     refused = workspace(lab, "remove", "1")
     assert refused.returncode == 125, refused.stdout
     assert "1 tag made in it in repository codex-home/r" in refused.stderr
@@ -175,8 +156,7 @@ def test_an_ordinary_users_remote_holds_no_more(
     variables |= {f"XDG_{each}_HOME": str(home / each) for each in ("CONFIG", "STATE", "CACHE")}
     variables |= {"CODEX_HOME": str(home / "codex"), "TMPDIR": str(home / "tmp")}
     variables |= {"AWAY": str(home / "away"), "TEMPORARY": str(home / "tmp" / "kept.git")}
-    flags = (*PLAIN, "--pass", "AWAY", "--pass", "TEMPORARY")
-    command = lab.argv(flags, ["sh", "-ec", GONE[name]])
+    command = lab.argv(FLAGS, ["sh", "-ec", GONE[name]])
     done = as_nobody.run(command, cwd=home, environ=variables)
     assert done.returncode == 0, done.stderr
     program = lab.program.with_name("codexlab")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 from support.git.repositories import git, make_repository
 from support.lab import Lab
+from support.workspace.unique_work import workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
@@ -78,18 +78,6 @@ def with_submodule(lab: Lab, scratch: Path) -> None:
     git(lab.cwd, "config", "push.default", "current")
     git(lab.cwd, "fetch", "-q")
     lab.environ["CLONED"] = str(cloned)
-
-
-def workspace(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [lab.program.with_name("codexlab"), "workspace", *words],
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.usefixtures("with_submodule")

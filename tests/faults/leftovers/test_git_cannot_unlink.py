@@ -58,23 +58,11 @@ class Faults:
         return any("(INJECTED)" in line and ".lock" in line for line in lines)
 
 
-def codexlab(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [lab.program.with_name("codexlab"), "workspace", *words],
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def go(lab: Lab, way: str, issue: str) -> subprocess.CompletedProcess[str]:
     if way == "gc":
-        return codexlab(lab, "gc", "--apply", "--idle", "0s")
+        return lab.codexlab("workspace", "gc", "--apply", "--idle", "0s")
     if way.startswith("remove"):
-        return codexlab(lab, *way.split(), issue)
+        return lab.codexlab("workspace", *way.split(), issue)
     return lab.run(["--issue", issue, *FLAGS], ["true"])
 
 
@@ -109,7 +97,7 @@ def test_the_issue_goes_on_and_no_lock_stays(lab: Lab, scratch: Path, way: str) 
         assert "Traceback" not in done.stderr, done.stderr
         again = lab.run(["--issue", issue, *FLAGS], ["sh", "-ec", WORK])
         assert again.returncode == 0, (number, done.stderr, again.stderr)
-        assert codexlab(lab, "remove", issue, "--force").returncode == 0
+        assert lab.codexlab("workspace", "remove", issue, "--force").returncode == 0
         assert locks(lab) == [], (number, done.stderr)
         assert git(lab.cwd, "status", "--porcelain") == ""
     assert failed, "no lock's unlink failed, so nothing was shown"
