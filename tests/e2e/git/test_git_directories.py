@@ -16,6 +16,7 @@ from support.workspace.unique_work import ME, PLAIN, WORKTREE, work, workspace
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
+PASS = ("--pass", "SAMPLE")
 HOME = "git remote add origin https://x.invalid/y; git update-ref refs/remotes/origin/m HEAD; "
 BASE = f"{ME}echo 1 > f; git add f; git commit -qm one; {HOME}"
 ONLY = "git commit -q --allow-empty -m only; "
@@ -98,9 +99,15 @@ IN_WORKTREE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def sample(lab: Lab) -> None:
+    """Agents are told where the caller's repository is."""
+    lab.environ["SAMPLE"] = str(lab.cwd)
+
+
 @pytest.mark.parametrize("script", IN_PLAIN.values(), ids=IN_PLAIN)
 def test_what_a_plain_workdirs_repository_alone_holds_keeps_it(script: str, lab: Lab) -> None:
-    work(lab, script, PLAIN)
+    work(lab, script, (*PLAIN, *PASS))
     refused = workspace(lab, "remove", "1")
     assert refused.returncode == 125, refused.stdout
     assert workspace(lab, "remove", "1", "--force").returncode == 0
@@ -108,7 +115,7 @@ def test_what_a_plain_workdirs_repository_alone_holds_keeps_it(script: str, lab:
 
 @pytest.mark.parametrize("script", IN_WORKTREE.values(), ids=IN_WORKTREE)
 def test_what_a_worktrees_entry_alone_holds_keeps_it(script: str, lab: Lab) -> None:
-    work(lab, script, WORKTREE)
+    work(lab, script, (*WORKTREE, *PASS))
     refused = workspace(lab, "remove", "1")
     assert refused.returncode == 125, refused.stdout
     workspace(lab, "gc", "--idle", "0s", "--apply")
@@ -117,7 +124,7 @@ def test_what_a_worktrees_entry_alone_holds_keeps_it(script: str, lab: Lab) -> N
 
 def test_a_tag_with_a_text_that_only_the_worktree_has_gets_a_reference(lab: Lab) -> None:
     script = "git tag -a x -m unique; git update-ref refs/worktree/x x; git tag -d x"
-    work(lab, ME + script, WORKTREE)
+    work(lab, ME + script, (*WORKTREE, *PASS))
     workspace(lab, "remove", "1")
     kept = git(lab.cwd, "for-each-ref", "--format=%(objecttype)", "refs/codexlab")
     assert kept == "tag" or lab.workspace.is_dir()
@@ -131,7 +138,11 @@ def test_what_git_itself_makes_in_its_directories_keeps_nothing(lab: Lab) -> Non
         " git fetch -q $SAMPLE main; git reset -q --hard; git merge -q HEAD; git fsck > /dev/null;"
         f" git clone -q file://$SAMPLE r; cd r; git repack -adq --write-midx; cd ..; {NEST}"
     ).replace("echo n >", "echo r >")
-    work(lab, f"{script}git commit -qm rules; git update-ref refs/remotes/origin/m HEAD", PLAIN)
+    work(
+        lab,
+        f"{script}git commit -qm rules; git update-ref refs/remotes/origin/m HEAD",
+        (*PLAIN, *PASS),
+    )
     done = workspace(lab, "remove", "1")
     assert done.returncode == 0, done.stderr
 
