@@ -63,6 +63,8 @@ def launch() -> None:
     from ..kernel.process.hide_cmdline import hide_environment, hide_memory, mask_argv_values
     from .launch.supervise import supervise
 
+    # What was loaded stays, and is looked at no more; nor is it copied for that in a fork.
+    gc.freeze()
     gc.enable()
     given = descriptors_given()
     hide_environment()

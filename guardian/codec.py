@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any, cast, get_args
 
 from ..kernel.errors import InternalError
@@ -117,16 +116,16 @@ def _decode(data: bytes, descriptors: int, family: Mapping[str, type]) -> object
 
 
 def _make(made: type, contents: object) -> object:
-    described = fields(made)
-    if not isinstance(contents, list) or len(cast("list[object]", contents)) != len(described):
-        raise MessageError(f"{made.__name__} has not its {len(described)} fields")
+    expected: Mapping[str, str] = made.__annotations__
+    if not isinstance(contents, list) or len(cast("list[object]", contents)) != len(expected):
+        raise MessageError(f"{made.__name__} has not its {len(expected)} fields")
     values: list[object] = []
-    for field, content in zip(described, cast("list[object]", contents), strict=True):
+    for (name, kind), content in zip(expected.items(), cast("list[object]", contents), strict=True):
         try:
-            values.append(_READERS[cast("str", field.type)](content))
+            values.append(_READERS[kind](content))
         except ValueError:
             shown = repr(content)[:60]
-            what = f"{made.__name__}.{field.name} is {shown}; expected {field.type}"
+            what = f"{made.__name__}.{name} is {shown}; expected {kind}"
             raise MessageError(what) from None
     return made(*values)
 

@@ -1,15 +1,15 @@
 """Frozen dataclasses whose definition costs a launch next to nothing.
 
 ``dataclasses.dataclass`` writes the source of up to eight methods for each class and compiles
-it. That takes 0.4 to 1 ms a class (CPython 3.11 to 3.13). A launch defines seventy classes,
-which took a quarter of it. Here the fields are still found by ``dataclasses``, so that
-``replace``, ``asdict``, ``fields`` and patterns work as ever, but the methods are shared by all
-classes.
+it. That takes 0.4 to 1 ms a class (CPython 3.11 to 3.13). A launch defines a hundred classes,
+which took a quarter of it. Here all classes share their methods. The fields are described by
+``dataclasses`` when somebody first asks for them, so that ``replace``, ``asdict``, ``fields``
+and patterns work as ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from typing import Any, TypeVar, cast, dataclass_transform
 
@@ -21,26 +21,62 @@ _set = object.__setattr__
 def frozen(cls: type[_T]) -> type[_T]:
     """Make a class with annotated fields what ``dataclass(frozen=True, slots=True)`` makes of it.
 
-    Methods that the class defines itself stay. To make one takes about a microsecond longer:
-    what is made by the thousand had better be a plain ``dataclass``. Not for keyword-only
-    fields, ``init=False``, ``compare=False`` or ``__post_init__``: no value of ours has them.
+    Methods that the class defines itself stay. To make one by name takes about a microsecond
+    longer. Not for keyword-only fields, ``ClassVar``, ``init=False``, ``compare=False`` or
+    ``__post_init__``: no value of ours has them.
     """
-    own = vars(cls)
-    # Without a text of its own a class is given its signature, which takes longer than all this.
-    cls.__doc__ = cls.__doc__ or cls.__name__
-    made: Any = dataclass(cls, init=False, repr=False, eq=False, slots=True)
-    methods = {**_SHARED, "__init__": _initializer(fields(made))}
-    for name in methods.keys() - own.keys():
-        setattr(made, name, methods[name])
+    body = {name: value for name, value in vars(cls).items() if name not in _OF_INSTANCES}
+    slots = tuple(body.get("__annotations__", ()))
+    declared = {**getattr(cls, "__declared__", {}), **{n: body.get(n, MISSING) for n in slots}}
+    made = cast("Any", type(cls))(
+        cls.__name__,
+        cls.__bases__,
+        {
+            "__init__": _initializer(declared),
+            **_SHARED,
+            **{name: value for name, value in body.items() if name not in slots},
+            "__slots__": slots,
+            "__declared__": declared,
+            "__match_args__": tuple(declared),
+            "__dataclass_fields__": _Described(cls, body),
+        },
+    )
+    made.__qualname__ = cls.__qualname__
     return cast("type[_T]", made)
 
 
-def _initializer(described: Sequence[Field[Any]]) -> Callable[..., None]:
-    names = tuple(each.name for each in described)
-    defaults = {each.name: each.default for each in described if each.default is not MISSING}
-    factories = {
-        each.name: each.default_factory for each in described if each.default_factory is not MISSING
-    }
+# What a class without slots gets for the contents of its instances.
+_OF_INSTANCES = frozenset(("__dict__", "__weakref__"))
+
+
+class _Described:
+    """Let ``dataclasses`` describe the fields of a class when somebody first asks for them."""
+
+    def __init__(self, cls: type, body: Mapping[str, Any]) -> None:
+        self._cls, self._body = cls, body
+
+    def __get__(self, _made: object, kind: Any) -> Mapping[str, Field[Any]]:
+        # A class that nobody else has: what is described is changed by it.
+        plain: Any = type(self._cls)(self._cls.__name__, self._cls.__bases__, dict(self._body))
+        # Without a text of its own a class is given its signature, which takes far longer.
+        plain.__doc__ = plain.__doc__ or plain.__name__
+        described = dataclass(plain, init=False, repr=False, eq=False)
+        for name in ("__dataclass_params__", "__dataclass_fields__"):
+            setattr(kind, name, getattr(described, name))
+        return cast("Mapping[str, Field[Any]]", kind.__dataclass_fields__)
+
+
+def _initializer(declared: Mapping[str, Any]) -> Callable[..., None]:
+    names = tuple(declared)
+    defaults: dict[str, Any] = {}
+    factories: dict[str, Any] = {}
+    for name, content in declared.items():
+        if not _is_field(content):
+            defaults[name] = content
+        elif content.default_factory is MISSING:
+            defaults[name] = content.default
+        else:
+            factories[name] = content.default_factory
 
     def __init__(self: Any, *given: Any, **named: Any) -> None:  # noqa: N807
         for name, content in zip(names, given, strict=False):
@@ -48,7 +84,7 @@ def _initializer(described: Sequence[Field[Any]]) -> Callable[..., None]:
         for name in names[len(given) :]:
             if name in named:
                 _set(self, name, named.pop(name))
-            elif name in defaults:
+            elif defaults.get(name, MISSING) is not MISSING:
                 _set(self, name, defaults[name])
             elif name in factories:
                 _set(self, name, factories[name]())
@@ -61,8 +97,12 @@ def _initializer(described: Sequence[Field[Any]]) -> Callable[..., None]:
     return __init__
 
 
+def _is_field(content: object) -> bool:
+    return isinstance(content, Field)
+
+
 def _contents(self: Any) -> tuple[Any, ...]:
-    return tuple(getattr(self, name) for name in self.__match_args__)
+    return tuple([getattr(self, name) for name in self.__match_args__])
 
 
 def _equals(self: Any, other: object) -> Any:

@@ -97,7 +97,7 @@ def set_aside(name: str, dir_fd: int) -> str:
 
 def is_temporary(name: str) -> bool:
     """Tell whether a name in a directory of ours is exactly what a killed launch leaves."""
-    return re.fullmatch(_TEMPORARY, name) is not None
+    return name.startswith(".") and re.fullmatch(_TEMPORARY, name) is not None
 
 
 def sweep_temporaries(dir_fd: int) -> None:

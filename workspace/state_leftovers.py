@@ -32,8 +32,7 @@ def sweep_unheld(directory_fd: int, held: str, where: Path) -> None:
 def _sweep(directory_fd: int, held: str, where: Path | None) -> None:
     # Listed before the locks are looked at, a file whose lock is then free has no writer.
     for name in os.listdir(directory_fd):
-        found = re.fullmatch(_TEMPORARY, name)
-        if found is None:
+        if not name.endswith(".tmp") or (found := re.fullmatch(_TEMPORARY, name)) is None:
             continue
         with contextlib.suppress(OSError):
             # Its lock is not tried: for that moment its next launch would be refused.

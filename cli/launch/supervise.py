@@ -24,10 +24,26 @@ def supervise(channel: Channel, given: frozenset[int]) -> None:
     :param given: the descriptors that the caller had open.
     """
     gc.disable()
+    _load_for_both()
     reader, fd = _start_reading(given)
     status = _launch(fd, channel, reader)
     if status is not None:
         channel.send(Finish(status))
+
+
+def _load_for_both() -> None:
+    """Load what the reader of the settings and the event loop both need, once for both."""
+    import datetime as dt
+    import locale
+    import platform
+    import tempfile
+    import threading
+
+    from ...agents import registry
+    from ...kernel import toml
+    from ...supervisor import request
+
+    _ = (dt, locale, platform, tempfile, threading, registry, toml, request)
 
 
 def _start_reading(given: frozenset[int]) -> tuple[int, int]:

@@ -133,7 +133,8 @@ def given_settings(parent: Mapping[str, str]) -> list[Pair]:
         for number in numbers
         if f"GIT_CONFIG_KEY_{number}" in parent and f"GIT_CONFIG_VALUE_{number}" in parent
     ]
-    return pairs + _parameters(parent.get("GIT_CONFIG_PARAMETERS", ""))
+    text = parent.get("GIT_CONFIG_PARAMETERS")
+    return pairs + _parameters(text) if text else pairs
 
 
 def _passes(name: str, reach: Reach) -> bool:

@@ -33,7 +33,7 @@ from .report import HealNotes
 from .texts import Managed, check_shape, decide_config, load_toml
 
 CONFIG, _SEED = "config.toml", "config.seed.toml"
-PROFILE = re.compile(r"[A-Za-z0-9_-]+\.config\.toml")
+_PROFILE = r"[A-Za-z0-9_-]+\.config\.toml"
 _MARK = "\ufeff".encode()
 
 
@@ -235,6 +235,11 @@ def _warn(edited: bool, moved_on: bool, shared: str, seen: Seen, notes: HealNote
     return seen.warned
 
 
+def is_profile(name: str) -> bool:
+    """Tell whether a file of this name in the shared home is a profile of codex's."""
+    return name.endswith(".config.toml") and re.fullmatch(_PROFILE, name) is not None
+
+
 def _ours(place: ConfigPlace, notes: HealNotes) -> bytes | None:
     found = lstat_at(CONFIG, place.home_fd)
     if found is not None and stat.S_ISLNK(found.st_mode):
@@ -258,7 +263,7 @@ def _read(path: Path) -> bytes | None:
 
 def _profiles(place: ConfigPlace) -> Iterator[bytes]:
     """Yield what the shared home's profiles say; one that cannot be read is codex's matter."""
-    for name in sorted(filter(PROFILE.fullmatch, os.listdir(place.shared))):
+    for name in sorted(filter(is_profile, os.listdir(place.shared))):
         try:
             yield read_regular(place.shared / name, follow=True)
         except OSError:

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..codex_config.file import PROFILE
+from ..codex_config.file import is_profile
 from ..codex_config.report import HealNotes
 from ..fs import lstat_at, open_below
 from .links import offer, withdraw
@@ -40,7 +40,7 @@ def offer_all(home_fd: int, shared: Path, former: Path | None, notes: HealNotes)
 
     :param former: the shared home of the last launch: links into it follow to this one.
     """
-    profiles = filter(PROFILE.fullmatch, {*os.listdir(shared), *os.listdir(home_fd)})
+    profiles = filter(is_profile, {*os.listdir(shared), *os.listdir(home_fd)})
     for name in (*_LINKED, *sorted(profiles)):
         if name == "AGENTS.override.md" and _is_own("AGENTS.md", home_fd):
             # codex reads one of the two: what was written for this issue must win.

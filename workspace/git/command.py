@@ -69,7 +69,7 @@ def one_line(text: str) -> str:
 
 def without_credentials(text: str) -> str:
     """Replace the user part of every URL in ``text``."""
-    return re.sub(_CREDENTIALS, "***@", text)
+    return re.sub(_CREDENTIALS, "***@", text) if "@" in text else text
 
 
 @contextmanager
