@@ -10,7 +10,15 @@ from support.prose import LONGEST, sentences_of, too_long
 ROOT = Path(__file__).resolve().parents[1]
 # Packages and pages for which it holds; none may leave.
 PACKAGES = ("agents", "cli", "env", "kernel", "rollout", "workspace")
-PAGES = ("docs/dependencies.md", "docs/glossary.md")
+PAGES = (
+    "README.md",
+    "docs/dependencies.md",
+    "docs/embedding.md",
+    "docs/glossary.md",
+    "docs/hooks.md",
+    "docs/running.md",
+    "docs/supervision.md",
+)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
