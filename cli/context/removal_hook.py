@@ -71,9 +71,8 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
         return None
     from ...supervisor.hooks.before_remove import before_remove_hook
     from ...supervisor.request import LaunchRequest
-    from ...supervisor.settings.fields import as_fields
+    from ...supervisor.settings.fields import as_fields, merge_settings
     from ...supervisor.settings.hooks import read_hooks
-    from ...supervisor.settings.merge import merge_settings
 
     hooks, seconds = read_hooks(flags, os.environ, config)
     if NAME not in hooks:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from ...agents.registry import AgentName
-from ...kernel.values import frozen
 from .literals import (
     parse_codes,
     parse_duration,
@@ -35,9 +33,8 @@ _CORES = r"(?a)[0-9]{1,9}(\.[0-9]{1,9})?"
 _Convert = Callable[[Any], Any]
 
 
-@frozen
 class Kind:
-    """How the values of a setting are read.
+    """How the values of a setting are read. Two dozen dataclasses would cost a launch 1 ms.
 
     :param plain: returns the value, or raises ValueError or TypeError: let pydantic look.
     :param type: the type that pydantic checks; by default whatever ``before`` returns.
@@ -46,11 +43,19 @@ class Kind:
     :param metavar: the placeholder in ``--help``; empty for a switch.
     """
 
-    plain: _Convert
-    type: Any
-    before: _Convert | None = None
-    bounds: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    metavar: str = ""
+    def __init__(
+        self,
+        plain: _Convert,
+        type: Any,  # noqa: A002
+        before: _Convert | None = None,
+        bounds: Mapping[str, Any] | None = None,
+        metavar: str = "",
+    ) -> None:
+        self.plain = plain
+        self.type = type
+        self.before = before
+        self.bounds = bounds
+        self.metavar = metavar
 
 
 def _exactly(kind: type, value: Any) -> Any:

@@ -7,7 +7,8 @@ stands in `LaunchRequest`; ``{default}`` in a help text shows it.
 
 from __future__ import annotations
 
-from ...kernel.values import frozen
+from typing import Any
+
 from . import kinds
 from .kinds import PREFIX, Kind
 
@@ -20,30 +21,33 @@ _TRUSTED = (FLAG, VARIABLE, USER)
 _ANYBODY = (*_TRUSTED, PROJECT)
 
 
-@frozen
 class Setting:
-    """One setting.
+    """One setting. Thirty dataclasses would cost a launch 1 ms.
 
     :param name: the key in files; flag and variable are derived from it.
     :param kind: how its values are read.
-    :param group: the heading that it stands under in the docs.
+    :param group: the heading that it stands under in docs/settings.md.
     :param help: its line in ``--help``; empty where it has no flag.
-    :param sources: who may set it.
-    :param metavar: the placeholder in ``--help``, where the kind's own says too little.
-    :param short: a one-letter flag.
-    :param field: the field of ``LaunchRequest``, where that has another name.
-    :param bare: what the flag means without a value; empty where it needs one.
+    :param other: any of the attributes below.
     """
 
-    name: str
-    kind: Kind
-    group: str
-    help: str = ""
     sources: tuple[str, ...] = _TRUSTED
+    """Who may set it."""
     metavar: str = ""
+    """The placeholder in ``--help``, where the kind's own says too little."""
     short: str = ""
+    """A one-letter flag."""
     field: str = ""
+    """The field of ``LaunchRequest``, where that has another name."""
     bare: str = ""
+    """What the flag means without a value; empty where it needs one."""
+
+    def __init__(self, name: str, kind: Kind, group: str, help: str = "", **other: Any) -> None:  # noqa: A002
+        self.name = name
+        self.kind = kind
+        self.group = group
+        self.help = help
+        self.__dict__.update(other)
 
     @property
     def flag(self) -> str:
@@ -80,7 +84,7 @@ SETTINGS: tuple[Setting, ...] = (
         kinds.TEXT,
         _WHERE,
         "What a new branch starts from. Default: HEAD.",
-        _ANYBODY,
+        sources=_ANYBODY,
         metavar="REV",
     ),
     Setting(
