@@ -1,4 +1,4 @@
-"""The pictures on the page about the architecture are those that the code draws."""
+"""The pictures and lists on pages that scripts draw are those of the code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import pytest
 from support.product import ROOT
 
 
-@pytest.mark.parametrize("name", ["draw_imports", "draw_messages"])
-def test_the_page_shows_what_the_code_is(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("draw_imports", "architecture"),
+        ("draw_messages", "architecture"),
+        ("draw_settings", "settings"),
+    ],
+)
+def test_the_page_shows_what_the_code_is(name: str, page: str) -> None:
     script = ROOT / "scripts" / f"{name}.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    page = (ROOT / "docs" / "architecture.md").read_text()
-    assert done.stdout.rstrip() in page, f"run: python scripts/{name}.py --write"
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    assert done.stdout.rstrip() in text, f"run: python scripts/{name}.py --write"

@@ -17,6 +17,7 @@ PAGES = (
     "docs/glossary.md",
     "docs/hooks.md",
     "docs/running.md",
+    "docs/settings.md",
     "docs/supervision.md",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any, TypeVar
 
 import click
@@ -53,13 +54,16 @@ def help_text(row: Setting) -> str:
     """Return the line of a setting in ``--help``, with the default that a request has."""
     if "{default}" not in row.help:
         return row.help
+    return row.help.replace("{default}", default_of(row))
+
+
+def default_of(row: Setting) -> str:
+    """Return the default that a request has, as a flag would give it; "none" for none."""
     value = LaunchRequest.__dataclass_fields__[row.field or row.name].default
-    return row.help.replace("{default}", _shown(value, row))
-
-
-def _shown(value: Any, row: Setting) -> str:
     if row.kind is SIZE:
         return f"{value // 2**20}M"
+    if row.kind is SWITCH:
+        return "off"
     if isinstance(value, float):
         return f"{value / 86400:g}d" if value >= 86400 else f"{value:g}s"
-    return str(value)
+    return "none" if value in (None, (), MISSING) else str(value)

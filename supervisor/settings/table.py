@@ -27,7 +27,7 @@ class Setting:
     :param name: the key in files; flag and variable are derived from it.
     :param kind: how its values are read.
     :param group: the heading that it stands under in docs/settings.md.
-    :param help: its line in ``--help``; empty where it has no flag.
+    :param help: what it does: its line in ``--help`` and on that page.
     :param other: any of the attributes below.
     """
 
@@ -42,7 +42,7 @@ class Setting:
     bare: str = ""
     """What the flag means without a value; empty where it needs one."""
 
-    def __init__(self, name: str, kind: Kind, group: str, help: str = "", **other: Any) -> None:  # noqa: A002
+    def __init__(self, name: str, kind: Kind, group: str, help: str, **other: Any) -> None:  # noqa: A002
         self.name = name
         self.kind = kind
         self.group = group
@@ -65,11 +65,18 @@ _AGENT, _OUTPUT = "What the agent gets", "What is said and kept"
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("issue", kinds.ANY_TEXT, _WHAT, "The task; one workspace belongs to it. Required."),
-    Setting("project", kinds.TEXT, _WHAT, "Default: by the repository's origin."),
+    Setting(
+        "project",
+        kinds.TEXT,
+        _WHAT,
+        "The project of the issue. Default: by the repository's origin.",
+    ),
     Setting(
         "agent", kinds.AGENT, _WHAT, "codex, claude or generic. Default: by the command's name."
     ),
-    Setting("workspaces_root", kinds.PATH, _WHERE, f"Default: {DEFAULT_ROOT}."),
+    Setting(
+        "workspaces_root", kinds.PATH, _WHERE, f"Where workspaces live. Default: {DEFAULT_ROOT}."
+    ),
     Setting(
         "repo",
         kinds.TEXT,
@@ -212,8 +219,22 @@ SETTINGS: tuple[Setting, ...] = (
         "Rotate a log at this size. Default: {default}.",
         field="log_max_bytes",
     ),
-    Setting("pass_env", kinds.NAMES, _AGENT, sources=(VARIABLE, USER), field="user_pass"),
-    Setting("set_env", kinds.PAIRS, _AGENT, sources=(VARIABLE, USER), field="user_set"),
+    Setting(
+        "pass_env",
+        kinds.NAMES,
+        _AGENT,
+        "Variables of yours to let through: names or globs, as --pass takes them.",
+        sources=(VARIABLE, USER),
+        field="user_pass",
+    ),
+    Setting(
+        "set_env",
+        kinds.PAIRS,
+        _AGENT,
+        "Variables to set for the agent, as --set does: a table, or NAME=VALUE with commas.",
+        sources=(VARIABLE, USER),
+        field="user_set",
+    ),
     Setting(
         "verbose",
         kinds.SWITCH,

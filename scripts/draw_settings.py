@@ -1,0 +1,63 @@
+"""List the settings of a launch, from the rows of their table.
+
+python scripts/draw_settings.py          print the list
+python scripts/draw_settings.py --write  put it into docs/settings.md
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from codexlab.cli.launch.options import default_of, help_text
+from codexlab.supervisor.settings.table import FLAG, PROJECT, SETTINGS, Setting
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+BEGIN, END = "<!-- settings: drawn -->\n", "<!-- settings: end -->"
+HEAD = "| Key | Flag | Variable | Default | Project file | |\n|---|---|---|---|---|---|"
+
+
+def picture() -> str:
+    """Return a table for each group, in the order in which the rows name the groups."""
+    groups = dict.fromkeys(row.group for row in SETTINGS)
+    return "\n\n".join(
+        "\n".join(
+            [f"### {group}", "", HEAD, *(shown(row) for row in SETTINGS if row.group == group)]
+        )
+        for group in groups
+    )
+
+
+def shown(row: Setting) -> str:
+    """Return a setting as a row of its group's table."""
+    said, _, default = help_text(row).partition(" Default: ")
+    cells = (
+        f"`{row.name}`",
+        spelled(row) if FLAG in row.sources else "none",
+        f"`{row.variable}`",
+        default.rstrip(".") or default_of(row),
+        "yes" if PROJECT in row.sources else "no",
+        said,
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def spelled(row: Setting) -> str:
+    """Return a flag with its short form and its placeholder."""
+    value = row.metavar or row.kind.metavar
+    long = f"{row.flag}[={value}]" if row.bare else f"{row.flag} {value}".rstrip()
+    return f"`{row.short}` `{long}`" if row.short else f"`{long}`"
+
+
+def with_picture(page: str) -> str:
+    """Return the page with the list of now."""
+    drawn = f"{BEGIN}{picture()}\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: drawn, page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--write"]:
+        PAGE.write_text(with_picture(PAGE.read_text()))
+    else:
+        print(picture())
