@@ -12,13 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "cli", "env", "kernel", "rollout", "workspace")
 PAGES = (
     "README.md",
-    "docs/dependencies.md",
-    "docs/embedding.md",
-    "docs/glossary.md",
-    "docs/hooks.md",
-    "docs/running.md",
-    "docs/settings.md",
-    "docs/supervision.md",
+    *sorted(
+        f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md") if page.name != "rollouts.md"
+    ),
 )
 
 
