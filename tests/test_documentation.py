@@ -47,7 +47,6 @@ def test_guarantees_of_every_project_we_learned_from_are_there() -> None:
 # Flags of git, pip, npm, systemctl, codex and claude that the pages speak of.
 FOREIGN = {
     "--bare",
-    "--cached",
     "--count",
     "--fork-session",
     "--get",

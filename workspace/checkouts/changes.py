@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ...kernel.errors import CodexlabError
 from ..fs import directory, read_small
+from ..git.checkout import differs_from_tree
 from ..git.command import LOOK_SECONDS, GitAnswer, ask_git
 from .git_files import Unjudged, read_bytes
 from .words import shown
@@ -66,7 +67,7 @@ def uncommitted(found: FoundCheckout, scratch: Path) -> list[str]:
     if any(not _is_excluded_link(found, each, links) for each in records):
         return ["uncommitted changes"]
     listed = _say(found, "ls-files", "-v", "-z", extra=own)
-    if hides_changes(found.top, listed) or _differs(found, listed, scratch):
+    if hides_changes(found.top, listed) or _differs(found, listed, scratch) or _is_staged(found):
         return ["uncommitted changes"]
     if _is_in_no_object(found, listed):
         return ["files whose content is in no object of its repository"]
@@ -101,6 +102,20 @@ def _differs(found: FoundCheckout, listed: list[bytes], scratch: Path) -> bool:
     records = _say(found, *_STATUS, "--untracked-files=no", extra=ours, timeout=_COMPARE_SECONDS)
     skipped = {record[2:] for record in listed if record[:2] == b"S "}
     return any(record[:3] != b" D " or record[3:] not in skipped for record in records)
+
+
+def _is_staged(found: FoundCheckout) -> bool:
+    """Tell whether the index lists another content than HEAD; submodules are judged elsewhere.
+
+    ``git status`` believes what an index says of whole directories, which is a list of its own.
+    """
+    if found.head is None:
+        return False
+    own = {"GIT_INDEX_FILE": str(found.index)}
+    return differs_from_tree(
+        _say(found, "ls-files", "--stage", "-z", extra=own),
+        _say(found, "ls-tree", "-r", "-z", found.head, extra={}),
+    )
 
 
 def _is_in_no_object(found: FoundCheckout, listed: list[bytes]) -> bool:

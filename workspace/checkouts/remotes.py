@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from ..git.config import settings_in
 from .git_files import (
     Unjudged,
     check_objects,
@@ -24,7 +25,9 @@ from .git_files import (
 )
 from .neutral_git import Neutral, neutral
 
-_SECTION = r'(?i)\[\s*(remote|url)\s+"((?:[^"\\]|\\.)*)"\s*\](.*)'
+# The old form has no quotation marks: "[remote.origin]".
+_SETTING = r'(remote|url)\.(?:"((?:[^"\\]|\\.)*)"|([^"]*))\.([a-z]+)'
+_ELSEWHERE = ("include.", "includeif.")
 _URLS, _REWRITES = ("url", "pushurl"), ("insteadof", "pushinsteadof")
 # What git reaches by itself; any other scheme, and "name::", is a helper program.
 _BY_SCHEME = r"(?:https?|ssh|git|ftps?|git\+ssh|ssh\+git)://(?:[^/]*@)?(\[[^\]/]*\]|[^/:@\[]+)"
@@ -35,7 +38,7 @@ _THIS_MACHINE = (
     r"localhost|.*\.localhost|localhost\.localdomain|ip6-localhost|127\.[\d.]+|0[\d.]*|::1?|file"
 )
 _VOLATILE = ("/tmp", "/var/tmp", "/dev/shm", "/run")
-_MOST_PATHS = 20
+_MOST_PATHS, _MOST_WORKTREES = 20, 1000
 
 
 @dataclass(slots=True)
@@ -179,25 +182,54 @@ def _kinds(question: Neutral, oids: Collection[str]) -> Iterator[tuple[str, str]
 
 def _configured(store: Path) -> _Remotes:
     """Read the configuration; what is written in an unusual way counts as no server."""
-    found, kind, name = _Remotes(), "", ""
-    for line in read_bytes(store / "config").decode("utf-8", "surrogateescape").split("\n"):
-        text = line.strip()
-        if text.startswith("["):
-            match = re.match(_SECTION, text)
-            kind, name, rest = ("", "", "")
-            if match is not None:
-                kind, name, rest = match[1].lower(), re.sub(r"\\(.)", r"\1", match[2]), match[3]
-            if kind == "remote":
-                found.urls.setdefault(name, []).extend([""] if rest.strip() else [])
-            elif kind == "url" and rest.strip():
-                found.rewrites.append("")
-            continue
-        key, _, value = text.partition("=")
-        if kind == "remote" and key.strip().lower() in _URLS:
-            found.urls[name].append(_plain(value))
-        elif kind == "url" and key.strip().lower() in _REWRITES:
-            found.rewrites.append(name)
+    found = _Remotes()
+    for place in _configurations(store):
+        text = read_bytes(place).decode("utf-8", "surrogateescape")
+        for name, value in settings_in(text):
+            _hear(found, name or "include.", value)
     return found
+
+
+def _configurations(store: Path) -> Iterator[Path]:
+    """Yield the repository's configuration, and that of each of its worktrees."""
+    yield from (store / "config", store / "config.worktree")
+    try:
+        names = sorted(os.listdir(store / "worktrees"))
+    except OSError:
+        return
+    if len(names) > _MOST_WORKTREES:
+        raise Unjudged("it has too many worktrees")
+    yield from (store / "worktrees" / name / "config.worktree" for name in names)
+
+
+def _hear(found: _Remotes, name: str, value: str) -> None:
+    """Note what one setting says of the remotes."""
+    if name.startswith(_ELSEWHERE):
+        # Another file says more of them, or an unusual line does.
+        found.rewrites.append("")
+        return
+    match = re.fullmatch(_SETTING, name)
+    if match is None:
+        return
+    kind, key = match[1], match[4]
+    of = match[3] or "" if match[2] is None else re.sub(r"\\(.)", r"\1", match[2])
+    if kind == "url":
+        found.rewrites.extend([of] if key in _REWRITES else [])
+        return
+    urls = found.urls.setdefault(of, [])
+    if key in _URLS:
+        urls.append(_plain(value))
+    elif key == "vcs":
+        urls.append("")  # a helper program, whatever the URL
+    elif key == "fetch" and not _keeps_to_itself(of, value):
+        found.rewrites.append("")
+
+
+def _keeps_to_itself(remote: str, refspec: str) -> bool:
+    """Tell whether a remote's fetches write no other remote's references."""
+    _, colon, to = _plain(refspec).partition(":")
+    own = (f"refs/remotes/{remote}/", "refs/heads/", "refs/tags/", "refs/notes/")
+    return not colon or not to or to.startswith(own)
 
 
 def _plain(value: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ StartKind = Literal["main", "linked", "outside", "bare"]
 Place = str | os.PathLike[str]
 # A reference is a line; what is packed grows with the repository (a million take 70 MB).
 _LIMIT, _PACKED_LIMIT = 64 * 1024, 256 * 1024 * 1024
+_SUBMODULE = b"160000"  # the mode of an entry
 
 
 @frozen
@@ -191,3 +193,32 @@ def _bytes(path: str, limit: int) -> bytes | None:
             reason = f"{error.strerror}; mend or remove it"
             raise WorkdirRefused(Path(path), reason) from None
         return None
+
+
+def differs_from_tree(
+    staged: Iterable[bytes], stored: Iterable[bytes], *, submodules: bool = False
+) -> bool:
+    """Tell whether an index lists other files than a tree, or with ``submodules`` those alone.
+
+    An index also says of each directory which tree it is. git believes that for a whole
+    directory, so whoever wrote the index can hide there what is staged.
+
+    :param staged: records of ``git ls-files --stage -z``.
+    :param stored: records of ``git ls-tree -r -z``.
+    """
+    ours, theirs = (
+        {each for each in found if (each[0] == _SUBMODULE) == submodules}
+        for found in (_listed(staged, 1, b"0"), _listed(stored, 2, b""))
+    )
+    return ours != theirs
+
+
+def _listed(
+    records: Iterable[bytes], oid: int, stage: bytes
+) -> Iterable[tuple[bytes, bytes, bytes, bytes]]:
+    """Yield (mode, object, path, what is unusual) of each record."""
+    for record in records:
+        head, _, name = record.partition(b"\t")
+        words = head.split(b" ")
+        if len(words) == 3:
+            yield words[0], words[oid], name, words[2].replace(stage, b"") if stage else b""

@@ -74,8 +74,8 @@ def starts_nothing(common_dir: str) -> bool:
     data = _bytes(f"{common_dir}/config")
     if data is None:
         return False
-    lines = list(_lines(data.decode("utf-8", "replace")))
-    return all(name is not None and re.fullmatch(_HARMLESS, name) for name, _ in lines)
+    names = [name for name, _ in settings_in(data.decode("utf-8", "replace"))]
+    return all(name is not None and re.fullmatch(_HARMLESS, name) for name in names)
 
 
 def parse_config(text: str) -> dict[str, str]:
@@ -83,17 +83,20 @@ def parse_config(text: str) -> dict[str, str]:
 
     A setting below a named subsection is left out: none of those is believed.
     """
-    return {name: value for name, value in _lines(text) if name is not None and '"' not in name}
+    found = ((name, value) for name, value in settings_in(text) if name and '"' not in name)
+    return {name: value.strip().strip('"').lower() for name, value in found}
 
 
-def _lines(text: str) -> Iterator[tuple[str | None, str]]:
-    """Yield (name, lower-case value) of each setting; no name for what is not understood.
+def settings_in(text: str) -> Iterator[tuple[str | None, str]]:
+    """Yield (name, value) of each setting; no name for a line that is not understood.
 
-    A subsection stands in quotation marks: ``remote."origin".url``.
+    A subsection stands in quotation marks, in its own case: ``remote."origin".url``. A value
+    is what stands there, with its quotation marks, without a comment.
     """
     section = ""
-    for line in text.replace("\\\n", "\\").splitlines():
-        if len(line) > _LONGEST:
+    # git knows no other end of a line, and goes on behind one after "\" unless in a comment.
+    for line in text.split("\n"):
+        if len(line) > _LONGEST or line.endswith("\\"):
             yield None, ""
             continue
         rest = line.strip()
@@ -107,8 +110,7 @@ def _lines(text: str) -> Iterator[tuple[str | None, str]]:
         if said is None or not section:
             yield None, ""
             continue
-        value = "true" if said[2] is None else said[2].strip().strip('"')
-        yield section + said[1].lower(), value.lower()
+        yield section + said[1].lower(), "true" if said[2] is None else said[2]
 
 
 def _read(path: str) -> dict[str, str]:

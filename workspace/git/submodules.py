@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...kernel.files.regular_file import open_regular
 from ..errors import GitFailed, WorkdirRefused
-from .checkout import Checkout, inspect_checkout
+from .checkout import Checkout, differs_from_tree, inspect_checkout
 from .command import LOOK_SECONDS, run_git
 from .view import GitView, view_at
 
@@ -41,7 +41,7 @@ def submodule_work(found: Checkout, view: GitView, depth: int = 0) -> str | None
         return None
     if depth >= _DEEPEST:
         return "submodules too deep to be judged"
-    if _is_staged(view, found.head):
+    if found.head is None or _is_staged(view, found.head):
         return "a submodule's new commit"
     for name, commit in listed:
         if (work := _work_in(found, name, commit, depth)) is not None:
@@ -57,12 +57,11 @@ def _listed(view: GitView) -> Iterator[tuple[bytes, str]]:
             yield name, head.split(b" ")[1].decode()
 
 
-def _is_staged(view: GitView, head: str | None) -> bool:
+def _is_staged(view: GitView, head: str) -> bool:
     """Tell whether the index has another commit of a submodule than HEAD."""
-    if head is None:
-        return True
-    changed = run_git(view, "diff-index", "--cached", "--raw", "-z", "--no-renames", head, "--")
-    return any(b"160000" in field[:14] for field in changed.split(b"\0") if field[:1] == b":")
+    staged = run_git(view, "ls-files", "--stage", "-z").split(b"\0")
+    stored = run_git(view, "ls-tree", "-r", "-z", head).split(b"\0")
+    return differs_from_tree(staged, stored, submodules=True)
 
 
 def _work_in(found: Checkout, name: bytes, commit: str, depth: int) -> str | None:

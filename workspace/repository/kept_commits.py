@@ -19,8 +19,8 @@ from pathlib import Path
 from ...kernel.errors import CodexlabError
 from ..errors import GitFailed
 from ..fs import directory, read_small
-from ..git.checkout import resolve_ref
-from ..git.command import GitAnswer, ask_git, run_git
+from ..git.checkout import differs_from_tree, resolve_ref
+from ..git.command import GitAnswer, ask_git
 from ..git.worktree_entry import Entry
 from ..paths import WorkspacePaths
 from .holding import ANYWHERE, holding, is_own_file, unheld
@@ -38,6 +38,9 @@ _COMMITS_IN = (
 _OWN_REFS, _MOST_REFS = ("refs/worktree", "refs/bisect", "refs/rewritten"), 10_000
 # As git reads it: digits of either case, and then anything after a blank.
 _COMMIT = r"(?im)^[0-9a-f]{40}(?:[0-9a-f]{24})?(?!\S)"
+# How ``ls-files --stage`` says that an entry is merged, between its object and its name.
+_MERGED = " 0\t"
+_QUOTED = {"core.quotePath": "true"}
 _IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -84,12 +87,11 @@ def has_staged(repo: Path, entry: Entry) -> bool:
     except FileNotFoundError:
         return False
     extra, head = {"GIT_INDEX_FILE": str(index)}, head_of(repo, entry)
-    if head is None:
-        return bool(_run(repo, "ls-files", "-z", extra=extra))
-    answer = _ask(repo, "diff-index", "--cached", "--quiet", head, "--", extra=extra)
-    if answer.status > 1:
-        raise GitFailed("diff-index", entry.place, answer.detail)
-    return answer.status == 1
+    staged = _run(repo, "ls-files", "--stage", "-z", extra=extra).split(b"\0")
+    stored = _run(repo, "ls-tree", "-r", "-z", head).split(b"\0") if head else []
+    return any(
+        differs_from_tree(staged, stored, submodules=submodules) for submodules in (False, True)
+    )
 
 
 def head_of(repo: Path, entry: Entry) -> str | None:
@@ -164,21 +166,19 @@ def _staged_commit(repo: Path, entry: Entry, held: Iterable[str]) -> str:
 
 
 def _staged_tree(repo: Path, entry: Entry) -> str:
-    """Write an index as a tree, without what is unmerged: a tree has no place for that."""
-    copy = entry.place / f"index.codexlab-{os.urandom(6).hex()}"
-    # git never writes into an index, it puts another in its place: a second name is a copy.
-    os.link(entry.place / "index", copy)
-    extra = {"GIT_INDEX_FILE": str(copy)}
+    """Write an index as a tree, without what is unmerged: a tree has no place for that.
+
+    By its list alone: git would believe what the index says of whole directories.
+    """
+    listed = _run(repo, "ls-files", "--stage", extra={"GIT_INDEX_FILE": str(entry.place / "index")})
+    lines = [each for each in listed.decode("ascii").split("\n") if _MERGED in each[:80]]
+    fresh = entry.place / f"index.codexlab-{os.urandom(6).hex()}"
+    extra = {"GIT_INDEX_FILE": str(fresh)}
     try:
-        listed = _run(repo, "ls-files", "--unmerged", "-z", extra=extra)
-        records = os.fsdecode(listed).split("\0")[:-1]
-        unmerged = list(dict.fromkeys(record.partition("\t")[2] for record in records))
-        for start in range(0, len(unmerged), 500):
-            names = unmerged[start : start + 500]
-            _run(repo, "update-index", "--force-remove", "--", *names, extra=extra)
+        _run(repo, "update-index", "--add", "--index-info", extra=extra, lines=lines)
         return _run(repo, "write-tree", extra=extra).decode().strip()
     finally:
-        os.unlink(copy)
+        fresh.unlink(missing_ok=True)
 
 
 def _own_references(git_dir: Path) -> Iterator[str]:
@@ -212,5 +212,14 @@ def _ask(repo: Path, *arguments: str, extra: dict[str, str] | None = None) -> Gi
     return ask_git(repo, f"--git-dir={repo}", *arguments, extra=extra or {})
 
 
-def _run(repo: Path, *arguments: str, extra: dict[str, str] | None = None) -> bytes:
-    return run_git(repo, f"--git-dir={repo}", *arguments, extra=extra or {})
+def _run(
+    repo: Path,
+    *arguments: str,
+    extra: dict[str, str] | None = None,
+    lines: Iterable[str] = (),
+) -> bytes:
+    words = (f"--git-dir={repo}", *arguments)
+    answer = ask_git(repo, *words, extra=extra or {}, settings=_QUOTED, lines=lines)
+    if answer.status != 0:
+        raise GitFailed(arguments[0], repo, answer.detail)
+    return answer.stdout

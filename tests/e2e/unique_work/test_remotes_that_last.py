@@ -23,6 +23,8 @@ SEEN = "git update-ref refs/remotes/o/m HEAD; "
 BARE = "git init -q --bare $AWAY; "
 PUSH = "git push -q $AWAY HEAD:refs/heads/m; "
 URL = f"{COMMIT}{SEEN}git remote add o "
+SERVER = f"{URL}https://x.invalid/y; "
+MORE = "printf '[remote \"o\"]\\n\\tpushurl = /nowhere/x\\n'"
 GONE = {
     "that went with the run": f"{COMMIT}git init -q --bare $TMPDIR/r;"
     " git remote add o file://$TMPDIR/r; git push -q o HEAD:refs/heads/m",
@@ -66,6 +68,22 @@ GONE = {
     "rewritten": f"{URL}https://x.invalid/y; git config url./nowhere/.insteadOf https://x.invalid/",
     "rewritten for a push": f"{URL}https://x.invalid/y;"
     " git config url./nowhere/.pushInsteadOf https://x.invalid/",
+    "pushed to elsewhere, by an included file": f"{SERVER}{MORE} > .git/more;"
+    " git config include.path more",
+    "pushed to elsewhere, on a condition": f"{SERVER}{MORE} > .git/more;"
+    " git config includeIf.gitdir:/.path more",
+    "pushed to elsewhere, by the worktree's own": f"{SERVER}"
+    "git config extensions.worktreeConfig true; git config --worktree remote.o.pushurl /nowhere/x",
+    "pushed to elsewhere, by a file that the worktree's own includes": f"{SERVER}"
+    f"{MORE} > .git/more; git config extensions.worktreeConfig true;"
+    " git config --worktree include.path more",
+    "pushed to elsewhere, in the old form": f"{SERVER}"
+    "printf '[remote.o]\\n\\tpushurl = /nowhere/x\\n' >> .git/config",
+    "pushed to elsewhere, behind another section": f"{SERVER}"
+    "printf '[core][remote \"o\"]\\n\\tpushurl = /nowhere/x\\n' >> .git/config",
+    "whose references another fetches": f"{SERVER}git remote add p /nowhere/x;"
+    " git config remote.p.fetch '+refs/heads/*:refs/remotes/o/*'",
+    "with a helper of its own": f"{SERVER}git config remote.o.vcs mine",
     "called like a part of a server's": f"{COMMIT}git update-ref refs/remotes/o/p/m HEAD;"
     " git config remote.o.url https://x.invalid/y; git config remote.o/p.url /nowhere/x",
 }
