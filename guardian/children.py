@@ -53,8 +53,8 @@ class Children:
 
     :param tell: sends a message with descriptors to the supervisor.
     :param poll: the guardian's; the channel of a monitor is registered there.
-    :ivar supervisor: its pid when it is our child: no part of the run.
-    :ivar is_hosted: the supervisor is a part of a program that is not our child.
+    ``supervisor`` is its pid while it is our child: no part of the run. Where
+    ``is_hosted``, it is a part of a program that is not our child.
     """
 
     def __init__(self, tell: Tell, poll: select.poll) -> None:
@@ -66,6 +66,14 @@ class Children:
         self._group: ProcessGroup | None = None
         self._companion: Companion | None = None
         self._monitored: Monitored | None = None
+
+    def note_supervisor(self, pid: int | None) -> None:
+        """Take in who the supervisor is: our child, or None, a part of a host."""
+        self.supervisor, self.is_hosted = pid, pid is None
+
+    def note_supervisor_gone(self) -> None:
+        """Take in that the supervisor was collected: its number may be anybody's now."""
+        self.supervisor = None
 
     def start_agent(self, request: Spawn, descriptors: list[int], restore: Sequence[int]) -> None:
         """Start the agent, and tell that it runs or why it does not.
@@ -255,7 +263,7 @@ class Children:
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.close(pidfd)
             os.waitpid(self.supervisor, 0)
-        self.supervisor = None
+        self.note_supervisor_gone()
 
     def end_companion(self) -> None:
         """Kill the helper: from here on it is nobody's to be spared."""

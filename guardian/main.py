@@ -85,7 +85,7 @@ class Guardian:
         :param supervisor: its pid when it is our child, None when we serve a host.
         :param host: a pidfd of the host.
         """
-        self._children.supervisor, self._children.is_hosted = supervisor, supervisor is None
+        self._children.note_supervisor(supervisor)
         set_child_subreaper()
         try:
             self._prepare(supervisor, host)
@@ -300,7 +300,7 @@ class Guardian:
         self._channel.close()
         children = self._children
         empty = end_at_any_rate(resort, children.supervisor)
-        children.supervisor = None
+        children.note_supervisor_gone()
         rest = "nothing it started is left" if empty else "some of what it started may be left"
         _say(f"the guardian of run {handover.run_id} failed ({error}); {rest}{_where(handover)}")
         if not children.is_hosted:

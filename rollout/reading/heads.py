@@ -40,25 +40,24 @@ class RolloutHead:
     :param size: bytes on disk of the form that was read.
     :param mtime_ns: codex's ``updated_at``, in nanoseconds; 0 when it is gone.
     :param form: the form that was read; None when it is gone.
-    :param beginning: its first record cut before the instructions and closed again.
-    :param rollout: whose beginning that is.
+    :param meta: the metadata without ``raw``, and why it, or codex itself, cannot read it.
+    :param unread: its first record, cut before the instructions and closed again, and
+        whose it is; parsed on first use.
     """
 
-    __slots__ = ("_beginning", "_meta", "_problem", "_rollout", "form", "mtime_ns", "size")
+    __slots__ = ("_meta", "_problem", "_unread", "form", "mtime_ns", "size")
 
     def __init__(
         self,
         size: int,
         mtime_ns: int,
         form: RolloutForm | None,
-        meta: SessionMeta | None = None,
-        problem: str = "",
-        beginning: bytes = b"",
-        rollout: RolloutRef | None = None,
+        meta: tuple[SessionMeta | None, str] = (None, ""),
+        unread: tuple[bytes, RolloutRef] | None = None,
     ) -> None:
         self.size, self.mtime_ns, self.form = size, mtime_ns, form
-        self._meta, self._problem = meta, problem
-        self._beginning, self._rollout = beginning, rollout
+        self._meta, self._problem = meta
+        self._unread = unread
 
     @property
     def meta(self) -> SessionMeta | None:
@@ -75,19 +74,19 @@ class RolloutHead:
     @property
     def began(self) -> str:
         """When it says that it began, as written or its first 24 letters; "" if it does not say."""
-        at = self._beginning.find(_STAMP, _PAYLOAD)
+        beginning = b"" if self._unread is None else self._unread[0]
+        at = beginning.find(_STAMP, _PAYLOAD)
         if at > 0:
             # Within a text the quotes would be escaped: this is the key, and whole.
-            return str(self._beginning[at + 13 : at + 37], "latin-1")
+            return str(beginning[at + 13 : at + 37], "latin-1")
         meta = self.meta
         return "" if meta is None else meta.timestamp
 
     def _parse(self) -> None:
-        rollout, self._rollout = self._rollout, None
-        if rollout is None:
+        if self._unread is None:
             return
-        self._meta = _meta_in(self._beginning)
-        self._beginning = b""
+        (beginning, rollout), self._unread = self._unread, None
+        self._meta = _meta_in(beginning)
         if self._meta is None:
             whole = read_head(rollout.path)
             self._meta, self._problem = whole.meta, whole.problem
@@ -99,9 +98,9 @@ def read_head(path: str | os.PathLike[str]) -> RolloutHead:
         with open_snapshot(path, patience=0) as snapshot:
             return head_of(snapshot)
     except (NoSuchRolloutError, NotARolloutFileError) as error:
-        return RolloutHead(0, 0, None, problem=str(error))
+        return RolloutHead(0, 0, None, (None, str(error)))
     except OSError as error:
-        return RolloutHead(0, 0, None, problem=error.strerror or str(error))
+        return RolloutHead(0, 0, None, (None, error.strerror or str(error)))
 
 
 def head_of(snapshot: RolloutSnapshot) -> RolloutHead:
@@ -115,7 +114,7 @@ def head_of(snapshot: RolloutSnapshot) -> RolloutHead:
             problem = OLD_FORMAT if meta.is_old else ""
         except SessionMetaError as error:
             problem = error.reason
-    return RolloutHead(snapshot.size, snapshot.mtime_ns, snapshot.form, meta=meta, problem=problem)
+    return RolloutHead(snapshot.size, snapshot.mtime_ns, snapshot.form, (meta, problem))
 
 
 def _first_bytes(snapshot: RolloutSnapshot) -> bytes:
@@ -169,7 +168,7 @@ class HeadReader:
         if cut == -1:
             return read_head(rollout.path)
         beginning = head[:cut] + b"}}"
-        return RolloutHead(stat.st_size, stat.st_mtime_ns, PLAIN, None, "", beginning, rollout)
+        return RolloutHead(stat.st_size, stat.st_mtime_ns, PLAIN, unread=(beginning, rollout))
 
     def _enter(self, directory: str) -> None:
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -9,16 +9,17 @@ nothing (the guardian is dead) leaves it to the next launch to look again.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ...guardian.protocol import Released, RunHandover
+from ...guardian.protocol import Released, RunHandover, Spawned
 from ...kernel.containment.membership import RunProcesses, discard_leaf
 from ...kernel.errors import OperatorError
 from ...kernel.files.temporary import discard_temporary
 from ...kernel.process.group import ProcessGroup
-from ...kernel.process.identity import ProcessIdentity
+from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...workspace.claim.claim import Claim
 from ...workspace.codex_home.hand_over import hand_over
 from ...workspace.git.held_checkout import HeldCheckout
@@ -36,15 +37,18 @@ from .survivors import end_survivors
 class RunOwnership:
     """One run's hold on its workspace.
 
+    ``proven``: the kernel showed that nothing of the run is left. ``seems_empty``: it showed
+    nothing, be it that this proves nothing.
+
     :param guardian: the process that adopts the run's orphans.
     """
 
     def __init__(
         self, plan: Plan, claim: Claim, link: GuardianLink, guardian: ProcessIdentity
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self.claim = claim
-        self._link = link
+        self.link = link
         self._guardian = guardian
         self._owner: OwnerRecord | None = None
         self._temporary = ""
@@ -54,7 +58,7 @@ class RunOwnership:
         self.grouped = False
         self._group: ProcessGroup | None = None
         self.why_no_leaf: str | None = None
-        self.monitor: ProcessIdentity | None = None
+        self._monitor: ProcessIdentity | None = None
         # Nothing was started yet, so nothing can be left.
         self.proven = self.seems_empty = True
 
@@ -63,13 +67,27 @@ class RunOwnership:
         self.seems_empty = not left
         self.proven = self.seems_empty and proves
 
-    def note_errand(self) -> None:
-        """Take in that the preparation starts a program, which may leave others behind."""
+    def doubt(self) -> None:
+        """Take in that something may be left of the run, until the kernel shows that nothing is."""
         self.proven = self.seems_empty = False
 
-    def leave_to_guardian(self) -> None:
-        """Vouch for nothing: the guardian ends the run, finishes its record and frees the claim."""
-        self.proven = self.seems_empty = False
+    def note_not_started(self, *, was_proven: bool) -> None:
+        """Take in that nothing came of a start, so that all is as it was before.
+
+        :param was_proven: what an errand of the preparation left may be there all the same.
+        """
+        self.proven = self.seems_empty = was_proven
+
+    def note_started(self, started: Spawned, descriptors: Sequence[int]) -> None:
+        """Take over what the guardian gave with a program that it started.
+
+        :param descriptors: names the program's process group, where the run goes by that.
+        """
+        if started.monitor is not None:
+            # It stays until the run's end, also while hooks run that have none.
+            self._monitor = ProcessIdentity(*started.monitor, boot_id())
+        if descriptors:
+            self.take_group(ProcessGroup(started.pid, *descriptors))
 
     def end_previous(self, tell: Tell) -> None:
         """End what the last run left.
@@ -78,26 +96,26 @@ class RunOwnership:
         """
         for last in self.lasts():
             known = self.claim.is_known(last.run_id) or not self.claim.lasts
-            swept = end_survivors(last, self._plan.paths, is_known=known)
+            swept = end_survivors(last, self.plan.paths, is_known=known)
             if swept:
                 tell(f"ended {swept} processes left by run {last.run_id}")
 
     def lasts(self) -> tuple[OwnerRecord, ...]:
         """Return the runs that may have left something here, by the registry if no record tells."""
-        if self.claim.lasts or not os.path.lexists(self._plan.paths.runs):
+        if self.claim.lasts or not os.path.lexists(self.plan.paths.runs):
             return self.claim.lasts
         from ..records.unowned import lasts_by_registry
 
-        return lasts_by_registry(self._plan.paths, self._plan.run_id)
+        return lasts_by_registry(self.plan.paths, self.plan.run_id)
 
     def take(self) -> None:
         """Write down that we run here now; what the last run left has been ended."""
-        finish_last_record(self._plan.paths, self.claim.previous)
+        finish_last_record(self.plan.paths, self.claim.previous)
         self._enter_leaf()
 
     def _enter_leaf(self, parent: Path | None = None) -> None:
-        request = self._plan.request
-        wish = Wish(self._plan.run_id, request.containment, self._guardian.pid, request.environ)
+        request = self.plan.request
+        wish = Wish(self.plan.run_id, request.containment, self._guardian.pid, request.environ)
         self.leaf, self.why_no_leaf = open_leaf(wish, parent)
         self._go_by_group()
         self._write_owner(self._describe_owner())
@@ -105,7 +123,7 @@ class RunOwnership:
     def _go_by_group(self) -> None:
         """Go by the process group where nothing stronger is asked for or to be had."""
         self.take_group(None)
-        choice = self._plan.request.containment
+        choice = self.plan.request.containment
         problem = None if self.leaf else why_no_descent(self._guardian, choice)
         self.grouped = problem is not None
         if problem and choice == "auto":
@@ -118,7 +136,7 @@ class RunOwnership:
         self._group = group
 
     def _describe_owner(self) -> OwnerRecord:
-        return describe_owner(self._plan, self.leaf, self._guardian, self._mechanism())
+        return describe_owner(self.plan, self.leaf, self._guardian, self._mechanism())
 
     def _mechanism(self) -> str:
         return "process-group" if self.grouped else self.scope().mechanism
@@ -141,17 +159,17 @@ class RunOwnership:
         :raises GuardianLost: it is gone.
         """
         self._temporary = temporary
-        directory = self._plan.run_directory
+        directory = self.plan.run_directory
         handover = RunHandover(
-            run_id=self._plan.run_id,
+            run_id=self.plan.run_id,
             leaf=self.leaf,
             record=os.fspath(directory / "record.json"),
-            owner=os.fspath(self._plan.paths.owner),
+            owner=os.fspath(self.plan.paths.owner),
             witness=os.fspath(self.claim.witness_path),
-            base=os.fspath(self._plan.paths.base),
+            base=os.fspath(self.plan.paths.base),
             temporary=temporary,
         )
-        self._link.tell(handover, self._held())
+        self.link.tell(handover, self._held())
 
     def _held(self) -> tuple[int, ...]:
         return (*self.claim.lock_fds, *self._kept)
@@ -163,7 +181,7 @@ class RunOwnership:
         """
         if self.leaf is not None:
             self.leaf, self.why_no_leaf = give_up_leaf(
-                self.leaf, self._plan.request.containment, problem
+                self.leaf, self.plan.request.containment, problem
             )
             self._go_by_group()
         self._write_owner(self._describe_owner())
@@ -171,17 +189,17 @@ class RunOwnership:
 
     def renew(self) -> None:
         """Enter a fresh leaf for another attempt; the one before is proven empty."""
-        discard_leaf(RunProcesses(self._plan.run_id, self.leaf))
+        discard_leaf(RunProcesses(self.plan.run_id, self.leaf))
         self._enter_leaf(None if self.leaf is None else Path(self.leaf).parent)
         self.hand_over(self._temporary)
 
     def scope(self, *, guardian_lost: bool = False) -> RunProcesses:
         """Return what belongs to the run."""
         if guardian_lost:
-            return RunProcesses(self._plan.run_id, self.leaf, group=self._group)
-        ours = frozenset([os.getpid(), *filter(None, [self._link.companion])])
+            return RunProcesses(self.plan.run_id, self.leaf, group=self._group)
+        ours = frozenset([os.getpid(), *filter(None, [self.link.companion])])
         return RunProcesses(
-            self._plan.run_id, self.leaf, self._guardian, ours, self.monitor, self._group
+            self.plan.run_id, self.leaf, self._guardian, ours, self._monitor, self._group
         )
 
     def strays(self) -> RunProcesses | None:
@@ -192,7 +210,7 @@ class RunOwnership:
         """
         if self.proven or self._guardian.pid == os.getppid():
             return None
-        return RunProcesses(self._plan.run_id)
+        return RunProcesses(self.plan.run_id)
 
     def describe(self) -> dict[str, str | None]:
         """Return the containment in force, as the record's field."""
@@ -210,12 +228,12 @@ class RunOwnership:
         if not self.proven:
             self.claim.close()
             return
-        request, start = self._plan.request, self._plan.start
-        hand_over(self._plan.paths, request.shared_home, start.common_dir)
+        request, start = self.plan.request, self.plan.start
+        hand_over(self.plan.paths, request.shared_home, start.common_dir)
         # Before the lock is free: from then on owner.json may be another run's, and the
         # guardian of this one must not vouch for it, whenever we die.
         with suppress(GuardianLost):
-            self._link.tell(Released(status))
+            self.link.tell(Released(status))
         self.claim.release()
 
     def remove_temporary(self) -> str | None:
@@ -239,7 +257,7 @@ class RunOwnership:
             return
         self.remove_temporary()
         # Also when the disk was too full to write the owner down: nothing was started in it.
-        discard_leaf(RunProcesses(self._plan.run_id, self.leaf))
+        discard_leaf(RunProcesses(self.plan.run_id, self.leaf))
         if self.proven and self._owner is not None:
             with suppress(OperatorError):
                 self.claim.write_owner(replace(self._owner, contained=True))

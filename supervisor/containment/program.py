@@ -17,7 +17,6 @@ import anyio
 from ...guardian.codec import unexpected
 from ...guardian.protocol import ChildrenLeft, ListChildren, Spawn, Spawned, SpawnFailed, SpawnSpec
 from ...kernel.containment.membership import end, is_evidently_empty, members
-from ...kernel.process.group import ProcessGroup
 from ...kernel.process.identity import ProcessIdentity
 from ..blocking import run_blocking
 from ..errors import GuardianLost
@@ -29,7 +28,6 @@ from .survivors import GRACE, PATIENCE
 
 async def start(
     ownership: RunOwnership,
-    link: GuardianLink,
     program: SpawnSpec,
     stdio: Sequence[int],
     *,
@@ -42,30 +40,29 @@ async def start(
     :raises PlaceUnusable: a cgroup was demanded and cannot be joined.
     :raises GuardianLost: the guardian died before it answered.
     """
-    # What an errand of the preparation left may be there all the same.
     was_proven = ownership.proven
     request = Spawn(program, on_terminal=on_terminal)
-    reply = await _ask(ownership, link, request, stdio)
+    reply = await _ask(ownership, request, stdio)
     if isinstance(reply, SpawnFailed) and reply.step == "cgroup" and ownership.leaf:
         ownership.fall_back(os.strerror(reply.errno))
-        reply = await _ask(ownership, link, request, stdio)
+        reply = await _ask(ownership, request, stdio)
     if isinstance(reply, SpawnFailed):
-        ownership.proven = ownership.seems_empty = was_proven
+        ownership.note_not_started(was_proven=was_proven)
     return reply
 
 
 async def _ask(
-    ownership: RunOwnership, link: GuardianLink, request: Spawn, stdio: Sequence[int]
+    ownership: RunOwnership, request: Spawn, stdio: Sequence[int]
 ) -> Spawned | SpawnFailed:
     program = replace(request.program, leaf=ownership.leaf)
     # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
-    link.tell(replace(request, program=program, grouped=ownership.grouped), stdio)
-    ownership.proven = ownership.seems_empty = False
-    reply, descriptors = await link.reply()
+    ownership.link.tell(replace(request, program=program, grouped=ownership.grouped), stdio)
+    ownership.doubt()
+    reply, descriptors = await ownership.link.reply()
     if not isinstance(reply, Spawned | SpawnFailed):
         raise unexpected(reply)
-    if isinstance(reply, Spawned) and descriptors:
-        ownership.take_group(ProcessGroup(reply.pid, *descriptors))
+    if isinstance(reply, Spawned):
+        ownership.note_started(reply, descriptors)
     return reply
 
 
@@ -92,20 +89,21 @@ async def end_strays(ownership: RunOwnership) -> None:
         await run_blocking(partial(end, strays, grace=GRACE, patience=PATIENCE))
 
 
-async def end_unread(ownership: RunOwnership, link: GuardianLink) -> None:
+async def end_unread(ownership: RunOwnership) -> None:
     """End what is left of the run, where it was not read since something was started.
 
     Without the guardian the run is ended by its leaf and tag, and nothing is proven.
     """
+    link = ownership.link
     await end_strays(ownership)
-    if not await read_proof(ownership, link, guardian_lost=link.lost):
+    if not await read_proof(ownership, guardian_lost=link.lost):
         return
     scope = ownership.scope(guardian_lost=link.lost)
     await run_blocking(partial(end, scope, grace=GRACE, patience=PATIENCE))
-    await read_proof(ownership, link, guardian_lost=link.lost)
+    await read_proof(ownership, guardian_lost=link.lost)
 
 
-async def read_proof(ownership: RunOwnership, link: GuardianLink, *, guardian_lost: bool) -> int:
+async def read_proof(ownership: RunOwnership, *, guardian_lost: bool) -> int:
     """Return how many processes are left: members, and children of the guardian.
 
     The ownership is then proven if none is, and that reading proves anything.
@@ -115,7 +113,7 @@ async def read_proof(ownership: RunOwnership, link: GuardianLink, *, guardian_lo
     if not is_evidently_empty(scope):
         left.update(each.pid for each in await run_blocking(members, scope))
     if not guardian_lost:
-        left.update(await _ask_for_children(link, scope.guardian))
+        left.update(await _ask_for_children(ownership.link, scope.guardian))
     ownership.note_reading(len(left), proves=scope.can_prove)
     return len(left)
 

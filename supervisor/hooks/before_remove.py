@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -139,7 +140,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
             await tasks.start(_pass_signals, link)
             # Kept aside, so that it leaves here as itself and not as a group.
             try:
-                ends.append(await _run(plan, ownership, link, tell))
+                ends.append(await _run(plan, ownership, tell))
             except Exception as error:
                 ends.append(error)
             tasks.cancel_scope.cancel()
@@ -155,22 +156,20 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
     return ends[0]
 
 
-async def _run(
-    plan: _RemovalPlan, ownership: RunOwnership, link: GuardianLink, tell: Tell
-) -> HookEnd:
+async def _run(plan: _RemovalPlan, ownership: RunOwnership, tell: Tell) -> HookEnd:
     temporary = choose_temporary(plan.request.environ)
     environment = _environment(plan, temporary)
     secrets = find_secrets(plan.request, environment)
-    events = EventLog(plan.run_id, plan.key.issue)
-    events.mask = Masker(secrets).mask_text
+    mask = Masker(secrets).mask_text
+    events = EventLog(plan.run_id, plan.key.issue, mask)
     events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
     try:
         ownership.end_previous(tell)
         ownership.take()
         ownership.hand_over(temporary)
         create_temporary(temporary)
-        runner = HookRunner(plan, ownership, link, events, secrets)
-        record = _Record(plan, events, temporary)
+        runner = HookRunner(ownership, events, secrets)
+        record = _Record(plan, mask, temporary)
         record.write({"name": NAME, "status": None, "log": runner.log_of(NAME)})
         end = await runner.run(NAME, plan.request.hooks[NAME], plan.workdir.path, environment)
         record.write(end.describe(), reason="removal", finished=now_text())
@@ -212,9 +211,9 @@ def _make_directory(plan: _RemovalPlan) -> None:
 class _Record:
     """``record.json`` of a removal; a crash leaves its ``reason`` to whoever ends the hook."""
 
-    def __init__(self, plan: _RemovalPlan, events: EventLog, temporary: str) -> None:
+    def __init__(self, plan: _RemovalPlan, mask: Callable[[str], str], temporary: str) -> None:
         self._path = os.fspath(plan.run_directory / "record.json")
-        self._mask = events.mask
+        self._mask = mask
         self._planned = {
             "v": 1,
             "run_id": plan.run_id,

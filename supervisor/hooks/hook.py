@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,17 +24,16 @@ from ...kernel.values import frozen
 from ..containment.ownership import RunOwnership
 from ..containment.program import end_without_guardian, read_proof, start
 from ..errors import GuardianLost
-from ..guardian_client.link import GuardianLink
 from ..lifecycle.exit import report_exit
 from ..output.events import EventLog
 from ..output.log import LogFile
 from ..output.relay import Relay, open_pipe
 from ..output.streams import DELIVERY_LIMIT
-from ..plan import Plan
 from ..prepare.command import resolve_command
 from ..request import HookCommand
 from ..watching.limits import Limits, kernel_killed_for_memory, set_limits
-from ..watching.watch import Watch
+from ..watching.watch import Watch, Watched
+from .hook_job import HookJob
 
 if TYPE_CHECKING:
     from ..terminal.user_terminal import UserTerminal
@@ -104,16 +103,13 @@ class HookRunner:
 
     def __init__(
         self,
-        plan: Plan,
         ownership: RunOwnership,
-        link: GuardianLink,
         events: EventLog,
         secrets: tuple[bytes, ...],
         terminal: UserTerminal | None = None,
     ) -> None:
-        self._plan = plan
+        self._plan = ownership.plan
         self._ownership = ownership
-        self._link = link
         self._events = events
         self._secrets = secrets
         self._terminal = terminal
@@ -173,7 +169,7 @@ class HookRunner:
         try:
             nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                return await start(self._ownership, self._link, spec, (nothing, write, write))
+                return await start(self._ownership, spec, (nothing, write, write))
             finally:
                 os.close(nothing)
         finally:
@@ -185,13 +181,11 @@ class HookRunner:
         scope = self._ownership.scope()
         self._events.emit("hook.started", name=name, pid=hook.pid, mechanism=scope.mechanism)
         watch = Watch(
-            hook,
-            self._ownership.scope,
+            Watched(hook, self._ownership.scope, lambda: relay.last_output),
             self._plan.ladder,
-            self._link.notifications,
+            self._ownership.link.notifications,
             _HookEvents(self._events, name),
-            lambda: relay.last_output,
-            pause=self._pause(),
+            self._job(),
         )
         delivered = anyio.Event()
 
@@ -209,16 +203,14 @@ class HookRunner:
             tasks.cancel_scope.cancel()
         return watch
 
-    def _pause(self) -> Callable[[], object] | None:
+    def _job(self) -> HookJob | None:
         terminal = self._terminal
-        if terminal is None:
-            return None
-        return lambda: terminal.pause(self._ownership.scope())
+        return None if terminal is None else HookJob(terminal, self._ownership.scope)
 
     async def _conclude(
         self, name: str, log: str, watch: Watch | None, began: float, *, lost: bool
     ) -> HookEnd:
-        left = await read_proof(self._ownership, self._link, guardian_lost=lost)
+        left = await read_proof(self._ownership, guardian_lost=lost)
         ended_for = "guardian-lost" if lost or watch is None else watch.state.reason
         wait_status = watch.wait_status if watch is not None else None
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, wait_status):

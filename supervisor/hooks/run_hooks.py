@@ -19,7 +19,6 @@ from ...workspace.workdir.after_create import note_after_create
 from ..blocking import run_blocking
 from ..containment.ownership import RunOwnership
 from ..errors import Cancelled, GuardianLost, HookFailed
-from ..plan import Plan
 from ..prepare.workspace import Place
 from ..records.record import RunRecord
 from .hook import HookEnd, HookRunner
@@ -33,13 +32,13 @@ class RunHooks:
 
     def __init__(
         self,
-        plan: Plan,
         place: Place,
         ownership: RunOwnership,
         record: RunRecord,
         runner: HookRunner,
         warn: Callable[[str], None],
     ) -> None:
+        plan = ownership.plan
         self._commands = plan.request.hooks
         self._place = place
         self._ownership = ownership
@@ -48,6 +47,7 @@ class RunHooks:
         self._warn = warn
         self._told: list[dict[str, Any]] = []
         self._common = {"CODEXLAB_RUN_WORKSPACE": os.fspath(plan.paths.root)}
+        self._has_begun = False
         self.seconds = 0.0
 
     async def before_agent(self) -> None:
@@ -57,6 +57,7 @@ class RunHooks:
         :raises Cancelled: a signal came meanwhile.
         :raises GuardianLost: the guardian died meanwhile.
         """
+        self._has_begun = True
         if self._place.workdir.after_create_due and "after_create" in self._commands:
             end = await self._run("after_create", {})
             self._check(end)
@@ -74,9 +75,10 @@ class RunHooks:
         """Run ``after_run``, which is told how the run ended. Never raises.
 
         Not where something of the run is left, nor without a guardian: it would run
-        beside survivors, or uncontained.
+        beside survivors, or uncontained. Nor where :meth:`before_agent` was never called:
+        the run then has no temp directory for it.
         """
-        if "after_run" not in self._commands:
+        if not self._has_begun or "after_run" not in self._commands:
             return
         if not self._ownership.proven:
             self._warn("hook after_run did not run: processes of the run may be left")

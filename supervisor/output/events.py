@@ -67,14 +67,19 @@ class EventLog:
     A reader that stalls or goes away never blocks the run: an event it would not
     take is dropped whole, counted in ``dropped``, and stays in the run's own file.
 
+    :param mask: what every line goes through before any target gets it.
     :param hear: takes each event in this process, unmasked as it is.
-
-    ``mask`` is set by whoever knows the secrets; it holds for every target.
     """
 
-    def __init__(self, run_id: str, issue: str, hear: Hear | None = None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        issue: str,
+        mask: Callable[[str], str] = str,
+        hear: Hear | None = None,
+    ) -> None:
+        self._mask = mask
         self._hear = hear
-        self.mask: Callable[[str], str] = str
         self.run_id = run_id
         self._head = {
             "v": VERSION,
@@ -96,6 +101,15 @@ class EventLog:
         for line in self._early:
             self._write(target, line)
 
+    def mask_with(self, mask: Callable[[str], str]) -> None:
+        """Put another mask in the place of the one before; more secrets are known by now."""
+        self._mask = mask
+
+    def begin_attempt(self) -> int:
+        """Count one more attempt of the agent, and return its number."""
+        self.attempt += 1
+        return self.attempt
+
     def emit(self, event: str, **fields: object) -> None:
         """Write one event."""
         self._head["seq"] = int(str(self._head["seq"])) + 1
@@ -104,7 +118,7 @@ class EventLog:
         body = {**self._head, "attempt": self.attempt, "event": event, **fields}
         if self._hear is not None:
             self._hear(body)
-        text = self.mask(json.dumps(body, separators=(",", ":"), default=str))
+        text = self._mask(json.dumps(body, separators=(",", ":"), default=str))
         line = text.encode() + b"\n"
         if len(self._early) < 64:
             self._early.append(line)

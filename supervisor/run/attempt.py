@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Mapping
-from dataclasses import field
 from functools import partial
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import anyio
 
@@ -25,137 +23,64 @@ from ...kernel.containment.membership import end
 from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore, is_no_more
 from ...kernel.process.identity import ProcessIdentity, boot_id
-from ...kernel.values import frozen
 from ..blocking import run_blocking
-from ..caller import Host
-from ..containment.ownership import RunOwnership
 from ..containment.program import end_without_guardian, read_proof, start
 from ..containment.survivors import GRACE, PATIENCE
 from ..errors import CommandNotExecutable, CommandNotFound
-from ..guardian_client.link import GuardianLink
 from ..guardian_client.notifications import GuardianGone
+from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import ExitReport, deny_success, report_exit
 from ..lifecycle.machine import ENDING_SIGNALS
-from ..output.events import EventLog
-from ..output.streams import DELIVERY_LIMIT, Logs, Streams
-from ..plan import Plan
+from ..output.streams import DELIVERY_LIMIT, Streams
 from ..prepare.command import resolve_command
 from ..prepare.workspace import Place
-from ..threads.watcher import SessionWatcher
 from ..watching.limits import Limits, kernel_killed_for_memory, kernel_peak_memory
-from ..watching.watch import Usage, Watch
+from ..watching.watch import Watch, Watched
+from .context import RunContext
 
-
-class AgentStreams(Protocol):
-    """What connects the agent with the caller: pipes, or a terminal of its own."""
-
-    @property
-    def remark(self) -> str | None:
-        """A line for the person at the end of the attempt, or None."""
-        ...
-
-    @property
-    def agent_ends(self) -> tuple[int, ...]:
-        """The descriptors that become the agent's stdin, stdout and stderr."""
-        ...
-
-    def last_output(self) -> float:
-        """Return when the agent wrote last, in seconds of the monotonic clock."""
-        ...
-
-    def note_spawned(self) -> None:
-        """Close our copies of the ends that the agent has."""
-        ...
-
-    def note_empty(self) -> None:
-        """Expect no more output: no process of the attempt is left."""
-        ...
-
-    async def deliver(self, hurry: anyio.CancelScope) -> None:
-        """Pass output on until its end, or until ``hurry`` is cancelled."""
-        ...
-
-    def close(self) -> None:
-        """Close what is still open."""
-        ...
-
-
-@frozen
-class AttemptEnd:
-    """How one attempt ended.
-
-    :param last_word: the agent's own, from its stream: completed, failed or none.
-    :param swept: how many processes outlived the agent.
-    :param swept_names: what those that outlived it were called, and how many of each.
-    :param left: how many are left, read from the kernel after the last signal.
-    :param asked_to_end: by a signal, be it after the agent had ended by itself.
-    :param proven: that none is; False also where a process could be left that nothing
-        shows: without its guardian a run is known by leaf and tag, and both can be shed.
-    """
-
-    exit: ExitReport
-    mechanism: str
-    last_word: str
-    swept: int
-    left: int
-    proven: bool
-    usage: Usage | None
-    peak_memory: int | None
-    asked_to_end: bool = False
-    swept_names: Mapping[str, int] = field(default_factory=dict[str, int])
-
-    def contained(self) -> dict[str, object]:
-        """Return the proof, as record and event show it."""
-        return {
-            "mechanism": self.mechanism,
-            "proven": self.proven,
-            "swept": self.swept,
-            "left": self.left,
-            **({"swept_names": dict(self.swept_names)} if self.swept_names else {}),
-        }
-
+if TYPE_CHECKING:
+    from ..output.agent_streams import AgentStreams
 
 # So long an agent that died of TERM may be one of many who were sent it, ourselves the last.
 _SAME_WISH_SECONDS = 0.3
 
 
 class Attempt:
-    """One agent process from spawn to proof."""
+    """One agent process from spawn to proof.
 
-    def __init__(
-        self,
-        plan: Plan,
-        place: Place,
-        ownership: RunOwnership,
-        link: GuardianLink,
-        events: EventLog,
-        session: SessionWatcher,
-        logs: Logs,
-        host: Host,
-    ) -> None:
-        self._plan = plan
+    :param place: as this attempt finds it; its command resumes what the one before got to.
+    """
+
+    def __init__(self, run: RunContext, place: Place) -> None:
+        self._plan = run.plan
         self._place = place
-        self._ownership = ownership
-        self._link = link
-        self._events = events
-        self._session = session
-        self._terminal = host.terminal if plan.request.terminal else None
+        self._ownership = run.ownership
+        self._link = run.link
+        self._events = run.events
+        self._session = run.session
+        self._terminal = run.terminal
         self._last_word = "none"
         self._swept = 0
         self._asked_to_end = False
         self.oom_score_adj: int | None = None
         self._open = True
         self._watch: Watch | None = None
-        self.streams = self._open_streams(logs, host)
+        self._streams = self._open_streams(run)
 
-    def _open_streams(self, logs: Logs, host: Host) -> AgentStreams:
+    def _open_streams(self, run: RunContext) -> AgentStreams:
         if self._terminal is None:
-            return Streams(self._plan, self._place.argv, logs, host.outputs, self._hear_agent)
+            argv, outputs = self._place.argv, run.host.outputs
+            return Streams(self._plan, argv, run.logs, outputs, self._hear_agent)
         from ..terminal.streams import TerminalStreams
 
         return TerminalStreams(
-            self._terminal, self._plan.agent, logs, self._hear_agent, self._session.look_soon
+            self._terminal, self._plan.agent, run.logs, self._hear_agent, self._session.look_soon
         )
+
+    @property
+    def remark(self) -> str | None:
+        """A line for the person about what the agent reads, or None."""
+        return self._streams.remark
 
     async def spawn(self) -> ProcessIdentity:
         """Start the agent inside its containment.
@@ -164,17 +89,15 @@ class Attempt:
         """
         reply = await start(
             self._ownership,
-            self._link,
             self._spec(),
-            self.streams.agent_ends,
+            self._streams.agent_ends,
             on_terminal=self._terminal is not None,
         )
         if isinstance(reply, SpawnFailed):
             raise _spawn_error(reply, self._place)
         agent = ProcessIdentity(reply.pid, reply.start_time, boot_id())
         self._watch = self._make_watch(agent)
-        self.streams.note_spawned()
-        self._ownership.monitor = _identity(reply.monitor)
+        self._streams.note_spawned()
         self.oom_score_adj = reply.oom_score_adj
         mechanism = self._ownership.scope().mechanism
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
@@ -191,12 +114,10 @@ class Attempt:
 
     def _make_watch(self, agent: ProcessIdentity) -> Watch:
         return Watch(
-            agent,
-            self._ownership.scope,
+            Watched(agent, self._ownership.scope, self._streams.last_output),
             self._plan.ladder,
             self._link.notifications,
             self._events,
-            self.streams.last_output,
             self._terminal,
         )
 
@@ -211,14 +132,16 @@ class Attempt:
             await watch.run(limits)
             if watch.guardian_lost:
                 self._swept = await end_without_guardian(self._ownership, agent)
-            self.streams.note_empty()
+            self._streams.note_empty()
             if self._may_be_held_open(watch):
                 hurry.deadline = anyio.current_time() + DELIVERY_LIMIT
             tasks.start_soon(self._hurry_on_signal, hurry)
             await delivered.wait()
             tasks.cancel_scope.cancel()
         self.close()
-        return await self._conclude(watch, lost=watch.guardian_lost)
+        return await self._conclude(
+            watch, guardian_lost=watch.guardian_lost, lost=watch.guardian_lost
+        )
 
     async def give_up(self) -> AttemptEnd | None:
         """End an agent that we can no longer watch, and all it started.
@@ -231,14 +154,15 @@ class Attempt:
         scope = self._ownership.scope(guardian_lost=self._link.lost)
         end_all = partial(end, scope, grace=GRACE, patience=PATIENCE)
         self._swept, _ = await run_blocking(end_all)
-        self._watch.guardian_lost = self._link.lost
-        return await self._conclude(self._watch, lost=self._watch.wait_status is None)
+        return await self._conclude(
+            self._watch, guardian_lost=self._link.lost, lost=self._watch.wait_status is None
+        )
 
     def close(self) -> None:
         """Hear what is left as a last line, and give up every descriptor. Idempotent."""
         if self._open:
             self._open = False
-            self.streams.close()
+            self._streams.close()
 
     def _may_be_held_open(self, watch: Watch) -> bool:
         """Tell whether somebody we do not end may hold the agent's output open."""
@@ -246,7 +170,7 @@ class Attempt:
         return bool(watch.state.reason or unended)
 
     async def _deliver(self, hurry: anyio.CancelScope, delivered: anyio.Event) -> None:
-        await self.streams.deliver(hurry)
+        await self._streams.deliver(hurry)
         delivered.set()
 
     async def _hurry_on_signal(self, hurry: anyio.CancelScope) -> None:
@@ -267,9 +191,9 @@ class Attempt:
                     case _:
                         assert_never(notification)
 
-    async def _conclude(self, watch: Watch, *, lost: bool) -> AttemptEnd:
-        scope = self._ownership.scope(guardian_lost=watch.guardian_lost)
-        left = await read_proof(self._ownership, self._link, guardian_lost=watch.guardian_lost)
+    async def _conclude(self, watch: Watch, *, guardian_lost: bool, lost: bool) -> AttemptEnd:
+        scope = self._ownership.scope(guardian_lost=guardian_lost)
+        left = await read_proof(self._ownership, guardian_lost=guardian_lost)
         ended_for = "supervisor-lost" if lost else await self._why_ended(watch)
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, watch.wait_status):
             ended_for = "memory"
@@ -283,6 +207,7 @@ class Attempt:
             usage=watch.usage,
             peak_memory=kernel_peak_memory(self._ownership.leaf) or watch.peak_memory,
             asked_to_end=self._asked_to_end or watch.ending_signal is not None,
+            last_output=self._streams.last_output(),
             swept_names=watch.swept_names,
         )
 
@@ -309,10 +234,6 @@ class Attempt:
         if news.thread is not None:
             self._session.suggest(news.thread, sure=news.sure)
         self._last_word = news.last_word or self._last_word
-
-
-def _identity(named: tuple[int, int] | None) -> ProcessIdentity | None:
-    return named and ProcessIdentity(*named, boot_id())
 
 
 def _spawn_error(failed: SpawnFailed, place: Place) -> Exception:

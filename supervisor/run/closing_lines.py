@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ...env.policy.circumstances import LEFT_BEHIND
 from ...env.policy.values import ChildEnvironment, Verdict
+from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import ExitReport
-from .attempt import AttemptEnd
 
 # Seconds within which a failing command probably never got to its work.
 _QUICK_FAILURE = 2.0

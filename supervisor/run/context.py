@@ -16,22 +16,21 @@ from ..containment.ownership import RunOwnership
 from ..output.events import EventLog
 from ..output.log import open_to_append
 from ..output.streams import Logs
-from ..plan import Plan
 from ..prepare.secrets import find_secrets
 from ..prepare.workspace import Place, note_thread_of_target
 from ..records.record import RunRecord
 from ..threads.watcher import SessionWatcher
 from .background_sweep import SweepBeside
 from .closing_lines import describe_left_behind
-from .report import RunReport
 
 if TYPE_CHECKING:
     from ..hooks.run_hooks import RunHooks
 
 
 class RunContext:
-    """What all steps of a run write to, open.
+    """What all steps of a run share: its plan and ownership, and what it writes to, open.
 
+    :param place: as the first attempt finds it.
     :param started: when the run began (CLOCK_MONOTONIC, seconds).
     :raises OSError: something cannot be opened; nothing stays open but the target of
         ``events``, which is closed with them.
@@ -39,23 +38,26 @@ class RunContext:
 
     def __init__(
         self,
-        plan: Plan,
-        place: Place,
         ownership: RunOwnership,
+        place: Place,
         host: Host,
         events: EventLog,
         started: float,
     ) -> None:
-        self._plan = plan
-        self._place = place
-        self._ownership = ownership
-        self._host = host
-        self._events = events
+        plan = ownership.plan
+        self.plan = plan
+        self.ownership = ownership
+        self.place = place
+        self.host = host
+        self.link = host.link
+        self.terminal = host.terminal if plan.request.terminal else None
+        self.events = events
+        self.started = started
         self._threads: set[str] = set()
         self._secrets = find_secrets(plan.request, place.environment.values)
         masker = Masker(self._secrets)
         # From here on the agent's own values are known too (--set, --env-file).
-        events.mask = masker.mask_text
+        events.mask_with(masker.mask_text)
         self.record = RunRecord(plan, masker)
         self._describe_place()
         events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
@@ -72,10 +74,9 @@ class RunContext:
             plan.paths.base,
             terminal=plan.request.terminal,
         )
-        self.report = self._make_report(started)
 
     def _session_store(self) -> SessionStore:
-        plan, place = self._plan, self._place
+        plan, place = self.plan, self.place
         workdir = place.workdir.path.resolve()
         agent, environ = adapter_of(plan.agent), place.environment.values
         if agent.keeps_rollouts:
@@ -85,94 +86,80 @@ class RunContext:
         return agent.session_store(environ, workdir, time.time(), interactive=plan.request.terminal)
 
     def _describe_place(self) -> None:
-        place = self._place
+        place = self.place
         self.record.update(
             argv=list(place.argv),
             workdir=asdict(place.workdir),
             resumed=place.thread,
             temporary=place.temporary,
-            containment=self._ownership.describe(),
+            containment=self.ownership.describe(),
             environment=place.environment.describe(),
             cargo=asdict(place.routing.cargo),
             artifacts=asdict(place.routing.artifacts),
         )
 
-    def _make_report(self, started: float) -> RunReport:
-        return RunReport(
-            self._plan,
-            self.record,
-            self._events,
-            self.logs,
-            self.session,
-            self.sweep,
-            self.warn,
-            self._host.tell,
-            started,
-            self._host.link,
-        )
-
-    def make_hooks(self) -> RunHooks:
-        """Return the hooks around the run's agent; there are some."""
+    def make_hooks(self) -> RunHooks | None:
+        """Return the hooks around the run's agent, or None where there are none."""
+        if not self.plan.request.hooks:
+            return None
         from ..hooks.hook import HookRunner
         from ..hooks.run_hooks import RunHooks
 
-        plan, ownership, link = self._plan, self._ownership, self._host.link
-        terminal = self._host.terminal if plan.request.terminal else None
-        runner = HookRunner(plan, ownership, link, self._events, self._secrets, terminal)
-        return RunHooks(plan, self._place, ownership, self.record, runner, self.warn)
+        runner = HookRunner(self.ownership, self.events, self._secrets, self.terminal)
+        return RunHooks(self.place, self.ownership, self.record, runner, self.warn)
 
     def announce(self) -> None:
         """Say what was made ready."""
-        place, receipt = self._place, self._place.environment
-        self._events.emit(
+        place, receipt = self.place, self.place.environment
+        self.events.emit(
             "workspace.ready",
             workdir=str(place.workdir.path),
             kind=place.workdir.kind,
             branch=place.workdir.branch,
             created=place.workdir.created,
         )
-        self._events.emit(
+        self.events.emit(
             "env.scrubbed",
             **{action: len(receipt.names(action)) for action in ("kept", "dropped", "set")},
         )
         fallback = place.routing.artifacts.fallback_reason
-        self._events.emit(
+        self.events.emit(
             "artifacts.routed", target=place.routing.cargo.target_dir, fallback=fallback
         )
-        for line in (fallback, *self._plan.workdir.notes, *self._ownership.claim.notes):
+        for line in (fallback, *self.plan.workdir.notes, *self.ownership.claim.notes):
             self.warn(line)
         self._say_what_stays_behind()
-        if self._host.talkative:
-            self._host.tell(f"working in {place.workdir.path} ({place.workdir.kind})")
+        if self.host.talkative:
+            self.host.tell(f"working in {place.workdir.path} ({place.workdir.kind})")
 
     def _say_what_stays_behind(self) -> None:
-        if line := describe_left_behind(self._place.environment):
+        if line := describe_left_behind(self.place.environment):
             self.record.warn(line)
-            if self._host.talkative:
-                self._host.tell(line)
+            if self.host.talkative:
+                self.host.tell(line)
 
     def warn(self, line: str | None) -> None:
         """Take one line, if it is one, for the record and for a person."""
         if line:
             self.record.warn(line)
-            self._host.tell(line)
+            self.host.tell(line)
 
     def _take_thread(self, thread: str) -> None:
         """Write down the newest thread at once: whoever finds the run killed needs it."""
         try:
-            record_thread(self._plan.paths, thread, self._place.workdir.path, self._plan.agent)
+            record_thread(self.plan.paths, thread, self.place.workdir.path, self.plan.agent)
         except OperatorError as error:
             # A full disk must not end the agent; the thread is in the record too.
             self.warn(str(error))
         if thread not in self._threads:
             self._threads.add(thread)
-            self._events.emit("thread.started", thread=thread)
+            self.events.emit("thread.started", thread=thread)
         self.record.update(thread=thread)
         try:
             self.record.write(durable=False)
         except OSError as error:
             self.warn(f"the record could not be written: {self.record.path}: {error.strerror}")
-        note_thread_of_target(self._plan, self._place, thread)
+        note_thread_of_target(self.plan, self.place, thread)
 
     def close(self) -> None:
         """Close the logs, also where the run's end was not written down. Idempotent."""

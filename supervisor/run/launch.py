@@ -105,8 +105,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
 
             check_terminal(request.events, lent=host.terminal is not None)
         listed = RunRegistration(plan, host, mask)
-        events = EventLog(plan.run_id, plan.key.issue, host.hear)
-        events.mask = mask
+        events = EventLog(plan.run_id, plan.key.issue, mask, host.hear)
         if request.events is not None:
             events.add_target(open_events_target(request.events))
         events.emit("run.planned", command=list(request.command), workspace=str(plan.paths.root))
@@ -133,7 +132,7 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
     ownership = RunOwnership(plan, claim, host.link, host.guardian)
     status: int | None = None
     try:
-        outcome = await run_agent(plan, ownership, host, events)
+        outcome = await run_agent(ownership, host, events)
     except CodexlabError as error:
         status = error.exit_status
         raise
@@ -141,7 +140,8 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
         raise
     except BaseException:
         # A fault of ours, or the host's loop ends under us: nobody here writes the end down.
-        ownership.leave_to_guardian()
+        # The guardian ends the run then, finishes its record and frees the claim.
+        ownership.doubt()
         raise
     else:
         status = outcome.status

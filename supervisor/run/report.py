@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,22 +11,16 @@ from ...kernel.errors import CodexlabError, OperatorError
 from ...workspace.git.pointers import restore_pointers
 from ...workspace.git.state import git_state
 from ..blocking import run_blocking
-from ..callbacks import Tell
 from ..caller import Outcome
 from ..clock import now_text
 from ..errors import reason_of
-from ..guardian_client.link import GuardianLink
+from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import EXIT_FAILED, agent_outcome
-from ..output.events import EventLog
-from ..output.streams import Logs
-from ..plan import Plan
 from ..prepare.workspace import Place
-from ..records.record import RunRecord, describe_exit, describe_git
-from ..threads.watcher import SessionWatcher
-from .attempt import AttemptEnd
-from .background_sweep import SweepBeside
+from ..records.record import describe_exit, describe_git
 from .cancellation import LookEnded, look_for
 from .closing_lines import describe_ending, hint_at_dropped_names
+from .context import RunContext
 
 if TYPE_CHECKING:
     from ..hooks.run_hooks import RunHooks
@@ -38,38 +32,14 @@ GIT_SECONDS = 10.0
 class RunReport:
     """Writes how one run ended, whichever way that was.
 
-    :param warn: takes one line for the record and for a person.
-    :param tell: takes one line for a person.
-    :param started: when the run began (CLOCK_MONOTONIC, seconds).
-
-    ``hooks`` is set where the run has any, and ``remove_temporary`` once there is a directory.
+    :param hooks: around the run's agent, where there are any.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        record: RunRecord,
-        events: EventLog,
-        logs: Logs,
-        session: SessionWatcher,
-        sweep: SweepBeside,
-        warn: Tell,
-        tell: Tell,
-        started: float,
-        link: GuardianLink,
-    ) -> None:
-        self._link = link
-        self._plan = plan
-        self._record = record
-        self._events = events
-        self._logs = logs
-        self._session = session
-        self._sweep = sweep
-        self._warn = warn
-        self._tell = tell
-        self._started = started
-        self.hooks: RunHooks | None = None
-        self.remove_temporary: Callable[[], str | None] | None = None
+    def __init__(self, run: RunContext, hooks: RunHooks | None) -> None:
+        self._run = run
+        self._plan = run.plan
+        self._record = run.record
+        self._hooks = hooks
 
     async def after_attempts(self, place: Place, ends: Sequence[AttemptEnd]) -> Outcome:
         """Write the outcome of a run whose last attempt is over and proven.
@@ -86,13 +56,13 @@ class RunReport:
         await self._clear_temporary()
         self._emit_finished(run_exit.reason, run_exit.status, outcome)
         for line in self._closing_lines(place, end, outcome):
-            self._tell(line)
+            self._run.host.tell(line)
         return Outcome(run_exit.status, run_exit.reason, self._plan.run_id, self._record.content)
 
     async def _take_facts(self, place: Place, ends: Sequence[AttemptEnd]) -> None:
         """Note all that is known but how the run ended; nothing is written yet."""
-        self._sweep.ask_to_end()
-        self._logs.close()
+        self._run.sweep.ask_to_end()
+        self._run.logs.close()
         if ends:
             self._record.update(
                 **self._describe(ends[-1]),
@@ -102,8 +72,8 @@ class RunReport:
                 },
                 attempts=[describe_exit(each.exit) for each in ends],
             )
-        for fault in self._logs.faults():
-            self._warn(fault)
+        for fault in self._run.logs.faults():
+            self._run.warn(fault)
         await self._end_sweep()
 
     def _describe(self, end: AttemptEnd) -> dict[str, object]:
@@ -112,17 +82,17 @@ class RunReport:
             "signal": end.exit.signal,
             "last_word": end.last_word,
             "finished": now_text(),
-            "duration": round(time.monotonic() - self._started, 3),
-            "thread": self._session.thread,
+            "duration": round(time.monotonic() - self._run.started, 3),
+            "thread": self._run.session.thread,
             "contained": end.contained(),
             "usage": asdict(end.usage) if end.usage else None,
             "peak_memory": end.peak_memory,
-            "events_dropped": self._events.dropped,
+            "events_dropped": self._run.events.dropped,
         }
 
     async def _look_at_git(self, place: Place) -> dict[str, object] | None:
         try:
-            return await look_for(self._link, GIT_SECONDS, self._git_after, place)
+            return await look_for(self._run.link, GIT_SECONDS, self._git_after, place)
         except LookEnded as why:
             self._record.warn(f"what git says after the run is not known: {why}")
             return None
@@ -132,7 +102,7 @@ class RunReport:
             workdir = place.workdir
             if place.pointers is not None:
                 for line in restore_pointers(place.pointers):
-                    self._warn(line)
+                    self._run.warn(line)
             state = git_state(workdir.path, workdir.base, workdir.git_dir, place.checkout)
             return describe_git(state)
         except (OperatorError, OSError) as error:
@@ -142,8 +112,8 @@ class RunReport:
     def _closing_lines(self, place: Place, end: AttemptEnd, outcome: str) -> Iterator[str]:
         run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
         yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
-        seconds = time.monotonic() - self._started
-        receipt, said = place.environment.receipt, self._logs.tail()
+        seconds = time.monotonic() - self._run.started
+        receipt, said = place.environment.receipt, self._run.logs.tail()
         yield from hint_at_dropped_names(end.exit, seconds, receipt, said)
 
     async def after_failure(
@@ -158,7 +128,7 @@ class RunReport:
         await self._write_failure(reason, status, str(error))
         await self._run_last_hook(reason, status, "failed")
         await self._clear_temporary()
-        self._tell(str(error))
+        self._run.host.tell(str(error))
         self._emit_finished(reason, status, "failed")
         run_id, record = self._plan.run_id, self._record.content
         return Outcome(status, reason, run_id, record, str(error))
@@ -189,26 +159,26 @@ class RunReport:
         await run_blocking(self._write)
 
     def _emit_finished(self, reason: str, status: int, outcome: str) -> None:
-        self._events.emit(
+        self._run.events.emit(
             "run.finished",
             reason=reason,
             exit_status=status,
             agent_outcome=outcome,
-            thread=self._session.thread,
+            thread=self._run.session.thread,
         )
 
     async def _end_sweep(self) -> None:
-        self._sweep.ask_to_end()
-        if (result := await self._sweep.finish()) is not None:
+        self._run.sweep.ask_to_end()
+        if (result := await self._run.sweep.finish()) is not None:
             self._record.update(sweep=result)
 
     async def _run_last_hook(self, reason: str, status: int, outcome: str) -> None:
-        if self.hooks is not None:
+        if self._hooks is not None:
             try:
-                await self.hooks.after_agent(reason, status, outcome, self._session.thread)
+                await self._hooks.after_agent(reason, status, outcome, self._run.session.thread)
             except OSError as error:
                 # How the agent ended stays the truth; the next launch ends what is left.
-                self._warn(f"hook after_run could not be seen to its end: {error.strerror}")
+                self._run.warn(f"hook after_run could not be seen to its end: {error.strerror}")
             await run_blocking(self._write)
 
     async def _clear_temporary(self) -> None:
@@ -216,14 +186,14 @@ class RunReport:
 
         After the record was written, because a large one takes its time.
         """
-        if self.remove_temporary is not None and (
-            line := await run_blocking(self.remove_temporary)
-        ):
-            self._warn(line)
+        if line := await run_blocking(self._run.ownership.remove_temporary):
+            self._run.warn(line)
             await run_blocking(self._write)
 
     def _write(self) -> None:
         try:
             self._record.write(durable=True)
         except OSError as error:
-            self._tell(f"the record could not be written: {self._record.path}: {error.strerror}")
+            self._run.host.tell(
+                f"the record could not be written: {self._record.path}: {error.strerror}"
+            )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from ...agents.adapter import RESUME
+from ..lifecycle.attempt_end import AttemptEnd
 from ..request import LaunchRequest
-from .attempt import AttemptEnd
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0

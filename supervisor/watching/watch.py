@@ -27,6 +27,7 @@ from ..blocking import run_blocking
 from ..containment.outlived import count_names
 from ..guardian_client.going import keep_going
 from ..guardian_client.notifications import GuardianGone, Notifications
+from ..lifecycle.attempt_end import Usage
 from ..lifecycle.ladder import Ladder, Target
 from ..lifecycle.machine import (
     ENDING_SIGNALS,
@@ -49,18 +50,22 @@ from .limits import Limits
 from .meters import Meters
 
 if TYPE_CHECKING:
-    from ..terminal.user_terminal import UserTerminal
+    from .job import Job
 
 _LOOK_AGAIN = 1.0
 
 
 @frozen
-class Usage:
-    """What the agent and the children it waited for used (getrusage(2))."""
+class Watched:
+    """The program that is watched.
 
-    user_seconds: float
-    system_seconds: float
-    max_rss_kib: int
+    :param scope: what belongs to its run, asked for anew each time.
+    :param last_output: when it wrote last, on the event loop's clock.
+    """
+
+    process: ProcessIdentity
+    scope: Callable[[], RunProcesses]
+    last_output: Callable[[], float]
 
 
 class Watch:
@@ -72,25 +77,20 @@ class Watch:
     the first that asked for the end, be it after the agent had ended by itself.
     ``swept_names``: how many of those that outlived the agent have which name.
 
-    :param terminal: the one lent to the agent, if one is.
-    :param pause: called when Ctrl-Z asks for the job to stop, where none is lent.
+    :param job: what a shell stops and continues, where there is a terminal.
     """
 
     def __init__(
         self,
-        agent: ProcessIdentity,
-        scope: Callable[[], RunProcesses],
+        watched: Watched,
         ladder: Ladder,
         notifications: Notifications,
         log: Emitter,
-        last_output: Callable[[], float],
-        terminal: UserTerminal | None = None,
-        pause: Callable[[], object] | None = None,
+        job: Job | None = None,
     ) -> None:
-        self._agent = agent
-        self._terminal = terminal
-        self._pause = pause if terminal is None else terminal.suspend
-        self._scope = scope
+        self._agent = watched.process
+        self._scope = watched.scope
+        self._job = job
         self._ladder = ladder
         self._notifications = notifications
         self._log = log
@@ -104,7 +104,7 @@ class Watch:
         self.swept_names: dict[str, int] = {}
         # What was read when the agent had just ended: the first signal to all goes to these.
         self._counted: tuple[ProcessIdentity, ...] | None = None
-        self._meters = Meters(scope, last_output, self.request_end, log)
+        self._meters = Meters(watched.scope, watched.last_output, self.request_end, log)
 
     @property
     def peak_memory(self) -> int | None:
@@ -156,14 +156,14 @@ class Watch:
                         assert_never(notification)
 
     def _take_stop(self, signum: int) -> None:
-        if self._terminal is not None:
-            self._terminal.follow(self._agent, signum)
+        if self._job is not None:
+            self._job.follow(self._agent, signum)
             self._meters.note_resumed()
 
     def _take_loss(self, watching: anyio.CancelScope) -> None:
         self.guardian_lost = True
-        if self._terminal is not None:
-            self._terminal.leave()
+        if self._job is not None:
+            self._job.leave()
         watching.cancel()
 
     def _take_signal(self, signum: int) -> None:
@@ -171,10 +171,10 @@ class Watch:
             self.ending_signal = signum
         if signum == signal.SIGCONT:
             self._meters.note_resumed()
-            if self._terminal is not None:
-                self._terminal.refresh()
-        if signum == signal.SIGTSTP and self._pause is not None:
-            self._pause()
+            if self._job is not None:
+                self._job.refresh()
+        if signum == signal.SIGTSTP and self._job is not None:
+            self._job.suspend()
             self._meters.note_resumed()
         else:
             self._tell.send_nowait(SignalReceived(signum))

@@ -120,7 +120,7 @@ def _let_go(
         claim.notes.append(f"{line}; this one is on {branch}")
     if stored.state != "preparing":  # else it never was an agent's
         with operator_errors(repo):
-            claim.notes += keep_what_entries_hold(repo, lost, claim.paths, staged=True)
+            claim.notes.extend(keep_what_entries_hold(repo, lost, claim.paths, staged=True))
     drop_registration(repo, claim.paths.workdir)
     return chosen
 
@@ -129,7 +129,7 @@ def _fetched(claim: Claim, plan: WorkdirPlan, lock_fd: int) -> str:
     cache, url = plan.repo, plan.url
     assert cache is not None
     assert url is not None
-    claim.notes += refresh_cache(cache, url, lock_fd)
+    claim.notes.extend(refresh_cache(cache, url, lock_fd))
     return resolve_remote(cache, url, plan.base_name)
 
 

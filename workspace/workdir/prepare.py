@@ -97,7 +97,7 @@ def _make(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience: float) 
 def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool) -> Workdir:
     previous = claim.claim_directory(plan.path)
     status = os.stat(plan.path)
-    claim.notes += restore_left(claim.state_dir, (status.st_dev, status.st_ino))
+    claim.notes.extend(restore_left(claim.state_dir, (status.st_dev, status.st_ino)))
     found = inspect_checkout(plan.path)
     if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from codexlab.env.policy.values import Verdict
+from codexlab.supervisor.lifecycle.attempt_end import AttemptEnd
 from codexlab.supervisor.lifecycle.exit import ExitReport
-from codexlab.supervisor.run.attempt import AttemptEnd
 from codexlab.supervisor.run.closing_lines import describe_ending, hint_at_dropped_names
 
 RECORD = Path("record.json")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from codexlab.supervisor import LaunchRequest
+from codexlab.supervisor.lifecycle.attempt_end import AttemptEnd
 from codexlab.supervisor.lifecycle.exit import ExitReport
-from codexlab.supervisor.run.attempt import AttemptEnd
 from codexlab.supervisor.run.retry import FIRST_PAUSE, is_retried, with_retries
 
 HERE = Path("/")

@@ -16,9 +16,10 @@ from codexlab.supervisor.guardian_client.notifications import Notifications
 from codexlab.supervisor.lifecycle.ladder import build_ladder
 from codexlab.supervisor.lifecycle.machine import Phase
 from codexlab.supervisor.watching.limits import Limits
-from codexlab.supervisor.watching.watch import Watch
+from codexlab.supervisor.watching.watch import Watch, Watched
 
 GONE = ProcessIdentity(os.getpid(), 1, boot_id())
+WATCHED = Watched(GONE, lambda: RunProcesses("no such run"), lambda: 0.0)
 EXITED = AgentExited(os.getpid(), 256, 0.0, 0.0, 0)
 
 
@@ -44,14 +45,7 @@ class Meddler(trio.abc.Instrument):
 async def watch_with_signal(signum: int, steps: int) -> tuple[Watch, bool]:
     """Return the watch, and whether the signal is still there for whoever listens next."""
     notifications = Notifications()
-    watch = Watch(
-        GONE,
-        lambda: RunProcesses("no such run"),
-        build_ladder(1.0),
-        notifications,
-        Log(),
-        lambda: 0.0,
-    )
+    watch = Watch(WATCHED, build_ladder(1.0), notifications, Log())
     notifications.put(EXITED)
     meddler = Meddler(watch, notifications, signum, steps)
     trio.lowlevel.add_instrument(meddler)
@@ -80,14 +74,7 @@ async def test_a_signal_at_any_of_the_last_steps_breaks_nothing_and_is_not_lost(
 async def test_the_end_of_an_earlier_program_is_not_taken_for_the_agents_own() -> None:
     notifications = Notifications()
     earlier = AgentExited(GONE.pid + 1, 9, 0.0, 0.0, 0)
-    watch = Watch(
-        GONE,
-        lambda: RunProcesses("no such run"),
-        build_ladder(1.0),
-        notifications,
-        Log(),
-        lambda: 0.0,
-    )
+    watch = Watch(WATCHED, build_ladder(1.0), notifications, Log())
     notifications.put(earlier)
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:

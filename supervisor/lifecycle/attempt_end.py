@@ -1,0 +1,55 @@
+"""How one attempt ended, with the proof that is read from the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from ...kernel.values import frozen
+from .exit import ExitReport
+
+
+@frozen
+class Usage:
+    """What the agent and the children it waited for used (getrusage(2))."""
+
+    user_seconds: float
+    system_seconds: float
+    max_rss_kib: int
+
+
+@frozen
+class AttemptEnd:
+    """How one attempt ended.
+
+    :param last_word: the agent's own, from its stream: completed, failed or none.
+    :param swept: how many processes outlived the agent.
+    :param swept_names: what those that outlived it were called, and how many of each.
+    :param left: how many are left, read from the kernel after the last signal.
+    :param asked_to_end: by a signal, be it after the agent had ended by itself.
+    :param last_output: when the agent wrote last, on the event loop's clock.
+    :param proven: that none is; False also where a process could be left that nothing
+        shows: without its guardian a run is known by leaf and tag, and both can be shed.
+    """
+
+    exit: ExitReport
+    mechanism: str
+    last_word: str
+    swept: int
+    left: int
+    proven: bool
+    usage: Usage | None
+    peak_memory: int | None
+    asked_to_end: bool = False
+    last_output: float = 0.0
+    swept_names: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def contained(self) -> dict[str, object]:
+        """Return the proof, as record and event show it."""
+        return {
+            "mechanism": self.mechanism,
+            "proven": self.proven,
+            "swept": self.swept,
+            "left": self.left,
+            **({"swept_names": dict(self.swept_names)} if self.swept_names else {}),
+        }

@@ -1,0 +1,27 @@
+"""The job of a watched program: what a shell stops with Ctrl-Z and continues."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ...kernel.process.identity import ProcessIdentity
+
+
+class Job(Protocol):
+    """What the watch of a program does with the job that the program is a part of."""
+
+    def suspend(self) -> object:
+        """Stop the job, as Ctrl-Z asks; return when it has been continued."""
+        ...
+
+    def follow(self, agent: ProcessIdentity, signum: int) -> None:
+        """Stop with an agent that this signal has stopped."""
+        ...
+
+    def refresh(self) -> None:
+        """Go on after others continued the job."""
+        ...
+
+    def leave(self) -> None:
+        """Put the terminal back: the guardian is lost."""
+        ...
