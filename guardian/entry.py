@@ -100,15 +100,14 @@ def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
     echoed: dict[int, float] = {}
 
     def echo(signum: int, _frame: object) -> None:
-        # A flood of them would fill the channel to a guardian that the agent has stopped,
-        # and this process would wait for it instead of continuing it.
         now = time.monotonic()
         if now - echoed.get(signum, -SAME_WISH_SECONDS) < SAME_WISH_SECONDS:
             return
         echoed[signum] = now
-        # The guardian may have died of something else.
+        # The guardian may have died of something else. One that takes nothing, as the agent has
+        # stopped it, is told no more: we would wait for it instead of continuing it.
         with contextlib.suppress(OSError):
-            channel.send(EchoSignal(signum))
+            channel.offer(EchoSignal(signum))
 
     for signum in wishes:
         signal.signal(signum, echo)

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 from ..kernel.containment.membership import end
 from ..kernel.libc import set_child_subreaper
 from ..kernel.process.own_limits import take_back_own_limits
-from .channel import Channel
+from .channel import Channel, Outbox
 from .child_stops import SUPERVISOR_PAUSE, ChildStops
 from .children import Children
 from .codec import decode_request
 from .ending.lost_run import LOST_GRACE, LOST_PATIENCE, finish_lost_run
 from .protocol import (
     Accompany,
-    Answer,
     ChildrenLeft,
     EchoSignal,
     Finish,
@@ -60,7 +59,8 @@ class Guardian:
         self._channel = channel
         self._signals = SignalPipe()
         self._poll = select.poll()
-        self._children = Children(self._tell, self._poll)
+        self._outbox = Outbox(channel, self._poll)
+        self._children = Children(self._outbox.tell, self._poll)
         self._handover: RunHandover | None = None
         self._locks: tuple[int, ...] = ()
         self._settings: list[Any] | None = None
@@ -105,6 +105,7 @@ class Guardian:
     def _serve_until_gone(self, host: int | None) -> None:
         while True:
             ready = self._wait()
+            self._outbox.send_waiting()
             if not self._is_all_reaped:
                 self._is_all_reaped = self._children.reap()
             if self._signals.fileno() in ready:
@@ -121,12 +122,14 @@ class Guardian:
                 return
 
     def _wait(self) -> set[int]:
+        """Return what there is to read from, or has ended."""
         try:
-            return {fd for fd, _ in self._poll.poll(self._patience())}
+            found = self._poll.poll(self._patience())
         except OSError:
             # More are asked after than we may have open (poll(2), EINVAL).
             take_back_own_limits()
-            return {fd for fd, _ in self._poll.poll(0)}
+            found = self._poll.poll(0)
+        return {fd for fd, events in found if events != select.POLLOUT}
 
     def _patience(self) -> float | None:
         """Return for how many milliseconds nothing has to be looked after; None: for ever."""
@@ -149,12 +152,7 @@ class Guardian:
         if self._signals.is_news(signum, same_wish):
             if self._stops is not None and signum in _ENDING:
                 self._stops.note_asked()
-            self._tell(Signalled(signum))
-
-    def _tell(self, message: Answer, descriptors: Sequence[int] = ()) -> None:
-        # A supervisor that just died is noticed as end of file by the next poll.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._channel.send(message, descriptors)
+            self._outbox.tell(Signalled(signum))
 
     def _serve(self) -> bool:
         # For what comes with the message, and for what it asks for.
@@ -174,7 +172,7 @@ class Guardian:
             case Accompany(program):
                 self._children.start_companion(program, descriptors, self._changed_signals())
             case ListChildren():
-                self._tell(ChildrenLeft(tuple(self._children.list_pids())))
+                self._outbox.tell(ChildrenLeft(tuple(self._children.list_pids())))
             case KeepTerminal(flags, characters):
                 self._keep_settings([*flags, list(characters)], *descriptors)
             case ForgetTerminal():

@@ -25,8 +25,7 @@ SAME_WISH_SECONDS = 0.3
 ECHO_SECONDS = 10.0
 # A job may be stopped and continued as often as somebody likes.
 _NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
-# So many in a second are told of. More would fill the channel to a supervisor that the
-# agent has stopped, and the guardian would wait for it instead of continuing it.
+# So many in a second are told of: each one is passed on to the agent, and written down.
 _MOST_CONTINUATIONS = 16
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import assert_never
 
 import anyio
 
-from ...guardian.channel import Channel
+from ...guardian.channel import Channel, PeerStuck
 from ...guardian.codec import decode_answer
 from ...guardian.protocol import (
     Accompanied,
@@ -27,6 +28,7 @@ from ...guardian.protocol import (
 from ...kernel.errors import InternalError
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.process.own_limits import take_back_own_limits
+from ...kernel.process.procfs import continue_stopped, send_signal
 from ..errors import GuardianLost
 from ..lifecycle.machine import ENDING_SIGNALS
 from .going import keep_answering
@@ -134,14 +136,29 @@ class GuardianLink:
     def tell(self, request: Request, descriptors: Sequence[int] = ()) -> None:
         """Send something that needs no reply.
 
+        A guardian that takes nothing is continued where somebody has stopped it. One that
+        takes nothing for ten seconds is killed.
+
         :raises GuardianLost: the guardian is gone.
         """
         try:
-            self._channel.send(request, descriptors)
+            self._channel.send(request, descriptors, self._continue_guardian)
+        except PeerStuck:
+            self._give_up_guardian()
+            raise GuardianLost from None
         except (BrokenPipeError, ConnectionResetError):
             raise GuardianLost from None
         except TypeError as error:
             raise InternalError(f"a message to the guardian cannot be encoded: {error}") from error
+
+    def _continue_guardian(self) -> None:
+        if self._guardian is not None:
+            continue_stopped(self._guardian)
+
+    def _give_up_guardian(self) -> None:
+        """Kill a guardian that serves us no more: all who wait for it then hear of its end."""
+        if self._guardian is not None:
+            send_signal(self._guardian, signal.SIGKILL)
 
     def close(self) -> None:
         """Close streams and channel; the guardian then ends with the status it was told."""
