@@ -118,11 +118,15 @@ def send_signal(process: ProcessIdentity, signum: int) -> bool:
     return True
 
 
+def is_stopped(process: ProcessIdentity) -> bool:
+    """Tell whether somebody has stopped the process that has this number."""
+    stat = read_stat(process.pid)
+    return stat is not None and stat.state == _STOPPED
+
+
 def continue_stopped(process: ProcessIdentity) -> bool:
     """Continue exactly that process where somebody has stopped it; tell whether it was stopped."""
-    stat = read_stat(process.pid)
-    is_stopped = stat is not None and stat.state == _STOPPED
-    return is_stopped and send_signal(process, signal.SIGCONT)
+    return is_stopped(process) and send_signal(process, signal.SIGCONT)
 
 
 def is_childless(parent: int, spared: Iterable[int] = ()) -> bool | None:

@@ -20,7 +20,7 @@ from ...kernel.containment.membership import end, is_evidently_empty, members
 from ...kernel.process.identity import ProcessIdentity
 from ..blocking import run_blocking
 from ..errors import GuardianLost
-from ..guardian_client.going import keep_going
+from ..guardian_client.going import keep_ending
 from ..guardian_client.link import GuardianLink
 from .ownership import RunOwnership
 from .survivors import GRACE, PATIENCE
@@ -123,7 +123,7 @@ async def _ask_for_children(
 ) -> tuple[int, ...]:
     answer: tuple[int, ...] = ()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(keep_going, guardian)
+        tasks.start_soon(keep_ending, guardian)
         with suppress(GuardianLost):
             reply, _ = await link.ask(ListChildren())
             if not isinstance(reply, ChildrenLeft):

@@ -9,13 +9,16 @@ the supervisor waiting.
 from __future__ import annotations
 
 import os
+import signal
 
 import anyio
 
 from ...kernel.process.identity import ProcessIdentity
-from ...kernel.process.procfs import children_of, continue_stopped
+from ...kernel.process.procfs import children_of, continue_stopped, is_stopped, send_signal
 
 _LOOK_AGAIN = 0.5
+# A guardian that was continued so often and has not answered is stopped again and again.
+_OFTEN = 20
 
 
 async def keep_going(guardian: ProcessIdentity | None) -> None:
@@ -23,6 +26,26 @@ async def keep_going(guardian: ProcessIdentity | None) -> None:
     while guardian is not None:
         continue_stopped(guardian)
         await anyio.sleep(_LOOK_AGAIN)
+
+
+async def keep_unattended_going(guardian: ProcessIdentity) -> None:
+    """Continue a guardian that nobody else could continue, until cancelled.
+
+    While it is stopped, nobody sees that the agent ends. A person at a shell sees the job
+    stopped, and continues it. The guardian of an embedding host is no part of a job.
+    """
+    while True:
+        await anyio.sleep(_LOOK_AGAIN)
+        if is_stopped(guardian) and not _is_attended(guardian):
+            continue_stopped(guardian)
+
+
+def _is_attended(guardian: ProcessIdentity) -> bool:
+    if guardian.pid != os.getppid():
+        return False
+    from ...kernel.process.terminal import can_be_resumed
+
+    return can_be_resumed(guardian.pid)
 
 
 async def keep_answering(guardian: ProcessIdentity | None, companion: int | None) -> None:
@@ -33,9 +56,26 @@ async def keep_answering(guardian: ProcessIdentity | None, companion: int | None
 
     :param companion: pid of what runs beside the agent: no program of the run, or None.
     """
-    while guardian is not None:
+    continued = 0
+    while guardian is not None and continued <= _OFTEN:
         await anyio.sleep(_LOOK_AGAIN)
         # A program that has ended stays among its children until it goes on.
         started = children_of(guardian.pid) - {os.getpid(), companion}
         if started or guardian.pid != os.getppid():
-            continue_stopped(guardian)
+            continued += continue_stopped(guardian)
+    _give_up(guardian)
+
+
+async def keep_ending(guardian: ProcessIdentity | None) -> None:
+    """Continue a guardian of a run that has ended whenever it is found stopped, until cancelled."""
+    continued = 0
+    while guardian is not None and continued <= _OFTEN:
+        continued += continue_stopped(guardian)
+        await anyio.sleep(_LOOK_AGAIN)
+    _give_up(guardian)
+
+
+def _give_up(guardian: ProcessIdentity | None) -> None:
+    """Kill a guardian that is stopped again and again: who waits for it then hears of its end."""
+    if guardian is not None:
+        send_signal(guardian, signal.SIGKILL)

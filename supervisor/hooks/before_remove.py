@@ -39,6 +39,7 @@ from ..clock import now_text
 from ..containment.ownership import RunOwnership
 from ..containment.reap import reap_one
 from ..errors import GuardianLost, RemovalStopped, RemovalUnattended
+from ..guardian_client.going import keep_unattended_going
 from ..guardian_client.link import GuardianLink
 from ..guardian_client.pool import open_guardian
 from ..lifecycle.ladder import build_ladder
@@ -136,6 +137,7 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.listen)
+            tasks.start_soon(keep_unattended_going, guardian)
             # Heard from before the hook starts: a signal would end us and leave it to run.
             await tasks.start(_pass_signals, link)
             # Kept aside, so that it leaves here as itself and not as a group.

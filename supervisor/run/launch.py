@@ -18,6 +18,7 @@ from ..callbacks import Tell
 from ..caller import Host, Outcome
 from ..containment.ownership import RunOwnership
 from ..errors import GuardianLost, PlaceUnusable, reason_of, refusal
+from ..guardian_client.going import keep_unattended_going
 from ..guardian_client.link import GuardianLink
 from ..lifecycle.exit import EXIT_FAILED
 from ..output.events import EventLog, open_events_target
@@ -74,6 +75,7 @@ async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.listen)
+            tasks.start_soon(keep_unattended_going, host.guardian)
             with suppress(GuardianLost):
                 outcome = await _carry_out(request, host)
             tasks.cancel_scope.cancel()

@@ -131,6 +131,24 @@ def test_an_agents_end_is_seen_by_a_supervisor_that_it_stopped(stopping: Stoppin
     assert proof(record) == (True, 0)
 
 
+def test_an_agents_end_is_seen_behind_a_guardian_that_it_stopped_where_nobody_is_at_a_shell(
+    lab: Lab,
+) -> None:
+    # Once the guardian has said that the agent runs.
+    agent = ["sh", "-c", "sleep 1.2; kill -STOP $PPID; exit 7"]
+    # In a session of its own, as a daemon starts it.
+    with subprocess.Popen(
+        lab.argv(FLAGS, agent), cwd=lab.cwd, env=dict(lab.environ), start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as run:  # fmt: skip
+        try:
+            assert run.wait(30) == 7
+        finally:
+            run.kill()
+    (record,) = lab.records
+    assert record["reason"] == "exited"
+
+
 @pytest.mark.parametrize("how", ["once", "again"])
 def test_who_asks_for_the_end_is_heard_while_the_supervisor_is_stopped(
     stopping: Stopping, how: str
