@@ -44,9 +44,10 @@ def serve(fd: int, host: int) -> None:
             channel.close()
             _be_guardian(theirs, host)
         os.close(theirs)
-        # A host that died meanwhile is noticed by the next look.
+        # A host that died meanwhile is noticed by the next look; one that takes no answer has
+        # hundreds of them.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            channel.send(answer)
+            channel.offer(answer)
 
 
 def _fork(number: int) -> ForkAnswer | None:
@@ -71,10 +72,14 @@ def is_asked(channel: Channel, host: int) -> bool:
 
 def _be_guardian(fd: int, host: int) -> NoReturn:
     """Guard one run of the host. Never returns."""
-    status = 125
+    status, server = 125, os.getppid()
     try:
         os.setsid()
         guardian = Guardian(Channel(socket.socket(fileno=fd)))
         status = guardian.guard(supervisor=None, host=host)
     finally:
+        # An agent may have stopped it: when the host is gone nobody else would continue it.
+        with contextlib.suppress(OSError):
+            if os.getppid() == server:
+                os.kill(server, signal.SIGCONT)
         os._exit(status)

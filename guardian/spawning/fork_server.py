@@ -15,7 +15,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore, is_no_more
@@ -26,6 +26,8 @@ from ..protocol import ForkAnswer, ForkGuardian, GuardianForked
 
 _PROGRAM = "from codexlab.guardian.fork_server_main import serve; serve({fd}, {host})"
 _STOPPED = "T"
+# So long a server is waited for that answers nothing: in rounds, as we may be stopped meanwhile.
+_ROUND_MS, _ROUNDS = 50, 200
 _numbers = itertools.count(1)
 
 
@@ -63,6 +65,13 @@ def _search_path() -> Iterator[str]:
             yield place or os.getcwd()
 
 
+class ServerStuck(OperatorError):
+    """The server has answered nothing for ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__("the process that forks guardians does not answer; open the run again")
+
+
 class OrderedGuardian:
     """A guardian that was asked for and is perhaps not there yet.
 
@@ -72,34 +81,51 @@ class OrderedGuardian:
     def __init__(self, server: Channel) -> None:
         """Ask the server for it; nobody waits.
 
+        :raises ServerStuck: it has taken none of hundreds of orders.
         :raises OperatorError: the server is gone.
         """
         self._server = server
         self._number = next(_numbers)
         self.channel, theirs = open_channel_pair()
         try:
-            server.send(ForkGuardian(self._number), [theirs.fileno()])
+            is_taken = server.offer(ForkGuardian(self._number), [theirs.fileno()])
         except (BrokenPipeError, ConnectionResetError):
             self.channel.close()
             raise _server_died() from None
         finally:
             theirs.close()
+        if not is_taken:
+            self.channel.close()
+            raise ServerStuck
 
-    def is_there(self) -> bool:
-        """Tell whether :meth:`receive` would return at once."""
-        return _is_readable(self._server)
-
-    def receive(self) -> int:
-        """Wait for it, about a millisecond, and return its pid.
+    def look(self) -> int | None:
+        """Return its pid, or None while it is not there; never waits.
 
         :raises OperatorError: the server is gone, or could not fork.
         """
-        while (received := self._server.receive(decode_forked)) is not None:
+        while _is_readable(self._server):
+            if (received := self._server.receive(decode_forked)) is None:
+                self.channel.close()
+                raise _server_died()
             # Another number is that of one whose receiver was interrupted.
             if received[0].number == self._number:
                 return self._take(received[0])
+        return None
+
+    def receive(self, while_silent: Callable[[], object] | None = None) -> int:
+        """Wait for it, about a millisecond, and return its pid.
+
+        :param while_silent: called again and again while the server does not answer.
+        :raises ServerStuck: it does not answer.
+        :raises OperatorError: the server is gone, or could not fork.
+        """
+        for _ in range(_ROUNDS):
+            if (pid := self.look()) is not None:
+                return pid
+            if not _is_readable(self._server, _ROUND_MS) and while_silent is not None:
+                while_silent()
         self.channel.close()
-        raise _server_died()
+        raise ServerStuck
 
     def _take(self, answer: ForkAnswer) -> int:
         if isinstance(answer, GuardianForked):
@@ -115,10 +141,10 @@ class OrderedGuardian:
         return not _is_readable(self.channel) and not (stat and stat.state == _STOPPED)
 
 
-def _is_readable(channel: Channel) -> bool:
+def _is_readable(channel: Channel, milliseconds: int = 0) -> bool:
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(milliseconds))
 
 
 def _server_died() -> OperatorError:

@@ -13,12 +13,16 @@ import threading
 from contextlib import suppress
 
 from ...guardian.channel import Channel
-from ...guardian.spawning.fork_server import OrderedGuardian, start_fork_server
+from ...guardian.spawning.fork_server import OrderedGuardian, ServerStuck, start_fork_server
 from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore
+from ...kernel.process.identity import name_process
+from ...kernel.process.procfs import continue_stopped
 from .inherited import Inherited, what_is_inherited
 
 _PATIENCE = 5.0
+# So many are tried that somebody ends, stops or keeps from us before they have a run.
+_TRIES = 5
 
 
 class _Guardians:
@@ -39,36 +43,61 @@ class _Guardians:
     def take(self) -> tuple[Channel, int]:
         """Return a guardian's channel and pid, and order the next; waits for it where it must."""
         with self._lock:
-            while (taken := self._take_ordered(self._serving())) is None:
-                # It was ended, stopped or sent a signal while it waited: not for this run.
-                pass
-            return taken
+            for _ in range(_TRIES):
+                if (taken := self._take_ordered()) is not None:
+                    return taken
+        raise OperatorError(
+            f"no guardian can be had: somebody ended or stopped {_TRIES} of them; "
+            "open the run again"
+        )
 
     def take_at_once(self) -> tuple[Channel, int] | None:
         """Return the one that is ready; None where there is none, or who has it is asked now."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
-            is_ready = self._next is not None and self._is_serving() and self._next.is_there()
-            return self._take_ordered(self._serving()) if is_ready else None
+            if (ordered := self._next) is None or not self._is_serving():
+                return None
+            pid = ordered.look()
+            return None if pid is None else self._take_fresh(ordered, pid)
+        except NoMore:
+            self._next = None
+            return None
         finally:
             self._lock.release()
 
-    def _take_ordered(self, server: Channel) -> tuple[Channel, int] | None:
+    def _take_ordered(self) -> tuple[Channel, int] | None:
+        server = self._serving()
         ahead, self._next = self._next, None
-        ordered = ahead or OrderedGuardian(server)
         try:
-            pid = ordered.receive()
+            ordered = ahead or OrderedGuardian(server)
+            return self._take_fresh(ordered, ordered.receive(self._continue_server))
+        except ServerStuck:
+            # It is stopped whenever it goes on. The next try has another one.
+            self._end_server()
+            return None
         except NoMore:
             if ahead is None:
                 raise
             # Since it was ordered there may be room again.
             return None
+
+    def _take_fresh(self, ordered: OrderedGuardian, pid: int) -> tuple[Channel, int] | None:
+        """Return a guardian that nobody touched, and order the next; let another one end."""
+        self._next = None
         if not ordered.is_fresh(pid):
             ordered.channel.close()
+            continue_stopped(name_process(pid))
             return None
-        self._next = OrderedGuardian(server)
+        # Without a next one the next run waits; it does not lose this one.
+        with suppress(OperatorError, OSError):
+            if self._channel is not None:
+                self._next = OrderedGuardian(self._channel)
         return ordered.channel, pid
+
+    def _continue_server(self) -> None:
+        if self._process is not None:
+            continue_stopped(name_process(self._process.pid))
 
     def _serving(self) -> Channel:
         """Return the channel of a server that lives; start one where it is missing."""
@@ -98,6 +127,7 @@ class _Guardians:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_PATIENCE)
         _GIVEN_UP.append(self._process)
+        self._process = None
 
     def _is_serving(self) -> bool:
         return (

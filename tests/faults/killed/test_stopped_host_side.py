@@ -1,0 +1,128 @@
+"""An agent of an embedding host stops its guardian, or who forks guardians for that host."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
+from support.lab import Lab
+from support.processes.leaks import descendants, end_processes
+
+# What is tried here is the kernel's signals: the same for each Python.
+pytestmark = pytest.mark.one_python
+
+HOST = """
+import os, sys
+import anyio
+from pathlib import Path
+from codexlab.supervisor import LaunchRequest, open_run
+
+HERE = Path(sys.argv[1])
+
+async def one(issue, program, *words):
+    request = LaunchRequest(issue, (sys.executable, "-c", program, *words), dict(os.environ), HERE,
+                            HERE / "ws", HERE / "shared", no_repo=True, stdin="null", grace=1.0)
+    async with open_run(request, stdout=1) as run:
+        outcome = await run.outcome()
+    print(issue, outcome.reason, outcome.error or outcome.status, flush=True)
+"""
+ADVERSARY = """
+import os, signal, sys, time
+
+def parent(pid):
+    stat = open(f"/proc/{pid}/stat").read()
+    return int(stat[stat.rindex(")") + 2 :].split()[1])
+
+def state(pid):
+    stat = open(f"/proc/{pid}/stat").read()
+    return stat[stat.rindex(")") + 2]
+
+guardian = os.getppid()
+server = parent(guardian)
+
+def stop(pid):
+    os.kill(pid, signal.SIGSTOP)
+    while state(pid) != "T":
+        time.sleep(0.001)
+
+def waiting():
+    # The next one is there when it is in a session of its own and sleeps.
+    while True:
+        children = open(f"/proc/{server}/task/{server}/children").read().split()
+        others = [int(pid) for pid in children if int(pid) != guardian]
+        if others and os.getsid(others[-1]) == others[-1]:
+            return others[-1]
+        time.sleep(0.001)
+"""
+
+
+@contextmanager
+def host(lab: Lab, program: str) -> Generator[subprocess.Popen[str]]:
+    """Start a host; what still runs at the end is killed."""
+    before = descendants()
+    argv = [sys.executable, "-c", HOST + program, str(lab.workspaces_root.parent)]
+    with subprocess.Popen(
+        argv, env=dict(lab.environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                end_processes(descendants() - before)
+
+
+def run_host(lab: Lab, program: str) -> str:
+    with host(lab, program) as process:
+        told, _ = process.communicate(timeout=50)
+    assert process.returncode == 0
+    return told
+
+
+def test_the_end_of_an_agent_is_seen_whose_guardian_it_stopped_when_all_was_said(lab: Lab) -> None:
+    # Longer than the host waits until it looks after the guardian for the last time.
+    agent = ADVERSARY + "time.sleep(1.2); stop(guardian); os._exit(7)"
+    assert run_host(lab, f"anyio.run(one, 'a', {agent!r}, backend='trio')") == "a exited 7\n"
+
+
+def test_the_next_run_starts_though_an_agent_stopped_who_forks_guardians(lab: Lab) -> None:
+    agent = ADVERSARY + "os.kill(waiting(), signal.SIGKILL); stop(server)"
+    program = f"""
+anyio.run(one, 'a', {agent!r}, backend='trio')
+anyio.run(one, 'b', '', backend='trio')
+"""
+    assert run_host(lab, program) == "a exited 0\nb exited 0\n"
+
+
+def test_the_next_run_starts_though_who_forks_guardians_is_stopped_again_and_again(
+    lab: Lab,
+) -> None:
+    again = (
+        "os.kill(waiting(), signal.SIGKILL)\n"
+        "until = time.monotonic() + 45\n"
+        "while time.monotonic() < until and os.path.exists(f'/proc/{server}/fd'):\n"
+        "    os.kill(server, signal.SIGSTOP)\n"
+    )
+    program = f"""
+async def main():
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one, 'a', {ADVERSARY + again!r})
+        while not list(HERE.glob('ws/*/a/*/.codexlab/runs/*/stdout.log')):
+            await anyio.sleep(0.05)
+        await anyio.sleep(1)
+        with anyio.fail_after(40):
+            await one('b', '')
+        tasks.cancel_scope.cancel()
+
+anyio.run(main, backend='trio')
+"""
+    assert "b exited 0\n" in run_host(lab, program)
+
+
+def test_nothing_stays_stopped_behind_a_host_whose_fork_server_an_agent_stopped(lab: Lab) -> None:
+    agent = ADVERSARY + "waiting(); stop(server)"
+    assert run_host(lab, f"anyio.run(one, 'a', {agent!r}, backend='trio')") == "a exited 0\n"
+    # The fixture that looks for leaks fails where the server is left.
