@@ -130,9 +130,7 @@ def test_a_named_pipe_that_nobody_writes_to_is_not_waited_for(
 def test_a_file_of_variables_may_be_what_a_shell_substitutes(lab: Lab) -> None:
     script = '"$@" --env-file <(echo GREETING=hello) -- sh -c "echo \\$GREETING"'
     argv = ["bash", "-c", script, "bash", *lab.argv(["--issue", "1"])]
-    done = subprocess.run(
-        argv, cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = lab.call(argv)
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello\n", "")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.commands import CODEXLAB
 from support.lab import Lab
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 _ARTIFACTS = ("env --no-mkdir", "target-dir --scope shared", "setup", "status", "clean")
 _WORKSPACES = (
     "workspace list", "workspace show 1", "workspace path 1", "workspace heal 1",
@@ -19,14 +19,7 @@ _WIDE = {"/": "the root of the filesystem", "home": "the home directory itself"}
 
 
 def codexlab(lab: Lab, words: str, root: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [_PROGRAM, *words.split(), "--root", root],
-        cwd=lab.cwd,
-        env=lab.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return lab.call([_PROGRAM, *words.split(), "--root", root])
 
 
 def place_of(lab: Lab, root: str) -> str:

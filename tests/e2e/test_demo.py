@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from support.agents.codex import CHECKOUT, Codex
+from support.commands import run_to_end
 from support.lab import Lab
 
 
 def run_demo(scratch: Path, *flags: str) -> str:
-    done = subprocess.run(
+    done = run_to_end(
         [sys.executable, CHECKOUT / "scripts" / "demo.py", *flags],
-        env={**os.environ, "CODEXLAB_DEMO_DIRECTORY": str(scratch / "demo")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        {**os.environ, "CODEXLAB_DEMO_DIRECTORY": str(scratch / "demo")},
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.agents.codex import Codex
+from support.commands import run_to_end
 from support.marks import both_codex
 from support.model.server import Gate, ModelFactory, ModelServer, by_prompt, hold, say
 from support.rollout.transcripts import rollout_of, said
@@ -50,16 +51,7 @@ def server(model: ModelFactory, gate: Gate) -> ModelServer:
 def run(codex: Codex, clean_environ: dict[str, str], tmp_path: Path, server: ModelServer) -> Run:
     def run(*words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
         places = {"CODEX_HOME": str(home)} if home else {}
-        return subprocess.run(
-            [codex.native, *words],
-            env=clean_environ | places,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_to_end([codex.native, *words], clean_environ | places, tmp_path)
 
     return run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import run_to_end
 from support.lab import running
 
 from codexlab.supervisor import LaunchRequest, Outcome, Run, open_run
@@ -379,7 +379,5 @@ def test_without_hooks_nothing_is_loaded_for_them(clean_environ: Mapping[str, st
         "hooks = [m for m in sys.modules if 'hook' in m and 'codexlab.supervisor' in m]\n"
         "print([m for m in hooks if not m.endswith('.settings.hook_names')])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=dict(clean_environ), capture_output=True, text=True
-    )
+    done = run_to_end([sys.executable, "-c", script], clean_environ)
     assert done.stdout == "[]\n", done.stderr

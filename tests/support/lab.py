@@ -10,10 +10,11 @@ import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from .commands import run_to_end
 from .model.codex_responses import Json
 from .model.turns import Gate
 from .processes.leaks import Process, descendants, end_processes
@@ -45,16 +46,16 @@ class Lab:
 
         :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds.
         """
-        return subprocess.run(
-            self.argv(flags, command),
-            cwd=cwd or self.cwd,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return self.call(self.argv(flags, command), timeout=timeout, cwd=cwd)
+
+    def call(
+        self, words: Words, *, timeout: float = 60.0, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any program to its end, as the caller.
+
+        :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds.
+        """
+        return run_to_end(words, self.environ, cwd or self.cwd, timeout=timeout)
 
     def codexlab(
         self, *words: str | Path, timeout: float = 60.0, cwd: Path | None = None
@@ -63,8 +64,7 @@ class Lab:
 
         :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds.
         """
-        beside = replace(self, program=self.program.with_name("codexlab"))
-        return beside.run(words, timeout=timeout, cwd=cwd)
+        return self.call([self.program.with_name("codexlab"), *words], timeout=timeout, cwd=cwd)
 
     @contextmanager
     def started(

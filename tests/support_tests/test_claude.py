@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.agents.claude import Claude, prompts_in, sessions_of
+from support.commands import run_to_end
 from support.model.server import (
     Gate,
     ModelFactory,
@@ -23,15 +24,10 @@ from support.model.server import (
 def execute(
     claude: Claude, environ: dict[str, str], cwd: Path, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return run_to_end(
         [claude.native, "-p", *arguments, "--output-format", "json", "--allowedTools", "Bash"],
-        cwd=cwd,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        environ,
+        cwd,
     )
 
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from support.agents.codex import Codex
+from support.commands import run_to_end
 from support.marks import both_codex
 from support.model.server import ModelFactory, ModelServer, fail, run_command, say, write_file
 from support.rollout.transcripts import rollout_of, said
@@ -15,15 +16,8 @@ from support.rollout.transcripts import rollout_of, said
 def execute(
     codex: Codex, environ: dict[str, str], cwd: Path, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [codex.native, "exec", "-s", "workspace-write", "--json", *arguments],
-        cwd=cwd,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    return run_to_end(
+        [codex.native, "exec", "-s", "workspace-write", "--json", *arguments], environ, cwd
     )
 
 

@@ -7,20 +7,14 @@ import subprocess
 from pathlib import Path
 
 from support.agents.codex import CHECKOUT
+from support.commands import run_to_end
 from support.model.codex_responses import Json
 from support.rollout.transcripts import read_rollout, rollout_of, rollouts, said
 
 
 def run(environ: dict[str, str], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [CHECKOUT / "examples" / "example_agent.py", *arguments],
-        cwd=cwd,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+    return run_to_end(
+        [CHECKOUT / "examples" / "example_agent.py", *arguments], environ, cwd, timeout=30
     )
 
 

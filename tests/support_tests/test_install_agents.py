@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.agents.codex import CHECKOUT
+from support.commands import run_to_end
 
 LOCKS = Path("tests/support/agents/locks")
 
@@ -37,14 +38,10 @@ def install(
         (tools / "npm").write_text(npm)
         (tools / "npm").chmod(0o755)
     path = f"{tools}:/usr/bin:/bin" if npm else str(tools)
-    return subprocess.run(
+    return run_to_end(
         [sys.executable, checkout / "scripts" / "install-agents", *versions],
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
+        {**os.environ, "PATH": path},
         timeout=30,
-        check=False,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.agents.codex import CHECKOUT
+from support.commands import run_to_end
 from support.users.unprivileged import Unprivileged
 
 _HEAD = "import os, pathlib, subprocess, sys\n"
@@ -30,15 +31,10 @@ def run_nested(scratch: Path, body: str, **environ: str) -> subprocess.Completed
         "CODEXLAB_TEST_SCRATCH": str(scratch / "inner"),
         **environ,
     }
-    return subprocess.run(
+    return run_to_end(
         [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "-q", "."],
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        environment,
+        directory,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.git.http_remote import serve
+from support.git.repositories import GIT_ENVIRON
+from support.git.repositories import git as run_git
 
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
@@ -17,10 +18,7 @@ KEY = WorkspaceKey("shop", "123", "codex")
 
 
 def _git(where: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(where), *arguments], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
+    return run_git(where, *arguments, environ=os.environ).strip()
 
 
 @pytest.fixture
@@ -30,16 +28,14 @@ def git() -> Callable[..., str]:
 
 
 @pytest.fixture(autouse=True)
-def _own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("GIT_", "XDG_", "CODEX"))]:
+def _gitconfig(user_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let git, the product's too, know the configuration of the test's own home alone."""
+    for name in GIT_ENVIRON:
         monkeypatch.delenv(name)
-    home = tmp_path / "user"
-    home.mkdir()
-    (home / ".gitconfig").write_text(
+    (user_home / ".gitconfig").write_text(
         "[user]\n\tname = Tester\n\temail = tester@example.invalid\n"
         '[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n'
     )
-    monkeypatch.setenv("HOME", str(home))
 
 
 @pytest.fixture

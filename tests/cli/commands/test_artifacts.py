@@ -6,14 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support.commands import codexlab
 
-PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 ROOT = "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"
 
 
@@ -30,11 +29,7 @@ def environ(clean_environ: dict[str, str], root: Path) -> dict[str, str]:
 
 
 def run(environ: Mapping[str, str], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, "artifacts", *arguments],
-        env=dict(environ), cwd=cwd, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return codexlab(environ, "artifacts", *arguments, cwd=cwd)
 
 
 def succeed(environ: Mapping[str, str], cwd: Path, *arguments: str) -> str:

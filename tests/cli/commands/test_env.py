@@ -5,25 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from support.commands import codexlab
 from support.lab import Lab
 
-PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 CANARY = "canary-0123456789abcdef"
 
 
 def run(
     arguments: Sequence[str], environ: Mapping[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, "env", *arguments],
-        env=dict(environ), cwd=cwd, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return codexlab(environ, "env", *arguments, cwd=cwd)
 
 
 @pytest.fixture

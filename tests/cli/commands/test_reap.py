@@ -7,9 +7,7 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,8 +164,5 @@ def test_the_table_names_the_run_and_what_was_done(lab: Lab, call: Reap) -> None
 
 
 def test_reap_is_a_command_of_codexlab(lab: Lab) -> None:
-    program = Path(sys.executable).with_name("codexlab")
-    done = subprocess.run(
-        [program, "reap", "--json"], env=lab.environ, capture_output=True, text=True, check=False
-    )
+    done = lab.codexlab("reap", "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"runs": [], "leaves": []})

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+from support.commands import codexlab
 
 
 @pytest.mark.parametrize(
@@ -24,13 +19,7 @@ _PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 def test_two_of_them_are_one_line_that_names_both(
     clean_environ: dict[str, str], command: str, first: str, second: str
 ) -> None:
-    done = subprocess.run(
-        [_PROGRAM, *command.split(), first, second],
-        env=clean_environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = codexlab(clean_environ, *command.split(), first, second)
     said = f"{command.split()[0]} {command.split()[1]} --help\n"
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (125, "", 1)
     assert first in done.stderr

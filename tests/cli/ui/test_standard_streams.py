@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from support.commands import CODEXLAB, run_to_end
 from support.lab import Lab
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 # Many names, so that explaining them takes more than a pipe or a page of output holds.
 _MANY = {f"VARIABLE_{number}": "1" for number in range(2500)}
 _LONG = (_PROGRAM, "env", "explain", "--json", "--", "true")
@@ -28,9 +29,7 @@ def run(
 ) -> tuple[int, str]:
     """Run it with a shell's redirection; return its status and what stderr got."""
     argv = ["/bin/bash", "-c", f'exec "$@" {redirection}', "sh", *command]
-    done = subprocess.run(
-        argv, env=environ, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    done = run_to_end(argv, environ, cwd)
     return done.returncode, done.stderr
 
 
@@ -117,10 +116,7 @@ def test_an_interrupt_before_the_guardian_has_taken_over_ends_quietly(
         " lambda: signal.raise_signal(signal.SIGINT);"
         f"cli.{'command' if program == 'codexlab' else 'launch'}()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", body], env=clean_environ, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = run_to_end([sys.executable, "-c", body], clean_environ)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
@@ -136,13 +132,9 @@ def test_an_interrupt_that_the_caller_ignores_is_ignored_from_the_first_moment(
         "sys.modules['click'] = importlib.import_module('click')\n"
     )
     argv = [str(Path(sys.executable).with_name(program)), "--version"]
-    done = subprocess.run(
+    done = run_to_end(
         ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *argv],
-        env=clean_environ | {"PYTHONPATH": str(scratch)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
+        clean_environ | {"PYTHONPATH": str(scratch)},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert program in done.stdout
@@ -158,12 +150,8 @@ def test_an_interrupt_while_modules_are_loaded_ends_quietly(
     for module in ("selectors", "uuid", "click"):
         (scratch / f"{module}.py").write_text(interrupting)
     entry = "command" if program == "codexlab" else "launch"
-    done = subprocess.run(
+    done = run_to_end(
         [sys.executable, "-c", body.format(program, entry)],
-        env=clean_environ | {"PYTHONPATH": str(scratch)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
+        clean_environ | {"PYTHONPATH": str(scratch)},
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -259,10 +259,7 @@ def test_what_codex_writes_by_itself_is_kept_and_the_rest_goes_on_following(
 
 def explain(lab: Lab) -> subprocess.CompletedProcess[str]:
     """Run ``codexlab env explain`` for the same launch."""
-    words = [str(lab.program.with_name("codexlab")), "env", "explain", *FLAGS, "--", "true"]
-    return subprocess.run(
-        words, env=lab.environ, cwd=lab.cwd, capture_output=True, text=True, check=False
-    )
+    return lab.codexlab("env", "explain", *FLAGS, "--", "true")
 
 
 def edit(home: Path, change: Callable[[str], str]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.commands import run_to_end
 from support.git.repositories import git, make_repository
 from support.lab import Lab
 from support.users.unprivileged import NOBODY, Unprivileged, give
@@ -67,9 +68,7 @@ def stranger(
             places["CODEX_HOME"] = str(as_nobody.home / ".codex")
             return as_nobody.run(words, cwd=repo, environ=known | places | environ)
         whole = lab.environ | known | environ
-        return subprocess.run(
-            words, cwd=repo, env=whole, capture_output=True, text=True, timeout=60, check=False
-        )
+        return run_to_end(words, whole, repo)
 
     return Stranger(lab, repo, run, NOBODY if by_root else 0)
 

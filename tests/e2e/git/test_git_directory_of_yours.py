@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,7 @@ pytestmark = pytest.mark.one_python
 
 
 def shown(lab: Lab, cwd: Path) -> object:
-    words = [str(lab.program.with_name("codexlab")), "workspace", "show", "1", "--json"]
-    done = subprocess.run(
-        words, cwd=cwd, env=lab.environ, capture_output=True, text=True, check=False
-    )
+    done = lab.codexlab("workspace", "show", "1", "--json", cwd=cwd)
     return json.loads(done.stdout)[0]["git"]
 
 
@@ -100,10 +96,7 @@ def test_a_directory_of_yours_that_is_gone_keeps_nothing(lab: Lab, scratch: Path
     git(lab.cwd, "worktree", "add", "-q", "-b", "mine", str(scratch / "linked"))
     assert lab.run(["--issue", "1"], ["true"], cwd=scratch / "linked").returncode == 0
     git(lab.cwd, "worktree", "remove", str(scratch / "linked"))
-    words = [str(lab.program.with_name("codexlab")), "workspace", "remove", "1"]
-    done = subprocess.run(
-        words, cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, check=False
-    )
+    done = lab.codexlab("workspace", "remove", "1")
     assert done.returncode == 0, done.stderr
 
 
@@ -132,8 +125,5 @@ def test_a_record_that_names_no_directory_any_more_hides_no_change_from_remove(
     flags = ["--issue", "1", "--project", "p", "--agent", "codex"]
     assert lab.run(flags, ["sh", "-c", script], cwd=scratch / "linked").returncode == 0
     assert json.loads((lab.workspace / ".codexlab/workspace.json").read_text()).get("kind") is None
-    words = [str(lab.program.with_name("codexlab")), "workspace", "remove", "1"]
-    done = subprocess.run(
-        words, cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, check=False
-    )
+    done = lab.codexlab("workspace", "remove", "1")
     assert (done.returncode, "not followed" in done.stderr) == (125, True), done.stderr

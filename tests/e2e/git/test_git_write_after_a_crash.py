@@ -42,15 +42,7 @@ class Crashed:
         return self.lab.run(["--issue", "1"], ["true"], cwd=self.start)
 
     def codexlab(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [self.lab.program.with_name("codexlab"), *words],
-            cwd=self.repo,
-            env=self.lab.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return self.lab.codexlab(*words, cwd=self.repo)
 
     def status_starts_it(self) -> bool:
         """Tell whether the user's own git starts the program."""

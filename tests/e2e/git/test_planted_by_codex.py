@@ -47,15 +47,7 @@ def test_a_filter_from_the_sandbox_never_runs_outside(
     server = model([run_command(PLANT), say("done")])
 
     def codexlab(*words: str) -> None:
-        program = lab.program.with_name("codexlab")
-        done = subprocess.run(
-            [program, *words],
-            cwd=lab.cwd,
-            env=lab.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = lab.codexlab(*words)
         assert "Traceback" not in done.stderr, done.stderr
         assert not (user_home / "ran").exists(), words
 

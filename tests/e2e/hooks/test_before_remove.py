@@ -49,9 +49,7 @@ def mark() -> str:
 
 
 def call(lab: Lab, argv: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        argv, env=lab.environ, cwd=lab.cwd, capture_output=True, text=True, timeout=60, check=False
-    )
+    return lab.call(argv)
 
 
 def removal(lab: Lab) -> Path:

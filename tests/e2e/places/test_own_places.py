@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.agents.codex import CHECKOUT
+from support.commands import run_to_end
 from support.lab import Lab
 
 BENCHMARKS = {
@@ -83,14 +84,9 @@ def test_a_benchmark_that_is_ended_leaves_nothing_either(watched: Path) -> None:
 
 def test_the_demo_lives_in_its_own_directory(watched: Path, lab: Lab) -> None:
     before = seen(watched)
-    done = subprocess.run(
+    done = run_to_end(
         [sys.executable, CHECKOUT / "scripts" / "demo.py", "--example"],
-        env={**os.environ, "CODEXLAB_DEMO_DIRECTORY": str(watched / "demo")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        {**os.environ, "CODEXLAB_DEMO_DIRECTORY": str(watched / "demo")},
     )
     assert done.returncode == 0, done.stderr
     assert seen(watched) == before

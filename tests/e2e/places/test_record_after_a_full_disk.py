@@ -52,10 +52,7 @@ def go_on(lab: Lab, by: str) -> None:
     if by == "launch":
         assert lab.run(FLAGS, ["true"]).returncode == 0
         return
-    program = lab.program.with_name("codexlab")
-    done = subprocess.run(
-        [program, "reap", "--json"], env=lab.environ, capture_output=True, text=True, check=False
-    )
+    done = lab.codexlab("reap", "--json")
     (reaped,) = json.loads(done.stdout)["runs"]
     assert (done.returncode, reaped["action"], reaped["issue"]) == (0, "finished", "1"), done
 
@@ -102,15 +99,8 @@ def test_how_a_run_ended_on_a_full_disk_is_written_down_once_there_is_room(
 def launch_failing(lab: Lab, log: Path, call: str, error: str) -> subprocess.CompletedProcess[str]:
     """Launch with the first such system call of each thread failing."""
     faults = ["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=1"]
-    done = subprocess.run(
-        ["strace", "-f", "-qq", "-o", log, *faults, *lab.argv(FLAGS, ["sh", "-c", "exit 7"])],
-        env=lab.environ,
-        cwd=lab.cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = lab.call(
+        ["strace", "-f", "-qq", "-o", log, *faults, *lab.argv(FLAGS, ["sh", "-c", "exit 7"])]
     )
     assert "(INJECTED)" in log.read_text()
     return done

@@ -28,15 +28,7 @@ def renamed(lab: Lab) -> Call:
         program = lab.program.with_name(words[0])
         script = 'hostname renamed.example && exec "$@"'
         argv = ["unshare", "--uts", "sh", "-c", script, "sh", str(program), *words[1:]]
-        return subprocess.run(
-            argv,
-            env=lab.environ,
-            cwd=lab.cwd,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return lab.call(argv)
 
     return call
 
@@ -71,15 +63,7 @@ def test_force_removes_what_was_left_on_another_machine_and_no_advice_leads_in_a
     owner.write_text(json.dumps({**json.loads(owner.read_text()), **changes, **later}))
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
-        program = lab.program.with_name("codexlab")
-        return subprocess.run(
-            [program, *words],
-            env=lab.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return lab.codexlab(*words)
 
     assert "workspace remove --force" in call("reap").stdout
     refused = call("workspace", "remove", "1")

@@ -53,10 +53,17 @@ def test_a_message_edited_in_the_users_home_is_edited_for_the_next_task(
 def own_codex(codex: Codex, lab: Lab, thread: str, words: str) -> subprocess.CompletedProcess[str]:
     """Go on with a thread as the user does without codexlab."""
     command = [str(codex.native), "exec", "--skip-git-repo-check", "resume", thread, words]
-    return subprocess.run(
-        command, env=lab.environ, cwd=lab.cwd, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return lab.call(command)
+
+
+def archive_the_newer(lab: Lab, codex: Codex, task: Task) -> str:
+    """Make two threads, archive the newer one as the user does, and return its name."""
+    for words in ("older", "newer"):
+        assert lab.run(["--issue", "1"], task(words)).returncode == 0
+    thread = str(lab.records[1]["thread"])
+    with app_server(codex, lab.environ, lab.cwd) as client:
+        client.archive(thread)
+    return thread
 
 
 @both_codex
@@ -64,11 +71,7 @@ def test_an_archived_thread_is_named_with_the_remedy_and_an_older_one_goes_on(
     lab: Lab, model: ModelFactory, codex: Codex, task: Task
 ) -> None:
     server = model(answer)
-    for words in ("older", "newer"):
-        assert lab.run(["--issue", "1"], task(words)).returncode == 0
-    thread = str(lab.records[1]["thread"])
-    with app_server(codex, lab.environ, lab.cwd) as client:
-        client.archive(thread)
+    thread = archive_the_newer(lab, codex, task)
     done = lab.run(["--issue", "1"], task("{resume}", "third"))
     assert done.returncode == 0, done.stderr
     assert f"thread {thread} is archived; `codex unarchive {thread}` brings it" in done.stderr
@@ -80,17 +83,10 @@ def test_a_codex_that_could_resume_an_archived_thread_passes_it_over_too_unless_
     lab: Lab, model: ModelFactory, codex: Codex, task: Task
 ) -> None:
     server = model(answer)
-    for words in ("older", "newer"):
-        assert lab.run(["--issue", "1"], task(words)).returncode == 0
-    thread = str(lab.records[1]["thread"])
-    with app_server(codex, lab.environ, lab.cwd) as client:
-        client.archive(thread)
+    thread = archive_the_newer(lab, codex, task)
     # What {resume} asks for, codex itself is asked for by --last: the newest thread of all.
     bare = [str(codex.native), "exec", "--skip-git-repo-check", "resume", "--last", "--all", "bare"]
-    done = subprocess.run(
-        bare, env=lab.environ, cwd=lab.cwd, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = lab.call(bare)
     assert server.requests[-1].prompts == ["older", "bare"], done.stderr
     done = lab.run(["--issue", "1"], task("{resume}", "third"))
     assert server.requests[-1].prompts == ["older", "bare", "third"], done.stderr

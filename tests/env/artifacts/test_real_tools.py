@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from support.commands import run_to_end
 
 from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE, open_artifact_root
 from codexlab.env.artifacts.clean import CleanOptions, apply_clean, plan_clean
@@ -35,10 +36,7 @@ def agent_environment(parent: Mapping[str, str], root: Path, key: str) -> dict[s
 
 def build(crate: Path, environment: Mapping[str, str]) -> list[dict[str, object]]:
     """Run ``cargo build`` and return its messages about compiled artifacts."""
-    done = subprocess.run(
-        ["cargo", "build", "--message-format=json", "--quiet"],
-        cwd=crate, env=dict(environment), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run_to_end(["cargo", "build", "--message-format=json", "--quiet"], environment, crate)
     assert done.returncode == 0, done.stderr
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     return [message for message in messages if message["reason"] == "compiler-artifact"]
@@ -165,9 +163,7 @@ def test_npm_keeps_its_cache_below_the_root(
         "EXPORTS": render_exports("bash", exports.variables, exports.removed),
         "CHECKOUT": str(package),
     }
-    done = subprocess.run(
-        ["bash", "-c", SHELL_SCRIPT], env=environment, capture_output=True, text=True, check=False
-    )
+    done = run_to_end(["bash", "-c", SHELL_SCRIPT], environment)
     assert done.returncode == 0, done.stderr
     assert (package / "node_modules" / "dep").exists()
     assert any(layout.package_cache("npm-cache").iterdir())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from support.commands import run_to_end
 from support.lab import Lab
 
 _STARTER = """\
@@ -26,11 +26,7 @@ def test_a_toolchain_passes_only_where_the_user_chose_it(
     by_proxy = ["+stable"] if chooser == "cargo +stable" else []
     environ = cargo if by_proxy else {**cargo, "RUSTUP_TOOLCHAIN": "stable"}
     launch = lab.argv(["--issue", "1", "--no-repo"], _SHOW)
-    done = subprocess.run(
-        ["cargo", *by_proxy, "run", "-q", "--", *launch],
-        cwd=crate, env=environ, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run_to_end(["cargo", *by_proxy, "run", "-q", "--", *launch], environ, crate)
     if "not a rustup" in done.stderr or "no such command: `+stable`" in done.stderr:
         pytest.skip("cargo here is no proxy of rustup")
     assert done.returncode == 0, done.stderr

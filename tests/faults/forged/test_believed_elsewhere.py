@@ -7,7 +7,6 @@ with the workspace's other files moved to where they help most.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -20,21 +19,10 @@ import pytest
 from support.git.repositories import git
 from support.lab import Lab, running, wait_until_running
 from support.processes.killing import kill_at_once, wait_for_both_halves
-from support.users.unprivileged import Unprivileged
-from support.workspace.forging import as_ordinary_user, change, codexlab, workspace_of
+from support.workspace.forging import change, codexlab, workspace_of
 
 PLAIN = ["--issue", "1", "--agent", "generic", "--no-repo"]
 Forge = Callable[[Path], None]
-
-
-@pytest.fixture(params=["us", "nobody"])
-def caller(request: pytest.FixtureRequest, lab: Lab, scratch: Path, as_nobody: Unprivileged) -> Lab:
-    """Whoever starts the runs: as we are, or an ordinary user."""
-    if request.param == "us":
-        return lab
-    if os.geteuid() != 0:
-        pytest.skip("every run is an ordinary user's already")
-    return as_ordinary_user(lab, scratch, as_nobody)
 
 
 @pytest.fixture

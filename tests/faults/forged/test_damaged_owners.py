@@ -6,11 +6,10 @@ import json
 import os
 import select
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from support.commands import codexlab
 from support.lab import Lab, running
 from support.processes.killing import kill_at_once
 
@@ -47,14 +46,7 @@ def test_reap_ends_what_a_run_without_a_readable_owner_left(lab: Lab, damage: st
 
 def reap(lab: Lab) -> dict[str, Any]:
     """Return the one row of ``codexlab reap``."""
-    done = subprocess.run(
-        [Path(sys.executable).with_name("codexlab"), "reap", "--json"],
-        env=lab.environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = codexlab(lab.environ, "reap", "--json")
     assert "Traceback" not in done.stderr
     (row,) = json.loads(done.stdout)["runs"]
     return cast("dict[str, Any]", row)

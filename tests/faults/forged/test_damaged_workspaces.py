@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import run_to_end
 from support.lab import Lab, Running, running
 from support.processes.killing import kill_at_once
 
@@ -55,14 +56,7 @@ DAMAGE = {
 def codexlab(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("codexlab")
     limit = ["prlimit", f"--as={4 << 30}", "--"]
-    done = subprocess.run(
-        [*limit, program, *words],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_to_end([*limit, program, *words], environ)
     assert "Traceback" not in done.stderr, (words, done.stderr)
     assert done.returncode in (0, 125), (words, done.stderr)
     return done

@@ -31,10 +31,7 @@ def dig(depth: int) -> str:
 
 
 def codexlab(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("codexlab")
-    done = subprocess.run(
-        [program, *words], env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = codexlab(environ, *words)
     assert "Traceback" not in done.stderr, (words, done.stderr)
     return done
 

@@ -14,11 +14,7 @@ SECONDS = 20.0
 
 
 def codexlab(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [lab.program.parent / "codexlab", *words],
-        cwd=lab.cwd, env=lab.environ, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False, timeout=SECONDS,
-    )  # fmt: skip
+    return lab.call([lab.program.parent / "codexlab", *words], timeout=SECONDS)
 
 
 @pytest.mark.parametrize("command", ["show", "remove"])

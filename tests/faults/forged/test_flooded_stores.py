@@ -5,11 +5,11 @@ What codex may have written there reaches the user's own store, and nothing else
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.commands import run_to_end
 from support.lab import Lab
 from support.rollout.files import thread_id
 
@@ -90,6 +90,6 @@ def test_an_issues_own_store_is_given_back_whole_before_it_is_removed(
     _flood(lab, f"[open(f'{_DAY}/{names}', 'w').write('x') for n in range(12_000)]")
     program = lab.program.with_name("codexlab")
     command = [str(program), "workspace", "remove", "1", "--force"]
-    done = subprocess.run(command, env=lab.environ, capture_output=True, text=True, check=False)
+    done = run_to_end(command, lab.environ)
     assert done.returncode == 0, done.stderr
     assert len(list(store.rglob("*.jsonl"))) == 12_001

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import CODEXLAB, run_to_end
 from support.rollout import files
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 _SWEEP = ("rollout", "sweep", "--no-wait", "--grace", "0s")
 _THREADS = [files.thread_id(number) for number in (1, 2)]
 OLD = 1_700_000_000
@@ -38,14 +37,7 @@ def home(clean_environ: Mapping[str, str]) -> Path:
 @pytest.fixture
 def codexlab(clean_environ: Mapping[str, str], home: Path) -> Codexlab:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [_PROGRAM, *words, "--codex-home", str(home)],
-            env=dict(clean_environ),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_to_end([CODEXLAB, *words, "--codex-home", home], clean_environ)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

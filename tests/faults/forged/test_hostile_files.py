@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support.commands import run_to_end
 from support.lab import Lab
 
 FLAGS = ["--issue", "1", "--agent", "generic"]
@@ -37,14 +38,7 @@ def codexlab(environ: Mapping[str, str], *words: str) -> subprocess.CompletedPro
     """Run ``codexlab`` with no more memory than it can need."""
     program = Path(sys.executable).with_name("codexlab")
     limit = ["prlimit", f"--as={4 << 30}", "--"]
-    return subprocess.run(
-        [*limit, program, *words],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return run_to_end([*limit, program, *words], environ, timeout=PATIENCE)
 
 
 def launch(lab: Lab, script: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -189,15 +183,7 @@ def test_a_login_that_an_agent_replaced_in_the_shared_home_is_not_waited_for(
     script = f'{own}; p="{shared_home}/auth.json"; {damage}'
     assert lab.run(flags, ["sh", "-c", script], timeout=PATIENCE).returncode == 0
     limited = lab.argv(flags, ["true"])
-    again = subprocess.run(
-        ["prlimit", f"--as={4 << 30}", "--", *limited],
-        cwd=lab.cwd,
-        env=lab.environ,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    again = lab.call(["prlimit", f"--as={4 << 30}", "--", *limited], timeout=PATIENCE)
     assert "Traceback" not in again.stderr, again.stderr
     assert again.returncode in (0, 125)
 

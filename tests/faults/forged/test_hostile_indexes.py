@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.commands import CODEXLAB, run_to_end
 from support.rollout.files import lines, message, meta, rollout_path, thread_id, write
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 _ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
 _SCHEMAS = {
     "a view": f"CREATE VIEW threads AS {_ENDLESS} 'x' AS id, 'y' AS rollout_path FROM n",
@@ -34,8 +33,6 @@ def test_an_index_with_an_endless_answer_is_no_index(
     limited = ["/bin/sh", "-c", 'ulimit -t 15; exec "$@"', "sh", _PROGRAM, "rollout", "show"]
     environ = clean_environ | {"CODEX_HOME": str(home)}
     for thread, status in ((thread_id(1), 0), (thread_id(2), 125)):
-        done = subprocess.run(
-            [*limited, thread], env=environ, capture_output=True, text=True, check=False
-        )
+        done = run_to_end([*limited, thread], environ)
         assert done.returncode == status, done.stderr
         assert "Traceback" not in done.stderr

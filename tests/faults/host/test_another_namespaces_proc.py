@@ -42,16 +42,7 @@ def bystanders() -> Generator[None]:
 def launch(
     lab: Lab, agent: str, *flags: str, before: Sequence[str] = APART
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*before, *lab.argv([*FLAGS, *flags], ["sh", "-c", agent])],
-        cwd=lab.cwd,
-        env=lab.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return lab.call([*before, *lab.argv([*FLAGS, *flags], ["sh", "-c", agent])])
 
 
 @pytest.mark.parametrize("agent", ["true", "setsid sleep 60 & exit 0"])
@@ -120,14 +111,6 @@ def test_the_looking_commands_name_no_stranger(lab: Lab) -> None:
     assert launch(lab, "true").returncode == 0
     program = str(lab.program.with_name("codexlab"))
     for words in (["ps", "--json"], ["reap", "--json"], ["workspace", "list", "--json"]):
-        done = subprocess.run(
-            [*APART, program, *words],
-            env=lab.environ,
-            cwd=lab.cwd,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = lab.call([*APART, program, *words])
         assert (done.returncode, done.stderr) == (0, ""), words
     assert lab.workspace.exists()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import run_to_end
 from support.users.crowded import Crowded, make_user
 from support.users.unprivileged import become
 
@@ -114,10 +114,7 @@ print(process.wait(10))
 
 def test_a_fork_server_that_may_fork_no_more_says_so_and_lives_on(user: Crowded) -> None:
     program = ["prlimit", "--nproc=40", sys.executable, "-c", HOST]
-    done = subprocess.run(
-        become(user.uid, program), env=dict(user.environ), cwd=user.home,
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = run_to_end(become(user.uid, program), user.environ, user.home)
     assert (done.returncode, done.stderr) == (0, "")
     refusal, status = done.stdout.splitlines()
     assert refusal.startswith("no guardian can be started: Resource temporarily unavailable"), (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 
 import pytest
+from support.commands import run_to_end
 from support.lab import Lab
 from support.records import without_names
 from support.users.unprivileged import Unprivileged
@@ -28,15 +28,10 @@ def test_a_user_who_sees_only_its_own_processes_has_a_subreaper(
         "XDG_STATE_HOME": str(as_nobody.home / "state"),
         "XDG_CACHE_HOME": str(as_nobody.home / "cache"),
     }
-    done = subprocess.run(
+    done = run_to_end(
         [*apart, "sh", "-c", script, "sh", *as_nobody.argv(command)],
-        cwd=as_nobody.home,
-        env={**as_nobody.environ, **places},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        {**as_nobody.environ, **places},
+        as_nobody.home,
     )
     if done.returncode == 99:
         pytest.skip(f"this kernel cannot mount proc with hidepid={hide}: {done.stderr}")

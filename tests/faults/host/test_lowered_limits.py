@@ -123,10 +123,7 @@ def test_an_agent_starts_with_the_limits_of_its_caller_and_the_usual_signals(lab
         "import resource, signal; print(resource.getrlimit(resource.RLIMIT_NOFILE),"
         " signal.getsignal(signal.SIGXCPU) == signal.SIG_DFL)"
     )
-    told = subprocess.run(
-        ["prlimit", "--nofile=500:700",
-         *lab.argv(["--issue", "1", *FLAGS], ["python3", "-c", script])],
-        cwd=lab.cwd, env=lab.environ, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    told = lab.call(["prlimit", "--nofile=500:700",
+         *lab.argv(["--issue", "1", *FLAGS], ["python3", "-c", script])])  # fmt: skip
     assert told.stdout == "(500, 700) True\n", told.stderr
     assert os.path.isdir(lab.workspace)

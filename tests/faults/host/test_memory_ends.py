@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -47,16 +46,7 @@ def small_memory() -> Iterator[Path]:
 def test_the_agent_is_killed_and_a_larger_host_lives_on(lab: Lab, small_memory: Path) -> None:
     enter = f'echo $$ > "{small_memory}/cgroup.procs"; exec "$@"'
     agent = lab.argv(["--issue", "1", "--no-repo"], [sys.executable, "-c", EATER])
-    done = subprocess.run(
-        ["sh", "-c", enter, "sh", sys.executable, "-c", HOST, *agent],
-        cwd=lab.cwd,
-        env=lab.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = lab.call(["sh", "-c", enter, "sh", sys.executable, "-c", HOST, *agent])
     assert (done.returncode, done.stdout) == (0, "137\n"), done.stderr
     (record,) = lab.records
     assert (record["reason"], record["signal"]) == ("signaled", 9)

@@ -25,16 +25,7 @@ def launch(
     flags = ["--issue", "1", "--agent", "generic", "--no-repo"]
     agent = lab.argv(flags, ["sh", "-c", "setsid sleep 60 & exit 5"])
     apart = ["unshare", "--mount", "--propagation", "private", *namespaces]
-    return subprocess.run(
-        [*apart, "sh", "-c", script, str(place), *agent],
-        cwd=lab.cwd,
-        env=lab.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return lab.call([*apart, "sh", "-c", script, str(place), *agent])
 
 
 @pytest.mark.parametrize("namespaces", [(), ("--cgroup",)], ids=["same", "own namespace"])

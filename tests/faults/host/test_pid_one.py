@@ -23,16 +23,7 @@ def rights() -> None:
 def test_what_the_agent_left_is_ended_and_zombies_are_nobody(lab: Lab, containment: str) -> None:
     leave = "for n in 1 2 3; do (true &); done; setsid sleep 237.1 & exit 3"
     argv = lab.argv([*FLAGS, "--containment", containment], ["sh", "-c", leave])
-    done = subprocess.run(
-        [*APART, *argv],
-        cwd=lab.cwd,
-        env=lab.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = lab.call([*APART, *argv])
     assert done.returncode == 3, done.stderr
     contained = lab.records[0]["contained"]
     assert (contained["proven"], contained["left"]) == (True, 0)

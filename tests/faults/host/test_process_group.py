@@ -90,16 +90,7 @@ def without_proc(lab: Lab, *flags: str) -> subprocess.CompletedProcess[str]:
     hide = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
     script = 'mount -t tmpfs none /proc && exec "$@"'
     words = [*hide, script, "sh", *lab.argv([*FLAGS, *flags], ["sh", "-c", STUBBORN])]
-    return subprocess.run(
-        words,
-        cwd=lab.cwd,
-        env=lab.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return lab.call(words)
 
 
 def test_without_proc_the_group_is_gone_by_and_nothing_is_claimed(lab: Lab) -> None:

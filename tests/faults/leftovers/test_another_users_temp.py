@@ -80,16 +80,7 @@ def apart(lab: Lab, scratch: Path) -> Callable[..., subprocess.CompletedProcess[
     def launch(prepare: str, agent: str, *flags: str) -> subprocess.CompletedProcess[str]:
         argv = lab.argv([*FLAGS, *flags], ["sh", "-c", agent])
         namespace = ["unshare", "--mount", "--propagation", "private"]
-        return subprocess.run(
-            [*namespace, "sh", "-ec", f'{OWN_TMP}; {prepare}; exec "$@"', "sh", *argv],
-            cwd=lab.cwd,
-            env=lab.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return lab.call([*namespace, "sh", "-ec", f'{OWN_TMP}; {prepare}; exec "$@"', "sh", *argv])
 
     return launch
 

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from support.lab import Lab
-from support.users.unprivileged import Unprivileged
-from support.workspace.forging import as_ordinary_user, codexlab, workspace_of
+from support.workspace.forging import codexlab, workspace_of
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
 PLAIN = ["--agent", "generic", "--no-repo"]
 COLLECT = ("workspace", "gc", "--idle", "0s", "--apply")
-
-
-@pytest.fixture(params=["us", "nobody"])
-def caller(request: pytest.FixtureRequest, lab: Lab, scratch: Path, as_nobody: Unprivileged) -> Lab:
-    """Whoever starts the runs: as we are, or an ordinary user."""
-    if request.param == "us":
-        return lab
-    if os.geteuid() != 0:
-        pytest.skip("every run is an ordinary user's already")
-    return as_ordinary_user(lab, scratch, as_nobody)
 
 
 def test_what_no_removal_put_into_the_trash_stays_and_a_line_names_it(caller: Lab) -> None:

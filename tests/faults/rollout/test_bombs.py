@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.agents.codex import find_ripgrep
+from support.commands import CODEXLAB, run_to_end
 from support.rollout.files import (
     lines,
     message,
@@ -29,7 +29,7 @@ from support.rollout.files import (
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 # Other work on the machine takes none of it.
 _CPU_SECONDS = 40
 _WEEKS_AGO = time.time() - 30 * 86400
@@ -63,7 +63,7 @@ def run(home: Path, clean_environ: dict[str, str]) -> Run:
         environ = clean_environ | {"CODEX_HOME": str(home)} | changed
         limited = ["/bin/sh", "-c", f'ulimit -t {_CPU_SECONDS}; exec "$@"', "sh"]
         command = [*limited, _PROGRAM, "rollout", *arguments]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        done = run_to_end(command, environ)
         assert done.returncode >= 0, f"{arguments}: ended by signal {-done.returncode}"
         return done
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import CODEXLAB
 from support.rollout import files
 from support.rollout.writers import left_over, logical
 from support.ticks import wait_one_tick
@@ -25,7 +26,7 @@ from codexlab.rollout.operations.handle import StoreHandle
 
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 SWEEP = ["rollout", "sweep", "--cold-age", "0s", "--grace", "0s", "--json"]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from support.agents.codex import Codex
+from support.commands import run_to_end
 from support.marks import both_codex
 from support.model.server import ModelFactory, ModelServer, say
 from support.rollout import files
@@ -76,15 +77,10 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def run(codex: Codex, clean_environ: dict[str, str], tmp_path: Path, server: ModelServer) -> Run:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run_to_end(
             [codex.native, "exec", "--skip-git-repo-check", "--json", *words],
-            env=clean_environ,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+            clean_environ,
+            tmp_path,
         )
 
     return run

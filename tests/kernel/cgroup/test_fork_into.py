@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from support.processes.guarded import run_guarded_script
-
-from codexlab.kernel.cgroup.leaf import (
-    create_leaf,
-    kill_leaf,
-    own_cgroup,
-    remove_leaf,
-    wait_unpopulated,
-)
-
-
-@pytest.fixture
-def leaf() -> Iterator[Path]:
-    parent = own_cgroup()
-    if parent is None or not os.access(parent, os.W_OK):
-        pytest.skip("no writable cgroup v2 here")
-    path = create_leaf(parent, f"test-{uuid.uuid4().hex[:8]}")
-    yield path
-    kill_leaf(path)
-    wait_unpopulated(path, 10)
-    assert remove_leaf(path)
-
 
 _BORN = """
 import os, sys, threading

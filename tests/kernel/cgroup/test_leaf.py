@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from codexlab.kernel.cgroup import leaf as leaf_module
 from codexlab.kernel.cgroup.leaf import (
-    create_leaf,
     is_populated,
     kill_leaf,
     leaf_pids,
@@ -55,18 +51,6 @@ def test_a_mount_that_is_hidden_by_another_is_passed_over() -> None:
     visible = "32 24 0:27 / /visible rw - cgroup2 cgroup2 rw\n"
     found = own_cgroup(HYBRID + visible, "0::/a\n", lambda path: path == Path("/visible/a"))
     assert found == Path("/visible/a")
-
-
-@pytest.fixture
-def leaf() -> Iterator[Path]:
-    parent = own_cgroup()
-    if parent is None or not os.access(parent, os.W_OK):
-        pytest.skip("no writable cgroup v2 here")
-    path = create_leaf(parent, f"test-{uuid.uuid4().hex[:8]}")
-    yield path
-    kill_leaf(path)
-    wait_unpopulated(path, 10)
-    assert remove_leaf(path)
 
 
 def join(leaf: Path, script: str) -> subprocess.Popen[bytes]:

@@ -23,11 +23,6 @@ PATIENCE = 40.0
 MakeRequest = Callable[..., LaunchRequest]
 
 
-@pytest.fixture(params=["trio", "asyncio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def make_request(
     clean_environ: Mapping[str, str], scratch: Path, workspaces_root: Path, shared_home: Path

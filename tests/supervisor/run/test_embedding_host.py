@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 import trio
+from support.commands import run_to_end
 from support.processes.leaks import descendants
 
 from codexlab.supervisor import LaunchRequest, open_run
@@ -115,14 +116,7 @@ main(sys.argv[2])
 def test_a_run_changes_nothing_of_its_host_and_a_hosts_blocked_signals_do_not_stop_it(
     backend: str, clean_environ: Mapping[str, str], scratch: Path
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KEEPER, str(scratch), backend],
-        env=dict(clean_environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_to_end([sys.executable, "-c", KEEPER, str(scratch), backend], clean_environ)
     assert (done.returncode, done.stdout) == (0, "as it was\n"), done.stderr
 
 
@@ -227,14 +221,7 @@ def test_runs_that_their_loop_leaves_behind_keep_no_descriptor_and_are_finished_
 ) -> None:
     moments = ["workspace.ready", "child.spawned", "attempt.retrying"]
     before = descendants()
-    done = subprocess.run(
-        [sys.executable, "-c", ORPHANS, str(scratch), *moments],
-        env=dict(clean_environ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_to_end([sys.executable, "-c", ORPHANS, str(scratch), *moments], clean_environ)
     assert (done.returncode, done.stdout) == (0, "none kept\n"), done.stderr
     while descendants() - before:
         os.waitpid(-1, 0)

@@ -25,11 +25,6 @@ from codexlab.supervisor.watching import meters
 MakeRequest = Callable[..., LaunchRequest]
 
 
-@pytest.fixture(params=["trio", "asyncio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def make_request(
     clean_environ: Mapping[str, str], source_repo: Path, workspaces_root: Path, shared_home: Path

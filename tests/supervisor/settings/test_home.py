@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.commands import CODEXLAB
 from support.lab import Lab
 from support.users.unprivileged import Unprivileged, become
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 # Of nobody's; an entry of it would be a curious accident.
 _NAMELESS = 54321
 
@@ -32,10 +31,7 @@ def test_a_home_that_is_no_absolute_path_is_one_line_and_nothing_is_made(
     before = sorted(os.listdir(homeless.cwd))
     commands = [[_PROGRAM, "ps"], homeless.argv(["--issue", "1"], ["true"])]
     for command in commands:
-        done = subprocess.run(
-            command, cwd=homeless.cwd, env=homeless.environ, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        done = homeless.call(command)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (125, "", 1)
         assert f"HOME is {home!r}; set HOME" in done.stderr
     assert sorted(os.listdir(homeless.cwd)) == before
@@ -49,9 +45,6 @@ def test_a_user_without_an_entry_is_told_to_set_home(
     del as_nobody  # it is there if such a user can run anything here
     del homeless.environ["HOME"]
     for command in ([_PROGRAM, *words], homeless.argv(["--issue", "1"], ["true"])):
-        done = subprocess.run(
-            become(_NAMELESS, command), cwd="/", env=homeless.environ, capture_output=True,
-            text=True, check=False,
-        )  # fmt: skip
+        done = homeless.call(become(_NAMELESS, command), cwd=Path("/"))
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (125, "", 1), done.stderr
         assert f"HOME is not set, and user id {_NAMELESS} has no home" in done.stderr

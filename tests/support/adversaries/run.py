@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 
 from support.adversaries.cases import Case
 from support.adversaries.probe import Errand
+from support.commands import run_to_end
 from support.places import private_places
 from support.processes.leaks import own_cgroup
 from support.users.unprivileged import Unprivileged, give
@@ -64,14 +64,9 @@ def _run(case: Case, scratch: Path, environ: Mapping[str, str]) -> dict[str, Any
             place=str(place / "work"),
         )
         (place / "errand.json").write_text(errand.dump())
-        done = subprocess.run(
+        done = run_to_end(
             [sys.executable, PROBE, place / "errand.json"],
-            env={**environ, "PYTHONPATH": str(PROBE.parents[2])},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+            {**environ, "PYTHONPATH": str(PROBE.parents[2])},
         )
     if done.returncode != 0:
         stderr = (place / "work" / "stderr").read_text(errors="replace")[-2000:]

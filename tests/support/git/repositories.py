@@ -27,16 +27,17 @@ _SETTINGS = {
 }
 
 
-def git(directory: Path, *arguments: str) -> str:
+def git(directory: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> str:
     """Run git in ``directory`` and return its output without the last newline.
 
+    :param environ: its whole environment; by default one without any configuration.
     :raises subprocess.CalledProcessError: git failed; its stderr is in the exception.
     """
-    base = {"PATH": os.environ["PATH"], "HOME": os.devnull, "LC_ALL": "C.UTF-8"}
+    base = {"PATH": os.environ["PATH"], "HOME": os.devnull, "LC_ALL": "C.UTF-8", **GIT_ENVIRON}
     done = subprocess.run(
         ["git", *arguments],
         cwd=directory,
-        env={**base, **GIT_ENVIRON},
+        env=base if environ is None else environ,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import run_to_end
+
 from ..git.repositories import git
 from ..lab import Lab
 from .unprivileged import Unprivileged, give
@@ -46,15 +48,10 @@ def caller_named(name: str, request: pytest.FixtureRequest, lab: Lab, scratch: P
     if name == "root":
 
         def run(words: list[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
+            return run_to_end(
                 [str(word) for word in words],
-                cwd=cwd,
-                env=lab.environ | CANARIES | {"PATH": search_path(lab, cwd)},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
+                lab.environ | CANARIES | {"PATH": search_path(lab, cwd)},
+                cwd,
             )
 
         return Caller(lab, run, scratch)

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.commands import run_to_end
+
 NOBODY = 65534
 
 
@@ -45,16 +47,7 @@ class Unprivileged:
         :raises subprocess.TimeoutExpired: it took longer than ``timeout`` seconds.
         """
         environment = {**self.environ, "HOME": str(self.home), **(environ or {})}
-        return subprocess.run(
-            self.argv(arguments),
-            cwd=cwd or self.home,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return run_to_end(self.argv(arguments), environment, cwd or self.home, timeout=timeout)
 
 
 def become(uid: int, command: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.commands import run_to_end
 from support.processes.leaks import own_cgroup
 from support.users.unprivileged import NOBODY, Unprivileged
 
@@ -72,14 +73,9 @@ def run_in_session(
     with _group() as group:
         join = ["sh", "-c", f'echo 0 >{group}/cgroup.procs && exec "$@"', "sh"]
         apart = ["unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc"]
-        return subprocess.run(
+        return run_to_end(
             [*join, *apart, "--kill-child", "sh", "-c", _SCRIPT, "sh", *user.argv(arguments)],
-            env={**user.environ, "HOME": str(user.home), **environ, **places},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+            {**user.environ, "HOME": str(user.home), **environ, **places},
         )
 
 

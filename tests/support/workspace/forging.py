@@ -36,15 +36,7 @@ def codexlab(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
         prefix = list(told[1 : told.index("--") + 1])
     program = Path(sys.executable).with_name("codexlab")
     command = [*prefix, program, *words]
-    return subprocess.run(
-        command,
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return lab.call(command)
 
 
 def workspace_of(lab: Lab, issue: str) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.agents.codex import Codex
+from support.commands import run_to_end
 from support.marks import both_codex
 from support.model.server import ModelFactory, say
 from support.rollout.transcripts import rollout_of, said
@@ -39,15 +39,10 @@ def run(codex: Codex, clean_environ: dict[str, str]) -> Run:
     """Return a function that runs one turn and returns the id of its thread."""
 
     def execute(home: Path, cwd: Path, *words: str) -> str:
-        done = subprocess.run(
+        done = run_to_end(
             [codex.native, "exec", "--json", *words],
-            cwd=cwd,
-            env={**clean_environ, "CODEX_HOME": str(home)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+            {**clean_environ, "CODEX_HOME": str(home)},
+            cwd,
         )
         assert done.returncode == 0, done.stderr
         return str(json.loads(done.stdout.splitlines()[0])["thread_id"])

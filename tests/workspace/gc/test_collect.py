@@ -187,9 +187,9 @@ def test_links_inside_are_removed_not_followed(
     assert (shared / "auth.json").exists()
 
 
-def test_what_a_killed_removal_left_is_finished(
-    paths: WorkspacePaths, repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def killed_removal(paths: WorkspacePaths, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removal that ended when the workspace lay in the trash and its worktree was still known."""
     worked(paths, repo)
 
     def die(*_: object) -> None:
@@ -199,24 +199,22 @@ def test_what_a_killed_removal_left_is_finished(
         patch.setattr("codexlab.workspace.gc.remove._unregister", die)
         with pytest.raises(KeyboardInterrupt):
             remove_workspace(paths, KEY)
+
+
+@pytest.mark.usefixtures("killed_removal")
+def test_what_a_killed_removal_left_is_finished(
+    paths: WorkspacePaths, repo: Path, git: Git
+) -> None:
     assert len(git(repo, "worktree", "list").splitlines()) == 2
     assert empty_trash(paths.base) == 1
     assert len(git(repo, "worktree", "list").splitlines()) == 1
     assert list((paths.base / ".trash").iterdir()) == []
 
 
+@pytest.mark.usefixtures("killed_removal")
 def test_a_new_workspace_of_the_same_name_is_not_hit_by_old_trash(
-    paths: WorkspacePaths, repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+    paths: WorkspacePaths, repo: Path, git: Git
 ) -> None:
-    worked(paths, repo)
-
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("codexlab.workspace.gc.remove._unregister", die)
-        with pytest.raises(KeyboardInterrupt):
-            remove_workspace(paths, KEY)
     workdir = worked(paths, repo).path
     empty_trash(paths.base)
     assert git(workdir, "status", "--porcelain") == ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import codexlab
 from support.rollout.files import lines, message, meta, rollout_path, thread_id, write
 
 from codexlab.rollout import Filters
@@ -18,21 +18,13 @@ from codexlab.rollout.reading.moments import local_as_utc, moment_of
 from codexlab.rollout.store.names import parse_rollout_name
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
-
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
 def run(clean_environ: dict[str, str]) -> Run:
     def call(*words: str, zone: str = "UTC") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [_PROGRAM, "rollout", *words],
-            env=clean_environ | {"TZ": zone},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return codexlab(clean_environ | {"TZ": zone}, "rollout", *words)
 
     return call
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ from typing import Any
 import pytest
 from support.agents.app_server import AppServer, app_server
 from support.agents.codex import Codex
+from support.commands import codexlab
 from support.model.server import ModelFactory, say
 from support.rollout.files import lines, rollout_path, thread_id, write
 
 THREAD = thread_id(1)
 OLD = "older than codex's present format"
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -57,13 +56,7 @@ def run(clean_environ: dict[str, str], plain: Path) -> Run:
     assert plain.exists()
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [_PROGRAM, "rollout", *words],
-            env=clean_environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return codexlab(clean_environ, "rollout", *words)
 
     return call
 

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import CODEXLAB
 from support.rollout.files import (
     lines,
     message,
@@ -28,7 +28,7 @@ from codexlab.cli.commands.rollout import list as list_module
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 _EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eabc"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.agents.codex import find_ripgrep
+from support.commands import run_to_end
 from support.rollout.files import lines, message, meta, rollout_path, thread_id, write
 
 RG = find_ripgrep()
@@ -57,7 +58,7 @@ def environ(home: Path, programs: Path, clean_environ: dict[str, str]) -> dict[s
 def search(environ: dict[str, str]) -> Search:
     def call(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", _COMMAND, "rollout", "search", *arguments]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        return run_to_end(command, environ)
 
     return call
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.commands import CODEXLAB, run_to_end
 from support.rollout.files import lines, message, meta, rollout_path, thread_id, write
 
 from codexlab.cli.commands.rollout.stats import bar_text
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 
 
 def _stats(home: Path, environ: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
     home.mkdir(exist_ok=True)
     command = [_PROGRAM, "rollout", "stats", "--codex-home", str(home), *options]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return run_to_end(command, environ)
 
 
 def test_stats_show_bars_and_what_could_be_saved(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from support.agents.app_server import app_server
 from support.agents.codex import OLD, Codex
+from support.commands import codexlab
 from support.model.server import ModelFactory, ModelRequest, ModelServer, Turn, say
 from support.rollout.files import lines, message, meta, rollout_path, thread_id, write
 from support.rollout.transcripts import rollouts
@@ -20,21 +20,13 @@ from codexlab.rollout import find_thread
 from codexlab.rollout.maintenance.verify import verify_rollout
 from codexlab.rollout.operations.handle import StoreHandle
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
-
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
 def run(clean_environ: dict[str, str]) -> Run:
     def call(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [_PROGRAM, "rollout", *words],
-            env=clean_environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return codexlab(clean_environ, "rollout", *words)
 
     return call
 

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import CODEXLAB, codexlab
 from support.rollout import files
 from support.rollout.writers import logical
 from support.terminal.program import on_terminal
@@ -20,7 +20,7 @@ from support.ticks import wait_one_tick
 
 from codexlab.rollout.operations.handle import StoreHandle
 
-_PROGRAM = str(Path(sys.executable).with_name("codexlab"))
+_PROGRAM = str(CODEXLAB)
 THREAD, OTHER = files.thread_id(1), files.thread_id(2)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
 OLD = 1_700_000_000
@@ -44,13 +44,7 @@ def plain(home: Path) -> Path:
 @pytest.fixture
 def command(clean_environ: dict[str, str]) -> Command:
     def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [_PROGRAM, "rollout", *words],
-            env=clean_environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return codexlab(clean_environ, "rollout", *words)
 
     return run
 
