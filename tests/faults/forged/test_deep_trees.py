@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.agents.codex import Codex
+from support.commands import CODEXLAB, run_to_end
 from support.lab import Lab
 from support.model.server import ModelFactory
 from support.model.turns import run_command, say
@@ -31,7 +32,7 @@ def dig(depth: int) -> str:
 
 
 def codexlab(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    done = codexlab(environ, *words)
+    done = run_to_end([CODEXLAB, *words], environ)
     assert "Traceback" not in done.stderr, (words, done.stderr)
     return done
 
