@@ -19,17 +19,18 @@ RESUME = "{resume}"
 """The argument that is replaced by the agent's own words for going on with its thread."""
 
 AgentStatus = Literal["none", "completed", "failed"]
+"""What the agent's own event stream said last of its task."""
 
 
 @frozen
 class StreamNews:
-    """The news in one line of output: a thread, or the agent's last word so far.
+    """The news in one line of output: a thread, or the agent's status so far.
 
     :param sure: the line belongs to the agent's own stream, not to a tool's output.
     """
 
     thread: str | None = None
-    last_word: AgentStatus | None = None
+    agent_status: AgentStatus | None = None
     sure: bool = True
 
 

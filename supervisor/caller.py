@@ -10,6 +10,7 @@ from .callbacks import Hear, Outputs, Tell
 from .guardian_client.link import GuardianLink
 
 if TYPE_CHECKING:
+    from .lifecycle.exit import Reason
     from .terminal.user_terminal import UserTerminal
 
 
@@ -48,7 +49,7 @@ class Outcome:
     """
 
     status: int
-    reason: str
+    reason: Reason
     run_id: str | None = None
     record: dict[str, Any] | None = None
     error: str | None = None

@@ -36,7 +36,7 @@ from typing import cast
 
 from ..kernel.errors import BusyError, CallerError, CodexlabError, OperatorError
 from ..kernel.no_more import NoMore, is_no_more
-from .lifecycle.exit import EXIT_LIMIT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND
+from .lifecycle.exit import EXIT_LIMIT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, Reason
 
 
 class GuardianLost(Exception):
@@ -288,7 +288,7 @@ def _leaves(error: Exception) -> Iterator[Exception]:
         yield from _leaves(inner)
 
 
-def reason_of(error: CodexlabError) -> str:
+def reason_of(error: CodexlabError) -> Reason:
     """Return the record's reason for a run that ended without an agent running."""
     if isinstance(error, Cancelled):
         return "cancelled"

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...guardian.protocol import Released, RunHandover, Spawned
-from ...kernel.containment.membership import RunProcesses, discard_leaf
+from ...kernel.containment.membership import Mechanism, RunProcesses, discard_leaf
 from ...kernel.errors import OperatorError
 from ...kernel.files.temporary import discard_temporary
 from ...kernel.process.group import ProcessGroup
@@ -138,7 +138,7 @@ class RunOwnership:
     def _describe_owner(self) -> OwnerRecord:
         return describe_owner(self.plan, self.leaf, self._guardian, self._mechanism())
 
-    def _mechanism(self) -> str:
+    def _mechanism(self) -> Mechanism:
         return "process-group" if self.grouped else self.scope().mechanism
 
     def _write_owner(self, owner: OwnerRecord) -> None:

@@ -13,6 +13,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from ...kernel.cgroup.leaf import is_populated, own_cgroup, remove_leaf
 from ...kernel.errors import CodexlabError
@@ -37,14 +38,28 @@ UNKNOWN_LEAF_SECONDS = 24 * 3600.0
 _RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 
 
+ReapAction = Literal[
+    "ended",
+    "would end",
+    "left",
+    "finished",
+    "would finish",
+    "put back",
+    "would put back",
+    "busy",
+    "kept",
+    "failed",
+]
+"""What was done about a dead run."""
+
+
 @frozen
 class Reaped:
     """What was done, or would be, about one dead run.
 
-    :param action: ``ended``, ``would end``, ``left`` (some cannot be ended),
-        ``finished`` (its record), ``would finish``, ``put back`` (what it changed with
-        ``--git-write`` to lead git elsewhere), ``would put back``, ``busy`` (claimed meanwhile),
-        ``kept`` (not ours to judge) or ``failed`` (its workspace cannot be used).
+    :param action: ``left``: some cannot be ended; ``finished``: its record; ``put back``: what
+        it changed with ``--git-write`` to lead git elsewhere; ``busy``: claimed meanwhile;
+        ``kept``: not ours to judge; ``failed``: its workspace cannot be used.
     :param processes: how many of the run there were.
     :param left: how many are left.
     """
@@ -54,7 +69,7 @@ class Reaped:
     agent: str
     path: str
     run_id: str
-    action: str
+    action: ReapAction
     processes: int = 0
     left: int = 0
     why: str = ""
@@ -247,7 +262,7 @@ def _not_ours(owner: OwnerRecord) -> str:
 def _result(
     survey: Survey,
     owner: OwnerRecord,
-    action: str,
+    action: ReapAction,
     *,
     processes: int = 0,
     left: int = 0,

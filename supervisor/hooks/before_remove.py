@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 from anyio.abc import TaskStatus
@@ -226,7 +226,10 @@ class _Record:
         }
 
     def write(
-        self, hook: dict[str, Any], reason: str | None = None, finished: str | None = None
+        self,
+        hook: dict[str, Any],
+        reason: Literal["removal"] | None = None,
+        finished: str | None = None,
     ) -> None:
         import json
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
@@ -24,7 +24,7 @@ from ...kernel.values import frozen
 from ..containment.ownership import RunOwnership
 from ..containment.program import end_without_guardian, read_proof, start
 from ..errors import GuardianLost
-from ..lifecycle.exit import report_exit
+from ..lifecycle.exit import EndReason, report_exit
 from ..output.events import EventLog
 from ..output.log import LogFile
 from ..output.relay import Relay, open_pipe
@@ -39,12 +39,16 @@ if TYPE_CHECKING:
     from ..terminal.user_terminal import UserTerminal
 
 
+HookStatus = EndReason | Literal["completed", "failed", "not-started", "guardian-lost"]
+"""How a hook ended. ``idle`` is none of them: a hook has no such limit."""
+
+
 @frozen
 class HookEnd:
     """How one hook ended.
 
-    :param status: ``completed``; ``failed``: by its own status or a signal; ``timeout``,
-        ``memory``, ``cancelled``: we ended it; ``not-started``; ``guardian-lost``.
+    :param status: ``failed``: by its own status or a signal; ``timeout``, ``memory``,
+        ``cancelled``: we ended it.
     :param exit_status: as a shell would say it, or None where there is none.
     :param swept: how many processes outlived it.
     :param left: how many are left, read from the kernel.
@@ -54,7 +58,7 @@ class HookEnd:
     """
 
     name: str
-    status: str
+    status: HookStatus
     log: str
     exit_status: int | None = None
     duration: float = 0.0
@@ -211,11 +215,13 @@ class HookRunner:
         self, name: str, log: str, watch: Watch | None, began: float, *, lost: bool
     ) -> HookEnd:
         left = await read_proof(self._ownership, guardian_lost=lost)
-        ended_for = "guardian-lost" if lost or watch is None else watch.state.reason
+        ended_for: HookStatus | None = "guardian-lost"
+        if watch is not None and not lost:
+            ended_for = watch.state.reason
         wait_status = watch.wait_status if watch is not None else None
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, wait_status):
             ended_for = "memory"
-        own_exit = report_exit(wait_status, ended_for)
+        own_exit = report_exit(wait_status, None)
         own = own_exit.code if own_exit.signal is None else 128 + own_exit.signal
         end = HookEnd(
             name,

@@ -19,6 +19,7 @@ from ...workspace.workdir.after_create import note_after_create
 from ..blocking import run_blocking
 from ..containment.ownership import RunOwnership
 from ..errors import Cancelled, GuardianLost, HookFailed
+from ..lifecycle.exit import AgentOutcome, Reason
 from ..prepare.workspace import Place
 from ..records.record import RunRecord
 from .hook import HookEnd, HookRunner
@@ -71,7 +72,9 @@ class RunHooks:
             # The agent gets containment, and counters, of its own.
             self._ownership.renew()
 
-    async def after_agent(self, reason: str, status: int, outcome: str, thread: str | None) -> None:
+    async def after_agent(
+        self, reason: Reason, status: int, outcome: AgentOutcome, thread: str | None
+    ) -> None:
         """Run ``after_run``, which is told how the run ended. Never raises.
 
         Not where something of the run is left, nor without a guardian: it would run

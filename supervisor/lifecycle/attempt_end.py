@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from ...kernel.values import frozen
 from .exit import ExitReport
+
+if TYPE_CHECKING:
+    from ...agents.adapter import AgentStatus
+    from ...kernel.containment.membership import Mechanism
 
 
 @frozen
@@ -22,7 +27,7 @@ class Usage:
 class AttemptEnd:
     """How one attempt ended.
 
-    :param last_word: the agent's own, from its stream: completed, failed or none.
+    :param agent_status: what the agent's own event stream said last.
     :param swept: how many processes outlived the agent.
     :param swept_names: what those that outlived it were called, and how many of each.
     :param left: how many are left, read from the kernel after the last signal.
@@ -33,8 +38,8 @@ class AttemptEnd:
     """
 
     exit: ExitReport
-    mechanism: str
-    last_word: str
+    mechanism: Mechanism
+    agent_status: AgentStatus
     swept: int
     left: int
     proven: bool

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from ...kernel.values import frozen
+
+if TYPE_CHECKING:
+    from ...agents.adapter import AgentStatus
 
 EXIT_LIMIT = 124
 EXIT_FAILED = 125
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
 
-_LIMITS = frozenset({"timeout", "idle"})
+EndReason = Literal["timeout", "idle", "memory", "cancelled"]
+"""Why we ended an agent: one of its limits, or somebody asked for the end."""
+
+Reason = EndReason | Literal["exited", "signaled", "busy", "launch-failed", "supervisor-lost"]
+"""Why a run ended: the truth where exit statuses collide."""
+
+AgentOutcome = Literal["completed", "failed", "unconfirmed"]
+"""What became of the agent's task."""
+
+_LIMITS: frozenset[Reason] = frozenset({"timeout", "idle"})
 
 
 @frozen
@@ -20,19 +33,17 @@ class ExitReport:
     """How a run ended.
 
     :param status: what codexlab-run exits with.
-    :param reason: the truth where statuses collide: exited, signaled, timeout, idle,
-        memory, cancelled, busy, launch-failed, supervisor-lost.
     :param code: the agent's own exit code, or None when it died by a signal.
     :param signal: the signal it died by, or None.
     """
 
     status: int
-    reason: str
+    reason: Reason
     code: int | None = None
     signal: int | None = None
 
 
-def report_exit(wait_status: int | None, ended_for: str | None) -> ExitReport:
+def report_exit(wait_status: int | None, ended_for: Reason | None) -> ExitReport:
     """Decide the exit status of a run that was started.
 
     :param wait_status: as from waitpid(2), or None when the agent outlived us.
@@ -43,32 +54,32 @@ def report_exit(wait_status: int | None, ended_for: str | None) -> ExitReport:
     died_by = os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else None
     code = os.WEXITSTATUS(wait_status) if died_by is None else None
     own = code if code is not None else 128 + (died_by or 0)
-    reason = ended_for or ("exited" if died_by is None else "signaled")
+    reason: Reason = ended_for or ("exited" if died_by is None else "signaled")
     return ExitReport(EXIT_LIMIT if ended_for in _LIMITS else own, reason, code, died_by)
 
 
-def deny_success(run_exit: ExitReport, last_word: str, signum: int) -> ExitReport:
+def deny_success(run_exit: ExitReport, agent_status: AgentStatus, signum: int) -> ExitReport:
     """Give a cancelled agent that says 0 without having completed the status of its signal.
 
     The npm launcher of codex up to 0.155 says 0 when its codex dies by SIGTERM, and claude
     does on SIGINT: who reads the status alone would take such a task for done.
 
-    :param last_word: the agent's own, from its event stream.
+    :param agent_status: what the agent's own event stream said last.
     :param signum: the signal that asked for the end.
     """
-    if run_exit.reason != "cancelled" or run_exit.code != 0 or last_word == "completed":
+    if run_exit.reason != "cancelled" or run_exit.code != 0 or agent_status == "completed":
         return run_exit
     return replace(run_exit, status=128 + signum)
 
 
-def agent_outcome(run_exit: ExitReport, last_word: str) -> str:
-    """Say what became of the task: completed, failed or unconfirmed.
+def agent_outcome(run_exit: ExitReport, agent_status: AgentStatus) -> AgentOutcome:
+    """Say what became of the task.
 
-    :param last_word: the agent's own, from its event stream: completed, failed, none.
+    :param agent_status: what the agent's own event stream said last.
 
     Completed only when process and stream agree; an exit status of 0 without a
     stream confirms nothing (a silent agent once counted as a healthy one).
     """
-    if run_exit.reason != "exited" or run_exit.code != 0 or last_word == "failed":
+    if run_exit.reason != "exited" or run_exit.code != 0 or agent_status == "failed":
         return "failed"
-    return "completed" if last_word == "completed" else "unconfirmed"
+    return "completed" if agent_status == "completed" else "unconfirmed"

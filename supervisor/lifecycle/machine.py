@@ -20,6 +20,7 @@ from dataclasses import replace
 from enum import Enum
 
 from ...kernel.values import frozen
+from .exit import EndReason
 from .ladder import FIRST_FOR_ALL, Ladder, Target
 
 # A wish to end the run; other forwarded signals only pass through.
@@ -49,7 +50,7 @@ class State:
 
     phase: Phase = Phase.RUNNING
     rung: int | None = None
-    reason: str | None = None
+    reason: EndReason | None = None
     received: int = signal.SIGTERM
     exited: bool = False
     swept: int | None = None
@@ -67,7 +68,7 @@ class SignalReceived:
 class EndRequested:
     """A limit was reached, or the caller in-process wants the run to end."""
 
-    reason: str
+    reason: EndReason
 
 
 @frozen
@@ -143,7 +144,7 @@ def _on_signal(state: State, signum: int, ladder: Ladder) -> tuple[State, tuple[
 
 
 def _on_end_requested(
-    state: State, reason: str, ladder: Ladder
+    state: State, reason: EndReason, ladder: Ladder
 ) -> tuple[State, tuple[Effect, ...]]:
     if state.phase is not Phase.RUNNING:
         return state, ()

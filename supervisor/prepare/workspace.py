@@ -14,6 +14,7 @@ from ...agents.registry import adapter_of
 from ...env.cargo import new_cargo_key
 from ...env.policy.build import tool_shell_excludes
 from ...env.policy.values import ChildEnvironment
+from ...kernel.containment.membership import Mechanism
 from ...kernel.errors import CodexlabError, OperatorError
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.values import frozen
@@ -65,7 +66,7 @@ class Place:
 
 
 def describe_owner(
-    plan: Plan, leaf: str | None, guardian: ProcessIdentity, mechanism: str
+    plan: Plan, leaf: str | None, guardian: ProcessIdentity, mechanism: Mechanism
 ) -> OwnerRecord:
     """Return what is written down about this run before anything of it is started."""
     return OwnerRecord(

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...kernel.files.below import directory_below
 from ...kernel.files.regular_file import read_both_ends
@@ -33,6 +33,20 @@ _ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
 Event = Mapping[str, Any]
 
 
+RunState = Literal[
+    "waiting",
+    "starting",
+    "running",
+    "retrying",
+    "ending",
+    "dead",
+    "elsewhere",
+    "unreadable",
+    "finished",
+]
+"""What a run is at, as ``codexlab ps`` shows it."""
+
+
 @frozen
 class RunView:
     """One run as it is now.
@@ -48,7 +62,7 @@ class RunView:
     """
 
     entry: RunEntry
-    state: str
+    state: RunState
     thread: str | None = None
     processes: int | None = None
     memory: int | None = None
@@ -70,7 +84,7 @@ def list_runs(issue: str | None = None) -> list[RunView]:
     return [_with_use(view, tree) if view.state in _ALIVE else view for view in views]
 
 
-_ALIVE = frozenset({"running", "retrying", "ending"})
+_ALIVE: frozenset[RunState] = frozenset({"running", "retrying", "ending"})
 
 
 def known_roots() -> list[Path]:
@@ -122,14 +136,14 @@ def _survey(entry: RunEntry) -> Survey | None:
     return survey_workspace(locate_workspace(path.parents[2], key))
 
 
-def decide_state(events: Iterable[Event], *, ours: bool, supervised: bool) -> str:
+def decide_state(events: Iterable[Event], *, ours: bool, supervised: bool) -> RunState:
     """Say what a run with a living guardian is at.
 
     :param events: its own events, oldest first; some may be missing in the middle.
     :param ours: whether its workspace names this run.
     :param supervised: whether its supervisor is alive; else the guardian is ending it.
     """
-    state = "starting" if ours else "waiting"
+    state: RunState = "starting" if ours else "waiting"
     for event in events:
         match event.get("event"):
             case "child.spawned":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import anyio
 
-from ...agents.adapter import StreamNews
+from ...agents.adapter import AgentStatus, StreamNews
 from ...agents.registry import adapter_of
 from ...guardian.protocol import (
     AgentExited,
@@ -29,7 +29,7 @@ from ..containment.survivors import GRACE, PATIENCE
 from ..errors import CommandNotExecutable, CommandNotFound
 from ..guardian_client.notifications import GuardianGone
 from ..lifecycle.attempt_end import AttemptEnd
-from ..lifecycle.exit import ExitReport, deny_success, report_exit
+from ..lifecycle.exit import EndReason, ExitReport, Reason, deny_success, report_exit
 from ..lifecycle.machine import ENDING_SIGNALS
 from ..output.streams import DELIVERY_LIMIT, Streams
 from ..prepare.command import resolve_command
@@ -59,7 +59,7 @@ class Attempt:
         self._events = run.events
         self._session = run.session
         self._terminal = run.terminal
-        self._last_word = "none"
+        self._agent_status: AgentStatus = "none"
         self._swept = 0
         self._asked_to_end = False
         self.oom_score_adj: int | None = None
@@ -194,14 +194,14 @@ class Attempt:
     async def _conclude(self, watch: Watch, *, guardian_lost: bool, lost: bool) -> AttemptEnd:
         scope = self._ownership.scope(guardian_lost=guardian_lost)
         left = await read_proof(self._ownership, guardian_lost=guardian_lost)
-        ended_for = "supervisor-lost" if lost else await self._why_ended(watch)
+        ended_for: Reason | None = "supervisor-lost" if lost else await self._why_ended(watch)
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, watch.wait_status):
             ended_for = "memory"
         return AttemptEnd(
             exit=self._report_exit(watch, ended_for),
             mechanism=scope.mechanism,
             proven=self._ownership.proven,
-            last_word=self._last_word,
+            agent_status=self._agent_status,
             swept=watch.state.swept or self._swept,
             left=left,
             usage=watch.usage,
@@ -211,7 +211,7 @@ class Attempt:
             swept_names=watch.swept_names,
         )
 
-    async def _why_ended(self, watch: Watch) -> str | None:
+    async def _why_ended(self, watch: Watch) -> EndReason | None:
         """Return why we ended the agent; None where it ended by itself.
 
         Who signals every process of a tree, as an engine does, may come to the agent first.
@@ -224,16 +224,16 @@ class Attempt:
             await anyio.sleep(_SAME_WISH_SECONDS)
         return "cancelled" if self._link.asked == died_of else None
 
-    def _report_exit(self, watch: Watch, ended_for: str | None) -> ExitReport:
+    def _report_exit(self, watch: Watch, ended_for: Reason | None) -> ExitReport:
         run_exit = report_exit(watch.wait_status, ended_for)
         if not adapter_of(self._plan.agent).tells_its_end:
             return run_exit  # to end in good order may be all that was asked of it
-        return deny_success(run_exit, self._last_word, watch.ending_signal or signal.SIGTERM)
+        return deny_success(run_exit, self._agent_status, watch.ending_signal or signal.SIGTERM)
 
     def _hear_agent(self, news: StreamNews) -> None:
         if news.thread is not None:
             self._session.suggest(news.thread, sure=news.sure)
-        self._last_word = news.last_word or self._last_word
+        self._agent_status = news.agent_status or self._agent_status
 
 
 def _spawn_error(failed: SpawnFailed, place: Place) -> Exception:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...env.policy.circumstances import LEFT_BEHIND
 from ...env.policy.values import ChildEnvironment, Verdict
 from ..lifecycle.attempt_end import AttemptEnd
-from ..lifecycle.exit import ExitReport
+from ..lifecycle.exit import AgentOutcome, ExitReport
 
 # Seconds within which a failing command probably never got to its work.
 _QUICK_FAILURE = 2.0
@@ -20,7 +20,7 @@ _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND
 
 
 def describe_ending(
-    end: AttemptEnd, outcome: str, run_id: str, record: Path, *, verbose: bool
+    end: AttemptEnd, outcome: AgentOutcome, run_id: str, record: Path, *, verbose: bool
 ) -> Iterator[str]:
     """Yield a line when processes are left, and one on how it ended when asked for."""
     if end.left:

@@ -15,7 +15,7 @@ from ..caller import Outcome
 from ..clock import now_text
 from ..errors import reason_of
 from ..lifecycle.attempt_end import AttemptEnd
-from ..lifecycle.exit import EXIT_FAILED, agent_outcome
+from ..lifecycle.exit import EXIT_FAILED, AgentOutcome, Reason, agent_outcome
 from ..prepare.workspace import Place
 from ..records.record import describe_exit, describe_git
 from .cancellation import LookEnded, look_for
@@ -48,7 +48,7 @@ class RunReport:
         :param ends: of all attempts; at least one.
         """
         end = ends[-1]
-        run_exit, outcome = end.exit, agent_outcome(end.exit, end.last_word)
+        run_exit, outcome = end.exit, agent_outcome(end.exit, end.agent_status)
         await self._take_facts(place, ends)
         self._record.update(**describe_exit(run_exit), agent_outcome=outcome)
         await run_blocking(self._write)
@@ -80,7 +80,7 @@ class RunReport:
         return {
             "exit_code": end.exit.code,
             "signal": end.exit.signal,
-            "last_word": end.last_word,
+            "last_word": end.agent_status,
             "finished": now_text(),
             "duration": round(time.monotonic() - self._run.started, 3),
             "thread": self._run.session.thread,
@@ -109,7 +109,7 @@ class RunReport:
             self._record.warn(str(error))
             return None
 
-    def _closing_lines(self, place: Place, end: AttemptEnd, outcome: str) -> Iterator[str]:
+    def _closing_lines(self, place: Place, end: AttemptEnd, outcome: AgentOutcome) -> Iterator[str]:
         run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
         yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
         seconds = time.monotonic() - self._run.started
@@ -148,7 +148,7 @@ class RunReport:
         await self._clear_temporary()
         self._emit_finished("supervisor-lost", EXIT_FAILED, "failed")
 
-    async def _write_failure(self, reason: str, status: int, error: str) -> None:
+    async def _write_failure(self, reason: Reason, status: int, error: str) -> None:
         self._record.update(
             finished=now_text(),
             reason=reason,
@@ -158,7 +158,7 @@ class RunReport:
         )
         await run_blocking(self._write)
 
-    def _emit_finished(self, reason: str, status: int, outcome: str) -> None:
+    def _emit_finished(self, reason: Reason, status: int, outcome: AgentOutcome) -> None:
         self._run.events.emit(
             "run.finished",
             reason=reason,
@@ -172,7 +172,7 @@ class RunReport:
         if (result := await self._run.sweep.finish()) is not None:
             self._record.update(sweep=result)
 
-    async def _run_last_hook(self, reason: str, status: int, outcome: str) -> None:
+    async def _run_last_hook(self, reason: Reason, status: int, outcome: AgentOutcome) -> None:
         if self._hooks is not None:
             try:
                 await self._hooks.after_agent(reason, status, outcome, self._run.session.thread)

@@ -8,6 +8,7 @@ import anyio
 
 from ...kernel.containment.membership import RunProcesses
 from ..blocking import run_blocking
+from ..lifecycle.exit import EndReason
 from ..output.events import HEARTBEAT_SECONDS, Emitter
 from .limits import cpu_seconds, memory_bytes
 
@@ -39,7 +40,7 @@ class Meters:
         self,
         scope: Callable[[], RunProcesses],
         last_output: Callable[[], float],
-        request_end: Callable[[str], None],
+        request_end: Callable[[EndReason], None],
         log: Emitter,
     ) -> None:
         self._scope = scope

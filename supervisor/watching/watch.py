@@ -28,6 +28,7 @@ from ..containment.outlived import count_names
 from ..guardian_client.going import keep_going
 from ..guardian_client.notifications import GuardianGone, Notifications
 from ..lifecycle.attempt_end import Usage
+from ..lifecycle.exit import EndReason
 from ..lifecycle.ladder import Ladder, Target
 from ..lifecycle.machine import (
     ENDING_SIGNALS,
@@ -136,7 +137,7 @@ class Watch:
         if limits.memory is not None:
             tasks.start_soon(self._meters.end_over_memory, limits.memory)
 
-    def request_end(self, reason: str) -> None:
+    def request_end(self, reason: EndReason) -> None:
         """Ask for the end of the run, as a limit does."""
         self._tell.send_nowait(EndRequested(reason))
 

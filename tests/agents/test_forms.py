@@ -36,12 +36,12 @@ def test_claude_resumes_by_a_flag() -> None:
 def test_codex_json_names_the_thread_and_its_last_word() -> None:
     line = b'{"type":"thread.started","thread_id":"%s"}' % THREAD.encode()
     assert stdout("codex", "--json")(line) == StreamNews(THREAD, None)
-    assert stdout("codex", "--json")(b'{"type":"turn.completed"}').last_word == "completed"
-    assert stdout("codex", "--json")(b'{"type":"turn.failed"}').last_word == "failed"
+    assert stdout("codex", "--json")(b'{"type":"turn.completed"}').agent_status == "completed"
+    assert stdout("codex", "--json")(b'{"type":"turn.failed"}').agent_status == "failed"
 
 
 def test_a_turn_that_began_takes_back_the_last_word() -> None:
-    assert stdout("codex", "--json")(b'{"type":"turn.started"}').last_word == "none"
+    assert stdout("codex", "--json")(b'{"type":"turn.started"}').agent_status == "none"
 
 
 def test_claude_json_names_the_session_and_its_result() -> None:

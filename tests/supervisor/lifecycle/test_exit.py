@@ -4,7 +4,15 @@ import signal
 
 import pytest
 
-from codexlab.supervisor.lifecycle.exit import ExitReport, agent_outcome, deny_success, report_exit
+from codexlab.agents.adapter import AgentStatus
+from codexlab.supervisor.lifecycle.exit import (
+    AgentOutcome,
+    ExitReport,
+    Reason,
+    agent_outcome,
+    deny_success,
+    report_exit,
+)
 
 
 @pytest.mark.parametrize("code", range(256))
@@ -24,7 +32,7 @@ def test_a_forwarded_signal_keeps_the_childs_own_code() -> None:
 
 
 @pytest.mark.parametrize("reason", ["timeout", "idle"])
-def test_our_limits_give_124_whatever_the_child_said(reason: str) -> None:
+def test_our_limits_give_124_whatever_the_child_said(reason: Reason) -> None:
     assert report_exit(0, reason).status == 124
     assert report_exit(signal.SIGKILL, reason).status == 124
 
@@ -34,7 +42,7 @@ def test_an_agent_that_outlived_us_gives_125() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wait_status", "ended_for", "last_word", "outcome"),
+    ("wait_status", "ended_for", "agent_status", "outcome"),
     [
         (0, None, "completed", "completed"),
         (0, None, "none", "unconfirmed"),
@@ -45,9 +53,9 @@ def test_an_agent_that_outlived_us_gives_125() -> None:
     ],
 )
 def test_an_outcome_is_completed_only_if_process_and_stream_agree(
-    wait_status: int, ended_for: str | None, last_word: str, outcome: str
+    wait_status: int, ended_for: Reason | None, agent_status: AgentStatus, outcome: AgentOutcome
 ) -> None:
-    assert agent_outcome(report_exit(wait_status, ended_for), last_word) == outcome
+    assert agent_outcome(report_exit(wait_status, ended_for), agent_status) == outcome
 
 
 def test_a_cancelled_agent_that_says_0_without_having_completed_is_no_success() -> None:

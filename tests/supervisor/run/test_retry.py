@@ -9,13 +9,13 @@ import pytest
 
 from codexlab.supervisor import LaunchRequest
 from codexlab.supervisor.lifecycle.attempt_end import AttemptEnd
-from codexlab.supervisor.lifecycle.exit import ExitReport
+from codexlab.supervisor.lifecycle.exit import ExitReport, Reason
 from codexlab.supervisor.run.retry import FIRST_PAUSE, is_retried, with_retries
 
 HERE = Path("/")
 
 
-def ended(status: int = 1, reason: str = "exited", left: int = 0) -> AttemptEnd:
+def ended(status: int = 1, reason: Reason = "exited", left: int = 0) -> AttemptEnd:
     return AttemptEnd(
         ExitReport(status, reason, status), "cgroup", "none", 0, left, not left, None, None
     )
@@ -26,12 +26,12 @@ def request(*command: str, retry_on: tuple[int, ...] = ()) -> LaunchRequest:
 
 
 @pytest.mark.parametrize("reason", ["exited", "signaled", "idle", "memory"])
-def test_failures_are_retried(reason: str) -> None:
+def test_failures_are_retried(reason: Reason) -> None:
     assert is_retried(ended(1, reason), request("x"), has_thread=False)
 
 
 @pytest.mark.parametrize("reason", ["timeout", "cancelled", "supervisor-lost"])
-def test_what_was_wanted_or_lost_is_not(reason: str) -> None:
+def test_what_was_wanted_or_lost_is_not(reason: Reason) -> None:
     assert not is_retried(ended(1, reason), request("x"), has_thread=False)
 
 

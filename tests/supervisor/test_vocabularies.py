@@ -1,0 +1,54 @@
+"""The pages explain each word that a run, a hook or a listing is described with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from support.product import ROOT
+
+from codexlab.supervisor.hooks.hook import HookStatus
+from codexlab.supervisor.lifecycle.exit import AgentOutcome, Reason
+from codexlab.supervisor.records.runs import RunState
+
+
+def words_of(vocabulary: Any) -> Iterator[str]:
+    for part in get_args(vocabulary):
+        yield from [part] if isinstance(part, str) else words_of(part)
+
+
+def read_page(name: str, begin: str, end: str) -> str:
+    """Return what a page says between two texts."""
+    return (ROOT / "docs" / name).read_text().partition(begin)[2].partition(end)[0]
+
+
+def quoted(text: str) -> set[str]:
+    return set(re.findall(r"`([a-z-]+)`", text))
+
+
+def test_the_page_of_supervision_gives_each_reason_its_exit_status() -> None:
+    table = read_page("supervision.md", "| Exit status | Meaning |", "\n\n")
+    reasons = {word for row in table.splitlines()[1:] for word in quoted(row.split("|")[3])}
+    assert reasons == set(words_of(Reason))
+
+
+def test_the_page_of_the_architecture_lists_each_reason() -> None:
+    listed = read_page("architecture.md", "its `reason` is one of `", "`")
+    assert set(re.split(r",\s+", listed)) == set(words_of(Reason))
+
+
+def test_the_page_of_supervision_explains_each_state_of_a_run_but_its_end() -> None:
+    table = read_page("supervision.md", "| State | Meaning |", "\n\n")
+    states = {word for row in table.splitlines()[2:] for word in quoted(row.split("|")[1])}
+    assert states == set(words_of(RunState)) - {"finished"}
+
+
+def test_the_page_of_hooks_names_each_status_but_the_one_that_no_hook_can_have() -> None:
+    listed = read_page("hooks.md", "`hooks` has the same", "Embedded").partition("`status` is")[2]
+    assert quoted(listed) == set(words_of(HookStatus)) - {"idle"}
+
+
+def test_the_page_of_the_record_explains_each_outcome() -> None:
+    row = read_page("running.md", "| `agent_outcome`, `last_word` |", "\n")
+    assert quoted(row) == set(words_of(AgentOutcome))
