@@ -33,7 +33,7 @@ SET_FROM_OUTSIDE = {
     "rollout/compression/publish.py": {"prepared": STEPS},
     "rollout/maintenance/usage.py": {"usage": TALLY},
     "rollout/reconcile/pair.py": {"prepared": STEPS},
-    "rollout/search/bytes_search.py": {"function": C_CALL},
+    "rollout/search/needle.py": {"function": C_CALL},
     "rollout/store/scan.py": {"tree": TALLY},
     "supervisor/run/attempt.py": {"hurry": PYTHON},
     "supervisor/terminal/modes.py": {"new": BEING_MADE},

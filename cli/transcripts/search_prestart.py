@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 
 from ...kernel.errands.own_programs import find_own_program
-from ...rollout.search.literal import needle_of
+from ...rollout.search.needle import needle_of
 from ...rollout.search.ripgrep_walk import RipgrepWalk
 
 _VALUED = frozenset(

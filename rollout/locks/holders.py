@@ -30,6 +30,11 @@ class Holder:
         return f"{self.command or 'process'} (pid {self.pid})"
 
 
+def in_words(holders: list[Holder]) -> str:
+    """Name the holders of a lock in a message."""
+    return ", ".join(map(str, holders)) or "a process we may not look at"
+
+
 def lock_holders(path: str) -> list[Holder]:
     """Return the processes through whose open file the flock on ``path`` is held.
 

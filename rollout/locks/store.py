@@ -16,7 +16,7 @@ from collections.abc import Generator
 from ...kernel.errors import BusyError
 from ...kernel.files.flock import try_lock, wait_lock
 from ..store.ownership import make_directories, make_own_directory, open_shared
-from .holders import Holder, lock_holders
+from .holders import Holder, in_words, lock_holders
 
 # codex's own sweeper and its migration of histories hold this one (0.169.0).
 MAINTENANCE = os.path.join(".tmp", "rollout-maintenance.lock")
@@ -37,8 +37,9 @@ class SweeperBusyError(BusyError):
 
     def __init__(self, path: str, holders: list[Holder]) -> None:
         self.path, self.holders = path, holders
-        who = ", ".join(map(str, holders)) or "a process we may not look at"
-        super().__init__(f"{path} is held by {who}: another sweep is at work; try again later")
+        super().__init__(
+            f"{path} is held by {in_words(holders)}: another sweep is at work; try again later"
+        )
 
 
 @contextlib.contextmanager

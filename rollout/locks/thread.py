@@ -24,14 +24,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Generator
-from types import TracebackType
 from typing import Self
 
 from ...kernel.errors import BusyError, OperatorError
 from ...kernel.files.flock import try_lock, wait_lock
 from ..store.names import is_thread_id
 from ..store.ownership import make_directories, open_shared
-from .holders import Holder, lock_holders
+from .holders import Holder, in_words, lock_holders
 
 LOCK_DIRECTORY = "thread-writer-locks"
 COORDINATION = ".coordination.lock"
@@ -51,8 +50,9 @@ class ThreadBusyError(BusyError):
 
     def __init__(self, thread: str, holders: list[Holder]) -> None:
         self.thread, self.holders = thread, holders
-        who = ", ".join(map(str, holders)) or "a process we may not look at"
-        super().__init__(f"thread {thread} has an active writer: {who}; end it or wait for it")
+        super().__init__(
+            f"thread {thread} has an active writer: {in_words(holders)}; end it or wait for it"
+        )
 
 
 class CoordinationBusyError(BusyError):
@@ -60,8 +60,9 @@ class CoordinationBusyError(BusyError):
 
     def __init__(self, path: str, seconds: float, holders: list[Holder]) -> None:
         self.path, self.seconds, self.holders = path, seconds, holders
-        who = ", ".join(map(str, holders)) or "a process we may not look at"
-        super().__init__(f"{path} was held for {seconds:g} s by {who}; try again later")
+        super().__init__(
+            f"{path} was held for {seconds:g} s by {in_words(holders)}; try again later"
+        )
 
 
 class LockDirectoryError(OperatorError):
@@ -164,12 +165,7 @@ class ThreadLease:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 

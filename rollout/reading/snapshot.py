@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import time
-from types import TracebackType
 from typing import Self
 
 from ...kernel.errors import CallerError
@@ -64,12 +63,7 @@ class RolloutSnapshot:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self.fd)
 
 

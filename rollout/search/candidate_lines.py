@@ -11,7 +11,7 @@ from ..reading.entries import Role
 from ..reading.lines import MAX_LINE_BYTES
 from ..reading.plain_bytes import plain_chunks
 from ..reading.snapshot import RolloutSnapshot
-from .bytes_search import contains
+from .needle import contains
 from .query import Query
 
 # How codex begins every record; only for records that begin just so is the

@@ -27,8 +27,8 @@ from ..reading.taken_back import taken_back
 from ..store.names import RolloutForm
 from ..store.rollout_ref import RolloutRef
 from .candidate_lines import TOO_LONG, Candidate, Problems, candidates, is_unwanted
+from .candidate_positions import candidate_positions
 from .excerpts import Excerpt, excerpts_of
-from .plain_positions import plain_positions
 from .query import Query
 from .ripgrep_process import Positions
 
@@ -187,7 +187,7 @@ def _candidates(
     if not is_plain or not query.needle or is_hollow(snapshot.fd, snapshot.size):
         # Positions that ripgrep found in a plain form now gone mean nothing here.
         return candidates(snapshot, query, problems)
-    found = plain_positions(snapshot, query) if positions is None else positions
+    found = candidate_positions(snapshot, query) if positions is None else positions
     return _at_positions(snapshot, found, query, problems)
 
 

@@ -12,7 +12,7 @@ import re
 from ...kernel.errors import CallerError
 from ...kernel.values import frozen
 from ..reading.entries import CONVERSATION, Role
-from .literal import needle_of
+from .needle import needle_of
 
 
 class BadPatternError(CallerError):

@@ -11,23 +11,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 from ...kernel.errors import OperatorError
 from ...kernel.values import frozen
 from ..catalog.filters import Chooser, Filters, select_rollouts
+from ..catalog.pieces import Cut, Pieces, cuts_of, take_threads
 from ..codec.measure import may_be_hollow
 from ..store.names import RolloutForm
 from ..store.rollout_ref import RolloutRef
 from ..store.scan import UnreadableDirectory, scan_store
+from .match import SearchedRollout, search_one
 from .query import Query
 from .ripgrep_batch import ripgrep_positions
 from .ripgrep_process import Positions
 from .ripgrep_walk import RipgrepWalk
-
-if TYPE_CHECKING:
-    from ..catalog.pieces import Cut
-    from .match import SearchedRollout
 
 _BATCH_BYTES = 32 << 20
 _BATCH_FILES = 256
@@ -96,7 +93,6 @@ def search_rollouts(
     base = os.fspath(home)
     with closing(_walk(base, query, wanted, ripgrep, ahead)) as walk:
         found, unreadable = select_rollouts(base, wanted)
-        _load_the_rest()
         seen = walk.finish(lambda: any(may_be_hollow(each.path) for each in found))
         tasks, left = _split(found, seen, walk)
     if on_unreadable is not None:
@@ -186,15 +182,6 @@ def _known(rollout: RolloutRef, positions: Positions) -> _Task:
     return _Task(rollout, positions, len(positions) << 12)
 
 
-def _load_the_rest() -> None:
-    """Import what looks at candidates while ripgrep is looking for them."""
-    import orjson
-
-    from . import match
-
-    _ = (orjson, match)
-
-
 def _weight(rollout: RolloutRef) -> int:
     """Estimate the bytes to be searched; nothing rests on it but the batches."""
     try:
@@ -218,8 +205,6 @@ def _batches(tasks: list[_Task]) -> Iterator[list[_Task]]:
 
 
 def _run(job: _Job) -> Iterator[SearchedRollout]:
-    from .match import search_one
-
     chooser = Chooser(job.filters)
     for task in job.tasks:
         rollout, cut = task.rollout, job.cuts.get(task.rollout.path)
@@ -233,8 +218,6 @@ def _cuts_of(
     if not any("_" in each.name.plain_name for each in found):
         return {}
     searched = {task.rollout.thread_id for task in tasks}
-    from ..catalog.pieces import Pieces, cuts_of, take_threads
-
     # A thread's other files, and those of what it is a fork of, need not be wanted.
     whole = found if wanted == Filters(cwd=wanted.cwd) else scan_store(home).rollouts
     several = take_threads([each for each in whole if each.thread_id in searched])

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
 COMPRESSED_SUFFIX = ".zst"
 
@@ -98,7 +97,6 @@ def is_thread_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=4096)
 def _is_date(text: str) -> bool:
     try:
         datetime.fromisoformat(text)

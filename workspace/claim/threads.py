@@ -83,14 +83,6 @@ def record_thread(paths: WorkspacePaths, thread_id: str, cwd: Path, agent: str) 
     return log
 
 
-def forget_thread(paths: WorkspacePaths, thread_id: str) -> None:
-    """Drop a thread whose rollout vanished. The claim must be held."""
-    log = read_threads(paths)
-    left = tuple(entry for entry in log.threads if entry.id != thread_id)
-    if left != log.threads:
-        _write(paths, replace(log, threads=left))
-
-
 def stored_cargo_key(
     paths: WorkspacePaths, make: Callable[[], str], known: str | None = None
 ) -> str:

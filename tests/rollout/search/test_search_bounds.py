@@ -65,7 +65,7 @@ def test_a_search_whose_process_is_killed_ends_with_an_error(
         make_rollout(tmp_path, number, message("user", "a needle"))
     monkeypatch.setattr(search_module, "_WORTH_FORKING", 0)
     monkeypatch.setattr(search_module, "_BATCH_FILES", 1)
-    monkeypatch.setattr(match_module, "search_one", die)
+    monkeypatch.setattr(search_module, "search_one", die)
     with pytest.raises(SearchBroken, match="was killed"):
         list(search_rollouts(tmp_path, make_query("needle"), processes=2))
     assert multiprocessing.active_children() == []

@@ -9,7 +9,6 @@ import pytest
 
 from codexlab.workspace.claim.run_history import prune_runs
 from codexlab.workspace.claim.threads import (
-    forget_thread,
     read_threads,
     record_thread,
     stored_cargo_key,
@@ -31,8 +30,6 @@ def test_the_newest_thread_is_last_and_recording_it_again_moves_it(
     assert (latest.id, latest.cwd) == ("a", str(tmp_path))
     assert log.latest("claude") is None
     assert log.latest("codex", tmp_path / "elsewhere") is None
-    forget_thread(paths, "a")
-    assert [entry.id for entry in read_threads(paths).threads] == ["b"]
 
 
 def test_the_cargo_key_is_made_once_and_survives_threads(

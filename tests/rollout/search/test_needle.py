@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.rollout.search.bytes_search import contains
+from codexlab.rollout.search.needle import contains
 
 
 @given(

@@ -10,14 +10,14 @@ import os
 from collections.abc import Iterator
 
 from ..reading.snapshot import RolloutSnapshot
-from .bytes_search import contains
+from .needle import contains
 from .query import Query
 
 _CHUNK = 256 << 10
 _STEP = 16 << 10
 
 
-def plain_positions(snapshot: RolloutSnapshot, query: Query) -> Iterator[tuple[int, int]]:
+def candidate_positions(snapshot: RolloutSnapshot, query: Query) -> Iterator[tuple[int, int]]:
     """Yield number and byte offset of every line that holds the needle, in order.
 
     :param snapshot: of a plain form.
