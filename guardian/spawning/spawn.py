@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,11 +14,15 @@ from typing import TYPE_CHECKING
 from ...kernel.cgroup.leaf import join_leaf
 from ...kernel.libc import set_parent_death_signal
 from ...kernel.process.oom_score import go_first_when_memory_ends
+from ..child_stops import ChildStops
 from ..codec import decode_failure, encode
 from ..protocol import AgentExited, SpawnFailed, SpawnSpec, SpawnStep
 
 if TYPE_CHECKING:
     import resource
+
+
+_LOOK_AGAIN_MS = 50
 
 
 class SpawnError(Exception):
@@ -59,13 +64,30 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
         leaf = None if is_member else spec.leaf
         become(replace(spec, leaf=leaf), stdio, restore, parent, report_write, os.setsid)
     os.close(report_write)
-    with os.fdopen(report_read, "rb") as report:
-        failure = report.read()
-    if failure:
+    if failure := read_report(report_read, ChildStops(pid).look):
         os.waitpid(pid, 0)
         failed = decode_failure(failure)
         raise SpawnError(failed.step, failed.errno)
     return pid
+
+
+def read_report(fd: int, look: Callable[[], object]) -> bytes:
+    """Return what a child says before exec, or before its end; close the descriptor.
+
+    Who runs already, such as the agent beside a helper that is started, may stop the child.
+
+    :param look: continues it, and kills it at last; called again and again meanwhile.
+    """
+    poll, said = select.poll(), b""
+    poll.register(fd, select.POLLIN)
+    with os.fdopen(fd, "rb", buffering=0) as report:
+        while True:
+            if not poll.poll(_LOOK_AGAIN_MS):
+                look()
+            elif piece := report.read(4096):
+                said += piece
+            else:
+                return said
 
 
 @contextmanager

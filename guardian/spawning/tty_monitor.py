@@ -25,14 +25,18 @@ from collections.abc import Sequence
 from errno import ECHILD
 
 from ...kernel.libc import set_parent_death_signal
-from ...kernel.process.identity import ProcessIdentity, identify
+from ...kernel.process.identity import ProcessIdentity, identify, name_process
+from ...kernel.process.procfs import children_of, continue_stopped
 from ...kernel.process.terminal import adopt_terminal, release_terminal, take_foreground
 from ...kernel.values import frozen
 from ..channel import Channel, open_channel_pair
 from ..child_stops import ChildStops
 from ..codec import decode_failure, decode_monitor, decode_request, encode, unexpected
 from ..protocol import AgentStarted, AgentStopped, SpawnFailed, SpawnSpec
-from .spawn import SpawnError, become, describe_exit, forking
+from .spawn import SpawnError, become, describe_exit, forking, read_report
+
+# So often an agent is continued before exec; then it is given up.
+_OFTEN = 4
 
 
 @frozen
@@ -60,6 +64,23 @@ def _outlive(monitor: int) -> None:
     with contextlib.suppress(ChildProcessError):
         while os.WIFSTOPPED(os.waitpid(monitor, os.WUNTRACED)[1]):
             os.kill(monitor, signal.SIGKILL)
+
+
+class _Starting:
+    """Continues a monitor and its agent before exec; kills them when the agent is stopped often."""
+
+    def __init__(self, monitor: int) -> None:
+        self._monitor = monitor
+        self._stops = ChildStops(monitor)
+        self._continued = 0
+
+    def look(self) -> None:
+        """Look once."""
+        self._stops.look()
+        for agent in children_of(self._monitor):
+            self._continued += continue_stopped(name_process(agent))
+        if self._continued > _OFTEN:
+            os.kill(self._monitor, signal.SIGKILL)
 
 
 def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> Monitored:
@@ -91,8 +112,7 @@ def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
     os.close(report_write)
-    with os.fdopen(report_read, "rb") as report:
-        failure = report.read()
+    failure = read_report(report_read, _Starting(pid).look)
     started, monitor = ours.receive(decode_monitor), identify(pid)
     if failure or started is None or monitor is None:
         ours.close()
