@@ -16,7 +16,7 @@ from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import on_one_line
 from .workspaces import shared_home, user_config
 
-# Imported on use, because the other commands of the group load this module too.
+# Imported on use: ``--help`` and a wrong option need none of it.
 if TYPE_CHECKING:
     from ...supervisor.request import HookCommand
     from ...workspace.gc.remove import BeforeRemove

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from ...kernel.errors import CallerError
-from ...supervisor.settings.files import ConfigError, ConfigFile, read_config, user_config_path
+from ...supervisor.settings.files import (
+    DEFAULT_ROOT,
+    ConfigError,
+    ConfigFile,
+    read_config,
+    user_config_path,
+)
 from ...supervisor.settings.literals import parse_duration, parse_size
 from ...workspace.root import check_root
 
@@ -54,9 +60,13 @@ def user_config() -> ConfigFile:
 
     :raises ConfigError: it has a wrong key or value.
     """
+    path = user_config_path(os.environ)
+    if not os.path.lexists(path):
+        return ConfigFile(path, {})
+    # Here: the table is loaded where there is something to check, as the list must be quick.
     from ...supervisor.settings.table import KNOWN_KEYS
 
-    return read_config(user_config_path(os.environ), KNOWN_KEYS, KNOWN_KEYS)
+    return read_config(path, KNOWN_KEYS, KNOWN_KEYS)
 
 
 def configured_root() -> Path:
@@ -66,8 +76,6 @@ def configured_root() -> Path:
     """
     chosen: object = os.environ.get("CODEXLAB_WORKSPACES_ROOT")
     if not chosen:
-        from ...supervisor.settings.table import DEFAULT_ROOT
-
         config, key = user_config(), "workspaces_root"
         chosen = config.settings.get(key, DEFAULT_ROOT)
         if not isinstance(chosen, str) or not chosen:

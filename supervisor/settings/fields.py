@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .files import ConfigFile, find_project_file, read_config, user_config_path
+from .files import DEFAULT_ROOT, ConfigFile, find_project_file, read_config, user_config_path
 from .hook_names import LAUNCH_HOOKS
 from .kinds import PREFIX
 from .plain import read_plainly
-from .table import BY_NAME, DEFAULT_ROOT, KNOWN_KEYS, PROJECT_KEYS
+from .table import BY_NAME, KNOWN_KEYS, PROJECT_KEYS
 
 _PATHS = ("workspaces_root", "workdir")
 HOOK_KEYS = (*LAUNCH_HOOKS, "timeout")

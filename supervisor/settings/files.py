@@ -14,6 +14,8 @@ from ...kernel.toml import TomlError, decode_toml, parse_toml
 from ...kernel.values import frozen
 
 PROJECT_FILE = ".codexlab.toml"
+# Where workspaces lie unless a setting says otherwise.
+DEFAULT_ROOT = "~/codexlab/workspaces"
 _LIMIT = 1 << 20
 
 

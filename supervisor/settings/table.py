@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import kinds
+from .files import DEFAULT_ROOT
 from .kinds import PREFIX, Kind
-
-DEFAULT_ROOT = "~/codexlab/workspaces"
 
 FLAG, VARIABLE, USER, PROJECT = "flag", "variable", "user file", "project file"
 _TRUSTED = (FLAG, VARIABLE, USER)

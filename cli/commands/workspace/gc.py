@@ -17,11 +17,11 @@ from ...context.removal_hook import (
 )
 from ...context.workspaces import duration, find_root, gc_policy, size
 from ...ui.faults import Faults, describe_fault
-from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
+from .options import json_option, root_option
 from .view import why, write_json, write_table
 
-# Imported on use, because the other commands of the group load this module too.
+# Imported on use: ``--help`` and a wrong option need none of it.
 if TYPE_CHECKING:
     from ....workspace.gc.survey import Survey
     from ....workspace.gc.url_caches import CacheVerdict
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--root", type=NON_EMPTY_TEXT, metavar="DIR", help="The workspaces root.")
+@root_option
 @click.option("--apply", is_flag=True, help="Delete. Without it: only list.")
 @click.option("--force", is_flag=True, help="Also workspaces with uncommitted or unpushed work.")
 @click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 )
 @hook_option
 @limit_option
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@json_option
 def gc(
     root: str | None,
     apply: bool,

@@ -11,8 +11,13 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ....kernel.errors import CallerError
+from ...context.workspaces import find_root, select_one
+from ...ui.one_of import one_of
 from ...ui.terminal import on_one_line
+from .options import one_workspace
 
 if TYPE_CHECKING:
     from ....workspace.gc.survey import Survey
@@ -24,6 +29,31 @@ class PathNotShown(CallerError):
     def __init__(self, path: Path | str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path}: {reason}")
+
+
+@click.command("path")
+@one_workspace
+@click.option("--home", is_flag=True, help="Its codex-home.")
+@click.option("--context", is_flag=True, help="Its context directory.")
+@click.option("--top", is_flag=True, help="The workspace itself.")
+def path_command(
+    issue: str,
+    project: str | None,
+    agent: str | None,
+    root: str | None,
+    home: bool,
+    context: bool,
+    top: bool,
+) -> None:
+    """Print where an issue's work lies: cd "$(codexlab workspace path 123)"."""
+    place = one_of(home=home, context=context, top=top)
+    survey = select_one(issue, project, agent, find_root(root))
+    paths = survey.paths
+    if place is None:
+        click.echo(shown_path(workdir_of(survey)))
+        return
+    places = {"home": paths.codex_home, "context": paths.context, "top": paths.root}
+    click.echo(shown_path(in_place(places[place])))
 
 
 def workdir_of(survey: Survey) -> Path:

@@ -46,6 +46,11 @@ def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
     return found | (_deep(survey) if deep else {})
 
 
+def place_of(survey: Survey) -> str:
+    """Return where a workspace lies, to name it in a fault."""
+    return survey.place
+
+
 def write_json(value: object) -> None:
     """Write one JSON value and a newline."""
     sys.stdout.write(json.dumps(value, indent=1) + "\n")

@@ -1,0 +1,31 @@
+"""The options that several commands of ``codexlab workspace`` have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ...ui.non_empty import NON_EMPTY_TEXT
+
+Command = Callable[..., Any]
+
+root_option = click.option(
+    "--root", type=NON_EMPTY_TEXT, metavar="DIR", help="The workspaces root."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+
+
+def one_workspace(command: Command) -> Command:
+    """Add the options that choose one workspace."""
+    for option in (
+        root_option,
+        click.option("--agent", type=NON_EMPTY_TEXT, metavar="NAME", help="Only of this agent."),
+        click.option(
+            "--project", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this project only."
+        ),
+        click.argument("issue"),
+    ):
+        command = option(command)
+    return command
