@@ -83,6 +83,8 @@ class Adapter:
     """The shared ``config.toml`` names variables that pass for it."""
     hides_keys_from_tools = False
     """The issue's configuration keeps provider credentials out of its tool shells."""
+    way_beside = ""
+    """Advice for a user whose session another one of it works on; empty where there is none."""
 
     @property
     def variables(self) -> Variables:
@@ -128,9 +130,15 @@ class Adapter:
         del environ, workdir, since, interactive
         return NoSessions()
 
-    def sessions_to_hold(self, argv: Sequence[str]) -> tuple[str, ...]:
-        """Return the sessions that a command goes on with and does not lock itself."""
-        del argv
+    def sessions_to_hold(
+        self, words: Sequence[str], environ: Mapping[str, str], workdir: Path
+    ) -> tuple[str, ...]:
+        """Return the sessions that a command goes on with and does not lock itself.
+
+        :param words: the agent's own words, from its name on.
+        :param environ: the agent's own.
+        """
+        del words, environ, workdir
         return ()
 
     def working_on(self, session: str, environ: Mapping[str, str]) -> Iterator[int]:

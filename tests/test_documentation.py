@@ -47,6 +47,7 @@ def test_guarantees_of_every_project_we_learned_from_are_there() -> None:
 # Flags of git, pip, npm, systemctl, codex and claude that the pages speak of.
 FOREIGN = {
     "--bare",
+    "--continue",
     "--count",
     "--fork-session",
     "--get",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from ..adapter import Adapter, Readers, StreamNews, Variables, parse_event, table, text
-from .sessions import SESSION, ClaudeSessions, claude_home, living_on
+from .sessions import SESSION, ClaudeSessions, claude_home, living_on, sessions_in
 from .variables import claude_variables
 
+_SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "su"))
+_CONTINUES = r"--continue|-p*c"
 _RESUMES = rf"(?:--resume=|-r=?)?({SESSION})"
 
 
@@ -24,6 +27,7 @@ class Claude(Adapter):
     name = "claude"
     resumable = True
     tells_its_end = True
+    way_beside = "add --fork-session"
 
     @property
     def variables(self) -> Variables:
@@ -45,12 +49,18 @@ class Claude(Adapter):
         """Return the transcripts below ``CLAUDE_CONFIG_DIR``, or ``~/.claude``."""
         return ClaudeSessions(claude_home(environ), workdir, since, interactive)
 
-    def sessions_to_hold(self, argv: Sequence[str]) -> tuple[str, ...]:
-        """Return the sessions that a command names as words of their own.
+    def sessions_to_hold(
+        self, words: Sequence[str], environ: Mapping[str, str], workdir: Path
+    ) -> tuple[str, ...]:
+        """Return the sessions that a command names, or that its ``--continue`` can come upon.
 
-        Two claudes can append to one transcript, and claude has no lock against that.
+        Two claudes can append to one transcript, and claude has no lock against that. With
+        ``--continue`` it takes the newest one of its directory, whoever works on that.
         """
-        return () if "--fork-session" in argv else tuple(dict.fromkeys(_resumed(argv)))
+        if "--fork-session" in words:
+            return ()
+        there = sessions_in(workdir, claude_home(environ)) if _continues(words) else ()
+        return tuple(dict.fromkeys((*_resumed(words), *there)))
 
     def working_on(self, session: str, environ: Mapping[str, str]) -> Iterator[int]:
         """Yield the living claudes that say they work on a session."""
@@ -83,6 +93,14 @@ def _output_format(words: Sequence[str]) -> str | None:
         elif word.startswith("--output-format="):
             found = word.partition("=")[2]
     return found
+
+
+def _continues(words: Sequence[str]) -> bool:
+    """Tell whether a claude is told to go on with the newest session of its directory."""
+    if not words or os.path.basename(words[0]) in _SHELLS:
+        return False  # there "-c" is the shell's own
+    options = itertools.takewhile(lambda word: word != "--", words)
+    return any(re.fullmatch(_CONTINUES, word) for word in options)
 
 
 def _resumed(argv: Sequence[str]) -> Iterator[str]:

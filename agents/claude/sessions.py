@@ -67,8 +67,12 @@ class ClaudeSessions:
         return []
 
     def left_behind(self) -> Sequence[Sighting]:
-        """Return the session that a finished run worked on, where only its transcript tells."""
-        found = sorted(self._written_here())
+        """Return the session that a finished run worked on, where only its transcript tells.
+
+        A session that a living claude works on is another's.
+        """
+        others = {said.get("sessionId") for _, said in _living(self.home)}
+        found = sorted(each for each in self._written_here() if each[1] not in others)
         if not found:
             return []
         _, session, path = found[-1] if self.interactive else found[0]
@@ -145,17 +149,32 @@ def living_on(session: str, home: Path) -> Iterator[int]:
 
     Not seen: a claude that has just started and has not written its file yet.
     """
+    yield from (pid for pid, said in _living(home) if said.get("sessionId") == session)
+
+
+def sessions_in(workdir: Path, home: Path) -> Iterator[str]:
+    """Yield the sessions on which living claudes say they work in a directory."""
+    here = os.path.realpath(workdir)
+    for _, said in _living(home):
+        session, cwd = said.get("sessionId"), said.get("cwd")
+        is_session = isinstance(session, str) and re.fullmatch(SESSION, session)
+        is_path = isinstance(cwd, str) and "\0" not in cwd
+        if is_session and is_path and os.path.realpath(cast("str", cwd)) == here:
+            yield cast("str", session)
+
+
+def _living(home: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield the pid of each living claude and what it says of itself."""
     place = home / "sessions"
     with contextlib.suppress(OSError), os.scandir(place) as entries:
         for entry in islice(entries, _MOST_ENTRIES):
             named = re.fullmatch(_ENTRY, entry.name)
-            if named is None:
+            said = {} if named is None else read_entry_of(place, int(named[1]))
+            found = None if named is None or not said else read_stat(int(named[1]))
+            if found is None or found.state in "ZX":
                 continue
-            said = read_entry_of(place, int(named[1]))
-            found = read_stat(int(named[1])) if said.get("sessionId") == session else None
-            is_it = found is not None and str(found.start_time) == said.get("procStart")
-            if is_it and found is not None and found.state not in "ZX":
-                yield int(named[1])
+            if str(found.start_time) == said.get("procStart"):
+                yield found.pid, said
 
 
 def claude_home(environ: Mapping[str, str]) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...agents.adapter import expand_resume
+from ...agents.recognition import own_words
 from ...agents.registry import adapter_of
 from ...env.cargo import new_cargo_key
 from ...env.policy.build import tool_shell_excludes
@@ -169,7 +170,7 @@ def _furnish(
     if thread is not None:
         environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
     argv = expand_resume(plan.request.command, agent, thread)
-    sessions = _hold_sessions(plan, argv, environment)
+    sessions = _hold_sessions(plan, argv, environment, workdir.path)
     try:
         if note := make_run_directory(claim, plan.run_id):
             tell(note)
@@ -195,9 +196,11 @@ def _furnish(
 
 
 def _hold_sessions(
-    plan: Plan, argv: tuple[str, ...], environment: ChildEnvironment
+    plan: Plan, argv: tuple[str, ...], environment: ChildEnvironment, workdir: Path
 ) -> tuple[int, ...]:
-    if not (resumed := adapter_of(plan.agent).sessions_to_hold(argv)):
+    agent, words = adapter_of(plan.agent), own_words(argv)
+    resumed = agent.sessions_to_hold(words, environment.values, workdir)
+    if not resumed:
         return ()
     from ..threads.session_turns import hold_sessions
 
