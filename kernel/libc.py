@@ -59,7 +59,7 @@ def is_child_subreaper() -> bool:
 
 
 def set_dumpable(dumpable: bool) -> None:
-    """Let processes of the same user read this one's memory, or not (PR_SET_DUMPABLE, prctl(2)).
+    """Let processes of the same user read our memory, or not (PR_SET_DUMPABLE, prctl(2)).
 
     A fork inherits it; a program that is executed can be read again.
     """

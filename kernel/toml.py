@@ -26,7 +26,7 @@ _PLACE = r" \(at (?:line (\d+), column \d+|end of document)\)$"
 
 
 class TomlError(ValueError):
-    """A text that is no TOML, or not one that can be read here.
+    """A text that is no TOML, or is TOML that cannot be read here.
 
     :param line: counted from 1, or None where it is not known.
     """
@@ -49,7 +49,7 @@ def decode_toml(data: bytes) -> str:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Return what a TOML 1.1 text says.
+    """Return the values of a TOML 1.1 text.
 
     Not promised: that what TOML forbids is always refused.
 

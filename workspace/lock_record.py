@@ -135,7 +135,7 @@ def _open_lock(name: str, directory_fd: int, where: Path) -> int:
 
 
 def _holder(record: str, directory_fd: int, where: Path) -> OwnerRecord | None:
-    """Return who holds it; a record that says ``contained`` is the one before."""
+    """Return the run that holds it; ``contained`` in a record means the run before."""
     try:
         owner = parse_owner(read_small(record, directory_fd, where / record) or b"")
     except DamagedRecord:

@@ -208,7 +208,7 @@ def _identity(stat: ProcessStat) -> ProcessIdentity:
 def read_members(scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
     """Return the members of a run that is to end, read while those in its leaf are held still.
 
-    So a reading of thousands that fork all the time takes as long as one of thousands that do not.
+    So thousands that fork all the time are read as fast as thousands that do not.
     """
     if scope.leaf is None and scope.group is None and (look := _look(scope)) is not None:
         found = (_identity(seen[0]) for seen in look() if seen is not None)
@@ -252,7 +252,7 @@ def _signal_each(
 
 
 def _look(scope: RunProcesses) -> Callable[[], Iterator[Seen]] | None:
-    """Return what finds the members by descent, or else by tag, one after the other.
+    """Return a function that finds the members by descent, or else by tag, in turn.
 
     None where they cannot be found so: the kernel lists no children.
     """

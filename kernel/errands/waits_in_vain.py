@@ -37,7 +37,7 @@ _KINDS = {
 
 
 def waits_in_vain(pid: int) -> str | None:
-    """Say for what a git, or one that it started, waits in vain; None where that cannot be seen.
+    """Name the file that a git, or its child git, waits for in vain; None if unseen.
 
     A look at a moment: what it says twice is so.
 
@@ -72,7 +72,7 @@ def _of_one(place: str) -> str | None:
 
 
 def _opening(place: str, thread: str) -> str | None:
-    """Say what a thread tries to open, where that is nothing to be opened."""
+    """Name the path that a thread tries to open, where that is nothing to be opened."""
     try:
         words = _read(f"{thread}/syscall").split()
     except PermissionError:

@@ -6,7 +6,7 @@ import os
 
 
 def describe_broad_directory(path: str | os.PathLike[str], home: str | None) -> str | None:
-    """Say what a directory is that holds far more than a root of ours may; else None.
+    """Name a directory that holds far more than a root of ours may; None for any other.
 
     By device and inode, so that no link and no other spelling hides it. One that is not
     there is none of them.

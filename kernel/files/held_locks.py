@@ -29,7 +29,7 @@ def held_locks() -> dict[FileId, list[int]]:
 
 
 def flock_holders(path: str | os.PathLike[str]) -> list[int]:
-    """Return the pids that hold a flock on a file; none where there is no such file.
+    """Return the pids that hold a flock on a file; nothing where there is no such file.
 
     :raises OSError: ``/proc/locks`` cannot be read.
     """

@@ -93,7 +93,7 @@ def serves_another() -> bool:
 
 
 def git_as_home_owner() -> dict[str, str]:
-    """Return what lets git of root's work in the home of somebody else; usually nothing.
+    """Return the variables by which root's git works in somebody else's home; usually none.
 
     git takes a directory of ``SUDO_UID`` for root's own (git-config(1), safe.directory).
     """

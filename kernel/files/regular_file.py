@@ -66,7 +66,7 @@ def read_regular(
     dir_fd: int | None = None,
     follow: bool = False,
 ) -> bytes:
-    """Return what is in a regular file of at most ``limit`` bytes.
+    """Return the content of a regular file of at most ``limit`` bytes.
 
     :param limit: 16 MiB by default, which no record, setting or file of git's comes near.
     :param name, dir_fd, follow: as for `open_regular`.
@@ -95,7 +95,7 @@ def read_regular_if_any(
     dir_fd: int | None = None,
     follow: bool = False,
 ) -> bytes | None:
-    """Return what `read_regular` does, or None where there is no file of that name."""
+    """Return the result of `read_regular`, or None where there is no file of that name."""
     try:
         return read_regular(name, limit, dir_fd=dir_fd, follow=follow)
     except FileNotFoundError:

@@ -10,7 +10,7 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def read_small_file(path: str | os.PathLike[str], limit: int) -> bytes:
-    """Return what is in a file, or comes through a pipe that has a writer.
+    """Return the content of a file, or of a pipe that has a writer.
 
     Of more than ``limit`` bytes, one more than that many. A pipe is read to its end, so
     this takes as long as its writer does.

@@ -32,8 +32,8 @@ class ProcessGroup:
 def signal_group(group: ProcessGroup, signum: int) -> bool:
     """Send a signal to every member; 0 only asks whether there is one.
 
-    Before Linux 6.9 the group is named by its number alone, which another one can
-    have once this one is empty and its leader reaped.
+    Before Linux 6.9 the group is named by its number alone. Another group can have that number
+    once this group is empty and its leader reaped.
 
     :returns: False when there is no member. Members that changed their user count.
     """

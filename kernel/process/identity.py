@@ -101,7 +101,7 @@ def parse_stat(text: str) -> ProcessStat:
 
 
 def read_stat(pid: int) -> ProcessStat | None:
-    """Return what the kernel says of ``pid``, or None when no such process exists."""
+    """Return the kernel's facts about ``pid``, or None when no such process exists."""
     if not shows_our_pids():
         return None
     # Plain calls: a look at a thousand processes takes half the time of that with Path.

@@ -8,9 +8,9 @@ from contextlib import suppress
 from ..libc import set_dumpable
 from .identity import shows_our_pids
 
-# A share of all memory, in thousandths: an agent's process is taken before any that does
-# not hold 30 % more than it does. Enough to go before whoever started the agent, and not
-# so much that a small one goes before the one that eats the machine.
+# A share of all memory, in thousandths: an agent's process is taken before any that does not
+# hold 30 % more than it does. Enough to go before whoever started the agent. Not so much that a
+# small process goes before the one that eats the machine's memory.
 OOM_PREFERENCE = 300
 _HIGHEST = 1000
 _OWN = "/proc/self/oom_score_adj"

@@ -28,7 +28,7 @@ def is_live(stat: ProcessStat) -> bool:
 
 
 def all_stats(known: Mapping[int, ProcessStat] = MappingProxyType({})) -> Iterator[ProcessStat]:
-    """Yield every process visible here; one that ends meanwhile is left out.
+    """Yield every process visible here; a process that ends meanwhile is left out.
 
     :param known: what was read of some of them just now, and is not read again.
     """

@@ -61,12 +61,12 @@ class Threads:
         self._found.sort(key=_by_name, reverse=True)
 
     def key_by_moment(self, entry: ListEntry) -> Key:
-        """Return what an entry is ordered by where beginnings count."""
+        """Return the key by which entries are ordered by their beginning."""
         first = self._files(entry.rollout).files[0]
         return (moment_of_thread(entry, self.several), first.name.plain_name, not first.archived)
 
     def key_by_change(self, entry: ListEntry) -> Key:
-        """Return what an entry is ordered by where the last change counts."""
+        """Return the key by which entries are ordered by their last change."""
         return self._changed_key(self._files(entry.rollout).files[0])
 
     def all_by_moment(self) -> list[ListEntry]:

@@ -47,7 +47,7 @@ def _names_in(index: BinaryIO) -> dict[str, str]:
 
 
 def first_prompt(snapshot: RolloutSnapshot, cut: Cut | None = None) -> str:
-    """Return what the user asked first as codex shows it, "" when it is not near the beginning.
+    """Return the user's first request as codex shows it, "" when it is not near the beginning.
 
     codex's own account of what a person typed follows the message that its model was sent,
     within a few lines. Where it is missing, as in old rollouts, that message counts.
@@ -75,7 +75,7 @@ def first_prompt(snapshot: RolloutSnapshot, cut: Cut | None = None) -> str:
 
 
 def title_of(rollout: RolloutRef, pieces: Pieces) -> str:
-    """Return what the user of a thread asked first, in whichever file that is.
+    """Return the first request of a thread's user, in whichever file that is.
 
     :raises NoSuchRolloutError: it is gone.
     :raises NotARolloutFileError: what has its name is no file.
@@ -94,7 +94,7 @@ def title_of(rollout: RolloutRef, pieces: Pieces) -> str:
 
 
 def _typed(record: dict[str, Any]) -> str:
-    """Return what codex says that a person typed, "" in any other record."""
+    """Return the text that a person typed, by codex's word; "" in any other record."""
     payload = record.get("payload")
     if record.get("type") != "event_msg" or not is_object(payload):
         return ""

@@ -143,7 +143,7 @@ def _encode_large(codecs: _Codecs, source: int, target: int, size: int) -> None:
 
 
 def _parameters(log: int) -> zstandard.ZstdCompressionParameters:
-    """Return what suits every size of which :func:`window_log` is ``log``."""
+    """Return parameters for every size of which `window_log` is ``log``."""
     return zstandard.ZstdCompressionParameters.from_level(  # pyright: ignore[reportUnknownMemberType]
         LEVEL,
         source_size=1 << log,

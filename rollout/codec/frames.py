@@ -22,7 +22,7 @@ _RLE, _RESERVED = 1, 3
 
 
 def frame_damage(fd: int, size: int) -> str | None:
-    """Say what is wrong with the structure of the frames in ``fd``.
+    """Describe the first fault in the structure of the frames in ``fd``.
 
     :param size: of the file.
     :returns: None when the file is one or more complete frames, and nothing else.

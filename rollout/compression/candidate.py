@@ -112,9 +112,9 @@ def _check_bytes(fd: int, stat: os.stat_result) -> None:
 def _check_head(head: bytes, thread: str) -> None:
     """The record that names the thread must be among the first; bad lines may precede.
 
-    A rollout from before September 2025 has none: its first line is an object with the
-    thread's id. No codex of today reads such a file in either form, so all that its
-    compressed form must keep is its bytes.
+    A rollout from before September 2025 has none: its first line is an object with the thread's
+    id. No codex of today reads such a file in either form. So its compressed form must keep its
+    bytes, and nothing else.
     """
     lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", _HEAD_RECORDS)[:_HEAD_RECORDS]
     for line in lines:

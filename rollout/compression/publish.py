@@ -76,7 +76,7 @@ class Prepared:
             os.close(self.temporary[1])
 
     def result(self, outcome: Outcome, reason: str = "") -> Result:
-        """Say what became of it."""
+        """Return the result of this file."""
         return Result(self.rollout, outcome, reason, self.stat.st_size, self.frame_size)
 
 

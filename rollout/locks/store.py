@@ -58,7 +58,7 @@ def sweep_locks(maintenance: str, ours: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def change_lock(path: str) -> Generator[None]:
-    """Be the only one of us who takes names of this store away or gives them.
+    """Be the only codexlab that takes names of this store away or gives them.
 
     Held for milliseconds, last in the order of locks before a file lease. Its holder waits for
     nothing, so a wait for it with the others held cannot deadlock.

@@ -55,7 +55,7 @@ def move_duplicates_aside(
 
 
 def describe_duplicate(rollout: RolloutRef, other: RolloutRef, ops: FileOps) -> str:
-    """Say where the other one is, and how their contents relate."""
+    """Describe where the other rollout is, and how their contents relate."""
     files = _only_form(rollout), _only_form(other)
     seen = inspect(files[0], files[1], 0, ops) if files[0] and files[1] else None
     relation = f"; it {in_words(seen.relation)} that one" if seen else ""
@@ -112,7 +112,7 @@ def _move_aside(
 
 
 def _only_form(rollout: RolloutRef) -> str:
-    """Return the one form there is; nothing where there are two or none."""
+    """Return the path of the only form; "" where there are two or none."""
     forms = [path for path in (rollout.path, rollout.compressed_path) if os.path.lexists(path)]
     return forms[0] if len(forms) == 1 else ""
 

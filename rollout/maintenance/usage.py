@@ -1,4 +1,4 @@
-"""Say what rollouts take, by month, project and thread, and what could be saved.
+"""Measure the space that rollouts take, by month, project and thread, and what could be saved.
 
 What could be saved is tried, not assumed: the sample is really compressed, the way
 `compress` would, and thrown away. How much rollouts shrink differs a hundredfold

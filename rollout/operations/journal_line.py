@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 def fault_in(fields: dict[str, Any], token: str) -> str | None:
-    """Return what is wrong with a line, in words; None for a line that is believed.
+    """Describe the fault of a line; None for a line that is believed.
 
     :param fields: the JSON object that the line is; values of any type.
     :param token: the token of the journal that the line is in.

@@ -26,7 +26,7 @@ _SMALL_CONTENT = 4 << 20
 
 
 def decoded_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
-    """Yield what the frames of a compressed snapshot hold, and each damage in its place."""
+    """Yield the contents of a compressed snapshot's frames, and each damage in its place."""
     whole = _at_once(snapshot)
     if whole is not None:
         yield whole

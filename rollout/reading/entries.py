@@ -1,4 +1,4 @@
-"""Say what one record of a rollout contributes to a conversation.
+"""Read the entries of a conversation from a record of a rollout.
 
 codex writes most things twice, once for the model (``response_item``) and once for
 its own screen (``event_msg``); the first is the conversation. Records of kinds we
@@ -60,7 +60,7 @@ class Entry:
     :param role: who speaks.
     :param kind: the record's own type, the payload's for response items.
     :param timestamp: RFC 3339 in UTC as written, "" when not said.
-    :param text: what a person would read; control characters are still in it.
+    :param text: the text that a person would read; control characters are still in it.
     :param name: of the tool called, else "".
     :param call_id: joins a tool's call and its output, else "".
     """

@@ -72,7 +72,7 @@ _REQUEST = "## My request for Codex:"
 
 
 def request_in(text: str) -> str:
-    """Return what codex itself shows of a user's message: what follows its editor's mark."""
+    """Return the part of a user's message that codex shows: all behind its editor's mark."""
     _, mark, request = text.partition(_REQUEST)
     return request.strip() if mark else text
 

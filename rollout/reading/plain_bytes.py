@@ -38,7 +38,7 @@ def plain_chunks(snapshot: RolloutSnapshot, chunk: int = CHUNK) -> Iterator[byte
 
 
 def _hollow_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
-    """Yield what was written of a file, and one damage for all of its holes."""
+    """Yield the written parts of a file, and one damage for all of its holes."""
     end = 0
     is_said = False
     for start, stop in written_parts(snapshot.fd, snapshot.size):

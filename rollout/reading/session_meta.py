@@ -167,7 +167,7 @@ def parse_session_meta(payload: dict[str, Any], *, keep_raw: bool = True) -> Ses
 
 
 def _subagent_of(payload: dict[str, Any]) -> tuple[str, str]:
-    """Return what kind of subagent's a thread is, and whose; codex writes a word or an object."""
+    """Return the kind of a thread's subagent, and whose it is."""
     source = payload.get("source")
     if not is_object(source) or "subagent" not in source:
         return "", ""

@@ -55,7 +55,7 @@ class _Stream:
         self.length = 0
 
     def peek(self) -> memoryview:
-        """Return what is there; empty only at the end."""
+        """Return the next bytes; empty only at the end."""
         while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:

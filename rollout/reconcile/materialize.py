@@ -66,7 +66,7 @@ def materialize(
     *,
     rest: float = PAIR_REST,
 ) -> bool:
-    """Make the plain form the one that counts, and as a rule the only one.
+    """Make the plain form the form that counts, and as a rule the only one.
 
     :param lease: the writer lease of the rollout's thread, held by the caller.
     :param rest: seconds. A frame stays beside a plain file that holds all of it when

@@ -79,7 +79,7 @@ class _Case:
         return self.rollout.path if self.forms is Forms.PLAIN else self.rollout.compressed_path
 
     def result(self, outcome: Outcome, reason: str = "", after: int = 0) -> Result:
-        """Say what became of it."""
+        """Return the result of this kept file."""
         return Result(self.rollout, outcome, reason, self.entry.size, after)
 
 

@@ -150,7 +150,7 @@ def _walk(
 def _split(
     found: list[RolloutRef], seen: dict[str, Positions], walk: RipgrepWalk
 ) -> tuple[list[_Task], list[RolloutRef]]:
-    """Return what the walk has found something in, and what it has not seen."""
+    """Return tasks for the walk's candidates, and the rollouts that it has not seen."""
     tasks: list[_Task] = []
     left: list[RolloutRef] = []
     leaves = {os.path.basename(path) for path in seen}

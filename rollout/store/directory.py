@@ -59,7 +59,7 @@ def scan_directory(directory: str, *, archived: bool, containing: str = "") -> D
 
 
 def stamp_of(directory: str | int) -> Stamp:
-    """Return what changes whenever a name comes or goes (after one tick)."""
+    """Return facts that change whenever a name comes or goes (after one tick)."""
     stat = os.stat(directory)
     return (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
 

@@ -1,8 +1,7 @@
 """Discover every rollout of a codex home.
 
-Active ones lie in ``sessions/YYYY/MM/DD/``, archived ones flat in
-``archived_sessions/``; either may be a link to another home's. Below them no
-link is followed.
+Active rollouts lie in ``sessions/YYYY/MM/DD/``, archived rollouts flat in
+``archived_sessions/``. Either may be a link to another home's. Below them no link is followed.
 
 **Invariant.** A rollout that stays in its place from before the scan until after
 it, in whatever form, is reported exactly once. A rollout that is archived or

@@ -82,8 +82,8 @@ def uncommitted(found: FoundCheckout, scratch: Path) -> list[str]:
 def hides_changes(top: Path, listed: list[bytes]) -> bool:
     """Tell whether git was told not to look at a file that is there.
 
-    :param listed: what ``git ls-files -v -z`` says: lower case is "assume unchanged", ``S``
-        "skip", which a sparse checkout says of files that are not there.
+    :param listed: the answer of ``git ls-files -v -z``. Lower case is "assume unchanged". ``S``
+        is "skip", which a sparse checkout says of files that are not there.
     """
     for record in listed:
         if record[:1].islower():
@@ -136,7 +136,7 @@ def _is_in_no_object(found: FoundCheckout, listed: list[bytes]) -> bool:
 
 
 def _ignored_by_nobody(found: FoundCheckout, own: dict[str, str], scratch: Path) -> list[bytes]:
-    """Return what would be untracked if only committed and the user's own rules were heard."""
+    """Return the files that would be untracked by committed rules and the user's own alone."""
     if not _say(found, "ls-files", "--others", "-z", *_RULES, extra=own):
         return []  # every file of rules is a committed one
     tracked = _say(found, "ls-files", "-z", *_RULES, extra=own)

@@ -26,7 +26,7 @@ from .words import commits_text
 
 
 def judge_store(store: Path, top: Path) -> list[str]:
-    """Say what a repository below ``top`` holds and nobody else does.
+    """Describe the work that only a repository below ``top`` holds.
 
     Commits on a remote that lasts are elsewhere, all others are not; and a worktree outside
     that hangs on it would be orphaned.
@@ -60,7 +60,7 @@ def judge_store(store: Path, top: Path) -> list[str]:
 
 
 def judge_checkout(checkout: Path, top: Path) -> list[str]:
-    """Say what a checkout below ``top`` holds beside the commits of a repository in there.
+    """Describe the work of a checkout below ``top``, but for the commits of stores in there.
 
     :raises Unjudged: it cannot be told.
     """

@@ -24,7 +24,7 @@ class Unjudged(Exception):
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return what is in a small regular file; nothing where there is none.
+    """Return the content of a small regular file; nothing where there is none.
 
     :raises Unjudged: something else lies there.
     """

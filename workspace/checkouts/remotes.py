@@ -56,7 +56,7 @@ class _Remotes:
 def held_elsewhere(
     store: Path, top: Path, references: Mapping[str, str], own: Collection[str]
 ) -> set[str]:
-    """Return what is still somewhere when ``top`` is gone; what it reaches is there, too.
+    """Return the ids of objects that are still somewhere when ``top`` is gone.
 
     :param references: of the repository, by name.
     :param own: what is asked for, beside the references to its remotes.
@@ -108,7 +108,7 @@ def _path(url: str, base: Path) -> str | None:
 
 
 def _held_at(place: Path, store: Path, top: Path, wanted: Collection[str]) -> set[str]:
-    """Return what the repository at a place has and reaches; nothing where it may go soon."""
+    """Return the ids that the repository at a place has; none where it may go soon."""
     try:
         there = _repository_at(place)
         if there is None or not _lasts(there, top) or _is_in_part(there, store):

@@ -79,7 +79,7 @@ class Claim:
 
     @property
     def previous(self) -> OwnerRecord | None:
-        """Return what the last run left; without ``contained`` it may have survivors."""
+        """Return the record of the last run; without ``contained`` it may have survivors."""
         return self.lasts[0] if self.lasts else None
 
     def is_known(self, run_id: str) -> bool:
@@ -156,7 +156,7 @@ class Claim:
     def claim_directory(self, path: Path) -> OwnerRecord | None:
         """Extend the claim to a directory, named by its device and inode.
 
-        :returns: what the last run *in that directory* left, of whichever issue.
+        :returns: the record that the last run *in that directory* left, of whichever issue.
         :raises WorkspaceBusy: another execution is in it.
         """
         status = os.stat(path)

@@ -11,7 +11,7 @@ from ..records.provenance import Provenance
 
 
 def rebuild_provenance(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
-    """Say what can be said of a workspace without its record.
+    """Rebuild the record of a workspace from what else is known of it.
 
     The path proves the key, since names are injective. A workdir that is there counts as ready:
     it may hold work, so it is never undone. The base is unknown. The branch is the one that the

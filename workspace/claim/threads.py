@@ -58,7 +58,7 @@ class ThreadLog:
 
 
 def read_threads(paths: WorkspacePaths) -> ThreadLog:
-    """Return what is recorded; nothing when there is no record or it is damaged."""
+    """Return the recorded threads; none when there is no record or it is damaged."""
     try:
         with directory(paths.base, *paths.names, CONTROL) as control_fd:
             return _parse(read_small(_NAME, control_fd, paths.threads))

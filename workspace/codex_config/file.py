@@ -145,7 +145,7 @@ def _with_trust(managed: Managed, shared: Table, place: ConfigPlace) -> Managed:
 
 
 def recorded_managed(place: ConfigPlace) -> Managed:
-    """Return what the last launch put into the file."""
+    """Return the managed settings that the last launch put into the file."""
     seen = read_seen(place.control_fd, place.home)
     return Managed(seen.roots, seen.excluded)
 
@@ -262,7 +262,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _profiles(place: ConfigPlace) -> Iterator[bytes]:
-    """Yield what the shared home's profiles say; one that cannot be read is codex's matter."""
+    """Yield the shared home's profiles; one that cannot be read is codex's matter."""
     for name in sorted(filter(is_profile, os.listdir(place.shared))):
         try:
             yield read_regular(place.shared / name, follow=True)

@@ -35,7 +35,7 @@ class WrongShape(ValueError):
 
 
 def without_notes(values: Table) -> Table:
-    """Return what a file says, aside from empty tables and from what codex writes by itself."""
+    """Return the settings of a file, without empty tables and what codex writes by itself."""
     rest = copy.deepcopy(values)
     for path in _found(rest):
         _remove(rest, path)

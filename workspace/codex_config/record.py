@@ -45,7 +45,7 @@ def hash_of(data: bytes | None) -> str:
 
 
 def read_seen(control_fd: int, home: Path) -> Seen:
-    """Return what was compared last time; nothing where that is not known."""
+    """Return the record of the last comparison; an empty one where there is none."""
     data = read_small(_RECORD, control_fd, home / _RECORD)
     try:
         values = parse_object(data or b"")

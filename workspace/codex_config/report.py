@@ -15,7 +15,7 @@ class HealNotes:
         self.warnings: list[str] = []
 
     def freeze(self) -> HealReport:
-        """Return what was collected so far."""
+        """Return the report so far."""
         return HealReport(*map(tuple, (self.created, self.fixed, self.kept, self.warnings)))
 
 
@@ -26,7 +26,7 @@ class HealReport:
     :param created: was missing and is there now.
     :param fixed: was wrong and is right now.
     :param kept: differs from the shared home on purpose and was left alone.
-    :param warnings: what the user should know.
+    :param warnings: warnings for the user.
     """
 
     created: tuple[str, ...] = ()

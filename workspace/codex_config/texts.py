@@ -81,7 +81,7 @@ def decide_config(
 
 
 def _own_words(ours: str, before: Managed) -> Table:
-    """Return what our file says, without the trust in hooks that we put there."""
+    """Return the settings of our file, without the trust in hooks that we put there."""
     values = load_toml(ours)
     _expect_trust(values, (), before.trusted)
     return values
@@ -223,7 +223,7 @@ def _additions(text: str, managed: Managed, before: Managed) -> Managed:
 
 
 def _plain(text: str, before: Managed) -> Table:
-    """Return what a file says, managed keys and what codex writes by itself aside."""
+    """Return the settings of a file, without managed keys and what codex writes by itself."""
     values = without_notes(load_toml(text))
     sandbox, shell = _table(values, _SANDBOX), _table(values, _SHELL)
     sandbox.pop(_NETWORK, None)

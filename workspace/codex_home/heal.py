@@ -51,7 +51,7 @@ class GitWrite:
 
 
 def git_write_for(workdir: Workdir) -> GitWrite | None:
-    """Return what ``--git-write`` opens for a workdir; None outside a linked worktree.
+    """Return the directories that ``--git-write`` opens; None outside a linked worktree.
 
     Elsewhere the git directory holds ``hooks`` and ``config`` itself.
     """

@@ -36,7 +36,7 @@ _MEMORIES = ("MEMORY.md", "memory_summary.md")
 
 
 def offer_all(home_fd: int, shared: Path, former: Path | None, notes: HealNotes) -> None:
-    """Link what the shared home has and this one has not; drop what went away there.
+    """Link all that the shared home has and this home lacks; drop what went away there.
 
     :param former: the shared home of the last launch: links into it follow to this one.
     """

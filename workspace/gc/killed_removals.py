@@ -56,7 +56,7 @@ def empty_trash(
 
 
 def strangers_in_trash(workspaces_root: Path, *, state_dir: Path | None = None) -> list[Path]:
-    """Return what lies in the trash and no removal of ours put there. Reads only.
+    """Return the entries of the trash that no removal of ours put there. Reads only.
 
     :raises OperatorError: something else lies in the trash's own place.
     """

@@ -169,7 +169,7 @@ def _check_unused(paths: WorkspacePaths, since: float | None) -> None:
 
 
 def _check_survivors(claim: Claim, *, force: bool) -> None:
-    """Refuse while a run may be left; one of another issue may have been in the workdir.
+    """Refuse while a run may be left; a run of another issue may have been in the workdir.
 
     What was left on another machine nobody here can end or see, so there force decides.
     """

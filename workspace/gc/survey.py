@@ -213,7 +213,7 @@ def _provenance(values: Mapping[str, object]) -> Provenance | None:
 
 
 def _object(path: str) -> Mapping[str, object]:
-    """Return what a small file says, nothing where it says no JSON object."""
+    """Return the JSON object in a small file; an empty one where there is none."""
     try:
         return _parse(_read(path))
     except (OSError, DamagedRecord):

@@ -36,7 +36,7 @@ def delete_from_trash(name: str, trash_fd: int, where: Path) -> None:
 
 
 def read_trashed(name: str, trash_fd: int, where: Path) -> Provenance | None:
-    """Return what an entry says it was, which anybody may have written."""
+    """Return the record in an entry of the trash, which anybody may have written."""
     with _opened(name, trash_fd) as root_fd:
         if root_fd is None:
             return None

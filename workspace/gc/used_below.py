@@ -18,7 +18,7 @@ from .uses import Identity, Use, Uses
 
 
 def used_below(paths: WorkspacePaths, uses: Uses) -> tuple[Use, ...]:
-    """Return what lies below a workspace and is used, or was; each directory once.
+    """Return the directories below a workspace that are used, or were; each once.
 
     The workspace itself and its own workdir are not meant: their locks are the removal's.
     """

@@ -54,7 +54,7 @@ class Uses:
 
 
 def read_uses(state_dir: Path) -> Uses:
-    """Return what all runs use, or used: one small file or two for each workspace. Reads only."""
+    """Return the directories that all runs use, or used. Reads only, a small file or two each."""
     locked = held_locks()
     held = frozenset(_held_directories(state_dir / "workdirs", locked))
     found: list[Use] = []

@@ -180,7 +180,7 @@ def _read(directory: Place, name: str) -> str | None:
 
 
 def _bytes(path: str, limit: int) -> bytes | None:
-    """Return what is in a file of git, which may be a link; None where it has no content.
+    """Return the content of a file of git, which may be a link; None where it has no content.
 
     :raises WorkdirRefused: something else than a file of that size is in its place. Not
         taken for missing: a branch that cannot be read is not a branch without commits.

@@ -37,7 +37,7 @@ class KnownGitDir:
 def known_git_dir(
     state_dir: Path, workdir: Path, stored: Provenance | None = None
 ) -> KnownGitDir | None:
-    """Return what is known of a directory of the user's, or None where nothing is.
+    """Return the record of a directory of the user's, or None where there is none.
 
     :param stored: what a workspace that used it last says, if that may be asked.
     """

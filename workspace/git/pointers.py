@@ -68,7 +68,7 @@ def keep_pointers(state_dir: Path, workdir: Path, git_dir: Path) -> Pointers:
 
 
 def kept_pointers(state_dir: Path, workdir: Identity | None) -> Pointers | None:
-    """Return what is written down for a workdir, by its device and inode, and not put back yet."""
+    """Return the pointers that are written down for a workdir, and not put back yet."""
     if workdir is None:
         return None
     record = _record_of(state_dir, workdir)

@@ -26,7 +26,7 @@ _DEEPEST = 8
 
 
 def submodule_work(found: Checkout, view: GitView, depth: int = 0) -> str | None:
-    """Say what work is in a checkout's submodules, or None when there is none.
+    """Describe the work in a checkout's submodules; None when there is none.
 
     Starts no process where the index has no submodule.
 

@@ -52,7 +52,7 @@ class GitView:
     settings: tuple[tuple[str, str], ...] = ()
 
     def variables(self) -> dict[str, str]:
-        """Return what leads git there."""
+        """Return the variables that lead git there."""
         found = {"GIT_DIR": self.git_dir, "GIT_COMMON_DIR": self.common}
         return found if self.top is None else {**found, "GIT_WORK_TREE": self.top}
 

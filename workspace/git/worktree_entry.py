@@ -119,7 +119,7 @@ def our_registrations(repo: Path) -> Iterator[tuple[str, str]]:
 
 
 def is_checked_out_elsewhere(repo: Path, branch: str, workdir: Path) -> bool:
-    """Tell whether another worktree is on a branch: without it that one would be lost."""
+    """Tell whether another worktree is on a branch; without the branch it would be lost."""
     ours = marker_of(workdir)
     return any(entry.branch == branch and entry.pointer != ours for entry in entries(repo))
 
@@ -136,7 +136,7 @@ def lock_reason(workdir: Path) -> str:
 
 
 def marker_of(workdir: Path) -> str:
-    """Return what the entry of a workdir points at: its ``.git``."""
+    """Return the path that the entry of a workdir points at: its ``.git``."""
     return f"{os.path.realpath(workdir.parent)}/{workdir.name}/.git"
 
 

@@ -69,7 +69,7 @@ class WitnessFile:
         self._fd = open_below(self._where, create=True)
 
     def read(self) -> Witness | None:
-        """Return what is known; None where nothing is, or it cannot be read."""
+        """Return our record; None where there is none, or it cannot be read."""
         try:
             return _parse(read_small(self._name, self._fd, self.path) or b"", self._place)
         except DamagedRecord:
@@ -102,13 +102,13 @@ class WitnessFile:
 
 
 def read_witness(paths: WorkspacePaths, state_dir: Path | None = None) -> Witness | None:
-    """Return what is known of a workspace, without its claim; None where nothing is."""
+    """Return our record of a workspace, without its claim; None where there is none."""
     place = place_of(os.path.realpath(paths.base), paths.names)
     return look_up(place, state_dir or state_directory())
 
 
 def look_up(place: str, state_dir: Path) -> Witness | None:
-    """Return what is known of the workspace at a place; see `place_of`."""
+    """Return our record of the workspace at a place; see `place_of`."""
     try:
         return _parse(read_regular(state_dir / _WHERE / name_of(place)), place)
     except (OSError, DamagedRecord):
@@ -136,7 +136,7 @@ def witness_path(paths: WorkspacePaths, state_dir: Path) -> Path:
 
 
 def place_of(base: str, names: tuple[str, ...]) -> str:
-    """Return what names a workspace in the state directory.
+    """Return the place that stands for a workspace in the state directory.
 
     :param base: the workspaces root, resolved. Below it no link is followed anyway.
     """
@@ -173,5 +173,5 @@ def _inode(values: Mapping[str, object]) -> tuple[int, int] | None:
 
 
 def with_owner(witness: Witness | None, owner: OwnerRecord) -> Witness:
-    """Return what is known once another run is the last."""
+    """Return the record as it is once another run is the last."""
     return Witness(owner) if witness is None else replace(witness, owner=owner)

@@ -44,7 +44,7 @@ def is_url(repo: str) -> bool:
 
 
 def normalise_origin(url: str, common_dir: Path) -> str:
-    """Return what two spellings of one repository have in common.
+    """Return the part that all spellings of a repository's address have in common.
 
     Scheme, user, port, ``.git`` and trailing slashes go; ``git@host:a/b`` equals
     ``https://host/a/b``. A local path is made absolute, from the repository's place.

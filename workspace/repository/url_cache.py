@@ -129,7 +129,7 @@ def _remote(url: str) -> tuple[tuple[str, str], ...]:
 
 
 def credentials(url: str) -> Mapping[str, str]:
-    """Return what gives git the URL's user and password as configuration of one call.
+    """Return settings for one call that give git the URL's user and password.
 
     As a header and not as a URL: git hands a URL on in its helper's arguments, which
     every user of the machine can read.

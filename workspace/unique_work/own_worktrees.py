@@ -25,7 +25,7 @@ from .merged import merged_text
 
 
 def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
-    """Say what a worktree holds and nobody else does.
+    """Describe the work that only a worktree holds.
 
     :param branches: those that worktrees below the workspace are on: there nobody would look.
     :raises Unjudged: it cannot be told.
@@ -47,7 +47,7 @@ def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[
 
 
 def judge_lost(repo: Path, entry: Entry) -> list[str]:
-    """Say what only the entry of a worktree holds that somebody deleted.
+    """Describe the work that only the entry of a deleted worktree holds.
 
     Its branch is the repository's own and stays.
     """

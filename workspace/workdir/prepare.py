@@ -36,8 +36,8 @@ class Workdir:
     :param after_create_due: the hook has not ended well in it yet.
     :param git_dir: its own git directory.
     :param common_dir: the repository's git directory.
-    :param previous: what the last run *in this directory* left, of whichever issue;
-        without ``contained`` it may have survivors, to be ended before the agent starts.
+    :param previous: the record that the last run *in this directory* left, of whichever issue.
+        Without ``contained`` it may have survivors, to be ended before the agent starts.
     """
 
     path: Path
@@ -64,8 +64,8 @@ def prepare_workdir(
     A directory that is already there is taken as it is: no branch is moved, no
     content touched. What the last launch left half-made is undone first.
 
-    :param after_create: there is such a hook; it becomes due with the very write that
-        names a directory new to this workspace, and stays so until `note_after_create`.
+    :param after_create: there is a hook ``after_create``. It becomes due with the very write
+        that names a directory new to this workspace, and stays so until `note_after_create`.
     :param patience: seconds to wait for others who make worktrees of the repository, if
         that is more than they usually get.
     :raises WorkspaceBusy: another issue's run is in that directory.
@@ -162,7 +162,7 @@ def _note_use(claim: Claim, plan: WorkdirPlan, found: Checkout, *, after_create:
 def _note_git_dir(
     claim: Claim, plan: WorkdirPlan, found: Checkout, stored: Provenance
 ) -> dict[str, Any]:
-    """Return what to write down of a git directory that is not ours; tell where it changed.
+    """Return the facts to note of a git directory that is not ours; tell where it changed.
 
     It may be its user's own doing, who stands there: so the launch goes on with it.
     """
