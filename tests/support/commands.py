@@ -41,3 +41,11 @@ def codexlab(
 ) -> subprocess.CompletedProcess[str]:
     """Run the installed ``codexlab`` with these words."""
     return run_to_end([CODEXLAB, *words], environ, cwd)
+
+
+def program(name: str) -> str:
+    """Return the text of one of ``tests/support/programs``, to be run by ``python -c``.
+
+    A program is given as its text, for another user may not be able to read the checkout.
+    """
+    return Path(__file__).with_name("programs").joinpath(f"{name}.py").read_text()

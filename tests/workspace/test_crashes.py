@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.commands import program
 
 from codexlab.workspace.claim.claim import claim_workspace
 from codexlab.workspace.codex_home.heal import heal_codex_home
@@ -38,61 +39,9 @@ CHANGING = (
     "mkdir,mkdirat,rename,renameat,renameat2,symlinkat,link,linkat,unlink,unlinkat,rmdir,"
     "write,pwrite64,fsync,fdatasync,ftruncate,fchmod,flock,vfork,clone"
 )
-LAUNCH = """
-import os, sys
-from pathlib import Path
-from codexlab.workspace.paths import WorkspaceKey, locate_workspace
-from codexlab.workspace.workdir.plan import choose_workdir
-from codexlab.workspace.claim.claim import claim_workspace
-from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
-from codexlab.workspace.git.checkout import inspect_checkout
-from codexlab.workspace.workdir.prepare import prepare_workdir
-base, start = Path(sys.argv[1]), Path(sys.argv[2])
-key = WorkspaceKey("shop", "123", "codex")
-paths = locate_workspace(base / "workspaces", key)
-plan = choose_workdir(inspect_checkout(start), paths)
-import tomllib, tomlkit, sqlite3
-os.path.exists("/the/launch/begins/here")
-claim = claim_workspace(paths, key)
-prepare_workdir(claim, plan)
-(paths.codex_home / "sessions").mkdir(parents=True)
-for name in ("one", "two"):
-    (paths.codex_home / f"sessions/rollout-{name}.jsonl").write_text(name)
-heal_codex_home(paths, base / "home", writable_roots=["/cache"])
-claim.release()
-"""
-REMOVE = """
-import os, sys
-from pathlib import Path
-from codexlab.workspace.paths import WorkspaceKey, locate_workspace
-from codexlab.workspace.workdir.plan import choose_workdir
-from codexlab.workspace.claim.claim import claim_workspace
-from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
-from codexlab.workspace.git.checkout import inspect_checkout
-from codexlab.workspace.workdir.prepare import prepare_workdir
-from codexlab.workspace.gc.remove import remove_workspace
-key = WorkspaceKey("shop", "123", "codex")
-paths = locate_workspace(Path(sys.argv[1]) / "workspaces", key)
-os.path.exists("/the/launch/begins/here")
-remove_workspace(paths, key)
-"""
-MERGE = """
-import os, sys
-from pathlib import Path
-from codexlab.workspace.paths import WorkspaceKey, locate_workspace
-from codexlab.workspace.workdir.plan import choose_workdir
-from codexlab.workspace.claim.claim import claim_workspace
-from codexlab.workspace.codex_home.heal import heal_codex_home, mend_codex_home
-from codexlab.workspace.git.checkout import inspect_checkout
-from codexlab.workspace.workdir.prepare import prepare_workdir
-base = Path(sys.argv[1])
-key = WorkspaceKey("shop", "123", "codex")
-paths = locate_workspace(base / "workspaces", key)
-os.path.exists("/the/launch/begins/here")
-claim = claim_workspace(paths, key)
-mend_codex_home(paths, base / "home", merge=True)
-claim.release()
-"""
+LAUNCH = program("launch_step_by_step")
+REMOVE = program("removal_step_by_step")
+MERGE = program("merge_step_by_step")
 GIT = """#!/bin/sh
 case "$*" in
 *"worktree add"*) exec strace -f -qq -o {trace} -e "$(cat {inject})" {git} "$@" ;;

@@ -42,6 +42,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.commands import program
 from support.users.unprivileged import Unprivileged
 
 from codexlab.workspace.claim.claim import Claim, claim_workspace
@@ -168,42 +169,7 @@ def test_a_launch_in_a_healthy_workspace_runs_no_program(
     launch()
 
 
-UNPRIVILEGED = """
-import os, sys
-from pathlib import Path
-from codexlab.kernel.errors import CodexlabError
-from codexlab.workspace.claim.claim import Claim, claim_workspace
-from codexlab.workspace.errors import GitFailed, WorkspaceBusy
-from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
-from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
-from codexlab.workspace.repository.project import default_project
-from codexlab.workspace.codex_home.heal import heal_codex_home
-from codexlab.workspace.git.checkout import inspect_checkout
-from codexlab.workspace.workdir.prepare import prepare_workdir
-from codexlab.workspace.claim.threads import stored_cargo_key
-from codexlab.workspace.gc.remove import remove_workspace
-from codexlab.workspace.gc.survey import survey_workspaces
-home = Path(sys.argv[1])
-shared, key = home / "codex", WorkspaceKey("shop", "123", "codex")
-for name in ("sessions", "archived_sessions", "thread-writer-locks"):
-    (shared / name).mkdir(parents=True)
-(shared / "auth.json").write_text("{}")
-shared.chmod(0o500)
-paths = locate_workspace(home / "ws", key)
-claim = claim_workspace(paths, key)
-workdir = prepare_workdir(claim, choose_workdir(inspect_checkout(home), paths))
-report = heal_codex_home(paths, shared)
-assert report.warnings == (), report
-try:
-    claim_workspace(paths, key)
-except WorkspaceBusy:
-    print("busy")
-(survey,) = survey_workspaces(home / "ws")
-assert survey.busy
-claim.release()
-remove_workspace(paths, key)
-print("removed")
-"""
+UNPRIVILEGED = program("whole_life_of_a_workspace")
 
 
 def test_all_of_it_works_without_roots_rights_and_with_a_read_only_home(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.commands import program
 from support.users.unprivileged import Unprivileged
 
 from codexlab.kernel.errors import CodexlabError
@@ -21,27 +22,7 @@ from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.workdir.prepare import prepare_workdir
 
 KEY = WorkspaceKey("shop", "123", "codex")
-LAUNCH = """
-import sys
-from pathlib import Path
-from codexlab.kernel.errors import CodexlabError
-from codexlab.workspace.claim.claim import Claim, claim_workspace
-from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
-from codexlab.workspace.workdir.plan import choose_workdir
-from codexlab.workspace.codex_home.heal import heal_codex_home
-from codexlab.workspace.git.checkout import inspect_checkout
-from codexlab.workspace.workdir.prepare import prepare_workdir
-from codexlab.workspace.claim.threads import record_thread
-root, start, shared = map(Path, sys.argv[1:4])
-key = WorkspaceKey("shop", "123", "codex")
-paths = locate_workspace(root, key)
-try:
-    claim = claim_workspace(paths, key)
-    prepare_workdir(claim, choose_workdir(inspect_checkout(start), paths))
-    heal_codex_home(paths, shared)
-except CodexlabError as error:
-    sys.exit(f"{type(error).__name__}: {error}")
-"""
+LAUNCH = program("prepares_and_heals")
 
 
 @pytest.fixture

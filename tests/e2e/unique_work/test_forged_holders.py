@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
+from support.commands import program
 from support.git.repositories import git, make_repository
 from support.lab import Lab
 from support.users.unprivileged import Unprivileged
@@ -25,20 +26,7 @@ OURS = "codexlab/1/generic"
 COMMIT = f"{ME}echo 2 > g; git add g; git commit -qm only; "
 COMMON = "cd $(git rev-parse --git-common-dir); "
 # Makes the first commit a child of the second, in a graph that git has written.
-FORGE = """
-import hashlib, os, struct, sys
-path, child, parent = sys.argv[1:]
-data = bytearray(open(path, "rb").read())
-parts = [struct.unpack_from(">4sQ", data, 8 + 12 * n) for n in range(data[6] + 1)]
-ids, rows = (dict(parts)[name] for name in (b"OIDL", b"CDAT"))
-found = [data[at : at + 20].hex() for at in range(ids, rows, 20)]
-row = rows + 36 * found.index(child)
-struct.pack_into(">I", data, row + 20, found.index(parent))
-struct.pack_into(">I", data, row + 28, (100 << 2) | (data[row + 31] & 3))
-data[-20:] = hashlib.sha1(data[:-20]).digest()
-os.unlink(path)
-open(path, "wb").write(data)
-"""
+FORGE = program("forges_a_graph")
 BELIEVED = {
     "a symbolic branch": "git symbolic-ref refs/heads/keep refs/heads/$OURS",
     "a symbolic branch over another": "git symbolic-ref refs/heads/a refs/heads/$OURS;"

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 import pytest
+from support.commands import program
 from support.git.repositories import git
 from support.lab import Lab
 
@@ -19,23 +20,7 @@ pytestmark = pytest.mark.one_python
 
 FLAGS = ("--issue", "1", "--agent", "generic", "--pass", "FORGE")
 # Puts into an index what another says of directories, and into an entry the file's times.
-FORGE = """
-import hashlib, os, struct, sys
-def parts(path):
-    data = open(path, "rb").read()[:-20]
-    at = data.rindex(b"TREE")
-    end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-    return data[:at], data[at:end], data[end:]
-before, index = sys.argv[1:]
-head, _, rest = parts(index)
-at, found = head.index(b"d/f\\0") - 62, os.stat("d/f")
-times = (found.st_ctime_ns, found.st_mtime_ns)
-numbers = [part for time in times for part in divmod(time, 10**9)]
-numbers += [found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid, found.st_size]
-entry = struct.pack(">10I", *(number & 0xFFFFFFFF for number in numbers))
-data = head[:at] + entry + head[at + 40 :] + parts(before)[1] + rest
-open(index, "wb").write(data + hashlib.sha1(data).digest())
-"""
+FORGE = program("forges_an_index")
 INDEX = "i=$(git rev-parse --git-dir)/index; git read-tree HEAD; cp $i $TMPDIR/before; "
 STAGE = "echo staged > d/f; git add d/f; git show HEAD:d/f > d/f; "
 HIDE = 'python3 -c "$FORGE" $TMPDIR/before $i; '

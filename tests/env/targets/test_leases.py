@@ -11,26 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.commands import program
 
 from codexlab.env.targets.errors import PathRefused, TargetBusy
 from codexlab.env.targets.leases import is_leased, lease_target
 
-HOLDER = """
-import os, sys, signal
-from pathlib import Path
-from codexlab.env.targets.leases import lease_target
-fd = lease_target(Path(sys.argv[1]), Path(sys.argv[2]))
-if sys.argv[3] == "hand-down":
-    os.set_inheritable(fd, True)
-    pid = os.fork()
-    if pid:
-        print(pid, flush=True)
-        os._exit(0)
-    os.close(1)
-else:
-    print(os.getpid(), flush=True)
-signal.pause()
-"""
+HOLDER = program("holds_a_lease")
 
 
 @pytest.fixture

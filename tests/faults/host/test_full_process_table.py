@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import run_to_end
+from support.commands import program, run_to_end
 from support.users.crowded import Crowded, make_user
 from support.users.unprivileged import become
 
@@ -20,22 +20,7 @@ pytestmark = pytest.mark.one_python
 PLAIN = ["--issue", "1", "--agent", "generic", "--no-repo"]
 # Takes every process that the user may have, and each that becomes free; all but the first
 # ignore TERM.
-FILLS = """
-import os, signal, time
-if os.fork() == 0:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    said = False
-    while True:
-        try:
-            if os.fork() == 0:
-                os.setsid()
-                time.sleep(60)
-                os._exit(0)
-        except BlockingIOError:
-            said = said or print("full", flush=True) is None
-            time.sleep(0.001)
-time.sleep(60)
-"""
+FILLS = program("fills_the_process_table")
 
 
 @pytest.fixture

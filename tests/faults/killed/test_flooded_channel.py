@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import program
 from support.lab import Lab, running
 from support.terminal.person import typed
 
@@ -18,72 +19,11 @@ from support.terminal.person import typed
 pytestmark = pytest.mark.one_python
 
 SLEEP = "392.7"
-PROGRAM = """
-import os, signal, sys, time
-guardian = os.getppid()
-children = open(f"/proc/{guardian}/task/{guardian}/children").read().split()
-[supervisor] = [int(pid) for pid in children if int(pid) != os.getpid()]
-stopped, flooded, signum = {
-    "guardian": (guardian, supervisor, signal.SIGUSR1),
-    "supervisor": (supervisor, guardian, signal.SIGCONT),
-}[sys.argv[1]]
-os.kill(stopped, signal.SIGSTOP)
-for _ in range(600):
-    os.kill(flooded, signum)
-    time.sleep(0.001)  # else the kernel merges them
-os.execvp("sleep", ["sleep", sys.argv[2]])
-"""
+PROGRAM = program("stops_a_half_and_floods")
 # Each of six signals is passed on to a stopped guardian three times a second.
-FOR_LONG = """
-import os, signal, sys, time
-guardian = os.getppid()
-children = open(f"/proc/{guardian}/task/{guardian}/children").read().split()
-[supervisor] = [int(pid) for pid in children if int(pid) != os.getpid()]
-os.kill(guardian, signal.SIGSTOP)
-until = time.monotonic() + 60
-while time.monotonic() < until:
-    for signum in (1, 2, 3, 10, 12, 15):
-        os.kill(supervisor, signum)
-    time.sleep(0.05)
-"""
+FOR_LONG = program("floods_for_long")
 # Its agent is stopped and continued by a helper, and the monitor tells of each stop.
-STOPS = """
-import os, signal, sys, time
-
-def state(pid):
-    stat = open(f"/proc/{pid}/stat").read()
-    return stat[stat.rindex(")") + 2]
-
-def parent(pid):
-    stat = open(f"/proc/{pid}/stat").read()
-    return int(stat[stat.rindex(")") + 2 :].split()[1])
-
-def stop_for(seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        os.kill(agent, signal.SIGSTOP)
-        while state(agent) not in "TZX":
-            pass
-        time.sleep(0.001)  # else the monitor misses it
-        os.kill(agent, signal.SIGCONT)
-
-agent, monitor = os.getpid(), os.getppid()
-guardian = parent(monitor)
-children = open(f"/proc/{guardian}/task/{guardian}/children").read().split()
-[supervisor] = [int(pid) for pid in children if int(pid) != monitor]
-if os.fork() == 0:
-    os.setsid()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # What waits for the guardian fills the channel to the supervisor then.
-    os.kill(guardian, signal.SIGSTOP)
-    stop_for(2)
-    os.kill(supervisor, signal.SIGSTOP)
-    os.kill(guardian, signal.SIGCONT)
-    stop_for(1)
-    os._exit(0)
-# Not as a word of the shell's, too.
-os.execvp("sleep", ["sleep", "392." + sys.argv[1]])
-"""
+STOPS = program("stops_itself_often")
 FLAGS = ["--issue", "1", "--agent", "generic", "--no-repo", "--grace", "1s"]
 
 

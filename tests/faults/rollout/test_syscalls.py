@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import program
 from support.rollout import files
 from support.rollout.writers import come_to_rest, left_over, logical
 from support.ticks import wait_one_tick
@@ -28,24 +29,7 @@ BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for 
 LATE, NEW = b'{"by":"a late writer"}\n', b'{"by":"the next writer"}\n'
 CHANGING = ["rename", "renameat2", "unlink", "fsync", "utimensat", "fchmod", "flock", "write"]
 
-_WORK = """
-import sys
-from codexlab.rollout.compression.compress import compress
-from codexlab.rollout.operations.handle import StoreHandle
-from codexlab.rollout.reconcile.append import append
-from codexlab.rollout.reconcile.retired import SettleOptions, settle
-what, home, plain = sys.argv[1:]
-places = StoreHandle(home)
-rollout = places.rollout(plain)
-print("begin", flush=True)
-if what == "compress":
-    list(compress(places, [rollout]))
-    list(settle(places, SettleOptions(grace=0, rest=0)))
-elif what == "settle":
-    list(settle(places, SettleOptions(grace=0, rest=0)))
-elif what == "append":
-    append(places, rollout, [b'{"by":"the next writer"}'])
-"""
+_WORK = program("changes_a_store")
 
 
 def _can_trace() -> bool:

@@ -27,5 +27,5 @@ def leaf() -> Iterator[Path]:
     path = create_leaf(parent, f"test-{uuid.uuid4().hex[:8]}")
     yield path
     kill_leaf(path)
-    wait_unpopulated(path, 10)
+    assert wait_unpopulated(path, 10)
     assert remove_leaf(path)

@@ -8,27 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support.commands import program
 from support.processes.guarded import run_guarded_script
 
-_BORN = """
-import os, sys, threading
-from codexlab.kernel.cgroup.clone_into import fork_into
-
-parent, told = os.getpid(), []
-os.register_at_fork(after_in_child=lambda: told.append(os.getpid()))
-pid = fork_into(sys.argv[1])
-if pid == 0:
-    assert told == [os.getpid()] and os.getppid() == parent
-    groups = open("/proc/self/cgroup").read()
-    thread = threading.Thread(
-        target=print, args=(os.path.basename(groups.strip()),), kwargs={"flush": True}
-    )
-    thread.start()
-    thread.join()
-    os._exit(7)
-assert told == []
-print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
+_BORN = program("forks_into")
 
 
 def test_the_child_is_a_member_from_the_start_and_python_goes_on_in_it(leaf: Path) -> None:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from support.commands import program
 
 from codexlab.kernel.cgroup.frozen_leaf import held_still
 from codexlab.kernel.cgroup.leaf import (
-    create_leaf,
-    kill_leaf,
-    own_cgroup,
-    remove_leaf,
     wait_unpopulated,
 )
 from codexlab.kernel.containment.membership import RunProcesses, read_members, signal_members
@@ -25,38 +18,7 @@ from codexlab.kernel.containment.membership import RunProcesses, read_members, s
 # Forty lines of processes in which each hands over to a child and exits. One that is told to end
 # does not hand over; a line that was missed comes to its end and says so. The starter collects
 # them all (PR_SET_CHILD_SUBREAPER), by ignoring their ends.
-CHAINS = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-leaf, place = sys.argv[1:]
-for line in range(40):
-    begun, begin = os.pipe()
-    if os.fork() == 0:
-        with open(leaf + "/cgroup.procs", "w") as procs:
-            procs.write("0")
-        os.write(begin, b"1")
-        for _ in range(1500):
-            if os.fork():
-                os._exit(0)
-        os.open(f"{place}/missed-{line}", os.O_CREAT)
-        os._exit(0)
-    os.read(begun, 1)
-print("begun", flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def leaf() -> Iterator[Path]:
-    parent = own_cgroup()
-    if parent is None or not os.access(parent, os.W_OK):
-        pytest.skip("no cgroup v2 of our own")
-    made = create_leaf(parent, f"test-{uuid.uuid4().hex[:8]}")
-    yield made
-    kill_leaf(made)
-    assert wait_unpopulated(made, 10)
-    assert remove_leaf(made)
+CHAINS = program("chains_in_a_leaf")
 
 
 def scope_of(leaf: Path) -> RunProcesses:

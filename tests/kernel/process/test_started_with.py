@@ -8,23 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import program
 
 from codexlab.guardian.spawning.fork_server import fork_guardian, start_fork_server
 
-HIDE = """
-import ctypes, os, subprocess, sys
-from codexlab.kernel.process.hide_cmdline import hide_environment, mask_argv_values
-hide_environment()
-mask_argv_values("--set")
-shown = open("/proc/self/environ", "rb").read().strip(b"\\0")
-print(shown.decode(), os.environ["PLANTED"])
-getenv = ctypes.CDLL(None).getenv
-getenv.restype = ctypes.c_char_p
-print(getenv(b"PLANTED").decode())
-print(subprocess.run(["sh", "-c", "echo $PLANTED"], capture_output=True, text=True).stdout.strip())
-print(open("/proc/self/cmdline", "rb").read().split(b"\\0", 3)[3].decode().replace("\\0", " "))
-print(" ".join(sys.argv[1:]))
-"""
+HIDE = program("hides_what_it_was_started_with")
 
 
 def hidden(*arguments: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 import pytest
+from support.commands import program
 from support.processes.leaks import descendants
 from support.rollout import files
 
@@ -252,22 +253,7 @@ async def test_cancelled_runs_leave_no_descriptor_and_no_claim(make_request: Mak
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-HOST = """
-import anyio, os, sys
-from pathlib import Path
-from codexlab.supervisor import LaunchRequest, Run, open_run
-
-async def main():
-    here = Path(sys.argv[1])
-    request = LaunchRequest("1", ("sh", "-c", "setsid sleep 60 & sleep 60"), dict(os.environ),
-                            here, here / "ws", here / "shared", no_repo=True, stdin="null")
-    async with open_run(request) as run:
-        async for event in run.events():
-            if event["event"] == "child.spawned":
-                print("up", flush=True)
-
-anyio.run(main, backend="trio")
-"""
+HOST = program("host_of_a_run")
 
 
 def test_a_host_that_dies_takes_its_runs_with_it(

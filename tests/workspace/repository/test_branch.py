@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.commands import program
 
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.errors import BranchTaken
@@ -23,25 +24,7 @@ from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
 Git = Callable[..., str]
 Open = Callable[..., Claim]
 USUAL = "codexlab/123/codex"
-LAUNCH = """
-import sys
-from pathlib import Path
-from codexlab.workspace.errors import BranchTaken
-from codexlab.workspace.claim.claim import Claim, claim_workspace
-from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
-from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
-from codexlab.workspace.paths import WorkspaceKey, locate_workspace
-from codexlab.workspace.git.checkout import inspect_checkout
-root, repo = map(Path, sys.argv[1:])
-key = WorkspaceKey("shop", "123", "codex")
-paths = locate_workspace(root, key)
-plan = choose_workdir(inspect_checkout(repo), paths)
-print("planned", flush=True)
-sys.stdin.read()
-claim = claim_workspace(paths, key)
-print(prepare_workdir(claim, plan).branch)
-claim.release()
-"""
+LAUNCH = program("prepares_when_told")
 
 
 @pytest.fixture
