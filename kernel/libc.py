@@ -41,12 +41,12 @@ def check(result: int, *paths: str) -> None:
         raise OSError(errno, os.strerror(errno), *paths[:1])
 
 
-def set_child_subreaper(enabled: bool = True) -> None:
+def set_child_subreaper() -> None:
     """Make this process the one that adopts its orphaned descendants (prctl(2)).
 
     The flag is not inherited by fork.
     """
-    check(libc().prctl(_PR_SET_CHILD_SUBREAPER, int(enabled), 0, 0, 0))
+    check(libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 
 
 def is_child_subreaper() -> bool:

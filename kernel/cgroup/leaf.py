@@ -57,7 +57,7 @@ def own_cgroup(
     return None
 
 
-def is_own_group(path: str, mountinfo: str | None = None) -> bool:
+def is_own_group(path: str) -> bool:
     """Tell whether a path is a group that this user made.
 
     Anybody can make a directory with files called ``cgroup.procs`` and ``cgroup.kill``:
@@ -67,8 +67,7 @@ def is_own_group(path: str, mountinfo: str | None = None) -> bool:
         found = os.lstat(path)
     except (OSError, ValueError):
         return False
-    mounts = _read("/proc/self/mountinfo") if mountinfo is None else mountinfo
-    lines = (line.partition(" - ") for line in mounts.splitlines())
+    lines = (line.partition(" - ") for line in _read("/proc/self/mountinfo").splitlines())
     groups = {left.split(" ")[2] for left, _, right in lines if right.startswith("cgroup2 ")}
     device = f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}"
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and device in groups

@@ -93,18 +93,17 @@ class Finding:
         return self.problem in HARMLESS
 
 
-def verify_rollout(rollout: RolloutRef, ops: FileOps | None = None) -> Iterator[Finding]:
+def verify_rollout(rollout: RolloutRef) -> Iterator[Finding]:
     """Check one rollout in whichever forms it has.
 
     Memory does not grow with the file; one bad line does not hide the next.
     """
-    ops = ops or FileOps()
     if os.path.lexists(rollout.compressed_path):
         yield from _readable(rollout.compressed_path, _verify_frame(rollout.compressed_path))
         if not os.path.isfile(rollout.path):
             yield from _odd_plain(rollout.path)
         elif os.path.isfile(rollout.compressed_path):
-            yield from _readable(rollout.path, _verify_pair(rollout, ops))
+            yield from _readable(rollout.path, _verify_pair(rollout))
     yield from _readable(rollout.path, _verify_lines(rollout))
 
 
@@ -219,8 +218,8 @@ def _verify_frame(path: str) -> Iterator[Finding]:
         os.close(fd)
 
 
-def _verify_pair(rollout: RolloutRef, ops: FileOps) -> Iterator[Finding]:
-    seen = inspect(rollout.path, rollout.compressed_path, 0, ops)
+def _verify_pair(rollout: RolloutRef) -> Iterator[Finding]:
+    seen = inspect(rollout.path, rollout.compressed_path, 0, FileOps())
     if seen is None:
         return
     if seen.relation is Relation.UNREADABLE:

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+_PATIENCE = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -20,12 +22,9 @@ class Usage:
     complete: bool
 
 
-def disk_usage(top: Path, *, seconds: float = 2.0) -> Usage:
-    """Add up a tree without following links or leaving its filesystem.
-
-    :param seconds: when to stop and say so.
-    """
-    deadline = time.monotonic() + seconds
+def disk_usage(top: Path) -> Usage:
+    """Add up a tree without following links or leaving its filesystem; stop after 2 s."""
+    deadline = time.monotonic() + _PATIENCE
     try:
         device = os.lstat(top).st_dev
     except OSError:

@@ -26,7 +26,6 @@ from .trash_records import forget_trashed, is_trashed
 def empty_trash(
     workspaces_root: Path,
     *,
-    state_dir: Path | None = None,
     tell: Callable[[Path, Exception], None] | None = None,
 ) -> int:
     """Finish what earlier removals left when they were killed; what is not theirs stays.
@@ -34,7 +33,7 @@ def empty_trash(
     :param tell: takes what could not be finished, and why; the others are all the same.
     :returns: how many were finished; those another process is at are left to it.
     """
-    finished, state = 0, state_dir or state_directory()
+    finished, state = 0, state_directory()
     try:
         with directory(workspaces_root, TRASH) as trash_fd:
             for name in os.listdir(trash_fd):
@@ -55,12 +54,12 @@ def empty_trash(
     return finished
 
 
-def strangers_in_trash(workspaces_root: Path, *, state_dir: Path | None = None) -> list[Path]:
+def strangers_in_trash(workspaces_root: Path) -> list[Path]:
     """Return the entries of the trash that no removal of ours put there. Reads only.
 
     :raises OperatorError: something else lies in the trash's own place.
     """
-    state, found = state_dir or state_directory(), list[Path]()
+    state, found = state_directory(), list[Path]()
     try:
         with directory(workspaces_root, TRASH) as trash_fd:
             for name in sorted(os.listdir(trash_fd)):

@@ -83,7 +83,6 @@ def remove_workspace(
     *,
     force: bool = False,
     unused_since: float | None = None,
-    state_dir: Path | None = None,
     attend: BeforeRemove | None = None,
 ) -> Removal:
     """Delete a workspace and everything in it.
@@ -101,7 +100,7 @@ def remove_workspace(
     """
     if not paths.lock.exists():
         raise RemovalRefused(paths.root, "is no workspace")
-    claim = claim_workspace(paths, key, state_dir=state_dir)
+    claim = claim_workspace(paths, key)
     try:
         _check_unused(paths, unused_since)
         _check_survivors(claim, force=force)

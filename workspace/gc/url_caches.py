@@ -27,14 +27,9 @@ class CacheVerdict:
     reason: str
 
 
-def plan_cache_collection(
-    now: float, *, idle: float = MONTH, cache_dir: Path | None = None
-) -> list[CacheVerdict]:
-    """Decide for every cache; reads only.
-
-    :param idle: seconds since it was fetched last.
-    """
-    top = cache_root(cache_dir)
+def plan_cache_collection(now: float) -> list[CacheVerdict]:
+    """Decide for every cache; one that was not fetched for a month may go. Reads only."""
+    top = cache_root()
     try:
         names = sorted(os.listdir(top))
     except FileNotFoundError:
@@ -43,7 +38,7 @@ def plan_cache_collection(
     for name in names:
         if name.endswith(".git"):
             try:
-                found.append(_judge(top / name, now, idle))
+                found.append(_judge(top / name, now, MONTH))
             except (CodexlabError, OSError) as error:
                 # What cannot be judged stays, and the others are judged.
                 found.append(CacheVerdict(top / name, False, f"cannot be judged ({error})"))
