@@ -8,7 +8,6 @@ claude lives. The formats are those of 2.1.332. An agent can have written either
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import stat
@@ -23,6 +22,7 @@ from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.files.regular_file import open_regular
 from ...kernel.process.identity import ProcessIdentity, read_stat
 from ...kernel.values import frozen
+from ..adapter import parse_event, table
 from ..session_store import Sighting
 
 # Sub-agents' transcripts have other names, or lie one directory deeper.
@@ -225,14 +225,7 @@ def _moment(record: Mapping[str, object]) -> float:
 
 
 def _parse(line: bytes) -> dict[str, object]:
-    """Return the JSON object in a line; an empty table for anything else."""
-    if not line.startswith(b"{"):
-        return {}
-    try:
-        value: object = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    return table(parse_event(line))
 
 
 def _read(path: str | os.PathLike[str], at: int, size: int) -> bytes:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
-import click
+from typing import TYPE_CHECKING, Any, cast
 
 from ...kernel.errors import CallerError
 from ...supervisor.settings.files import (
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from ...workspace.gc.survey import Survey
     from ...workspace.gc.verdict import GcPolicy
 
-_T = TypeVar("_T")
 _GC_KEYS: Mapping[str, Callable[[object], float]] = {
     "idle": parse_duration,
     "empty": parse_duration,
@@ -151,26 +148,6 @@ def select_one(issue: str, project: str | None, agent: str | None, root: Path) -
 def shared_home() -> Path:
     """Return the caller's own codex home."""
     return Path(os.path.abspath(Path(os.environ.get("CODEX_HOME") or "~/.codex").expanduser()))
-
-
-def duration(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
-    """Parse a duration flag."""
-    del context, parameter
-    return _parsed(parse_duration, text)
-
-
-def size(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
-    """Parse a size flag."""
-    del context, parameter
-    return _parsed(parse_size, text)
-
-
-def _parsed(parse: Callable[[object], _T], text: str | None) -> _T | None:
-    try:
-        return None if text is None else parse(text)
-    except ValueError as error:
-        message = f"{error}, not {text!r}"
-        raise click.BadParameter(message) from None
 
 
 def _gc_value(config: ConfigFile, key: str, value: object) -> float:

@@ -13,7 +13,7 @@ import click
 from ...kernel.errors import CallerError
 from ...rollout.catalog.filters import Filters
 from ...rollout.store.names import RolloutForm
-from ...supervisor.settings.literals import parse_duration, parse_size
+from ...supervisor.settings.literals import parse_duration
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.one_of import one_of
 from .search_prestart import home_of
@@ -32,34 +32,6 @@ class NoSuchHomeError(CallerError):
         super().__init__(
             f"codex home {home} is not a directory; give --codex-home or set CODEX_HOME"
         )
-
-
-class Duration(click.ParamType[float]):
-    """A duration as people write it: 90s, 2h, 7d."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return seconds."""
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-
-
-class Size(click.ParamType[int]):
-    """A size as people write it: 512M, 2G."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return bytes."""
-        try:
-            return parse_size(value)
-        except ValueError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 def home_option(command: _Command) -> _Command:

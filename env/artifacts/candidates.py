@@ -18,7 +18,6 @@ from ..targets.root_dirs import Root, path_of
 from .repository import Repository
 
 Category = Literal["cargo", "exec-harness", "temp", "worktree"]
-CATEGORIES: tuple[Category, ...] = ("cargo", "exec-harness", "temp", "worktree")
 
 
 @dataclass(frozen=True, slots=True)

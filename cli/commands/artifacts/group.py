@@ -18,7 +18,7 @@ from ....env.artifacts.status import collect_status
 from ....env.cargo import CARGO_SCOPES, parse_scope
 from ....env.targets.layout import below
 from ....env.targets.root_dirs import make_below_root
-from ....supervisor.settings.literals import parse_duration
+from ...ui.literal_types import DURATION
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
 from .output import (
@@ -52,14 +52,6 @@ _key = click.option(
     "--key", type=NON_EMPTY_TEXT, metavar="KEY", help="Key of the scopes worktree and agent."
 )
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-
-
-def _age(context: click.Context, parameter: click.Parameter, text: str) -> float:
-    del context, parameter
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}, not {text!r}") from None
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -199,7 +191,7 @@ def setup(root: str | None, as_json: bool, applies: bool) -> None:
     default="14d",
     show_default=True,
     metavar="DURATION",
-    callback=_age,
+    type=DURATION,
     help="Only output unused for this long; 0: all that is not in use.",
 )
 @click.option("--keep-cargo", is_flag=True, help="Keep every cargo target below the root.")

@@ -20,14 +20,13 @@ from ....rollout.maintenance.usage import (
 )
 from ....rollout.store.rollout_ref import RolloutRef
 from ...transcripts.options import (
-    Duration,
-    Size,
     filter_options,
     filters_from,
     home_option,
     json_option,
 )
 from ...ui.json_lines import json_bytes
+from ...ui.literal_types import DURATION, SIZE
 from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
 
 _TOP = 10
@@ -42,10 +41,10 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
     "--top", type=click.IntRange(1), default=_TOP, show_default=True, help="Rows of each table."
 )
 @click.option(
-    "--sample", type=Size(), default="128M", show_default=True, help="Bytes to try on; 0: none."
+    "--sample", type=SIZE, default="128M", show_default=True, help="Bytes to try on; 0: none."
 )
 @click.option(
-    "--trial-time", type=Duration(), default="10s", show_default=True, help="Try no longer."
+    "--trial-time", type=DURATION, default="10s", show_default=True, help="Try no longer."
 )
 @json_option
 def stats(

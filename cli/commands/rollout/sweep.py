@@ -14,9 +14,10 @@ from ....rollout.locks.sweep_marker import seconds_since_sweep
 from ....rollout.maintenance.sweep import SweepOptions, sweep
 from ....rollout.operations.handle import StoreHandle
 from ...transcripts.named import dry_run_option, strict_option
-from ...transcripts.options import Duration, Size, home_option, json_option
+from ...transcripts.options import home_option, json_option
 from ...transcripts.progress import choose_progress
 from ...transcripts.results import show_left_out, show_nothing, show_results
+from ...ui.literal_types import DURATION, SIZE
 
 # ioprio_set(2) has no wrapper; its number is the architecture's.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
@@ -28,14 +29,14 @@ _NICE = 10
 @home_option
 @click.option(
     "--cold-age",
-    type=Duration(),
+    type=DURATION,
     default="7d",
     show_default=True,
     help="Cold: not written for this long.",
 )
-@click.option("--max-bytes", type=Size(), help="Compress at most this many plain bytes.")
+@click.option("--max-bytes", type=SIZE, help="Compress at most this many plain bytes.")
 @click.option("--max-files", type=click.IntRange(1), help="Compress at most this many rollouts.")
-@click.option("--max-time", type=Duration(), help="Begin no more files after this time.")
+@click.option("--max-time", type=DURATION, help="Begin no more files after this time.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 16),
@@ -45,14 +46,14 @@ _NICE = 10
 )
 @click.option(
     "--grace",
-    type=Duration(),
+    type=DURATION,
     default="60s",
     show_default=True,
     help="Keep a plain file this long after its frame took its place.",
 )
 @click.option(
     "--unless-swept",
-    type=Duration(),
+    type=DURATION,
     metavar="DURATION",
     help="Do nothing if a complete sweep ended less than this ago.",
 )

@@ -15,8 +15,9 @@ from ...context.removal_hook import (
     limit_option,
     settle_removals,
 )
-from ...context.workspaces import duration, find_root, gc_policy, size
+from ...context.workspaces import find_root, gc_policy
 from ...ui.faults import Faults, describe_fault
+from ...ui.literal_types import DURATION, SIZE
 from ...ui.terminal import on_one_line
 from .options import json_option, root_option
 from .view import why, write_json, write_table
@@ -34,10 +35,8 @@ if TYPE_CHECKING:
 @root_option
 @click.option("--apply", is_flag=True, help="Delete. Without it: only list.")
 @click.option("--force", is_flag=True, help="Also workspaces with uncommitted or unpushed work.")
-@click.option("--idle", metavar="DURATION", callback=duration, help="Unused this long; 14d.")
-@click.option(
-    "--min-free", metavar="SIZE", callback=size, help="Collect more below this free space."
-)
+@click.option("--idle", type=DURATION, help="Unused this long; 14d.")
+@click.option("--min-free", type=SIZE, help="Collect more below this free space.")
 @hook_option
 @limit_option
 @json_option

@@ -1,0 +1,31 @@
+"""Click types for durations and sizes, read as a launch reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ...supervisor.settings.literals import parse_duration, parse_size
+
+_T = TypeVar("_T")
+
+
+class _Literal(click.ParamType[_T]):
+    def __init__(self, name: str, parse: Callable[[object], _T]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _T:
+        """Return the value in seconds or bytes."""
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(f"{error}, not {value!r}", param, ctx)
+
+
+DURATION = _Literal("duration", parse_duration)
+"""A duration as people write it: 90s, 2h, 7d."""
+SIZE = _Literal("size", parse_size)
+"""A size as people write it: 512M, 2G."""
