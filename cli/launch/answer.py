@@ -7,12 +7,14 @@ import select
 import signal
 
 from ...guardian.channel import Channel
+from ...guardian.child_stops import ChildStops
 from ...guardian.codec import decode_answer, unexpected
 from ...guardian.protocol import Signalled
 from ...supervisor.errors import Cancelled
 from ...supervisor.lifecycle.machine import ENDING_SIGNALS
 
 _PIECE = 1 << 16
+_LOOK_AGAIN_MS = 250
 
 
 def await_answer(fd: int, channel: Channel, reader: int) -> bytes:
@@ -26,9 +28,13 @@ def await_answer(fd: int, channel: Channel, reader: int) -> bytes:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     poll.register(channel.fileno(), select.POLLIN)
+    # The agent of another run may stop it; no limit holds yet.
+    stops = ChildStops(reader)
     answer: list[bytes] = []
     while True:
-        ready = {each for each, _ in poll.poll()}
+        ready = {each for each, _ in poll.poll(_LOOK_AGAIN_MS)}
+        if not ready:
+            stops.look()
         if channel.fileno() in ready and not _heed(channel, reader):
             # The guardian is gone; the launch notices that itself.
             poll.unregister(channel.fileno())

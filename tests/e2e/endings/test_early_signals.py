@@ -1,4 +1,4 @@
-"""A signal that comes before there is anything to launch ends the launcher itself."""
+"""A signal before there is anything to launch ends the launcher; a stop there hangs nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from support.lab import Lab
@@ -62,3 +63,31 @@ def test_a_launcher_that_waits_for_a_pipe_to_end_is_ended(
         f"codexlab-run: cancelled by {name} before the agent was started; nothing was run\n"
     )
     assert not lab.workspaces_root.exists()
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_reader_of_the_settings_that_somebody_stops_goes_on(lab: Lab) -> None:
+    read, write = os.pipe2(os.O_NONBLOCK)
+    waits = Pipe(read, write)
+    os.write(write, b"#" * fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096))
+    words = ["--issue", "1", "--no-repo", "--env-file", f"/dev/fd/{read}"]
+    with subprocess.Popen(
+        lab.argv(words, ["true"]), cwd=lab.cwd, env=lab.environ, pass_fds=[read],
+        stdin=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        reader = 0
+        try:
+            waits.wait_until_it_is_read()
+            (supervisor,) = children(process.pid)
+            (reader,) = children(supervisor)
+            os.kill(reader, signal.SIGSTOP)
+            os.close(write)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            if reader and Path(f"/proc/{reader}/fd").exists():
+                os.kill(reader, signal.SIGKILL)
+    os.close(read)
