@@ -116,8 +116,8 @@ class Channel:
 
     def _take_packet(self) -> tuple[bytes, list[int]]:
         while True:
-            # A peer that left without reading all we sent is told of once, and ahead of
-            # what it had sent before: its last word is still to come.
+            # A peer that left without reading all we sent is reported once, before its earlier
+            # messages. Its last message is still to come.
             with contextlib.suppress(ConnectionResetError):
                 return socket.recv_fds(self._sock, _INLINE_LIMIT + 64, _MAX_DESCRIPTORS)[:2]
 

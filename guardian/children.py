@@ -1,8 +1,8 @@
 """The children in a guardian's care: the agent and its monitor, a companion, adopted orphans.
 
-Invariant: every one is collected here and nowhere else. So the agent's status is exact,
-no orphan stays a zombie, and a pid told to the supervisor is not reused before it was
-told that its process ended.
+Invariant: every one is collected here and nowhere else. So the agent's status is exact, and no
+orphan stays a zombie. A pid that the supervisor knows is not reused before it hears of that
+process's end.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 It forks the supervisor before anything heavy is imported and stays single
 threaded, so that parent-death signals, adoption and exit statuses are exact.
 
-Invariant: the guardian exits only after it has read from the kernel that the
-run is empty, or has written down how many processes were left. Where it can do neither,
-it has killed what it could name without opening anything.
+Invariant: the guardian exits only after the kernel showed the run empty, or after it has written
+down how many processes were left. Where it can do neither, it has killed what it could name without
+opening anything.
 """
 
 from __future__ import annotations

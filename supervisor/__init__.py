@@ -1,8 +1,8 @@
 """One run of one agent: plan, launch, watch, end, prove.
 
-``run.launch`` is the contents page; ``run.run`` the steps of one run; ``lifecycle.machine``
-the table that alone decides; ``lifecycle.ladder`` how a run is ended; ``lifecycle.exit`` what that
-means for the exit status.
+``run.launch`` is the contents page, and ``run.run`` has the steps of one run. ``lifecycle.machine``
+is the table that alone decides. ``lifecycle.ladder`` says how a run is ended, and
+``lifecycle.exit`` its exit status.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """Calls that block, in threads that no host and no other run can keep from us.
 
-A thread of anyio's default limiter (40) has to be waited for where the embedding host,
-or a few dozen runs that end at once, have all of them at work; and a run that waits
-there climbs no ladder. So every call between the wish for an end and the release of
-the claim, and each that notices a limit, goes through here.
+The embedding host, or a few dozen runs that end at once, may use all threads of anyio's default
+limiter (40). A run that waits for such a thread climbs no ladder. So every call between the wish
+for an end and the release of the claim, and each that notices a limit, goes through here.
 
 An agent that has used up its user's processes leaves none for a thread either (pthread_create(3)
-fails with EAGAIN). What ends the run is then called without a thread: it keeps the event loop
-waiting for a moment, and a supervisor that died of it would end nothing.
+fails with EAGAIN). The call that ends the run is then made without a thread. It keeps the event
+loop waiting for a moment, but a supervisor that died of it would end nothing.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ async def run_blocking(
 ) -> _T:
     """Run ``function`` in a thread at once, whoever else has threads at work.
 
-    No number bounds the threads of all runs together: any would let one run wait for
-    another. A run has a few of them: one signal and one reading at a time, one look for
-    each limit, and one for an output that only a thread can wait for.
+    No number bounds the threads of all runs together: any would let one run wait for another. A run
+    has a few of them: one signal and one reading at a time, and one look for each limit. One more
+    waits for an output that only a thread can wait for.
 
     Where none can be started the function is called right here. So it must come to an end
     by itself; what waits for others is for :func:`in_thread`.

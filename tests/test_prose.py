@@ -8,8 +8,7 @@ import pytest
 from support.prose import LONGEST, sentences_of, too_long
 
 ROOT = Path(__file__).resolve().parents[1]
-# Packages and pages for which it holds; none may leave.
-PACKAGES = ("agents", "cli", "env", "kernel", "rollout", "workspace")
+PACKAGES = ("agents", "cli", "env", "guardian", "kernel", "rollout", "supervisor", "workspace")
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
 
 

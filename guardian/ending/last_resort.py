@@ -1,7 +1,7 @@
 """End a run when nothing more can be opened, loaded or allocated.
 
-An agent can take all three from its guardian (prlimit(2)). So what the end needs is opened
-and set aside before there is an agent: the switch that kills its group, the list of our own
+An agent can take all three from its guardian (prlimit(2)). So all that the end needs is opened and
+set aside before there is an agent. It needs the switch that kills its group, the list of our own
 children, and some memory. None of what is called here opens anything.
 """
 

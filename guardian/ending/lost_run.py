@@ -23,9 +23,9 @@ def finish_lost_run(
     Each step is tried even if the one before failed: a full disk must not leave
     a process, nor an unwritable record a claim.
 
-    :param locks: descriptors of the claim. Unlocked only after emptiness was read: a lock
-        that is merely closed when we exit tells the next claimer nothing, so it reads the
-        record and finds no proof.
+    :param locks: descriptors of the claim. Unlock only after the kernel showed the run empty. A
+        lock that is merely closed at our exit proves nothing: the next claimer reads the record and
+        finds no proof.
     :returns: the processes left, read from the kernel.
     """
     swept, left = end(scope, grace=LOST_GRACE, patience=LOST_PATIENCE)

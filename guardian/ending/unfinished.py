@@ -1,7 +1,7 @@
 """Finish what a run has written down and could not see to its end.
 
-The files are in a workspace, where an agent may have put anything in their place: they are
-read and written below an open directory, and never through a link.
+The files are in a workspace, where an agent may have put anything in their place. They are read and
+written below an open directory, and never through a link.
 """
 
 from __future__ import annotations

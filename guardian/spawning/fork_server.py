@@ -1,10 +1,9 @@
 """One small process per host that forks a guardian for each run embedded there.
 
-A host may have threads, so it cannot fork safely itself; and orphans of two runs
-under one subreaper could not be told apart, so each run has its own guardian.
-End of file on the server's channel ends the server; each guardian has a channel
-of its own to the host and ends its run when that one closes. Both end with the host
-as well: a process that it forked has copies of all its channels.
+A host may have threads, so it cannot fork safely itself. Orphans of two runs under one subreaper
+could not be told apart, so each run has its own guardian. End of file on the server's channel ends
+the server. Each guardian has a channel of its own to the host, and ends its run when that channel
+closes. Both end with the host as well: a process that it forked has copies of all its channels.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ def prepare_to_spawn() -> None:
 def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
     """Start the program in a session of its own and return its pid once exec succeeded.
 
-    The child is killed when the *calling thread* ends, so only a process that
-    lives as long as the run, and forks on its main thread, may call this.
+    The child is killed when the *calling thread* ends. So the caller must live as long as the run,
+    and fork on its main thread.
 
     :param stdio: descriptors that become 0, 1 and 2.
     :param restore: signals whose default disposition the program must find.

@@ -5,9 +5,9 @@
     guardian ── monitor    leads the session; the terminal is its controlling one
                 └── agent  leads its own group, which has the foreground
 
-Why not the agent itself: the group of a session's leader is orphaned, so the
-kernel would not stop it on Ctrl-Z; and when a leader exits its terminal is hung
-up, which takes the last words from whatever it left. The monitor outlives both.
+The agent itself does not lead, for two reasons. The group of a session's leader is orphaned, so the
+kernel would not stop it on Ctrl-Z. And when a leader exits, its terminal is hung up: the last
+output of its leftovers would be lost. The monitor outlives both.
 
 An agent can stop its monitor, by SIGSTOP alone. The guardian sees that by itself, and
 waits for nothing from the monitor once there is an agent.

@@ -1,9 +1,9 @@
 """The hold on a workspace: who runs here, in which group, and whether it is proven empty.
 
-Invariant: ``owner.json`` names the run and its group before anything is started,
-and says ``contained`` only after the kernel showed the run empty; the claim's
-locks are *freed* only then, and merely closed otherwise. An empty reading that proves
-nothing (the guardian is dead) leaves it to the next launch to look again.
+Invariant: ``owner.json`` names the run and its group before anything is started. It says
+``contained`` only after the kernel showed the run empty. The claim's locks are *freed* only then,
+and merely closed otherwise. An empty reading that proves nothing (the guardian is dead) leaves it
+to the next launch to look again.
 """
 
 from __future__ import annotations
@@ -230,8 +230,8 @@ class RunOwnership:
             return
         request, start = self.plan.request, self.plan.start
         hand_over(self.plan.paths, request.shared_home, start.common_dir)
-        # Before the lock is free: from then on owner.json may be another run's, and the
-        # guardian of this one must not vouch for it, whenever we die.
+        # Do this before the lock is free. From then on owner.json may be another run's, and this
+        # run's guardian must not vouch for it, whenever we die.
         with suppress(GuardianLost):
             self.link.tell(Released(status))
         self.claim.release()

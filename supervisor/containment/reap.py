@@ -1,9 +1,9 @@
 """End what dead runs left, in all workspaces, as the next launch of each issue would.
 
-Invariant: a process is signalled only under the lock of the workspace whose dead
-run it belongs to, and only because it is in that run's own cgroup or carries that
-run's own tag; never by its name, never another user's, never another host's. Which run
-that is the workspace's record only hints at: see `who_goes_on`.
+Invariant: a process is signalled only under the lock of its dead run's workspace. It must be in
+that run's own cgroup or carry that run's own tag. Its name never counts, and processes of another
+user or host are never signalled. Which run that is the workspace's record only hints at: see
+`who_goes_on`.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ ReapAction = Literal[
 class Reaped:
     """What was done, or would be, about one dead run.
 
-    :param action: ``left``: some cannot be ended; ``finished``: its record; ``put back``: what
-        it changed with ``--git-write`` to lead git elsewhere; ``busy``: claimed meanwhile;
+    :param action: ``left``: some cannot be ended; ``finished``: its record; ``put back``: a change
+        that ``--git-write`` allowed and that led git elsewhere. ``busy``: claimed meanwhile;
         ``kept``: not ours to judge; ``failed``: its workspace cannot be used.
     :param processes: how many of the run there were.
     :param left: how many are left.
@@ -184,8 +184,8 @@ def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> lis
 def reap_leaves(*, dry_run: bool = False) -> list[str]:
     """Remove the empty cgroups of dead runs below our own cgroup.
 
-    A run that is registered is dead if its guardian and its supervisor provably are, as
-    for the launch of any issue; the leaf of one that nobody registered goes after a day.
+    A registered run is dead if its guardian and its supervisor provably are, as for the launch of
+    any issue. The leaf of a run that nobody registered goes after a day.
 
     :returns: the leaves removed, or to be removed.
     """

@@ -1,14 +1,14 @@
 """Remove the empty groups that killed runs left beside ours, when another run starts.
 
-Invariant: a leaf is removed only if the registry names its run, its guardian and its
-supervisor are both provably dead, it is this user's, and the kernel shows nobody in
-it. A run is registered before its leaf is made (so the leaves are listed before the
-registry is read), and nobody but those two makes it or puts anybody in it. So the leaf
-of a run that is just starting, or between two attempts, is never taken, be it empty; and
-that of a run nobody registered is left to ``reap``.
+Invariant: a leaf is removed only if the registry names its run, and its guardian and its supervisor
+are both provably dead. It must be this user's, and the kernel must show nobody in it. A run is
+registered before its leaf is made, so the leaves are listed before the registry is read. Only those
+two processes make the leaf or put a process in it. So the leaf of a run that is just starting, or
+between two attempts, is never taken, even if it is empty. The leaf of an unregistered run is left
+to ``reap``.
 
-Nothing is locked. A reading that is outdated by the time of the removal does no harm:
-who is dead stays so, and rmdir(2) refuses a group with a process in it.
+Nothing is locked. A reading that is outdated by the time of the removal does no harm. A dead
+process stays dead, and rmdir(2) refuses a group with a process in it.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """End what an earlier run of this workspace left, before anything here is touched.
 
-A free lock proves nothing about descendants: agents close inherited
-descriptors. So whoever obtains the lock reads the previous owner's record, and
-where that run was not proven ``contained``, ends its cgroup and its tag, and
-finishes its record.
+A free lock proves nothing about descendants: agents close inherited descriptors. So the new holder
+of the lock reads the previous owner's record. If that run was not proven ``contained``, it ends the
+processes of its cgroup and its tag, and finishes its record.
 
-Invariant: that record is an agent's to write, so it only says where to look. A process
-is ended only if no run goes on that it belongs to (see `who_goes_on`), a temp directory
-removed only if our state directory names it for this workspace's run.
+Invariant: that record is an agent's to write, so it only says where to look. A process is ended
+only if it belongs to no run that goes on (see `who_goes_on`). A temp directory is removed only if
+our state directory names it for this workspace's run.
 """
 
 from __future__ import annotations

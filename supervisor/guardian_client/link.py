@@ -42,11 +42,9 @@ class GuardianLink:
     """Ask the guardian, and hear from it.
 
     Replies come back from :meth:`ask`; what the guardian tells unasked is read from
-    ``notifications``, by one reader at a time.
-    ``asked`` is the last signal that asked for the end, heeded or not.
-    ``companion`` is the pid of what runs beside the agent, or None; once
-    ``companion_ended`` is set, ``companion_status`` is its wait status, None where
-    it was not read.
+    ``notifications``, by one reader at a time. ``asked`` is the last signal that asked for the end,
+    heeded or not. ``companion`` is the pid of the program beside the agent, or None. Once
+    ``companion_ended`` is set, ``companion_status`` is its wait status, or None if it was not read.
     :meth:`listen` must run beside, from the start to the end of the launch.
 
     :param guardian: the process at the other end; None: nothing is asked of it.

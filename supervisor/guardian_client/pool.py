@@ -1,8 +1,8 @@
 """Guardians for the runs of one host, the next one always forked ahead.
 
-Forking one takes longer than anything else that a launch waits for. So one is ordered as
-soon as the one before was taken: it waits, asleep, for a run that may never come, and ends
-with the host like every other.
+Forking one takes longer than anything else that a launch waits for. So the next guardian is ordered
+as soon as the previous guardian was taken. It sleeps until a run comes, which may never happen, and
+ends with the host like every other.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _TRIES = 5
 class _Guardians:
     """The host's fork server, started with its first run, and the guardian it has ready.
 
-    Invariants: at most one is ordered. A server serves only the very host that started it, and
-    only while that would start another one with the same rights, limits and groups: an agent
-    must not get back what the host has given up since.
+    Invariants: at most one is ordered. A server serves only the host that started it, and only
+    while that host still has the same rights, limits and groups. An agent must not get back rights
+    that the host has given up since.
     """
 
     def __init__(self) -> None:

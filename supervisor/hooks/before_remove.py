@@ -1,8 +1,8 @@
 """The hook before a workspace is removed: contained as at a launch, under the removal's claim.
 
-Invariant: nothing is deleted before the kernel showed that nothing of the hook is
-left. Killed at any moment, its guardian ends the hook, or `settle_removal` does; the
-removal is finished by the next one, which runs the hook again: at least once.
+Invariant: nothing is deleted before the kernel showed that nothing of the hook is left. If it is
+killed at any moment, its guardian or `settle_removal` ends the hook. The next removal finishes this
+one and runs the hook again: it runs at least once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One hook of the user's: run in the run's containment, with a limit, to its proof.
 
-Invariant: when :meth:`HookRunner.run` returns, either the kernel showed that nothing
-of the hook is left, or ``left`` counts what is and the ownership is not ``proven``.
+Invariant: when :meth:`HookRunner.run` returns, the kernel showed that no process of the hook is
+left. Otherwise ``left`` counts the processes, and the ownership is not ``proven``.
 """
 
 from __future__ import annotations

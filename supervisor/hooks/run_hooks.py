@@ -1,10 +1,9 @@
 """The hooks of one launch: which of them run when, and what follows from how they ended.
 
-``after_create`` runs in a directory new to the workspace, until it has ended well
-there once; ``before_run`` once before the first attempt, not before each;
-``after_run`` once after the last, whatever came of the run: also when a hook before
-it failed or a signal came. Only ``before_run`` can prevent the agent; the others are
-recorded. Nothing follows a hook of which something is left.
+``after_create`` runs in a directory new to the workspace, until it has ended well there once.
+``before_run`` runs once before the first attempt, not before each. ``after_run`` runs once after
+the last attempt, also when a hook before it failed or a signal came. Only ``before_run`` can
+prevent the agent; the others are recorded. Nothing follows a hook of which something is left.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ class AttemptEnd:
     :param left: how many are left, read from the kernel after the last signal.
     :param asked_to_end: by a signal, be it after the agent had ended by itself.
     :param last_output: when the agent wrote last, on the event loop's clock.
-    :param proven: that none is; False also where a process could be left that nothing
-        shows: without its guardian a run is known by leaf and tag, and both can be shed.
+    :param proven: that none is. False also if a hidden process could be left. Without its guardian
+        a run is known by leaf and tag, and a process can shed both.
     """
 
     exit: ExitReport

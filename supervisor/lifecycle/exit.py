@@ -61,8 +61,8 @@ def report_exit(wait_status: int | None, ended_for: Reason | None) -> ExitReport
 def deny_success(run_exit: ExitReport, agent_status: AgentStatus, signum: int) -> ExitReport:
     """Give a cancelled agent that says 0 without having completed the status of its signal.
 
-    The npm launcher of codex up to 0.155 says 0 when its codex dies by SIGTERM, and claude
-    does on SIGINT: who reads the status alone would take such a task for done.
+    The npm launcher of codex up to 0.155 says 0 when its codex dies by SIGTERM, and claude does on
+    SIGINT. A reader of the status alone would take such a task for done.
 
     :param agent_status: what the agent's own event stream said last.
     :param signum: the signal that asked for the end.
@@ -77,8 +77,8 @@ def agent_outcome(run_exit: ExitReport, agent_status: AgentStatus) -> AgentOutco
 
     :param agent_status: what the agent's own event stream said last.
 
-    Completed only when process and stream agree; an exit status of 0 without a
-    stream confirms nothing (a silent agent once counted as a healthy one).
+    Completed only when process and stream agree. An exit status of 0 without a stream confirms
+    nothing: the agent may have been silent without work.
     """
     if run_exit.reason != "exited" or run_exit.code != 0 or agent_status == "failed":
         return "failed"

@@ -16,10 +16,10 @@ from .sink import enlarge_pipe
 class EventTarget:
     """A descriptor that takes lines; it is ours from here on.
 
-    Of a line that it took a part of (a pipe that is nearly full, a disk) the rest is
-    written before anything else, so a reader never finds half a line with another one
-    behind it. *Not promised:* that lines of more than 4 KiB stay whole where somebody
-    else writes into the same pipe (pipe(7), PIPE_BUF).
+    A target may take only a part of a line (a pipe that is nearly full, a disk). The rest is
+    written before anything else, so a reader never finds half a line before another line. *Not
+    promised:* that lines of more than 4 KiB stay whole where somebody else writes into the same
+    pipe (pipe(7), PIPE_BUF).
     """
 
     def __init__(self, fd: int) -> None:

@@ -64,8 +64,8 @@ class Emitter(Protocol):
 class EventLog:
     """Writes events to the run's own file and to whoever asked for them.
 
-    A reader that stalls or goes away never blocks the run: an event it would not
-    take is dropped whole, counted in ``dropped``, and stays in the run's own file.
+    A reader that stalls or goes away never blocks the run. An event it would not take is dropped
+    whole, counted in ``dropped``, and stays in the run's own file.
 
     :param mask: what every line goes through before any target gets it.
     :param hear: takes each event in this process, unmasked as it is.

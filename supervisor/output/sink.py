@@ -1,9 +1,8 @@
 """Write to a stream of the caller's without ever blocking the event loop, or changing it.
 
-Setting O_NONBLOCK on an inherited descriptor would change it for everybody who
-shares the open file (the caller's shell, its other children), so a pipe or a
-terminal is opened anew through ``/proc/self/fd``, which makes an open file of
-our own.
+O_NONBLOCK on an inherited descriptor would also hold for others who share the open file (the
+caller's shell, its other children). So a pipe or a terminal is opened anew through
+``/proc/self/fd``, which makes an open file of our own.
 """
 
 from __future__ import annotations

@@ -22,11 +22,10 @@ PIPE_DROPPED = (
 def open_stdin(choice: str, words: Sequence[str], agent: Adapter) -> tuple[int, str | None]:
     """Open the agent's stdin.
 
-    :param choice: ``inherit``, ``null``, a path, or ``auto``: a regular file is
-        passed on, a pipe or socket only when the agent reads its prompt there,
-        anything else becomes /dev/null. An inherited stdin that nobody ever
-        closes once made agents wait for ever. In doubt a pipe is passed on that has
-        something to read by now.
+    :param choice: ``inherit``, ``null``, a path, or ``auto``: a regular file is passed on. A pipe
+        or socket is passed on only when the agent reads its prompt there. Anything else becomes
+        /dev/null. An inherited stdin that nobody ever closes once made agents wait for ever. In
+        doubt a pipe is passed on that has something to read by now.
     :param words: the agent's own words of the command.
     :returns: a descriptor of ours, and one line to tell if a pipe was dropped.
     :raises PlaceUnusable: the file cannot be read.
@@ -73,8 +72,8 @@ def _open_file(path: str) -> int:
         mode = os.stat(path).st_mode
         problem = "is a directory" if stat.S_ISDIR(mode) else None
         if stat.S_ISFIFO(mode) and os.path.lexists(os.path.realpath(path)):
-            # Opening one waits for its writer, and closing it again would lose what that
-            # said; a pipe without a name (/dev/fd/63 of a shell's <(…)) has its writer.
+            # Opening a named pipe waits for its writer, and closing it again would lose the
+            # writer's output. A pipe without a name (/dev/fd/63 of a shell's <(…)) has its writer.
             problem = "is a named pipe; let the shell open it (--stdin inherit <PIPE)"
         if problem is None:
             return os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)

@@ -22,10 +22,9 @@ _ORDINARY = ("/tmp", "/var/tmp")
 def choose_temporary(environ: Mapping[str, str]) -> str:
     """Return a path ``codexlab-<uid>/<8 hex>`` below TMPDIR, /tmp or /var/tmp.
 
-    The first of them is taken that can be used: a directory we may write to, short
-    enough, on which programs may be executed, and outside XDG_RUNTIME_DIR. Where
-    somebody else has the name ``codexlab-<uid>`` there, or it is not private, eight hex
-    digits are added to it.
+    The first usable directory is taken. It must be writable, short enough, outside XDG_RUNTIME_DIR,
+    and on a filesystem where programs may be executed. Where somebody else has the name
+    ``codexlab-<uid>`` there, or it is not private, eight hex digits are added to it.
 
     Nothing is made: the path is written down before the directory exists, so
     that it can be found again after a crash at any moment.

@@ -111,8 +111,8 @@ def prepare_workspace(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> 
 def _route(plan: Plan, key: str, workdir: Path) -> tuple[Routing, int | None]:
     """Decide the routes, make the directories they lead to and lease the cargo target.
 
-    Where something else lies in the place of a directory below the root, the run goes on
-    without the root, as it does where the root is missing.
+    If a link or file lies in the place of a directory below the root, the run goes on without the
+    root.
     """
     routing = decide_routing(plan, key)
     try:

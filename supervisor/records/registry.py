@@ -1,13 +1,12 @@
 """One small file per run in the state directory: where to look for all runs of this user.
 
-Invariant: an entry is never believed. It says which processes to ask the kernel for
-and where the run's own record lies; who reads it looks there. So nothing of a run
-waits for its entry, locks it or fails with it, and an entry that a crash left
-unfinished is finished by whoever sees that its run is over.
+Invariant: an entry is never believed. It says which processes to ask the kernel for and where the
+run's own record lies; who reads it looks there. So no part of a run waits for its entry, locks it
+or fails with it. After a crash, an unfinished entry is finished by any reader that sees the end of
+its run.
 
-A file holds one line of JSON from the start of the run, one that names its temp directory,
-and one from its end, each written by a single write: there is nothing to rename, and a torn
-line is no line.
+A file holds lines of JSON: from the start of the run, with the name of its temp directory, and from
+its end. Each is written by a single write. So nothing is renamed, and a torn line is no line.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The runs of this user, as the kernel and their own records show them now.
 
-The registry only says where to look. A run goes on while its guardian does, named by
-pid, start time and boot; what it is at is in its own events; whether a dead one left
-something is in the owner's record of its workspace.
+The registry only says where to look. A run goes on while its guardian does, named by pid, start
+time and boot. Its state is in its own events. The owner's record of its workspace says whether a
+dead run left something.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class RunView:
 
     :param entry: what the registry says, with the end that its own record tells.
     :param state: ``waiting`` for its workspace, ``starting``, ``running``, ``retrying``,
-        ``ending``, ``dead`` (killed, and what it left is not ended yet: see ``reap``),
-        ``elsewhere`` (of another host or pid namespace, whose processes cannot be seen
-        from here), ``unreadable`` (see ``problem``), or ``finished``.
+        ``ending``, ``finished``, ``unreadable`` (see ``problem``), ``dead`` or ``elsewhere``. Dead:
+        killed, and its leftovers are not ended yet (see ``reap``). Elsewhere: of another host or
+        pid namespace; its processes cannot be seen from here.
     :param processes: how many the agent has, itself included; None unless it runs.
     :param memory: their resident bytes; a page that several share is counted in each.
     :param problem: why it cannot be said what the run is at.

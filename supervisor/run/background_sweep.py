@@ -1,9 +1,8 @@
 """A sweep of the rollout store beside the agent, where the setting asks for one.
 
-Invariants: it is started after the agent and is no member of the run; it delays the
-end of the run by ``END_SECONDS`` and a second at most; it never outlives the
-guardian. What stops it in the middle of a file costs that file's work and nothing
-else: the sweep is crash-safe at every step.
+Invariants: it is started after the agent and is no member of the run. It delays the end of the run
+by ``END_SECONDS`` and a second at most. It never outlives the guardian. What stops it in the middle
+of a file costs that file's work and nothing else: the sweep is crash-safe at every step.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ _REST_SECONDS = 600
 _NICE = 10
 _READ = 64 * 1024
 _PROGRAM = "import sys; sys.argv[0] = 'codexlab'; from codexlab.cli import command; command()"
-# It serves us, not the agent: the caller's keys are no business of it, and whoever
-# runs us inside a run of his own must find it by that run's tag.
+# It serves us, not the agent, so it does not get the caller's keys. If we run inside an outer run,
+# its supervisor must find the sweep by the outer run's tag.
 _PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "CODEXLAB_RUN_ID")
 
 

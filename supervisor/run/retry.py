@@ -15,10 +15,10 @@ LONGEST_PAUSE = 60.0
 def is_retried(end: AttemptEnd, request: LaunchRequest, *, has_thread: bool) -> bool:
     """Decide whether an attempt may be repeated.
 
-    Never after success or a cancel, be it a late one, never while something of it is left, and
-    never after our time limit, which is for all attempts together. Without
-    ``{resume}`` only while no thread has started: what an agent did before it
-    failed must not be done twice (a repeated side effect is worse than a failure).
+    Never after success or a cancel, even a late cancel, and never while processes of it are left.
+    Never after our time limit, which is for all attempts together. Without ``{resume}`` only while
+    no thread has started: work that an agent did before it failed must not be done twice. A
+    repeated side effect is worse than a failure.
     """
     if (
         end.asked_to_end

@@ -1,8 +1,8 @@
 """The settings of a launch that says nothing unusual, without the validating library.
 
-Invariant: what is returned here equals what pydantic-settings returns for the same
-sources. Whatever is not plainly right, be it wrong or only written in a way that
-library alone knows, is left to it: it accepts it, or says what was expected.
+Invariant: what is returned here equals what pydantic-settings returns for the same sources. A value
+that is not plainly right is left to that library. It may be wrong, or written in a form that only
+the library knows. The library accepts it, or says what was expected.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ _ENTER = b"\r"
 class TerminalStreams:
     """One terminal that is the agent's stdin, stdout and stderr.
 
-    We keep its far end open until nothing of the run is left: only then does end of
-    file mean that everything was read, and not that the agent closed it for a while.
+    We keep its far end open until no process of the run is left. Only then end of file means that
+    everything was read. Otherwise the agent may have closed it for a while.
 
     :param hear: takes what the agent's screen tells.
     :param entered: called when the person has sent a line.

@@ -1,9 +1,8 @@
 """The caller's terminal, while the agent has one of its own (``--tty``).
 
-Invariant: the terminal is never raw unless the guardian was given the settings
-it had before; so either half of the run can put it back, and does when the other
-dies. Its foreground group is never changed, and so never has to be put back: the
-supervisor joins the guardian's group, which is the job that a shell knows.
+Invariant: the terminal is raw only if the guardian has its earlier settings. So either half of the
+run can restore it, and does when the other dies. Its foreground group is never changed, so it never
+has to be restored. The supervisor joins the guardian's group, which is the job that a shell knows.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ _REPORTED = (
     signal.SIGUSR2,
     signal.SIGTSTP,
 )
-# What touches the terminal from the background must be refused, not stopped: if the
-# guardian dies while a shell has the foreground, nobody would continue us.
+# A touch of the terminal from the background must be refused, not stopped. If the guardian dies
+# while a shell has the foreground, nobody would continue us.
 _REFUSED = (signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -208,8 +207,8 @@ class UserTerminal:
     def _stop_job(self) -> bool:
         """Have the guardian stop the job, and us with it; return when both go on.
 
-        It alone can tell what continued us from a SIGCONT that comes later, and keeps the
-        former to itself: passed on to the agent, it would undo a Ctrl-Z typed since.
+        It alone can tell the SIGCONT that continued us from a later SIGCONT, and keeps the former
+        to itself. Passed on to the agent, it would undo a Ctrl-Z typed since.
 
         :returns: False where nobody could continue it; then nothing was done.
         :raises GuardianLost: it is gone.

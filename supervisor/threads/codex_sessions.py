@@ -38,8 +38,8 @@ class CodexSessions:
     def find(self, thread: str, *, sure: bool) -> Sighting | None:
         """Return a thread that was named once its rollout exists and is this run's.
 
-        A thread whose name is only a hint is this run's if it works where the run does:
-        in the workdir, or in a worktree that codex made in its home.
+        A thread that is only hinted at is this run's if it works in the run's places. These are the
+        workdir, and worktrees that codex made in its home.
         """
         from ...rollout.catalog.lookup import find_thread
 

@@ -29,10 +29,10 @@ def ready_thread(
 ) -> str | None:
     """Return the newest thread of this workspace that can be resumed, if one is asked for.
 
-    Both codex (0.169) and claude (2.1.332) resume from any directory. A thread whose
-    transcript is gone is passed over with one line, and stays on record: its store may
-    only be unmounted. So is one that was archived: codex since 0.150 refuses it, and
-    0.135 goes on with it only where it is named; its own ``--last`` passes it over.
+    Both codex (0.169) and claude (2.1.332) resume from any directory. A thread whose transcript is
+    gone is passed over with one line, and stays on record: its store may only be unmounted. An
+    archived thread is skipped too. codex since 0.150 refuses it, and 0.135 goes on with it only if
+    it is named; its own ``--last`` skips it.
 
     :param environ: the agent's own.
 
@@ -109,8 +109,8 @@ def _wait_ready(plan: Plan, thread: str) -> RolloutRef | None:
 def _make_ready(plan: Plan, thread: str) -> RolloutRef | None:
     """Make the thread's rollout plain, and seen in the issue's home; an archived one stays so.
 
-    codex up to 0.149 cannot read a compressed one, and later ones restore it at
-    this very moment themselves, so which codex it is need not be asked.
+    codex up to 0.149 cannot read a compressed rollout, and later versions restore it at this moment
+    themselves. So the version of codex need not be asked.
 
     :raises ThreadBusyError: somebody writes it right now.
     """

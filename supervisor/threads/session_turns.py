@@ -1,8 +1,8 @@
 """One agent at a time works on a session, where the agent itself has no lock for that.
 
-A launch that resumes a session holds a lock of ours on it, and asks the adapter for a process
-of anybody's that works on it. codex has locks of its own; claude 2.1.332 lets two of its
-processes append to one transcript, and what the model sees then is neither's conversation.
+A launch that resumes a session holds a lock of ours on it. It also asks the adapter for any process
+that works on it. codex has locks of its own. claude 2.1.332 lets two of its processes append to one
+transcript, and the model then sees neither's conversation.
 """
 
 from __future__ import annotations

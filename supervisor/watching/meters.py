@@ -12,8 +12,8 @@ from ..lifecycle.exit import EndReason
 from ..output.events import HEARTBEAT_SECONDS, Emitter
 from .limits import cpu_seconds, memory_bytes
 
-# Below this share of one core a silent run counts as idle: an agent that waits
-# for its model uses almost nothing, one that compiles uses a lot.
+# Below this share of one core a silent run counts as idle. An agent that waits for its model uses
+# almost no CPU; an agent that compiles uses a lot.
 IDLE_SHARE = 0.01
 # Who wakes so much too late was stopped meanwhile, as a job or with its host.
 _LATE = 1.0
@@ -62,8 +62,8 @@ class Meters:
     async def end_when_idle(self, seconds: float) -> None:
         """Report ``idle`` after so long without output and almost without CPU.
 
-        Not while nobody could have seen any: the timer may be heard before the SIGCONT
-        that says we were stopped, and an embedding host is not told of its own.
+        Do not judge while nobody could have seen output. The timer may come before the SIGCONT that
+        says we were stopped, and an embedding host is not told of its own stop.
         """
         while True:
             sampled, used = anyio.current_time(), await self._cpu()
