@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .index import new_owner, record_owner
+from .index import INDEX, new_owner, record_owner
 from .layout import below
-from .leases import lease_target
-from .root_dirs import Root, make_below_root, path_of
+from .leases import LEASES, lease_target
+from .root_dirs import Root, look_below_root, make_below_root, path_of
 
 
 def prepare_target(
@@ -50,3 +50,12 @@ def prepare_target(
         os.close(lease)
         raise
     return lease
+
+
+def foresee_target(root: Root, target: Path) -> None:
+    """Look whether `prepare_target` could make its directories; make nothing.
+
+    :raises PathRefused: something below the root is not what it must be.
+    """
+    for names in (LEASES, below(path_of(root), target), INDEX):
+        look_below_root(root, names)

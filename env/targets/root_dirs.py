@@ -47,6 +47,25 @@ def make_below_root(root: Root, names: Sequence[str]) -> Path:
         return path_of(root).joinpath(*names)
 
 
+def look_below_root(root: Root, names: Sequence[str]) -> None:
+    """Look whether `make_below_root` could make the directories; make nothing.
+
+    Not promised: that they can still be made later.
+
+    :raises RootUnusable: as `make_below_root`.
+    :raises PathRefused: as `make_below_root`.
+    """
+    for depth, name in enumerate(names):
+        with opened_below(root, names[:depth]) as fd:
+            try:
+                os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except FileNotFoundError:
+                _check_writable(fd, path_of(root).joinpath(*names[: depth + 1]))
+                return
+    with opened_below(root, names):
+        pass
+
+
 @contextlib.contextmanager
 def opened_below(root: Root, names: Sequence[str], *, create: bool = False) -> Generator[int]:
     """Hold a descriptor of ``root/name/name...`` for a block.
@@ -115,6 +134,11 @@ def _enter(dir_fd: int, name: str, where: Path, *, create: bool) -> int:
     except OSError as error:
         raise PathRefused(str(where), _problem(error)) from None
     return _enter(dir_fd, name, where, create=False)
+
+
+def _check_writable(fd: int, where: Path) -> None:
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+        raise PathRefused(str(where), os.strerror(errno.EACCES).lower())
 
 
 def _problem(error: OSError) -> str:

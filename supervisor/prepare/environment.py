@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from ...env.artifact_root import ArtifactRoot, open_artifact_root
 from ...env.cargo import CargoRoute, parse_scope, repository_name, route_cargo, safe_cargo_key
@@ -15,11 +16,14 @@ from ...env.policy.values import ChildEnvironment, EnvironmentPolicy
 from ...env.rustc_host import host_triple
 from ...kernel.containment.membership import RUN_ID_VARIABLE
 from ...kernel.errands.git_environment import trusted_directories
+from ...kernel.errors import OperatorError
 from ...kernel.files.ownership import git_as_home_owner, git_trusts
 from ...kernel.values import frozen
 from ...workspace.repository.project import read_origin
 from ..errors import ArtifactsRequired
 from ..plan import Plan
+
+_T = TypeVar("_T")
 
 
 @frozen
@@ -37,6 +41,27 @@ class Routing:
     key: str
     caches: dict[str, str]
     directories: tuple[Path, ...]
+
+
+def settle_routing(plan: Plan, cargo_key: str, use: Callable[[Routing], _T]) -> tuple[Routing, _T]:
+    """Decide the routes and use them.
+
+    If a link or file lies in the place of a directory below the root, the run goes on without the
+    root.
+
+    :param use: makes the directories, or looks whether they could be made.
+    :raises OperatorError: what ``use`` raises, where the root is required or not the cause.
+    """
+    routing = decide_routing(plan, cargo_key)
+    try:
+        return routing, use(routing)
+    except OperatorError as error:
+        from ...env.targets.errors import PathRefused, RootUnusable
+
+        if plan.request.require_artifacts or not isinstance(error, PathRefused | RootUnusable):
+            raise
+        routing = decide_routing(plan, cargo_key, without_root=str(error))
+    return routing, use(routing)
 
 
 def decide_routing(plan: Plan, cargo_key: str, *, without_root: str | None = None) -> Routing:

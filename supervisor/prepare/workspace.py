@@ -16,7 +16,7 @@ from ...env.cargo import new_cargo_key
 from ...env.policy.build import tool_shell_excludes
 from ...env.policy.values import ChildEnvironment
 from ...kernel.containment.membership import Mechanism
-from ...kernel.errors import CodexlabError, OperatorError
+from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.values import frozen
 from ...workspace.claim.claim import Claim
@@ -34,7 +34,7 @@ from ..clock import now_text
 from ..plan import Plan
 from ..threads.lost_threads import adopt_threads
 from ..threads.resume import ready_thread
-from .environment import Routing, build_run_environment, decide_routing
+from .environment import Routing, build_run_environment, settle_routing
 from .temporary import choose_temporary
 
 KEPT_RUNS = 50
@@ -99,7 +99,9 @@ def prepare_workspace(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> 
         patience=plan.patience(),
     )
     key = settle_cargo_key(claim, lambda: new_cargo_key(plan.key.issue))
-    routing, lease = _route(plan, key, workdir.path)
+    routing, lease = settle_routing(
+        plan, key, lambda routing: _make_routes(plan, routing, workdir.path)
+    )
     try:
         return _furnish(plan, claim, workdir, routing, lease, tell)
     except BaseException:
@@ -108,25 +110,8 @@ def prepare_workspace(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> 
         raise
 
 
-def _route(plan: Plan, key: str, workdir: Path) -> tuple[Routing, int | None]:
-    """Decide the routes, make the directories they lead to and lease the cargo target.
-
-    If a link or file lies in the place of a directory below the root, the run goes on without the
-    root.
-    """
-    routing = decide_routing(plan, key)
-    try:
-        return routing, _make_routes(plan, routing, workdir)
-    except OperatorError as error:
-        from ...env.targets.errors import PathRefused, RootUnusable
-
-        if plan.request.require_artifacts or not isinstance(error, PathRefused | RootUnusable):
-            raise
-        routing = decide_routing(plan, key, without_root=str(error))
-    return routing, _make_routes(plan, routing, workdir)
-
-
 def _make_routes(plan: Plan, routing: Routing, workdir: Path) -> int | None:
+    """Make the directories that the routes lead to and lease the cargo target."""
     lease = _lease_target(plan, routing, workdir)
     try:
         _make_caches(routing)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from support.commands import codexlab
+from support.commands import CODEXLAB, codexlab
 from support.lab import Lab
+from support.users.unprivileged import Unprivileged, give
 
 CANARY = "canary-0123456789abcdef"
 
@@ -174,3 +176,59 @@ def test_a_required_root_fails_the_explanation_as_it_fails_the_launch(
     launched = lab.run(["--issue", "1", "--require-artifacts"], ["true"])
     assert done.returncode == launched.returncode == 125
     assert done.stderr.partition(": ")[2] == launched.stderr.partition(": ")[2]
+
+
+@pytest.mark.parametrize("place", ["local", "local/codex-lab/npm-cache", "local/.codexlab"])
+@pytest.mark.parametrize("required", [[], ["--require-artifacts"]], ids=["", "required"])
+def test_a_link_in_the_place_of_a_cache_is_foreseen(
+    lab: Lab, scratch: Path, place: str, required: list[str]
+) -> None:
+    link = scratch / "artifacts" / place
+    link.parent.mkdir(parents=True)
+    link.symlink_to(scratch)
+    lab.environ["CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"] = str(scratch / "artifacts")
+    flags = ["--issue", "1", *required]
+    done = run(["explain", "--json", *flags], lab.environ, lab.cwd)
+    launched = lab.run(flags, ["true"])
+    assert done.returncode == launched.returncode == (125 if required else 0)
+    assert f"{link}: a link or a file is in its place" in done.stderr
+    assert done.stderr.partition(": ")[2] == launched.stderr.partition(": ")[2]
+    if not required:
+        assert json.loads(done.stdout)["receipt"] == lab.records[-1]["environment"]
+
+
+def test_a_cache_that_the_user_may_not_make_is_foreseen(lab: Lab, as_nobody: Unprivileged) -> None:
+    root, workspaces = as_nobody.home / "artifacts", as_nobody.home / "ws"
+    (root / "local").mkdir(parents=True, mode=0o555)
+    give(root)
+    environ = {
+        "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT": str(root),
+        "CODEXLAB_WORKSPACES_ROOT": str(workspaces),
+        "CODEXLAB_ISSUE": "1",
+        **{f"XDG_{name}_HOME": str(as_nobody.home / name) for name in ("CONFIG", "STATE", "CACHE")},
+    }
+    done = as_nobody.run([CODEXLAB, "env", "explain", "--json", "--no-repo"], environ=environ)
+    launched = as_nobody.run([lab.program, "--no-repo", "--", "true"], environ=environ)
+    assert (done.returncode, launched.returncode) == (0, 0), launched.stderr
+    assert "local/.codexlab: permission denied" in done.stderr
+    assert done.stderr.partition(": ")[2] == launched.stderr.partition(": ")[2]
+    (record,) = workspaces.glob("*/*/*/.codexlab/runs/*/record.json")
+    content = json.loads(record.read_bytes())
+    assert json.loads(done.stdout)["receipt"] == content["environment"]
+
+
+@pytest.mark.parametrize("floor", [str(2**62), "much"])
+def test_a_floor_that_prevents_the_launch_prevents_the_explanation(lab: Lab, floor: str) -> None:
+    lab.environ["CODEX_LAB_STORAGE_MIN_TARGET_FREE_BYTES"] = floor
+    done = run(["explain", "--issue", "1"], lab.environ, lab.cwd)
+    planned = lab.run(["--issue", "1", "--dry-run"], ["true"])
+    launched = lab.run(["--issue", "1"], ["true"])
+    assert done.returncode == planned.returncode == launched.returncode == 125
+    assert floor in launched.stderr
+    for early in (done, planned):
+        assert said(early) == said(launched)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return a complaint without the program's name, and without what is free where just now."""
+    return re.sub(r"\S+ \d+ bytes free", "", done.stderr.partition(": ")[2])
