@@ -8,7 +8,7 @@ import os
 import pytest
 from support.lab import Lab, running
 from support.records import without_names
-from support.users.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged, give
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test runs unprivileged already")
@@ -16,15 +16,9 @@ def test_without_cgroup_rights_what_was_left_behind_is_swept_and_proven(
     lab: Lab, as_nobody: Unprivileged
 ) -> None:
     root = as_nobody.home / "ws"
-    environ = {
-        "CODEX_HOME": str(as_nobody.home / ".codex"),
-        "CODEXLAB_WORKSPACES_ROOT": str(root),
-        "XDG_CONFIG_HOME": str(as_nobody.home / "config"),
-        "XDG_STATE_HOME": str(as_nobody.home / "state"),
-        "XDG_CACHE_HOME": str(as_nobody.home / "cache"),
-    }
+    environ = as_nobody.places() | {"CODEX_HOME": str(as_nobody.home / ".codex")}
     (as_nobody.home / ".codex").mkdir(mode=0o755)
-    os.chown(as_nobody.home / ".codex", 65534, 65534)
+    give(as_nobody.home / ".codex")
     leave = "setsid sleep 223.6 >/dev/null 2>&1 & exit 0"
     done = as_nobody.run(
         lab.argv(["--issue", "1", "--no-repo"], ["sh", "-c", leave]), environ=environ

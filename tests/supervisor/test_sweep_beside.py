@@ -264,9 +264,9 @@ def test_an_ordinary_users_rollouts_are_swept_too(lab: Lab, as_nobody: Unprivile
         if place.is_relative_to(home):
             give(place)
     environ = {
+        **as_nobody.places(),
         "CODEX_HOME": str(home),
         "CODEXLAB_WORKSPACES_ROOT": str(root),
-        **{f"XDG_{name}_HOME": str(as_nobody.home / name) for name in ("CONFIG", "STATE", "CACHE")},
     }
     argv = lab.argv(["--timeout", "60s", *FLAGS], until_exists(compressed(path)))
     done = as_nobody.run(argv, environ=environ, timeout=90)

@@ -62,10 +62,7 @@ def stranger(
 
     def run(words: list[str], environ: dict[str, str]) -> Done:
         if not by_root:
-            names = ("CONFIG", "STATE", "CACHE")
-            places = {f"XDG_{name}_HOME": str(as_nobody.home / name) for name in names}
-            places["CODEXLAB_WORKSPACES_ROOT"] = str(as_nobody.home / "ws")
-            places["CODEX_HOME"] = str(as_nobody.home / ".codex")
+            places = as_nobody.places() | {"CODEX_HOME": str(as_nobody.home / ".codex")}
             return as_nobody.run(words, cwd=repo, environ=known | places | environ)
         whole = lab.environ | known | environ
         return run_to_end(words, whole, repo)

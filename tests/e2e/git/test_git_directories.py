@@ -10,7 +10,7 @@ import os
 import pytest
 from support.git.repositories import git
 from support.lab import Lab
-from support.users.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged, give
 from support.workspace.unique_work import ME, PLAIN, WORKTREE, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
@@ -153,11 +153,9 @@ def test_an_ordinary_users_repository_is_kept_too(
     name: str, lab: Lab, as_nobody: Unprivileged
 ) -> None:
     home = as_nobody.home
-    variables = {**lab.environ, "CODEXLAB_WORKSPACES_ROOT": str(home / "ws")}
-    variables["CODEX_HOME"] = str(home / "codex")
+    variables = {**lab.environ, **as_nobody.places(), "CODEX_HOME": str(home / "codex")}
     (home / "codex").mkdir()
-    os.chown(home / "codex", 65534, 65534)
-    variables |= {f"XDG_{each}_HOME": str(home / each) for each in ("CONFIG", "STATE", "CACHE")}
+    give(home / "codex")
     command = lab.argv(PLAIN, ["sh", "-ec", IN_PLAIN[name]])
     done = as_nobody.run(command, cwd=home, environ=variables)
     assert done.returncode == 0, done.stderr

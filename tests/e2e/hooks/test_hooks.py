@@ -104,11 +104,7 @@ def test_without_cgroup_rights_a_hook_is_swept_and_proven_too(
     lab: Lab, as_nobody: Unprivileged
 ) -> None:
     root = as_nobody.home / "ws"
-    environ = {
-        "CODEX_HOME": str(as_nobody.home / ".codex"),
-        "CODEXLAB_WORKSPACES_ROOT": str(root),
-        **{f"XDG_{name}_HOME": str(as_nobody.home / name) for name in ("CONFIG", "STATE", "CACHE")},
-    }
+    environ = as_nobody.places() | {"CODEX_HOME": str(as_nobody.home / ".codex")}
     leave = f"setsid sleep {MARK} >/dev/null 2>&1 & exit 0"
     argv = lab.argv([*before(leave), "--no-repo"], ["true"])
     done = as_nobody.run(argv, environ=environ)

@@ -14,7 +14,7 @@ import pytest
 from support.commands import program
 from support.git.repositories import git, make_repository
 from support.lab import Lab
-from support.users.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged, give
 from support.workspace.unique_work import ME, WORKTREE, collected, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
@@ -169,14 +169,9 @@ def test_an_ordinary_users_commit_does_not_go_either(
     repo = make_repository(home / "repo")
     for path in (repo, *repo.rglob("*")):
         os.chown(path, 65534, 65534, follow_symlinks=False)
-    variables = {
-        **lab.environ,
-        "CODEXLAB_WORKSPACES_ROOT": str(home / "ws"),
-    }
-    variables["CODEX_HOME"] = str(home / "codex")
+    variables = {**lab.environ, **as_nobody.places(), "CODEX_HOME": str(home / "codex")}
     (home / "codex").mkdir()
-    os.chown(home / "codex", 65534, 65534)
-    variables |= {f"XDG_{each}_HOME": str(home / each) for each in ("CONFIG", "STATE", "CACHE")}
+    give(home / "codex")
     command = lab.argv(FLAGS, ["sh", "-ec", COMMIT + BELIEVED[name]])
     done = as_nobody.run(command, cwd=repo, environ=variables)
     assert done.returncode == 0, done.stderr

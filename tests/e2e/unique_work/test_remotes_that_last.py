@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.git.repositories import git
 from support.lab import Lab
-from support.users.unprivileged import Unprivileged
+from support.users.unprivileged import Unprivileged, give
 from support.workspace.unique_work import ME, PLAIN, work, workspace
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
@@ -167,11 +167,10 @@ def test_an_ordinary_users_remote_holds_no_more(
     name: str, lab: Lab, as_nobody: Unprivileged
 ) -> None:
     home = as_nobody.home
-    variables = {**lab.environ, "CODEXLAB_WORKSPACES_ROOT": str(home / "ws")}
+    variables = {**lab.environ, **as_nobody.places()}
     for each in ("codex", "tmp"):
         (home / each).mkdir(exist_ok=True)
-        os.chown(home / each, 65534, 65534)
-    variables |= {f"XDG_{each}_HOME": str(home / each) for each in ("CONFIG", "STATE", "CACHE")}
+        give(home / each)
     variables |= {"CODEX_HOME": str(home / "codex"), "TMPDIR": str(home / "tmp")}
     variables |= {"AWAY": str(home / "away"), "TEMPORARY": str(home / "tmp" / "kept.git")}
     command = lab.argv(FLAGS, ["sh", "-ec", GONE[name]])

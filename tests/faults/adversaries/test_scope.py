@@ -15,15 +15,6 @@ from support.users.user_manager import run_in_session, why_not
 LOOK = "grep ^0:: /proc/self/cgroup; setsid sleep 60 & exit 0"
 
 
-def environ(user: Unprivileged) -> dict[str, str]:
-    places = {
-        "CODEXLAB_WORKSPACES_ROOT": user.home / "ws",
-        "XDG_STATE_HOME": user.home / "state",
-        "XDG_CACHE_HOME": user.home / "cache",
-    }
-    return {name: str(path) for name, path in places.items()}
-
-
 def records(user: Unprivileged) -> list[dict[str, Any]]:
     paths = user.home.glob("ws/*/*/*/.codexlab/runs/*/record.json")
     found = [json.loads(path.read_text()) for path in paths]
@@ -40,7 +31,7 @@ def test_the_agent_runs_in_a_scope_of_its_own_and_the_scope_goes_with_it(
     command = lab.argv(flags, ["sh", "-c", LOOK])
     gone = 'while find /sys/fs/cgroup -name "codexlab-*" | grep -q .; do sleep 0.05; done'
     both = ["sh", "-c", f"\"$@\" || exit; timeout 20 sh -c '{gone}'", "sh", *command]
-    done = run_in_session(as_nobody, both, environ(as_nobody))
+    done = run_in_session(as_nobody, both, as_nobody.places())
     assert done.returncode == 0, done.stderr
     (record,) = records(as_nobody)
     name = f"codexlab-{record['run_id']}"
@@ -71,7 +62,7 @@ def test_a_run_that_was_killed_there_is_ended_by_the_next_launch(
     wait $guardian
     exec {lab.program} {" ".join(flags)} -- true
     """
-    run_in_session(as_nobody, ["sh", "-c", script, "sh", *first], environ(as_nobody))
+    run_in_session(as_nobody, ["sh", "-c", script, "sh", *first], as_nobody.places())
     killed, after = records(as_nobody)
     assert killed["reason"] == "supervisor-lost"
     assert killed["containment"]["mechanism"] == "cgroup"
@@ -87,7 +78,7 @@ def test_each_attempt_has_a_fresh_group_in_the_one_scope(lab: Lab, as_nobody: Un
         pytest.skip(reason)
     flags = ["--issue", "1", "--agent", "generic", "--no-repo", "--retries", "1"]
     command = lab.argv(flags, ["sh", "-c", "grep ^0:: /proc/self/cgroup; exit 1"])
-    done = run_in_session(as_nobody, command, environ(as_nobody))
+    done = run_in_session(as_nobody, command, as_nobody.places())
     first, second = done.stdout.splitlines()
     assert first == second
     assert done.returncode == 1

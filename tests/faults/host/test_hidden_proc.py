@@ -22,15 +22,9 @@ def test_a_user_who_sees_only_its_own_processes_has_a_subreaper(
     command = lab.argv(flags, ["sh", "-c", "setsid sleep 60 & exit 6"])
     apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]
     script = f'mount -t proc -o hidepid={hide} none /proc || exit 99; "$@"'
-    places = {
-        "HOME": str(as_nobody.home),
-        "CODEXLAB_WORKSPACES_ROOT": str(as_nobody.home / "ws"),
-        "XDG_STATE_HOME": str(as_nobody.home / "state"),
-        "XDG_CACHE_HOME": str(as_nobody.home / "cache"),
-    }
     done = run_to_end(
         [*apart, "sh", "-c", script, "sh", *as_nobody.argv(command)],
-        {**as_nobody.environ, **places},
+        {**as_nobody.environ, **as_nobody.places(), "HOME": str(as_nobody.home)},
         as_nobody.home,
     )
     if done.returncode == 99:

@@ -64,11 +64,9 @@ def test_an_unprivileged_user_can_offer_it_too_and_a_thousand_is_the_end(
     as_nobody: Unprivileged, lab: Lab
 ) -> None:
     enter = 'echo 900 > /proc/self/oom_score_adj; exec "$@"'
-    names = ("CONFIG", "STATE", "CACHE")
-    environ = {f"XDG_{name}_HOME": str(as_nobody.home / name) for name in names}
     argv = lab.argv(["--issue", "1", "--no-repo"], READ)
     done = as_nobody.run(
         ["sh", "-c", enter, "sh", *argv],
-        environ={**environ, "CODEXLAB_WORKSPACES_ROOT": str(as_nobody.home / "ws")},
+        environ=as_nobody.places(),
     )
     assert (done.returncode, done.stdout) == (0, "1000\n"), done.stderr

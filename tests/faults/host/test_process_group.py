@@ -70,12 +70,7 @@ def test_a_lost_supervisors_run_is_ended_by_its_group(lab: Lab) -> None:
 
 
 def test_an_unprivileged_user_has_it_too(lab: Lab, as_nobody: Unprivileged) -> None:
-    places = {
-        "CODEXLAB_WORKSPACES_ROOT": str(as_nobody.home / "ws"),
-        "XDG_STATE_HOME": str(as_nobody.home / "state"),
-        "XDG_CACHE_HOME": str(as_nobody.home / "cache"),
-    }
-    done = as_nobody.run(lab.argv(GROUP, ["sh", "-c", STUBBORN]), environ=places)
+    done = as_nobody.run(lab.argv(GROUP, ["sh", "-c", STUBBORN]), environ=as_nobody.places())
     assert done.returncode == 3, done.stderr
     assert running("sleep 264.5") == set()
     contained = record_of(as_nobody.home / "ws")["contained"]

@@ -92,12 +92,7 @@ def stopping(request: pytest.FixtureRequest, lab: Lab) -> Stopping:
     if os.geteuid() != 0:
         pytest.skip("the other caller is unprivileged already")
     home, root = nobody.home, nobody.home / "ws"
-    environ = {
-        **nobody.environ,
-        "HOME": str(home),
-        "CODEXLAB_WORKSPACES_ROOT": str(root),
-        **{f"XDG_{kind}_HOME": str(home / kind) for kind in ("CONFIG", "STATE", "CACHE")},
-    }
+    environ = {**nobody.environ, **nobody.places(), "HOME": str(home)}
     return Stopping(tuple(nobody.argv(argv)), environ, home, root)
 
 

@@ -49,11 +49,7 @@ def test_a_run_gets_a_private_temp_directory_all_the_same(
     usual = scratch / "tmp" / f"codexlab-{NOBODY}"
     make(usual)
     before = sorted(usual.rglob("*")), os.lstat(usual)
-    home = as_nobody.home
-    places = {"CODEXLAB_WORKSPACES_ROOT": str(home / "ws")}
-    for name in ("CONFIG", "STATE", "CACHE", "DATA"):
-        places[f"XDG_{name}_HOME"] = str(home / name.lower())
-    done = as_nobody.run(lab.argv(FLAGS, ["sh", "-c", SHOW]), environ=places)
+    done = as_nobody.run(lab.argv(FLAGS, ["sh", "-c", SHOW]), environ=as_nobody.places())
     assert (done.returncode, done.stderr) == (0, "")
     own, parent = (line.split() for line in done.stdout.splitlines())
     assert own[1:] == parent[1:] == [str(NOBODY), "700"]

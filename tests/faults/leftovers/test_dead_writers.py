@@ -6,13 +6,13 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.lab import Lab
+from support.processes.killing import killed_at_call
 
 from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE
 
@@ -39,18 +39,7 @@ def renew(lab: Lab, shared_home: Path) -> None:
 
 def killed_at(lab: Lab, scratch: Path, step: str, number: int) -> bool:
     """Launch, and kill at the system call of that name and number; False: it has fewer."""
-    log = scratch / "log"
-    inject = ["-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={number}"]
-    subprocess.run(
-        ["strace", "-f", "-qq", "-o", log, *inject, *lab.argv(FLAGS, ["true"])],
-        env=lab.environ,
-        cwd=lab.cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return "+++ killed by SIGKILL +++" in log.read_text()
+    return killed_at_call(lab, lab.argv(FLAGS, ["true"]), scratch / "log", step, number)
 
 
 def temporaries(place: Path) -> list[str]:

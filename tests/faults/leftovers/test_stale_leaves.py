@@ -46,10 +46,7 @@ def caller(
         for path in (group, group / "cgroup.procs", group / "cgroup.subtree_control"):
             give(path)
         home = as_nobody.home
-        names = ("CONFIG", "STATE", "CACHE", "DATA")
-        lab.environ.update({f"XDG_{name}_HOME": str(home / name.lower()) for name in names})
-        lab.environ.update(HOME=str(home), CODEX_HOME=str(home / ".codex"))
-        lab.environ["CODEXLAB_WORKSPACES_ROOT"] = str(home / "ws")
+        lab.environ.update(as_nobody.places(), HOME=str(home), CODEX_HOME=str(home / ".codex"))
     program = scratch / "codexlab-run"
     words = shlex.join([*prefix, str(lab.program)])
     program.write_text(f'#!/bin/sh\necho 0 >{group}/cgroup.procs && exec {words} "$@"\n')

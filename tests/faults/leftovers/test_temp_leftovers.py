@@ -52,10 +52,7 @@ def who(
         return ours
     for path in (kept, kept / "f"):
         give(path)
-    home = as_nobody.home
-    places |= {"CODEXLAB_WORKSPACES_ROOT": str(home / "ws")}
-    for name in ("CONFIG", "STATE", "CACHE", "DATA"):
-        places[f"XDG_{name}_HOME"] = str(home / name.lower())
+    places |= as_nobody.places()
 
     def theirs(script: str) -> tuple[int, str]:
         argv = lab.argv([*FLAGS, "--pass", "KEPT"], ["sh", "-c", script])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from support.lab import Lab
+from support.processes.killing import killed_at_call
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = [
@@ -26,20 +26,8 @@ LAUNCHES = {
 
 def killed_at(lab: Lab, scratch: Path, flags: tuple[str, ...], number: int) -> bool:
     """Launch, and kill each thread's process at its rename of that number; False: it has fewer."""
-    log = scratch / "log"
-    calls = "rename,renameat,renameat2"
-    kill = ["-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}"]
     command = lab.argv(flags, ["sh", "-c", "git status >g 2>&1; exit 7"])
-    subprocess.run(
-        ["strace", "-f", "-qq", "-o", log, *kill, *command],
-        env=lab.environ,
-        cwd=lab.cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return "+++ killed by SIGKILL +++" in log.read_text()
+    return killed_at_call(lab, command, scratch / "log", "rename,renameat,renameat2", number)
 
 
 def temporaries(scratch: Path) -> list[str]:

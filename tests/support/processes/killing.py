@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..lab import Running
+from ..lab import Lab, Running, Words
+
+
+def killed_at_call(lab: Lab, command: Words, log: Path, calls: str, number: int) -> bool:
+    """Run a command whose processes are killed at one of these system calls.
+
+    :param calls: their names, as strace takes them.
+    :param number: at which of its calls each thread dies.
+    :returns: whether one was killed; else there were not so many calls.
+    """
+    fault = ["-e", f"trace={calls}", "-e", f"inject={calls}:signal=KILL:when={number}"]
+    subprocess.run(
+        ["strace", "-f", "-qq", "-o", log, *fault, *command],
+        env=lab.environ,
+        cwd=lab.cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    return "+++ killed by SIGKILL +++" in log.read_text()
 
 
 def kill(run: Running, victims: str) -> None:

@@ -58,12 +58,7 @@ def caller_named(name: str, request: pytest.FixtureRequest, lab: Lab, scratch: P
     nobody: Unprivileged = request.getfixturevalue("as_nobody")
     if os.geteuid() != 0:
         pytest.skip("the other caller is unprivileged already")
-    environ = {
-        **CANARIES,
-        "CODEX_HOME": str(nobody.home / ".codex"),
-        "CODEXLAB_WORKSPACES_ROOT": str(nobody.home / "ws"),
-        **{f"XDG_{name}_HOME": str(nobody.home / name) for name in ("CONFIG", "STATE", "CACHE")},
-    }
+    environ = {**CANARIES, **nobody.places(), "CODEX_HOME": str(nobody.home / ".codex")}
 
     def run_as(words: list[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
         path = {"PATH": search_path(lab, cwd)}

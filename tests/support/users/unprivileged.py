@@ -34,6 +34,12 @@ class Unprivileged:
         plain = [str(argument) for argument in arguments]
         return plain if os.geteuid() != 0 else become(NOBODY, plain)
 
+    def places(self) -> dict[str, str]:
+        """Return the variables that keep what a launch makes in this user's home."""
+        kinds = ("CONFIG", "STATE", "CACHE", "DATA")
+        own = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in kinds}
+        return {**own, "CODEXLAB_WORKSPACES_ROOT": str(self.home / "ws")}
+
     def run(
         self,
         arguments: Sequence[str | Path],

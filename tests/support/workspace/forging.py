@@ -17,10 +17,7 @@ from ..users.unprivileged import Unprivileged
 def as_ordinary_user(lab: Lab, scratch: Path, user: Unprivileged) -> Lab:
     """Return a caller whose runs are an ordinary user's, in a home of that user's own."""
     home = user.home
-    names = ("CONFIG", "STATE", "CACHE", "DATA")
-    lab.environ.update({f"XDG_{name}_HOME": str(home / name.lower()) for name in names})
-    lab.environ.update(HOME=str(home), CODEX_HOME=str(home / ".codex"))
-    lab.environ["CODEXLAB_WORKSPACES_ROOT"] = str(home / "ws")
+    lab.environ.update(user.places(), HOME=str(home), CODEX_HOME=str(home / ".codex"))
     program = scratch / "codexlab-run"
     words = shlex.join(user.argv([lab.program]))
     program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
