@@ -16,7 +16,7 @@ from ...rollout.store.names import RolloutForm
 from ...supervisor.settings.literals import parse_duration
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.one_of import one_of
-from .search_prestart import home_of
+from .home import home_of
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -7,12 +7,12 @@ wrong or missing guess costs only time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ...kernel.errands.own_programs import find_own_program
 from ...rollout.search.needle import needle_of
 from ...rollout.search.ripgrep_walk import RipgrepWalk
+from .home import home_of
 
 _VALUED = frozenset(
     {"--role", "--since", "--until", "--cwd", "--limit", "-C", "--context", "-j", "--processes"}
@@ -45,11 +45,6 @@ def _walk(pattern: str, given: dict[str, str]) -> RipgrepWalk:
     archived = next((value for name, value in _PLACES.items() if name in given), None)
     needle = needle_of(pattern, regex=regex, ignore_case=fold)
     return RipgrepWalk(find_ripgrep(), home_of(given.get(_HOME)), needle, fold, archived)
-
-
-def home_of(given: str | None) -> str:
-    """Return the codex home: the given one, or the default."""
-    return given or os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
 
 
 def find_ripgrep() -> str | None:
