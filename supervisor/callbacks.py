@@ -1,4 +1,4 @@
-"""What a run calls back: a line for a person, an event, and where output goes."""
+"""The callbacks of a run: a line for a person, an event, and where output goes."""
 
 from __future__ import annotations
 

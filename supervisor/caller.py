@@ -1,4 +1,4 @@
-"""Who a run is carried out for: a command at a terminal, or a program that embeds us."""
+"""The caller of a run: a command at a terminal, or a program that embeds us."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from .request import LAUNCH_HOOKS, LaunchRequest
 
 @frozen
 class Plan:
-    """What a launch is going to do.
+    """The decisions of a launch before anything is done.
 
     :param run_id: sortable by start, and random enough to be a tag.
     :param agent: codex, claude or generic.

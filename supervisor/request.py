@@ -1,4 +1,4 @@
-"""What a caller asks for: one frozen value, read once; nothing later looks at settings."""
+"""The caller's request: one frozen value, read once; nothing later looks at settings."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from .stale_leaves import LEAF_PREFIX, remove_stale_leaves
 
 @frozen
 class Wish:
-    """What containment is asked for, and by whom.
+    """The containment that is asked for, and who asks.
 
     :param run_id: the run, which names its group.
     :param choice: ``auto``, ``cgroup``, ``subreaper`` or ``process-group``.

@@ -1,4 +1,4 @@
-"""What the processes were called that outlived an agent: an ended server must have a name."""
+"""The names of the processes that outlived an agent: an ended server must have a name."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class RunOwnership:
 
         return lasts_by_registry(self.plan.paths, self.plan.run_id)
 
-    def take(self) -> None:
+    def begin(self) -> None:
         """Write down that we run here now; what the last run left has been ended."""
         finish_last_record(self.plan.paths, self.claim.previous)
         self._enter_leaf()
@@ -145,11 +145,11 @@ class RunOwnership:
         self.claim.write_owner(owner)
         self._owner = owner
 
-    def keep(self, lease: int | None, sessions: tuple[int, ...]) -> None:
+    def hold_descriptors(self, lease: int | None, sessions: tuple[int, ...]) -> None:
         """Take over the descriptors that keep the routed cargo target and resumed sessions."""
         self._kept = (*sessions, *(() if lease is None else (lease,)))
 
-    def hold(self, checkout: HeldCheckout | None) -> None:
+    def hold_checkout(self, checkout: HeldCheckout | None) -> None:
         """Take over the descriptors of the checkout, open until the run's end is written down."""
         self._checkout = checkout
 
@@ -174,7 +174,7 @@ class RunOwnership:
     def _held(self) -> tuple[int, ...]:
         return (*self.claim.lock_fds, *self._kept)
 
-    def fall_back(self, problem: str) -> None:
+    def do_without_leaf(self, problem: str) -> None:
         """Do without the leaf, which nobody can join.
 
         :raises PlaceUnusable: a cgroup was demanded.
@@ -187,7 +187,7 @@ class RunOwnership:
         self._write_owner(self._describe_owner())
         self.hand_over(self._temporary)
 
-    def renew(self) -> None:
+    def enter_fresh_leaf(self) -> None:
         """Enter a fresh leaf for another attempt; the one before is proven empty."""
         discard_leaf(RunProcesses(self.plan.run_id, self.leaf))
         self._enter_leaf(None if self.leaf is None else Path(self.leaf).parent)
@@ -216,7 +216,7 @@ class RunOwnership:
         """Return the containment in force, as the record's field."""
         return {"mechanism": self._mechanism(), "leaf": self.leaf, "why": self.why_no_leaf}
 
-    def give_back(self, status: int | None) -> None:
+    def release(self, status: int | None) -> None:
         """Release what was proven empty; only close what was not.
 
         :param status: what the guardian is to exit with, where that is known.
@@ -224,7 +224,7 @@ class RunOwnership:
         for fd in (*self._kept, *(self._checkout.descriptors if self._checkout else ())):
             os.close(fd)
         self.take_group(None)
-        self.clear_away()
+        self.clean_up()
         if not self.proven:
             self.claim.close()
             return
@@ -248,7 +248,7 @@ class RunOwnership:
             return None
         return f"temp directory {self._temporary} could not be removed: {why}; remove it by hand"
 
-    def clear_away(self) -> None:
+    def clean_up(self) -> None:
         """Remove what the run needed, once nothing of it is seen; keep the claim.
 
         That it is *proven* empty, where it is, is then written down.

@@ -44,7 +44,7 @@ async def start(
     request = Spawn(program, on_terminal=on_terminal)
     reply = await _ask(ownership, request, stdio)
     if isinstance(reply, SpawnFailed) and reply.step == "cgroup" and ownership.leaf:
-        ownership.fall_back(os.strerror(reply.errno))
+        ownership.do_without_leaf(os.strerror(reply.errno))
         reply = await _ask(ownership, request, stdio)
     if isinstance(reply, SpawnFailed):
         ownership.note_not_started(was_proven=was_proven)
@@ -55,7 +55,8 @@ async def _ask(
     ownership: RunOwnership, request: Spawn, stdio: Sequence[int]
 ) -> Spawned | SpawnFailed:
     program = replace(request.program, leaf=ownership.leaf)
-    # What cannot be sent starts nothing; what was sent may, whatever we get to hear of it.
+    # A request that cannot be sent starts nothing. One that was sent may, even if no reply
+    # comes.
     ownership.link.tell(replace(request, program=program, grouped=ownership.grouped), stdio)
     ownership.doubt()
     reply, descriptors = await ownership.link.reply()

@@ -55,7 +55,7 @@ ReapAction = Literal[
 
 @frozen
 class Reaped:
-    """What was done, or would be, about one dead run.
+    """One dead run, and the action that was or would be taken.
 
     :param action: ``left``: some cannot be ended; ``finished``: its record; ``put back``: a change
         that ``--git-write`` allowed and that led git elsewhere. ``busy``: claimed meanwhile;
@@ -93,7 +93,7 @@ def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Rea
         try:
             found.extend(_reap(survey, survey.owner, dry_run=dry_run))
         except Exception as error:
-            # Whatever is wrong with one workspace, the runs of the others are ended.
+            # A fault of one workspace must not keep the runs of the others alive.
             why = str(error) or type(error).__name__
             found.append(_result(survey, survey.owner, "failed", why=why))
     return found

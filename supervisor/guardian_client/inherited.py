@@ -1,4 +1,4 @@
-"""What a process started by us inherits from us, in one value that can be compared."""
+"""The properties that a process inherits from us, in one value that can be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the guardian tells unasked, kept in its order until somebody reads it.
+"""The guardian's unasked messages, kept in their order until somebody reads them.
 
 Invariant: there is at most one reader at a time. The steps of a run read in turn, and each
 leaves what it did not take to the next. Two at once would each miss what the other took.

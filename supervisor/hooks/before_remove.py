@@ -147,8 +147,8 @@ async def _attend(plan: _RemovalPlan, claim: Claim, tell: Tell) -> HookEnd:
                 ends.append(error)
             tasks.cancel_scope.cancel()
     finally:
-        # What is not proven stays written down so: whoever comes next ends it first.
-        ownership.clear_away()
+        # A hook that is not proven gone stays written down so: the next holder ends it first.
+        ownership.clean_up()
         ownership.take_group(None)
         with suppress(GuardianLost):
             link.tell(Finish(0))
@@ -167,7 +167,7 @@ async def _run(plan: _RemovalPlan, ownership: RunOwnership, tell: Tell) -> HookE
     events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
     try:
         ownership.end_previous(tell)
-        ownership.take()
+        ownership.begin()
         ownership.hand_over(temporary)
         create_temporary(temporary)
         runner = HookRunner(ownership, events, secrets)

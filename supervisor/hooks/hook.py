@@ -86,7 +86,7 @@ class HookEnd:
 
 
 class _HookEvents:
-    """What happens to a hook, told apart from what happens to the agent."""
+    """The events of a hook, told apart from those of the agent."""
 
     def __init__(self, events: EventLog, name: str) -> None:
         self._events = events
@@ -135,7 +135,7 @@ class HookRunner:
         began = time.monotonic()
         log = self.log_of(name)
         try:
-            self._ownership.renew()
+            self._ownership.enter_fresh_leaf()
             spec = _spec(command, workdir, {**environment, "CODEXLAB_HOOK": name})
             file = LogFile(
                 log,

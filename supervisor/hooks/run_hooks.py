@@ -69,7 +69,7 @@ class RunHooks:
                 raise HookFailed(end.name, end.problem)
         if self._told:
             # The agent gets containment, and counters, of its own.
-            self._ownership.renew()
+            self._ownership.enter_fresh_leaf()
 
     async def after_agent(
         self, reason: Reason, status: int, outcome: AgentOutcome, thread: str | None

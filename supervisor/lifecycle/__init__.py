@@ -1,1 +1,1 @@
-"""What happens next in a run: pure tables of states, signals and endings."""
+"""The decisions in a run: pure tables of states, signals and endings."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Usage:
-    """What the agent and the children it waited for used (getrusage(2))."""
+    """The resources that the agent and the children it waited for used (getrusage(2))."""
 
     user_seconds: float
     system_seconds: float

@@ -1,4 +1,4 @@
-"""What happens next in a run: one pure table of states, events and effects.
+"""The next step of a run: one pure table of states, events and effects.
 
 ::
 

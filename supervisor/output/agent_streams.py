@@ -1,4 +1,4 @@
-"""What connects an agent with its caller, whether it has a terminal or not."""
+"""The streams between an agent and its caller, with a terminal or without."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import anyio
 
 
 class AgentStreams(Protocol):
-    """What connects the agent with the caller: pipes, or a terminal of its own."""
+    """The streams of one attempt: pipes, or a terminal of the agent's own."""
 
     @property
     def remark(self) -> str | None:

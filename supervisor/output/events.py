@@ -54,7 +54,7 @@ def _duplicate(fd: int) -> int:
 
 
 class Emitter(Protocol):
-    """Whatever takes events."""
+    """A taker of events."""
 
     def emit(self, event: str, **fields: object) -> None:
         """Take one event and its fields."""

@@ -1,4 +1,4 @@
-"""What the agent reads: nothing, unless it was asked for or clearly meant."""
+"""The agent's stdin: nothing, unless it was asked for or clearly meant."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the agent needs before it starts: environment, command, workspace, temp."""
+"""Prepare the agent's start: environment, command, workspace, temp directory."""

@@ -13,7 +13,7 @@ from .environment import Routing, build_run_environment, settle_routing
 
 @frozen
 class ExpectedEnvironment:
-    """What a launch would decide.
+    """The decisions that a launch would make.
 
     :param thread: the thread it would resume, as far as the records say.
     """

@@ -1,4 +1,4 @@
-"""What must not be written down by this run, wherever it appears."""
+"""The secrets that this run must not write down anywhere."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is written down about runs, and whose run a record names."""
+"""The records of runs, and whose run a record names."""

@@ -52,7 +52,7 @@ def is_unfinished(paths: WorkspacePaths, run_id: str) -> bool:
 def finish_last_record(paths: WorkspacePaths, previous: OwnerRecord | None) -> None:
     """Finish the record of the last run where that is due. The claim must be held.
 
-    Whatever prevents it (the disk may still be full) is no fault of the run that comes now.
+    A failure here (the disk may still be full) is no fault of the run that comes now.
     """
     with suppress(OSError, ValueError):
         if previous is not None and previous.contained and is_unfinished(paths, previous.run_id):

@@ -1,9 +1,9 @@
 """Whose run it is that a workspace's record names, and whether that run still goes on.
 
 Invariant: ``owner.json`` lies where an agent can write, so it may name any run. Nothing is
-ended on its word alone. What says whose a run is lies in our state directory: its entry in
-the registry, or the record of a removal. A run whose guardian is alive by that is never
-ended. Nor is another workspace's, while anybody is there to end it in order.
+ended on its word alone. Our state directory says whose a run is: its entry in the registry,
+or the record of a removal. A run whose guardian is alive by that is never ended. Nor is
+another workspace's, while anybody is there to end it in order.
 
 A run without either was pruned, or was started with another state directory. It goes on if
 one of its processes descends from a process that holds a workspace whose record names it.

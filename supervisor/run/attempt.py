@@ -214,7 +214,7 @@ class Attempt:
     async def _why_ended(self, watch: Watch) -> EndReason | None:
         """Return why we ended the agent; None where it ended by itself.
 
-        Who signals every process of a tree, as an engine does, may come to the agent first.
+        An engine that signals every process of a tree may signal the agent first.
         """
         status = watch.wait_status
         died_of = os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None

@@ -73,7 +73,7 @@ class SweepBeside:
         except OSError as error:
             self._warn(f"no sweep beside the agent: {self._log}: {error.strerror}")
         except GuardianLost:
-            # Whoever watches the agent hears of it too, and ends the run.
+            # The watch of the agent hears of it too, and ends the run.
             return
         if self._process is not None:
             self._events.emit("sweep.started", pid=self._process.pid, home=str(self._home))

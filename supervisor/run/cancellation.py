@@ -24,10 +24,10 @@ async def unless_cancelled(
 ) -> _T:
     """Do some work before the agent exists; a signal that asks for the end stops it.
 
-    What it waits for in threads (git, a lock) is woken; see ``kernel/errands/errand.py``. Work that
-    finished all the same keeps its result: it may hold a lock. The signal is then reported
-    again, to whatever comes next. Work that failed once the end was asked for is cancelled,
-    whatever it failed of: who asks may have signalled git as well.
+    A thread that waits for git or a lock is woken; see ``kernel/errands/errand.py``. Work
+    that finished all the same keeps its result: it may hold a lock. The signal is then
+    reported again, to whatever comes next. Work that failed once the end was asked for is
+    cancelled, whatever it failed of: who asks may have signalled git as well.
 
     :param limit: seconds after which the end is wanted too, or None.
     :raises Cancelled: by a signal; work in a thread is waited for, not abandoned.

@@ -1,4 +1,4 @@
-"""What the person at the terminal is told of a run's environment and of its end."""
+"""The lines for the person at the terminal about a run's environment and its end."""
 
 from __future__ import annotations
 

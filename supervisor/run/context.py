@@ -1,4 +1,4 @@
-"""What one run writes to, and what goes on beside all its attempts: opened once, closed once."""
+"""The context of one run, shared by all its attempts: opened once, closed once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class RunContext:
-    """What all steps of a run share: its plan and ownership, and what it writes to, open.
+    """The plan and ownership of a run, and its open record, logs and events.
 
     :param place: as the first attempt finds it.
     :param started: when the run began (CLOCK_MONOTONIC, seconds).

@@ -47,8 +47,8 @@ class Run:
 
         Inside the block only.
 
-        For one reader. Whoever never reads keeps at most 10,000 of them;
-        ``events_dropped`` counts the rest, which are in ``events.ndjson`` all the same.
+        For one reader. At most 10,000 unread events are kept. ``events_dropped`` counts the
+        rest, which are in ``events.ndjson`` all the same.
         """
         return self._receive
 
@@ -103,9 +103,9 @@ async def open_run(
     :param stdout: descriptor the agent's stdout is passed on to, or None: the log only.
     :raises OperatorError: no guardian could be had.
 
-    What goes wrong with the run itself is its outcome, not an exception. Cancelled,
-    it climbs the ladder first and only then lets go. The host's signals, its niceness
-    and its subreaper flag are not changed; a host that dies takes its runs with it.
+    A fault of the run itself is its outcome, not an exception. Cancelled, it climbs the
+    ladder first and only then lets go. The host's signals, its niceness and its subreaper
+    flag are not changed; a host that dies takes its runs with it.
     """
     taken = guardian_at_once()
     if taken is None:

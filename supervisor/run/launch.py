@@ -150,7 +150,7 @@ async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -
         return outcome
     finally:
         with anyio.CancelScope(shield=True):
-            await run_blocking(ownership.give_back, status)
+            await run_blocking(ownership.release, status)
 
 
 def _check_early(plan: Plan) -> None:

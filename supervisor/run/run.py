@@ -63,7 +63,8 @@ class AgentRun:
 
     def _make_temporary(self) -> None:
         self._ownership.hand_over(self._place.temporary)
-        with suppress(OSError):  # Whoever finds the run killed then leaves it where it is.
+        # Without a note of it, a later launch leaves the directory of a killed run where it is.
+        with suppress(OSError):
             note_temporary(self._plan.run_id, self._place.temporary)
         create_temporary(self._place.temporary)
 
@@ -130,7 +131,7 @@ class AgentRun:
 
     def _begin_again(self) -> None:
         """Enter fresh containment, and resume the thread the last attempt got to."""
-        self._ownership.renew()
+        self._ownership.enter_fresh_leaf()
         number = self._run.events.begin_attempt()
         if self._run.session.thread is not None:
             self._place = replace_thread(self._plan, self._place, self._run.session.thread)
@@ -206,19 +207,19 @@ async def _prepare_place(ownership: RunOwnership, host: Host) -> Place:
     """Take the workspace over, end what others left in it, and make the place ready."""
 
     def take_place() -> Place:
-        ownership.take()
+        ownership.begin()
         ownership.hand_over()
         place = prepare_workspace(ownership.plan, ownership.claim, host.tell)
         # Here: who waits for this thread may be gone by now.
-        ownership.keep(place.lease, place.sessions)
-        ownership.hold(place.checkout)
+        ownership.hold_descriptors(place.lease, place.sessions)
+        ownership.hold_checkout(place.checkout)
         return place
 
     if any(map(may_have_survivors, ownership.lasts())):
         await in_thread(ownership.end_previous, host.tell)
     with errands_of(Errands({RUN_ID_VARIABLE: ownership.plan.run_id}, ownership.doubt, host.tell)):
         place = await finish_in_thread(take_place)
-    # What came in meanwhile ends the run here, before there is an agent.
+    # A signal that came meanwhile ends the run here, before there is an agent.
     await anyio.lowlevel.checkpoint_if_cancelled()
     # The directory may be shared with other issues' runs; theirs end too.
     if may_have_survivors(place.workdir.previous):

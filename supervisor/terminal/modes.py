@@ -69,7 +69,7 @@ def _spell_out(whole: bytes, at: int) -> bytes:
 
 
 class _Terminal:
-    """What a terminal that hears only seven bits would have on."""
+    """The modes that are on for a terminal that hears only seven bits."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -80,7 +80,7 @@ class UserTerminal:
             signal.signal(signum, _leave_to_guardian)
         for signum in _REFUSED:
             signal.signal(signum, signal.SIG_IGN)
-        # Whoever started us may have it blocked, and a mask outlives fork and exec.
+        # Our parent may have blocked it, and a mask outlives fork and exec.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGWINCH])
         try:
             os.setpgid(0, os.getpgid(self._guardian))

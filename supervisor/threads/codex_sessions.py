@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...rollout.reading.session_meta import SessionMeta
 
 _STORES = ("sessions", "archived_sessions")
-# What codex starts beside a conversation, in words of its own for where a thread comes from.
+# The sources of threads that codex starts beside a conversation, in codex's own words.
 _BESIDE = frozenset(["subagent", "internal", "review", "compact", "thread_spawn"])
 
 

@@ -36,7 +36,7 @@ def follow_newest_file(
 ) -> None:
     """Have codex look for the newest file of a thread if its own index names another one.
 
-    What cannot be read or written is one line, and the launch goes on.
+    A file that cannot be read or written costs one line, and the launch goes on.
     """
     from ...rollout.reading.session_meta import read_session_meta
 

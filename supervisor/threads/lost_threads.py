@@ -32,7 +32,7 @@ def adopt_threads(
     """Record the threads of the last run here, if its host was killed before it could.
 
     The run's logs name them, or else they are the rollouts that were begun in its workdir
-    meanwhile. The claim must be held, and the run must be over. What cannot be read or
+    meanwhile. The claim must be held, and the run must be over. A file that cannot be read or
     written is left out: the launch goes on without it.
 
     :param environ: tells where an agent keeps sessions of its own.

@@ -149,7 +149,8 @@ class SessionWatcher:
             if sighting is not None:
                 self._settle(thread, name)
                 self._note_path(sighting)
-                # What it names itself needs no looking for; a tool's own codex is none of its.
+                # A thread that the agent names itself needs no search; a tool's own codex is
+                # not the agent's.
                 self._look_at_files = self._look_at_files and not name.sure
                 yield thread
 

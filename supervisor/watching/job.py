@@ -8,7 +8,7 @@ from ...kernel.process.identity import ProcessIdentity
 
 
 class Job(Protocol):
-    """What the watch of a program does with the job that the program is a part of."""
+    """The job that a watched program is a part of, as its watch uses it."""
 
     def suspend(self) -> object:
         """Stop the job, as Ctrl-Z asks; return when it has been continued."""

@@ -1,4 +1,4 @@
-"""What a run may use, and who enforces it: the kernel where it can, else we by watching."""
+"""The limits of a run, enforced by the kernel where it can, else by our watching."""
 
 from __future__ import annotations
 

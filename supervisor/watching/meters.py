@@ -15,7 +15,7 @@ from .limits import cpu_seconds, memory_bytes
 # Below this share of one core a silent run counts as idle. An agent that waits for its model uses
 # almost no CPU; an agent that compiles uses a lot.
 IDLE_SHARE = 0.01
-# Who wakes so much too late was stopped meanwhile, as a job or with its host.
+# A timer that wakes so much too late was stopped meanwhile, as a job or with its host.
 _LATE = 1.0
 _MEMORY_LOOK = 1.0
 

@@ -103,7 +103,8 @@ class Watch:
         self._is_ending = False
         self.ending_signal: int | None = None
         self.swept_names: dict[str, int] = {}
-        # What was read when the agent had just ended: the first signal to all goes to these.
+        # The members at the moment when the agent had just ended: the first signal to all
+        # goes to them.
         self._counted: tuple[ProcessIdentity, ...] | None = None
         self._meters = Meters(watched.scope, watched.last_output, self.request_end, log)
 
