@@ -26,10 +26,8 @@ def socket_too_deep(command: Sequence[str], codex_home: Path) -> str | None:
     if size <= _LONGEST:
         return None
     return (
-        f"{codex_home / _SOCKET}: {size} bytes, where a socket's path has at most"
-        f" {_LONGEST}; a codex"
-        " older than 0.171 may fail to listen there: set a shorter --workspaces-root, or name a"
-        " socket of your own by '--listen unix://PATH'"
+        f"{codex_home / _SOCKET}: {size} bytes, a socket's path has at most {_LONGEST}; codex"
+        " before 0.171 may fail to listen: set a shorter --workspaces-root or '--listen unix://PATH'"
     )
 
 

@@ -36,7 +36,7 @@ def ps(everything: bool, issue: str | None, as_json: bool) -> int:
     dead = sum(view.state == "dead" for view in views)
     if dead and not as_json:
         runs = "1 run was" if dead == 1 else f"{dead} runs were"
-        click.echo(f"{runs} killed; codexlab reap ends what is left of them", err=True)
+        click.echo(f"{runs} killed; codexlab reap ends their processes", err=True)
     faults = Faults()
     for view in views:
         if view.problem is not None:

@@ -137,7 +137,7 @@ DROP_GROUPS = (
         "CODEX_THREAD_ID CODEX_CI "
         "CODEX_INTERNAL_ORIGINATOR_OVERRIDE CODEX_MANAGED_BY_NPM CODEX_MANAGED_BY_BUN "
         "CODEX_SQLITE_HOME CURSOR_AGENT CURSOR_TRACE_ID GEMINI_CLI OPENCODE AI_AGENT",
-        "says that the caller runs inside another agent; this one is nobody's child",
+        "says that the caller runs inside another agent; the launched agent does not",
     ),
     _group(
         "caller's descriptors",

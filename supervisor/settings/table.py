@@ -84,7 +84,7 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="PATH|URL",
     ),
     Setting("no_repo", kinds.SWITCH, _WHERE, "Work in a plain directory of the workspace."),
-    Setting("workdir", kinds.PATH, _WHERE, "Supervise in a directory somebody else owns."),
+    Setting("workdir", kinds.PATH, _WHERE, "Supervise in a directory that somebody else owns."),
     Setting(
         "base",
         kinds.TEXT,
@@ -133,7 +133,7 @@ SETTINGS: tuple[Setting, ...] = (
         "retries",
         kinds.COUNT,
         _RETRY,
-        "Try again so often when it fails. Default: {default}.",
+        "Try again this many times when it fails. Default: {default}.",
         sources=_ANYBODY,
     ),
     Setting(
@@ -209,7 +209,7 @@ SETTINGS: tuple[Setting, ...] = (
         "sweep_cold_age",
         kinds.DURATION,
         _OUTPUT,
-        help="Cold: not written for so long. Default: {default}.",
+        help="Cold: not written for this long. Default: {default}.",
     ),
     Setting(
         "log_max_size",

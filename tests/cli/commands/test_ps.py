@@ -132,7 +132,7 @@ def test_a_killed_run_is_dead_until_reap_has_found_it_in_its_own_root(
         kill(run, run.guardian, run.supervisor)
         (found,) = listed()
         assert (found["state"], found["processes"]) == ("dead", None)
-        assert invoke().stderr == "1 run was killed; codexlab reap ends what is left of them\n"
+        assert invoke().stderr == "1 run was killed; codexlab reap ends their processes\n"
         lab.workspaces_root.mkdir()
         named = ["--json", "--root", str(lab.workspaces_root)]
         assert json.loads(CliRunner().invoke(reap, named, standalone_mode=False).stdout) == {
