@@ -12,6 +12,7 @@ a run is ended by an exception in its main thread, and its errand with it.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -37,7 +38,9 @@ _FIRST_LOOK, _AGAIN, _LONGEST_PAUSE = 0.2, 0.1, 2.0
 # An engine may signal every process of a tree, the youngest first.
 _SIGNALLED_SECONDS = 0.3
 _ENDING = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
-_PIECE = 1 << 16
+MOST_OUTPUT = 256 << 20
+"""Bytes that a program may write, so that no tree of an agent's making fills our memory."""
+_PIECE, _PIECES = 1 << 16, 64  # more than a pipe holds
 
 
 @frozen
@@ -147,7 +150,7 @@ def run_errand(
     :raises EndWanted: the end is wanted; it has been ended.
     :raises WaitsInVain: two looks in turn said the same; it has been ended.
     :raises TimeoutError: the time was over; it has been ended.
-    :raises OSError: it cannot be started.
+    :raises OSError: it cannot be started, or writes more than `MOST_OUTPUT`; it has been ended.
     """
     check_end()
     errands = _errands.get()
@@ -207,7 +210,7 @@ def _attend(
     """Read what it writes until it has ended."""
     assert process.stdout is not None
     assert process.stderr is not None
-    outputs = {stream.fileno(): list[bytes]() for stream in (process.stdout, process.stderr)}
+    outputs = {stream.fileno(): bytearray() for stream in (process.stdout, process.stderr)}
     for fd in outputs:
         os.set_blocking(fd, False)
     wanted, unfinished, long = wanted_fd(), set(outputs), LongWait()
@@ -221,7 +224,7 @@ def _attend(
             # It has ended, and what it wrote is in the pipes.
             for fd in unfinished:
                 _drain(fd, outputs[fd])
-            stdout, stderr = (b"".join(pieces) for pieces in outputs.values())
+            stdout, stderr = map(bytes, outputs.values())
             return stdout, stderr
         if time.monotonic() >= deadline:
             raise TimeoutError
@@ -229,12 +232,17 @@ def _attend(
         long.tell_if_due(what)
 
 
-def _drain(fd: int, pieces: list[bytes]) -> bool:
+def _drain(fd: int, taken: bytearray) -> bool:
     """Take what is there; return whether nobody will write any more."""
     with suppress(BlockingIOError):
-        while piece := os.read(fd, _PIECE):
-            pieces.append(piece)
-        return True
+        # Who writes as fast as we read must not keep us from looking at the time.
+        for _ in range(_PIECES):
+            piece = os.read(fd, _PIECE)
+            if not piece:
+                return True
+            taken += piece
+    if len(taken) > MOST_OUTPUT:
+        raise OSError(errno.EFBIG, f"it writes more than {MOST_OUTPUT >> 20} MiB")
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from .used_below import told, used_below
 from .uses import Uses, read_uses
 
 DAY = 86400.0
+# For the slow ones of a whole collection; each of the others still has the least.
+TOGETHER_SECONDS, LEAST_SECONDS = 30.0, 1.0
 GcAction = Literal["keep", "collect", "due", "pressed"]
 
 
@@ -113,15 +116,20 @@ def _verdicts(
     surveys: Iterable[Survey], policy: GcPolicy, now: float, *, pressed: bool, force: bool
 ) -> Iterable[Verdict]:
     uses: Uses | None = None
+    left = TOGETHER_SECONDS
     for survey in surveys:
+        begun = time.monotonic()
         try:
             verdict = judge(survey, policy, now, pressed=pressed)
             if verdict.action != "keep":
                 uses = uses or read_uses(state_directory())
-                verdict = _examine(verdict, uses, force=force)
+                seconds = min(EACH_SECONDS, max(LEAST_SECONDS, left))
+                verdict = _examine(verdict, uses, force=force, seconds=seconds)
+            left -= max(0.0, time.monotonic() - begun - LEAST_SECONDS)
             yield verdict
         except Exception as error:
             # An agent can put anything there: what cannot be judged stays, the others are judged.
+            left -= max(0.0, time.monotonic() - begun - LEAST_SECONDS)
             reason = f"cannot be judged ({str(error) or type(error).__name__})"
             yield Verdict(survey, "keep", reason, failed=True)
 

@@ -14,6 +14,7 @@ repository. ``docs/security.md`` lists every call.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -129,6 +130,10 @@ def ask_git(
         raise GitFailed(action, where, str(reason)) from None
     except TimeoutError:
         raise GitFailed(action, where, f"no answer within {timeout:.0f} s") from None
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        raise GitFailed(action, where, str(error.strerror)) from None
     return GitAnswer(done.status, done.stdout, one_line(done.stderr.decode(errors="replace")))
 
 
