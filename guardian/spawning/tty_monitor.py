@@ -29,10 +29,10 @@ from ...kernel.process.identity import ProcessIdentity, identify, name_process
 from ...kernel.process.procfs import children_of, continue_stopped
 from ...kernel.process.terminal import adopt_terminal, release_terminal, take_foreground
 from ...kernel.values import frozen
-from ..channel import Channel, open_channel_pair
+from ..channel import Channel, PeerStuck, open_channel_pair
 from ..child_stops import ChildStops
 from ..codec import decode_failure, decode_monitor, decode_request, encode, unexpected
-from ..protocol import AgentStarted, AgentStopped, SpawnFailed, SpawnSpec
+from ..protocol import AgentExited, AgentStarted, AgentStopped, SpawnFailed, SpawnSpec
 from .spawn import SpawnError, become, describe_exit, forking, read_report
 
 # So often an agent is continued before exec; then it is given up.
@@ -179,11 +179,21 @@ def _follow(agent: int, channel: Channel) -> None:
         if not os.WIFSTOPPED(status):
             break
         _give_foreground(agent)
-        channel.send(AgentStopped(os.WSTOPSIG(status)))
-    channel.send(describe_exit(pid, status, usage))
+        # Where hundreds wait for the guardian, one of them says the same.
+        channel.offer(AgentStopped(os.WSTOPSIG(status)))
+    _tell_end(describe_exit(pid, status, usage), channel)
     # Nothing is sent to a monitor: it reads the end of file.
     channel.receive(decode_request)
     _leave_terminal()
+
+
+def _tell_end(end: AgentExited, channel: Channel) -> None:
+    """Tell it however long that takes: nothing else is left to do, and we die with the guardian."""
+    is_told = False
+    while not is_told:
+        with contextlib.suppress(PeerStuck):
+            channel.send(end)
+            is_told = True
 
 
 def _give_foreground(agent: int) -> None:
