@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from support.commands import program
 from support.lab import Lab
 from support.model.codex_responses import Json
 from support.terminal.person import job, typed
@@ -38,19 +39,7 @@ def test_a_silent_agent_is_idle_and_the_terminal_as_it_was(lab: Lab) -> None:
 
 
 # It writes until it has been stopped and continued, and is silent from then on.
-UNTIL_CONTINUED = """
-import os, signal, time
-talking = True
-def fall_silent(*_):
-    global talking
-    talking = False
-signal.signal(signal.SIGCONT, fall_silent)
-os.write(1, b"ready")
-while talking:
-    os.write(1, b".")
-    time.sleep(0.02)
-signal.pause()
-"""
+UNTIL_CONTINUED = program("writes_until_continued")
 
 
 def test_the_time_a_job_was_stopped_is_not_idle(lab: Lab) -> None:
@@ -81,17 +70,7 @@ def test_memory_is_watched_where_no_controller_does(lab: Lab) -> None:
 
 
 # In writes of many sizes, so that a secret begins and ends anywhere in what is read at once.
-FLOOD = """
-import os, sys, tty
-tty.setraw(1)
-data = b"".join(b"%d %s " % (n, os.environb[b"MY_API_KEY"] * (n % 3)) for n in range(9000))
-print("[begin]", end="", flush=True)
-at, size = 0, 1
-while at < len(data):
-    os.write(1, data[at : at + size])
-    at, size = at + size, size * 7 % 4099
-print("[end]", end="", flush=True)
-"""
+FLOOD = program("floods_with_a_secret")
 
 
 def test_the_copy_is_rotated_and_no_part_of_a_secret_shows_at_any_border(lab: Lab) -> None:
