@@ -17,6 +17,7 @@ from ...supervisor.settings.files import (
 )
 from ...supervisor.settings.literals import parse_duration, parse_size
 from ...workspace.root import check_root
+from ...workspace.users_codex_home import users_codex_home
 
 if TYPE_CHECKING:
     from ...workspace.gc.survey import Survey
@@ -147,7 +148,7 @@ def select_one(issue: str, project: str | None, agent: str | None, root: Path) -
 
 def shared_home() -> Path:
     """Return the caller's own codex home."""
-    return Path(os.path.abspath(Path(os.environ.get("CODEX_HOME") or "~/.codex").expanduser()))
+    return Path(os.path.abspath(users_codex_home(os.environ)))
 
 
 def _gc_value(config: ConfigFile, key: str, value: object) -> float:

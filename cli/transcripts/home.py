@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from ...workspace.users_codex_home import users_codex_home
+
 
 def home_of(given: str | None) -> str:
     """Return the codex home: the given one, or the default."""
-    return given or os.environ.get("CODEX_HOME") or os.path.expanduser("~/.codex")
+    return given or users_codex_home(os.environ)

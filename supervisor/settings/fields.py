@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...workspace.users_codex_home import users_codex_home
 from .files import DEFAULT_ROOT, ConfigFile, find_project_file, read_config, user_config_path
 from .hook_names import LAUNCH_HOOKS
 from .kinds import PREFIX
@@ -50,7 +51,7 @@ def read_fields(
             fields[name] = absolute(fields[name], cwd)
     return {
         "workspaces_root": absolute(DEFAULT_ROOT, cwd),
-        "shared_home": absolute(environ.get("CODEX_HOME") or "~/.codex", cwd),
+        "shared_home": absolute(users_codex_home(environ), cwd),
         "environ": dict(environ),
         "cwd": cwd,
         **fields,

@@ -20,6 +20,7 @@ from ..checkouts.git_files import Unjudged, git_directories, is_store
 from ..checkouts.words import shown
 from ..fs import directory, is_temporary
 from ..paths import CONTROL, WorkspacePaths
+from ..users_codex_home import users_codex_home
 from ..workdir.context import is_leftover
 from .codex_forms import has_codexs_form
 
@@ -76,7 +77,7 @@ def strangers(paths: WorkspacePaths) -> list[str]:
 
 def _users_home() -> Path:
     """Return the user's own codex home: never the recorded one, which an agent can write."""
-    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex")
+    return Path(users_codex_home(os.environ))
 
 
 def _others(

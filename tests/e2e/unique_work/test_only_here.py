@@ -362,3 +362,12 @@ def test_a_repository_in_its_place_that_calls_nothing_a_change_hides_nothing(lab
     assert only_here(lab)
     assert workspace(lab, "remove", "1").returncode != 0
     assert (top / "workdir" / "new.txt").is_file()
+
+
+def test_a_home_of_the_users_that_is_named_with_a_tilde_is_looked_at(
+    lab: Lab, user_home: Path
+) -> None:
+    (user_home / ".codex/of-a-new-codex").write_text("x")
+    lab.environ["CODEX_HOME"] = "~/.codex"
+    work(lab, "echo x > ../codex-home/of-a-new-codex", PLAIN)
+    assert only_here(lab) == []
