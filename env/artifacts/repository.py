@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...kernel.errands.errand import WaitsInVain, run_errand
 from ...kernel.errands.git_environment import git_environment
+from ...kernel.errands.waits_in_vain import waits_in_vain
 from ..cargo import repository_name
 
 _TIMEOUT = 30.0
@@ -70,17 +71,16 @@ def ask_git(directory: Path, *arguments: str) -> str | None:
     """
     environment = git_environment(os.environ, outside=str(_top_around(directory)))
     try:
-        done = subprocess.run(
+        done = run_errand(
             ["git", "-C", str(directory), *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
+            environment,
             timeout=_TIMEOUT,
-            check=False,
+            what=f"git {arguments[0]}",
+            look=waits_in_vain,
         )
-    except (FileNotFoundError, NotADirectoryError, subprocess.TimeoutExpired):
+    except (OSError, WaitsInVain):
         return None
-    return os.fsdecode(done.stdout).removesuffix("\n") if done.returncode == 0 else None
+    return os.fsdecode(done.stdout).removesuffix("\n") if done.status == 0 else None
 
 
 def _top_around(directory: Path) -> Path:

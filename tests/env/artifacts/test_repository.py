@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,11 @@ def test_outside_a_repository_or_in_a_missing_directory_there_is_none(scratch: P
 def test_a_path_with_a_newline_is_no_trouble(scratch: Path) -> None:
     odd = make_repository(scratch / "a\nb")
     assert found(odd).top == odd
+
+
+def test_a_configuration_that_nobody_writes_to_is_not_waited_for(source_repo: Path) -> None:
+    (source_repo / ".git/config").unlink()
+    os.mkfifo(source_repo / ".git/config")
+    begun = time.monotonic()
+    assert find_repository(source_repo) is None
+    assert time.monotonic() - begun < 15
