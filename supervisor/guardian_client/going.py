@@ -17,6 +17,8 @@ from ...kernel.process.identity import ProcessIdentity
 from ...kernel.process.procfs import children_of, continue_stopped, is_stopped, send_signal
 
 _LOOK_AGAIN = 0.5
+# All processes of a quiet run together may wake up once a second.
+_LOOK_WHILE_QUIET = 2.0
 # A guardian that was continued so often and has not answered is stopped again and again.
 _OFTEN = 20
 
@@ -35,7 +37,7 @@ async def keep_unattended_going(guardian: ProcessIdentity) -> None:
     stopped, and continues it. The guardian of an embedding host is no part of a job.
     """
     while True:
-        await anyio.sleep(_LOOK_AGAIN)
+        await anyio.sleep(_LOOK_WHILE_QUIET)
         if is_stopped(guardian) and not _is_attended(guardian):
             continue_stopped(guardian)
 
