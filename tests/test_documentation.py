@@ -90,3 +90,22 @@ def test_every_flag_that_a_page_names_exists() -> None:
     known = named_in_code(r'"(--[a-z][a-z-]+)', "cli", "benchmarks", "scripts", "tests/support")
     known |= {each.flag for each in SETTINGS}
     assert named_in_pages(r"(?<![\w-])(--[a-z][a-z-]*[a-z])\b") - known == FOREIGN
+
+
+OUR_FOLDERS = (
+    *("kernel", "guardian", "agents", "env", "workspace", "rollout", "supervisor", "cli"),
+    *("scripts", "tests", "benchmarks"),
+)
+A_PATH_OF_OURS = re.compile(rf"(?<![\w./<>-])((?:{'|'.join(OUR_FOLDERS)})/[\w./-]*(?:\.py|/))")
+PLACEHOLDERS = {"agents/NAME.py"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_every_file_and_folder_of_ours_that_a_page_names_exists(page: Path) -> None:
+    named = set(A_PATH_OF_OURS.findall(page.read_text())) - PLACEHOLDERS
+    assert not {path for path in named if not (ROOT / path).exists()}
+
+
+def test_a_path_is_seen_wherever_a_page_names_it() -> None:
+    text = "`cli/a.py`, (env/b/): tests/c_d/e.py::test_f; not src/cli/g.py or ../rollout/h.py"
+    assert A_PATH_OF_OURS.findall(text) == ["cli/a.py", "env/b/", "tests/c_d/e.py"]
