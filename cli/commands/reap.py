@@ -9,7 +9,7 @@ import click
 
 from ...supervisor.containment.reap import Reaped, reap_leaves, reap_workspaces
 from ...supervisor.records.runs import known_roots
-from ..context.workspaces import find_root
+from ..context.workspaces import UnreadableRoot, configured_root, find_root, tell_unreadable
 from ..ui.faults import Faults
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import on_one_line
@@ -32,32 +32,40 @@ def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
     cgroup or carries the run's own tag. Exit status 125: some processes are left, or a workspace
     cannot be used; the others are reaped all the same.
     """
-    places = _places(root)
-    runs = [run for place in places for run in reap_workspaces(place, dry_run=dry_run)]
-    leaves = reap_leaves(dry_run=dry_run)
     faults = Faults()
+    runs: list[Reaped] = []
+    for place in _places(root):
+        tell = tell_unreadable(faults, place)
+        runs.extend(reap_workspaces(place, dry_run=dry_run, tell=tell))
+    leaves = reap_leaves(dry_run=dry_run)
     for run in runs:
         if run.action == "failed":
             faults.tell(run.path, run.why)
     if as_json:
         write_json({"runs": [asdict(run) for run in runs], "leaves": leaves})
     else:
-        _write(runs, leaves, dry_run=dry_run)
+        _write(runs, leaves, dry_run=dry_run, silent=bool(faults.status))
     return 125 if any(run.action == "left" for run in runs) else faults.status
 
 
 def _places(root: str | None) -> list[Path]:
     """Return the given root, or else the default root and all that runs have used."""
-    chosen = find_root(root)
+    try:
+        chosen = find_root(root)
+    except UnreadableRoot:
+        if root:
+            raise
+        # It is reported with what cannot be read in the other roots: they are reaped.
+        chosen = configured_root()
     return [chosen] if root else sorted({chosen, *known_roots()})
 
 
-def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool) -> None:
+def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool, silent: bool) -> None:
     if runs:
         write_table(("PROJECT", "ISSUE", "AGENT", "RUN", "", "WHY"), map(_row, runs))
     for leaf in leaves:
         click.echo(on_one_line(f"{'would remove' if dry_run else 'removed'} {leaf}"), err=True)
-    if not runs and not leaves:
+    if not runs and not leaves and not silent:
         click.echo("nothing to reap", err=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ...kernel.errors import CallerError
+from ...kernel.errors import CallerError, OperatorError
 from ...supervisor.settings.files import (
     DEFAULT_ROOT,
     ConfigError,
@@ -18,9 +18,10 @@ from ...supervisor.settings.files import (
 from ...supervisor.settings.literals import parse_duration, parse_size
 from ...workspace.root import check_root
 from ...workspace.users_codex_home import users_codex_home
+from ..ui.faults import Faults
 
 if TYPE_CHECKING:
-    from ...workspace.gc.survey import Survey
+    from ...workspace.gc.survey import Survey, Tell
     from ...workspace.gc.verdict import GcPolicy
 
 _GC_KEYS: Mapping[str, Callable[[object], float]] = {
@@ -51,6 +52,17 @@ class NoSuchRoot(CallerError):
         self.root = root
         what = "not a directory" if root.exists() else "no such directory"
         super().__init__(f"workspaces root {root}: {what}; expected the one that runs were given")
+
+
+class UnreadableRoot(OperatorError):
+    """The workspaces root cannot be looked into, so nothing can be said about it."""
+
+    def __init__(self, root: Path, error: OSError) -> None:
+        self.root = root
+        super().__init__(f"{root}: {error.strerror}; {READABLE}, or name another --root")
+
+
+READABLE = "make it readable for yourself (chmod u+rx)"
 
 
 def user_config() -> ConfigFile:
@@ -91,12 +103,20 @@ def find_root(given: str | None) -> Path:
 
     :raises ConfigError: the value in the user config cannot be a root.
     :raises NoSuchRoot: it is no directory, or a flag names it and it is missing.
+    :raises UnreadableRoot: the system refuses to show what is in it.
     :raises RootTooWide: it is the root of the filesystem or the home directory.
     """
     root = _absolute(given) if given else configured_root()
-    # The default root need not exist yet.
-    if not root.is_dir() and (given or root.exists()):
-        raise NoSuchRoot(root)
+    try:
+        os.scandir(root).close()
+    except FileNotFoundError:
+        # The default root need not exist yet.
+        if given:
+            raise NoSuchRoot(root) from None
+    except NotADirectoryError:
+        raise NoSuchRoot(root) from None
+    except OSError as error:
+        raise UnreadableRoot(root, error) from None
     check_root(root, os.environ.get("HOME"))
     return root
 
@@ -122,14 +142,34 @@ def gc_policy(idle: float | None, min_free: int | None) -> GcPolicy:
     return GcPolicy(**values)
 
 
-def select(issue: str, project: str | None, agent: str | None, root: Path) -> list[Survey]:
-    """Return the workspaces of an issue.
+def tell_unreadable(faults: Faults, root: Path, project: str | None = None) -> Tell:
+    """Return what reports each directory below a root that cannot be read.
+
+    :param project: only of this project.
+    """
+    from ...workspace.paths import directory_name
+
+    of = None if project is None else {project, directory_name(project)}
+
+    def tell(path: str, error: OSError) -> None:
+        below = os.path.relpath(path, root).split("/")[0]
+        if of is None or below in of:
+            faults.tell(path, f"{error.strerror}; left out, {READABLE}")
+
+    return tell
+
+
+def select(
+    issue: str, project: str | None, agent: str | None, root: Path, faults: Faults
+) -> list[Survey]:
+    """Return the workspaces of an issue; what cannot be read on the way is reported.
 
     :raises NoSuchWorkspace: there is none.
     """
     from ...workspace.gc.survey import survey_workspaces
 
-    found = [each for each in survey_workspaces(root) if each.is_of(project, issue, agent)]
+    surveys = survey_workspaces(root, tell_unreadable(faults, root, project))
+    found = [each for each in surveys if each.is_of(project, issue, agent)]
     if not found:
         raise NoSuchWorkspace(issue, root, [])
     return found
@@ -140,7 +180,7 @@ def select_one(issue: str, project: str | None, agent: str | None, root: Path) -
 
     :raises NoSuchWorkspace: there is none, or more than one.
     """
-    found = select(issue, project, agent, root)
+    found = select(issue, project, agent, root, Faults())
     if len(found) > 1:
         raise NoSuchWorkspace(issue, root, found)
     return found[0]

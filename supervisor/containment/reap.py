@@ -20,7 +20,7 @@ from ...kernel.errors import CodexlabError
 from ...kernel.values import frozen
 from ...workspace.claim.claim import claim_workspace
 from ...workspace.errors import WorkspaceBusy
-from ...workspace.gc.survey import Survey, survey_workspaces
+from ...workspace.gc.survey import Survey, Tell, survey_workspaces
 from ...workspace.git.pointers import kept_pointers, restore_left
 from ...workspace.owner import OwnerRecord
 from ...workspace.records.machine import is_this_machine
@@ -75,16 +75,19 @@ class Reaped:
     why: str = ""
 
 
-def reap_workspaces(workspaces_root: Path, *, dry_run: bool = False) -> list[Reaped]:
+def reap_workspaces(
+    workspaces_root: Path, *, dry_run: bool = False, tell: Tell | None = None
+) -> list[Reaped]:
     """End the survivors of every dead run below a root and finish its record.
 
     A workspace that is busy, or whose last run was proven empty, is left out.
     Nothing is waited for but the end of the processes.
 
     :param dry_run: look only.
+    :param tell: takes the path and the error of each directory that cannot be read.
     """
     found: list[Reaped] = []
-    for survey in survey_workspaces(workspaces_root):
+    for survey in survey_workspaces(workspaces_root, tell):
         if survey.busy:
             continue
         if survey.owner is None:

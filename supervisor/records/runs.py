@@ -98,6 +98,8 @@ def _look_at_any(entry: RunEntry) -> RunView:
     """Look at one run; whatever is wrong with it hides none of the others."""
     try:
         return _look(entry)
+    except PermissionError as error:
+        return RunView(entry, "unreadable", problem=error.strerror)
     except Exception as error:
         return RunView(entry, "unreadable", problem=str(error) or type(error).__name__)
 

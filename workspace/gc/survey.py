@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,6 +27,7 @@ from ..records.witness import look_up, place_of
 from ..xdg import state_directory
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+Tell = Callable[[str, OSError], None]
 SurveyState = Literal["busy", "damaged", "moved", "dead", "free"]
 _EARLIEST, _LATEST = 0.0, 250_000_000_000.0
 _FIRST, _LIMIT = 16 * 1024, 1024 * 1024
@@ -104,14 +105,21 @@ class Survey:
         return all(part is None or name in (part, directory_name(part)) for part, name in asked)
 
 
-def survey_workspaces(workspaces_root: Path) -> list[Survey]:
+def survey_workspaces(workspaces_root: Path, tell: Tell | None = None) -> list[Survey]:
     """Return every workspace below a root, by project, issue and agent.
 
     Directories that are no workspaces are left out, unreadable ones too.
+
+    :param tell: takes the path and the error of each directory that cannot be read.
     """
+    tell = tell or _tell_nobody
     look = _Look(held_locks(), os.path.realpath(workspaces_root), state_directory())
-    found = (_survey_any(root, look) for root in _roots(workspaces_root))
+    found = (_survey_any(root, look, tell) for root in _roots(workspaces_root, tell))
     return [survey for survey in found if survey is not None]
+
+
+def _tell_nobody(path: str, error: OSError) -> None:
+    """Take no note of a directory that cannot be read."""
 
 
 @frozen
@@ -126,17 +134,23 @@ class _Look:
     state_dir: Path
 
 
-def _survey_any(root: str, look: _Look) -> Survey | None:
+def _survey_any(root: str, look: _Look, tell: Tell) -> Survey | None:
     """Look at one; whatever an agent put there, it is a damaged workspace among the others."""
     try:
         return _survey(root, look)
+    except PermissionError as error:
+        tell(root, error)
+        return None
     except Exception:
         # As if just used: nothing of it may be called old.
         return Survey(root, None, False, None, time.time(), {})
 
 
 def survey_workspace(paths: WorkspacePaths) -> Survey | None:
-    """Look at one workspace, or return None when there is none."""
+    """Look at one workspace, or return None when there is none.
+
+    :raises PermissionError: it cannot be told whether there is one.
+    """
     look = _Look(held_locks(), os.path.realpath(paths.base), state_directory())
     return _survey(str(paths.root), look)
 
@@ -145,6 +159,8 @@ def _survey(root: str, look: _Look) -> Survey | None:
     control = f"{root}/{CONTROL}"
     try:
         lock = os.lstat(f"{control}/lock")
+    except PermissionError:
+        raise
     except OSError:
         return None
     busy = file_id(lock) in look.held
@@ -160,13 +176,13 @@ def _survey(root: str, look: _Look) -> Survey | None:
     )
 
 
-def _roots(workspaces_root: Path) -> Iterator[str]:
-    for project in _directories(str(workspaces_root)):
-        for issue in _directories(project):
-            yield from _directories(issue)
+def _roots(workspaces_root: Path, tell: Tell) -> Iterator[str]:
+    for project in _directories(str(workspaces_root), tell):
+        for issue in _directories(project, tell):
+            yield from _directories(issue, tell)
 
 
-def _directories(path: str) -> list[str]:
+def _directories(path: str, tell: Tell) -> list[str]:
     try:
         with os.scandir(path) as entries:
             return sorted(
@@ -174,7 +190,10 @@ def _directories(path: str) -> list[str]:
                 for entry in entries
                 if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
             )
-    except OSError:
+    except OSError as error:
+        # It may be gone by now, and the root need not exist yet.
+        if not isinstance(error, FileNotFoundError):
+            tell(path, error)
         return []
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ..unique_work.findings import EACH_SECONDS, ONE_SECONDS, TRANSCRIPTS, findings, unproven
 from ..xdg import state_directory
-from .survey import Survey, survey_workspaces
+from .survey import Survey, Tell, survey_workspaces
 from .used_below import told, used_below
 from .uses import Uses, read_uses
 
@@ -56,10 +56,18 @@ class Verdict:
 
 
 def plan_collection(
-    workspaces_root: Path, policy: GcPolicy, now: float, *, force: bool = False
+    workspaces_root: Path,
+    policy: GcPolicy,
+    now: float,
+    *,
+    force: bool = False,
+    tell: Tell | None = None,
 ) -> list[Verdict]:
-    """Decide for every workspace below a root; reads only. Least recently used first."""
-    surveys = sorted(survey_workspaces(workspaces_root), key=lambda survey: survey.used)
+    """Decide for every workspace below a root; reads only. Least recently used first.
+
+    :param tell: as for `survey_workspaces`.
+    """
+    surveys = sorted(survey_workspaces(workspaces_root, tell), key=lambda survey: survey.used)
     pressed = is_pressed(workspaces_root, policy)
     return list(_verdicts(surveys, policy, now, pressed=pressed, force=force))
 

@@ -15,7 +15,7 @@ from ...context.removal_hook import (
     limit_option,
     settle_removals,
 )
-from ...context.workspaces import find_root, gc_policy
+from ...context.workspaces import find_root, gc_policy, tell_unreadable
 from ...ui.faults import Faults, describe_fault
 from ...ui.literal_types import DURATION, SIZE
 from ...ui.terminal import on_one_line
@@ -62,7 +62,8 @@ def gc(
     for stranger in strangers_in_trash(place):
         told = f"{stranger}: kept, no removal of ours put it there; move it away, or delete it"
         click.echo(on_one_line(told), err=True)
-    verdicts = plan_collection(place, policy, time.time(), force=force)
+    tell = tell_unreadable(faults, place)
+    verdicts = plan_collection(place, policy, time.time(), force=force, tell=tell)
     if apply and settle_removals((verdict.survey for verdict in verdicts), faults):
         verdicts = plan_collection(place, policy, time.time(), force=force)
     rows: list[_Row] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ...context.workspaces import find_root
+from ...context.workspaces import find_root, tell_unreadable
 from ...ui.faults import Faults
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
@@ -24,12 +24,13 @@ def list_command(root: str | None, project: str | None, full: bool, as_json: boo
     from ....workspace.gc.survey import survey_workspaces
 
     place = find_root(root)
-    surveys = [each for each in survey_workspaces(place) if each.is_of(project, None, None)]
     faults = Faults()
+    found = survey_workspaces(place, tell_unreadable(faults, place, project))
+    surveys = [each for each in found if each.is_of(project, None, None)]
     if as_json:
         write_json(faults.each(surveys, lambda each: describe(each, deep=full), place_of))
     elif surveys:
         write_table(LIST_HEADER, faults.each(surveys, list_row, place_of))
-    else:
+    elif not faults.status:
         click.echo(on_one_line(f"no workspaces below {place}"), err=True)
     return faults.status

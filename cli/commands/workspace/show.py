@@ -24,7 +24,8 @@ def show(
 ) -> int:
     """Show everything about the workspaces of an issue."""
     faults = Faults()
-    found = faults.each(select(issue, project, agent, find_root(root)), _shown, place_of)
+    surveys = select(issue, project, agent, find_root(root), faults)
+    found = faults.each(surveys, _shown, place_of)
     if as_json:
         write_json(found)
         return faults.status

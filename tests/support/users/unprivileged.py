@@ -63,6 +63,17 @@ def become(uid: int, command: Sequence[str]) -> list[str]:
     return ["setpriv", *identity, *capability, "--", *command]
 
 
+def without_power_over_files(command: Sequence[str | Path]) -> list[str]:
+    """Return the vector that runs a command as ourselves, whom the modes of files bind.
+
+    Root stays root, so an interpreter in its private home can be read.
+    """
+    plain = [str(word) for word in command]
+    if os.geteuid() != 0:
+        return plain
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--", *plain]
+
+
 def why_not() -> str:
     """Say why an unprivileged run is impossible here, or return an empty string."""
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
