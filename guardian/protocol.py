@@ -13,7 +13,7 @@ from ..kernel.values import frozen
 
 # The steps between fork and exec, in their order; any of them can fail.
 SpawnStep = Literal[
-    "fork", "session", "cgroup", "death signal", "stdio", "chdir", "signals", "exec"
+    "fork", "session", "cgroup", "priority", "death signal", "stdio", "chdir", "signals", "exec"
 ]
 # The number of a signal.
 Signum = int

@@ -26,7 +26,7 @@ class Plan:
     """The decisions of a launch before anything is done.
 
     :param run_id: sortable by start, and random enough to be a tag.
-    :param agent: codex, claude or generic.
+    :param agent: the agent's name, one of ``AgentName``.
     :param workdir: where the agent works, and how that place comes to be.
     """
 

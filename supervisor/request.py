@@ -31,7 +31,7 @@ class LaunchRequest:
     :param cwd: the directory the caller stands in.
     :param workspaces_root: where workspaces live; absolute.
     :param shared_home: the user's own codex home.
-    :param agent: codex, claude or generic; None: decided by the command's name.
+    :param agent: one of ``AgentName``; None: decided by the command's name.
     :param project: None: decided by the repository.
     :param base: what a new branch starts from.
     :param no_repo: work in a plain directory even when started in a repository.

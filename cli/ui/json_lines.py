@@ -7,6 +7,7 @@ still gets the same value.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -44,3 +45,8 @@ def _shown(data: bytes) -> bytes:
 
 def _escaped(found: re.Match[bytes]) -> bytes:
     return b"\\u%04x" % ord(found[0].decode())
+
+
+def path_text(path: str) -> str:
+    """Return a path as JSON can hold it: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path).decode(errors="replace")

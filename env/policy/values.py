@@ -17,7 +17,7 @@ Assignments = tuple[tuple[str, str], ...]
 class EnvironmentPolicy:
     """The variables that the agent may see, from the most general layer to the most specific.
 
-    :param agent: ``codex``, ``claude``, or anything else for the generic adapter.
+    :param agent: the agent's name; a name without a row means the generic adapter.
     :param provider_names: names that :func:`codex_provider_names` found in the shared config.
     :param user_pass: names or globs that the user's own config passes.
     :param user_set: variables that the user's own config sets.

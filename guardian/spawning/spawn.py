@@ -74,7 +74,7 @@ def spawn(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int]) -> int:
 def read_report(fd: int, look: Callable[[], object]) -> bytes:
     """Return what a child says before exec, or before its end; close the descriptor.
 
-    Who runs already, such as the agent beside a helper that is started, may stop the child.
+    A process of the run, such as the agent, may SIGSTOP the child that is being started.
 
     :param look: continues it, and kills it at last; called again and again meanwhile.
     """
@@ -138,6 +138,7 @@ def become(
         step = "cgroup"
         if spec.leaf is not None:
             join_leaf(spec.leaf)
+        step = "priority"
         if spec.nice:
             os.nice(spec.nice)
         go_first_when_memory_ends()

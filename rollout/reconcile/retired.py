@@ -43,7 +43,8 @@ from .salvage import salvage
 GRACE = 60.0
 # Without leases only a scan of descriptors said that nobody writes.
 UNLEASED_GRACE = 600.0
-DELETED_EXPIRY = 7 * 86400.0
+_DELETED_DAYS = 7
+DELETED_EXPIRY = _DELETED_DAYS * 86400.0
 _GIVES_BACK = frozenset({Action.PUT_BACK, Action.APPEND, Action.MATERIALIZE})
 
 
@@ -205,10 +206,11 @@ def _expire(case: _Case, options: SettleOptions) -> Result:
     """A deleted thread stays deleted; what was kept of it is not for ever."""
     age = time.time() - os.lstat(case.kept).st_ctime
     if age < DELETED_EXPIRY or options.dry_run:
-        return case.result(Outcome.DELETED, "its owner deleted the thread; kept for 7 days")
+        reason = f"its owner deleted the thread; kept for {_DELETED_DAYS} days"
+        return case.result(Outcome.DELETED, reason)
     if not _unlink_leased(case, fingerprint(case.kept)):
         return _waits(case)
-    return case.result(Outcome.SETTLED, "its owner deleted the thread 7 days ago")
+    return case.result(Outcome.SETTLED, f"its owner deleted the thread {_DELETED_DAYS} days ago")
 
 
 def _drop(case: _Case, seen: Inspection) -> Result:

@@ -41,7 +41,7 @@ from .context import RunContext
 if TYPE_CHECKING:
     from ..output.agent_streams import AgentStreams
 
-# So long an agent that died of TERM may be one of many who were sent it, ourselves the last.
+# After the agent died of TERM, wait this long: the sender may have signalled us too, last.
 _SAME_WISH_SECONDS = 0.3
 
 

@@ -36,7 +36,7 @@ _LOST = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
 
 
 async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcome:
-    """Carry out one request as the child of its guardian, and tell that what to exit with.
+    """Carry out one request as the child of its guardian, and tell the guardian its exit status.
 
     :param channel: the supervisor's end of the channel to its guardian.
     :param tell: takes one line for the person at the terminal.

@@ -96,6 +96,12 @@ def choice(literal: Any, metavar: str) -> Kind:
     return Kind(choose, literal, metavar=metavar)
 
 
+def listed(kind: Kind) -> str:
+    """Return the values of a choice in words, as in "a, b or c"."""
+    *others, last = get_args(kind.type)
+    return f"{', '.join(others)} or {last}"
+
+
 def _count(least: int, most: int | None = None) -> Kind:
     def count(value: Any) -> int:
         if type(value) is not int and not re.fullmatch(_COUNT, value):

@@ -71,7 +71,10 @@ SETTINGS: tuple[Setting, ...] = (
         "The project of the issue. Default: by the repository's origin.",
     ),
     Setting(
-        "agent", kinds.AGENT, _WHAT, "codex, claude or generic. Default: by the command's name."
+        "agent",
+        kinds.AGENT,
+        _WHAT,
+        f"{kinds.listed(kinds.AGENT)}. Default: by the command's name.",
     ),
     Setting(
         "workspaces_root", kinds.PATH, _WHERE, f"Where workspaces live. Default: {DEFAULT_ROOT}."
@@ -147,7 +150,7 @@ SETTINGS: tuple[Setting, ...] = (
         "grace",
         kinds.DURATION,
         _LIMITS,
-        help="From the first signal to TERM for all. Default: {default}.",
+        help="Time between the first signal and TERM to every process. Default: {default}.",
         short="-k",
     ),
     Setting(
@@ -191,7 +194,7 @@ SETTINGS: tuple[Setting, ...] = (
         _AGENT,
         help="Fail when the artifact root cannot be used.",
     ),
-    Setting("containment", kinds.CONTAINMENT, _LIMITS, "auto, cgroup, subreaper or process-group."),
+    Setting("containment", kinds.CONTAINMENT, _LIMITS, f"{kinds.listed(kinds.CONTAINMENT)}."),
     Setting(
         "git_write",
         kinds.SWITCH,

@@ -62,7 +62,7 @@ class SessionWatcher:
         self.thread: str | None = None
 
     def suggest(self, thread: str, *, sure: bool = False) -> None:
-        """Take a name; one that was the last already brings no news.
+        """Take a name; the same name twice in a row is ignored.
 
         :param sure: the agent's own stream gave it, which no tool writes to.
         """

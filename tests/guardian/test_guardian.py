@@ -82,6 +82,7 @@ def test_the_agent_finds_default_signals_an_empty_mask_and_three_descriptors(
         ('path="/"', "exec 13"),
         ('cwd="/no/such"', "chdir 2"),
         ('leaf="/no/such"', "cgroup 2"),
+        ("nice=2**31", "priority 0"),  # more than nice(2) takes
     ],
 )
 def test_a_step_that_fails_before_exec_is_named(

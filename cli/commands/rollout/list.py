@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
 from typing import Any
 
@@ -24,7 +23,7 @@ from ...transcripts.options import (
     json_option,
     local_time,
 )
-from ...ui.json_lines import json_bytes
+from ...ui.json_lines import json_bytes, path_text
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
 
@@ -103,14 +102,14 @@ def document(
     changed, size, files = _extent(page, entry)
     return {
         "thread": rollout.thread_id,
-        "path": _text(rollout.path),
+        "path": path_text(rollout.path),
         "form": head.form,
         "both_forms": rollout.plain_seen and rollout.compressed_seen,
         "archived": rollout.archived,
         "started": page.began(entry),
         "updated": _moment(changed),
         "size": size,
-        "files": [_text(file.path) for file in files],
+        "files": [path_text(file.path) for file in files],
         "revert": rollout.name.rollout_id,
         "name": names.get(rollout.thread_id),
         "issue": issues.get(rollout.thread_id),
@@ -133,10 +132,6 @@ def _extent(page: ListPage, entry: ListEntry) -> tuple[int, int, tuple[RolloutRe
     heads = [read_head(file.path) for file in several.files]
     changed = max(head.mtime_ns for head in heads)
     return changed, sum(head.size for head in heads), several.files
-
-
-def _text(path: str) -> str:
-    return os.fsencode(path).decode(errors="replace")
 
 
 def _moment(mtime_ns: int) -> str:

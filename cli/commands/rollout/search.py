@@ -13,7 +13,7 @@ from ....rollout.search.query import make_query
 from ....rollout.search.search import search_rollouts
 from ...transcripts.options import filter_options, filters_from, home_option, json_option, moment
 from ...transcripts.search_prestart import find_ripgrep
-from ...ui.json_lines import json_lines
+from ...ui.json_lines import json_lines, path_text
 from ...ui.terminal import neutral, on_one_line, one_line
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _write_thread(result: SearchedRollout, as_json: bool) -> None:
 def _origin(result: SearchedRollout) -> dict[str, Any]:
     return {
         "thread": result.rollout.thread_id,
-        "path": os.fsencode(result.rollout.path).decode(errors="replace"),
+        "path": path_text(result.rollout.path),
         "archived": result.rollout.archived,
         "cwd": result.cwd or None,
     }

@@ -26,7 +26,7 @@ from ....rollout.store.rollout_ref import RolloutRef
 from ...context.issue_threads import threads_by_issue
 from ...context.workspaces import configured_root
 from ...transcripts.options import home_option, json_option, local_time
-from ...ui.json_lines import json_bytes
+from ...ui.json_lines import json_bytes, path_text
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import neutral, one_line, size_text
 
@@ -113,7 +113,7 @@ class NoThreadOfIssueError(CallerError):
 def _write_json(lines: Lines) -> None:
     for rollout, line in lines:
         document: dict[str, Any] = {
-            "path": os.fsencode(rollout.path).decode(errors="replace"),
+            "path": path_text(rollout.path),
             "line": line.number,
             "problem": line.problem or None,
             "reverted": line.reverted,
