@@ -14,7 +14,7 @@ from .sessions import SESSION, ClaudeSessions, claude_home, living_on, sessions_
 from .variables import claude_variables
 
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "su"))
-_CONTINUES = r"--continue|-p*c"
+_CONTINUES = r"--continue|-p*c[cp]*"
 _RESUMES = rf"(?:--resume=|-r=?)?({SESSION})"
 
 

@@ -16,13 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import cast
 
 from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.files.regular_file import open_regular
 from ...kernel.process.identity import ProcessIdentity, read_stat
 from ...kernel.values import frozen
-from ..adapter import parse_event, table
+from ..adapter import parse_event, table, text
 from ..session_store import Sighting
 
 # Sub-agents' transcripts have other names, or lie one directory deeper.
@@ -71,7 +70,7 @@ class ClaudeSessions:
 
         A session that a living claude works on is another's.
         """
-        others = {said.get("sessionId") for _, said in _living(self.home)}
+        others = {text(said.get("sessionId")) for _, said in _living(self.home)}
         found = sorted(each for each in self._written_here() if each[1] not in others)
         if not found:
             return []
@@ -129,11 +128,8 @@ class ClaudeSessions:
         return stat.S_ISREG(status.st_mode) and status.st_mtime >= self.since
 
     def _works_here(self, record: Mapping[str, object]) -> bool:
-        cwd = record.get("cwd")
-        if not isinstance(cwd, str) or "\0" in cwd:
-            return False
-        place = Path(os.path.realpath(cwd))
-        return place == self.workdir or self.workdir in place.parents
+        place = _place(record)
+        return place is not None and (place == self.workdir or self.workdir in place.parents)
 
 
 def read_entry_of(place: Path, pid: int) -> dict[str, object]:
@@ -154,13 +150,11 @@ def living_on(session: str, home: Path) -> Iterator[int]:
 
 def sessions_in(workdir: Path, home: Path) -> Iterator[str]:
     """Yield the sessions on which living claudes say they work in a directory."""
-    here = os.path.realpath(workdir)
+    here = Path(os.path.realpath(workdir))
     for _, said in _living(home):
-        session, cwd = said.get("sessionId"), said.get("cwd")
-        is_session = isinstance(session, str) and re.fullmatch(SESSION, session)
-        is_path = isinstance(cwd, str) and "\0" not in cwd
-        if is_session and is_path and os.path.realpath(cast("str", cwd)) == here:
-            yield cast("str", session)
+        session = text(said.get("sessionId"))
+        if session and re.fullmatch(SESSION, session) and _place(said) == here:
+            yield session
 
 
 def _living(home: Path) -> Iterator[tuple[int, dict[str, object]]]:
@@ -175,6 +169,15 @@ def _living(home: Path) -> Iterator[tuple[int, dict[str, object]]]:
                 continue
             if str(found.start_time) == said.get("procStart"):
                 yield found.pid, said
+
+
+def _place(record: Mapping[str, object]) -> Path | None:
+    """Return the directory that a record names, resolved; None where it names none."""
+    cwd = text(record.get("cwd"))
+    # JSON can hold what no path can: a null, or half of a surrogate pair.
+    with contextlib.suppress(OSError, ValueError):
+        return None if cwd is None else Path(os.path.realpath(cwd))
+    return None
 
 
 def claude_home(environ: Mapping[str, str]) -> Path:

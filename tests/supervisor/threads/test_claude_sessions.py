@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from codexlab.agents.claude.adapter import Claude
 from codexlab.agents.claude.sessions import ClaudeSessions, claude_home
+from codexlab.kernel.process.identity import read_stat
 
 FIRST, SECOND, THIRD = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123")
 
@@ -98,6 +100,38 @@ def test_a_store_that_is_not_there_or_no_directory_tells_nothing(tmp_path: Path)
     (tmp_path / "projects").touch()
     for store in (missing, ClaudeSessions(tmp_path, tmp_path, 0.0)):
         assert (store.find(FIRST, sure=True), left(store)) == (None, [])
+
+
+def live(store: ClaudeSessions, **said: object) -> None:
+    """Say of this process that it is a living claude."""
+    found = read_stat(os.getpid())
+    assert found is not None
+    entry = store.home / "sessions" / f"{found.pid}.json"
+    entry.parent.mkdir(exist_ok=True)
+    entry.write_text(json.dumps({"procStart": str(found.start_time), **said}))
+
+
+def held(store: ClaudeSessions, *words: str) -> tuple[str, ...]:
+    environ = {"CLAUDE_CONFIG_DIR": str(store.home)}
+    return Claude().sessions_to_hold(("claude", *words), environ, store.workdir)
+
+
+@pytest.mark.parametrize("session", [[FIRST], {}, 1, None, "x", "\ud800"])
+@pytest.mark.parametrize("cwd", [[], 1, None, "/\0", "/\ud800"])
+def test_what_an_agent_says_for_a_living_claude_is_no_fault(
+    store: ClaudeSessions, session: object, cwd: object
+) -> None:
+    live(store, sessionId=session, cwd=cwd)
+    write(store, SECOND, cwd=cwd)
+    assert (left(store), held(store, "--continue")) == ([FIRST], ())
+
+
+@pytest.mark.parametrize("word", ["--continue", "-c", "-pc", "-cp"])
+def test_what_a_living_claude_works_on_is_not_gone_on_with(
+    store: ClaudeSessions, word: str
+) -> None:
+    live(store, sessionId=FIRST, cwd=str(store.workdir))
+    assert (left(store), held(store, word)) == ([], (FIRST,))
 
 
 def test_where_a_person_typed_the_newest_counts_and_no_program_of_the_agents(
