@@ -26,7 +26,10 @@ from ..protocol import ForkAnswer, ForkGuardian, GuardianForked
 _PROGRAM = "from codexlab.guardian.fork_server_main import serve; serve({fd}, {host})"
 _STOPPED = "T"
 # So long a server is waited for that answers nothing: in rounds, as we may be stopped meanwhile.
-_ROUND_MS, _ROUNDS = 50, 200
+# Its first answer comes when it has started, which may take long on a busy machine.
+_ROUND_MS, _ROUNDS = 50, 2400
+# A round at whose end it was found stopped counts so many times: it is stopped whenever it goes on.
+_STOPPED_COUNTS = 12
 _numbers = itertools.count(1)
 
 
@@ -65,7 +68,7 @@ def _search_path() -> Iterator[str]:
 
 
 class ServerStuck(OperatorError):
-    """The server has answered nothing for ten seconds."""
+    """The server has answered nothing for two minutes; for ten seconds where it was stopped."""
 
     def __init__(self) -> None:
         super().__init__("the process that forks guardians does not answer; open the run again")
@@ -111,18 +114,20 @@ class OrderedGuardian:
                 return self._take(received[0])
         return None
 
-    def receive(self, while_silent: Callable[[], object] | None = None) -> int:
+    def receive(self, continue_server: Callable[[], bool] = lambda: False) -> int:
         """Wait for it, about a millisecond, and return its pid.
 
-        :param while_silent: called again and again while the server does not answer.
+        :param continue_server: called again and again while the server does not answer; tells
+            whether it was stopped.
         :raises ServerStuck: it does not answer.
         :raises OperatorError: the server is gone, or could not fork.
         """
-        for _ in range(_ROUNDS):
+        left = _ROUNDS
+        while left > 0:
             if (pid := self.look()) is not None:
                 return pid
-            if not _is_readable(self._server, _ROUND_MS) and while_silent is not None:
-                while_silent()
+            if not _is_readable(self._server, _ROUND_MS):
+                left -= _STOPPED_COUNTS if continue_server() else 1
         self.channel.close()
         raise ServerStuck
 

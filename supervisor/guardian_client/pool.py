@@ -95,9 +95,8 @@ class _Guardians:
                 self._next = OrderedGuardian(self._channel)
         return ordered.channel, pid
 
-    def _continue_server(self) -> None:
-        if self._process is not None:
-            continue_stopped(name_process(self._process.pid))
+    def _continue_server(self) -> bool:
+        return self._process is not None and continue_stopped(name_process(self._process.pid))
 
     def _serving(self) -> Channel:
         """Return the channel of a server that lives; start one where it is missing."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +64,20 @@ def test_an_agent_lives_on_when_the_thread_that_asked_for_it_ends(server: Channe
     assert os.waitstatus_to_exitcode(received[0].status) == 4
     channel.send(Finish(0))
     channel.close()
+
+
+def test_a_server_that_starts_slowly_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a busy machine: longer than one is waited for that somebody stops."""
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(11)")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    process, channel = start_fork_server()
+    guardian, pid = fork_guardian(channel)
+    assert pid != process.pid
+    guardian.close()
+    channel.close()
+    assert process.wait(30) == 0
 
 
 def test_a_program_whose_parent_has_died_already_is_not_started() -> None:
