@@ -167,6 +167,15 @@ def release_terminal(fd: int) -> None:
     fcntl.ioctl(fd, termios.TIOCNOTTY)
 
 
+def has_terminal() -> bool:
+    """Tell whether the session of this process has a terminal that is not hung up (tty(4))."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
 def can_be_resumed(pid: int) -> bool:
     """Tell whether somebody could continue the group of ``pid`` if it were stopped.
 

@@ -45,9 +45,10 @@ async def keep_unattended_going(guardian: ProcessIdentity) -> None:
 def _is_attended(guardian: ProcessIdentity) -> bool:
     if guardian.pid != os.getppid():
         return False
-    from ...kernel.process.terminal import can_be_resumed
+    from ...kernel.process.terminal import can_be_resumed, has_terminal
 
-    return can_be_resumed(guardian.pid)
+    # A daemon may start each run in a group of its own, and never continues one.
+    return has_terminal() and can_be_resumed(guardian.pid)
 
 
 async def keep_answering(guardian: ProcessIdentity | None, companion: int | None) -> None:

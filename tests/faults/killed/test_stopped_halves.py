@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,12 @@ while how == "again":
     os.kill(victim, signal.SIGSTOP)
 if how == "once":
     time.sleep(600)
+"""
+
+# A daemon whose jobs have groups of their own in its session, which has no terminal.
+IN_A_GROUP = """
+import subprocess, sys
+sys.exit(subprocess.Popen(sys.argv[1:], process_group=0).wait())
 """
 
 
@@ -126,15 +133,19 @@ def test_an_agents_end_is_seen_by_a_supervisor_that_it_stopped(stopping: Stoppin
     assert proof(record) == (True, 0)
 
 
+@pytest.mark.parametrize(
+    "daemon", [(), (sys.executable, "-c", IN_A_GROUP)], ids=["session", "group"]
+)
 def test_an_agents_end_is_seen_behind_a_guardian_that_it_stopped_where_nobody_is_at_a_shell(
-    lab: Lab,
+    lab: Lab, daemon: tuple[str, ...]
 ) -> None:
     # Once the guardian has said that the agent runs.
     agent = ["sh", "-c", "sleep 1.2; kill -STOP $PPID; exit 7"]
     # In a session of its own, as a daemon starts it.
     with subprocess.Popen(
-        lab.argv(FLAGS, agent), cwd=lab.cwd, env=dict(lab.environ), start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [*daemon, *lab.argv(FLAGS, agent)], cwd=lab.cwd, env=dict(lab.environ),
+        start_new_session=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as run:  # fmt: skip
         try:
             assert run.wait(30) == 7
