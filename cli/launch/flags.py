@@ -13,6 +13,7 @@ from ...kernel.values import frozen
 from ...supervisor.request import LaunchRequest
 from ...supervisor.settings.fields import HOOK_KEYS, absolute, read_fields
 from ...supervisor.settings.home import check_home
+from ...supervisor.settings.literals import check_passed_name
 from ..ui.non_empty import NON_EMPTY_TEXT
 from .options import own_option, setting_options
 
@@ -143,10 +144,10 @@ def _environment_flags(values: dict[str, Any]) -> dict[str, Any]:
     names, assignments = values.pop("pass_names"), values.pop("assignments")
     files = values.pop("env_file")
     for name in names:
-        if not name or "=" in name:
-            raise UsageError(
-                f"--pass {name!r}: expected a variable's name or glob (--set gives a value)"
-            )
+        try:
+            check_passed_name(name)
+        except ValueError as error:
+            raise UsageError(f"--pass {name!r}: {error} (--set gives a value)") from None
     if not assignments and not files:
         return {"pass_names": names}
     from ...env.policy.assignments import parse_assignment, parse_env_file

@@ -23,8 +23,8 @@ def parse_assignment(text: str, where: str = "--set") -> tuple[str, str]:
     """
     name, separator, value = text.partition("=")
     if not separator:
-        raise AssignmentError(where, f"no '=' after {name}" if _is_name(name) else "no '='")
-    if not _is_name(name):
+        raise AssignmentError(where, f"no '=' after {name}" if is_variable_name(name) else "no '='")
+    if not is_variable_name(name):
         raise AssignmentError(where, "the part before '=' is not a variable name")
     if "\0" in value:
         raise AssignmentError(where, f"the value of {name} holds a NUL byte")
@@ -49,13 +49,14 @@ def parse_env_file(path: str | os.PathLike[str]) -> Assignments:
     values: dict[str, str] = {}
     for number, line in _meaningful(lines):
         key, separator, rest = line.partition("=")
-        if not separator or not _is_name(key.rstrip()):
+        if not separator or not is_variable_name(key.rstrip()):
             raise EnvFileError(name, number, "not an assignment")
         values[key.rstrip()] = _unquote(rest.strip(), name, number)
     return tuple(values.items())
 
 
-def _is_name(text: str) -> bool:
+def is_variable_name(text: str) -> bool:
+    """Tell whether a shell could use this as the name of a variable."""
     return re.fullmatch(_NAME, text) is not None
 
 

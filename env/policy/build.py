@@ -56,7 +56,7 @@ def build_environment(
     :raises ReservedNameError: a flag names a variable of ``required`` or ``removed``.
     """
     gone = frozenset(removed) - required.keys()
-    _refuse_reserved(policy, required, gone)
+    _refuse_reserved(parent, policy, required, gone)
     values, rules = _set_values(policy, required, gone)
     receipt = [Verdict(name, "set", rule) for name, rule in rules.items()]
     unfit = unfit_names(parent, policy.circumstances)
@@ -83,14 +83,17 @@ def tool_shell_excludes(policy: EnvironmentPolicy) -> tuple[str, ...]:
 
 
 def _refuse_reserved(
-    policy: EnvironmentPolicy, required: Mapping[str, str], gone: frozenset[str]
+    parent: Mapping[str, str],
+    policy: EnvironmentPolicy,
+    required: Mapping[str, str],
+    gone: frozenset[str],
 ) -> None:
     """Refuse a flag that would be overruled; a file may hold more than this run needs."""
     for name, value in policy.set_values:
         if name in gone or required.get(name, value) != value:
             raise ReservedNameError(flag="--set", name=name)
     for name in policy.pass_names:
-        if name in gone:
+        if name in gone or (name in required and required[name] != parent.get(name)):
             raise ReservedNameError(flag="--pass", name=name)
 
 

@@ -12,11 +12,16 @@ from ...kernel.errors import CallerError
 from ...kernel.files.small_file import read_small_file
 from ...kernel.toml import TomlError, decode_toml, parse_toml
 from ...kernel.values import frozen
+from .errors import SettingError
 
 PROJECT_FILE = ".codexlab.toml"
 # Where workspaces lie unless a setting says otherwise.
 DEFAULT_ROOT = "~/codexlab/workspaces"
+_FILE_VARIABLE = "CODEXLAB_CONFIG"
+# In a file they would mean another directory in each checkout, and make it there.
+_ABSOLUTE_KEYS = ("workspaces_root", "workdir")
 _LIMIT = 1 << 20
+_LONGEST_KEY = 64
 
 
 class ConfigError(CallerError):
@@ -77,6 +82,8 @@ def read_config(path: Path, known: frozenset[str], allowed: frozenset[str]) -> C
         raise ConfigError(path, error.line, None, error.problem) from None
     for key in config.settings:
         _check_key(config, key, known, allowed)
+    for key in _ABSOLUTE_KEYS:
+        _check_absolute(config, key)
     return config
 
 
@@ -84,10 +91,8 @@ def _check_key(
     config: ConfigFile, key: str, known: frozenset[str], allowed: frozenset[str]
 ) -> None:
     if key not in known:
-        listed = ", ".join(sorted(allowed))
-        raise ConfigError(
-            config.path, config.line_of(key), key, f"no such setting; expected one of {listed}"
-        )
+        problem = f"no such setting{_nearest(key, allowed)}; docs/settings.md lists them"
+        raise ConfigError(config.path, config.line_of(key), key, problem)
     if key not in allowed:
         raise ConfigError(
             config.path,
@@ -96,6 +101,21 @@ def _check_key(
             f"a project file may set only {', '.join(sorted(allowed))};"
             " set this in the user config or by a flag",
         )
+
+
+def _nearest(key: str, allowed: frozenset[str]) -> str:
+    from difflib import get_close_matches
+
+    # The comparison takes quadratic time, and an agent may have written the key.
+    found = get_close_matches(key[:_LONGEST_KEY], sorted(allowed), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _check_absolute(config: ConfigFile, key: str) -> None:
+    path = config.settings.get(key)
+    if isinstance(path, str) and path and not os.path.isabs(os.path.expanduser(path)):
+        problem = f"expected an absolute path, or one that begins with ~/, not {path!r}"
+        raise ConfigError(config.path, config.line_of(key), key, problem)
 
 
 def find_project_file(cwd: Path) -> Path:
@@ -107,10 +127,22 @@ def find_project_file(cwd: Path) -> Path:
 
 
 def user_config_path(environ: Mapping[str, str]) -> Path:
-    """Return the user's own config file."""
-    named = environ.get("CODEXLAB_CONFIG")
+    """Return the user's own config file.
+
+    :raises SettingError: a variable names a file that is not there, or a relative path.
+    """
+    named = environ.get(_FILE_VARIABLE)
     if named:
-        return Path(named)
+        return _named_file(os.path.expanduser(named))
     from platformdirs import user_config_path as config_home
 
     return config_home("codexlab") / "config.toml"
+
+
+def _named_file(named: str) -> Path:
+    if not os.path.isabs(named):
+        problem = f"expected the absolute path of a file, not {named!r}"
+        raise SettingError(_FILE_VARIABLE, problem)
+    if not os.path.lexists(named):
+        raise SettingError(_FILE_VARIABLE, f"no such file: {named}; unset it, or make that file")
+    return Path(named)

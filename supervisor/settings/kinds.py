@@ -13,6 +13,7 @@ from typing import Any, Literal, cast, get_args
 
 from ...agents.registry import AgentName
 from .literals import (
+    check_passed_name,
     parse_codes,
     parse_duration,
     parse_given,
@@ -40,8 +41,13 @@ class Kind:
     :param type: the type that pydantic checks; by default whatever ``before`` returns.
     :param before: what pydantic calls before it checks the type.
     :param bounds: the limits that pydantic checks, by the names that its ``Field`` has.
-    :param metavar: the placeholder in ``--help``; empty for a switch.
+    :param said: any of the attributes below.
     """
+
+    metavar: str = ""
+    """The placeholder in ``--help``; empty for a switch."""
+    expected: str = ""
+    """What an error says that pydantic finds; where it is empty, pydantic's own words."""
 
     def __init__(
         self,
@@ -49,13 +55,13 @@ class Kind:
         type: Any,  # noqa: A002
         before: _Convert | None = None,
         bounds: Mapping[str, Any] | None = None,
-        metavar: str = "",
+        **said: str,
     ) -> None:
         self.plain = plain
         self.type = type
         self.before = before
         self.bounds = bounds
-        self.metavar = metavar
+        self.__dict__.update(said)
 
 
 def _exactly(kind: type, value: Any) -> Any:
@@ -111,7 +117,8 @@ def _count(least: int, most: int | None = None) -> Kind:
         return int(value)
 
     bounds = {"ge": least} if most is None else {"ge": least, "le": most}
-    return Kind(count, int, bounds=bounds, metavar="N")
+    allowed = f", {least} or more" if most is None else f" from {least} to {most}"
+    return Kind(count, int, bounds=bounds, metavar="N", expected=f"a whole number{allowed}")
 
 
 def _cores(value: Any) -> float:
@@ -122,12 +129,21 @@ def _cores(value: Any) -> float:
 
 def _names(value: Any) -> tuple[str, ...]:
     listed = value.split(",") if isinstance(value, str) else _exactly(list, value)
-    names = tuple(map(_text, listed))
-    return tuple(filter(None, names)) if isinstance(value, str) else names
+    names = tuple(filter(None, listed)) if isinstance(value, str) else tuple(map(_text, listed))
+    for name in names:
+        check_passed_name(_text(name))
+    return names
 
 
 def _split_names(value: object) -> object:
-    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+    if not isinstance(value, str | list):
+        return value
+    listed: list[object] = []
+    listed += filter(None, value.split(",")) if isinstance(value, str) else cast("Any", value)
+    for name in listed:
+        if isinstance(name, str):
+            check_passed_name(name)
+    return tuple(listed)
 
 
 def _pairs(value: Any) -> Any:
@@ -135,19 +151,35 @@ def _pairs(value: Any) -> Any:
 
 
 def _split_pairs(value: object) -> object:
-    if isinstance(value, str):
-        from ...env.policy.assignments import parse_assignment
+    if isinstance(value, dict):
+        return _table_pairs(cast("dict[str, object]", value))
+    if not isinstance(value, str):
+        return value
+    from ...env.errors import AssignmentError
+    from ...env.policy.assignments import parse_assignment
 
-        return tuple(
-            parse_assignment(pair, f"{PREFIX}SET_ENV") for pair in value.split(",") if pair
-        )
-    return tuple(cast("dict[str, object]", value).items()) if isinstance(value, dict) else value
+    try:
+        return tuple(map(parse_assignment, filter(None, value.split(","))))
+    except AssignmentError as error:
+        raise ValueError(f"expected {_PAIRS}: {error.problem}") from None
 
 
-TEXT = Kind(_given, str, parse_given, metavar="TEXT")
-ANY_TEXT = Kind(_text, str, metavar="TEXT")
-PATH = Kind(_path, Path, parse_given, metavar="DIR")
-SWITCH = Kind(_switch, bool)
+def _table_pairs(table: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
+    from ...env.policy.assignments import is_variable_name
+
+    for name, text in table.items():
+        if not is_variable_name(name):
+            raise ValueError(f"expected {_PAIRS}: {name!r} is no name of a variable")
+        if isinstance(text, str) and "\0" in text:
+            raise ValueError(f"expected {_PAIRS}: the value of {name} holds a NUL byte")
+    return tuple(table.items())
+
+
+_PAIRS = "a table of names and texts, or NAME=VALUE with commas"
+TEXT = Kind(_given, str, parse_given, metavar="TEXT", expected="a text")
+ANY_TEXT = Kind(_text, str, metavar="TEXT", expected="a text")
+PATH = Kind(_path, Path, parse_given, metavar="DIR", expected="a path")
+SWITCH = Kind(_switch, bool, expected="true or false")
 DURATION = Kind(parse_duration, float, parse_duration, metavar="DURATION")
 TIME_LIMIT = Kind(parse_limit, float | None, parse_limit, metavar="DURATION")
 WAIT = Kind(parse_wait, float | None, parse_wait, metavar="DURATION")
@@ -160,10 +192,11 @@ CORES = Kind(
     float,
     bounds={"gt": 0, "le": _MOST_CORES, "allow_inf_nan": False},
     metavar="CORES",
+    expected=f"a number of cores above 0 and up to {_MOST_CORES}, as in 1.5",
 )
 CODES = Kind(parse_codes, tuple[int, ...], parse_codes, metavar="CODES")
-NAMES = Kind(_names, tuple[str, ...], _split_names)
-PAIRS = Kind(_pairs, tuple[tuple[str, str], ...], _split_pairs)
+NAMES = Kind(_names, tuple[str, ...], _split_names, expected="a list of names")
+PAIRS = Kind(_pairs, tuple[tuple[str, str], ...], _split_pairs, expected=_PAIRS)
 AGENT = choice(AgentName, "NAME")
 CARGO_SCOPE = choice(Literal["agent", "worktree", "shared", "off"], "SCOPE")
 CONTAINMENT = choice(Literal["auto", "cgroup", "subreaper", "process-group"], "KIND")

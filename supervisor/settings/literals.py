@@ -11,6 +11,7 @@ _SIZE = r"(?i)(\d+)([KMGT])?i?B?"
 # Longer than anybody waits, and more than any file system holds.
 _MOST_SECONDS, _NEVER, _MOST_BYTES = 1e10, 1e13, 2**63 - 1
 _LONGEST, _DIGITS = 4095, 100
+_A_DURATION = "a duration such as 10s, 5m, 2h or 1500ms"
 _BYTES = {None: 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -22,9 +23,11 @@ def parse_duration(text: object) -> float:
     if isinstance(text, int | float) and not isinstance(text, bool) and 0 <= text < _MOST_SECONDS:
         return float(text)
     match = re.fullmatch(_DURATION, str(text)[:_LONGEST])
-    seconds = _NEVER if match is None else float(match[1]) * _SECONDS[match[2]]
+    if match is None:
+        raise ValueError(f"expected {_A_DURATION}")
+    seconds = float(match[1]) * _SECONDS[match[2]]
     if not seconds < _NEVER:
-        raise ValueError("expected a duration such as 10s, 5m, 2h or 1500ms")
+        raise ValueError(f"expected a duration below {_NEVER:.0f}s")
     return seconds
 
 
@@ -66,8 +69,25 @@ def parse_size_limit(value: object) -> int | None:
 
 
 def parse_wait(value: object) -> float | None:
-    """Return how many seconds to wait; None for ever."""
-    return None if value == "forever" else parse_duration(value)
+    """Return how many seconds to wait; None for ever.
+
+    :raises ValueError: saying what was expected.
+    """
+    if value == "forever":
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or forever") from None
+
+
+def check_passed_name(name: str) -> None:
+    """Refuse what no variable is called, and no glob of variables.
+
+    :raises ValueError: saying what was expected.
+    """
+    if not name or "=" in name or "\0" in name or any(map(str.isspace, name)):
+        raise ValueError("expected a variable's name or glob")
 
 
 def parse_codes(value: object) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Annotated, Any, get_origin
 
 from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -22,7 +23,7 @@ from pydantic_settings import (
 from ...kernel.errors import CallerError
 from .errors import SettingError
 from .files import ConfigError, ConfigFile
-from .kinds import PREFIX, Kind
+from .kinds import PAIRS, PREFIX, Kind
 from .table import BY_NAME, SETTINGS
 
 _SHOWN = 80
@@ -108,9 +109,11 @@ def _explain(
     """Say which source the first wrong value came from."""
     first = error.errors(include_url=False)[0]
     key = str(first["loc"][0])
-    given = repr(first["input"])
-    given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
-    problem = f"{_sentence(first['msg'])}, not {given}"
+    kind = BY_NAME[key].kind
+    problem = _sentence(first, kind.expected)
+    if kind is not PAIRS:  # its values may be secrets
+        given = repr(first["input"])
+        problem += f", not {given if len(given) <= _SHOWN else f'{given[:_SHOWN]}…'}"
     variable = BY_NAME[key].variable
     if key in flags:
         return SettingError(BY_NAME[key].flag, problem)
@@ -122,6 +125,8 @@ def _explain(
     return SettingError(key, problem)
 
 
-def _sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return text if text.startswith("expected") else f"expected {text}"
+def _sentence(error: ErrorDetails, expected: str) -> str:
+    """Say what was expected: in the words of a reader of ours, else in those of its kind."""
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    return f"expected {expected or error['msg'].removeprefix('Input should be ')}"

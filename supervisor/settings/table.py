@@ -248,5 +248,5 @@ SETTINGS: tuple[Setting, ...] = (
 BY_NAME = {each.name: each for each in SETTINGS}
 PROJECT_KEYS = frozenset(each.name for each in SETTINGS if PROJECT in each.sources)
 # The tables of the user's file that have readers of their own.
-TABLES = frozenset({"artifacts", "gc", "hooks"})
+TABLES = frozenset({"gc", "hooks"})
 KNOWN_KEYS = frozenset(BY_NAME) | TABLES

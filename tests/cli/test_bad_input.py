@@ -67,6 +67,27 @@ _FLAGS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "endless cores": (["--issue", "1", "--cpu-max", "inf"], _OK, ["--cpu-max", "inf"]),
     "more cores than a number holds": (["--issue", "1", "--cpu-max", "1e400"], _OK, ["--cpu-max"]),
     "an assignment to pass": (["--issue", "1", "--pass", "A=1"], _OK, ["--pass", "A=1", "--set"]),
+    "a list to pass": (["--issue", "1", "--pass", "A B"], _OK, ["--pass", "A B", "a variable's"]),
+    "words for a count": (
+        ["--issue", "1", "--retries", "many"],
+        _OK,
+        ["--retries: expected a whole number, 0 or more, not 'many'"],
+    ),
+    "words for processes": (
+        ["--issue", "1", "--pids-max", "abc"],
+        _OK,
+        ["--pids-max: expected a whole number from 1 to 4194304, not 'abc'"],
+    ),
+    "no cores": (
+        ["--issue", "1", "--cpu-max", "0"],
+        _OK,
+        ["--cpu-max: expected a number of cores above 0", "not '0'"],
+    ),
+    "a duration that is too long": (
+        ["--issue", "1", "--timeout", "9999999999999h"],
+        _OK,
+        ["--timeout: expected a duration below 10000000000000s"],
+    ),
     "nothing to pass": (["--issue", "1", "--pass", ""], _OK, ["--pass", "name"]),
     "a path of two lines": (["--issue", "1", "--workdir", "a\nb"], _OK, ["a␊b"]),
     "a revision that commands terminals": (["--issue", "1", "--base", "\x1b[31m"], _OK, ["␛[31m"]),
@@ -87,6 +108,19 @@ _USER_CONFIG = {
     "wrong key": ('tiemout = "5s"\n', ["config.toml:1", "tiemout", "timeout"]),
     "wrong type": ("# limits\ntimeout = [1]\n", ["config.toml:2", "timeout"]),
     "wrong value": ('cargo_scope = "x"\n', ["config.toml:1", "cargo_scope", "agent"]),
+    "one name, no list": ("pass_env = 3\n", ["config.toml:1: pass_env: expected a list of names"]),
+    "an assignment, no name": ('pass_env = ["A=B"]\n', ["pass_env: expected a variable's name"]),
+    "no wait": ("wait = true\n", ["config.toml:1: wait: expected a duration", "or forever, not"]),
+    "no name of a variable": ('set_env = {1A = "s3"}\n', ["config.toml:1: set_env", "'1A'"]),
+    "a name that holds =": ('set_env = {"A=B" = "s3"}\n', ["config.toml:1: set_env", "'A=B'"]),
+    "no assignment": ('\nset_env = "FOO"\n', ["config.toml:2: set_env: expected", "'=' after FOO"]),
+    "a table nobody reads": ("[artifacts]\nx = 3\n", ["config.toml:1: artifacts: no such setting"]),
+    "the nearest key": ('timeot = "5s"\n', ["did you mean timeout?", "docs/settings.md"]),
+    "a root without a start": (
+        'workspaces_root = "rel/dir"\n',
+        ["config.toml:1: workspaces_root: expected an absolute path", "~/", "'rel/dir'"],
+    ),
+    "a workdir without a start": ('workdir = "."\n', ["config.toml:1: workdir: expected an abs"]),
     "bad syntax": ('timeout = "5s\n', ["config.toml:1", "TOML"]),
 }
 
@@ -100,6 +134,60 @@ def test_a_wrong_user_config_is_named_with_file_line_and_key(
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text(text)
     check(lab, ["--issue", "1"], _OK, 125, *words)
+
+
+def test_a_wrong_assignment_in_the_config_is_not_shown(lab: Lab, scratch: Path) -> None:
+    lab.environ["CODEXLAB_CONFIG"] = str(scratch / "own.toml")
+    for text in ('["A=s3cret"]', '{A = ["s3cret"]}', '"1A=s3cret"', '{"1A" = "s3cret"}'):
+        (scratch / "own.toml").write_text(f"set_env = {text}\n")
+        done = lab.run(["--issue", "1"], _OK)
+        assert done.returncode == 125
+        expect_one_line(done.stderr, "own.toml:1: set_env: expected a table of names")
+        assert "s3cret" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["CODEXLAB_RUN_ID", "CODEX_HOME"])
+def test_a_flag_passes_no_variable_that_codexlab_decides(lab: Lab, name: str) -> None:
+    lab.environ["CODEXLAB_RUN_ID"] = "another"
+    done = lab.run(["--issue", "1", "--agent", "codex", "--pass", name], _OK)
+    assert done.returncode == 125
+    expect_one_line(done.stderr, f"--pass {name}: codexlab decides this variable itself")
+
+
+@pytest.mark.parametrize("named", ["/no/such/c.toml", "c.toml"])
+def test_a_config_that_is_named_and_cannot_be_meant_is_refused(lab: Lab, named: str) -> None:
+    (lab.cwd / "c.toml").write_text('timeout = "5s"\n')
+    lab.environ["CODEXLAB_CONFIG"] = named
+    check(lab, ["--issue", "1"], _OK, 125, "CODEXLAB_CONFIG: ", named)
+    del lab.environ["CODEXLAB_WORKSPACES_ROOT"]
+    listed = lab.codexlab("workspace", "list")
+    assert listed.returncode == 125
+    assert "CODEXLAB_CONFIG: " in listed.stderr
+    assert named in listed.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CODEXLAB_VERBOSE", "maybe", "expected true or false, not 'maybe'"),
+        ("CODEXLAB_PASS_ENV", "A B", "expected a variable's name or glob"),
+        ("CODEXLAB_SET_ENV", "FOO", "no '=' after FOO"),
+    ],
+)
+def test_a_wrong_variable_says_what_is_expected(lab: Lab, name: str, value: str, said: str) -> None:
+    lab.environ[name] = value
+    check(lab, ["--issue", "1"], _OK, 125, f"{name}: ", said)
+
+
+def test_a_relative_root_in_the_config_is_refused_by_other_commands_too(
+    lab: Lab, scratch: Path
+) -> None:
+    lab.environ["CODEXLAB_CONFIG"] = str(scratch / "own.toml")
+    (scratch / "own.toml").write_text('workspaces_root = "rel"\n')
+    del lab.environ["CODEXLAB_WORKSPACES_ROOT"]
+    done = lab.codexlab("workspace", "list")
+    assert done.returncode == 125
+    assert "own.toml:1: workspaces_root: expected an absolute path" in done.stderr
 
 
 def test_an_unreadable_kind_of_config_is_named(lab: Lab) -> None:

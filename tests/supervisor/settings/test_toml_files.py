@@ -17,6 +17,7 @@ TEXTS = {
 @pytest.mark.parametrize("theirs", [True, False], ids=["user config", "project file"])
 def test_a_setting_in_it_counts(lab: Lab, scratch: Path, text: bytes, theirs: bool) -> None:
     path = scratch / "own.toml" if theirs else lab.cwd / ".codexlab.toml"
+    (scratch / "own.toml").touch()
     path.write_bytes(text)
     lab.environ["CODEXLAB_CONFIG"] = str(scratch / "own.toml")
     done = lab.run(["--issue", "1"], ["true"])
