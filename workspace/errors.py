@@ -91,16 +91,25 @@ class HomeRefused(OperatorError):
 
 
 class WorkspaceBusy(BusyError):
-    """Another run holds it. ``holder`` is None while that run is still starting."""
+    """Another run holds it.
 
-    def __init__(self, path: Path, holder: OwnerRecord | None) -> None:
+    :param holder: None while that run is still starting.
+    :param advice: what can be done, of what the command at hand can do.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        holder: OwnerRecord | None,
+        advice: str = "wait for its end or stop that run",
+    ) -> None:
         self.path, self.holder = path, holder
         if holder is None:
             who = "a run that is just starting, or another command"
         else:
             who = f"run {holder.run_id} (pid {holder.pid} on {holder.host}, since {holder.started})"
         self.reason = f"busy, held by {who}"
-        super().__init__(f"{path}: {self.reason}; wait with --wait or stop that run")
+        super().__init__(f"{path}: {self.reason}; {advice}")
 
 
 class RepositoryBusy(BusyError):

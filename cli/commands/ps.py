@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import Any
 
 import click
@@ -63,7 +64,8 @@ def _describe(view: RunView) -> dict[str, Any]:
         "processes": view.processes,
         "memory": view.memory,
         "workspace": entry.workspace,
-        "record": entry.record,
+        # A run that was refused has none, and one that waits has none yet.
+        "record": entry.record if os.path.exists(entry.record) else None,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from ...kernel.errors import CallerError, OperatorError
 from ...supervisor.settings.files import (
@@ -35,14 +35,25 @@ _GC_KEYS: Mapping[str, Callable[[object], float]] = {
 class NoSuchWorkspace(CallerError):
     """No workspace, or more than one, has that name."""
 
-    def __init__(self, issue: str, root: Path, found: list[Survey]) -> None:
+    def __init__(self, issue: str, root: Path, found: list[Survey], asked: str = "") -> None:
         self.issue, self.root, self.found = issue, root, found
-        if found:
-            names = ", ".join(f"{key.project}/{key.agent}" for key in (e.place_key for e in found))
+        names = ", ".join(f"{key.project}/{key.agent}" for key in (e.place_key for e in found))
+        if asked:
+            others = f"there is {names}" if found else "see codexlab workspace list"
+            reason = f"no workspace with {asked} below {root}; {others}"
+        elif found:
             reason = f"several workspaces ({names}); choose with --project and --agent"
         else:
             reason = f"no workspace below {root}; see codexlab workspace list"
         super().__init__(f"issue {issue}: {reason}")
+
+
+class NoSuchAgent(CallerError):
+    """No agent has that name."""
+
+    def __init__(self, agent: str, known: tuple[str, ...]) -> None:
+        self.agent = agent
+        super().__init__(f"--agent {agent}: no such agent; expected one of {', '.join(known)}")
 
 
 class NoSuchRoot(CallerError):
@@ -165,14 +176,25 @@ def select(
     """Return the workspaces of an issue; what cannot be read on the way is reported.
 
     :raises NoSuchWorkspace: there is none.
+    :raises NoSuchAgent: no agent has that name.
     """
+    from ...agents.registry import AgentName
     from ...workspace.gc.survey import survey_workspaces
 
+    if agent is not None and agent not in get_args(AgentName):
+        raise NoSuchAgent(agent, get_args(AgentName))
     surveys = survey_workspaces(root, tell_unreadable(faults, root, project))
-    found = [each for each in surveys if each.is_of(project, issue, agent)]
+    of_issue = [each for each in surveys if each.is_of(None, issue, None)]
+    found = [each for each in of_issue if each.is_of(project, None, agent)]
     if not found:
-        raise NoSuchWorkspace(issue, root, [])
+        raise NoSuchWorkspace(issue, root, of_issue, _filters(project, agent))
     return found
+
+
+def _filters(project: str | None, agent: str | None) -> str:
+    """Return the flags that chose among an issue's workspaces, as they were given."""
+    flags = (("--project", project), ("--agent", agent))
+    return " ".join(f"{flag} {value}" for flag, value in flags if value is not None)
 
 
 def select_one(issue: str, project: str | None, agent: str | None, root: Path) -> Survey:

@@ -45,11 +45,18 @@ async def claim_with_patience(plan: Plan, tell: Tell) -> Claim:
                 raise HeldByCaller(error.path, error.holder.run_id) from None
             left = deadline - anyio.current_time()
             if left <= 0:
-                raise
+                advice = _advice(plan.patience())
+                raise WorkspaceBusy(error.path, error.holder, advice) from None
             if long.is_due():
                 tell(f"waiting: {error.path} is {error.reason}; an interrupt ends the wait")
         await anyio.sleep(min(pause, left))
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _advice(waited: float) -> str:
+    if waited > 0:
+        return f"still busy after {waited:g}s; wait longer or stop that run"
+    return "wait with --wait or stop that run"
 
 
 def _claim(plan: Plan) -> Claim:

@@ -26,7 +26,7 @@ def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
 
     :param deep: add sizes, git state and threads, which take some time.
     """
-    provenance, owner, record = survey.provenance, survey.owner, survey.record
+    provenance, owner, record = survey.provenance, survey.owner, _last_end(survey)
     found: dict[str, Any] = {
         **asdict(survey.place_key),
         "path": str(survey.paths.root),
@@ -88,10 +88,10 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
 
 def list_row(survey: Survey) -> tuple[str, ...]:
     """Return a workspace's line in the list."""
-    key, record = survey.place_key, survey.record
+    key, record = survey.place_key, _last_end(survey)
     last = record.get("reason") or {"busy": "running", "dead": "never finished"}.get(survey.state)
-    if last == "exited":
-        last = f"exited {record.get('exit_status')}"
+    if last in ("exited", "launch-failed"):
+        last = f"{last} {record.get('exit_status')}"
     kind = survey.provenance.kind if survey.provenance else None
     used = dt.datetime.fromtimestamp(survey.used).astimezone()
     return (
@@ -103,6 +103,18 @@ def list_row(survey: Survey) -> tuple[str, ...]:
         kind or "-",
         str(last or "-"),
     )
+
+
+def _last_end(survey: Survey) -> Mapping[str, Any]:
+    """Return how the last run ended: by its record, or by the registry where it was refused."""
+    if survey.record or survey.busy or survey.owner is None:
+        return survey.record
+    from ....supervisor.records.registry import read_entry
+
+    entry = read_entry(survey.owner.run_id)
+    if entry is None or entry.finished is None:
+        return {}
+    return {name: getattr(entry, name) for name in ("reason", "exit_status", "agent_outcome")}
 
 
 def why(verdict: Verdict) -> str:

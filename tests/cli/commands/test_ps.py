@@ -98,6 +98,7 @@ def test_refused_runs_are_kept_although_they_have_no_directory(lab: Lab, listed:
     assert (missing["reason"], missing["exit_status"]) == ("launch-failed", 127)
     assert "no-such-command-here" in missing["error"]
     assert not Path(missing["workspace"]).exists()
+    assert (busy["record"], missing["record"]) == (None, None)
 
 
 def test_a_run_that_waits_for_its_workspace_is_waiting(lab: Lab, listed: List) -> None:
