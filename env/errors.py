@@ -40,7 +40,7 @@ class EnvFileError(CallerError):
         self.line = line
         self.problem = problem
         place = path if line is None else f"{path}:{line}"
-        super().__init__(f"{place}: {problem}; expected lines of NAME=VALUE")
+        super().__init__(f"--env-file {place}: {problem}; expected lines of NAME=VALUE")
 
 
 class ReservedNameError(CallerError):

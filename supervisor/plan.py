@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from datetime import UTC, datetime
@@ -11,9 +12,10 @@ from ..agents.adapter import RESUME
 from ..agents.recognition import detect_agent
 from ..agents.registry import adapter_of
 from ..kernel.values import frozen
+from ..workspace.errors import WorkdirRefused
 from ..workspace.git.checkout import Checkout, inspect_checkout
 from ..workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
-from ..workspace.repository.project import default_project
+from ..workspace.repository.project import default_project, is_url
 from ..workspace.root import check_root
 from ..workspace.workdir.plan import WorkdirPlan, choose_workdir
 from .errors import BadHook, PlaceUnusable, ResumeImpossible, TerminalContradicted
@@ -61,6 +63,7 @@ def plan_run(request: LaunchRequest) -> Plan:
     check_root(request.workspaces_root, request.environ.get("HOME"))
     agent = request.agent or detect_agent(request.command)
     _check_resume(request, agent)
+    _check_places(request)
     start = inspect_checkout(request.cwd if request.workdir is None else request.workdir)
     project = request.project or (
         "default" if request.no_repo else default_project(start, request.repo)
@@ -79,6 +82,22 @@ def plan_run(request: LaunchRequest) -> Plan:
     return Plan(
         request, new_run_id(), agent, key, paths, start, workdir, build_ladder(request.grace)
     )
+
+
+def _check_places(request: LaunchRequest) -> None:
+    """Name the flag of a directory that is not there, or that this user may not look into."""
+    places = {"--workdir": request.workdir}
+    if request.repo is not None and not is_url(request.repo):
+        places["--repo"] = Path(request.repo)
+    for flag, path in places.items():
+        if path is None:
+            continue
+        try:
+            os.stat(path)
+        except OSError as error:
+            raise WorkdirRefused(f"{flag} {path}", error.strerror or "unusable") from None
+        if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
+            raise WorkdirRefused(f"{flag} {path}", os.strerror(errno.EACCES))
 
 
 def new_run_id() -> str:

@@ -56,7 +56,11 @@ _FLAGS: dict[str, tuple[list[str], list[str], list[str]]] = {
     ),
     "a bad size": (["--issue", "1", "--log-max-size", "big"], _OK, ["--log-max-size", "big"]),
     "a bad base": (["--issue", "1", "--base", "no-such-rev"], _OK, ["no-such-rev"]),
-    "a missing env file": (["--issue", "1", "--env-file", "none.env"], _OK, ["none.env"]),
+    "a missing env file": (
+        ["--issue", "1", "--env-file", "none.env"],
+        _OK,
+        ["--env-file none.env: No"],
+    ),
     "an assignment without =": (["--issue", "1", "--set", "NAME"], _OK, ["NAME"]),
     "a missing stdin file": (["--issue", "1", "--stdin", "no-such-file"], _OK, ["no-such-file"]),
     "a closed events descriptor": (["--issue", "1", "--events", "97"], _OK, ["--events", "97"]),
@@ -91,8 +95,16 @@ _FLAGS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "nothing to pass": (["--issue", "1", "--pass", ""], _OK, ["--pass", "name"]),
     "a path of two lines": (["--issue", "1", "--workdir", "a\nb"], _OK, ["a␊b"]),
     "a revision that commands terminals": (["--issue", "1", "--base", "\x1b[31m"], _OK, ["␛[31m"]),
-    "a missing workdir": (["--issue", "1", "--workdir", "no-such-dir"], _OK, ["no-such-dir"]),
-    "a missing repository": (["--issue", "1", "--repo", "no-such-repo"], _OK, ["no-such-repo"]),
+    "a missing workdir": (
+        ["--issue", "1", "--workdir", "no-such-dir"],
+        _OK,
+        ["--workdir /", "no-such-dir: No"],
+    ),
+    "a missing repository": (
+        ["--issue", "1", "--repo", "no-such-repo"],
+        _OK,
+        ["--repo no-such-repo: No such"],
+    ),
 }
 
 
@@ -330,15 +342,20 @@ def test_the_current_directory_was_removed(lab: Lab, scratch: Path) -> None:
     expect_one_line(done.stderr, "current directory")
 
 
-def run_as_nobody(as_nobody: Unprivileged, lab: Lab, **environ: str | Path) -> str:
-    """Run a launch as an unprivileged user in a plain directory and return its one line."""
+def run_as_nobody(
+    as_nobody: Unprivileged,
+    lab: Lab,
+    flags: tuple[str, ...] = ("--no-repo",),
+    **environ: str | Path,
+) -> str:
+    """Run a launch as an unprivileged user, by default in a plain directory; return its line."""
     places = {name: str(value) for name, value in environ.items()}
     defaults = {
         "CODEX_HOME": str(as_nobody.home / ".codex"),
         "CODEXLAB_WORKSPACES_ROOT": str(as_nobody.home / "ws"),
     }
     xdg = {name: str(as_nobody.home / name) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
-    command = lab.argv(["--issue", "1", "--no-repo"], ["true"])
+    command = lab.argv(["--issue", "1", *flags], ["true"])
     done = as_nobody.run(command, environ={**defaults, **xdg, **places})
     assert done.returncode == 125, done.stderr
     assert not (as_nobody.home / "ws").exists() or not list((as_nobody.home / "ws").iterdir())
@@ -358,3 +375,13 @@ def test_an_unreadable_shared_home(lab: Lab, scratch: Path, as_nobody: Unprivile
     home.mkdir(mode=0o000)
     stderr = run_as_nobody(as_nobody, lab, CODEX_HOME=home)
     expect_one_line(stderr, "not-readable")
+
+
+@pytest.mark.parametrize("flag", ["--repo", "--workdir"])
+def test_a_directory_that_this_user_may_not_enter_is_named_with_its_flag(
+    lab: Lab, scratch: Path, as_nobody: Unprivileged, flag: str
+) -> None:
+    closed = scratch / "closed"
+    closed.mkdir(mode=0o000)
+    stderr = run_as_nobody(as_nobody, lab, (flag, str(closed)))
+    expect_one_line(stderr, f"{flag} {closed}: Permission denied")

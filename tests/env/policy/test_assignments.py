@@ -77,7 +77,7 @@ def test_a_bad_line_is_named_by_file_and_number(tmp_path: Path, content: bytes, 
     path = write(tmp_path, content)
     with pytest.raises(EnvFileError) as caught:
         parse_env_file(path)
-    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert str(caught.value).startswith(f"--env-file {path}:{line}: ")
     assert "\n" not in str(caught.value)
 
 
