@@ -26,6 +26,7 @@ from ...transcripts.options import (
 from ...ui.json_lines import json_bytes, path_text
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
+from ...ui.whole_number import WholeNumber
 
 _PAGE = 50
 
@@ -41,7 +42,7 @@ _PAGE = 50
     help="The time to sort by, newest first.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1), default=_PAGE, show_default=True, help="Rows on a page."
+    "--limit", type=WholeNumber(1), default=_PAGE, show_default=True, help="Rows on a page."
 )
 @click.option("--all", "everything", is_flag=True, help="No limit.")
 @click.option(

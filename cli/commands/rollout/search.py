@@ -15,6 +15,7 @@ from ...transcripts.options import filter_options, filters_from, home_option, js
 from ...transcripts.search_prestart import find_ripgrep
 from ...ui.json_lines import json_lines, path_text
 from ...ui.terminal import neutral, on_one_line, one_line
+from ...ui.whole_number import WholeNumber
 
 if TYPE_CHECKING:
     # Loaded while ripgrep works.
@@ -31,9 +32,7 @@ _FOUND, _NOTHING = 0, 1
 @home_option
 @click.option("-e", "--regex", is_flag=True, help="PATTERN is a Python regular expression.")
 @click.option("-i", "--ignore-case", is_flag=True, help="Ignore the case of letters.")
-@click.option(
-    "-C", "--context", type=click.IntRange(0, 100), default=0, help="Lines around a match."
-)
+@click.option("-C", "--context", type=WholeNumber(0, 100), default=0, help="Lines around a match.")
 @click.option("-l", "--threads-only", is_flag=True, help="Print only thread ids, each once.")
 @click.option(
     "--role",
@@ -43,8 +42,8 @@ _FOUND, _NOTHING = 0, 1
     help="Only entries of this role; repeatable.  [default: the conversation]",
 )
 @filter_options
-@click.option("--limit", type=click.IntRange(1), help="Stop after this many entries.")
-@click.option("-j", "--processes", type=click.IntRange(1, 64), help="[default: one per core]")
+@click.option("--limit", type=WholeNumber(1), help="Stop after this many entries.")
+@click.option("-j", "--processes", type=WholeNumber(1, 64), help="[default: one per core]")
 @click.option("--no-rg", is_flag=True, help="Do not use ripgrep even where it is installed.")
 @json_option
 @click.pass_obj

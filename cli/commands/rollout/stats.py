@@ -28,6 +28,7 @@ from ...transcripts.options import (
 from ...ui.json_lines import json_bytes
 from ...ui.literal_types import DURATION, SIZE
 from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
+from ...ui.whole_number import WholeNumber
 
 _TOP = 10
 _BAR = 24
@@ -38,7 +39,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @home_option
 @filter_options
 @click.option(
-    "--top", type=click.IntRange(1), default=_TOP, show_default=True, help="Rows of each table."
+    "--top", type=WholeNumber(1), default=_TOP, show_default=True, help="Rows of each table."
 )
 @click.option(
     "--sample", type=SIZE, default="128M", show_default=True, help="Bytes to try on; 0: none."

@@ -18,6 +18,7 @@ from ...transcripts.options import home_option, json_option
 from ...transcripts.progress import choose_progress
 from ...transcripts.results import show_left_out, show_nothing, show_results
 from ...ui.literal_types import DURATION, SIZE
+from ...ui.whole_number import WholeNumber
 
 # ioprio_set(2) has no wrapper; its number is the architecture's.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
@@ -35,11 +36,11 @@ _NICE = 10
     help="Cold: not written for this long.",
 )
 @click.option("--max-bytes", type=SIZE, help="Compress at most this many plain bytes.")
-@click.option("--max-files", type=click.IntRange(1), help="Compress at most this many rollouts.")
+@click.option("--max-files", type=WholeNumber(1), help="Compress at most this many rollouts.")
 @click.option("--max-time", type=DURATION, help="Begin no more files after this time.")
 @click.option(
     "--workers",
-    type=click.IntRange(1, 16),
+    type=WholeNumber(1, 16),
     default=2,
     show_default=True,
     help="Number of threads that encode.",
