@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes.killing import stopped
+from support.processes.killing import stop
 from support.processes.leaks import descendants
 
 from codexlab.guardian.channel import Channel
@@ -58,14 +58,14 @@ def test_one_that_was_ended_or_sent_a_signal_while_it_waited_is_passed_over(
         end(channel, pid)
 
 
-def test_one_that_was_stopped_while_it_waited_is_passed_over_and_ends_once_continued(
+def test_one_that_was_stopped_while_it_waited_is_passed_over_and_continued_to_end(
     guardians: _Guardians,
 ) -> None:
     first = guardians.take()
     waiting = wait_until_one_waits(guardians)
     with pidfd(waiting) as fd:
-        with stopped(waiting):
-            second = guardians.take()
+        stop(waiting)
+        second = guardians.take()
         assert second[1] not in (waiting, first[1])
         wait_readable(fd.fileno())
     for channel, pid in (first, second):

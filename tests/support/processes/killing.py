@@ -62,14 +62,19 @@ def kill_at_once(*pids: int) -> None:
 @contextmanager
 def stopped(pid: int) -> Generator[None]:
     """Let a process do nothing for the time of the block."""
-    os.kill(pid, signal.SIGSTOP)
     try:
-        deadline = time.monotonic() + 30
-        while not _is_still(pid):
-            assert time.monotonic() < deadline, f"{pid} does not stop"
+        stop(pid)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def stop(pid: int) -> None:
+    """Stop a process and wait until it does nothing more."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 30
+    while not _is_still(pid):
+        assert time.monotonic() < deadline, f"{pid} does not stop"
 
 
 def _is_still(pid: int) -> bool:
