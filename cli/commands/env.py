@@ -38,7 +38,7 @@ def env() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @_launch_arguments
 def explain(arguments: Sequence[str], as_json: bool) -> None:
-    """Print every name, kept, dropped or set, and the rule; never a value.
+    """Print each name, its rule and its fate, and no value.
 
     It takes the flags of codexlab-run and an optional -- COMMAND, and decides as that launch would:
     codexlab env explain --pass 'ACME_*' -- codex exec
@@ -69,7 +69,7 @@ def rules() -> None:
 @click.option("-0", "--null", "null", is_flag=True, help="NAME=VALUE with NUL ends, for env -i.")
 @_launch_arguments
 def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -> None:
-    """Print the environment itself, values included, for use in a shell.
+    """Print the environment itself with its values, for a shell.
 
     Variables that exist only in a run (its id, workdir, codex-home, temp directory and cargo key)
     are left out. It takes the flags of codexlab-run and an optional -- COMMAND.

@@ -38,6 +38,15 @@ def test_every_command_says_what_it_does_and_what_each_option_means() -> None:
                 assert parameter.help or parameter.name == "help", (path, parameter.name)
 
 
+def test_a_list_of_commands_cuts_no_sentence() -> None:
+    for path, command in commands(group, "codexlab"):
+        if isinstance(command, click.Group):
+            result = CliRunner().invoke(command, ["--help"], terminal_width=78)
+            listed = result.output.partition("Commands:")[2]
+            assert listed, path
+            assert "..." not in listed, path
+
+
 def test_the_launchers_examples_stand_on_lines_of_their_own() -> None:
     lines = [line.strip() for line in help_of(options).splitlines()]
     assert 'codexlab-run --issue 123 -- codex exec {resume} "Now add a test"' in lines

@@ -145,7 +145,10 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
 )
 @click.option("--remote", is_flag=True, help="Ask the remote compile host and GitHub too.")
 def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> None:
-    """Report every category: path, size, route and why, owner and liveness."""
+    """Report each category: its path, size and route.
+
+    It also says why, who owns it and whether anybody uses it.
+    """
     standing = stand(root)
     report = collect_status(
         standing.root, standing.repository, standing.host, os.environ, seconds, remote=remote
@@ -169,7 +172,10 @@ def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> Non
 @_json
 @click.option("--apply", "applies", is_flag=True, help="Write. Without it: only list.")
 def setup(root: str | None, as_json: bool, applies: bool) -> None:
-    """Write the ignored user.bazelrc of this working tree and make the cache directories."""
+    """Write user.bazelrc here, make the cache directories.
+
+    The file is that of this working tree, which git ignores.
+    """
     standing = stand(root)
     if standing.repository is None:
         raise NoRepository(Path.cwd())
@@ -218,7 +224,10 @@ def clean(
     everything: bool,
     seconds: float,
 ) -> None:
-    """Remove old output that a build makes again; a dry run by default."""
+    """Remove old output that a build makes again.
+
+    By default it is a dry run.
+    """
     flags: dict[Category, bool] = {
         "cargo": keep_cargo,
         "exec-harness": keep_exec_harness,
