@@ -35,7 +35,8 @@ def judge_store(store: Path, top: Path) -> list[str]:
     """
     check_objects(store)
     references = read_references(store)
-    hanging = [entry for entry in entries(store) if entry.pointer]
+    every = entries(store)
+    hanging = [entry for entry in every if entry.pointer]
     own = {*references.values(), *commits_held(store)}
     for entry in hanging:
         own.update(commits_held(entry.place))
@@ -48,8 +49,10 @@ def judge_store(store: Path, top: Path) -> list[str]:
             lines.append(f"{commits_text(count)} on no remote")
         if others:
             lines.append(f"{'1 tag' if others == 1 else f'{others} tags'} made in it")
-    for entry in hanging:
-        lines += nobodys_files(entry.place)
+    for entry in every:
+        lines += nobodys_files(entry.place) if entry.place.is_dir() else []
+    if store.name != ".git":  # of a checkout it is said there
+        lines += _unfinished(store)
     outside = [
         entry.checkout
         for entry in hanging
@@ -85,7 +88,11 @@ def judge_checkout(checkout: Path, top: Path) -> list[str]:
             lines += gitlinks(found)
         if held and (count := question.count()):
             lines.append(f"{commits_text(count)} on no branch")
-    return lines + [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(git_dir / name)]
+    return lines + _unfinished(git_dir)
+
+
+def _unfinished(git_dir: Path) -> list[str]:
+    return [f"unfinished {name}" for name in UNFINISHED if os.path.lexists(git_dir / name)]
 
 
 def _index(git_dir: Path) -> Path:

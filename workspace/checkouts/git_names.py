@@ -42,12 +42,11 @@ _KNOWN = (
     r"objects/info/(?:packs|alternates|http-alternates|commit-graph|commit-graphs/[\w.-]+)" + _LOCK,
     r"rr-cache/[0-9a-f]+/(?:pre|post|this)image(?:\.\d+)?|reftable/(?:[\w-]+\.ref|tables\.list)"
     + _LOCK,
-    r"(?:lfs|modules|worktrees|rebase-merge|rebase-apply|sequencer|codexlab-kept)/.*",
+    r"lfs/(?:objects/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}|(?:tmp|cache|logs|incomplete)/.*|\w+\.db)",
+    r"(?:modules|worktrees|rebase-merge|rebase-apply|sequencer)/.*",
 )
 # Looked at elsewhere: as repositories, as worktrees' entries, or as unfinished work.
-_NOT_ENTERED = frozenset(
-    ("modules", "worktrees", "rebase-merge", "rebase-apply", "sequencer", "lfs", "codexlab-kept")
-)
+_NOT_ENTERED = frozenset(("modules", "worktrees", "rebase-merge", "rebase-apply", "sequencer"))
 _BEGINNINGS = {
     "refs": rb"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\s*\Z|ref: ?refs/[^\s]+\s*\Z|\Z",
     "logs": rb"(?:[0-9a-f]{40}|[0-9a-f]{64}) (?:[0-9a-f]{40}|[0-9a-f]{64}) |\Z",

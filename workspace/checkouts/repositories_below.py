@@ -21,6 +21,10 @@ _STORE = frozenset({"HEAD", "objects", "refs"})
 # By these, beside objects, a repository is known that lacks a part.
 _BESIDE = frozenset({"HEAD", "refs", "packed-refs"})
 _OBJECTS = r"pack|info|[0-9a-f]{2}"
+# With one of these a ``.git`` is called damaged, where the checkout is judged.
+_PARTS = frozenset({"HEAD", "objects", "refs", "packed-refs", "index"})
+# Below a git directory: repositories and entries, each judged by itself, and nothing else.
+_KEPT_IN_GITS = frozenset({"modules", "worktrees"})
 # git's own, of which there are many, and no checkouts.
 _PASSED_OVER = frozenset({"objects", "refs", "logs"})
 
@@ -32,12 +36,15 @@ class Below:
     :param checkouts: directories with a ``.git`` of any kind.
     :param stores: git directories with objects and references of their own.
     :param unseen: what could not be looked into, and why: it may hold anything.
+    :param hidden: directories that git passes over, though no repository is in them to judge,
+        with a file somewhere below.
     :param met: directories that were asked for by device and inode.
     """
 
     checkouts: list[str] = field(default_factory=list[str])
     stores: list[str] = field(default_factory=list[str])
     unseen: list[str] = field(default_factory=list[str])
+    hidden: list[str] = field(default_factory=list[str])
     met: list[str] = field(default_factory=list[str])
 
 
@@ -46,11 +53,15 @@ class _Level:
     """A directory on the way down.
 
     :param inner: names of the directories in it that are still to be looked into.
+    :param is_gits: it is a git directory, or a worktree's entry in such a directory.
+    :param hidden: the directory that git passes over and that holds this; empty for none.
     """
 
     name: str
     place: tuple[int, int]
     inner: list[str]
+    is_gits: bool
+    hidden: str
 
 
 def look_below(top: Path, wanted: Collection[tuple[int, int]] = ()) -> Below:
@@ -125,6 +136,7 @@ class _Walk:
                 if item.is_dir(follow_symlinks=False):
                     inner.append(item.name)
         self._names_left -= len(names)
+        directories = tuple(inner)
         # git follows links there, so what they are is not asked.
         if not names >= _STORE and names & _BESIDE and "objects" in names and self._has_objects():
             self.found.unseen.append(f"{self._path(name)} (a damaged repository)")
@@ -133,10 +145,31 @@ class _Walk:
             self.found.stores.append(self._path(name))
         if ".git" in names:
             self.found.checkouts.append(self._path(name))
+        hidden = self._hidden(name, names)
+        if hidden and len(directories) < len(names) and hidden not in self.found.hidden[-1:]:
+            self.found.hidden.append(hidden)
         place = _place(self.fd)
         if place in self._wanted:
             self.found.met.append(self._path(name))
-        self._levels.append(_Level(name, place, inner))
+        is_gits = names >= _STORE or self._is_entry(names)
+        self._levels.append(_Level(name, place, inner, is_gits, hidden))
+
+    def _hidden(self, name: str, names: set[str]) -> str:
+        """Return the directory that hides the files here from git, and from who judges git's."""
+        if not self._levels or names >= _STORE or self._is_entry(names):
+            return ""  # its files are judged with the repository
+        if name == ".git":
+            return "" if names & _PARTS else self._path(name)
+        above = self._levels[-1]
+        if above.is_gits and name in _KEPT_IN_GITS:
+            return self._path(name)
+        return above.hidden
+
+    def _is_entry(self, names: set[str]) -> bool:
+        """Tell whether the directory is a worktree's entry in a repository."""
+        if len(self._levels) < 2 or "gitdir" not in names:
+            return False
+        return self._levels[-1].name == "worktrees" and self._levels[-2].is_gits
 
     def _has_objects(self) -> bool:
         """Tell whether ``objects`` in the directory that is open may be git's."""

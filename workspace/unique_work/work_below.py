@@ -53,6 +53,7 @@ def work_below(paths: WorkspacePaths, provenance: Provenance | None) -> list[str
         return [*lines, f"it cannot be looked through ({error.strerror})"]
     lines += _judged(partial(_check_repository, known), "")
     lines += [f"{shown(where)} cannot be looked into" for where in found.unseen]
+    lines += [f"files below {shown(where)}, which is no repository" for where in found.hidden]
     registered: list[Entry] = []
     for where in sorted(found.checkouts, key=lambda each: (each != "workdir", each)):
         entry = _registered(known, where)
