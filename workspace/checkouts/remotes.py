@@ -6,8 +6,10 @@ this machine is looked into: it holds what its own references reach, as long as 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +36,12 @@ _BY_SCHEME = r"(?:https?|ssh|git|ftps?|git\+ssh|ssh\+git)://(?:[^/]*@)?(\[[^\]/]
 _BY_COLON = r"(?:[^/@:\[]*@)?(\[[^\]/]*\]|[^/:@\[]+):(?!:|//)"
 _PROGRAM = r"[A-Za-z0-9][A-Za-z0-9+.-]*(?:::|://)"
 # "file" is no host: "file:/srv/x" was meant as a path, and git would ask ssh for it.
-_THIS_MACHINE = (
-    r"localhost|.*\.localhost|localhost\.localdomain|ip6-localhost|127\.[\d.]+|0[\d.]*|::1?|file"
-)
+_THIS_MACHINE = r"localhost|.*\.localhost|localhost\.localdomain|ip6-(?:localhost|loopback)|file"
+# First bytes of the addresses that are always of the machine that asks.
+_OF_THIS_MACHINE = (0, 127)
 _VOLATILE = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 _MOST_PATHS, _MOST_WORKTREES = 20, 1000
+_MOST_COMMITS = 1000
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ def held_elsewhere(
     base = store.parent if store.name == ".git" else store
     paths = {_path(url, base) for urls in remotes.urls.values() for url in urls} - {None}
     for place in sorted(path for path in paths if path is not None)[:_MOST_PATHS]:
-        found |= _held_at(Path(place), store, top, {*references.values(), *own} - found)
+        found |= _held_at(Path(place), top, {*references.values(), *own} - found)
     return found
 
 
@@ -95,7 +98,22 @@ def _is_server(url: str) -> bool:
     host = found[1].strip("[]").rpartition("@")[2].lower()
     if host.count(":") == 1:
         host = host.partition(":")[0]  # "[host:port]:path"
-    return bool(host) and not re.fullmatch(_THIS_MACHINE, host) and host != os.uname().nodename
+    return bool(host) and not _is_this_machine(host)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Tell whether a name, or an address in any spelling that a resolver reads, is of this one."""
+    name = os.fsdecode(unquote_to_bytes(os.fsencode(host))).lower().rstrip(".")
+    if re.fullmatch(_THIS_MACHINE, name) or name in ("", os.uname().nodename.lower()):
+        return True
+    address = name.partition("%")[0]
+    with contextlib.suppress(OSError, ValueError):
+        return socket.inet_aton(address)[0] in _OF_THIS_MACHINE
+    with contextlib.suppress(OSError, ValueError):
+        data = socket.inet_pton(socket.AF_INET6, address)
+        is_mapped = data[:12] in (bytes(12), bytes(10) + b"\xff\xff")
+        return is_mapped and (data[12] in _OF_THIS_MACHINE or data[12:] == b"\0\0\0\1")
+    return False
 
 
 def _path(url: str, base: Path) -> str | None:
@@ -107,11 +125,11 @@ def _path(url: str, base: Path) -> str | None:
     return os.path.realpath(base / url)
 
 
-def _held_at(place: Path, store: Path, top: Path, wanted: Collection[str]) -> set[str]:
+def _held_at(place: Path, top: Path, wanted: Collection[str]) -> set[str]:
     """Return the ids that the repository at a place has; none where it may go soon."""
     try:
         there = _repository_at(place)
-        if there is None or not _lasts(there, top) or _is_in_part(there, store):
+        if there is None or not _lasts(there, top) or _is_in_part(there):
             return set()
         check_objects(there)
         check_outlives(there, top)
@@ -122,7 +140,8 @@ def _held_at(place: Path, store: Path, top: Path, wanted: Collection[str]) -> se
     if not holders or not wanted:
         return set()
     with neutral(there, own=(), elsewhere=holders) as question:
-        return _reached(question, wanted, holders)
+        held = _reached(question, wanted, holders)
+        return held if _has_all_of(question, held) else set()
 
 
 def _repository_at(place: Path) -> Path | None:
@@ -149,12 +168,19 @@ def _is_below(place: Path, above: str) -> bool:
     return f"{place}/".startswith(f"{above.rstrip('/')}/")
 
 
-def _is_in_part(there: Path, store: Path) -> bool:
-    """Tell whether a repository lacks what this one may have: earlier commits, or contents."""
-    shallow = set(read_bytes(there / "shallow").split())
+def _is_in_part(there: Path) -> bool:
+    """Tell whether a repository says that it lacks earlier commits, or contents."""
+    # What ends here and there at one commit may be what an agent wrote into both.
+    if read_bytes(there / "shallow").split():
+        return True
+    if any((name or "").startswith("extensions.partialclone") for name, _ in _settings(there)):
+        return True
     packs = there / "objects" / "pack"
-    partial = packs.is_dir() and any(name.endswith(".promisor") for name in os.listdir(packs))
-    return partial or not shallow <= set(read_bytes(store / "shallow").split())
+    return packs.is_dir() and any(name.endswith(".promisor") for name in os.listdir(packs))
+
+
+def _settings(store: Path) -> Iterator[tuple[str | None, str]]:
+    yield from settings_in(read_bytes(store / "config").decode("utf-8", "surrogateescape"))
 
 
 def _reached(question: Neutral, wanted: Collection[str], holders: Collection[str]) -> set[str]:
@@ -170,6 +196,17 @@ def _reached(question: Neutral, wanted: Collection[str], holders: Collection[str
     if answer.status != 0:
         return held
     return held | (set(commits) - set(answer.stdout.decode().split()))
+
+
+def _has_all_of(question: Neutral, oids: Collection[str]) -> bool:
+    """Tell whether every tree and file of the newest commits can be read: its head, at least."""
+    words = ("rev-list", "--objects", "--missing=print", f"--max-count={_MOST_COMMITS}", "--stdin")
+    listed = question.ask(*words, lines=sorted(oids)) if oids else None
+    if listed is None or listed.status != 0:
+        return not oids
+    # Who is missing has a question mark before its name, which git cannot find either.
+    names = {line.partition(b" ")[0].decode() for line in listed.stdout.splitlines()}
+    return len(names) == sum(1 for _ in _kinds(question, names))
 
 
 def _kinds(question: Neutral, oids: Collection[str]) -> Iterator[tuple[str, str]]:

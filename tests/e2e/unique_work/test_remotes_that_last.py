@@ -25,6 +25,8 @@ PUSH = "git push -q $AWAY HEAD:refs/heads/m; "
 URL = f"{COMMIT}{SEEN}git remote add o "
 SERVER = f"{URL}https://x.invalid/y; "
 MORE = "printf '[remote \"o\"]\\n\\tpushurl = /nowhere/x\\n'"
+TWICE = f"{BARE}{COMMIT}echo 2 > f; git commit -qam two; {PUSH}{SEEN}git remote add o $AWAY; "
+FILE = "f=$AWAY/objects/$(git rev-parse HEAD~1:f | sed 's,^..,&/,')"
 GONE = {
     "that went with the run": f"{COMMIT}git init -q --bare $TMPDIR/r;"
     " git remote add o file://$TMPDIR/r; git push -q o HEAD:refs/heads/m",
@@ -46,6 +48,11 @@ GONE = {
     "git clone -q --bare --depth 1 file://$PWD $AWAY; git remote add o $AWAY",
     "that has no contents": f"{COMMIT}{SEEN}git config uploadpack.allowFilter true;"
     " git clone -q --bare --filter=blob:none file://$PWD $AWAY; git remote add o $AWAY",
+    "that ends at the same commit as here": f"{BARE}{COMMIT}git commit -q --allow-empty -m two;"
+    f" {PUSH}{SEEN}git remote add o $AWAY; git rev-parse HEAD | tee .git/shallow > $AWAY/shallow",
+    "that lacks a file of an earlier commit": f"{TWICE}{FILE}; rm -f $f",
+    "that has an earlier file empty": f"{TWICE}{FILE}; chmod +w $f; : > $f",
+    "that says it is in part": f"{TWICE}git -C $AWAY config extensions.partialClone o",
     "that is a fifo": f"mkfifo $AWAY; {URL}$AWAY",
     "that has a fifo": f"{BARE}mkfifo $AWAY/packed-refs; {URL}$AWAY",
     "that lies among the workspaces": f"{COMMIT}o=$(realpath ../../..)/o; git init -q --bare $o;"
@@ -56,6 +63,12 @@ GONE = {
     "of this machine, with a user": f"{URL}https://me:secret@127.0.0.1/x",
     "of this machine, by ssh": f"{URL}ssh://me@[::1]:22/x",
     "of this machine, by a colon": f"{URL}me@localhost:x",
+    "of this machine, in one number": f"{URL}https://2130706433/x",
+    "of this machine, in hexadecimal": f"{URL}https://0x7f.1/x",
+    "of this machine, with a dot behind": f"{URL}https://localhost./x",
+    "of this machine, with an escape": f"{URL}https://%6cocalhost/x",
+    "of this machine, mapped": f"{URL}https://[::ffff:127.0.0.1]/x",
+    "of this machine, at length": f"{URL}https://[0:0:0:0:0:0:0:1]/x",
     "of this machine, in brackets": f"{URL}[localhost:22]:x",
     "of this machine, by its name": f"{URL}ssh://$(uname -n)/x",
     "that is a program": f"{URL}ext::cat",
