@@ -14,6 +14,7 @@ from ..kernel.process.descriptors import open_descriptors, open_standard_descrip
 from ..kernel.process.own_limits import keep_own_limits, take_back_own_limits
 from .at_any_rate import load_the_rest
 from .channel import Channel, open_channel_pair
+from .lifeline import Lifeline
 from .main import Guardian
 from .protocol import EchoSignal
 from .signals import SAME_WISH_SECONDS
@@ -34,10 +35,13 @@ def run_with_guardian(supervise: Callable[[Channel], None]) -> int:
     ours, theirs = open_channel_pair()
     # Before the fork, so that no signal finds the guardian unprepared.
     guardian = Guardian(ours)
+    lifeline = Lifeline()
     pid = os.fork()
     if pid == 0:
+        lifeline.keep_as_supervisor()
         _run_supervisor(supervise, theirs, guardian.abandon())
     theirs.close()
+    lifeline.keep_as_guardian()
     return guardian.guard(pid)
 
 

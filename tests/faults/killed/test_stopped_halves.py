@@ -47,7 +47,9 @@ if victim is not None:
 while how == "again":
     time.sleep(0.005)
     os.kill(victim, signal.SIGSTOP)
-if how == "once":
+if how == "kill the other":
+    os.kill(supervisor, signal.SIGKILL)
+if how in ("once", "kill the other"):
     time.sleep(600)
 """
 
@@ -153,6 +155,19 @@ def test_an_agents_end_is_seen_behind_a_guardian_that_it_stopped_where_nobody_is
             run.kill()
     (record,) = lab.records
     assert record["reason"] == "exited"
+
+
+def test_a_stopped_guardian_ends_the_run_whose_agent_then_kills_the_supervisor(
+    stopping: Stopping,
+) -> None:
+    with stopping.started("guardian", "kill the other") as process:
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 125
+    assert "nothing it started is left" in stderr
+    assert not running(f"sleep {SLEEP}")
+    record = stopping.record()
+    assert record["reason"] == "supervisor-lost"
+    assert proof(record) == (True, 0)
 
 
 @pytest.mark.parametrize("how", ["once", "again"])
