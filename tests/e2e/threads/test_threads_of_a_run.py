@@ -217,7 +217,9 @@ def test_a_thread_named_just_before_its_host_was_killed_is_gone_on_with(
     assert named["type"] == "thread.started"
     done = lab.run(["--issue", "1"], task("{resume}", "two"))
     assert done.returncode == 0, done.stderr
-    assert server.requests[-1].prompts == ["one", "two"]
+    # On TERM codex may still write down that it was interrupted.
+    said = [text for text in server.requests[-1].prompts if not text.startswith("<turn_aborted>")]
+    assert said == ["one", "two"]
     assert lab.records[1]["thread"] == named["thread_id"]
     assert named["thread_id"] in threads(lab)
 
