@@ -11,6 +11,9 @@ import pytest
 from support.commands import program
 from support.users.unprivileged import Unprivileged, give, why_not
 
+# What is tried here is the kernel's list of processes: the same for each Python.
+pytestmark = pytest.mark.one_python
+
 # Forty lines of processes in which each hands over to a child and exits. One that is ended does
 # not hand over; a line that was missed comes to its end and says so. Every second link is in a
 # session of its own. The starter is a child subreaper (PR_SET_CHILD_SUBREAPER) and collects all.
