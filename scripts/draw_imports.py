@@ -8,16 +8,19 @@ A part stands above every part that it imports, wherever in a module the import 
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from support.product import PACKAGES, ROOT, imported_by, modules
 
-PAGE = ROOT / "docs" / "architecture.md"
-BEGIN, END = "<!-- imports: drawn -->\n", "<!-- imports: end -->"
+from scripts.drawn_part import DrawnPart
+
+PART = DrawnPart(
+    ROOT / "docs" / "architecture.md", "<!-- imports: drawn -->\n", "<!-- imports: end -->"
+)
 Arrows = dict[str, set[str]]
 
 
@@ -88,14 +91,5 @@ def shown(part: str) -> str:
     return f"{name}/" if (ROOT / part).is_dir() else name
 
 
-def with_picture(page: str) -> str:
-    """Return the page with the picture of now."""
-    drawn = f"{BEGIN}```\n{picture()}```\n{END}"
-    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: drawn, page, flags=re.DOTALL)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(with_picture(PAGE.read_text()))
-    else:
-        print(picture())
+    PART.print_or_write(f"```\n{picture()}```")

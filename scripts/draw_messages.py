@@ -7,13 +7,17 @@ python scripts/draw_messages.py --write  put it into docs/architecture.md
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.drawn_part import DrawnPart
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "architecture.md"
-BEGIN, END = "<!-- messages: drawn -->\n", "<!-- messages: end -->"
+PART = DrawnPart(
+    ROOT / "docs" / "architecture.md", "<!-- messages: drawn -->\n", "<!-- messages: end -->"
+)
 ROUTES = {
     "Request": "supervisor -> guardian",
     "Reply": "guardian -> supervisor, when asked",
@@ -50,14 +54,5 @@ def shown(kind: ast.ClassDef) -> str:
     return f"  {kind.name}({', '.join(map(ast.unparse, named))})\n      {said}"
 
 
-def with_picture(page: str) -> str:
-    """Return the page with the list of now."""
-    drawn = f"{BEGIN}```\n{picture()}```\n{END}"
-    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: drawn, page, flags=re.DOTALL)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(with_picture(PAGE.read_text()))
-    else:
-        print(picture())
+    PART.print_or_write(f"```\n{picture()}```")

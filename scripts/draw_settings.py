@@ -6,15 +6,20 @@ python scripts/draw_settings.py --write  put it into docs/settings.md
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from codexlab.cli.launch.options import default_of, help_text
 from codexlab.supervisor.settings.table import FLAG, PROJECT, SETTINGS, Setting
+from scripts.drawn_part import DrawnPart
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
-BEGIN, END = "<!-- settings: drawn -->\n", "<!-- settings: end -->"
+PART = DrawnPart(
+    Path(__file__).resolve().parents[1] / "docs" / "settings.md",
+    "<!-- settings: drawn -->\n",
+    "<!-- settings: end -->",
+)
 HEAD = "| Key | Flag | Variable | Default | Project file | |\n|---|---|---|---|---|---|"
 
 
@@ -50,14 +55,5 @@ def spelled(row: Setting) -> str:
     return f"`{row.short}` `{long}`" if row.short else f"`{long}`"
 
 
-def with_picture(page: str) -> str:
-    """Return the page with the list of now."""
-    drawn = f"{BEGIN}{picture()}\n{END}"
-    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: drawn, page, flags=re.DOTALL)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        PAGE.write_text(with_picture(PAGE.read_text()))
-    else:
-        print(picture())
+    PART.print_or_write(picture())

@@ -287,12 +287,12 @@ while os.getppid() == int(sys.argv[1]):
 
 @pytest.mark.parametrize("place", [".", ".codexlab", ".codexlab/runs", "codex-home", "context"])
 def test_names_that_vanish_during_a_look_hide_no_other(lab: Lab, place: str) -> None:
-    root = work(lab, f"mkdir -p ../{place}/work; echo x > ../{place}/work/f")
+    root = work(lab, f"mkdir -p ../{place}/mine; echo x > ../{place}/mine/f")
     argv = [sys.executable, "-c", COMES_AND_GOES, str(os.getpid()), str(root / place)]
     with subprocess.Popen(argv) as coming:
         try:
             for _ in range(6):
-                assert any(re.search(r"\bwork\b", line) for line in only_here(lab))
+                assert any(re.search(r"\bmine\b", line) for line in only_here(lab))
         finally:
             coming.kill()
 
