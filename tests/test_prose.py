@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.product import PACKAGES, ROOT
 from support.prose import LONGEST, sentences_of, too_long
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("agents", "cli", "env", "guardian", "kernel", "rollout", "supervisor", "workspace")
-PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
+# CHANGELOG.md is history.
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -97,13 +97,13 @@ async def test_threads_that_are_known_are_put_in_the_order_in_which_they_were_wr
         watcher.suggest(thread)  # the third one was named when it was begun: before its turn
     watcher.look()
     assert newest_last == ["third", "first", "second"]
-    store.write("third", 10)
-    store.write("second", 11)
+    store.write("third", 11)
+    store.write("second", 10)
     watcher.look()
-    assert newest_last == ["first", "third", "second"]
+    assert newest_last == ["first", "second", "third"]
     store.write("first", 12)
     watcher.look()
-    assert newest_last == ["third", "second", "first"]
+    assert newest_last == ["second", "third", "first"]
     assert watcher.thread == "first"
 
 
