@@ -14,8 +14,9 @@ from ...supervisor.request import LaunchRequest
 from ...supervisor.settings.fields import HOOK_KEYS, absolute, read_fields
 from ...supervisor.settings.home import check_home
 from ...supervisor.settings.literals import check_passed_name
+from ...supervisor.settings.table import AGENT
 from ..ui.non_empty import NON_EMPTY_TEXT
-from .options import own_option, setting_options
+from .options import HOOKS, GroupedHelp, grouped_option, own_option, setting_options
 
 PROGRAM = "codexlab-run"
 
@@ -38,54 +39,66 @@ class UsageError(CallerError):
 
 @click.command(
     PROGRAM,
+    cls=GroupedHelp,
     context_settings={"allow_interspersed_args": False, "max_content_width": 100},
     options_metavar="[OPTIONS]",
     epilog="Exit status: the command's own; 124 time limit; 125 codexlab failed;"
     " 126 not executable; 127 not found; 128+n died by signal n; 75 workspace or thread busy.",
 )
-@click.version_option(package_name="codexlab", prog_name=PROGRAM)
-@setting_options(until="stdin")
-@click.option(
-    "-i", "--tty", "terminal", is_flag=True, help="Give the agent a terminal, joined to yours."
+@setting_options
+@grouped_option(
+    AGENT,
+    "-i",
+    "--tty",
+    "terminal",
+    is_flag=True,
+    help="Give the agent a terminal, joined to yours.",
 )
-@setting_options(after="stdin", until="log_max_size")
-@click.option(
+@grouped_option(
+    AGENT,
     "--pass",
     "pass_names",
     metavar="NAME",
     multiple=True,
     help="Let a variable (or glob) of your environment through.",
 )
-@click.option(
+@grouped_option(
+    AGENT,
     "--set",
     "assignments",
     metavar="NAME=VALUE",
     multiple=True,
     help="Set a variable for the agent.",
 )
-@click.option(
-    "--context",
-    type=NON_EMPTY_TEXT,
-    metavar="FILE",
-    multiple=True,
-    help="Give the agent a file of this task.",
-)
-@click.option(
+@grouped_option(
+    AGENT,
     "--env-file",
     type=NON_EMPTY_TEXT,
     metavar="FILE",
     multiple=True,
     help="Set variables from a file.",
 )
-@own_option("--hook-after-create", metavar="CMD", help="Run once in a new workdir, by /bin/sh.")
-@own_option(
-    "--hook-before-run", metavar="CMD", help="Run before the agent; a failure ends the run."
+@grouped_option(
+    AGENT,
+    "--context",
+    type=NON_EMPTY_TEXT,
+    metavar="FILE",
+    multiple=True,
+    help="Give the agent a file of this task.",
 )
-@own_option("--hook-after-run", metavar="CMD", help="Run after the agent, however it ended.")
-@own_option("--hook-timeout", metavar="DURATION", help="End a hook after this long. Default: 5m.")
-@setting_options(after="log_max_size")
+@own_option(
+    HOOKS, "--hook-after-create", metavar="CMD", help="Run once in a new workdir, by /bin/sh."
+)
+@own_option(
+    HOOKS, "--hook-before-run", metavar="CMD", help="Run before the agent; a failure ends the run."
+)
+@own_option(HOOKS, "--hook-after-run", metavar="CMD", help="Run after the agent, however it ended.")
+@own_option(
+    HOOKS, "--hook-timeout", metavar="DURATION", help="End a hook after this long. Default: 5m."
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: one JSON object.")
+@click.version_option(package_name="codexlab", prog_name=PROGRAM)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def options(**values: Any) -> dict[str, Any]:
     """Run one agent: clean environment, its own workspace, proof that no process is left.

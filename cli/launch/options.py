@@ -12,42 +12,71 @@ from ...supervisor.request import LaunchRequest
 from ...supervisor.settings.kinds import PREFIX, SIZE, SWITCH
 from ...supervisor.settings.table import FLAG, SETTINGS, Setting
 
+HOOKS = "Hooks"
+# Also the heading of an option that names none.
+INSTEAD = "Instead of a run"
+_WIDEST_NAMES = 30
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def setting_options(after: str = "", until: str = "") -> Callable[[_Command], _Command]:
-    """Add the options of the table's rows, in its order.
+class GroupedOption(click.Option):
+    """An option with the heading that it stands under in ``--help``."""
 
-    :param after: the row before the first; empty: from the beginning.
-    :param until: the last row; empty: to the end.
-    """
-    names = [each.name for each in SETTINGS]
-    first = names.index(after) + 1 if after else 0
-    rows = SETTINGS[first : names.index(until) + 1 if until else None]
-
-    def add(command: _Command) -> _Command:
-        for row in reversed(rows):
-            if FLAG in row.sources:
-                command = _option(row)(command)
-        return command
-
-    return add
+    def __init__(self, *args: Any, group: str, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.group = group
 
 
-def own_option(*names: str, help: str, **extra: Any) -> Callable[[_Command], _Command]:  # noqa: A002
+class GroupedHelp(click.Command):
+    """A command whose ``--help`` shows the options by their groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each group, in the order in which the options name them."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for each in self.get_params(ctx):
+            if isinstance(each, click.Option) and (record := each.get_help_record(ctx)):
+                groups.setdefault(getattr(each, "group", INSTEAD), []).append(record)
+        longest = max(len(names) for rows in groups.values() for names, _ in rows)
+        # Each section would have a column of its own.
+        width = min(longest, _WIDEST_NAMES)
+        for group, rows in groups.items():
+            with formatter.section(group):
+                formatter.write_dl([(names.ljust(width), text) for names, text in rows])
+
+
+def setting_options(command: _Command) -> _Command:
+    """Add the options of the table's rows, in its order."""
+    for row in reversed(SETTINGS):
+        if FLAG in row.sources:
+            command = _option(row)(command)
+    return command
+
+
+def grouped_option(group: str, *names: str, **extra: Any) -> Callable[[_Command], _Command]:
+    """Declare one flag that belongs to one launch."""
+    return click.option(*names, cls=GroupedOption, group=group, **extra)
+
+
+def own_option(
+    group: str,
+    *names: str,
+    help: str,  # noqa: A002
+    **extra: Any,
+) -> Callable[[_Command], _Command]:
     """Declare one flag; the help shows the variable that sets it too."""
     long = next(name for name in names if name.startswith("--"))
     variable = PREFIX + long.lstrip("-").replace("-", "_").upper()
-    return click.option(*names, help=f"{help}  [{variable}]", default=None, **extra)
+    return grouped_option(group, *names, help=f"{help}  [{variable}]", default=None, **extra)
 
 
 def _option(row: Setting) -> Callable[[_Command], _Command]:
     names = (row.short, row.flag) if row.short else (row.flag,)
     text = help_text(row)
     if row.kind is SWITCH:
-        return own_option(*names, help=text, is_flag=True)
+        return own_option(row.group, *names, help=text, is_flag=True)
     extra: dict[str, Any] = {"is_flag": False, "flag_value": row.bare} if row.bare else {}
-    return own_option(*names, help=text, metavar=row.metavar or row.kind.metavar, **extra)
+    metavar = row.metavar or row.kind.metavar
+    return own_option(row.group, *names, help=text, metavar=metavar, **extra)
 
 
 def help_text(row: Setting) -> str:

@@ -25,7 +25,7 @@ class Setting:
 
     :param name: the key in files; flag and variable are derived from it.
     :param kind: how its values are read.
-    :param group: the heading that it stands under in docs/settings.md.
+    :param group: the heading that it stands under in ``--help`` and docs/settings.md.
     :param help: what it does: its line in ``--help`` and on that page.
     :param other: any of the attributes below.
     """
@@ -60,7 +60,7 @@ class Setting:
 
 
 _WHAT, _WHERE, _LIMITS, _RETRY = "What runs", "Where it works", "Limits", "Trying again"
-_AGENT, _OUTPUT = "What the agent gets", "What is said and kept"
+AGENT, _OUTPUT = "What the agent gets", "What is said and kept"
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("issue", kinds.ANY_TEXT, _WHAT, "The task; one workspace belongs to it. Required."),
@@ -74,7 +74,7 @@ SETTINGS: tuple[Setting, ...] = (
         "agent",
         kinds.AGENT,
         _WHAT,
-        f"{kinds.listed(kinds.AGENT)}. Default: by the command's name.",
+        f"Which agent it is: {kinds.listed(kinds.AGENT)}. Default: by the command's name.",
     ),
     Setting(
         "workspaces_root", kinds.PATH, _WHERE, f"Where workspaces live. Default: {DEFAULT_ROOT}."
@@ -163,7 +163,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "stdin",
         kinds.TEXT,
-        _AGENT,
+        AGENT,
         "What the agent reads. Default: {default}.",
         metavar="auto|inherit|null|FILE",
     ),
@@ -177,31 +177,36 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "thread",
         kinds.TEXT,
-        _AGENT,
+        AGENT,
         help="Cargo target key for this run. Default: the workspace's.",
         metavar="KEY",
     ),
     Setting(
         "cargo_scope",
         kinds.CARGO_SCOPE,
-        _AGENT,
-        help="agent, worktree, shared or off. Default: {default}.",
+        AGENT,
+        help="Whose the cargo target is: agent, worktree, shared or off. Default: {default}.",
         sources=_ANYBODY,
     ),
     Setting(
         "require_artifacts",
         kinds.SWITCH,
-        _AGENT,
+        AGENT,
         help="Fail when the artifact root cannot be used.",
     ),
-    Setting("containment", kinds.CONTAINMENT, _LIMITS, f"{kinds.listed(kinds.CONTAINMENT)}."),
+    Setting(
+        "containment",
+        kinds.CONTAINMENT,
+        _LIMITS,
+        f"What holds its processes: {kinds.listed(kinds.CONTAINMENT)}. Default: {{default}}.",
+    ),
     Setting(
         "git_write",
         kinds.SWITCH,
-        _AGENT,
+        AGENT,
         help="Let codex's sandbox write the worktree's git directories.",
     ),
-    Setting("sessions", kinds.SESSIONS, _AGENT, "Where transcripts go. Default: {default}."),
+    Setting("sessions", kinds.SESSIONS, AGENT, "Where transcripts go. Default: {default}."),
     Setting(
         "sweep_beside_agents",
         kinds.SWITCH,
@@ -224,7 +229,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "pass_env",
         kinds.NAMES,
-        _AGENT,
+        AGENT,
         "Variables of yours to let through: names or globs, as --pass takes them.",
         sources=(VARIABLE, USER),
         field="user_pass",
@@ -232,7 +237,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "set_env",
         kinds.PAIRS,
-        _AGENT,
+        AGENT,
         "Variables to set for the agent, as --set does: a table, or NAME=VALUE with commas.",
         sources=(VARIABLE, USER),
         field="user_set",

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import click
 from click.testing import CliRunner
+from support.lab import Lab
 
 from codexlab.cli.launch.flags import options
 from codexlab.cli.main import group
+from codexlab.supervisor.settings.table import FLAG, SETTINGS
 
 
 def commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -51,3 +53,43 @@ def test_the_launchers_examples_stand_on_lines_of_their_own() -> None:
     lines = [line.strip() for line in help_of(options).splitlines()]
     assert 'codexlab-run --issue 123 -- codex exec {resume} "Now add a test"' in lines
     assert not any("\\b" in line for line in lines)
+
+
+def launchers_groups(lab: Lab) -> dict[str, list[str]]:
+    """Return the spellings under each heading of the launcher's help, in their order."""
+    lab.environ["COLUMNS"] = "80"
+    done = lab.run(["--help"], [])
+    assert (done.returncode, done.stderr) == (0, "")
+    groups: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        assert len(line) <= 80
+        if line.endswith(":") and not line.startswith(" "):
+            groups[line[:-1]] = []
+        elif line.startswith("  -"):
+            groups[next(reversed(groups))].append(line.split("  ")[1])
+    return groups
+
+
+def test_the_launchers_help_shows_each_setting_under_the_heading_of_its_group(lab: Lab) -> None:
+    groups = launchers_groups(lab)
+    flags = {name: [each.split(", ")[-1].split()[0] for each in groups[name]] for name in groups}
+    headings = list(dict.fromkeys(row.group for row in SETTINGS))
+    assert list(flags)[: len(headings)] == headings
+    for heading in headings:
+        rows = [row.flag for row in SETTINGS if row.group == heading and FLAG in row.sources]
+        assert flags[heading][: len(rows)] == rows
+
+
+def test_the_launchers_help_shows_each_option_once(lab: Lab) -> None:
+    shown = [each for names in launchers_groups(lab).values() for each in names]
+    declared = [
+        each.get_help_spec(click.Context(options))
+        for each in options.get_params(click.Context(options))
+        if isinstance(each, click.Option)
+    ]
+    assert sorted(shown) == sorted(declared)
+
+
+def test_only_what_starts_no_run_stands_under_the_last_heading(lab: Lab) -> None:
+    *_, last = launchers_groups(lab).values()
+    assert last == ["--dry-run", "--json", "--version", "--help"]
