@@ -21,7 +21,8 @@ from support.agents.codex_homes import (
 from support.lab import Lab, Task
 from support.marks import both_codex
 from support.model.server import ModelFactory, ModelServer, run_command, say
-from support.terminal.person import answer_trust_question, typed
+from support.terminal.at_codex import answer_trust_question
+from support.terminal.person import typed
 
 FLAGS = ["--issue", "1", "--agent", "codex"]
 

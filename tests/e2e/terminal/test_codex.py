@@ -5,7 +5,8 @@ from __future__ import annotations
 from support.agents.codex import Codex
 from support.lab import Lab, Task
 from support.model.server import ModelFactory, by_prompt, say
-from support.terminal.person import answer_trust_question, typed
+from support.terminal.at_codex import answer_trust_question, ask
+from support.terminal.person import typed
 
 
 def test_a_session_typed_at_the_screen_is_resumed_by_the_next_task(
@@ -18,11 +19,7 @@ def test_a_session_typed_at_the_screen_is_resumed_by_the_next_task(
     with typed(lab, ["--issue", "1"], [str(codex.native), "-c", trust]) as run:
         run.screen.answering = True
         run.screen.wait_for("shortcuts")
-        run.screen.type("hello")
-        run.screen.wait_for("hello")
-        run.screen.type("\r")
-        run.screen.wait_for("pomegranate")
-        run.screen.wait_for("state=(done|idle)")  # before, Ctrl-C would end the turn only
+        ask(run.screen, "hello", "pomegranate")  # before, Ctrl-C would end the turn only
         run.screen.wait_until(lambda: knows_thread(lab))
         assert run.press_until_end("\x03") == 0
         assert run.screen.settings == run.before
@@ -42,16 +39,11 @@ def test_a_fresh_codex_asks_for_trust_is_asked_something_and_left_and_the_next_t
     with typed(lab, ["--issue", "1"], [str(codex.native)]) as run:
         answer_trust_question(run.screen)
         run.screen.wait_for("shortcuts")
-        run.screen.type("hello")
-        run.screen.wait_for("hello")
-        run.screen.type("\r")
-        run.screen.wait_for("pomegranate")
-        run.screen.wait_for("state=(done|idle)")
+        ask(run.screen, "hello", "pomegranate")
         run.screen.wait_until(lambda: knows_thread(lab))
         run.screen.type("/quit")
         run.screen.wait_for("/quit")
-        run.screen.type("\r")
-        assert run.wait_end() == 0
+        assert run.press_until_end("\r") == 0
         assert run.screen.settings == run.before
     done = lab.run(["--issue", "1"], task("{resume}", "once more"))
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -19,7 +18,8 @@ from support.lab import Lab, Running, Task
 from support.marks import both_codex
 from support.model.server import Gate, ModelFactory, by_prompt, hold, run_command, say
 from support.rollout.transcripts import make_rollout
-from support.terminal.person import Typed, typed
+from support.terminal.at_codex import ask, enter
+from support.terminal.person import typed
 
 
 def threads(lab: Lab) -> list[str]:
@@ -106,33 +106,18 @@ def test_after_a_new_conversation_at_the_screen_the_second_one_goes_on(
     with typed(lab, ["--issue", "1"], [str(codex.native), "-c", trust]) as run:
         run.screen.answering = True
         run.screen.wait_for("shortcuts")
-        enter(run, "hello", "pomegranate.*state=(done|idle)")
+        ask(run.screen, "hello", "pomegranate")
         run.screen.wait_until(lambda: len(threads(lab)) == 1)
-        enter(run, "/new", "conversation run")
+        enter(run.screen, "/new", lambda shown: b"conversation run" in shown)
         run.screen.type("\r")  # where we are
         run.screen.wait_for("OpenAI Codex.*shortcuts")
-        enter(run, "again", "persimmon.*state=(done|idle)")
+        ask(run.screen, "again", "persimmon")
         assert run.press_until_end("\x03") == 0
     first, second = threads(lab)
     assert lab.records[0]["thread"] == second != first
     done = lab.run(["--issue", "1"], task("{resume}", "once more"))
     assert done.returncode == 0, done.stderr
     assert server.requests[-1].prompts == ["again", "once more"]
-
-
-def enter(run: Typed, words: str, answer: str) -> None:
-    """Type a line and wait for what the screen shows then.
-
-    Enter may come so soon that codex takes it for the end of a pasted line.
-    """
-    run.screen.type(words)
-    run.screen.wait_for(words)
-    for _ in range(10):
-        run.screen.type("\r")
-        with contextlib.suppress(TimeoutError):
-            run.screen.wait_for(answer, timeout=3)
-            return
-    pytest.fail(f"no answer to {words!r}")
 
 
 _HOLDER = """#!/usr/bin/env python3

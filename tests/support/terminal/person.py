@@ -194,15 +194,6 @@ def terminal(
             end_processes(descendants() - before)
 
 
-def answer_trust_question(screen: Screen) -> None:
-    """Answer that the directory is trusted, which a fresh codex asks first."""
-    screen.answering = True
-    question = screen.wait_for("Trust and continue|(?i:press enter)")
-    if question[0].startswith(b"Trust"):  # the older one moves for ever
-        screen.wait_until_quiet()
-    screen.type("\r")
-
-
 SHELL = '"$0" "$@"; echo "[status $?]"; read -r _'
 """What leads the session: it starts one run as its job, says how that ended, and waits."""
 
