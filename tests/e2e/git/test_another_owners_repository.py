@@ -15,7 +15,10 @@ from support.git.repositories import git, make_repository
 from support.lab import Lab
 from support.users.unprivileged import NOBODY, Unprivileged, give
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another's files")
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another's files"),
+]
 Done = subprocess.CompletedProcess[str]
 Given = dict[str, str] | None
 

@@ -14,6 +14,8 @@ from support.git.repositories import git
 from support.lab import Lab
 from support.processes.killing import kill_at_once
 
+pytestmark = pytest.mark.one_python
+
 PLANT = """
 entry=$(git rev-parse --path-format=absolute --git-dir)
 common=$(git rev-parse --path-format=absolute --git-common-dir)

@@ -9,6 +9,8 @@ import pytest
 from support.git.repositories import git, make_repository
 from support.lab import Lab
 
+pytestmark = pytest.mark.one_python
+
 ISSUE = ("--issue", "1", "--agent", "generic")
 ME = "git config user.name me; git config user.email me@localhost; "
 COMMIT = "echo x > f; git add f; git commit -qm only; git rev-parse HEAD"

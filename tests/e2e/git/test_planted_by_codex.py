@@ -11,6 +11,8 @@ from support.lab import Lab, Task
 from support.marks import both_codex
 from support.model.server import ModelFactory, run_command, say
 
+pytestmark = pytest.mark.one_python
+
 PLANT = """
 touch "$HOME/tried" || echo refused
 cd sub && git init -q && git config user.name a && git config user.email a@localhost

@@ -9,6 +9,8 @@ import pytest
 from support.git.repositories import git
 from support.lab import Lab
 
+pytestmark = pytest.mark.one_python
+
 FLAGS = ["--issue", "25"]
 WORK = [
     "sh",

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from support.lab import Lab
 
+pytestmark = pytest.mark.one_python
+
 
 @contextmanager
 def _script(path: Path, content: bytes, mode: int = 0o755) -> Generator[list[str]]:

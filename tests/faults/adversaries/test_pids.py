@@ -10,6 +10,8 @@ import sys
 import pytest
 from support.commands import program
 
+pytestmark = pytest.mark.one_python
+
 SCRIPT = program("pids_come_round")
 
 

@@ -9,6 +9,8 @@ import pytest
 from support.lab import Lab
 from support.users.unprivileged import Unprivileged, give
 
+pytestmark = pytest.mark.one_python
+
 
 def flags(place: Path, *more: str) -> list[str]:
     return ["--issue", "1", "--agent", "generic", "--workdir", str(place), *more]

@@ -11,6 +11,8 @@ from support.records import without_names
 from support.users.unprivileged import Unprivileged
 from support.users.user_manager import run_in_session, why_not
 
+pytestmark = pytest.mark.one_python
+
 # Told apart by its group: what the kernel shows of the agent while it runs.
 LOOK = "grep ^0:: /proc/self/cgroup; setsid sleep 60 & exit 0"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from support.adversaries.cases import adversaries
 from support.adversaries.table import limits, render, rows, written
+
+pytestmark = pytest.mark.one_python
 
 
 def test_the_table_has_every_adversary_and_no_cell_beyond_its_limit() -> None:

@@ -21,6 +21,8 @@ from support.lab import Lab, running, wait_until_running
 from support.processes.killing import kill_at_once, wait_for_both_halves
 from support.workspace.forging import change, codexlab, workspace_of
 
+pytestmark = pytest.mark.one_python
+
 PLAIN = ["--issue", "1", "--agent", "generic", "--no-repo"]
 Forge = Callable[[Path], None]
 

@@ -15,6 +15,8 @@ from support.users.callers import Caller, caller_named
 from support.users.unprivileged import give
 from support.workspace.forging import change
 
+pytestmark = pytest.mark.one_python
+
 NAMES = ("root", "nobody")
 
 

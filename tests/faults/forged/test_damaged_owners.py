@@ -13,6 +13,8 @@ from support.commands import codexlab
 from support.lab import Lab, running
 from support.processes.killing import kill_at_once
 
+pytestmark = pytest.mark.one_python
+
 MARK = "272.91"
 FLAGS = ["--issue", "1", "--agent", "generic", "--no-repo", "--stdin", "inherit"]
 

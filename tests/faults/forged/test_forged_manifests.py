@@ -13,6 +13,8 @@ import pytest
 from support.commands import CODEXLAB, run_to_end
 from support.rollout import files
 
+pytestmark = pytest.mark.one_python
+
 _SWEEP = ("rollout", "sweep", "--no-wait", "--grace", "0s")
 _THREADS = [files.thread_id(number) for number in (1, 2)]
 OLD = 1_700_000_000

@@ -15,6 +15,8 @@ from support.lab import Lab
 from support.processes.killing import kill_at_once, wait_for_both_halves
 from support.workspace.forging import change, codexlab, workspace_of
 
+pytestmark = pytest.mark.one_python
+
 PLAIN = ["--agent", "generic", "--no-repo"]
 AGENT = ["sh", "-c", 'echo mine >"$TMPDIR/unique"; echo ready; read line']
 Forge = Callable[[Path, Path], None]

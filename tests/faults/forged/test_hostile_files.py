@@ -14,6 +14,8 @@ import pytest
 from support.commands import run_to_end
 from support.lab import Lab
 
+pytestmark = pytest.mark.one_python
+
 FLAGS = ["--issue", "1", "--agent", "generic"]
 PLACES = (
     "g=$(git rev-parse --git-dir) c=$(git rev-parse --git-common-dir) b=$(git symbolic-ref HEAD)"

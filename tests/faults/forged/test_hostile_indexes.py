@@ -10,6 +10,8 @@ import pytest
 from support.commands import CODEXLAB, run_to_end
 from support.rollout.files import lines, message, meta, rollout_path, thread_id, write
 
+pytestmark = pytest.mark.one_python
+
 _PROGRAM = str(CODEXLAB)
 _ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
 _SCHEMAS = {

@@ -12,6 +12,8 @@ import pytest
 from support.lab import Lab
 from support.users.unprivileged import NOBODY, Unprivileged, give
 
+pytestmark = pytest.mark.one_python
+
 FLAGS = ["--issue", "1", "--no-repo", "--agent", "generic"]
 SHOW = 'stat -c "%n %u %a" "$TMPDIR" "$(dirname "$TMPDIR")"; echo x >"$TMPDIR/f"'
 

@@ -18,6 +18,8 @@ from support.users.unprivileged import Unprivileged, give
 
 from codexlab.kernel.cgroup.leaf import is_populated
 
+pytestmark = pytest.mark.one_python
+
 FLAGS = ["--agent", "generic", "--no-repo", "--containment", "cgroup"]
 
 

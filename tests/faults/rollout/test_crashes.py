@@ -18,6 +18,8 @@ from support.rollout.writers import come_to_rest, left_over, logical
 
 from codexlab.rollout.operations.file_ops import FileOps
 
+pytestmark = pytest.mark.one_python
+
 
 class KilledBefore(FileOps):
     """The system calls, with SIGKILL to ourselves before the n-th that changes anything."""

@@ -42,6 +42,8 @@ from codexlab.rollout.reconcile.pair import resolve_pair
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
 from codexlab.rollout.store.rollout_ref import RolloutRef
 
+pytestmark = pytest.mark.one_python
+
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(20)))
 FIRST, SECOND = b'{"by":"first"}\n', b'{"by":"second"}\n'

@@ -33,6 +33,8 @@ from codexlab.kernel.errors import BusyError, CodexlabError
 from codexlab.rollout.locks.thread import ThreadLocks
 from codexlab.rollout.operations.file_ops import FileOps
 
+pytestmark = pytest.mark.one_python
+
 _UNDER_THE_LEASE = {materializing, materializing_before_settling}
 
 

@@ -24,6 +24,8 @@ from codexlab.rollout import Outcome
 from codexlab.rollout.compression.compress import compress
 from codexlab.rollout.operations.handle import StoreHandle
 
+pytestmark = pytest.mark.one_python
+
 THREAD = files.thread_id(1)
 DATA = files.lines(files.meta(THREAD), *(files.message("user", f"line {n}") for n in range(30)))
 _PROGRAM = str(CODEXLAB)

@@ -32,6 +32,8 @@ from codexlab.rollout.reconcile.materialize import materialize
 from codexlab.rollout.reconcile.recover import recover
 from codexlab.rollout.reconcile.retired import settle
 
+pytestmark = pytest.mark.one_python
+
 
 class Watched(FileOps):
     """The system calls, with what each form's end relies on looked at."""

@@ -11,11 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.rollout import files
 from support.rollout.faults import WithoutLease
 from support.rollout.race import Slow, race
 
 from codexlab.rollout import iter_lines, open_snapshot
+
+pytestmark = pytest.mark.one_python
 
 CYCLES = int(os.environ.get("CODEXLAB_RACE_CYCLES", "2000"))
 SEED = int(os.environ.get("CODEXLAB_RACE_SEED", "20251120"))

@@ -32,6 +32,8 @@ from codexlab.rollout.reconcile.recover import recover
 from codexlab.rollout.reconcile.retired import SettleOptions
 from codexlab.rollout.store.rollout_ref import RolloutRef
 
+pytestmark = pytest.mark.one_python
+
 ROUNDS = int(os.environ.get("CODEXLAB_RACE_RESUMES", "12"))
 
 

@@ -37,7 +37,10 @@ def _can_trace() -> bool:
     return strace is not None and subprocess.run([strace, "-o", os.devnull, "true"]).returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not _can_trace(), reason="strace is missing or may not trace here")
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(not _can_trace(), reason="strace is missing or may not trace here"),
+]
 
 
 def _store(home: Path, what: str) -> Path:

@@ -25,6 +25,8 @@ from codexlab.rollout.operations.handle import StoreHandle
 from codexlab.rollout.reconcile.materialize import restore
 from codexlab.rollout.reconcile.retired import SettleOptions, settle
 
+pytestmark = pytest.mark.one_python
+
 THREAD = files.thread_id(1)
 BASE = files.lines(files.meta(THREAD), files.message("user", "base"))
 LATE = files.lines(*(files.message("user", f"late {n}") for n in range(3)))
