@@ -80,7 +80,7 @@ class CommandTooLong(CallerError):
         self.limit = limit
         super().__init__(
             f"{what}: {size} bytes, and the kernel passes at most {limit} to a program;"
-            " put the text into a file and give the agent its name (--context FILE)"
+            " put the text into a file for the agent (--context FILE)"
         )
 
 
@@ -190,8 +190,8 @@ class RunAlive(SurvivorsLeft):
         super().__init__(run_id, (pid,))
         message = (
             f"{owner} names run {run_id}, which is alive (pid {pid}) without holding this"
-            " workspace: it was copied while in use, or an agent wrote that; delete the file,"
-            " or use the original"
+            " workspace. Either the workspace was copied while in use, or an agent wrote that:"
+            " delete the file, or use the original"
         )
         self.args = (message,)
 

@@ -1,4 +1,4 @@
-"""Sentences of docstrings, comments and pages are short enough to be understood at once."""
+"""Sentences of docstrings, comments, messages and pages are short enough to follow."""
 
 from __future__ import annotations
 
@@ -66,3 +66,46 @@ def test_names_in_code_count_as_one_word_and_the_longest_passes(tmp_path: Path) 
     assert too_long(page, tmp_path) == []
     page.write_text("word " * (LONGEST + 1))
     assert len(too_long(page, tmp_path)) == 1
+
+
+def test_an_indented_paragraph_belongs_to_its_item_and_an_example_does_not(tmp_path: Path) -> None:
+    page = (
+        "1. An item.\n\n    Its second paragraph.\n\n        an example in it\n\n"
+        "Text.\n\n    an example\n\n- Item\n\n  Its own.\n\nText.\n\n    another example\n"
+    )
+    assert sentences(tmp_path / "a.md", page) == [
+        "An item.",
+        "Its second paragraph.",
+        "Text.",
+        "Item",
+        "Its own.",
+        "Text.",
+    ]
+
+
+def test_a_message_is_read_as_it_is_joined_and_a_table_of_names_is_not(tmp_path: Path) -> None:
+    module = (
+        'NAMES = "ONE TWO_*".split()\n'
+        "def f(a):\n"
+        '    """Doc."""\n'
+        '    end = "shorter" if a else "a longer end"\n'
+        '    hint = f"call {a}"\n'
+        '    message = f"{a}: it" f" has {end}; " + hint\n'
+        "    raise ValueError(message)\n"
+    )
+    found = sentences(tmp_path / "a.py", module)
+    assert "VALUE: it has a longer end; call VALUE" in found
+    assert found.count("Doc.") == 1
+    assert not any("ONE" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["raise E({})", "click.echo({})", "f(help={})", "x = {}\nraise E(x)", "yield a + {}"],
+)
+def test_a_long_message_is_found_wherever_it_stands(tmp_path: Path, statement: str) -> None:
+    module = tmp_path / "a.py"
+    module.write_text(statement.format(repr("word " * LONGEST)))
+    assert too_long(module, tmp_path) == []
+    module.write_text(statement.format(repr("word " * (LONGEST + 1))))
+    assert too_long(module, tmp_path) != []

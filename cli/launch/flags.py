@@ -42,7 +42,7 @@ class UsageError(CallerError):
     cls=GroupedHelp,
     context_settings={"allow_interspersed_args": False, "max_content_width": 100},
     options_metavar="[OPTIONS]",
-    epilog="Exit status: the command's own; 124 time limit; 125 codexlab failed;"
+    epilog="Exit status: the command's own. Otherwise: 124 time limit; 125 codexlab failed;"
     " 126 not executable; 127 not found; 128+n died by signal n; 75 workspace or thread busy.",
 )
 @setting_options

@@ -112,8 +112,8 @@ def first_hole(fd: int, size: int) -> int:
 def say_hollow(size: int, at: int) -> str:
     """Say of a hollow file what is wrong with it."""
     return (
-        f"much of its {size} bytes was never written, the first of that at byte {at}, and codex"
-        " leaves no holes; they were passed over"
+        f"much of its {size} bytes was never written, first at byte {at}, and codex leaves no"
+        " holes; the holes were passed over"
     )
 
 
@@ -124,6 +124,6 @@ def say_too_many(lines: int) -> str:
 
 def _say_too_much(most: str) -> str:
     return (
-        f"it holds more than {most}, too much for its size to be codex's; the rest was not read"
+        f"it holds more than {most}, which codex never writes at its size; the rest was not read"
         " (`zstd -dc --long=27` reads it all)"
     )

@@ -48,7 +48,7 @@ def _where_it_is(name: str, excluded: Iterable[TakenOut]) -> str | None:
         if each.why == "unsafe":
             return (
                 f"{each.entry} has it and is not on the agent's PATH, because everybody may write"
-                f" there; say 'chmod o-w {each.entry}', or --pass PATH to let the agent have it"
+                f" there; run 'chmod o-w {each.entry}', or give --pass PATH"
             )
         return (
             f"{each.entry or 'the current directory'} has it and is not on the agent's PATH,"

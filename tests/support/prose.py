@@ -1,4 +1,4 @@
-"""Sentences of docstrings, comments and pages, with the number of words in each."""
+"""Sentences of docstrings, comments, messages and pages, with the number of words in each."""
 
 import ast
 import io
@@ -7,6 +7,8 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from support.messages import messages
 
 LONGEST = 25
 
@@ -56,8 +58,11 @@ def _count(sentence: str) -> int:
 
 
 def _module(text: str) -> Iterator[tuple[int, str]]:
-    yield from _docstrings(ast.parse(text))
+    tree = ast.parse(text)
+    yield from _docstrings(tree)
     yield from _comments(text)
+    for line, message in messages(tree):
+        yield from _paragraphs(message, line)
 
 
 def _docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -90,7 +95,7 @@ def _comments(text: str) -> Iterator[tuple[int, str]]:
 def _paragraphs(text: str, start: int) -> Iterator[tuple[int, str]]:
     """Yield paragraphs, list items, fields and cells of tables; examples are left out."""
     block: list[str] = []
-    first, fenced = start, False
+    first, fenced, margin = start, False, 0
     for number, line in enumerate(text.splitlines(), start):
         bare = line.strip().removeprefix("> ")
         fence = bare.startswith(("```", "~~~"))
@@ -106,8 +111,13 @@ def _paragraphs(text: str, start: int) -> Iterator[tuple[int, str]]:
                     yield number, cell
         if ends:
             continue
-        if line.startswith("    ") and not block and not begins:
-            continue  # an example
+        indent = len(line) - len(line.lstrip())
+        if not block and not begins:
+            if indent >= margin + 4:
+                continue  # an example
+            margin = min(margin, indent)
+        if begins:
+            margin = indent + begins.end() if _ITEM.match(bare) else indent + 4
         first = first if block else number
         block.append(_FIELD.sub("", _ITEM.sub("", bare)))
     if block:

@@ -43,8 +43,8 @@ def without_effect_here(values: Table, shared: Path) -> Iterator[str]:
     store = values.get(_LOGIN)
     if store == "keyring" or (store == "auto" and not (shared / "auth.json").exists()):
         yield (
-            f"{shared / 'config.toml'}: {_LOGIN} = {store!r} finds no login here; codex names it in"
-            " the keyring by its home; set it to 'file' and sign in again, or pass a key"
+            f"{shared / 'config.toml'}: {_LOGIN} = {store!r} finds no login here, because codex"
+            " names keyring entries by home; set 'file' and sign in again, or pass a key"
         )
 
 

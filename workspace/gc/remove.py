@@ -228,7 +228,7 @@ class LeftInTrash(OperatorError):
     def __init__(self, root: Path, trashed: Path, reason: str) -> None:
         self.root, self.trashed = root, trashed
         super().__init__(
-            f"{root} was taken away, and its place is free; what is left of it lies at {trashed}"
+            f"{root} was removed, and its place is free; the rest of it lies at {trashed}"
             f" ({reason}); the next gc tries to delete it again"
         )
 

@@ -88,10 +88,10 @@ def change_since(workdir: Path, known: KnownGitDir | None, now: KnownGitDir | No
     """Say, for a launch that goes on, that a directory has another one than the last time."""
     if known is None or (now is not None and now.identity == known.identity):
         return None
-    here = f"its git directory is {now.path} now" if now is not None else "it is in no git now"
+    here = "gone" if now is None else now.path
     return (
-        f"{workdir}: {here}, and was another one, {known.path}, at the last launch; if you did"
-        " not change that, its agent did: look at its config and hooks before you use git there"
+        f"{workdir}: its git directory was {known.path} at the last launch, and is {here} now."
+        " Unless you changed that, an agent did: check its config and hooks before you use git"
     )
 
 

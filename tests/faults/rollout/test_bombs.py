@@ -138,7 +138,7 @@ def test_a_search_answers_for_the_others_and_names_it_once(
     threads = [json.loads(line)["thread"] for line in done.stdout.splitlines()]
     assert {thread_id(1), thread_id(2)} <= set(threads)
     assert done.returncode == 0
-    assert "to be codex's" in done.stderr or "codex leaves no holes" in done.stderr
+    assert "codex never writes" in done.stderr or "codex leaves no holes" in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
