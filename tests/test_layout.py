@@ -41,6 +41,40 @@ SET_FROM_OUTSIDE = {
     "workspace/codex_home/store_merge.py": {"merged": TALLY},
 }
 
+# Which files are longer than 250 lines, and why.
+A_LAUNCH = "every launch loads it, and one more module would cost each launch 0.1 ms"
+NOT_YET = "not yet split by idea"
+LONGER_FILES = {
+    "cli/commands/artifacts/group.py": NOT_YET,
+    "cli/commands/rollout/show.py": NOT_YET,
+    "env/artifacts/clean.py": NOT_YET,
+    "env/artifacts/status.py": NOT_YET,
+    "guardian/children.py": A_LAUNCH,
+    "guardian/main.py": A_LAUNCH,
+    "guardian/protocol.py": A_LAUNCH,
+    "kernel/cgroup/leaf.py": A_LAUNCH,
+    "kernel/containment/membership.py": A_LAUNCH,
+    "kernel/errands/errand.py": A_LAUNCH,
+    "rollout/codec/encode.py": NOT_YET,
+    "rollout/compression/compress.py": NOT_YET,
+    "rollout/compression/publish.py": NOT_YET,
+    "rollout/maintenance/verify.py": NOT_YET,
+    "rollout/operations/journal.py": NOT_YET,
+    "rollout/reconcile/retired.py": NOT_YET,
+    "supervisor/containment/ownership.py": A_LAUNCH,
+    "supervisor/containment/reap.py": NOT_YET,
+    "supervisor/errors.py": A_LAUNCH,
+    "supervisor/hooks/hook.py": NOT_YET,
+    "supervisor/prepare/workspace.py": A_LAUNCH,
+    "supervisor/run/attempt.py": A_LAUNCH,
+    "supervisor/run/run.py": A_LAUNCH,
+    "supervisor/settings/table.py": A_LAUNCH,
+    "workspace/claim/claim.py": A_LAUNCH,
+    "workspace/codex_config/file.py": A_LAUNCH,
+    "workspace/codex_config/texts.py": A_LAUNCH,
+    "workspace/workdir/plan.py": A_LAUNCH,
+}
+
 
 def test_every_package_is_linked_into_the_import_root() -> None:
     for name in PACKAGES:
@@ -77,6 +111,12 @@ def test_a_folder_holds_no_more_than_a_reader_can_take_in(folder: Path) -> None:
     files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(files) <= 12
     assert (folder / "__init__.py").exists()
+
+
+def test_a_file_is_no_longer_than_a_reader_takes_in_at_once() -> None:
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert {name for name, count in lengths.items() if count > 250} == set(LONGER_FILES)
+    assert max(lengths.values()) <= 400
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)

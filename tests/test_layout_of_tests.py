@@ -37,7 +37,6 @@ PRIVATE = {
             "kernel.containment.by_environ._is_in_exec",
             "rollout.search.ordered_pool._Pool",
             "supervisor.run.launch._under_claim",
-            "workspace.gc.remove._unregister",
         ),
         "what a process keeps for its whole life, and each test needs anew": (
             "supervisor.containment.stale_leaves._last_look",

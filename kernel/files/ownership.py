@@ -51,6 +51,26 @@ def give_named(name: str | os.PathLike[str], dir_fd: int | None = None) -> None:
             os.close(fd)
 
 
+def make_private_directory(path: str | os.PathLike[str]) -> None:
+    """Make a directory, and those above it that are missing, for its owner alone.
+
+    What root makes is given away as by `give_named`. What is there stays as it is.
+
+    :raises OSError: one cannot be made, or something else is there.
+    """
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    except FileNotFoundError:
+        # One at a time: parents that `os.makedirs` makes get the default mode.
+        make_private_directory(os.path.dirname(path))
+        make_private_directory(path)
+    else:
+        give_named(path)
+
+
 def give_tree(path: str | os.PathLike[str]) -> None:
     """Do the same for a directory and all that root owns below it; no link is followed.
 

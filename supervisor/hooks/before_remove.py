@@ -23,6 +23,7 @@ from ...env.secrets.mask import Masker
 from ...guardian.protocol import Finish
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.below import directory_below
+from ...kernel.files.ownership import make_private_directory
 from ...kernel.files.tree import remove_tree
 from ...kernel.process.identity import name_process
 from ...kernel.values import frozen
@@ -201,9 +202,7 @@ async def _pass_signals(
 def _make_directory(plan: _RemovalPlan) -> None:
     """Make the removal's directory and let go of the oldest ones, whose names sort first."""
     removals = plan.directory.parent
-    # One at a time: parents made on the way would get the default mode.
-    for place in (removals.parent, removals, plan.directory):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_directory(plan.directory)
     with directory_below(os.fspath(removals), "") as directory:
         for name in sorted(os.listdir(directory))[:-KEPT_REMOVALS]:
             with suppress(OSError):

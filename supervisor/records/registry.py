@@ -15,13 +15,13 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...kernel.files.ownership import give_named
-from ...kernel.files.regular_file import read_both_ends
+from ...kernel.files.ownership import give_named, make_private_directory
+from ...kernel.files.regular_file import create_file, read_both_ends
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.values import frozen
@@ -155,22 +155,13 @@ def enter(entry: RunEntry) -> None:
 
     :raises OSError: the state directory is full, read-only or not ours.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(_path(entry.run_id), flags, 0o600)
+        fd = create_file(_path(entry.run_id))
     except FileNotFoundError:
-        _make_private(registry_directory())
-        fd = os.open(_path(entry.run_id), flags, 0o600)
+        make_private_directory(registry_directory())
+        fd = create_file(_path(entry.run_id))
     give_named(_path(entry.run_id))
     _write(fd, encode_start(entry))
-
-
-def _make_private(directory: Path) -> None:
-    # One at a time: parents made on the way would get the default mode.
-    if not directory.parent.is_dir():
-        _make_private(directory.parent)
-    directory.mkdir(mode=0o700, exist_ok=True)
-    give_named(directory)
 
 
 def finish(run_id: str, values: Mapping[str, Any]) -> None:
@@ -178,8 +169,7 @@ def finish(run_id: str, values: Mapping[str, Any]) -> None:
 
     :raises OSError: as for :func:`enter`, or the entry is gone.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    _write(os.open(_path(run_id), flags), encode_end(values))
+    _append(run_id, encode_end(values))
 
 
 def note_temporary(run_id: str, path: str) -> None:
@@ -189,12 +179,16 @@ def note_temporary(run_id: str, path: str) -> None:
 
     :raises OSError: as for :func:`finish`.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    _write(os.open(_path(run_id), flags), _line({"temporary": path}))
+    _append(run_id, _line({"temporary": path}))
 
 
 def _path(run_id: str) -> str:
     return os.path.join(registry_directory(), run_id + _SUFFIX)
+
+
+def _append(run_id: str, line: bytes) -> None:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    _write(os.open(_path(run_id), flags), line)
 
 
 def _write(fd: int, line: bytes) -> None:
@@ -246,13 +240,8 @@ def prune(is_over: Callable[[RunEntry], bool]) -> None:
     names = _names()
     if len(names) <= KEPT_ENTRIES + _SLACK:
         return
-    for name in _removable(names[:-KEPT_ENTRIES], is_over):
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(registry_directory(), name))
-
-
-def _removable(names: list[str], is_over: Callable[[RunEntry], bool]) -> Iterator[str]:
-    for name in names:
+    for name in names[:-KEPT_ENTRIES]:
         entry = _read(name)
         if entry is None or entry.finished or is_over(entry):
-            yield name
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(registry_directory(), name))

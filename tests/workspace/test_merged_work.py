@@ -9,7 +9,8 @@ import pytest
 from support.workspace.workdirs import prepare
 
 from codexlab.workspace.claim.claim import claim_workspace
-from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
+from codexlab.workspace.gc.removable import RemovalRefused
+from codexlab.workspace.gc.remove import remove_workspace
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths
 from codexlab.workspace.unique_work.findings import findings
 

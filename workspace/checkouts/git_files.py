@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ...kernel.errors import CodexlabError
 from ..fs import read_small
+from .words import shown
 
 _COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _MOST_REFS, _MOST_OBJECTS = 200_000, 1_000_000
@@ -90,7 +91,7 @@ def read_references(store: Path) -> dict[str, str]:
             found[name.strip()] = oid
         elif line.strip() and line[0] not in "#^":
             raise Unjudged("its packed-refs is damaged")
-    for name in _loose(store):
+    for name in files_below(store, "refs", _MOST_REFS, "it has too many references"):
         text = _text(store / name)
         if re.fullmatch(_COMMIT, text):
             found[name] = text
@@ -189,23 +190,32 @@ def head_commit(git_dir: Path, references: dict[str, str]) -> str | None:
     return text if re.fullmatch(_COMMIT, text) else None
 
 
-def _loose(store: Path) -> Iterator[str]:
-    waiting, left = ["refs"], _MOST_REFS
+def files_below(
+    store: Path, top: str, most: int, what: str, *, but: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield the names of all that is no directory, from the directory ``top`` on.
+
+    :param top: its path in ``store``; "" for all.
+    :param what: what there are too many of, when there are more than ``most``.
+    :param but: directories that are not entered.
+    :raises Unjudged: a directory cannot be read.
+    """
+    waiting, left = [top], most
     while waiting:
-        name = waiting.pop()
+        below = waiting.pop()
         try:
-            with os.scandir(store / name) as items:
+            with os.scandir(store / below) as items:
                 for item in items:
                     left -= 1
-                    inner = f"{name}/{item.name}"
-                    if item.is_dir(follow_symlinks=False):
-                        waiting.append(inner)
-                    else:
-                        yield inner
+                    name = f"{below}/{item.name}" if below else item.name
+                    if not item.is_dir(follow_symlinks=False):
+                        yield name
+                    elif name not in but:
+                        waiting.append(name)
         except OSError as error:
-            raise Unjudged(f"its {name[:200]}: {error.strerror}") from None
+            raise Unjudged(f"its {shown(below)}: {error.strerror}") from None
         if left < 0:
-            raise Unjudged("it has too many references")
+            raise Unjudged(what)
 
 
 def _text(path: Path) -> str:

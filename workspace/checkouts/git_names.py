@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from ...kernel.files.regular_file import open_regular
 from ..git.command import LOOK_SECONDS, ask_git
-from .git_files import Unjudged
+from .git_files import files_below
 from .words import shown
 
 _MOST, _LONGEST = 1_000_000, 4096
@@ -58,7 +57,9 @@ def nobodys_files(git_dir: Path) -> list[str]:
 
     :raises Unjudged: it cannot be looked through.
     """
-    found = [name for name in _files(git_dir) if not _is_gits(git_dir, name)]
+    many = "its git directory has too many files"
+    names = files_below(git_dir, "", _MOST, many, but=_NOT_ENTERED)
+    found = [name for name in names if not _is_gits(git_dir, name)]
     if not found:
         return []
     template = _template()
@@ -66,25 +67,6 @@ def nobodys_files(git_dir: Path) -> list[str]:
         found = [name for name in found if not os.path.lexists(template / name)]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return [f"{shown(found[0])}{more} in its git directory"] if found else []
-
-
-def _files(git_dir: Path) -> Iterator[str]:
-    waiting, left = [""], _MOST
-    while waiting:
-        below = waiting.pop()
-        try:
-            with os.scandir(git_dir / below) as items:
-                for item in items:
-                    left -= 1
-                    name = f"{below}/{item.name}" if below else item.name
-                    if not item.is_dir(follow_symlinks=False):
-                        yield name
-                    elif name not in _NOT_ENTERED:
-                        waiting.append(name)
-        except OSError as error:
-            raise Unjudged(f"its {shown(below)}: {error.strerror}") from None
-        if left < 0:
-            raise Unjudged("its git directory has too many files")
 
 
 def _is_gits(git_dir: Path, name: str) -> bool:

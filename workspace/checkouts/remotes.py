@@ -6,14 +6,11 @@ this machine is looked into: it holds what its own references reach, as long as 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import socket
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 from ..git.config import settings_in
 from .git_files import (
@@ -26,19 +23,12 @@ from .git_files import (
     read_references,
 )
 from .neutral_git import Neutral, neutral
+from .remote_urls import is_server, local_path
 
 # The old form has no quotation marks: "[remote.origin]".
 _SETTING = r'(remote|url)\.(?:"((?:[^"\\]|\\.)*)"|([^"]*))\.([a-z]+)'
 _ELSEWHERE = ("include.", "includeif.")
 _URLS, _REWRITES = ("url", "pushurl"), ("insteadof", "pushinsteadof")
-# What git reaches by itself; any other scheme, and "name::", is a helper program.
-_BY_SCHEME = r"(?:https?|ssh|git|ftps?|git\+ssh|ssh\+git)://(?:[^/]*@)?(\[[^\]/]*\]|[^/:@\[]+)"
-_BY_COLON = r"(?:[^/@:\[]*@)?(\[[^\]/]*\]|[^/:@\[]+):(?!:|//)"
-_PROGRAM = r"[A-Za-z0-9][A-Za-z0-9+.-]*(?:::|://)"
-# "file" is no host: "file:/srv/x" was meant as a path, and git would ask ssh for it.
-_THIS_MACHINE = r"localhost|.*\.localhost|localhost\.localdomain|ip6-(?:localhost|loopback)|file"
-# First bytes of the addresses that are always of the machine that asks.
-_OF_THIS_MACHINE = (0, 127)
 _VOLATILE = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 _MOST_PATHS, _MOST_WORKTREES = 20, 1000
 _MOST_COMMITS = 1000
@@ -69,7 +59,7 @@ def held_elsewhere(
     remotes = _configured(store)
     found = {oid for name, oid in references.items() if _is_on_a_server(name, remotes)}
     base = store.parent if store.name == ".git" else store
-    paths = {_path(url, base) for urls in remotes.urls.values() for url in urls} - {None}
+    paths = {local_path(url, base) for urls in remotes.urls.values() for url in urls} - {None}
     for place in sorted(path for path in paths if path is not None)[:_MOST_PATHS]:
         found |= _held_at(Path(place), top, {*references.values(), *own} - found)
     return found
@@ -79,50 +69,15 @@ def cloned_at(store: Path) -> int | None:
     """Return when a repository says that a server was cloned (seconds since the epoch)."""
     first = read_bytes(store / "logs" / "HEAD").partition(b"\n")[0].decode("utf-8", "replace")
     found = re.search(r" (\d{1,12}) [+-]\d{4}\tclone: from (.*)", first)
-    return int(found[1]) if found and _is_server(found[2]) else None
+    return int(found[1]) if found and is_server(found[2]) else None
 
 
 def _is_on_a_server(name: str, remotes: _Remotes) -> bool:
     """Tell whether a reference is a remote's all of whose URLs name a server."""
-    if not name.startswith("refs/remotes/") or not all(map(_is_server, remotes.rewrites)):
+    if not name.startswith("refs/remotes/") or not all(map(is_server, remotes.rewrites)):
         return False
     of = [urls for each, urls in remotes.urls.items() if name.startswith(f"refs/remotes/{each}/")]
-    return bool(of) and all(urls and all(map(_is_server, urls)) for urls in of)
-
-
-def _is_server(url: str) -> bool:
-    """Tell whether git would ask another machine: who serves on this one may be the agent."""
-    found = re.match(_BY_SCHEME, url) or re.match(_BY_COLON, url)
-    if found is None or (re.match(_PROGRAM, url) and not re.match(_BY_SCHEME, url)):
-        return False
-    host = found[1].strip("[]").rpartition("@")[2].lower()
-    if host.count(":") == 1:
-        host = host.partition(":")[0]  # "[host:port]:path"
-    return bool(host) and not _is_this_machine(host)
-
-
-def _is_this_machine(host: str) -> bool:
-    """Tell whether a name, or an address in any spelling that a resolver reads, is of this one."""
-    name = os.fsdecode(unquote_to_bytes(os.fsencode(host))).lower().rstrip(".")
-    if re.fullmatch(_THIS_MACHINE, name) or name in ("", os.uname().nodename.lower()):
-        return True
-    address = name.partition("%")[0]
-    with contextlib.suppress(OSError, ValueError):
-        return socket.inet_aton(address)[0] in _OF_THIS_MACHINE
-    with contextlib.suppress(OSError, ValueError):
-        data = socket.inet_pton(socket.AF_INET6, address)
-        is_mapped = data[:12] in (bytes(12), bytes(10) + b"\xff\xff")
-        return is_mapped and (data[12] in _OF_THIS_MACHINE or data[12:] == b"\0\0\0\1")
-    return False
-
-
-def _path(url: str, base: Path) -> str | None:
-    """Return the place a URL leads to on this machine, if it is one."""
-    if url.startswith("file://"):
-        return os.path.realpath(os.fsdecode(unquote_to_bytes(os.fsencode(url[7:]))))
-    if not url or re.match(_PROGRAM, url) or ":" in url.partition("/")[0]:
-        return None
-    return os.path.realpath(base / url)
+    return bool(of) and all(urls and all(map(is_server, urls)) for urls in of)
 
 
 def _held_at(place: Path, top: Path, wanted: Collection[str]) -> set[str]:

@@ -24,7 +24,7 @@ from ...kernel.files.regular_file import create_file, open_regular, read_regular
 from ...kernel.values import frozen
 from ..codex_config.report import HealNotes
 from ..fs import directory, lstat_at, read_small, set_aside
-from .links import ensure_link, replace_link
+from .links import ensure_link, is_link_to, replace_link
 
 AUTH, MCP = "auth.json", ".credentials.json"
 _LINKED = "credentials"
@@ -178,7 +178,7 @@ def heal_mcp_credentials(home_fd: int, control_fd: int, shared: Path, notes: Hea
 
 
 def _join(home_fd: int, target: Path, ours: os.stat_result | None, notes: HealNotes) -> None:
-    if ours is not None and _is_link_to(home_fd, target):
+    if ours is not None and is_link_to(MCP, home_fd, target):
         return
     if ours is not None and stat.S_ISREG(ours.st_mode):
         _make_private(MCP, home_fd)
@@ -198,13 +198,6 @@ def _join(home_fd: int, target: Path, ours: os.stat_result | None, notes: HealNo
             " logins of MCP servers here, and cannot renew them"
         )
     notes.created.append(MCP)
-
-
-def _is_link_to(home_fd: int, target: Path) -> bool:
-    try:
-        return os.readlink(MCP, dir_fd=home_fd) == str(target)
-    except OSError:
-        return False
 
 
 def _forget(home_fd: int, control_fd: int, notes: HealNotes) -> None:

@@ -63,12 +63,13 @@ def offer(
 
 def withdraw(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
     """Drop a link of ours to ``target``; whatever else has the name stays."""
-    if _is_link_to(name, dir_fd, target):
+    if is_link_to(name, dir_fd, target):
         os.unlink(name, dir_fd=dir_fd)
         notes.fixed.append(name)
 
 
-def _is_link_to(name: str, dir_fd: int, target: Path) -> bool:
+def is_link_to(name: str, dir_fd: int, target: Path) -> bool:
+    """Tell whether a name is a link that says exactly this target."""
     try:
         return os.readlink(name, dir_fd=dir_fd) == str(target)
     except OSError:
@@ -84,7 +85,7 @@ def _offer_entries(name: str, dir_fd: int, shared: Path, notes: HealNotes) -> No
                 os.symlink(shared / entry, entry, dir_fd=fd)
                 notes.created.append(f"{name}/{entry}")
         for entry in sorted(here - offered):
-            if _is_link_to(entry, fd, shared / entry):
+            if is_link_to(entry, fd, shared / entry):
                 os.unlink(entry, dir_fd=fd)
                 notes.fixed.append(f"{name}/{entry}")
     finally:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import orjson
 
@@ -29,6 +29,7 @@ from ..xdg import state_directory
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 Tell = Callable[[str, OSError], None]
 SurveyState = Literal["busy", "damaged", "moved", "dead", "free"]
+_Made = TypeVar("_Made")
 _EARLIEST, _LATEST = 0.0, 250_000_000_000.0
 _FIRST, _LIMIT = 16 * 1024, 1024 * 1024
 
@@ -112,14 +113,9 @@ def survey_workspaces(workspaces_root: Path, tell: Tell | None = None) -> list[S
 
     :param tell: takes the path and the error of each directory that cannot be read.
     """
-    tell = tell or _tell_nobody
     look = _Look(held_locks(), os.path.realpath(workspaces_root), state_directory())
     found = (_survey_any(root, look, tell) for root in _roots(workspaces_root, tell))
     return [survey for survey in found if survey is not None]
-
-
-def _tell_nobody(path: str, error: OSError) -> None:
-    """Take no note of a directory that cannot be read."""
 
 
 @frozen
@@ -134,12 +130,13 @@ class _Look:
     state_dir: Path
 
 
-def _survey_any(root: str, look: _Look, tell: Tell) -> Survey | None:
+def _survey_any(root: str, look: _Look, tell: Tell | None) -> Survey | None:
     """Look at one; whatever an agent put there, it is a damaged workspace among the others."""
     try:
         return _survey(root, look)
     except PermissionError as error:
-        tell(root, error)
+        if tell is not None:
+            tell(root, error)
         return None
     except Exception:
         # As if just used: nothing of it may be called old.
@@ -164,11 +161,11 @@ def _survey(root: str, look: _Look) -> Survey | None:
     except OSError:
         return None
     busy = file_id(lock) in look.held
-    owner = _last(_owner(_object(f"{control}/owner.json")), root, look, busy=busy)
+    owner = _last(_made(owner_from, f"{control}/owner.json"), root, look, busy=busy)
     run = f"{control}/runs/{owner.run_id}" if owner is not None else ""
     return Survey(
         place=root,
-        provenance=_provenance(_object(f"{control}/workspace.json")),
+        provenance=_made(provenance_from, f"{control}/workspace.json"),
         busy=busy,
         owner=owner,
         used=_used(control, lock.st_mtime),
@@ -176,13 +173,13 @@ def _survey(root: str, look: _Look) -> Survey | None:
     )
 
 
-def _roots(workspaces_root: Path, tell: Tell) -> Iterator[str]:
+def _roots(workspaces_root: Path, tell: Tell | None) -> Iterator[str]:
     for project in _directories(str(workspaces_root), tell):
         for issue in _directories(project, tell):
             yield from _directories(issue, tell)
 
 
-def _directories(path: str, tell: Tell) -> list[str]:
+def _directories(path: str, tell: Tell | None) -> list[str]:
     try:
         with os.scandir(path) as entries:
             return sorted(
@@ -192,7 +189,7 @@ def _directories(path: str, tell: Tell) -> list[str]:
             )
     except OSError as error:
         # It may be gone by now, and the root need not exist yet.
-        if not isinstance(error, FileNotFoundError):
+        if tell is not None and not isinstance(error, FileNotFoundError):
             tell(path, error)
         return []
 
@@ -207,13 +204,6 @@ def _used(control: str, used: float) -> float:
     return max(_EARLIEST, min(used, _LATEST))
 
 
-def _owner(values: Mapping[str, object]) -> OwnerRecord | None:
-    try:
-        return owner_from(values)
-    except DamagedRecord:
-        return None
-
-
 def _last(own: OwnerRecord | None, root: str, look: _Look, *, busy: bool) -> OwnerRecord | None:
     """Return the last run: its own agent may have written that nothing of it was left."""
     if own is not None and not own.contained and not busy:
@@ -224,9 +214,10 @@ def _last(own: OwnerRecord | None, root: str, look: _Look, *, busy: bool) -> Own
     return known.owner if own is None or not known.owner.contained else own
 
 
-def _provenance(values: Mapping[str, object]) -> Provenance | None:
+def _made(make: Callable[[Mapping[str, object]], _Made], path: str) -> _Made | None:
+    """Return the record in a small file, or None where it is missing or damaged."""
     try:
-        return provenance_from(values)
+        return make(_object(path))
     except DamagedRecord:
         return None
 

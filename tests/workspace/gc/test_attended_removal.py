@@ -14,7 +14,8 @@ import pytest
 from codexlab.kernel.process.identity import boot_id
 from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.errors import WorkspaceBusy
-from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
+from codexlab.workspace.gc.removable import RemovalRefused
+from codexlab.workspace.gc.remove import remove_workspace
 from codexlab.workspace.gc.survey import survey_workspace
 from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
 from codexlab.workspace.git.checkout import inspect_checkout

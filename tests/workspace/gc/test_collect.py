@@ -16,7 +16,8 @@ from codexlab.workspace.claim.claim import Claim, claim_workspace
 from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.errors import WorkspaceBusy
 from codexlab.workspace.gc.killed_removals import empty_trash
-from codexlab.workspace.gc.remove import RemovalRefused, remove_workspace
+from codexlab.workspace.gc.removable import RemovalRefused
+from codexlab.workspace.gc.remove import remove_workspace
 from codexlab.workspace.gc.survey import survey_workspaces
 from codexlab.workspace.gc.url_caches import MONTH, plan_cache_collection, remove_cache
 from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
@@ -196,7 +197,7 @@ def killed_removal(paths: WorkspacePaths, repo: Path, monkeypatch: pytest.Monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("codexlab.workspace.gc.remove._unregister", die)
+        patch.setattr("codexlab.workspace.gc.remove.unregister", die)
         with pytest.raises(KeyboardInterrupt):
             remove_workspace(paths, KEY)
 
