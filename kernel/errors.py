@@ -15,11 +15,18 @@ what was expected, what to do.
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class CodexlabError(Exception):
     """Anything codexlab reports in one line instead of a traceback."""
 
     exit_status = 125
+
+    def reworded(self, line: str) -> Self:
+        """Say the same in another line; return this error."""
+        self.args = (line,)
+        return self
 
 
 class CallerError(CodexlabError):

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -255,22 +255,37 @@ class ArtifactsRequired(OperatorError):
     def __init__(self, reason: str | None) -> None:
         self.reason = reason
         problem = reason or "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT is not set"
-        super().__init__(f"{problem}; mend it, or launch without --require-artifacts")
+        super().__init__(f"--require-artifacts: {problem}; mend it, or launch without this")
 
 
-def refusal(error: CodexlabError | OSError, where: str) -> CodexlabError:
+def refusal(
+    error: CodexlabError | OSError, where: str, origins: Mapping[str, str]
+) -> CodexlabError:
     """Return what a launch reports of an error: itself, or one line on what the kernel refused.
 
     :param where: what was being made, for an error that names no file.
+    :param origins: those of the request.
     """
     if isinstance(error, CodexlabError):
-        return error
+        return blame_origins(error, origins)
     if is_no_more(error):
         return NoMore("the launch cannot go on", cast("int", error.errno))
     place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else where
     return PlaceUnusable(
         "the workspace", place, error.strerror or "unusable", "make room or mend it"
     )
+
+
+def blame_origins(error: CodexlabError, origins: Mapping[str, str]) -> CodexlabError:
+    """Let an error that blames a flag name the variable or file that set the value.
+
+    :returns: the same error.
+    """
+    if not origins:
+        return error
+    from .settings.origins import name_origins
+
+    return error.reworded(name_origins(str(error), origins))
 
 
 def only_refusals(group: ExceptionGroup) -> CodexlabError | OSError | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import math
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..agents.adapter import RESUME
 from ..agents.recognition import detect_agent
 from ..agents.registry import adapter_of
+from ..kernel.errors import CodexlabError
 from ..kernel.values import frozen
 from ..workspace.errors import WorkdirRefused
 from ..workspace.git.checkout import Checkout, inspect_checkout
@@ -18,7 +20,13 @@ from ..workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from ..workspace.repository.project import default_project, is_url
 from ..workspace.root import check_root
 from ..workspace.workdir.plan import WorkdirPlan, choose_workdir
-from .errors import BadHook, PlaceUnusable, ResumeImpossible, TerminalContradicted
+from .errors import (
+    BadHook,
+    PlaceUnusable,
+    ResumeImpossible,
+    TerminalContradicted,
+    blame_origins,
+)
 from .lifecycle.ladder import Ladder, build_ladder
 from .request import LAUNCH_HOOKS, LaunchRequest
 
@@ -58,6 +66,13 @@ def plan_run(request: LaunchRequest) -> Plan:
     :raises CallerError: the request contradicts itself or what is there.
     :raises OperatorError: the shared home cannot be read.
     """
+    try:
+        return _plan_run(request)
+    except CodexlabError as error:
+        raise blame_origins(error, request.origins) from None
+
+
+def _plan_run(request: LaunchRequest) -> Plan:
     _check_hooks(request)
     _check_terminal(request)
     check_root(request.workspaces_root, request.environ.get("HOME"))
@@ -79,6 +94,11 @@ def plan_run(request: LaunchRequest) -> Plan:
         workdir=request.workdir,
     )
     _check_shared_home(request.shared_home)
+    if workdir.notes and request.origins:
+        from .settings.origins import name_origins
+
+        notes = tuple(name_origins(note, request.origins) for note in workdir.notes)
+        workdir = replace(workdir, notes=notes)
     return Plan(
         request, new_run_id(), agent, key, paths, start, workdir, build_ladder(request.grace)
     )

@@ -59,6 +59,8 @@ class LaunchRequest:
         ``/bin/sh -c``, or an argv. Trust them like the command: they are not the agent's.
     :param hook_timeout: seconds each hook may take.
     :param log_max_bytes: size at which a log is rotated; the one before is kept.
+    :param origins: the variable or file that set a value, by the setting's name. Errors name it
+        instead of the flag.
     """
 
     issue: str
@@ -104,6 +106,7 @@ class LaunchRequest:
     log_max_bytes: int = 64 * 1024 * 1024
     verbose: bool = False
     warnings: tuple[str, ...] = field(default=())
+    origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def from_settings(

@@ -12,10 +12,14 @@ import os
 import pickle
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ...guardian.channel import Channel
 from ...guardian.protocol import Finish
 from ...kernel.errors import CodexlabError
+
+if TYPE_CHECKING:
+    from ...supervisor.request import LaunchRequest
 
 
 def supervise(channel: Channel, given: frozenset[int]) -> None:
@@ -90,7 +94,7 @@ def _read(answer: int, given: frozenset[int]) -> int:
     invocation = read_invocation(sys.argv[1:], environ)
     if isinstance(invocation, int):
         return invocation
-    _check_events(invocation.request.events, given)
+    _check_events(invocation.request, given)
     if invocation.dry_run:
         from .dry_run import print_plan
 
@@ -101,18 +105,19 @@ def _read(answer: int, given: frozenset[int]) -> int:
     return 0
 
 
-def _check_events(target: str | None, given: frozenset[int]) -> None:
+def _check_events(request: LaunchRequest, given: frozenset[int]) -> None:
     """Refuse a descriptor that is not the caller's: the number may be one of our own.
 
     :raises SettingError: it was not open when we were started.
     """
+    target = request.events
     if target is not None and target.isdecimal() and int(target) not in given:
+        from ...supervisor.errors import blame_origins
         from ...supervisor.settings.errors import SettingError
 
-        raise SettingError(
-            "--events",
-            f"{target} is not open; expected the number of an open descriptor or a writable path",
-        )
+        expected = "expected the number of an open descriptor or a writable path"
+        error = SettingError("--events", f"{target} is not open; {expected}")
+        raise blame_origins(error, request.origins)
 
 
 def _launch(fd: int, channel: Channel, reader: int) -> int | None:

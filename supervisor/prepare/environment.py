@@ -20,7 +20,7 @@ from ...kernel.errors import OperatorError
 from ...kernel.files.ownership import git_as_home_owner, git_trusts
 from ...kernel.values import frozen
 from ...workspace.repository.project import read_origin
-from ..errors import ArtifactsRequired
+from ..errors import ArtifactsRequired, blame_origins
 from ..plan import Plan
 
 _T = TypeVar("_T")
@@ -76,7 +76,7 @@ def decide_routing(plan: Plan, cargo_key: str, *, without_root: str | None = Non
         ArtifactRoot(None, without_root) if without_root else open_artifact_root(request.environ)
     )
     if artifacts.path is None and request.require_artifacts:
-        raise ArtifactsRequired(artifacts.fallback_reason)
+        raise blame_origins(ArtifactsRequired(artifacts.fallback_reason), request.origins)
     policy = EnvironmentPolicy(
         agent=plan.agent,
         # Of a file that is no TOML the line comes from healing the codex-home.

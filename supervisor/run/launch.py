@@ -115,7 +115,7 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
         claim = await unless_cancelled(host.link, lambda: claim_with_patience(plan, host.tell))
         outcome = await _under_claim(plan, claim, host, events)
     except (CodexlabError, OSError) as refused:
-        error = refusal(refused, str(request.workspaces_root))
+        error = refusal(refused, str(request.workspaces_root), request.origins)
         host.tell(str(error))
         outcome = Outcome(error.exit_status, reason_of(error), error=str(error))
         if events is not None:

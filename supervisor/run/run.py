@@ -23,6 +23,7 @@ from ..containment.survivors import GRACE, PATIENCE, end_survivors, may_have_sur
 from ..errors import GuardianLost, only_refusals, refusal
 from ..lifecycle.attempt_end import AttemptEnd
 from ..output.events import EventLog
+from ..plan import Plan
 from ..prepare.temporary import create_temporary
 from ..prepare.workspace import Place, prepare_workspace, replace_thread
 from ..records.registry import note_temporary
@@ -113,7 +114,7 @@ class AgentRun:
             raise ExceptionGroup("the run cannot be ended from here", [refused, error]) from error
         if end is None:
             raise refused
-        problem = refusal(refused, str(self._plan.run_directory))
+        problem = _refusal(refused, self._plan)
         self._run.warn(f"the agent could no longer be watched, and was ended: {problem}")
         return end
 
@@ -173,7 +174,7 @@ async def run_agent(ownership: RunOwnership, host: Host, events: EventLog) -> Ou
         await run.end_lost()
         raise
     except (CodexlabError, OSError) as error:
-        return await run.fail(refusal(error, str(ownership.plan.run_directory)))
+        return await run.fail(_refusal(error, ownership.plan))
     finally:
         run.close()
 
@@ -200,7 +201,11 @@ async def _open_run(ownership: RunOwnership, host: Host, events: EventLog) -> Ag
         raise
     except (CodexlabError, OSError) as error:
         await _end_errands(ownership)
-        raise refusal(error, str(plan.run_directory)) from None
+        raise _refusal(error, plan) from None
+
+
+def _refusal(error: CodexlabError | OSError, plan: Plan) -> CodexlabError:
+    return refusal(error, str(plan.run_directory), plan.request.origins)
 
 
 async def _prepare_place(ownership: RunOwnership, host: Host) -> Place:

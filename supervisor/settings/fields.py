@@ -6,7 +6,7 @@ What some source gives becomes the fields of a request, which has the defaults.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ def read_fields(
     :raises SettingError: a flag or variable does.
     """
     files = read_files(environ, cwd)
-    fields = as_fields(merge_settings(flags, environ, files))
+    given = merge_settings(flags, environ, files)
+    fields = as_fields(given)
     if (
         any(value is not None for value in hooks.values())
         or "hooks" in files[1].settings
@@ -54,8 +55,21 @@ def read_fields(
         "shared_home": absolute(users_codex_home(environ), cwd),
         "environ": dict(environ),
         "cwd": cwd,
+        "origins": _origins(given.keys() - flags.keys(), environ, files),
         **fields,
     }
+
+
+def _origins(
+    names: Iterable[str], environ: Mapping[str, str], files: tuple[ConfigFile, ...]
+) -> dict[str, str]:
+    """Return what set each of these settings: the variable, or the strongest file's path."""
+    origins: dict[str, str] = {}
+    for name in names:
+        variable = BY_NAME[name].variable
+        paths = (str(file.path) for file in files if name in file.settings)
+        origins[name] = variable if environ.get(variable) else next(paths, variable)
+    return origins
 
 
 def read_files(environ: Mapping[str, str], cwd: Path) -> tuple[ConfigFile, ConfigFile]:

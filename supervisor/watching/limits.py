@@ -23,7 +23,7 @@ class LimitRefused(OperatorError):
         self.flag = flag
         super().__init__(
             f"{flag}: {why}; expected a cgroup v2 group whose {flag.strip('-').split('-')[0]}"
-            " controller is delegated to us; run in such a group or leave the flag out"
+            " controller is delegated to us; run in such a group or leave the limit out"
         )
 
 
