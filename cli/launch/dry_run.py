@@ -13,6 +13,13 @@ from ...workspace.git.view import passing_views
 from ..ui.terminal import neutral, on_one_line
 from .flags import Invocation
 
+_UNITS = {
+    **dict.fromkeys(("timeout", "idle_timeout", "grace", "wait"), "s"),
+    **dict.fromkeys(("memory_max", "log_max_bytes"), "bytes"),
+    "cpu_max": "cores",
+    "pids_max": "processes",
+}
+
 
 def print_plan(invocation: Invocation) -> None:
     """Print the launch's plan; change nothing.
@@ -39,10 +46,16 @@ def _lines(name: str, value: object) -> list[str]:
         return [shlex.join(cast("list[str]", value))]
     if isinstance(value, dict):
         parts = cast("dict[str, object]", value)
-        return [f"{key}: {_inline(part)}" for key, part in parts.items()]
+        return [f"{key}: {_with_unit(key, part)}" for key, part in parts.items()]
     if isinstance(value, list):
         return [_inline(part) for part in cast("list[object]", value)] or ["-"]
     return [_inline(value)]
+
+
+def _with_unit(name: str, value: object) -> str:
+    if name in _UNITS and isinstance(value, int | float):
+        return f"{value:.12g} {_UNITS[name]}"
+    return _inline(value)
 
 
 def _inline(value: object) -> str:

@@ -11,10 +11,10 @@ import click
 from ...kernel.errors import CallerError
 from ...kernel.values import frozen
 from ...supervisor.request import LaunchRequest
-from ...supervisor.settings.fields import HOOK_KEYS, absolute, read_fields
+from ...supervisor.settings.fields import HOOK_KEYS, absolute, merge_settings, read_fields
 from ...supervisor.settings.home import check_home
 from ...supervisor.settings.literals import check_passed_name
-from ...supervisor.settings.table import AGENT
+from ...supervisor.settings.table import AGENT, SETTINGS
 from ..ui.non_empty import NON_EMPTY_TEXT
 from .options import HOOKS, GroupedHelp, grouped_option, own_option, setting_options
 
@@ -125,9 +125,24 @@ def read_invocation(argv: Sequence[str], environ: Mapping[str, str]) -> Invocati
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
+        _check_optional_values(argv, error)
         raise UsageError(error.format_message()) from None
     check_home(environ)
     return _invocation(values, environ)
+
+
+def _check_optional_values(argv: Sequence[str], error: click.ClickException) -> None:
+    """Find the flag of which click took a value with a dash for the next option (--wait=-5).
+
+    :raises SettingError: there is such a flag.
+    """
+    if not isinstance(error, click.NoSuchOption):
+        return
+    for row in SETTINGS:
+        start = f"{row.flag}={error.option_name}"
+        value = next((word for word in argv if row.bare and word.startswith(start)), None)
+        if value is not None:
+            merge_settings({row.name: value.partition("=")[2]}, {}, ())
 
 
 def _invocation(values: dict[str, Any], environ: Mapping[str, str]) -> Invocation:

@@ -1,4 +1,4 @@
-"""Click types for durations and sizes, read as a launch reads them."""
+"""Click types for durations, sizes and seconds, with errors in plain words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,19 @@ class _Literal(click.ParamType[_T]):
             self.fail(f"{error}, not {value!r}", param, ctx)
 
 
+def _parse_seconds(text: object) -> float:
+    try:
+        seconds = float(str(text))
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:  # true for NaN too
+        raise ValueError("expected a number of seconds, 0 or more")
+    return seconds
+
+
 DURATION = _Literal("duration", parse_duration)
 """A duration as people write it: 90s, 2h, 7d."""
 SIZE = _Literal("size", parse_size)
 """A size as people write it: 512M, 2G."""
+SECONDS = _Literal("seconds", _parse_seconds)
+"""A number of seconds, with or without a fraction."""

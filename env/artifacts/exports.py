@@ -9,19 +9,28 @@ from ...kernel.errors import CallerError
 
 Shell = Literal["bash", "zsh", "fish"]
 SHELLS: tuple[Shell, ...] = get_args(Shell)
+# Shells that know no "export NAME='value'".
+_OF_THEIR_OWN = frozenset({"csh", "tcsh", "nu", "elvish", "xonsh", "pwsh", "rc", "es"})
 
 
 class ShellError(CallerError):
     """A shell that codexlab writes no exports for."""
 
-    def __init__(self, shell: str) -> None:
+    def __init__(self, shell: str, source: str = "--shell") -> None:
         self.shell = shell
-        super().__init__(f"shell {shell!r}: expected one of {', '.join(SHELLS)}")
+        expected = f"expected one of {', '.join(SHELLS)}"
+        remedy = "" if source == "--shell" else "; choose one with --shell"
+        super().__init__(f"{source} {shell!r}: {expected}{remedy}")
 
 
 def shell_of(path: str) -> Shell:
-    """Return the shell that ``$SHELL`` names; bash when that shell is not supported."""
+    """Return the shell that ``$SHELL`` names; bash also for what reads the same lines.
+
+    :raises ShellError: that shell cannot read any of our lines.
+    """
     name = path.rsplit("/", 1)[-1]
+    if name in _OF_THEIR_OWN:
+        raise ShellError(name, "$SHELL")
     for shell in SHELLS:
         if shell == name:
             return shell

@@ -14,7 +14,7 @@ from ...workspace.codex_config.file import foresee_config
 from ...workspace.workdir.after_create import owes_after_create
 from ..lifecycle.ladder import Ladder
 from ..plan import Plan
-from ..request import LAUNCH_HOOKS
+from ..request import LAUNCH_HOOKS, LaunchRequest
 from .command import needs_workdir, resolve_command
 from .expected import expect_environment
 
@@ -59,7 +59,8 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             action: list(environment.names(action)) for action in ("kept", "set", "dropped")
         },
         "hooks": _describe_hooks(plan),
-        "limits": {"timeout": plan.request.timeout, "grace": plan.request.grace},
+        "limits": _describe_limits(plan.request),
+        "retries": {"retries": plan.request.retries, "retry_on": list(plan.request.retry_on)},
         "lock": {"path": os.fspath(plan.paths.lock), "held_by": flock_holders(plan.paths.lock)},
         "ladder": _describe_ladder(plan.ladder),
         "notes": [
@@ -67,6 +68,22 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             *foresee_config(plan.request.shared_home),
             *filter(None, [trouble]),
         ],
+    }
+
+
+def _describe_limits(request: LaunchRequest) -> dict[str, Any]:
+    """Return every limit, by its field's name; None where there is none."""
+    wait = "forever" if request.wait is None else request.wait
+    return {
+        "timeout": request.timeout,
+        "idle_timeout": request.idle_timeout,
+        "memory_max": request.memory_max,
+        "pids_max": request.pids_max,
+        "cpu_max": request.cpu_max,
+        "grace": request.grace,
+        "containment": request.containment,
+        "wait": wait,
+        "log_max_bytes": request.log_max_bytes,
     }
 
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+import signal
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ...env.policy.circumstances import LEFT_BEHIND
 from ...env.policy.values import ChildEnvironment, Verdict
 from ..lifecycle.attempt_end import AttemptEnd
-from ..lifecycle.exit import AgentOutcome, ExitReport
+from ..lifecycle.exit import AgentOutcome, ExitReport, Reason
 
 # Seconds within which a failing command probably never got to its work.
 _QUICK_FAILURE = 2.0
 _SHOWN = 3
+_CAUSES: Mapping[Reason, str] = {
+    "timeout": "the time limit was over",
+    "idle": "it was idle for as long as the limit allows",
+    "memory": "it held more memory than the limit allows",
+    "cancelled": "codexlab-run was asked to end",
+}
 _NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
 
@@ -33,6 +40,26 @@ def describe_ending(
             f"{end.exit.reason}, status {end.exit.status}, {outcome}; {end.mechanism}:"
             f" {end.swept} swept, {end.left} left; see {record}"
         )
+
+
+def describe_forced_end(run_exit: ExitReport, record: Path) -> Iterator[str]:
+    """Yield a line when the agent did not end by itself."""
+    if run_exit.reason == "exited":
+        return
+    if run_exit.reason in _CAUSES:
+        what = f"the agent was ended: {_CAUSES[run_exit.reason]}"
+    elif run_exit.signal is not None:
+        what = f"the agent died by {_name_of(run_exit.signal)}"
+    else:
+        what = "nobody saw the agent's end"
+    yield f"{what} (status {run_exit.status}); see {record}"
+
+
+def _name_of(signum: int) -> str:
+    try:
+        return signal.Signals(signum).name
+    except ValueError:  # a real-time signal
+        return f"signal {signum}"
 
 
 def hint_at_dropped_names(

@@ -19,7 +19,7 @@ from ..lifecycle.exit import EXIT_FAILED, AgentOutcome, Reason, agent_outcome
 from ..prepare.workspace import Place
 from ..records.record import describe_exit, describe_git
 from .cancellation import LookEnded, look_for
-from .closing_lines import describe_ending, hint_at_dropped_names
+from .closing_lines import describe_ending, describe_forced_end, hint_at_dropped_names
 from .context import RunContext
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class RunReport:
     def _closing_lines(self, place: Place, end: AttemptEnd, outcome: AgentOutcome) -> Iterator[str]:
         run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
         yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
+        if self._run.host.talkative and not request.verbose:
+            yield from describe_forced_end(end.exit, record)
         seconds = time.monotonic() - self._run.started
         receipt, said = place.environment.receipt, self._run.logs.tail()
         yield from hint_at_dropped_names(end.exit, seconds, receipt, said)

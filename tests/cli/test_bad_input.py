@@ -47,6 +47,13 @@ _FLAGS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "a flag without its value": (["--issue"], [], ["--issue"]),
     "a bad duration": (["--issue", "1", "--timeout", "soon"], _OK, ["--timeout", "soon", "10s"]),
     "a negative duration": (["--issue", "1", "--timeout", "-3s"], _OK, ["--timeout", "-3s"]),
+    "a wait below nothing": (
+        ["--issue", "1", "--wait=-5"],
+        _OK,
+        ["--wait: expected a duration such as 10s", "or forever, not '-5'"],
+    ),
+    "a wait of minutes below nothing": (["--wait=-5m"], _OK, ["--wait: expected", "not '-5m'"]),
+    "an unknown letter after a wait": (["--wait", "-5"], _OK, ["'-5'", "--help"]),
     "a bad agent": (["--issue", "1", "--agent", "nobody"], _OK, ["--agent", "nobody", "codex"]),
     "a bad scope": (["--issue", "1", "--cargo-scope", "x"], _OK, ["--cargo-scope", "agent"]),
     "a bad containment": (

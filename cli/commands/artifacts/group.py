@@ -18,7 +18,7 @@ from ....env.artifacts.status import collect_status
 from ....env.cargo import CARGO_SCOPES, parse_scope
 from ....env.targets.layout import below
 from ....env.targets.root_dirs import make_below_root
-from ...ui.literal_types import DURATION
+from ...ui.literal_types import DURATION, SECONDS
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
 from .output import (
@@ -52,13 +52,6 @@ _key = click.option(
     "--key", type=NON_EMPTY_TEXT, metavar="KEY", help="Key of the scopes worktree and agent."
 )
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-
-
-def _seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:
-    del context, parameter
-    if not value >= 0:  # true for NaN too
-        raise click.BadParameter(f"expected seconds, 0 or more, not {value!r}")
-    return value
 
 
 @click.group()
@@ -140,7 +133,7 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
     "--seconds",
     default=5.0,
     show_default=True,
-    callback=_seconds,
+    type=SECONDS,
     help="Limit for measuring sizes.",
 )
 @click.option("--remote", is_flag=True, help="Ask the remote compile host and GitHub too.")
@@ -209,7 +202,7 @@ def setup(root: str | None, as_json: bool, applies: bool) -> None:
     "--seconds",
     default=60.0,
     show_default=True,
-    callback=_seconds,
+    type=SECONDS,
     help="Limit for measuring ages.",
 )
 def clean(

@@ -232,3 +232,13 @@ def test_a_floor_that_prevents_the_launch_prevents_the_explanation(lab: Lab, flo
 def said(done: subprocess.CompletedProcess[str]) -> str:
     """Return a complaint without the program's name, and without what is free where just now."""
     return re.sub(r"\S+ \d+ bytes free", "", done.stderr.partition(": ")[2])
+
+
+def test_a_shell_that_reads_no_such_lines_is_named(lab: Lab) -> None:
+    lab.environ["SHELL"] = "/bin/tcsh"
+    done = run(["print"], lab.environ, lab.cwd)
+    said = "codexlab: $SHELL 'tcsh': expected one of bash, zsh, fish; choose one with --shell\n"
+    assert (done.returncode, done.stdout, done.stderr) == (125, "", said)
+    chosen = run(["print", "--shell", "zsh"], lab.environ, lab.cwd)
+    assert chosen.stdout.startswith("export ")
+    assert run(["print", "--null"], lab.environ, lab.cwd).returncode == 0

@@ -50,6 +50,14 @@ def test_another_shell_is_refused(shell: str) -> None:
         render_exports(shell, {}, ())
 
 
+@pytest.mark.parametrize("path", ["/bin/tcsh", "csh", "/usr/local/bin/nu", "/usr/bin/xonsh"])
+def test_a_users_shell_that_reads_no_such_lines_is_refused(path: str) -> None:
+    name = path.rpartition("/")[2]
+    said = rf"^\$SHELL '{name}': expected one of bash, zsh, fish; choose one with --shell$"
+    with pytest.raises(ShellError, match=said):
+        shell_of(path)
+
+
 def test_the_users_shell_is_recognised_and_bash_assumed() -> None:
     assert [shell_of(path) for path in ("/usr/bin/fish", "zsh", "/bin/dash", "")] == [
         "fish", "zsh", "bash", "bash",

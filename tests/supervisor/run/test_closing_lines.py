@@ -9,7 +9,11 @@ import pytest
 from codexlab.env.policy.values import Verdict
 from codexlab.supervisor.lifecycle.attempt_end import AttemptEnd
 from codexlab.supervisor.lifecycle.exit import ExitReport
-from codexlab.supervisor.run.closing_lines import describe_ending, hint_at_dropped_names
+from codexlab.supervisor.run.closing_lines import (
+    describe_ending,
+    describe_forced_end,
+    hint_at_dropped_names,
+)
 
 RECORD = Path("record.json")
 FAILED = ExitReport(1, "exited", code=1)
@@ -29,6 +33,29 @@ def test_a_run_that_left_nothing_is_silent_unless_asked() -> None:
 def test_what_is_left_is_told_unasked() -> None:
     (line,) = describe_ending(ended(left=3), "failed", "r1", RECORD, verbose=False)
     assert line.startswith("3 processes of run r1 are left; the next launch")
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (ExitReport(124, "timeout", signal=15), "was ended: the time limit was over (status 124)"),
+        (ExitReport(124, "idle", code=0), "was ended: it was idle for as long as the limit allows"),
+        (ExitReport(137, "memory", signal=9), "was ended: it held more memory than the limit"),
+        (ExitReport(143, "cancelled", signal=15), "was ended: codexlab-run was asked to end"),
+        (ExitReport(137, "signaled", signal=9), "died by SIGKILL (status 137)"),
+        (ExitReport(163, "signaled", signal=35), "died by signal 35 (status 163)"),
+        (ExitReport(125, "supervisor-lost"), "nobody saw the agent's end (status 125)"),
+    ],
+    ids=["timeout", "idle", "memory", "cancelled", "killed", "real-time signal", "lost"],
+)
+def test_each_end_that_is_not_the_agents_own_has_its_line(report: ExitReport, said: str) -> None:
+    (line,) = describe_forced_end(report, RECORD)
+    assert said in line
+    assert line.endswith("; see record.json")
+
+
+def test_an_agent_that_ended_by_itself_has_no_such_line() -> None:
+    assert list(describe_forced_end(FAILED, RECORD)) == []
 
 
 @pytest.mark.parametrize(
