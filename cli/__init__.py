@@ -102,7 +102,10 @@ def command() -> None:
     # A command makes little garbage before it ends.
     gc.set_threshold(50_000)
     try:
-        _look_after()
+        from .main import main
+
+        _tidy_at_end()
+        main()
     except KeyboardInterrupt:
         # It may come while the last output is written.
         _leave()
@@ -119,37 +122,3 @@ def _leave_in_order(signum: int, _: object) -> None:
     # A second signal must not cut short the clean-up; its time is bounded.
     signal.signal(signum, signal.SIG_IGN)
     raise SystemExit(128 + signum)
-
-
-def _look_after() -> None:
-    """Run a command; a search starts ripgrep before everything else."""
-    import sys
-
-    if sys.argv[1:3] != ["rollout", "search"]:
-        from .main import main
-
-        _tidy_at_end()
-        return main()
-    import signal
-
-    from ..kernel.errors import CodexlabError
-    from ..kernel.process.descriptors import open_standard_descriptors
-    from .transcripts.search_prestart import walk_ahead
-
-    # No descriptor that is opened from here on may become our stdout.
-    try:
-        open_standard_descriptors()
-    except CodexlabError as error:
-        raise SystemExit(_refuse("codexlab", error)) from None
-    # An interrupt between its start and our hold on it would leave ripgrep running.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    _tidy_at_end()
-    ahead = walk_ahead(sys.argv[3:])
-    try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        from .main import main
-
-        main(ahead=ahead)
-    finally:
-        if ahead is not None:
-            ahead.close()

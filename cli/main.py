@@ -83,14 +83,11 @@ def group() -> None:
     check_home(os.environ)
 
 
-def main(argv: list[str] | None = None, ahead: object = None) -> None:
-    """Run one command and exit with its status; an error is one line on stderr and 125.
-
-    :param ahead: work for the command that began before the command was read.
-    """
+def main(argv: list[str] | None = None) -> None:
+    """Run one command and exit with its status; an error is one line on stderr and 125."""
     try:
         ensure_standard_streams()
-        result = _invoke(sys.argv[1:] if argv is None else argv, ahead)
+        result = _invoke(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
         _leave(130)
@@ -108,10 +105,10 @@ def main(argv: list[str] | None = None, ahead: object = None) -> None:
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _invoke(argv: list[str], ahead: object) -> Any:
+def _invoke(argv: list[str]) -> Any:
     """Run the command; ``click``'s own ``main`` would report a closed pipe as a failure, 1."""
     try:
-        with group.make_context(PROGRAM, list(argv), obj=ahead) as context:
+        with group.make_context(PROGRAM, list(argv)) as context:
             return group.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code

@@ -27,11 +27,7 @@ PRIVATE = {
             "supervisor.records.registry._SLACK",
             "workspace.workdir.make._CHECKOUT_TIMEOUT",
         ),
-        "a time that no test can give a file or a clock": (
-            "cli.commands.rollout.list._moment",
-            "rollout.search.ripgrep_walk._REST_NS",
-            "rollout.search.ripgrep_walk._clock",
-        ),
+        "a time that no test can give a file or a clock": ("cli.commands.rollout.list._moment",),
         "a moment between two steps, in which a test acts": (
             "kernel.containment.by_environ._environment",
             "kernel.containment.by_environ._is_in_exec",

@@ -14,9 +14,9 @@ from ...kernel.errors import CallerError
 from ...rollout.catalog.filters import Filters
 from ...rollout.store.names import RolloutForm
 from ...supervisor.settings.literals import parse_duration
+from ...workspace.users_codex_home import users_codex_home
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.one_of import one_of
-from .home import home_of
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -48,7 +48,7 @@ def home_option(command: _Command) -> _Command:
 
 def _home(ctx: click.Context, param: click.Parameter, given: str | None) -> str:
     del ctx, param
-    home = home_of(given)
+    home = given or users_codex_home(os.environ)
     if not os.path.isdir(home):
         raise NoSuchHomeError(home)
     return home

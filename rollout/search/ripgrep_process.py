@@ -1,7 +1,7 @@
 """One process of ripgrep that finds the lines with a needle, and what it said.
 
 It is asked for bytes only: no ignore files, no configuration, no guessing of
-encodings. Nothing heavy is imported here: a search starts it first of all.
+encodings.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ::
 
-    names that fit  ->  candidate lines (ripgrep, walking beside; or needle by needle)
+    names that fit  ->  candidate lines (ripgrep, or needle by needle)
                     ->  heads that fit, parsed, judged by role and time, matched  ->  hits
 """
 
@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 from ...kernel.errors import OperatorError
 from ...kernel.values import frozen
 from ..catalog.filters import Chooser, Filters, select_rollouts
 from ..catalog.pieces import Cut, Pieces, cuts_of, take_threads
-from ..codec.measure import may_be_hollow
-from ..store.names import RolloutForm
 from ..store.rollout_ref import RolloutRef
 from ..store.scan import UnreadableDirectory, scan_store
 from .match import SearchedRollout, search_one
 from .query import Query
 from .ripgrep_batch import ripgrep_positions
 from .ripgrep_process import Positions
-from .ripgrep_walk import RipgrepWalk
 
 _BATCH_BYTES = 32 << 20
 _BATCH_FILES = 256
@@ -68,7 +64,6 @@ def search_rollouts(
     *,
     processes: int = 1,
     ripgrep: str | None = None,
-    ahead: RipgrepWalk | None = None,
     most: int | None = None,
     on_unreadable: Callable[[UnreadableDirectory], object] | None = None,
 ) -> Iterator[SearchedRollout]:
@@ -81,8 +76,6 @@ def search_rollouts(
     :param processes: how many search at once. More than one forks this process,
         which then must not have other threads.
     :param ripgrep: path of an ``rg`` that preselects lines of plain rollouts.
-    :param ahead: a walk that was started before. It is used if it asks just what this
-        search asks, else it is ended.
     :param most: leave a rollout after so many hits; the rest of it is not read.
     :param on_unreadable: told of every directory that could not be searched.
     :raises SearchBroken: a process of the search was killed.
@@ -91,15 +84,13 @@ def search_rollouts(
     """
     wanted = filters or Filters()
     base = os.fspath(home)
-    with closing(_walk(base, query, wanted, ripgrep, ahead)) as walk:
-        found, unreadable = select_rollouts(base, wanted)
-        seen = walk.finish(lambda: any(may_be_hollow(each.path) for each in found))
-        tasks, left = _split(found, seen, walk)
+    found, unreadable = select_rollouts(base, wanted)
     if on_unreadable is not None:
         for directory in unreadable:
             on_unreadable(directory)
-    tasks += _tasks_of(left, query, ripgrep)
-    tasks.sort(key=lambda task: task.rollout.name.order, reverse=True)
+    tasks = sorted(
+        _tasks_of(found, query, ripgrep), key=lambda task: task.rollout.name.order, reverse=True
+    )
     cuts = _cuts_of(base, tasks, found, wanted)
     jobs = [_Job(batch, query, wanted, most, cuts) for batch in _batches(tasks)]
     worth = sum(task.weight for job in jobs for task in job.tasks) > _WORTH_FORKING
@@ -134,34 +125,6 @@ def _bundled(results: Iterator[SearchedRollout]) -> Iterator[list[SearchedRollou
         yield bundle
 
 
-def _walk(
-    home: str, query: Query, filters: Filters, ripgrep: str | None, ahead: RipgrepWalk | None
-) -> RipgrepWalk:
-    """Use the walk that is under way or start one, where most of the store is wanted."""
-    few = filters.threads is not None or filters.form is RolloutForm.COMPRESSED
-    asked = (None if few else ripgrep, home, query.needle, query.fold, filters.archived)
-    if ahead is not None and ahead.asked == asked:
-        return ahead
-    if ahead is not None:
-        ahead.close()
-    return RipgrepWalk(*asked)
-
-
-def _split(
-    found: list[RolloutRef], seen: dict[str, Positions], walk: RipgrepWalk
-) -> tuple[list[_Task], list[RolloutRef]]:
-    """Return tasks for the walk's candidates, and the rollouts that it has not seen."""
-    tasks: list[_Task] = []
-    left: list[RolloutRef] = []
-    leaves = {os.path.basename(path) for path in seen}
-    for rollout in found:
-        if not rollout.plain_seen or not walk.has_seen(rollout.directory):
-            left.append(rollout)
-        elif rollout.name.plain_name in leaves and rollout.path in seen:
-            tasks.append(_known(rollout, seen[rollout.path]))
-    return tasks, left
-
-
 def _tasks_of(rollouts: list[RolloutRef], query: Query, ripgrep: str | None) -> Iterator[_Task]:
     # ripgrep's output has lines: a path with a line break is read here.
     asked: list[str] = []
@@ -173,13 +136,9 @@ def _tasks_of(rollouts: list[RolloutRef], query: Query, ripgrep: str | None) -> 
         path = rollout.path
         known = positions.get(path)
         if known is not None:
-            yield _known(rollout, known)
+            yield _Task(rollout, known, len(known) << 12)
         elif path not in passed:
             yield _Task(rollout, None, _weight(rollout))
-
-
-def _known(rollout: RolloutRef, positions: Positions) -> _Task:
-    return _Task(rollout, positions, len(positions) << 12)
 
 
 def _weight(rollout: RolloutRef) -> int:

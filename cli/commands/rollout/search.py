@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ....kernel.errands.own_programs import find_own_program
 from ....rollout.reading.entries import CONVERSATION, Role
 from ....rollout.search.query import make_query
 from ....rollout.search.search import search_rollouts
 from ...transcripts.options import filter_options, filters_from, home_option, json_option, moment
-from ...transcripts.search_prestart import find_ripgrep
 from ...ui.json_lines import json_lines, path_text
 from ...ui.terminal import neutral, on_one_line, one_line
 from ...ui.whole_number import WholeNumber
 
 if TYPE_CHECKING:
-    # Loaded while ripgrep works.
     from ....rollout.search.excerpts import Excerpt
     from ....rollout.search.match import SearchedRollout, SearchHit
-    from ....rollout.search.ripgrep_walk import RipgrepWalk
     from ....rollout.store.scan import UnreadableDirectory
 
 _FOUND, _NOTHING = 0, 1
@@ -46,10 +44,7 @@ _FOUND, _NOTHING = 0, 1
 @click.option("-j", "--processes", type=WholeNumber(1, 64), help="[default: one per core]")
 @click.option("--no-rg", is_flag=True, help="Do not use ripgrep even where it is installed.")
 @json_option
-@click.pass_obj
 def search(
-    ahead: RipgrepWalk | None,
-    /,
     pattern: str,
     home: str,
     regex: bool,
@@ -85,8 +80,7 @@ def search(
         query,
         filters_from(since=None, until=until, **choice),
         processes=processes or len(os.sched_getaffinity(0)),
-        ripgrep=None if no_rg else find_ripgrep(),
-        ahead=ahead,
+        ripgrep=None if no_rg else find_own_program("rg"),
         most=1 if threads_only else limit,
         on_unreadable=_complain,
     )

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from codexlab.rollout import SearchedRollout, make_query
-from codexlab.rollout.search.ripgrep_walk import RipgrepWalk
 from codexlab.rollout.search.search import search_rollouts
 from support.agents.codex import find_ripgrep
 from support.rollout.files import lines, meta, rollout_path, thread_id, write
@@ -33,10 +32,6 @@ def pose_as_ripgrep(directory: Path, body: str = "raise SystemExit(1)") -> str:
     program.write_text(f"#!{sys.executable}\n{body}\n")
     program.chmod(0o755)
     return str(program)
-
-
-def start_walk(program: str | None, home: Path) -> RipgrepWalk:
-    return RipgrepWalk(program, str(home), b"needle", False, None)
 
 
 def search(

@@ -1,9 +1,8 @@
-"""ripgrep's own walk of a store changes nothing of what a search finds."""
+"""A search with ripgrep finds what a search without it does."""
 
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,13 @@ from support.rollout.searches import (
     needs_ripgrep,
     pose_as_ripgrep,
     search,
-    start_walk,
 )
 
 from codexlab.rollout import Filters, Role, RolloutForm
 
 
 def _varied_store(base: Path) -> Path:
-    """Every kind of name and place that one walk might take and the other not."""
+    """Every kind of name and place, also those that only one of the two might take."""
     home, elsewhere = base / "home", base / "elsewhere"
     elsewhere.mkdir(parents=True)
     home.mkdir()
@@ -89,9 +87,7 @@ _CHOICES: dict[str, dict[str, Any]] = {
 
 @needs_ripgrep
 @pytest.mark.parametrize("choice", _CHOICES)
-def test_a_walk_finds_what_reading_everything_does(
-    tmp_path: Path, at_rest: None, choice: str
-) -> None:
+def test_ripgrep_finds_what_reading_everything_does(tmp_path: Path, choice: str) -> None:
     home, options = _varied_store(tmp_path), _CHOICES[choice]
     expected = search(home, **options, ripgrep=None)
     assert search(home, **options) == expected
@@ -99,23 +95,11 @@ def test_a_walk_finds_what_reading_everything_does(
 
 
 @needs_ripgrep
-def test_a_walk_reads_each_plain_rollout_of_the_store_and_names_it_as_the_scan_does(
-    tmp_path: Path, at_rest: None
-) -> None:
-    home = _varied_store(tmp_path)
-    found = {result.rollout for result in search(home, ripgrep=None)}
-    with closing(start_walk(RG, home)) as walk:
-        positions = walk.finish()
-        assert all(walk.has_seen(rollout.directory) for rollout in found)
-    assert {each.path for each in found if each.plain_seen} <= set(positions)
-
-
-@needs_ripgrep
 @pytest.mark.parametrize(
     "home", [".", "-e", "with\na break", os.fsdecode(b"\xff \xc3\xbc"), "a/"], ids=ascii
 )
 def test_a_home_of_any_name_is_searched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_rest: None, home: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_rollout(Path(home), 1, message("user", "needle"))
@@ -125,7 +109,7 @@ def test_a_home_of_any_name_is_searched(
 
 @needs_ripgrep
 def test_a_directory_whose_name_would_end_a_line_of_output_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_rest: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     found = make_rollout(tmp_path, 1, message("user", "needle"), archived=True)
@@ -137,9 +121,7 @@ def test_a_directory_whose_name_would_end_a_line_of_output_is_passed_over(
 
 
 @needs_ripgrep
-def test_a_walk_is_not_followed_by_another_look_at_what_it_has_read(
-    tmp_path: Path, at_rest: None
-) -> None:
+def test_ripgrep_is_asked_once_for_all_rollouts(tmp_path: Path) -> None:
     make_rollout(tmp_path, 1, message("user", "needle"))
     make_rollout(tmp_path, 2, message("user", "needle"), archived=True)
     rg = pose_as_ripgrep(
@@ -156,8 +138,40 @@ def test_a_walk_is_not_followed_by_another_look_at_what_it_has_read(
     [Filters(threads=frozenset()), Filters(form=RolloutForm.COMPRESSED)],
     ids=["threads", "compressed"],
 )
-def test_no_walk_is_made_for_few_rollouts(tmp_path: Path, filters: Filters) -> None:
+def test_ripgrep_is_not_started_where_no_plain_rollout_is_wanted(
+    tmp_path: Path, filters: Filters
+) -> None:
     make_rollout(tmp_path, 1, message("user", "needle"))
     rg = pose_as_ripgrep(tmp_path, f"open({str(tmp_path / 'calls')!r}, 'w')")
     assert not search(tmp_path, ripgrep=rg, filters=filters)
     assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise SystemExit(2)",
+        "import os; os.kill(os.getpid(), 9)",
+        "import os, sys\nprint(end='half a line', flush=True)\nos.kill(os.getpid(), 7)",
+    ],
+)
+def test_a_ripgrep_that_does_not_end_well_has_read_nothing(tmp_path: Path, body: str) -> None:
+    make_rollout(tmp_path, 1, message("user", "needle"))
+    make_rollout(tmp_path, 2, message("user", "needle"), archived=True)
+    assert lines_found(search(tmp_path, ripgrep=pose_as_ripgrep(tmp_path, body))) == [2, 2]
+    # That it is believed when it ends well is shown by one that finds nothing.
+    assert not search(tmp_path, ripgrep=pose_as_ripgrep(tmp_path))
+
+
+@pytest.mark.parametrize("content", [None, b"\x7fELF, but not quite", b"#!/nowhere/at/all\n"])
+def test_a_ripgrep_that_cannot_be_started_is_done_without(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    make_rollout(tmp_path, 1, message("user", "needle"))
+    program = tmp_path / "rg"
+    if content is not None:
+        program.write_bytes(content)
+        program.chmod(0o755)
+    before = set(os.listdir("/proc/self/fd"))
+    assert lines_found(search(tmp_path, ripgrep=str(program))) == [2]
+    assert set(os.listdir("/proc/self/fd")) == before
