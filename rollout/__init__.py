@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .compression.candidate import CompressOptions
     from .locks.store import SweeperBusyError
     from .locks.thread import CoordinationBusyError, LockDirectoryError, ThreadBusyError
+    from .maintenance.findings import Finding, Problem
     from .maintenance.sweep import SweepOptions
-    from .maintenance.verify import Finding, Problem
     from .operations.handle import NotARolloutError
     from .operations.result import Outcome, Result
     from .reading.entries import CONVERSATION, Entry, Role
@@ -112,8 +112,8 @@ _MODULES = {
     "compression.candidate": ("CompressOptions",),
     "locks.store": ("SweeperBusyError",),
     "locks.thread": ("CoordinationBusyError", "LockDirectoryError", "ThreadBusyError"),
+    "maintenance.findings": ("Finding", "Problem"),
     "maintenance.sweep": ("SweepOptions",),
-    "maintenance.verify": ("Finding", "Problem"),
     "operations.handle": ("NotARolloutError",),
     "operations.result": ("Outcome", "Result"),
     "reading.entries": ("CONVERSATION", "Entry", "Role"),

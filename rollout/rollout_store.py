@@ -9,8 +9,10 @@ from .catalog.listing import ListPage, Order, list_rollouts
 from .catalog.lookup import find_thread, rollouts_named
 from .compression.candidate import CompressOptions
 from .compression.compress import compress
+from .maintenance.findings import Finding
+from .maintenance.repair import repair
 from .maintenance.sweep import SweepOptions, sweep
-from .maintenance.verify import Finding, repair, verify_rollout, verify_store
+from .maintenance.verify import verify_rollout, verify_store
 from .operations.handle import StoreHandle
 from .operations.result import Result
 from .reconcile.append import append

@@ -20,12 +20,14 @@ from ..codec.encode import Encoder, EncodingError
 from ..operations.attributes import copy_attributes, give_owner
 from ..operations.file_ops import FileOps
 from ..operations.handle import StoreHandle
-from ..operations.journal import Journal, create_journal, describe_kept, new_token
+from ..operations.journal import Journal, create_journal, new_token
+from ..operations.journal_entry import describe_kept
 from ..operations.journal_line import Kind
 from ..operations.result import Outcome, Result
 from ..store.rollout_ref import RolloutRef
 from .candidate import CompressOptions, RefusedError, open_candidate
-from .publish import Prepared, publish
+from .prepared import Prepared
+from .publish import publish
 
 TEMPORARY_PREFIX = "rollout-compress-codexlab-"
 TEMPORARY_SUFFIX = ".tmp"
@@ -78,7 +80,7 @@ def compress(
                 yield from _finish_chunk(store, begun.popleft(), options)
         finally:
             for rest in begun:
-                _clean_up_all(_prepared(rest), store.ops)
+                _clean_up(_prepared(rest), store.ops)
 
 
 def _next_chunk(rollouts: Iterator[RolloutRef], room: int | None) -> list[RolloutRef]:
@@ -118,27 +120,25 @@ def _begin_chunk(
     ops: FileOps,
     pool: ThreadPoolExecutor,
 ) -> _Chunk:
-    work = partial(_prepare_some, encoder=encoder, options=options, ops=ops)
+    def work(task: Sequence[RolloutRef]) -> list[Prepared | Result]:
+        return [_prepare(rollout, encoder, options, ops) for rollout in task]
+
     tasks = (chunk[start : start + _TASK] for start in range(0, len(chunk), _TASK))
     return [pool.submit(work, task) for task in tasks]
 
 
-def _attempts(chunk: _Chunk) -> list[Prepared | Result]:
-    return [attempt for task in chunk for attempt in task.result()]
-
-
 def _prepared(chunk: _Chunk) -> list[Prepared]:
-    return [attempt for attempt in _attempts(chunk) if isinstance(attempt, Prepared)]
+    return [one for task in chunk for one in task.result() if isinstance(one, Prepared)]
 
 
 def _finish_chunk(store: StoreHandle, chunk: _Chunk, options: CompressOptions) -> Iterator[Result]:
     prepared = _prepared(chunk)
     try:
-        yield from (one for one in _attempts(chunk) if isinstance(one, Result))
+        yield from (one for task in chunk for one in task.result() if isinstance(one, Result))
         if prepared:
             yield from _take_places(store, prepared, options)
     finally:
-        _clean_up_all(prepared, store.ops)
+        _clean_up(prepared, store.ops)
 
 
 def _take_places(
@@ -184,12 +184,6 @@ def _flush(frames: Sequence[int], ops: FileOps, journal: int) -> None:
         ops.sync_filesystem(fd)
 
 
-def _prepare_some(
-    rollouts: Sequence[RolloutRef], encoder: Encoder, options: CompressOptions, ops: FileOps
-) -> list[Prepared | Result]:
-    return [_prepare(rollout, encoder, options, ops) for rollout in rollouts]
-
-
 def _prepare(
     rollout: RolloutRef, encoder: Encoder, options: CompressOptions, ops: FileOps
 ) -> Prepared | Result:
@@ -220,9 +214,8 @@ def _encode_beside(
     :returns: its path, descriptor and stat.
     :raises RefusedError: the owner and group of the plain file cannot be given to it.
     """
-    path = os.path.join(
-        rollout.directory, TEMPORARY_PREFIX + secrets.token_hex(4) + TEMPORARY_SUFFIX
-    )
+    name = f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    path = os.path.join(rollout.directory, name)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     target = os.open(path, flags, 0o600)
     try:
@@ -249,13 +242,9 @@ def _give_owner(target: int, stat: os.stat_result) -> None:
         raise RefusedError(Outcome.SKIPPED, reason) from None
 
 
-def _clean_up_all(prepared: Iterable[Prepared], ops: FileOps) -> None:
+def _clean_up(prepared: Iterable[Prepared], ops: FileOps) -> None:
+    """Discard each temporary name unless it became a frame's, and close."""
     for one in prepared:
-        _clean_up(one, ops)
-
-
-def _clean_up(prepared: Prepared, ops: FileOps) -> None:
-    """Discard the temporary name unless it became the frame's, and close."""
-    if prepared.temporary is not None and not prepared.is_named:
-        ops.discard(prepared.temporary[0])
-    prepared.close()
+        if one.temporary is not None and not one.is_named:
+            ops.discard(one.temporary[0])
+        one.close()

@@ -30,54 +30,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from ...kernel.errors import BusyError
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.file_ops import FileOps, rename_away
 from ..operations.handle import StoreHandle
-from ..operations.journal import JournalEntry
+from ..operations.journal_entry import JournalEntry
 from ..operations.result import Outcome, Result
-from ..store.rollout_ref import RolloutRef
-
-Identity = tuple[int, int]
+from .prepared import Prepared
 
 # About 0.1 ms each: codex waits for a millisecond or two.
 _TOGETHER = 16
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A plain file and the frame that is to take its place.
-
-    :param plain_fd: the plain file, read-only, without duplicates.
-    :param stat: what fstat said before it was read.
-    :param temporary: the frame's temporary path and descriptor. None when the frame
-        has its name already; it is never withdrawn then.
-    :param frame: device and inode of the frame.
-    :param leased: the kernel granted a lease on ``plain_fd`` when it was last asked.
-    :param is_named: the temporary name has become the frame's: nothing is to be discarded.
-    """
-
-    rollout: RolloutRef
-    plain_fd: int
-    stat: os.stat_result
-    temporary: tuple[str, int] | None
-    frame: Identity
-    frame_size: int
-    leased: bool = False
-    is_named: bool = False
-
-    def close(self) -> None:
-        """Close what is open; a lease ends with it."""
-        os.close(self.plain_fd)
-        if self.temporary is not None:
-            os.close(self.temporary[1])
-
-    def result(self, outcome: Outcome, reason: str = "") -> Result:
-        """Return the result of this file."""
-        return Result(self.rollout, outcome, reason, self.stat.st_size, self.frame_size)
 
 
 Pair = tuple[Prepared, JournalEntry]
@@ -154,7 +118,7 @@ def _admit_again(
     prepared: Prepared, has_writer: WriterCheck, ops: FileOps, strict: bool
 ) -> Result | None:
     """Steps 1 to 3 once more, and the frame must have the name it was given."""
-    if not _is_frame_there(prepared):
+    if not prepared.is_frame_there():
         return prepared.result(Outcome.CHANGED, "its compressed form went away")
     return _admit(prepared, has_writer, ops, strict)
 
@@ -173,22 +137,9 @@ def _admit(
         return prepared.result(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
     if answer is LeaseAnswer.UNAVAILABLE and ops.has_writers(prepared.rollout.path):
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
-    if not _is_unchanged(prepared):
+    if not prepared.is_unchanged():
         return prepared.result(Outcome.CHANGED, "it changed while it was encoded")
     return None
-
-
-def _is_unchanged(prepared: Prepared) -> bool:
-    """Step 3. The open file keeps its inode, so what the name says of it is true of both."""
-    try:
-        named = os.lstat(prepared.rollout.path)
-    except FileNotFoundError:
-        return False
-    return _fingerprint(named) == _fingerprint(prepared.stat)
-
-
-def _fingerprint(stat: os.stat_result) -> tuple[int, ...]:
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def _name_frame(prepared: Prepared, ops: FileOps) -> Result | None:
@@ -258,31 +209,21 @@ def _retire(prepared: Prepared, candidates: tuple[str, str], ops: FileOps) -> Re
 def _is_certain(prepared: Prepared, kept: str, ops: FileOps) -> bool:
     """Step 6: look again, from the name and from the file."""
     fd = prepared.plain_fd
-    if not _is_as_leased(prepared, kept):
+    if not prepared.is_as_leased(kept):
         return False
     if not prepared.leased:
-        return not ops.has_writers(kept) and _is_as_leased(prepared, kept)
+        return not ops.has_writers(kept) and prepared.is_as_leased(kept)
     if not ops.is_lease_unbroken(fd):
         return False
     ops.release_lease(fd)
     again = ops.take_lease_again(fd)
     # A writer that came and went between the two leases has left its bytes.
-    return again is LeaseAnswer.GRANTED and _is_as_leased(prepared, kept)
-
-
-def _is_as_leased(prepared: Prepared, kept: str) -> bool:
-    stat = os.lstat(kept)
-    wanted = prepared.stat
-    return (stat.st_dev, stat.st_ino, stat.st_size) == (
-        wanted.st_dev,
-        wanted.st_ino,
-        wanted.st_size,
-    )
+    return again is LeaseAnswer.GRANTED and prepared.is_as_leased(kept)
 
 
 def _give_name_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
     """Step 7: first the plain name, then the frame's, so that one always leads there."""
-    if not _is_frame_there(prepared):
+    if not prepared.is_frame_there():
         return prepared.result(Outcome.WAITING, "its owner deleted or restored it meanwhile")
     try:
         ops.put_back(kept, prepared.rollout.path)
@@ -294,14 +235,5 @@ def _give_name_back(prepared: Prepared, kept: str, ops: FileOps) -> Result:
 
 def _take_frame_away(prepared: Prepared, ops: FileOps) -> None:
     """Take our own frame away. One that was there before us may hold more than we know."""
-    if prepared.temporary is not None and _is_frame_there(prepared):
+    if prepared.temporary is not None and prepared.is_frame_there():
         ops.withdraw(prepared.rollout.compressed_path)
-
-
-def _is_frame_there(prepared: Prepared) -> bool:
-    """Tell whether the compressed name leads to *our* frame."""
-    try:
-        stat = os.lstat(prepared.rollout.compressed_path)
-    except FileNotFoundError:
-        return False
-    return (stat.st_dev, stat.st_ino) == prepared.frame

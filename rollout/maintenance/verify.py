@@ -1,96 +1,36 @@
 """Check rollouts to the last byte: frames, lines, ordinals, and what both forms say.
 
-Nothing is changed without ``repair``; with it, what replaces something is put in
-place first, and what was replaced is kept.
+Nothing is changed here: see `maintenance.repair`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from ..codec.decode import has_checksum
 from ..codec.frames import frame_damage
 from ..codec.measure import is_hollow
 from ..locks.store import LOCK_FILES
-from ..operations.file_ops import FileOps, rename_away
+from ..operations.file_ops import FileOps
 from ..operations.handle import StoreHandle
 from ..operations.journal import journal_paths, read_entries
-from ..operations.result import DoubtedJournal, Outcome, Result
+from ..operations.result import Outcome, Result
 from ..reading.lines import MAX_LINE_BYTES, LineFault, iter_lines
 from ..reading.records import parse_record
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_regular, open_snapshot
 from ..reconcile.decide import Relation, in_words
-from ..reconcile.inspect import fingerprint, inspect
-from ..reconcile.recover import is_temporary, recover
+from ..reconcile.inspect import inspect
+from ..reconcile.recover import is_temporary
 from ..reconcile.retired import SettleOptions, settle
-from ..store.names import COMPRESSED_SUFFIX
-from ..store.ownership import make_own_directory
 from ..store.rollout_ref import RolloutRef
 from ..store.scan import StoreScan, scan_store
-from .duplicates import LEFTOVER, describe_duplicate, duplicates, move_duplicates_aside
+from .duplicates import LEFTOVER, describe_duplicate, duplicates
+from .findings import Finding, Problem
+from .repair import DAMAGED
 
-
-class Problem(StrEnum):
-    """A problem that a check can find."""
-
-    DAMAGED_FRAME = "damaged frame"
-    REFUSED = "more than codex writes"
-    NO_CHECKSUM = "frame without checksum"
-    BAD_LINE = "line is no record"
-    TOO_LONG = "line too long to be checked"
-    INVALID_UTF8 = "invalid UTF-8"
-    BYTE_ORDER_MARK = "byte order mark hides the thread from codex"
-    TORN_TAIL = "torn last line"
-    ORDINALS = "ordinals out of order"
-    TWO_FORMS = "two forms"
-    TWO_PLACES = "active and archived"
-    KEPT = "kept file"
-    DUE = "kept file for the next sweep"
-    UNLISTED = "kept file without an entry"
-    SET_ASIDE = "frame set aside"
-    TEMPORARY = "temporary file"
-    UNREADABLE = "cannot be read"
-
-
-# Said, but nothing is lost and nothing needs doing. codex's own frames have no checksum. A
-# writer that is at work, or was killed, leaves a torn line. A line may be longer than we read,
-# and whole. What is kept for a grace is the next sweep's business.
-HARMLESS = frozenset(
-    {
-        Problem.NO_CHECKSUM,
-        Problem.TORN_TAIL,
-        Problem.TOO_LONG,
-        Problem.DUE,
-        Problem.SET_ASIDE,
-    }
-)
-
-_DAMAGED = "damaged-"
 _BEYOND = f"it is beyond {MAX_LINE_BYTES >> 20} MiB, and what it says was not checked"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong.
-
-    :param path: the file.
-    :param detail: where and how, in words.
-    :param line: number of the line it was found in, where there is one.
-    """
-
-    path: str
-    problem: Problem
-    detail: str = ""
-    line: int | None = None
-
-    @property
-    def is_harmless(self) -> bool:
-        """Tell whether nothing needs doing about it."""
-        return self.problem in HARMLESS
 
 
 def verify_rollout(rollout: RolloutRef) -> Iterator[Finding]:
@@ -162,42 +102,6 @@ def _listed(store: StoreHandle) -> Iterator[str]:
         yield path
         for entry in read_entries(path):
             yield from entry.candidates(store)
-
-
-def repair(store: StoreHandle, *, dry_run: bool = False) -> Iterator[Result]:
-    """Finish what a crash left; move damaged and left-over frames out of the way.
-
-    :param dry_run: say what would be done, and change nothing.
-    :returns: a result for everything that was found unfinished. A damaged frame goes to
-        the directory of kept files, and so does a frame of which the other root holds all
-        bytes. No frame is deleted. A frame that is the only form stays in its place.
-    """
-    for result in recover(store, SettleOptions(dry_run=dry_run)):
-        if isinstance(result.about, DoubtedJournal):
-            yield result
-        else:
-            yield _move_damaged(store, result.about, dry_run) or result
-    yield from move_duplicates_aside(store, dry_run=dry_run)
-
-
-def _move_damaged(store: StoreHandle, rollout: RolloutRef, dry_run: bool) -> Result | None:
-    """Move a damaged frame aside; None where both forms are not there, or it is whole."""
-    try:
-        seen = inspect(rollout.path, rollout.compressed_path, 0, store.ops)
-    except NotARolloutFileError:
-        return None
-    if seen is None or seen.relation is not Relation.UNREADABLE:
-        return None
-    if dry_run:
-        return Result(rollout, Outcome.WOULD, "would move its damaged frame aside")
-    make_own_directory(store.kept)
-    name = f"{_DAMAGED}{seen.other[1]}{COMPRESSED_SUFFIX}"
-    targets = (os.path.join(store.kept, name), os.path.join(rollout.directory, f".{name}"))
-    with store.exclusive():
-        if fingerprint(rollout.compressed_path) != seen.other or fingerprint(rollout.path) is None:
-            return None
-        target = rename_away(store.ops.set_aside, rollout.compressed_path, targets)
-    return Result(rollout, Outcome.SETTLED, f"its damaged frame is at {target}")
 
 
 def _verify_frame(path: str) -> Iterator[Finding]:
@@ -305,6 +209,6 @@ def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:
 
 
 def _stray(name: str) -> Problem:
-    if name.startswith((_DAMAGED, LEFTOVER)):
+    if name.startswith((DAMAGED, LEFTOVER)):
         return Problem.SET_ASIDE
     return Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED

@@ -18,124 +18,29 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from ...kernel.files.atomic import fsync_directory, write_all
 from ...kernel.files.flock import try_lock
 from ...kernel.files.regular_file import NOT_REGULAR, open_regular, read_regular_if_any
-from ...kernel.json_object import parse_json_object
-from ...kernel.process.identity import boot_id
 from ..store.ownership import list_own_directory, make_own_directory, open_shared
-from ..store.rollout_ref import RolloutRef
-from ..store.roots import RootName
 from .handle import StoreHandle
-from .journal_line import Kind, fault_in
+from .journal_entry import JournalEntry, JournalLines, encode_entry, parse_lines
 
 UNFINISHED_SUFFIX = ".new"
 _SUFFIX = ".jsonl"
 _JOURNAL = re.compile(r"[0-9a-f]{8}\.jsonl")
-_VERSION = 1
 # A line has some 500 bytes: half a million kept files in one journal.
 _LARGEST = 256 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One line of a journal.
-
-    :param name: ``<token>.<n>``, the kept file.
-    :param root: the root the rollout lay in, ``sessions`` or ``archived_sessions``.
-    :param relative: its plain path below that root.
-    :param size: bytes it had when it was taken away; what comes later is growth.
-    :param device: device of the file, and with ``inode`` its identity.
-    :param leased: a kernel lease said that nobody wrote; without one the grace is longer.
-    :param boot: boot id, and ``at`` the seconds since that boot, of this line.
-    :param append_at: the offset in the plain file at which the append of its lines began,
-        if it was begun. After a crash only the bytes missing behind it are appended.
-    """
-
-    kind: Kind
-    name: str
-    root: RootName
-    relative: str
-    thread: str
-    size: int
-    device: int
-    inode: int
-    leased: bool
-    boot: str
-    at: float
-    append_at: int | None = None
-
-    def age(self) -> float:
-        """Return seconds since the line was written; infinite after a reboot.
-
-        Counted on the clock that nobody sets. No descriptor outlives a reboot.
-        """
-        same_boot = self.boot == boot_id()
-        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.at if same_boot else float("inf")
-
-    def candidates(self, store: StoreHandle) -> tuple[str, str]:
-        """Return the two places of the kept file: with the journals, or in its own directory."""
-        below, slash, _ = self.relative.rpartition("/")
-        in_place = f"{store.root(self.root)}/{below}{slash}.{self.name}"
-        return f"{store.kept}/{self.name}", in_place
-
-    def find(self, store: StoreHandle) -> str | None:
-        """Return where the kept file lies, or None when it is gone."""
-        return next(filter(os.path.lexists, self.candidates(store)), None)
 
 
 def new_token() -> str:
     """Return a token for a journal."""
     return secrets.token_hex(4)
-
-
-def describe_kept(
-    store: StoreHandle,
-    kind: Kind,
-    name: str,
-    rollout: RolloutRef,
-    stat: os.stat_result,
-    *,
-    leased: bool,
-) -> JournalEntry:
-    """Describe a file that is about to be taken away.
-
-    :param name: what it will be called: ``<token>.<n>`` of its journal.
-    """
-    return JournalEntry(
-        kind=kind,
-        name=name,
-        root=rollout.root,
-        relative=store.relative(rollout),
-        thread=rollout.thread_id,
-        size=stat.st_size,
-        device=stat.st_dev,
-        inode=stat.st_ino,
-        leased=leased,
-        boot=boot_id(),
-        at=time.clock_gettime(time.CLOCK_BOOTTIME),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class JournalLines:
-    """The believed content of a journal, and doubts about the rest.
-
-    :param entries: the latest line of each kept file.
-    :param doubts: a sentence for each line that was not made by us, or damaged since.
-    """
-
-    entries: Sequence[JournalEntry]
-    doubts: Sequence[str] = ()
 
 
 class Journal:
@@ -233,41 +138,6 @@ def read_entries(path: str) -> list[JournalEntry]:
         if error.errno in NOT_REGULAR:  # not of our making
             return []
         raise
-
-
-def encode_entry(entry: JournalEntry) -> bytes:
-    """Return the line of an entry."""
-    fields = {name: getattr(entry, name) for name in JournalEntry.__slots__}
-    return json.dumps({"v": _VERSION, **fields}).encode() + b"\n"
-
-
-def parse_lines(data: bytes, token: str) -> JournalLines:
-    """Read lines; unknown fields are ignored, a torn line was never acted on.
-
-    :param token: the journal's, with which the names of its kept files begin.
-    """
-    latest: dict[str, JournalEntry] = {}
-    doubts: list[str] = []
-    for number, line in enumerate(data.split(b"\n"), 1):
-        try:
-            fields = parse_json_object(line)
-        except ValueError:
-            continue
-        fault = fault_in(fields, token)
-        if fault is None:
-            entry = _as_entry(fields)
-            latest[entry.name] = entry
-        else:
-            doubts.append(f"line {number}: {fault}")
-            # What it says of a kept file may be newer than what we believe.
-            latest.pop(str(fields.get("name")), None)
-    return JournalLines(list(latest.values()), doubts)
-
-
-def _as_entry(fields: dict[str, Any]) -> JournalEntry:
-    known: dict[str, Any] = {name: fields[name] for name in JournalEntry.__slots__}
-    known["kind"] = Kind(fields["kind"])
-    return JournalEntry(**known)
 
 
 def _token(path: str) -> str:

@@ -15,10 +15,12 @@ from __future__ import annotations
 import os
 
 from ...kernel.files.lease import LeaseAnswer
-from ..compression.publish import Prepared, publish
+from ..compression.prepared import Prepared
+from ..compression.publish import publish
 from ..operations.file_ops import rename_away
 from ..operations.handle import StoreHandle
-from ..operations.journal import create_journal, describe_kept, new_token
+from ..operations.journal import create_journal, new_token
+from ..operations.journal_entry import describe_kept
 from ..operations.journal_line import Kind
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular

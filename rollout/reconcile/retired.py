@@ -4,9 +4,7 @@
 Before that, its every byte was found in the thread's present form. Both files are checked again
 in between. In every other case its bytes go back into the thread, or are kept.
 
-Files are compared without locks, because that reads whole files. A change takes the locks in
-their order (coordination, thread, file). It first makes sure that the names still lead to the
-files that were compared. If they do not, the file waits for the next sweep.
+Files are compared without locks, because that reads whole files. `kept_file` makes the changes.
 """
 
 from __future__ import annotations
@@ -17,28 +15,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...kernel.errors import BusyError, CodexlabError
-from ...kernel.files.lease import LeaseAnswer
 from ..operations.handle import StoreHandle
-from ..operations.journal import Journal, JournalEntry, open_journals
+from ..operations.journal import Journal, open_journals
+from ..operations.journal_entry import JournalEntry
 from ..operations.journal_line import Kind
 from ..operations.result import DoubtedJournal, Outcome, Result
-from ..reading.snapshot import open_regular
-from ..store.rollout_ref import RolloutRef
 from .decide import Action, Forms, Relation, decide_kept, in_words
 from .inspect import (
     PAIR_REST,
     Inspection,
     can_be_written,
     fingerprint,
-    forms_of,
     inspect,
-    is_durable,
     locate,
 )
-from .materialize import DisagreementError, materialize
+from .kept_file import KeptFile, drop, give_name_back, join, unlink_leased, waits
+from .materialize import DisagreementError
 from .pair import resolve_pair
 from .proof import doubt_of, is_behind_link
-from .salvage import salvage
 
 GRACE = 60.0
 # Without leases only a scan of descriptors said that nobody writes.
@@ -61,27 +55,6 @@ class SettleOptions:
     grace: float = GRACE
     rest: float = PAIR_REST
     dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One kept file under consideration."""
-
-    store: StoreHandle
-    journal: Journal
-    entry: JournalEntry
-    kept: str
-    rollout: RolloutRef
-    forms: Forms
-
-    @property
-    def present(self) -> str:
-        """The path of the thread's present form."""
-        return self.rollout.path if self.forms is Forms.PLAIN else self.rollout.compressed_path
-
-    def result(self, outcome: Outcome, reason: str = "", after: int = 0) -> Result:
-        """Return the result of this kept file."""
-        return Result(self.rollout, outcome, reason, self.entry.size, after)
 
 
 def settle(
@@ -151,7 +124,7 @@ def _settle_one(
             rollout, forms = locate(store, rollout)
         if is_behind_link(store, rollout):
             return _behind_link(journal, entry)
-        case = _Case(store, journal, entry, kept, rollout, forms)
+        case = KeptFile(store, journal, entry, kept, rollout, forms)
         return _decide_and_act(case, options)
     except (OSError, CodexlabError) as error:
         later = isinstance(error, BusyError | DisagreementError)
@@ -163,13 +136,13 @@ def _behind_link(journal: Journal, entry: JournalEntry) -> Result:
     return _doubted(journal.path, [f"{entry.relative} lies behind a link"])
 
 
-def _decide_and_act(case: _Case, options: SettleOptions) -> Result:
+def _decide_and_act(case: KeptFile, options: SettleOptions) -> Result:
     if case.forms is Forms.BOTH:
         return case.result(Outcome.WAITING, "both forms exist and are not settled yet")
     if case.forms is Forms.NONE:
         written = can_be_written(case.kept, case.store.ops)
         action = decide_kept(case.entry.kind, case.forms, Relation.ALIEN, written=written)
-        return _expire(case, options) if action is Action.DELETED else _waits(case)
+        return _expire(case, options) if action is Action.DELETED else waits(case)
     seen = inspect(case.kept, case.present, case.entry.size, case.store.ops)
     if seen is None:
         return case.result(Outcome.WAITING, "it changed form meanwhile")
@@ -183,99 +156,27 @@ def _decide_and_act(case: _Case, options: SettleOptions) -> Result:
     return _act(case, seen, action)
 
 
-def _act(case: _Case, seen: Inspection, action: Action) -> Result:
+def _act(case: KeptFile, seen: Inspection, action: Action) -> Result:
     match action:
         case Action.DROP:
-            return _drop(case, seen)
+            return drop(case, seen)
         case Action.PUT_BACK:
-            return _give_name_back(case, seen)
+            return give_name_back(case, seen)
         case Action.APPEND | Action.MATERIALIZE:
-            return _join(case)
+            return join(case)
         case Action.WAIT:
-            return _waits(case)
+            return waits(case)
         case _:
             reason = f"it {in_words(seen.relation)} the thread; every byte is kept"
             return case.result(Outcome.REPORTED, reason)
 
 
-def _waits(case: _Case) -> Result:
-    return case.result(Outcome.WAITING, "some process has the kept file open for writing")
-
-
-def _expire(case: _Case, options: SettleOptions) -> Result:
+def _expire(case: KeptFile, options: SettleOptions) -> Result:
     """A deleted thread stays deleted; what was kept of it is not for ever."""
     age = time.time() - os.lstat(case.kept).st_ctime
     if age < DELETED_EXPIRY or options.dry_run:
         reason = f"its owner deleted the thread; kept for {_DELETED_DAYS} days"
         return case.result(Outcome.DELETED, reason)
-    if not _unlink_leased(case, fingerprint(case.kept)):
-        return _waits(case)
+    if not unlink_leased(case, fingerprint(case.kept)):
+        return waits(case)
     return case.result(Outcome.SETTLED, f"its owner deleted the thread {_DELETED_DAYS} days ago")
-
-
-def _drop(case: _Case, seen: Inspection) -> Result:
-    if not _is_durably_there(case, seen) or not _unlink_leased(case, seen.file):
-        return case.result(Outcome.WAITING, "it changed while it was compared")
-    return case.result(Outcome.SETTLED, after=seen.other[2])
-
-
-def _is_durably_there(case: _Case, seen: Inspection) -> bool:
-    """The form that holds all is the file that was compared, and outlives a power cut."""
-    if case.forms is Forms.PLAIN:
-        return is_durable(case.present, seen.other, case.store.ops)
-    # A frame was made durable before it got its name.
-    return fingerprint(case.present) == seen.other
-
-
-def _unlink_leased(case: _Case, wanted: tuple[int, int, int] | None) -> bool:
-    """Unlink the kept file if it is what was looked at and nobody can write to it."""
-    ops = case.store.ops
-    fd = open_regular(case.kept)
-    try:
-        answer = ops.take_lease(fd)
-        if answer is LeaseAnswer.BUSY or fingerprint(fd) != wanted:
-            return False
-        if answer is LeaseAnswer.UNAVAILABLE:
-            if ops.has_writers(case.kept):
-                return False
-        elif not ops.is_lease_unbroken(fd):
-            return False
-        ops.drop(case.kept)
-        return True
-    finally:
-        ops.release_lease(fd)
-        os.close(fd)
-
-
-def _give_name_back(case: _Case, seen: Inspection) -> Result:
-    """Give the file its name again, then withdraw the frame that holds less."""
-    rollout, ops = case.rollout, case.store.ops
-    if not is_durable(case.kept, seen.file, ops):
-        return case.result(Outcome.WAITING, "it changed while it was compared")
-    with case.store.exclusive() as coordination:
-        if coordination.is_writer_active(rollout.thread_id):
-            return case.result(Outcome.WAITING, "the thread has an active writer")
-        if forms_of(rollout) is not Forms.COMPRESSED or not _is_same_frame(rollout, seen):
-            return case.result(Outcome.WAITING, "it changed form meanwhile")
-        try:
-            ops.put_back(case.kept, rollout.path)
-        except FileExistsError:
-            return case.result(Outcome.WAITING, "another plain file appeared")
-        ops.sync_directory(rollout.directory)
-        if seen.relation is not Relation.UNREADABLE and _is_same_frame(rollout, seen):
-            ops.withdraw(rollout.compressed_path)
-    return case.result(Outcome.PUT_BACK, "it had grown or was being written", seen.file[2])
-
-
-def _is_same_frame(rollout: RolloutRef, seen: Inspection) -> bool:
-    return fingerprint(rollout.compressed_path) == seen.other
-
-
-def _join(case: _Case) -> Result:
-    """Append the kept file's own lines under the thread's writer lease, then drop it."""
-    with case.store.locks.lease(case.rollout.thread_id) as lease:
-        materialize(case.store, case.rollout, lease)
-        added = salvage(case.journal, case.entry, case.kept, case.rollout, case.store.ops)
-    if added is None:
-        return _waits(case)
-    return case.result(Outcome.SALVAGED, f"{added} bytes appended", added)

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 from ...kernel.files.lease import LeaseAnswer
 from ..operations.file_ops import FileOps
-from ..operations.journal import Journal, JournalEntry
+from ..operations.journal import Journal
+from ..operations.journal_entry import JournalEntry
 from ..operations.journal_line import Kind
 from ..reading.snapshot import open_regular
 from ..store.rollout_ref import RolloutRef

@@ -10,15 +10,13 @@ import pytest
 from support.rollout import files
 
 from codexlab.rollout.operations.handle import StoreHandle
-from codexlab.rollout.operations.journal import (
+from codexlab.rollout.operations.journal import create_journal, open_journals, read_entries
+from codexlab.rollout.operations.journal_entry import (
     JournalEntry,
     JournalLines,
-    create_journal,
     describe_kept,
     encode_entry,
-    open_journals,
     parse_lines,
-    read_entries,
 )
 from codexlab.rollout.operations.journal_line import Kind
 from codexlab.rollout.store.rollout_ref import RolloutRef

@@ -6,13 +6,9 @@ from collections.abc import Iterator
 
 import click
 
-from ....rollout.maintenance.verify import (
-    Finding,
-    Problem,
-    repair,
-    verify_rollout,
-    verify_store,
-)
+from ....rollout.maintenance.findings import Finding, Problem
+from ....rollout.maintenance.repair import repair
+from ....rollout.maintenance.verify import verify_rollout, verify_store
 from ....rollout.operations.handle import StoreHandle
 from ...transcripts.named import name_rollouts
 from ...transcripts.options import home_option, json_option

@@ -21,7 +21,8 @@ from codexlab.rollout import (
     open_snapshot,
 )
 from codexlab.rollout.catalog.listing import list_rollouts
-from codexlab.rollout.maintenance.verify import repair, verify_rollout
+from codexlab.rollout.maintenance.repair import repair
+from codexlab.rollout.maintenance.verify import verify_rollout
 from codexlab.rollout.reconcile.append import append
 from codexlab.rollout.reconcile.materialize import restore
 from codexlab.rollout.reconcile.pair import resolve_pair
