@@ -9,7 +9,7 @@ from support.lab import Lab
 pytestmark = pytest.mark.one_python
 
 FLAGS = ["--issue", "1", "--agent", "generic", "--no-repo", "--sweep-beside-agents"]
-MISSED = 9
+MISSED, TRIES = 9, 20
 # The guardian's first child is the supervisor; the helper is neither that nor the agent.
 STOPS = f"""
 read -r supervisor rest < /proc/$PPID/task/$PPID/children
@@ -18,8 +18,14 @@ while :; do
     for pid in $now; do
         case " $supervisor $$ " in *" $pid "*) continue;; esac
         kill -STOP "$pid" || exit {MISSED}
+        until read -r stat < "/proc/$pid/stat" && [ -z "${{stat##*) T *}}" ]; do
+            [ -e "/proc/$pid" ] || exit {MISSED}
+        done
         # Once it has the sweep's words, and not the guardian's, nobody waits for it.
-        tr '\\0' ' ' < "/proc/$pid/cmdline" | grep -q "rollout[ ]sweep" || exec sleep 393.2
+        tr '\\0' ' ' < "/proc/$pid/cmdline" | grep -q "rollout[ ]sweep" || {{
+            echo caught
+            exec sleep 393.2
+        }}
         kill -CONT "$pid"
         exit {MISSED}
     done
@@ -29,8 +35,13 @@ done
 
 def test_a_time_limit_ends_an_agent_that_stops_a_helper_before_it_runs(lab: Lab) -> None:
     flags = [*FLAGS, "--timeout", "3s", "--grace", "1s"]
-    tries = (lab.run(flags, ["/bin/sh", "-c", STOPS], timeout=30) for _ in range(20))
-    done = next(each for each in tries if each.returncode != MISSED)
+    for _ in range(TRIES):
+        done = lab.run(flags, ["/bin/sh", "-c", STOPS], timeout=30)
+        if done.returncode != MISSED:
+            break
+    else:
+        pytest.fail(f"the helper ran its program before it was stopped, {TRIES} times")
+    assert done.stdout == "caught\n"
     record = lab.records[-1]
     assert (record["reason"], done.returncode) == ("timeout", 124)
     assert (record["contained"]["proven"], record["contained"]["left"]) == (True, 0)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from support.lab import Lab
-from support.processes.leaks import descendants, end_processes
+from support.processes.leaks import descendants, end_processes, leaked_processes
 
 # What is tried here is the kernel's signals: the same for each Python.
 pytestmark = pytest.mark.one_python
@@ -29,8 +29,12 @@ async def one(issue, program, *words):
         outcome = await run.outcome()
     print(issue, outcome.reason, outcome.error or outcome.status, flush=True)
 """
+# Seconds until a run gives up, then the agent beside it, then the host that has both.
+RUN, AGENT, HOST_ENDS = 90, 100, 110
 ADVERSARY = """
-import os, signal, sys, time
+import glob, os, signal, sys, time
+
+EVENTS = "../.codexlab/runs/*/events.ndjson"
 
 def parent(pid):
     stat = open(f"/proc/{pid}/stat").read()
@@ -44,8 +48,17 @@ guardian = os.getppid()
 server = parent(guardian)
 
 def stop(pid):
-    os.kill(pid, signal.SIGSTOP)
+    # Again, where somebody has continued it already.
     while state(pid) != "T":
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.001)
+
+def mark():
+    open(sys.argv[1], "x").close()
+
+def until_spawned():
+    # Written when the host has the guardian's word for it: nobody waits for the guardian then.
+    while not any("child.spawned" in open(path).read() for path in glob.glob(EVENTS)):
         time.sleep(0.001)
 
 def waiting():
@@ -76,53 +89,56 @@ def host(lab: Lab, program: str) -> Generator[subprocess.Popen[str]]:
 
 
 def run_host(lab: Lab, program: str) -> str:
+    """Run a host to its end and return what it says; nothing of it may be left."""
+    before = descendants()
     with host(lab, program) as process:
-        told, _ = process.communicate(timeout=50)
+        told, _ = process.communicate(timeout=HOST_ENDS)
     assert process.returncode == 0
+    assert leaked_processes(before, grace=30.0) == {}
     return told
 
 
+def beside(agent: str) -> str:
+    """Return a host that has run b from beginning to end once the agent of run a gave its mark."""
+    return f"""
+async def main():
+    mark = HERE / 'mark'
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one, 'a', {ADVERSARY + agent!r}, str(mark))
+        with anyio.fail_after({RUN}):
+            while not mark.exists():
+                await anyio.sleep(0.05)
+            await one('b', '')
+        tasks.cancel_scope.cancel()
+
+anyio.run(main, backend='trio')
+"""
+
+
 def test_the_end_of_an_agent_is_seen_whose_guardian_it_stopped_when_all_was_said(lab: Lab) -> None:
-    # Longer than the host waits until it looks after the guardian for the last time.
-    agent = ADVERSARY + "time.sleep(1.2); stop(guardian); os._exit(7)"
+    agent = ADVERSARY + "until_spawned(); stop(guardian); os._exit(7)"
     assert run_host(lab, f"anyio.run(one, 'a', {agent!r}, backend='trio')") == "a exited 7\n"
 
 
 def test_the_next_run_starts_though_an_agent_stopped_who_forks_guardians(lab: Lab) -> None:
-    agent = ADVERSARY + "os.kill(waiting(), signal.SIGKILL); stop(server)"
-    program = f"""
-anyio.run(one, 'a', {agent!r}, backend='trio')
-anyio.run(one, 'b', '', backend='trio')
-"""
-    assert run_host(lab, program) == "a exited 0\nb exited 0\n"
+    # While this agent runs, its guardian does not continue the server.
+    agent = f"os.kill(waiting(), signal.SIGKILL); stop(server); mark(); time.sleep({AGENT})"
+    assert run_host(lab, beside(agent)) == "b exited 0\n"
 
 
 def test_the_next_run_starts_though_who_forks_guardians_is_stopped_again_and_again(
     lab: Lab,
 ) -> None:
     again = (
-        "os.kill(waiting(), signal.SIGKILL)\n"
-        "until = time.monotonic() + 45\n"
+        "os.kill(waiting(), signal.SIGKILL); stop(server); mark()\n"
+        f"until = time.monotonic() + {AGENT}\n"
         "while time.monotonic() < until and os.path.exists(f'/proc/{server}/fd'):\n"
         "    os.kill(server, signal.SIGSTOP)\n"
     )
-    program = f"""
-async def main():
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(one, 'a', {ADVERSARY + again!r})
-        while not list(HERE.glob('ws/*/a/*/.codexlab/runs/*/stdout.log')):
-            await anyio.sleep(0.05)
-        await anyio.sleep(1)
-        with anyio.fail_after(40):
-            await one('b', '')
-        tasks.cancel_scope.cancel()
-
-anyio.run(main, backend='trio')
-"""
-    assert "b exited 0\n" in run_host(lab, program)
+    assert "b exited 0\n" in run_host(lab, beside(again))
 
 
 def test_nothing_stays_stopped_behind_a_host_whose_fork_server_an_agent_stopped(lab: Lab) -> None:
     agent = ADVERSARY + "waiting(); stop(server)"
+    # It also fails where the server is left, or the guardian that nobody took.
     assert run_host(lab, f"anyio.run(one, 'a', {agent!r}, backend='trio')") == "a exited 0\n"
-    # The fixture that looks for leaks fails where the server is left.
