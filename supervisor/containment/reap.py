@@ -18,13 +18,13 @@ from typing import Literal
 from ...kernel.cgroup.leaf import is_populated, own_cgroup, remove_leaf
 from ...kernel.errors import CodexlabError
 from ...kernel.values import frozen
+from ...kernel.xdg import state_directory
 from ...workspace.claim.claim import claim_workspace
 from ...workspace.errors import WorkspaceBusy
 from ...workspace.gc.survey import Survey, Tell, survey_workspaces
 from ...workspace.git.pointers import kept_pointers, restore_left
 from ...workspace.owner import OwnerRecord
 from ...workspace.records.machine import is_this_machine
-from ...workspace.xdg import state_directory
 from ..errors import SurvivorsLeft
 from ..records.registry import read_entries
 from ..records.unfinished_records import finish_unfinished, unfinished_runs

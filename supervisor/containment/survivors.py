@@ -21,12 +21,12 @@ from ...kernel.cgroup.leaf import is_own_group
 from ...kernel.containment.membership import RunProcesses, discard_leaf, end, members
 from ...kernel.errands.end_wanted import pause
 from ...kernel.process.identity import ProcessIdentity, boot_id, is_running
+from ...kernel.xdg import state_directory
 from ...workspace.errors import WorkspaceBusy
 from ...workspace.owner import OwnerRecord
 from ...workspace.paths import WorkspacePaths
 from ...workspace.records.machine import is_this_machine
 from ...workspace.records.witness import witness_path
-from ...workspace.xdg import state_directory
 from ..errors import RunAlive, SurvivorsLeft
 from ..prepare.temporary import is_temporary
 from ..records.record_file import removal_directory

@@ -12,7 +12,7 @@ from ...kernel.files.atomic import replace_file
 from ...kernel.files.below import directory_below
 from ...kernel.files.regular_file import read_regular
 from ...kernel.json_object import parse_json_object
-from ...workspace.xdg import state_directory
+from ...kernel.xdg import state_directory
 
 # The encoder that indents is Python's own, and many times slower than this one.
 _ENCODER = json.JSONEncoder(default=str)

@@ -25,8 +25,8 @@ from ...kernel.files.regular_file import create_file, read_both_ends
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.values import frozen
+from ...kernel.xdg import state_directory
 from ...workspace.records.machine import pid_namespace
-from ...workspace.xdg import state_directory
 
 KEPT_ENTRIES = 1000
 # So many more may gather before the oldest are looked through and removed.

@@ -16,8 +16,8 @@ from ...kernel.errands.end_wanted import pause
 from ...kernel.errands.errand import LongWait
 from ...kernel.errors import BusyError
 from ...kernel.files.flock import open_lock_file, try_lock
+from ...kernel.xdg import state_directory
 from ...workspace.fs import open_below
-from ...workspace.xdg import state_directory
 from ..plan import Plan
 
 # An agent that was told to end is gone in a moment.

@@ -15,8 +15,8 @@ from pathlib import Path
 from ...kernel.files.below import open_directory
 from ...kernel.files.flock import has_name, try_lock
 from ...kernel.files.tree import remove_tree
+from ...kernel.xdg import state_directory
 from ..fs import open_below
-from ..xdg import state_directory
 
 _PREFIX = "tmp"
 

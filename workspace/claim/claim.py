@@ -16,6 +16,7 @@ from pathlib import Path
 from ...kernel.errors import OperatorError
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.ownership import is_ours
+from ...kernel.xdg import state_directory
 from ..errors import ForeignWorkspace, WorkspaceBusy, operator_errors
 from ..fs import open_below, open_child, read_small, set_aside, sweep_temporaries
 from ..lock_record import LockRecord, hold
@@ -25,7 +26,6 @@ from ..records.given import forget_given, note_given
 from ..records.provenance import Provenance, encode_provenance, parse_provenance
 from ..records.witness import Witness, WitnessFile, read_witness, with_owner
 from ..state_leftovers import sweep_unheld
-from ..xdg import state_directory
 
 _ATTEMPTS = 100
 
@@ -123,9 +123,11 @@ class Claim:
             if self.witness.inode not in (None, inode):
                 self._note_given()
             self.note(replace(self.witness, workdir=os.fspath(path), inode=inode))
+            # At once: from the next moment on an agent writes there.
+            self._note_given()
 
     def _note_given(self) -> None:
-        """Note the directory that was given last, which stays when the record of it goes."""
+        """Note the directory that was given, which stays when the record of it goes."""
         known = self.witness
         if known is None or known.workdir is None or known.inode is None:
             return

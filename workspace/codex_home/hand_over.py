@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from ...kernel.files.ownership import give_named, give_tree, serves_another
+from ...kernel.xdg import cache_directory, state_directory
 from ..paths import WorkspacePaths
-from ..xdg import cache_directory, state_directory
 from .stores import LOCKS, STORES
 
 

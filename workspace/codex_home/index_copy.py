@@ -22,9 +22,9 @@ from ...kernel.files.below import open_directory
 from ...kernel.files.flock import try_lock
 from ...kernel.files.regular_file import create_file, open_regular
 from ...kernel.files.tree import remove_tree
+from ...kernel.xdg import state_directory
 from ..fs import directory, lstat_at
 from ..workdir.file_pieces import copy_pieces
-from ..xdg import state_directory
 
 WAL, SHARED_MEMORY, JOURNAL = "-wal", "-shm", "-journal"
 _COPY = "index.sqlite"

@@ -12,12 +12,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ...kernel.xdg import state_directory
 from ..errors import BadKey
 from ..fs import directory, lstat_at
 from ..git.worktree_entry import drop_left_entries
 from ..paths import WorkspacePaths, locate_workspace
 from ..records.provenance import Provenance
-from ..xdg import state_directory
 from .leave_repository import keep_what_goes, let_go_of_branch, repository_of
 from .trash import TRASH, delete_from_trash, read_trashed, trash_lock
 from .trash_records import forget_trashed, is_trashed

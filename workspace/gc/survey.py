@@ -12,6 +12,7 @@ import orjson
 
 from ...kernel.files.held_locks import FileId, file_id, held_locks
 from ...kernel.values import frozen
+from ...kernel.xdg import state_directory
 from ..owner import DamagedRecord, OwnerRecord, owner_from, parse_object
 from ..paths import (
     CONTROL,
@@ -24,7 +25,6 @@ from ..paths import (
 )
 from ..records.provenance import Provenance, provenance_from
 from ..records.witness import look_up, place_of
-from ..xdg import state_directory
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 Tell = Callable[[str, OSError], None]

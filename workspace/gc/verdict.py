@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ...kernel.xdg import state_directory
 from ..unique_work.findings import EACH_SECONDS, ONE_SECONDS, TRANSCRIPTS, findings, unproven
-from ..xdg import state_directory
 from .survey import Survey, Tell, survey_workspaces
 from .used_below import told, used_below
 from .uses import Uses, read_uses

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from ...kernel.values import frozen
+from ...kernel.xdg import state_directory
 from ..errors import GitFailed, WorkdirRefused
 from ..records.provenance import Provenance
-from ..xdg import state_directory
 from .checkout import Checkout, inspect_checkout, is_still_at
 from .command import LOOK_SECONDS, ask_git
 from .files import check_git_files

@@ -25,9 +25,9 @@ from ...kernel.files.below import open_directory
 from ...kernel.files.regular_file import create_file, read_regular
 from ...kernel.files.tree import remove_tree
 from ...kernel.values import frozen
+from ...kernel.xdg import state_directory
 from ..errors import GitFailed, operator_errors
 from ..fs import directory, open_below
-from ..xdg import state_directory
 from .config import RepositoryFacts, read_facts
 
 _LINKS = ("info", "logs", "objects", "packed-refs", "refs", "reftable", "shallow", "worktrees")

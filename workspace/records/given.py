@@ -1,7 +1,7 @@
-"""Which directories were given to runs of workspaces that are gone, or that have another one now.
+"""Which directories of the user's were given to runs: linked worktrees, and ``--workdir``.
 
 What is known of a workspace names its last directory alone, and goes with it. The directory
-stays: so it is noted in our state directory before that, by its device and inode.
+stays. So it is noted in our state directory before an agent is in it, by its device and inode.
 """
 
 from __future__ import annotations

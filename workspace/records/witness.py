@@ -23,12 +23,12 @@ from typing import Any, cast
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.regular_file import read_regular
 from ...kernel.values import frozen
+from ...kernel.xdg import state_directory
 from ..errors import operator_errors
 from ..fs import open_below, read_small
 from ..lock_record import overwrite
 from ..owner import DamagedRecord, OwnerRecord, is_text, owner_from, parse_object
 from ..paths import WorkspacePaths
-from ..xdg import state_directory
 
 _WHERE = "workspaces"
 _WIDTH = 2048

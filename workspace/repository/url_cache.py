@@ -15,11 +15,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ...kernel.files.tree import remove_tree
+from ...kernel.xdg import cache_directory
 from ..errors import GitFailed, WorkdirRefused, operator_errors
 from ..fs import directory, open_below
 from ..git.command import ask_git, run_git
 from ..git.view import view_at
-from ..xdg import cache_directory
 from .cache_locks import set_cache_locks_aside
 from .project import normalise_origin, repository_name
 

@@ -8,6 +8,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from ...kernel.values import frozen
+from ...kernel.xdg import cache_directory, state_directory
 from ..errors import GitFailed, WorkdirRefused
 from ..fs import directory, read_small
 from ..git.checkout import Checkout, inspect_checkout
@@ -24,7 +25,6 @@ from ..owner import DamagedRecord
 from ..paths import CONTROL, WorkspacePaths, branch_name
 from ..records.provenance import Provenance, WorkdirKind, parse_provenance
 from ..repository.project import is_url
-from ..xdg import cache_directory, state_directory
 
 
 @frozen

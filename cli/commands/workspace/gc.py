@@ -127,8 +127,8 @@ def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
         return "keep"
     if not apply:
         return "would go"
+    from ....kernel.xdg import state_directory
     from ....workspace.gc.url_caches import MONTH, remove_cache
-    from ....workspace.xdg import state_directory
 
     gone = remove_cache(verdict.path, idle=MONTH, now=now, state_dir=state_directory())
     return "deleted" if gone else "kept: in use"
