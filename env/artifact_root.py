@@ -98,5 +98,5 @@ def _problem_of_volume(path: str, expected: str | None) -> str | None:
     found = volume_ids(path)
     if expected.lower() in found:
         return None
-    names = ", ".join(found) or "none that can be read"
+    names = ", ".join(found) or "no readable id"
     return f"on another volume than {expected!r} (this one has: {names})"

@@ -102,7 +102,7 @@ def _decode(data: bytes, descriptors: int, family: Mapping[str, type]) -> object
     try:
         words: object = json.loads(data)
     except (ValueError, RecursionError):
-        raise MessageError(f"{data[:60]!r} is no JSON") from None
+        raise MessageError(f"{data[:60]!r} is not JSON") from None
     if not isinstance(words, list) or not words:
         raise MessageError(f"{data[:60]!r} names no message")
     name, *contents = cast("list[object]", words)
@@ -118,7 +118,7 @@ def _decode(data: bytes, descriptors: int, family: Mapping[str, type]) -> object
 def _make(made: type, contents: object) -> object:
     expected: Mapping[str, str] = made.__annotations__
     if not isinstance(contents, list) or len(cast("list[object]", contents)) != len(expected):
-        raise MessageError(f"{made.__name__} has not its {len(expected)} fields")
+        raise MessageError(f"{made.__name__} does not have its {len(expected)} fields")
     values: list[object] = []
     for (name, kind), content in zip(expected.items(), cast("list[object]", contents), strict=True):
         try:

@@ -14,8 +14,8 @@ _PROCESSES = (
 )
 _REMEDIES = {
     errno.EAGAIN: _PROCESSES,
-    errno.EMFILE: "so many descriptors are open as one process may have; raise that (ulimit -n)",
-    errno.ENFILE: "so many files are open as the machine may have; raise that (fs.file-max)",
+    errno.EMFILE: "this process may not open more descriptors; raise the limit (ulimit -n)",
+    errno.ENFILE: "the machine may not open more files; raise the limit (fs.file-max)",
     errno.ENOMEM: "memory is short; make room",
 }
 

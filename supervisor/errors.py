@@ -107,8 +107,8 @@ class HeldByCaller(BusyError):
     def __init__(self, path: Path, run_id: str) -> None:
         self.path, self.run_id = path, run_id
         super().__init__(
-            f"{path}: busy, held by run {run_id}, from within which this was started, so that"
-            " waiting would not end; choose another issue or directory"
+            f"{path}: busy, held by run {run_id}, which waits for this command, so that waiting"
+            " would not end; choose another issue or directory"
         )
 
 
@@ -121,7 +121,7 @@ class TimeOver(CallerError):
     exit_status = EXIT_LIMIT
 
     def __init__(
-        self, seconds: float, moment: str = "between two attempts; no other one was started"
+        self, seconds: float, moment: str = "between two attempts; no other attempt was started"
     ) -> None:
         self.seconds = seconds
         super().__init__(f"--timeout of {seconds:g} s was over {moment}")
@@ -148,7 +148,7 @@ class ResumeImpossible(CallerError):
         problem = (
             f"{command!r} is not known as an agent; say which it is (--agent codex or claude),"
             if agent is None
-            else f"agent {agent!r} has no sessions known here; expected --agent codex or claude,"
+            else f"codexlab knows no sessions of agent {agent!r}; expected --agent codex or claude,"
         )
         super().__init__(f"{{resume}} cannot be replaced: {problem} or leave it out")
 
@@ -221,7 +221,7 @@ class RemovalStopped(CallerError):
 
 
 class RemovalUnattended(OperatorError):
-    """The hook before a removal could not be seen to its end, or some of it is left."""
+    """The hook before a removal could not be watched to its end, or some of it is left."""
 
     def __init__(self, root: str, problem: str) -> None:
         self.root = root

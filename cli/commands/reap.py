@@ -24,7 +24,7 @@ from .workspace.view import write_json, write_table
     help="Only below this workspaces root. Default: all roots that runs used.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-@click.option("--dry-run", is_flag=True, help="List only; end and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Only list; end and change nothing.")
 def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
     """End the processes that killed runs left, and finish those runs' records.
 

@@ -31,7 +31,7 @@ _FIELDS = ("containment", "grace", "user_pass", "user_set", "log_max_bytes")
 hook_option = click.option(
     "--hook-before-remove",
     metavar="CMD",
-    help=f"Run it before each removal.  [{PREFIX}HOOK_BEFORE_REMOVE]",
+    help=f"Run this command before each removal.  [{PREFIX}HOOK_BEFORE_REMOVE]",
 )
 limit_option = click.option(
     "--hook-timeout",

@@ -67,7 +67,9 @@ def filter_options(command: _Command) -> _Command:
 
 
 _FILTERS = (
-    click.option("--since", metavar="DATE|AGE", help="Begun then or later: 2026-01-31, or 7d."),
+    click.option(
+        "--since", metavar="DATE|AGE", help="Begun at this time or later: 2026-01-31, or 7d."
+    ),
     click.option("--until", metavar="DATE|AGE", help="Begun before this time."),
     click.option(
         "--cwd", type=NON_EMPTY_TEXT, metavar="DIR", help="The agent worked in it or below."
@@ -82,9 +84,7 @@ _FILTERS = (
         type=click.Choice([form.value for form in RolloutForm]),
         help="Only rollouts in this form.",
     ),
-    click.option(
-        "--no-subagents", is_flag=True, help="Without threads that an agent began itself."
-    ),
+    click.option("--no-subagents", is_flag=True, help="Leave out threads that an agent began."),
 )
 
 

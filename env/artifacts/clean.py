@@ -146,7 +146,7 @@ def _repository_in(size: Measure) -> tuple[Verdict, str] | None:
     """Return why a tree stays that holds a repository; None for other trees."""
     if size.repository is None:
         return None
-    return "keep", f"{size.repository} is a git repository; move it away if it is of use"
+    return "keep", f"{size.repository} is a git repository; move it away if you need it"
 
 
 def _repository_now(path: Path) -> tuple[Verdict, str] | None:
@@ -165,7 +165,7 @@ def _verdict(candidate: Candidate, options: CleanOptions, age: float | None) -> 
     if cargo_builds_in(candidate.path):
         return "in use", "cargo is building in it"
     if options.older_than > 0 and age is None:
-        return "keep", "its age could not be found out in time"
+        return "keep", "its age could not be measured in time"
     if age is not None and age < options.older_than:
         return "keep", "used too recently"
     return "remove", "not used for long enough"

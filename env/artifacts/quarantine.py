@@ -35,7 +35,7 @@ def quarantine(base: Root, names: Sequence[str], store: Root, store_names: Seque
         rename_noreplace(names[-1], name, source_fd=parent, target_fd=keep)
         if _identity(name, keep, where) != leaf:
             rename_noreplace(name, names[-1], source_fd=keep, target_fd=parent)
-            raise PathRefused(where, "it was exchanged while it was moved")
+            raise PathRefused(where, "it was replaced while it was moved")
         return name
 
 

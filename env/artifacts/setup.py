@@ -191,7 +191,7 @@ def _notes(repository: Repository) -> tuple[str, ...]:
     """Warn when nothing reads the file: Bazel reads it only if the .bazelrc imports it."""
     rc = repository.top / ".bazelrc"
     if not rc.is_file():
-        return (f"no .bazelrc in {repository.top}: this is no Bazel workspace, or not yet one",)
+        return (f"no .bazelrc in {repository.top}: this is not a Bazel workspace, or not yet one",)
     text = read_regular(rc, follow=True).decode(errors="replace")
     if RC not in text:
         return (f".bazelrc does not read it; add: try-import %workspace%/{RC}",)

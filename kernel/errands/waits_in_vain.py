@@ -116,7 +116,7 @@ def _reading(link: str) -> str | None:
     if kind is not None:
         return f"{_printable(path)}: expected a file, found {kind}, or a link to it; remove it"
     if stat.S_ISREG(found.st_mode) and _is_too_large(path, found.st_size):
-        return f"{_printable(path)}: larger than any such file; remove it"
+        return f"{_printable(path)}: too large for a file of git; remove it"
     return None
 
 

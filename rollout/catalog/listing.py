@@ -45,7 +45,7 @@ class BadCursorError(CallerError):
     def __init__(self, cursor: str) -> None:
         self.cursor = cursor
         super().__init__(
-            f"{cursor!r} is no cursor: expected the `next` of a page listed in the same order"
+            f"{cursor!r} is not a cursor: expected the `next` of a page listed in the same order"
         )
 
 

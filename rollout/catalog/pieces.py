@@ -151,7 +151,9 @@ def history_of(rollout: RolloutRef, pieces: Pieces) -> History:
         before = pieces.find(piece, file.directory)
         if before is None or before.path in seen or len(stretches) == _MOST:
             why = "is not in this home" if before is None else "comes after itself"
-            return History(tuple(stretches), f"what it goes on from is missing: {piece} {why}")
+            return History(
+                tuple(stretches), f"the thread that it continues is missing: {piece} {why}"
+            )
         seen.add(before.path)
         stretches.insert(0, Stretch(before, cut))
 

@@ -89,7 +89,7 @@ def open_candidate(
 def _check_file(stat: os.stat_result, options: CompressOptions) -> None:
     now = time.time()
     if not stat_module.S_ISREG(stat.st_mode):
-        raise RefusedError(Outcome.SKIPPED, "it is no regular file")
+        raise RefusedError(Outcome.SKIPPED, "it is not a regular file")
     if stat.st_mtime > now + _TICK:
         raise RefusedError(Outcome.SKIPPED, "its last write lies in the future")
     if now - stat.st_mtime < options.min_age:
@@ -147,5 +147,5 @@ def _check_lease(fd: int, options: CompressOptions, ops: FileOps) -> bool:
     if answer is LeaseAnswer.BUSY:
         raise RefusedError(Outcome.BUSY, "some process has it open for writing")
     if answer is LeaseAnswer.UNAVAILABLE and options.strict:
-        raise RefusedError(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
+        raise RefusedError(Outcome.SKIPPED, "the kernel grants no file lease here (--strict)")
     return answer is LeaseAnswer.GRANTED

@@ -134,7 +134,7 @@ def _admit(
     if answer is LeaseAnswer.BUSY:
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if answer is LeaseAnswer.UNAVAILABLE and strict:
-        return prepared.result(Outcome.SKIPPED, "no kernel lease to be had here (--strict)")
+        return prepared.result(Outcome.SKIPPED, "the kernel grants no file lease here (--strict)")
     if answer is LeaseAnswer.UNAVAILABLE and ops.has_writers(prepared.rollout.path):
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
     if not prepared.is_unchanged():

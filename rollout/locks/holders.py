@@ -32,7 +32,7 @@ class Holder:
 
 def in_words(holders: list[Holder]) -> str:
     """Name the holders of a lock in a message."""
-    return ", ".join(map(str, holders)) or "a process we may not look at"
+    return ", ".join(map(str, holders)) or "a process that we may not inspect"
 
 
 def lock_holders(path: str) -> list[Holder]:

@@ -58,7 +58,7 @@ def describe_duplicate(rollout: RolloutRef, other: RolloutRef, ops: FileOps) -> 
     """Describe where the other rollout is, and how their contents relate."""
     files = _only_form(rollout), _only_form(other)
     seen = inspect(files[0], files[1], 0, ops) if files[0] and files[1] else None
-    relation = f"; it {in_words(seen.relation)} that one" if seen else ""
+    relation = f"; it {in_words(seen.relation)} that file" if seen else ""
     return f"also {other.path}{relation}"
 
 

@@ -30,7 +30,7 @@ from .duplicates import LEFTOVER, describe_duplicate, duplicates
 from .findings import Finding, Problem
 from .repair import DAMAGED
 
-_BEYOND = f"it is beyond {MAX_LINE_BYTES >> 20} MiB, and what it says was not checked"
+_BEYOND = f"it is larger than {MAX_LINE_BYTES >> 20} MiB, and its content was not checked"
 
 
 def verify_rollout(rollout: RolloutRef) -> Iterator[Finding]:
@@ -145,7 +145,7 @@ def _verify_lines(rollout: RolloutRef) -> Iterator[Finding]:
             if record is not None:
                 yield from ordinals.check(path, line.number, record)
             elif not line.fault & (LineFault.UNTERMINATED | LineFault.INVALID_UTF8):
-                yield Finding(path, Problem.BAD_LINE, "it is no JSON object", line.number)
+                yield Finding(path, Problem.BAD_LINE, "it is not a JSON object", line.number)
 
 
 def _line_faults(path: str, number: int, fault: LineFault, detail: str) -> Iterator[Finding]:

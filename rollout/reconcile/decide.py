@@ -54,7 +54,7 @@ _IN_WORDS = {
     Relation.ALIEN: "shares not even its first line with",
     Relation.MIXED: "shares only some lines with",
     Relation.UNREADABLE: "cannot be compared with the damaged frame of",
-    Relation.REFUSED: "holds more than codex writes, or is beside such, so was not compared with",
+    Relation.REFUSED: "was not compared (one of the two is too large, or has holes) with",
 }
 
 

@@ -82,12 +82,12 @@ def settle(
 
 def _doubted(path: str, doubts: Sequence[str]) -> Result:
     """Report a journal of which a line is not believed."""
-    more = f", and {len(doubts) - 1} more lines are alike" if len(doubts) > 1 else ""
+    more = f", and {len(doubts) - 1} more lines are like it" if len(doubts) > 1 else ""
     return Result(
         DoubtedJournal(path),
         Outcome.REPORTED,
-        f"{path}: {doubts[0]}{more}; what is named there was left alone,"
-        " look at it and take the line out",
+        f"{path}: {doubts[0]}{more}; the file that it names was left alone;"
+        " look at that file, then remove the line",
     )
 
 

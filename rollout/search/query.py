@@ -75,7 +75,7 @@ def make_query(
     try:
         pattern = re.compile(text if regex else re.escape(text), flags)
     except (re.error, RecursionError, OverflowError) as error:
-        raise BadPatternError(text, f"it is no regular expression: {error}") from None
+        raise BadPatternError(text, f"it is not a regular expression: {error}") from None
     if pattern.fullmatch("") is not None:
         raise BadPatternError(text, "it matches the empty text, which is everywhere")
     needle = needle_of(text, regex=regex, ignore_case=ignore_case)

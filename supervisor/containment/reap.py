@@ -109,7 +109,7 @@ def _reap_unowned(survey: Survey, *, dry_run: bool) -> list[Reaped]:
         return [_reap_by_registry(survey, owner, dry_run=dry_run)]
     if not is_damaged(survey):
         return []
-    why = "its owner.json is damaged, and no run of it is known: look for what it left by hand"
+    why = "its owner.json is damaged, and no record names its run: look by hand for its processes"
     key, path = survey.place_key, os.fspath(survey.paths.root)
     return [Reaped(key.project, key.issue, key.agent, path, "-", "kept", why=why)]
 

@@ -47,7 +47,7 @@ class _Guardians:
                 if (taken := self._take_ordered()) is not None:
                     return taken
         raise OperatorError(
-            f"no guardian can be had: somebody ended or stopped {_TRIES} of them; "
+            f"no guardian can be started: somebody ended or stopped {_TRIES} of them; "
             "open the run again"
         )
 

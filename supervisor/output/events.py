@@ -35,7 +35,9 @@ def open_events_target(target: str) -> int:
             return _duplicate(int(target))
         if target.startswith("-"):
             # A slip: "-" for stdout, or a flag in the value's place.
-            raise FileNotFoundError(errno.ENOENT, "no descriptor, and no path (./-name is one)")
+            raise FileNotFoundError(
+                errno.ENOENT, "neither a descriptor nor a path (./-name is a path)"
+            )
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         return os.open(target, flags, 0o600)
     except (OSError, OverflowError) as error:

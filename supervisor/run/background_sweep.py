@@ -71,7 +71,7 @@ class SweepBeside:
         try:
             self._process = await self._ask()
         except OSError as error:
-            self._warn(f"no sweep beside the agent: {self._log}: {error.strerror}")
+            self._warn(f"the sweep beside the agent did not start: {self._log}: {error.strerror}")
         except GuardianLost:
             # The watch of the agent hears of it too, and ends the run.
             return
@@ -90,7 +90,7 @@ class SweepBeside:
             os.close(null)
         if isinstance(reply, SpawnFailed):
             problem = os.strerror(reply.errno)
-            self._warn(f"no sweep beside the agent: {reply.step}: {problem}")
+            self._warn(f"the sweep beside the agent did not start: {reply.step}: {problem}")
             return None
         if not isinstance(reply, Accompanied):
             raise unexpected(reply)

@@ -94,7 +94,7 @@ class RunReport:
         try:
             return await look_for(self._run.link, GIT_SECONDS, self._git_after, place)
         except LookEnded as why:
-            self._record.warn(f"what git says after the run is not known: {why}")
+            self._record.warn(f"the state in git after the run is not known: {why}")
             return None
 
     def _git_after(self, place: Place) -> dict[str, object] | None:
@@ -180,7 +180,7 @@ class RunReport:
                 await self._hooks.after_agent(reason, status, outcome, self._run.session.thread)
             except OSError as error:
                 # How the agent ended stays the truth; the next launch ends what is left.
-                self._run.warn(f"hook after_run could not be seen to its end: {error.strerror}")
+                self._run.warn(f"hook after_run could not be watched to its end: {error.strerror}")
             await run_blocking(self._write)
 
     async def _clear_temporary(self) -> None:

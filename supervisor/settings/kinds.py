@@ -169,7 +169,7 @@ def _table_pairs(table: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
 
     for name, text in table.items():
         if not is_variable_name(name):
-            raise ValueError(f"expected {_PAIRS}: {name!r} is no name of a variable")
+            raise ValueError(f"expected {_PAIRS}: {name!r} is not the name of a variable")
         if isinstance(text, str) and "\0" in text:
             raise ValueError(f"expected {_PAIRS}: the value of {name} holds a NUL byte")
     return tuple(table.items())

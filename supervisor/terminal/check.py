@@ -19,7 +19,7 @@ def check_terminal(events: str | None, *, lent: bool) -> None:
     :raises TerminalContradicted: the events would go to it too.
     """
     if not lent:
-        raise TerminalUnusable("stdin", "is the program's own that embeds this run")
+        raise TerminalUnusable("stdin", "belongs to the program that embeds this run")
     for fd, stream in enumerate(("stdin", "stdout")):
         if not os.isatty(fd):
             raise TerminalUnusable(stream, "is not a terminal")

@@ -53,7 +53,7 @@ def ready_thread(
             if entry.cwd != os.fspath(workdir):
                 tell(f"thread {entry.id} was made in {entry.cwd}; it goes on in {workdir}")
             return entry.id
-        tell(f"thread {entry.id} {why_not}; resuming an older one or none")
+        tell(f"thread {entry.id} {why_not}; resuming an older thread, if any")
     if len(recorded) > _TRIED:
         tell(f"{len(recorded) - _TRIED} older threads were not looked for; starting a new one")
     return None
@@ -77,8 +77,8 @@ def _why_not_ready(
         return "has no rollout any more"
     if found.archived:
         return (
-            f"is archived; `codex unarchive {thread}` brings it back, and a codex without that"
-            f" command goes on with it by 'resume {thread}' in place of {RESUME}"
+            f"is archived; run `codex unarchive {thread}`, or, where codex has no such command,"
+            f" give 'resume {thread}' instead of {RESUME}"
         )
     from .current_file import follow_newest_file  # here: rarely needed
 

@@ -32,7 +32,7 @@ class SessionBusy(BusyError):
 
     def __init__(self, agent: str, session: str, pid: int | None) -> None:
         self.session, self.pid = session, pid
-        who = "a launch of ours" if pid is None else f"{agent} (pid {pid})"
+        who = "another launch" if pid is None else f"{agent} (pid {pid})"
         *ways, last = filter(None, ("wait with --wait", "end that", adapter_of(agent).way_beside))
         advice = f"{', '.join(ways)}, or {last}"
         super().__init__(f"session {session} is being worked on by {who}; {advice}")

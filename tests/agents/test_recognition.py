@@ -107,7 +107,7 @@ def test_an_agent_without_sessions_cannot_go_on_either(lab: Lab) -> None:
     done = lab.run(["--issue", "1", "--agent", "generic", "--dry-run"], ["codex", "{resume}"])
     assert done.returncode == 125
     assert done.stderr == (
-        "codexlab-run: {resume} cannot be replaced: agent 'generic' has no sessions known here;"
+        "codexlab-run: {resume} cannot be replaced: codexlab knows no sessions of agent 'generic';"
         " expected --agent codex or claude, or leave it out\n"
     )
 

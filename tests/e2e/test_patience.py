@@ -57,7 +57,7 @@ def test_a_launch_from_within_a_run_never_waits_for_that_run(lab: Lab, flags: li
     done = lab.run(["--issue", "1"], ["sh", "-c", shlex.join(nested) + "; echo $?"], timeout=60)
     assert done.stdout == "75\n", done.stderr
     run_id = lab.records[0]["run_id"]
-    assert f"run {run_id}, from within which this was started" in done.stderr
+    assert f"run {run_id}, which waits for this command" in done.stderr
 
 
 def test_a_task_started_in_another_issues_worktree_gets_one_of_its_own(lab: Lab) -> None:

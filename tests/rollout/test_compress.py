@@ -182,7 +182,7 @@ def test_links_pipes_and_files_that_name_no_thread_are_left_alone(
     assert skipped(places, link) == "it is a symbolic link"
     link.unlink()
     os.mkfifo(link)
-    assert skipped(places, link) == "it is no regular file"
+    assert skipped(places, link) == "it is not a regular file"
     link.unlink()
     assert skipped(places, link) == "there is no plain form"
     plain.write_bytes(b"not a record\n")

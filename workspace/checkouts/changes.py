@@ -75,7 +75,7 @@ def uncommitted(found: FoundCheckout, scratch: Path) -> list[str]:
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         first = shown(os.fsdecode(names[0]))
-        return [f"files that only a rule in no commit ignores ({first}{more})"]
+        return [f"files that only an uncommitted rule ignores ({first}{more})"]
     return []
 
 
@@ -141,7 +141,7 @@ def _ignored_by_nobody(found: FoundCheckout, own: dict[str, str], scratch: Path)
         return []  # every file of rules is a committed one
     tracked = _say(found, "ls-files", "-z", *_RULES, extra=own)
     if len(tracked) > _MOST_RULES:
-        raise Unjudged("it has too many files of ignore rules")
+        raise Unjudged("it has too many files with ignore rules")
     rules = scratch / "rules"
     shallow_first = sorted(tracked, key=lambda name: name.count(b"/"))
     rules.write_bytes(b"".join(line for name in shallow_first for line in _rules(found.top, name)))

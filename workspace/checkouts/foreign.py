@@ -98,5 +98,5 @@ def _unfinished(git_dir: Path) -> list[str]:
 def _index(git_dir: Path) -> Path:
     index = git_dir / "index"
     if os.path.lexists(index) and not (index.is_file() and not index.is_symlink()):
-        raise Unjudged("its index is no regular file")
+        raise Unjudged("its index is not a regular file")
     return index

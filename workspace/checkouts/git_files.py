@@ -63,11 +63,11 @@ def git_directories(checkout: Path) -> tuple[Path, Path] | None:
             raise Unjudged("its .git is damaged")
         own = Path(os.path.realpath(checkout / text[7:].strip()))
         if not os.path.lexists(own / "HEAD"):
-            raise Unjudged(f"its .git leads to {own}, which is no git directory")
+            raise Unjudged(f"its .git leads to {own}, which is not a git directory")
     pointer = _text(own / "commondir")
     common = Path(os.path.realpath(own / pointer)) if pointer else own
     if not is_store(common):
-        raise Unjudged(f"it belongs to {common}, which is no repository")
+        raise Unjudged(f"it belongs to {common}, which is not a repository")
     return own, common
 
 
@@ -115,7 +115,7 @@ def check_objects(store: Path) -> None:
                         raise Unjudged("it has too many objects")
                     if not (item.is_file() or item.is_dir()):
                         where = f"{place.name}/{item.name}".removeprefix("objects/")
-                        raise Unjudged(f"its objects/{where} is no file; remove it")
+                        raise Unjudged(f"its objects/{where} is not a file; remove it")
         except OSError as error:
             raise Unjudged(f"its objects/{place.name}: {error.strerror}") from None
 

@@ -150,8 +150,8 @@ class Claim:
         if self.witness is None or stored.chosen in (None, self.witness.chosen):
             return stored
         self.notes.append(
-            f"{self.paths.provenance}: no launch noted that its workdir is to be made on branch"
-            f" {stored.chosen}, so it is not"
+            f"{self.paths.provenance}: names branch {stored.chosen} for the workdir; no launch"
+            " recorded that, so it is ignored"
         )
         return replace(stored, chosen=None)
 
@@ -296,7 +296,7 @@ def _open_control(paths: WorkspacePaths) -> int:
             names = os.listdir(root_fd)
         if names and CONTROL not in names:
             reason = (
-                f"holds {sorted(names)[0]!r} but no {CONTROL}, so it is not a workspace of ours"
+                f"holds {sorted(names)[0]!r} but no {CONTROL}, so it is not a workspace of codexlab"
             )
             raise ForeignWorkspace(paths.root, reason)
         return open_child(CONTROL, root_fd, paths.control, create=True)

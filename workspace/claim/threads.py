@@ -107,7 +107,7 @@ def settle_cargo_key(claim: Claim, make: Callable[[], str]) -> str:
     told = None if known is None else read_threads(claim.paths).cargo_key
     key = stored_cargo_key(claim.paths, make, known)
     if told not in (None, key):
-        claim.notes.append(f"{claim.paths.threads}: its cargo_key was not ours; it is {key} again")
+        claim.notes.append(f"{claim.paths.threads}: its cargo_key was changed; it is {key} again")
     if witness is not None:
         claim.note(replace(witness, cargo_key=key))
     return key

@@ -119,8 +119,8 @@ def _pass_on(
 
 def _unreadable(shared: Path, error: ValueError, what: str) -> str:
     return (
-        f"{shared / CONFIG}: {error}; {what}, without network access, writable roots and"
-        " exclusions of ours, and without the variables it names"
+        f"{shared / CONFIG}: {error}; {what}. It grants no network access, and codexlab's"
+        " writable roots and exclusions, and the variables it names, are left out"
     )
 
 

@@ -109,11 +109,11 @@ def _hand_over(ours: bytes, theirs: bytes, home_fd: int, target: Path, notes: He
 def _compared(here: _Login, there: _Login) -> str:
     """Say which of two logins is which, as far as they say so."""
     if here.account != there.account or here.account is None:
-        return "it is another login than the shared one, which is used"
+        return "it is not the shared login, which is used"
     if not here.refreshed or not there.refreshed:
-        return "the shared one is used"
-    when = "older than" if here.refreshed < there.refreshed else "of the same time as"
-    return f"it is {when} the shared one, which is used"
+        return "the shared login is used"
+    when = "older than" if here.refreshed < there.refreshed else "as old as"
+    return f"it is {when} the shared login, which is used"
 
 
 def _login(text: bytes | None) -> _Login:

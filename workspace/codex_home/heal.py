@@ -93,7 +93,7 @@ def _check_encoding(roots: Iterable[str]) -> None:
         except UnicodeEncodeError:
             raise HomeRefused(
                 Path(root),
-                "is no UTF-8, so codex's config.toml cannot name it as writable; rename it, or"
+                "is not UTF-8, so codex's config.toml cannot name it as writable; rename it, or"
                 " leave out what opens it (--git-write, the artifact root)",
             ) from None
 

@@ -38,7 +38,7 @@ def locked(name: str, home_fd: int, seconds: float) -> Generator[int, None, None
     """Keep every SQLite away from a database for a block, and yield its descriptor.
 
     :param seconds: how long to wait for a process that has it open.
-    :raises OSError: it is no regular file, or stayed in use.
+    :raises OSError: it is not a regular file, or stayed in use.
     """
     fd = open_regular(name, os.O_RDWR, dir_fd=home_fd)
     try:

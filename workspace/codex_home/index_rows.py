@@ -83,7 +83,7 @@ def _check(name: str, home_fd: int, home: Path) -> None:
         if found is None:
             continue
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
-            raise PathRefused(home / leaf, "a plain file of one name", "something else")
+            raise PathRefused(home / leaf, "a plain file without other names", "something else")
         if leaf.endswith(JOURNAL) and found.st_size > 0:
             raise PathRefused(home / leaf, "no journal to be played back", "a journal")
         limit = _LARGEST if leaf == name else _LARGEST_LOG

@@ -86,7 +86,7 @@ def _share(name: str, home_fd: int, target: Path, notes: HealNotes) -> None:
 def _keep_history_aside(name: str, home_fd: int, notes: HealNotes) -> None:
     """Keep a database with its log: one without the other would be short of the last turns."""
     aside = set_aside(name, home_fd)
-    notes.fixed.append(f"{name} (the one here is kept as {aside})")
+    notes.fixed.append(f"{name} (the file here is kept as {aside})")
     for suffix in _LOGS:
         if lstat_at(name + suffix, home_fd) is not None:
             os.rename(name + suffix, aside + suffix, src_dir_fd=home_fd, dst_dir_fd=home_fd)
@@ -102,7 +102,9 @@ def _take_names_over(home_fd: int, target: Path, notes: HealNotes) -> bool:
         with _locked(target.with_name(_NAMES_LOCK)):
             return _append_missing(ours, target)
     except (OSError, PathRefused, TimeoutError) as error:
-        notes.warnings.append(f"{_NAMES}: names given here are not taken over ({error})")
+        notes.warnings.append(
+            f"{_NAMES}: names given here are not copied to the shared file ({error})"
+        )
         return False
 
 

@@ -135,7 +135,7 @@ def _why_kept(merged: Merged) -> str:
     if merged.differ:
         reasons.append(f"{merged.differ} files differ from the shared ones")
     if merged.strange:
-        reasons.append(f"{merged.strange} names are none that codex gives")
+        reasons.append(f"{merged.strange} names are not names that codex gives")
     if merged.unfinished:
         reasons.append("there is more than a launch moves to the shared store")
     return " and ".join(reasons)

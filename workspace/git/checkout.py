@@ -139,7 +139,7 @@ def _git_dir_at(place: str) -> str | None:
     if not os.path.exists(os.path.join(target, "HEAD")):
         raise WorkdirRefused(
             Path(marker),
-            f"leads to {target}, which is no git directory; if the repository was moved,"
+            f"leads to {target}, which is not a git directory; if the repository was moved,"
             " run 'git worktree repair' in it",
         )
     return target

@@ -64,7 +64,7 @@ def _check_file(path: Path, git_dir: Path, action: str) -> None:
         kind = kind_of(str(path))
         raise GitFailed(action, git_dir, f"{path}: expected a file, found {kind}; remove it")
     if found.st_size > _LARGEST and path.name != "index":
-        raise GitFailed(action, git_dir, f"{path}: larger than any such file; remove it")
+        raise GitFailed(action, git_dir, f"{path}: too large for a file of git; remove it")
 
 
 def _check_below(common_dir: Path, names: tuple[str, ...], action: str) -> None:

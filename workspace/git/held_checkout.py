@@ -59,7 +59,7 @@ def check_held(held: HeldCheckout, workdir: Path, found: Checkout) -> None:
     :raises GitFailed: the workdir or its git directory is another one.
     """
     if not _is_at(held.workdir, workdir):
-        _refuse(workdir, "is another directory than at the launch")
+        _refuse(workdir, "is not the directory of the launch")
     if held.git_dir is None or held.common_dir is None:
         own = found.cwd / ".git"
         if found.top is not None and (found.git_dir != own or found.common_dir != own):
@@ -67,7 +67,7 @@ def check_held(held: HeldCheckout, workdir: Path, found: Checkout) -> None:
         return
     for fd, now in ((held.git_dir, found.git_dir), (held.common_dir, found.common_dir)):
         if now is None or not _is_at(fd, now):
-            _refuse(workdir, f"its git directory {now} is another one than at the launch")
+            _refuse(workdir, f"its git directory {now} is not the one of the launch")
 
 
 def _is_at(fd: int, place: Path) -> bool:

@@ -53,7 +53,7 @@ def work_below(paths: WorkspacePaths, provenance: Provenance | None) -> list[str
         return [*lines, f"it cannot be looked through ({error.strerror})"]
     lines += _judged(partial(_check_repository, known), "")
     lines += [f"{shown(where)} cannot be looked into" for where in found.unseen]
-    lines += [f"files below {shown(where)}, which is no repository" for where in found.hidden]
+    lines += [f"files below {shown(where)}, which is not a repository" for where in found.hidden]
     registered: list[Entry] = []
     for where in sorted(found.checkouts, key=lambda each: (each != "workdir", each)):
         entry = _registered(known, where)
@@ -110,14 +110,14 @@ def _workdir_itself(
     if not stat.S_ISDIR(os.lstat(paths.workdir).st_mode):
         return ["its workdir is not a directory"]
     if not os.path.lexists(paths.workdir / ".git"):
-        return ["its workdir is no git checkout"]
+        return ["its workdir is not a git checkout"]
     kind = provenance.own_kind if provenance is not None else None
     if kind == "worktree" and known.repo is not None and _registered(known, "workdir") is None:
         return [f"what cannot be judged (its .git is not that of a worktree of {known.repo})"]
     if kind == "plain" and not (
         stat.S_ISDIR(os.lstat(paths.workdir / ".git").st_mode) and is_store(paths.workdir / ".git")
     ):
-        return ["what cannot be judged (its .git is no repository)"]
+        return ["what cannot be judged (its .git is not a repository)"]
     return []
 
 

@@ -93,7 +93,7 @@ def _opened(files: Sequence[Path]) -> Generator[Mapping[str, BinaryIO]]:
         contents: dict[str, BinaryIO] = {}
         for path in files:
             if path.name in contents:
-                raise ContextRefused(path, f"another file given is named {path.name} too")
+                raise ContextRefused(path, f"another --context file is named {path.name} too")
             contents[path.name] = stack.enter_context(_open(path))
         yield contents
 

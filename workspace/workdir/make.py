@@ -139,8 +139,8 @@ def _credentials(cache: Path, url: str | None, claim: Claim) -> Mapping[str, str
     if not secret or starts_nothing(str(cache)):
         return secret
     claim.notes.append(
-        f"{cache}/config names more than we wrote there, so filters get no password; delete what"
-        " does not belong there"
+        f"{cache}/config has lines that codexlab did not write, so filters get no password;"
+        " delete those lines"
     )
     return {}
 

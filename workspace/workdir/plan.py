@@ -115,7 +115,7 @@ def _check_put_back(start: Checkout) -> None:
     kept = kept_pointers(state_directory(), (status.st_dev, status.st_ino))
     if kept is not None and (changed := changed_pointers(kept)):
         reason = f"a run with --git-write changed {', '.join(changed)} of {kept.git_dir}"
-        raise WorkdirRefused(start.top, f"{reason}; 'codexlab reap' puts that back")
+        raise WorkdirRefused(start.top, f"{reason}; 'codexlab reap' restores it")
 
 
 def _is_in_workspace(start: Checkout) -> bool:
@@ -314,7 +314,7 @@ def _from_url(
 def _local_repository(repo: str) -> Checkout:
     found = inspect_checkout(Path(repo))
     if found.common_dir is None:
-        raise WorkdirRefused(f"--repo {repo}", "is no git repository")
+        raise WorkdirRefused(f"--repo {repo}", "is not a git repository")
     return found
 
 

@@ -100,7 +100,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     claim.notes.extend(restore_left(claim.state_dir, (status.st_dev, status.st_ino)))
     found = inspect_checkout(plan.path)
     if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
-        raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore that")
+        raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore .git")
     if plan.kind in ("worktree", "plain"):
         _check_pointer(plan, found)
     _note_use(claim, plan, found, after_create=after_create)
@@ -126,7 +126,9 @@ def _check_pointer(plan: WorkdirPlan, found: Checkout) -> None:
     if plan.kind == "plain":
         if found.git_dir != marker or found.common_dir != marker:
             reason = f"leads to {found.git_dir}; this directory has a repository of its own"
-            raise WorkdirRefused(marker, f"{reason}: move the file away and restore that")
+            raise WorkdirRefused(
+                marker, f"{reason}: move the file away and restore the directory .git"
+            )
     elif plan.repo is None or not is_still_at(found.common_dir, plan.repo):
         entry = found.git_dir
         if entry is not None and is_still_at(entry.parent.parent, plan.repo or ""):

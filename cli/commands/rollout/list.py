@@ -50,7 +50,7 @@ _PAGE = 50
     "cursor",
     type=NON_EMPTY_TEXT,
     metavar="CURSOR",
-    help="The `next` of the page before.",
+    help="The `next` of the previous page.",
 )
 @json_option
 def list_command(

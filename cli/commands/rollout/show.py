@@ -105,8 +105,8 @@ class NoThreadOfIssueError(CallerError):
     def __init__(self, issue: str, home: str) -> None:
         self.issue, self.home = issue, home
         super().__init__(
-            f"no rollout of issue {issue!r} in {home}: no workspace of it below"
-            f" {configured_root()} recorded a thread that is there"
+            f"no rollout of issue {issue!r} in {home}: none of its workspaces"
+            f" below {configured_root()} recorded a thread of that home"
         )
 
 

@@ -42,7 +42,11 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
     "--top", type=WholeNumber(1), default=_TOP, show_default=True, help="Rows of each table."
 )
 @click.option(
-    "--sample", type=SIZE, default="128M", show_default=True, help="Bytes to try on; 0: none."
+    "--sample",
+    type=SIZE,
+    default="128M",
+    show_default=True,
+    help="Bytes to try compression on; 0: none.",
 )
 @click.option(
     "--trial-time", type=DURATION, default="10s", show_default=True, help="Try no longer."

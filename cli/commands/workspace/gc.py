@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 @click.command()
 @root_option
 @click.option("--apply", is_flag=True, help="Delete. Without it: only list.")
-@click.option("--force", is_flag=True, help="Also workspaces with uncommitted or unpushed work.")
+@click.option(
+    "--force", is_flag=True, help="Also delete workspaces with uncommitted or unpushed work."
+)
 @click.option("--idle", type=DURATION, help="Unused this long; 14d.")
-@click.option("--min-free", type=SIZE, help="Collect more below this free space.")
+@click.option("--min-free", type=SIZE, help="Delete more when less than this is free.")
 @hook_option
 @limit_option
 @json_option
@@ -60,7 +62,7 @@ def gc(
     if apply:
         empty_trash(place, tell=lambda path, error: faults.tell(str(path), error))
     for stranger in strangers_in_trash(place):
-        told = f"{stranger}: kept, no removal of ours put it there; move it away, or delete it"
+        told = f"{stranger}: kept, no removal by codexlab put it there; move it away, or delete it"
         click.echo(on_one_line(told), err=True)
     tell = tell_unreadable(faults, place)
     verdicts = plan_collection(place, policy, time.time(), force=force, tell=tell)

@@ -91,9 +91,11 @@ def in_place(path: Path) -> Path:
     except FileNotFoundError:
         return path
     if stat.S_ISLNK(found.st_mode):
-        raise PathNotShown(path, f"is a link to {os.readlink(path)}; expected a directory of ours")
+        raise PathNotShown(
+            path, f"is a link to {os.readlink(path)}; expected a directory that codexlab made"
+        )
     if not stat.S_ISDIR(found.st_mode):
-        raise PathNotShown(path, "is no directory; move away what lies there")
+        raise PathNotShown(path, "is not a directory; move away what lies there")
     return path
 
 

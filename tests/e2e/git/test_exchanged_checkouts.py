@@ -68,7 +68,7 @@ def test_another_one_in_its_place_is_not_described_and_a_warning_says_so(
     record = last_record(caller)
     assert record["git"]["after"] is None, record["git"]
     (line,) = [line for line in record["warnings"] if "not followed" in line]
-    assert "instead of" in line or "at the launch" in line, line
+    assert "instead of" in line or "of the launch" in line, line
 
 
 @pytest.mark.parametrize("kind", ["given", "linked", "worktree", "plain"])

@@ -74,7 +74,7 @@ def test_an_archived_thread_is_named_with_the_remedy_and_an_older_one_goes_on(
     thread = archive_the_newer(lab, codex, task)
     done = lab.run(["--issue", "1"], task("{resume}", "third"))
     assert done.returncode == 0, done.stderr
-    assert f"thread {thread} is archived; `codex unarchive {thread}` brings it" in done.stderr
+    assert f"thread {thread} is archived; run `codex unarchive {thread}`, or" in done.stderr
     assert server.requests[-1].prompts == ["older", "third"]
 
 
@@ -90,7 +90,7 @@ def test_a_codex_that_could_resume_an_archived_thread_passes_it_over_too_unless_
     assert server.requests[-1].prompts == ["older", "bare"], done.stderr
     done = lab.run(["--issue", "1"], task("{resume}", "third"))
     assert server.requests[-1].prompts == ["older", "bare", "third"], done.stderr
-    assert f"by 'resume {thread}' in place of {{resume}}" in done.stderr
+    assert f"give 'resume {thread}' instead of {{resume}}" in done.stderr
     done = lab.run(["--issue", "1"], task("resume", thread, "fourth"))
     assert server.requests[-1].prompts == ["newer", "fourth"], done.stderr
 

@@ -126,7 +126,7 @@ def test_files_below_a_directory_that_is_no_repository_are_named_and_keep_the_wo
     hiding: str, script: str, lab: Lab
 ) -> None:
     root = work(lab, script)
-    assert f"files below {hiding}, which is no repository" in only_here(lab)
+    assert f"files below {hiding}, which is not a repository" in only_here(lab)
     assert keeps(lab, root)
 
 

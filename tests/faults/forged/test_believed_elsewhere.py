@@ -184,7 +184,7 @@ def test_another_issues_builds_are_not_reached_by_a_forged_key(lab: Lab) -> None
     done = lab.run(["--dry-run", "--json", *PLAIN], ["true"])
     assert json.loads(done.stdout)["cargo"]["key"] == own
     done = lab.run(PLAIN, ["true"])
-    assert f"its cargo_key was not ours; it is {own} again" in done.stderr
+    assert f"its cargo_key was changed; it is {own} again" in done.stderr
     assert json.loads(threads.read_bytes())["cargo_key"] == own
 
 
@@ -201,4 +201,4 @@ def test_a_workdir_is_made_on_no_branch_that_only_a_record_names(
     change(place / ".codexlab/workspace.json", chosen="release", state="preparing")
     done = lab.run(flags, ["git", "branch", "--show-current"])
     assert done.stdout == "codexlab/1/generic\n", done.stderr
-    assert "no launch noted that its workdir is to be made on branch release" in done.stderr
+    assert "names branch release for the workdir; no launch recorded that" in done.stderr

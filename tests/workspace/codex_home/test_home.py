@@ -121,10 +121,10 @@ def test_a_login_that_was_renewed_here_is_the_shared_one_from_then_on(
 
 
 OTHERS = {
-    "older": (login("me", "2025-01-01T00:00:00Z"), "older than the shared one"),
-    "another account's": (login("you", "2026-02-01T00:00:00Z"), "another login"),
-    "of a time to come": (login("me", "9999-01-01T00:00:00Z"), "the shared one is used"),
-    "no login": ("[" * 100_000, "another login"),
+    "older": (login("me", "2025-01-01T00:00:00Z"), "older than the shared login"),
+    "another account's": (login("you", "2026-02-01T00:00:00Z"), "not the shared login"),
+    "of a time to come": (login("me", "9999-01-01T00:00:00Z"), "the shared login is used"),
+    "no login": ("[" * 100_000, "not the shared login"),
 }
 
 

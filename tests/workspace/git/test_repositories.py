@@ -122,7 +122,7 @@ def test_a_path_chooses_another_repository(claim: Claim, repo: Path, tmp_path: P
 
 
 def test_a_path_that_is_no_repository_is_one_line(claim: Claim, tmp_path: Path) -> None:
-    with pytest.raises(WorkdirRefused, match="is no git repository"):
+    with pytest.raises(WorkdirRefused, match="is not a git repository"):
         prepare(claim, tmp_path, repo=str(tmp_path))
 
 
