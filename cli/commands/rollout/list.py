@@ -23,9 +23,10 @@ from ...transcripts.options import (
     json_option,
     local_time,
 )
+from ...transcripts.results import show_left_out
 from ...ui.json_lines import json_bytes, path_text
 from ...ui.non_empty import NON_EMPTY_TEXT
-from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
+from ...ui.terminal import fit, one_line, size_text, terminal_width
 from ...ui.whole_number import WholeNumber
 
 _PAGE = 50
@@ -61,11 +62,11 @@ def list_command(
     cursor: str | None,
     as_json: bool,
     **choice: Any,
-) -> None:
+) -> int:
     """List threads, newest first, in both forms, active and archived.
 
     --limit counts threads without those of subagents. Each thread is followed by at most ten of its
-    subagents' threads, marked.
+    subagents' threads, marked. The exit status is 125 when a directory could not be read.
     """
     page = list_rollouts(
         home,
@@ -80,6 +81,9 @@ def list_command(
         _write_json(page, names, issues)
     else:
         _write_table(page, Pieces(home), names, issues)
+    for bad in page.unreadable:
+        show_left_out(bad)
+    return 125 if page.unreadable else 0
 
 
 def _write_json(page: ListPage, names: dict[str, str], issues: dict[str, str]) -> None:
@@ -154,11 +158,9 @@ def _write_table(
     ]
     if rows:
         _write_rows([("STARTED", "THREAD", "SIZE", "FORM", "ISSUE", "DIRECTORY", "TITLE"), *rows])
-    for bad in page.unreadable:
-        click.echo(on_one_line(f"codexlab: left out {bad.path}: {bad.reason}"), err=True)
     if page.next is not None:
         click.echo(f"more: --after '{page.next}'", err=True)
-    elif not rows:
+    elif not rows and not page.unreadable:
         click.echo("no rollouts", err=True)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ....rollout.search.match import SearchedRollout, SearchHit
     from ....rollout.store.scan import UnreadableDirectory
 
-_FOUND, _NOTHING = 0, 1
+_FOUND, _NOTHING, _INCOMPLETE = 0, 1, 125
 
 
 @click.command()
@@ -63,7 +63,8 @@ def search(
     """Search the text of conversations for PATTERN, newest thread first.
 
     --since and --until apply to the time of each entry. Entries that the user took back are marked;
-    -l ignores them. The exit status is 0 when something was found, and 1 when nothing was.
+    -l ignores them. The exit status is 0 when something was found, and 1 when nothing was. It is
+    125 when nothing was found and a directory could not be read.
     """
     query = make_query(
         pattern,
@@ -75,6 +76,7 @@ def search(
         context=context,
         present=threads_only,
     )
+    unreadable: list[UnreadableDirectory] = []
     results = search_rollouts(
         home,
         query,
@@ -82,7 +84,7 @@ def search(
         processes=processes or len(os.sched_getaffinity(0)),
         ripgrep=None if no_rg else find_own_program("rg"),
         most=1 if threads_only else limit,
-        on_unreadable=_complain,
+        on_unreadable=unreadable.append,
     )
     shown = 0
     for result in results:
@@ -94,11 +96,11 @@ def search(
         shown += len(hits)
         if shown == limit:
             break
-    return _FOUND if shown else _NOTHING
-
-
-def _complain(directory: UnreadableDirectory) -> None:
-    click.echo(on_one_line(f"codexlab: left out {directory.path}: {directory.reason}"), err=True)
+    for each in unreadable:
+        click.echo(on_one_line(f"codexlab: left out {each.path}: {each.reason}"), err=True)
+    if shown:
+        return _FOUND
+    return _INCOMPLETE if unreadable else _NOTHING
 
 
 def _write(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ....rollout.catalog.filters import Filters, select_files
+from ....rollout.catalog.filters import select_files
 from ....rollout.maintenance.usage import (
     StoreStats,
     Trial,
@@ -18,16 +18,16 @@ from ....rollout.maintenance.usage import (
     measure,
     try_compression,
 )
-from ....rollout.store.rollout_ref import RolloutRef
 from ...transcripts.options import (
     filter_options,
     filters_from,
     home_option,
     json_option,
 )
+from ...transcripts.results import show_left_out
 from ...ui.json_lines import json_bytes
 from ...ui.literal_types import DURATION, SIZE
-from ...ui.terminal import fit, on_one_line, one_line, size_text, terminal_width
+from ...ui.terminal import fit, one_line, size_text, terminal_width
 from ...ui.whole_number import WholeNumber
 
 _TOP = 10
@@ -52,15 +52,16 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
     "--trial-time", type=DURATION, default="10s", show_default=True, help="Try no longer."
 )
 @json_option
-def stats(
-    home: str, top: int, sample: int, trial_time: float, as_json: bool, **choice: Any
-) -> None:
+def stats(home: str, top: int, sample: int, trial_time: float, as_json: bool, **choice: Any) -> int:
     """Show what rollouts take by month, project and thread, and what could be saved.
 
     The saving is tried on a sample of the plain rollouts: they are compressed as
-    `codexlab rollout compress` does it, in memory, and thrown away.
+    `codexlab rollout compress` does it, in memory, and thrown away. The exit status is 125 when a
+    directory could not be read.
     """
-    rollouts = _chosen(home, filters_from(**choice))
+    rollouts, unreadable = select_files(home, filters_from(**choice))
+    for bad in unreadable:
+        show_left_out(bad)
     usage = measure(rollouts)
     deadline = time.monotonic() + trial_time
     tried = try_compression(choose_sample(rollouts, sample), lambda _: time.monotonic() < deadline)
@@ -68,13 +69,7 @@ def stats(
         _write_json(usage, tried)
     else:
         _write_text(usage, tried, top)
-
-
-def _chosen(home: str, filters: Filters) -> list[RolloutRef]:
-    found, unreadable = select_files(home, filters)
-    for bad in unreadable:
-        click.echo(on_one_line(f"codexlab: left out {bad.path}: {bad.reason}"), err=True)
-    return found
+    return 125 if unreadable else 0
 
 
 def _saving(usage: StoreStats, tried: Trial) -> int:
