@@ -221,6 +221,15 @@ def claude(scratch: Path) -> Iterator[Claude]:
 
 
 @pytest.fixture
+def sockets_of_the_killed(scratch: Path, claude: Claude) -> Iterator[None]:
+    """Let a test kill a claude: the socket that it cannot remove itself is removed at the end."""
+    del claude  # its directory of sockets is removed after this
+    yield
+    for left in scratch.glob("run/cc-socks/*"):
+        left.unlink()
+
+
+@pytest.fixture
 def claude_model(clean_environ: dict[str, str]) -> Iterator[ModelFactory]:
     """Start a scripted model and point claude at it by the environment; it ends with the test."""
     with contextlib.ExitStack() as stack:
@@ -253,6 +262,13 @@ def unavailable(reason: str) -> NoReturn:
 def source_repo(scratch: Path) -> Path:
     """A main checkout with one commit and no remote."""
     return make_repository(scratch / "sample")
+
+
+@pytest.fixture
+def bound_by_modes() -> None:
+    """Skip the test, as :func:`codex` does, where root cannot give up its power over files."""
+    if reason := why_not():
+        unavailable(reason)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from support.commands import CODEXLAB
 from support.lab import Lab
 from support.users.unprivileged import without_power_over_files
 
+pytestmark = pytest.mark.usefixtures("bound_by_modes")
+
 _COMMANDS = (
     "workspace list", "workspace show 1", "workspace path 1", "workspace heal 1",
     "workspace remove 1", "workspace gc", "reap",
@@ -74,8 +76,10 @@ def test_a_workspace_that_its_agent_closed_is_named(lab: Lab, closed: Path) -> N
     closed.chmod(0o700)
     workspace = closed / "1" / "generic"
     workspace.chmod(0)
-    done = codexlab(lab, "workspace", "list")
-    workspace.chmod(0o700)
+    try:
+        done = codexlab(lab, "workspace", "list")
+    finally:
+        workspace.chmod(0o700)
     assert done.returncode == 125
     assert done.stderr.count(f"{workspace}: Permission denied; left out") == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -174,6 +175,30 @@ class Running:
             if time.monotonic() > deadline or self.process.poll() is not None:
                 message = "the agent's turn did not reach its gate"
                 raise TimeoutError(message)
+
+    def wait_for_line(self, text: str, timeout: float = 30.0) -> str:
+        """Return the next line with this text that is written to stderr for a person.
+
+        :raises TimeoutError: it did not come in time, or stderr ended before it.
+        """
+        assert self.process.stderr is not None
+        deadline = time.monotonic() + timeout
+        lines: list[str] = []
+        while text not in "".join(lines[-1:]):
+            left = max(deadline - time.monotonic(), 0)
+            ready, _, _ = select.select([self.process.stderr], [], [], left)
+            line = self.process.stderr.readline().decode() if ready else ""
+            if not line:
+                message = f"no line with {text!r}; there were {lines}"
+                raise TimeoutError(message)
+            lines.append(line)
+        return lines[-1]
+
+    def has_written(self, name: str) -> bool:
+        """Tell whether an event of that name has been written up to now."""
+        with contextlib.suppress(TimeoutError):
+            self.wait_for_event(name, timeout=0)
+        return self._event(name) is not None
 
     def _event(self, name: str) -> Json | None:
         return next((event for event in self.events if event["event"] == name), None)

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.agents.claude import prompts_in, sessions_of
+from support.agents.claude import own_claude, prompts_in, sessions_of
 from support.lab import Lab, Task
-from support.model.server import Gate, ModelFactory, by_prompt, hold, run_command, say
+from support.model.server import (
+    Gate,
+    ModelFactory,
+    ModelServer,
+    by_prompt,
+    hold,
+    run_command,
+    say,
+)
 from support.processes.killing import kill_at_once
 
 FORMS = pytest.mark.parametrize("form", ["stream-json", "json", "text"])
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A claude of the user's own, and the model that it and the runs ask."""
+
+    process: subprocess.Popen[bytes]
+    model: ModelServer
 
 
 @pytest.fixture
@@ -33,7 +50,7 @@ def flags(lab: Lab) -> list[str]:
 @pytest.fixture
 def neighbour(
     lab: Lab, claude_model: ModelFactory, claude_task: Task, gate: Gate, last: Gate
-) -> Generator[subprocess.Popen[bytes]]:
+) -> Generator[Neighbour]:
     """The user's own claude, in the middle of its turn in the same directory."""
     turns = {
         "theirs": [hold(gate, run_command("true")), hold(last, say("theirs"))],
@@ -41,23 +58,14 @@ def neighbour(
         "held": [hold(Gate(), say("never"))],
         "again": [say("again")],
     }
-    claude_model(by_prompt(turns))
-    with subprocess.Popen(
-        claude_task("theirs"),
-        env=lab.environ,
-        cwd=lab.cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    server = claude_model(by_prompt(turns))
+    with own_claude(lab, claude_task("theirs")) as process:
         try:
             gate.wait_reached()
-            yield process
+            yield Neighbour(process, server)
         finally:
             gate.open()
             last.open()
-            process.terminate()
-            process.wait(30)
 
 
 def named(user_home: Path) -> dict[str, list[str]]:
@@ -92,12 +100,12 @@ def test_its_continue_takes_no_session_of_the_other(
     flags: list[str],
     user_home: Path,
     word: str,
-    neighbour: subprocess.Popen[bytes],
+    neighbour: Neighbour,
 ) -> None:
     done = lab.run(flags, claude_task(word, "mine"))
     assert done.returncode == 75, done.stderr
     busy = f"session {session_of(user_home, 'theirs')} is being worked on by claude"
-    assert f"{busy} (pid {neighbour.pid}); wait with --wait, end that, or" in done.stderr
+    assert f"{busy} (pid {neighbour.process.pid}); wait with --wait, end that, or" in done.stderr
     assert named(user_home) == {"theirs": ["theirs"]}
 
 
@@ -132,27 +140,34 @@ def test_who_waits_goes_on_when_the_other_has_ended(
     lab: Lab,
     claude_task: Task,
     flags: list[str],
+    user_home: Path,
     gate: Gate,
     last: Gate,
-    neighbour: subprocess.Popen[bytes],
+    neighbour: Neighbour,
 ) -> None:
     with lab.started([*flags, "--wait", "60s"], claude_task("--continue", "mine")) as run:
-        run.wait_for_event("run.planned")
+        told = run.wait_for_line("waiting")
+        assert f"is being worked on by claude (pid {neighbour.process.pid})" in told
         gate.open()
+        last.wait_reached()  # it has gone on, and has not ended
+        assert not run.has_written("child.spawned")
         last.open()
-        neighbour.wait(60)
+        run.wait_for_event("child.spawned")
+        assert neighbour.process.wait(30) == 0
         assert run.finish()[0] == 0
+    assert neighbour.model.requests[-1].prompts == ["theirs", "mine"]
+    assert neighbour.model.requests[-1].replies == ["theirs"]
+    assert named(user_home) == {"theirs": ["theirs", "mine"]}
 
 
+@pytest.mark.usefixtures("sockets_of_the_killed", "neighbour")
 def test_a_killed_runs_session_is_found_beside_the_other(
     lab: Lab,
     claude_task: Task,
     flags: list[str],
     user_home: Path,
-    scratch: Path,
     gate: Gate,
     last: Gate,
-    neighbour: subprocess.Popen[bytes],
 ) -> None:
     with lab.started(flags, claude_task("held", form="text")) as run:
         run.wait_for_event("thread.started")
@@ -165,7 +180,3 @@ def test_a_killed_runs_session_is_found_beside_the_other(
     done = lab.run(flags, claude_task("{resume}", "again", form="text"))
     assert done.returncode == 0, done.stderr
     assert lab.records[-1]["resumed"] == session_of(user_home, "held")
-    neighbour.terminate()
-    neighbour.wait(30)
-    for left in scratch.glob("run/cc-socks/*"):
-        left.unlink()  # the killed one's

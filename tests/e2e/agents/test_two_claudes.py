@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import select
-import subprocess
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.agents.claude import prompts_in, sessions_of
+from support.agents.claude import own_claude, prompts_in, sessions_of
 from support.lab import Lab, Task
 from support.model.server import Gate, ModelFactory, Script, hold, say
 from support.processes.killing import kill_at_once
@@ -34,24 +31,6 @@ def session(
     assert lab.run(FIRST, claude_task("first")).returncode == 0
     (found,) = sessions_of(user_home)
     return found
-
-
-@contextmanager
-def own_claude(lab: Lab, command: list[str]) -> Generator[subprocess.Popen[bytes]]:
-    """Run a claude as its user does without codexlab."""
-    with subprocess.Popen(
-        command,
-        env=lab.environ,
-        cwd=lab.cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 @pytest.mark.parametrize("words", [["--resume"], ["-r"], ["--resume="]])
@@ -80,7 +59,10 @@ def test_who_waits_goes_on_when_the_other_one_has_ended(
         run.wait_for_gate(gate)
         flags = [*SECOND, "--wait", "60s"]
         with lab.started(flags, claude_task("--resume", session, "third")) as later:
-            later.wait_for_event("run.planned")
+            pid = run.wait_for_event("child.spawned")["pid"]
+            told = later.wait_for_line("waiting")
+            assert f"session {session} is being worked on by claude (pid {pid})" in told
+            assert not later.has_written("child.spawned")
             gate.open()
             assert run.finish()[0] == 0
             assert later.finish()[0] == 0
@@ -127,8 +109,9 @@ def test_of_two_launches_that_start_together_one_has_the_session(
     assert prompts_in(sessions_of(user_home)[session]) == ["first", "second"]
 
 
+@pytest.mark.usefixtures("sockets_of_the_killed")
 def test_what_a_dead_claude_left_keeps_nobody_away(
-    lab: Lab, claude_task: Task, session: str, gate: Gate, user_home: Path, scratch: Path
+    lab: Lab, claude_task: Task, session: str, gate: Gate, user_home: Path
 ) -> None:
     with lab.started(FIRST, claude_task("{resume}", "second")) as run:
         run.wait_for_gate(gate)
@@ -138,5 +121,3 @@ def test_what_a_dead_claude_left_keeps_nobody_away(
     assert [entry["sessionId"] for entry in entries] == [session]
     gate.open()
     assert lab.run(FIRST, claude_task("{resume}", "third")).returncode == 0
-    for left in scratch.glob("run/cc-socks/*"):
-        left.unlink()  # the killed one's

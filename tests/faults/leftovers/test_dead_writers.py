@@ -6,12 +6,12 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.lab import Lab
+from support.processes.holding import held_at_call
 from support.processes.killing import killed_at_call
 
 from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE
@@ -23,6 +23,8 @@ pytestmark = [
 ]
 NEWER = "2026-02-01T00:00:00Z"
 FLAGS = ["--issue", "1", "--no-repo", "--agent", "codex"]
+BESIDE = ["--issue", "2", *FLAGS[2:]]
+RENAMES = "rename,renameat,renameat2"
 
 
 def login(refreshed: str) -> str:
@@ -59,20 +61,9 @@ def leave_one(lab: Lab, scratch: Path, place: Path, step: str, before: Callable[
         number += 1
 
 
-def launch(lab: Lab) -> None:
-    done = lab.run(FLAGS, ["true"])
+def launch(lab: Lab, flags: list[str] = FLAGS) -> None:
+    done = lab.run(flags, ["true"])
     assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def writer(place: Path) -> Generator[None]:
-    """Be a launch that is writing there."""
-    fd = os.open(place, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(fd)
 
 
 @pytest.fixture
@@ -110,18 +101,26 @@ def test_an_entry_that_a_killed_launch_was_writing_is_gone_after_the_next(
     assert [path.suffix for path in index.iterdir()] == [".json"]
 
 
-@pytest.mark.parametrize("place", ["home", "index"])
-def test_nothing_is_swept_while_somebody_writes_there(
-    request: pytest.FixtureRequest, lab: Lab, scratch: Path, place: str
-) -> None:
-    where: Path = request.getfixturevalue(place)
-    before = (lambda: renew(lab, where)) if place == "home" else (lambda: None)
-    name = leave_one(lab, scratch, where, "renameat", before)
-    with writer(where):
-        launch(lab)
-        assert temporaries(where) == [name]
-    launch(lab)
-    assert temporaries(where) == []
+def test_no_launch_sweeps_the_login_that_another_is_writing(lab: Lab, home: Path) -> None:
+    renew(lab, home)
+    with held_at_call(lab, lab.argv(FLAGS, ["true"]), RENAMES, home):
+        (written,) = temporaries(home)
+        launch(lab, BESIDE)
+        assert temporaries(home) == [written]
+    assert json.loads((home / "auth.json").read_text())["last_refresh"] == NEWER
+    assert temporaries(home) == []
+
+
+def test_no_launch_sweeps_the_entry_that_another_is_writing(lab: Lab, index: Path) -> None:
+    (entry,) = index.iterdir()
+    entry.unlink()  # so that there is one at the end only if it was written
+    with held_at_call(lab, lab.argv(FLAGS, ["true"]), RENAMES, index):
+        (written,) = temporaries(index)
+        launch(lab, BESIDE)
+        assert temporaries(index) == [written]
+    assert {path.suffix for path in index.iterdir()} == {".json"}
+    assert json.loads(entry.read_text())["issue"] == "1"
+    assert len(list(index.iterdir())) == 2
 
 
 def test_what_is_called_otherwise_or_is_no_file_stays(lab: Lab, home: Path, scratch: Path) -> None:

@@ -8,11 +8,14 @@ the package of the platform.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
+from ..lab import Lab
 from ..model.codex_responses import Json
 from ..model.server import ModelServer
 from .codex import CHECKOUT
@@ -60,6 +63,24 @@ def find_claude(version: str = CURRENT) -> Claude | None:
 def offline_environ(server: ModelServer) -> dict[str, str]:
     """Return the variables with which claude talks to a model server on loopback only."""
     return {**_OFFLINE, "ANTHROPIC_BASE_URL": server.root}
+
+
+@contextmanager
+def own_claude(lab: Lab, command: list[str]) -> Generator[subprocess.Popen[bytes]]:
+    """Run a claude as its user does without codexlab; it is ended with the block."""
+    with subprocess.Popen(
+        command,
+        env=lab.environ,
+        cwd=lab.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def sessions_of(home: Path) -> dict[str, Path]:
