@@ -6,8 +6,9 @@ What it could not read for certain is left to the reader here.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from ..codec.measure import may_be_hollow
 from .query import Query
@@ -17,6 +18,7 @@ _ARGUMENT_BYTES = 1 << 20
 # Mapped, nothing is copied, but a file costs some 20 us more: that pays for large ones.
 _WORTH_MAPPING = 512 << 10
 _SAMPLE = 256
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def ripgrep_positions(
@@ -60,11 +62,16 @@ def _run(
 ) -> tuple[dict[str, Positions], bool, list[str]]:
     """Return what was found, whether all was read, and files that ripgrep was not to wait for."""
     mapped = "--mmap" if _are_large(batch) else "--no-mmap"
-    try:
-        run = RipgrepRun(program, [mapped], query.needle, query.fold, batch)
-    except OSError:
-        return {}, False, []  # it cannot be started: no reason not to search
-    with closing(run):
+    with ExitStack() as stack:
+        # A signal between its start and our hold on it would leave ripgrep running.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            run = RipgrepRun(program, [mapped], query.needle, query.fold, batch)
+            stack.enter_context(closing(run))
+        except OSError:
+            return {}, False, []  # it cannot be started: no reason not to search
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if not run.wait_for(PATIENCE) and (held_up := list(filter(may_be_hollow, batch))):
             return {}, False, held_up
         return *run.result(), []
