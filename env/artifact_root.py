@@ -32,14 +32,12 @@ class ArtifactRoot:
     identity: tuple[int, int] | None = None
 
 
-def open_artifact_root(
-    environment: Mapping[str, str], expected_volume: str | None = None
-) -> ArtifactRoot:
+def open_artifact_root(environment: Mapping[str, str]) -> ArtifactRoot:
     """Look for the root that ``CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT`` names.
 
-    :param expected_volume: id the root's filesystem must have (see
-        :func:`codexlab.env.volume_ids`), compared without regard to case; None takes
-        ``CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID``, and without that no id is asked for.
+    ``CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID`` names an id that its filesystem must have (see
+    `env.volume`), compared without regard to case. Without it no id is asked for.
+
     :returns: quietly nothing when the variable is unset or empty. Nothing is ever created: with its
         volume unmounted, the root would be made on the system disk.
 
@@ -49,12 +47,11 @@ def open_artifact_root(
     path = environment.get(ARTIFACT_ROOT_VARIABLE, "")
     if not path:
         return ArtifactRoot(None)
-    volume = expected_volume or environment.get(VOLUME_VARIABLE) or None
     problem = (
         _problem_of_text(path)
         or _problem_of_place(path, environment.get("HOME"))
         or _problem_on_disk(path)
-        or _problem_of_volume(path, volume)
+        or _problem_of_volume(path, environment.get(VOLUME_VARIABLE, ""))
     )
     if problem is None:
         found = os.stat(path)
@@ -92,8 +89,8 @@ def _problem_of_place(path: str, home: str | None) -> str | None:
     return None if what is None else f"is {what}; expected a directory of its own"
 
 
-def _problem_of_volume(path: str, expected: str | None) -> str | None:
-    if expected is None:
+def _problem_of_volume(path: str, expected: str) -> str | None:
+    if not expected:
         return None
     found = volume_ids(path)
     if expected.lower() in found:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
-_PR_GET_CHILD_SUBREAPER = 37
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 # The same on every architecture but Alpha.
@@ -47,15 +46,6 @@ def set_child_subreaper() -> None:
     The flag is not inherited by fork.
     """
     check(libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
-
-
-def is_child_subreaper() -> bool:
-    """Tell whether this process adopts its orphaned descendants."""
-    import ctypes
-
-    flag = ctypes.c_int()
-    check(libc().prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0))
-    return bool(flag.value)
 
 
 def set_dumpable(dumpable: bool) -> None:

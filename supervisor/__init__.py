@@ -13,7 +13,8 @@ from ..kernel.lazy import import_on_use
 
 if TYPE_CHECKING:
     from .caller import Outcome
-    from .containment.reap import Reaped, reap_leaves, reap_workspaces
+    from .containment.reap import Reaped, reap_workspaces
+    from .containment.reap_leaves import reap_leaves
     from .errors import Cancelled, RemovalStopped
     from .hooks.before_remove import before_remove_hook, settle_removal
     from .lifecycle.exit import EXIT_FAILED, ExitReport
@@ -70,7 +71,8 @@ __getattr__ = import_on_use(
         "lifecycle.machine": ("ENDING_SIGNALS",),
         "run.embed": ("Run", "open_run"),
         "plan": ("Plan", "plan_run"),
-        "containment.reap": ("Reaped", "reap_leaves", "reap_workspaces"),
+        "containment.reap": ("Reaped", "reap_workspaces"),
+        "containment.reap_leaves": ("reap_leaves",),
         "hooks.before_remove": ("before_remove_hook", "settle_removal"),
         "request": ("DEFAULT_HOOK_TIMEOUT", "HOOK_NAMES", "HookCommand", "LaunchRequest"),
         "records.runs": ("RunView", "known_roots", "list_runs"),

@@ -48,7 +48,7 @@ ALLOWED = {
     " which may be a pipe to wait for",
     "supervisor/terminal/user_terminal.py::UserTerminal._stop_job": "the end of a pipe of ours",
     "env/rustc_host.py::_read": "the kernel's own files in /proc and /sys",
-    "env/artifacts/clean.py::_is_locked": "only locked, never read, and nobody is waited for",
+    "env/targets/building.py::_is_locked": "only locked, never read, and nobody is waited for",
     "rollout/compression/candidate.py::open_candidate": "checked to be regular,"
     " with the reason for people",
     "rollout/reading/heads.py::HeadReader.read": "one read of a page, of thousands of rollouts",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from ...supervisor.containment.reap import Reaped, reap_leaves, reap_workspaces
+from ...supervisor.containment.reap import Reaped, reap_workspaces
+from ...supervisor.containment.reap_leaves import reap_leaves
 from ...supervisor.records.runs import known_roots
 from ..context.workspaces import UnreadableRoot, configured_root, find_root, tell_unreadable
 from ..ui.faults import Faults

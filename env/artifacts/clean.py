@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..targets.building import cargo_builds_in
 from ..targets.errors import PathRefused, RootUnusable, TargetBusy
 from ..targets.index import TargetOwner, forget_owner, read_owner
 from ..targets.layout import BOOKS
@@ -176,44 +176,6 @@ def _age(size: Measure, owner: TargetOwner | None) -> float | None:
     if size.state != "complete" or size.newest is None:
         return None
     return time.time() - max(size.newest, owner.last_used if owner else 0.0)
-
-
-def cargo_builds_in(target: Path) -> bool:
-    """Tell whether cargo holds the lock of a profile below ``target`` right now.
-
-    cargo locks ``<profile>/.cargo-lock`` with flock while it builds (cargo 1.95), below
-    the target itself or below one more directory for a target triple.
-    """
-    return any(map(_is_locked, _cargo_locks(target)))
-
-
-def _cargo_locks(target: Path) -> Iterator[Path]:
-    for parent in (target, *_directories(target)):
-        for profile in _directories(parent):
-            yield profile / ".cargo-lock"
-
-
-def _directories(path: Path) -> list[Path]:
-    try:
-        with os.scandir(path) as entries:
-            return [Path(entry.path) for entry in entries if entry.is_dir()]
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # Another cleanup took it away meanwhile, or it is closed to cargo as well.
-        return []
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def _remove(finding: Finding, options: CleanOptions) -> Finding:

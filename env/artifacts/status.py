@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot
+from ..targets.building import liveness_of
 from ..targets.index import read_owner
 from ..targets.layout import Layout
-from ..targets.leases import is_leased
 from ..volume import volume_ids
 from .candidates import find_candidates
-from .clean import cargo_builds_in
 from .remote import HOST_VARIABLE, Answer, ask_compile_host, ask_runners, local_runners
 from .repository import Repository, worktree_key
 from .routes import SCCACHE_WRAPPER, find_sccache
@@ -76,7 +75,8 @@ def collect_status(
     Nothing is created, and without ``remote`` nothing is run but git.
     """
     report = _Report(environment, Deadline(seconds))
-    layout = _layout(root, repository, host)
+    name = repository.name if repository else "codex-lab"
+    layout = None if root.path is None else Layout(root.path, name, host)
     report.cargo(layout, repository)
     report.targets(root, repository)
     report.harness(layout, repository)
@@ -94,12 +94,6 @@ def collect_status(
         host,
         tuple(report.rows),
     )
-
-
-def _layout(root: ArtifactRoot, repository: Repository | None, host: str) -> Layout | None:
-    if root.path is None:
-        return None
-    return Layout(root.path, repository.name if repository else "codex-lab", host)
 
 
 class _Report:
@@ -142,7 +136,7 @@ class _Report:
                 "scope agent or worktree",
                 "this working tree's" if mine else "one per key",
                 owner=_owner_text(owner.project, owner.issue, owner.thread) if owner else "unknown",
-                live=_liveness(root, candidate.path, owner.workdir if owner else None),
+                live=liveness_of(root, candidate.path, owner.workdir if owner else None),
             )
 
     def harness(self, layout: Layout | None, repository: Repository | None) -> None:
@@ -158,21 +152,16 @@ class _Report:
             path = repository.top / ".tmp" / "codex-exec-harness"
             self._measured("exec-harness", "output", path, "none", "no artifact root")
         if layout is not None:
-            target = layout.harness_target
-            self._measured(
-                "exec-harness", "target", target, "artifact root", "its own cargo target"
-            )
+            target, why = layout.harness_target, "its own cargo target"
+            self._measured("exec-harness", "target", target, "artifact root", why)
         place = Path(report) if report else layout.harness_report if layout else None
         if place is not None:
             self._measured("exec-harness", "report", place, "beside the output", "one JSON file")
 
     def caches(self, layout: Layout | None, repository: Repository | None) -> None:
-        for name, variable in (
-            ("pnpm-store", "pnpm_config_store_dir"),
-            ("npm-cache", "NPM_CONFIG_CACHE"),
-            ("tmp", "TMPDIR"),
-        ):
-            self._cache("node" if name != "tmp" else "temp", name, variable, layout)
+        self._cache("node", "pnpm-store", "pnpm_config_store_dir", layout)
+        self._cache("node", "npm-cache", "NPM_CONFIG_CACHE", layout)
+        self._cache("temp", "tmp", "TMPDIR", layout)
         self._sccache(layout)
         self._bazel(layout, repository)
 
@@ -230,14 +219,15 @@ class _Report:
             self._measured("sccache", "cache", place, "SCCACHE_DIR", f"{SCCACHE_WRAPPER} {wrapper}")
 
     def _bazel(self, layout: Layout | None, repository: Repository | None) -> None:
+        if layout is None:
+            return
         rc = repository.top / RC if repository else None
         written = rc is not None and rc.is_file()
         route = str(rc) if written else "none"
         why = "user.bazelrc is there" if written else "codexlab artifacts setup writes it"
         names = ("disk-cache", "repo-contents-cache", "repository-cache", "output-base")
-        for name in (*names, "output-user-root") if layout else ():
-            if layout is not None:
-                self._measured("bazel", name, layout.bazel(name), route, why)
+        for name in (*names, "output-user-root"):
+            self._measured("bazel", name, layout.bazel(name), route, why)
 
     def _measured(
         self,
@@ -257,13 +247,3 @@ class _Report:
 
 def _owner_text(project: str, issue: str, thread: str | None) -> str:
     return f"{project}#{issue}" + (f" ({thread})" if thread else "")
-
-
-def _liveness(root: ArtifactRoot, target: Path, workdir: str | None) -> str:
-    if is_leased(root, target):
-        return "leased"
-    if cargo_builds_in(target):
-        return "building"
-    if workdir is not None and not os.path.isdir(workdir):
-        return "retired"
-    return "idle"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from ...kernel.errors import BusyError
 from ...kernel.files.flock import try_lock, wait_lock
@@ -52,7 +52,7 @@ def sweep_locks(maintenance: str, ours: str) -> Generator[None]:
     """
     make_directories(os.path.dirname(maintenance))
     make_own_directory(os.path.dirname(ours))
-    with _held(maintenance), _held(ours):
+    with _held(maintenance, try_lock), _held(ours, try_lock):
         yield
 
 
@@ -66,20 +66,15 @@ def change_lock(path: str) -> Generator[None]:
     :raises SweeperBusyError: it stayed held for 10 s.
     """
     make_own_directory(os.path.dirname(path))
-    fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        if not wait_lock(fd, _TIMEOUT, _PAUSES):
-            raise SweeperBusyError(path, lock_holders(path))
+    with _held(path, lambda fd: wait_lock(fd, _TIMEOUT, _PAUSES)):
         yield
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager
-def _held(path: str) -> Generator[None]:
+def _held(path: str, take: Callable[[int], bool]) -> Generator[None]:
     fd = open_shared(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        if not try_lock(fd):
+        if not take(fd):
             raise SweeperBusyError(path, lock_holders(path))
         yield
     finally:

@@ -27,10 +27,6 @@ _SMALL_CONTENT = 4 << 20
 
 def decoded_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
     """Yield the contents of a compressed snapshot's frames, and each damage in its place."""
-    whole = _at_once(snapshot)
-    if whole is not None:
-        yield whole
-        return
     yield from _bounded(snapshot, partial(_all_frames, chunk=chunk))
 
 
@@ -39,6 +35,10 @@ def _bounded(
     decode: Callable[[RolloutSnapshot], Iterator[bytes | FrameDamage]],
 ) -> Iterator[bytes | FrameDamage]:
     """Decode up to the first of a hollow file's holes, and no more than codex writes."""
+    whole = _at_once(snapshot)
+    if whole is not None:
+        yield whole
+        return
     allowance = Allowance(snapshot.fd, snapshot.size)
     hollow = is_hollow(snapshot.fd, snapshot.size)
     end = first_hole(snapshot.fd, snapshot.size) if hollow else snapshot.size
@@ -110,10 +110,6 @@ def _frame_chunks(fd: int, start: int, stop: int, chunk: int) -> Iterator[bytes]
 
 def head_chunks(snapshot: RolloutSnapshot, chunk: int) -> Iterator[bytes | FrameDamage]:
     """Yield plain bytes without looking ahead for damage; for who stops soon."""
-    whole = _at_once(snapshot)
-    if whole is not None:
-        yield whole
-        return
     yield from _bounded(snapshot, partial(_first_frames, chunk=chunk))
 
 

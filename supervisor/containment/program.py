@@ -95,6 +95,8 @@ async def end_unread(ownership: RunOwnership) -> None:
 
     Without the guardian the run is ended by its leaf and tag, and nothing is proven.
     """
+    if ownership.proven:
+        return
     link = ownership.link
     await end_strays(ownership)
     if not await read_proof(ownership, guardian_lost=link.lost):

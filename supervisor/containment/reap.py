@@ -9,13 +9,10 @@ user or host are never signalled. Which run that is the workspace's record only 
 from __future__ import annotations
 
 import os
-import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from ...kernel.cgroup.leaf import is_populated, own_cgroup, remove_leaf
 from ...kernel.errors import CodexlabError
 from ...kernel.values import frozen
 from ...kernel.xdg import state_directory
@@ -30,13 +27,7 @@ from ..records.registry import read_entries
 from ..records.unfinished_records import finish_unfinished, unfinished_runs
 from ..records.unowned import is_damaged, last_owner
 from ..threads.lost_threads import adopt_threads
-from .stale_leaves import is_run_dead, leaves_below
 from .survivors import end_survivors, may_have_survivors, survivors_of
-
-# A launch makes its leaf first and may clone for a long time before it joins it.
-UNKNOWN_LEAF_SECONDS = 24 * 3600.0
-_RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
-
 
 ReapAction = Literal[
     "ended",
@@ -182,36 +173,6 @@ def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> lis
     finally:
         claim.release()
     return [_result(survey, each, "finished") for each in of]
-
-
-def reap_leaves(*, dry_run: bool = False) -> list[str]:
-    """Remove the empty cgroups of dead runs below our own cgroup.
-
-    A registered run is dead if its guardian and its supervisor provably are, as for the launch of
-    any issue. The leaf of a run that nobody registered goes after a day.
-
-    :returns: the leaves removed, or to be removed.
-    """
-    parent = own_cgroup()
-    if parent is None:
-        return []
-    leaves = leaves_below(os.fspath(parent))
-    stale = [leaf for leaf, run in leaves if _is_stale(leaf, run)]
-    return stale if dry_run else [leaf for leaf in stale if remove_leaf(leaf)]
-
-
-def _is_stale(leaf: str, run_id: str) -> bool:
-    if re.fullmatch(_RUN_ID, run_id) is None or is_populated(leaf):
-        return False
-    dead = is_run_dead(run_id)
-    return _is_old(leaf) if dead is None else dead
-
-
-def _is_old(leaf: str) -> bool:
-    try:
-        return time.time() - os.lstat(leaf).st_ctime > UNKNOWN_LEAF_SECONDS
-    except FileNotFoundError:
-        return False  # its own run has removed it
 
 
 def _look(survey: Survey, owner: OwnerRecord) -> Reaped:

@@ -189,7 +189,7 @@ class HookRunner:
             self._plan.ladder,
             self._ownership.link.notifications,
             _HookEvents(self._events, name),
-            self._job(),
+            HookJob(self._terminal, self._ownership.scope) if self._terminal else None,
         )
         delivered = anyio.Event()
 
@@ -207,18 +207,14 @@ class HookRunner:
             tasks.cancel_scope.cancel()
         return watch
 
-    def _job(self) -> HookJob | None:
-        terminal = self._terminal
-        return None if terminal is None else HookJob(terminal, self._ownership.scope)
-
     async def _conclude(
         self, name: str, log: str, watch: Watch | None, began: float, *, lost: bool
     ) -> HookEnd:
         left = await read_proof(self._ownership, guardian_lost=lost)
         ended_for: HookStatus | None = "guardian-lost"
-        if watch is not None and not lost:
+        if watch and not lost:
             ended_for = watch.state.reason
-        wait_status = watch.wait_status if watch is not None else None
+        wait_status = watch.wait_status if watch else None
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, wait_status):
             ended_for = "memory"
         own_exit = report_exit(wait_status, None)
@@ -231,7 +227,7 @@ class HookRunner:
             round(time.monotonic() - began, 3),
             (watch.state.swept or 0) if watch else 0,
             left,
-            watch.ending_signal if watch is not None else None,
+            watch.ending_signal if watch else None,
         )
         self._events.emit("hook.finished", **end.describe())
         return end

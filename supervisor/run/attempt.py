@@ -12,13 +12,7 @@ import anyio
 
 from ...agents.adapter import AgentStatus, StreamNews
 from ...agents.registry import adapter_of
-from ...guardian.protocol import (
-    AgentExited,
-    AgentStopped,
-    Signalled,
-    SpawnFailed,
-    SpawnSpec,
-)
+from ...guardian.protocol import AgentExited, AgentStopped, Signalled, SpawnFailed, SpawnSpec
 from ...kernel.containment.membership import end
 from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore, is_no_more

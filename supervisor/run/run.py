@@ -7,11 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-import anyio
 import anyio.lowlevel
 
-from ...kernel.containment.membership import RUN_ID_VARIABLE
-from ...kernel.containment.membership import end as end_members
+from ...kernel.containment.membership import RUN_ID_VARIABLE, end
 from ...kernel.errands.errand import Errands, errands_of
 from ...kernel.errors import CodexlabError
 from ...workspace.workdir.stale_locks import set_locks_aside, stale_locks
@@ -72,7 +70,8 @@ class AgentRun:
     async def fail(self, error: CodexlabError) -> Outcome:
         """Write down that the agent could not be started, or not again."""
         if not self._ends:
-            await _end_errands(self._ownership)
+            # What the preparation started and left; no agent was started after it.
+            await end_unread(self._ownership)
         return await self._report.after_failure(error, self._place, self._ends)
 
     def close(self) -> None:
@@ -200,7 +199,7 @@ async def _open_run(ownership: RunOwnership, host: Host, events: EventLog) -> Ag
         await _end_unanswered(ownership)
         raise
     except (CodexlabError, OSError) as error:
-        await _end_errands(ownership)
+        await end_unread(ownership)
         raise _refusal(error, plan) from None
 
 
@@ -232,15 +231,8 @@ async def _prepare_place(ownership: RunOwnership, host: Host) -> Place:
     await end_strays(ownership)
     # Nothing of an earlier run is there any more, so nobody of it needs them.
     if locks := stale_locks(ownership.claim, place.workdir):
-        lines = await in_thread(set_locks_aside, place.workdir, locks)
-        ownership.claim.notes.extend(lines)
+        ownership.claim.notes.extend(await in_thread(set_locks_aside, place.workdir, locks))
     return place
-
-
-async def _end_errands(ownership: RunOwnership) -> None:
-    """End what the preparation started and left, where no agent was started after it."""
-    if not ownership.proven:
-        await end_unread(ownership)
 
 
 async def _end_unanswered(ownership: RunOwnership) -> dict[str, object] | None:
@@ -253,12 +245,6 @@ async def _end_unanswered(ownership: RunOwnership) -> dict[str, object] | None:
     if ownership.proven:
         return None
     scope = ownership.scope(guardian_lost=True)
-    end_all = partial(end_members, scope, grace=GRACE, patience=PATIENCE)
-    swept, left = await run_blocking(end_all)
+    swept, left = await run_blocking(partial(end, scope, grace=GRACE, patience=PATIENCE))
     ownership.note_reading(len(left), proves=False)
-    return {
-        "mechanism": scope.mechanism,
-        "proven": False,
-        "swept": swept,
-        "left": len(left),
-    }
+    return {"mechanism": scope.mechanism, "proven": False, "swept": swept, "left": len(left)}

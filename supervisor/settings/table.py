@@ -189,10 +189,7 @@ SETTINGS: tuple[Setting, ...] = (
         sources=_ANYBODY,
     ),
     Setting(
-        "require_artifacts",
-        kinds.SWITCH,
-        AGENT,
-        help="Fail when the artifact root cannot be used.",
+        "require_artifacts", kinds.SWITCH, AGENT, help="Fail when the artifact root cannot be used."
     ),
     Setting(
         "containment",
@@ -243,11 +240,7 @@ SETTINGS: tuple[Setting, ...] = (
         field="user_set",
     ),
     Setting(
-        "verbose",
-        kinds.SWITCH,
-        _OUTPUT,
-        "Say where the agent works and how it ended.",
-        short="-v",
+        "verbose", kinds.SWITCH, _OUTPUT, "Say where the agent works and how it ended.", short="-v"
     ),
 )
 BY_NAME = {each.name: each for each in SETTINGS}

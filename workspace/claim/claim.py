@@ -229,21 +229,18 @@ def _lasts(witness: Witness | None, own: OwnerRecord | None) -> tuple[OwnerRecor
     return (known, own) if not known.contained or not own.contained else (known,)
 
 
-def claim_workspace(
-    paths: WorkspacePaths, key: WorkspaceKey, *, state_dir: Path | None = None
-) -> Claim:
+def claim_workspace(paths: WorkspacePaths, key: WorkspaceKey) -> Claim:
     """Claim a workspace, making its directories when they are missing.
 
     Only empty directories and files below ``.codexlab`` are made.
 
-    :param state_dir: where locks on foreign directories live; default the XDG one.
     :raises WorkspaceBusy: another execution holds it.
     :raises ForeignWorkspace: the directory is another key's, or holds things we never put there.
     :raises PathRefused: a link or file lies where a directory should be.
     """
     for _ in range(_ATTEMPTS):
         notes: list[str] = []
-        state = state_dir or state_directory()
+        state = state_directory()
         try:
             control_fd = _open_control(paths)
             held = hold(control_fd, "lock", "owner.json", paths.control, paths.root, notes)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.regular_file import read_regular, read_regular_if_any
-from ...kernel.toml import TomlError, decode_toml
+from ...kernel.toml import TomlError, decode_toml, parse_toml
 from ...kernel.values import frozen
 from ..errors import HomeRefused
 from ..fs import lstat_at, read_small, set_aside
@@ -30,7 +30,7 @@ from .notes import Table
 from .record import Seen, hash_of, read_seen, write_seen
 from .references import references
 from .report import HealNotes
-from .texts import Managed, check_shape, decide_config, load_toml
+from .texts import Managed, check_shape, decide_config
 
 CONFIG, _SEED = "config.toml", "config.seed.toml"
 _PROFILE = r"[A-Za-z0-9_-]+\.config\.toml"
@@ -162,7 +162,7 @@ def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) 
     seed = read_small(_SEED, place.control_fd, place.home / CONFIG)
     try:
         texts = [decode_toml(text or b"") for text in (ours, shared, seed)]
-        texts[1] = with_databases_here(texts[1], load_toml(texts[1]))
+        texts[1] = with_databases_here(texts[1], parse_toml(texts[1]))
         merged, conflicts = merge_config(*texts)
     except ValueError as error:
         # Which of them it is was told by the heal before.
@@ -197,7 +197,7 @@ def _decide(
     # Equal to its seed, it holds nothing of anybody's: it may be one that was passed on.
     old = None if ours is None or ours == seed else decode_toml(ours)
     source = decode_toml(shared or b"")
-    source = with_databases_here(source, load_toml(source))
+    source = with_databases_here(source, parse_toml(source))
     decision = decide_config(old, source, _readable(seed), managed, before)
     text = decision.text.encode()
     if ours is not None and ours.startswith(_MARK) and not decision.reseeded:
@@ -217,7 +217,7 @@ def _readable(seed: bytes | None) -> str | None:
     """Return a seed's text; an agent may have written anything there."""
     try:
         text = None if seed is None else decode_toml(seed)
-        load_toml(text or "")
+        parse_toml(text or "")
     except TomlError:
         return None
     return text
@@ -279,4 +279,4 @@ def _named_by(profiles: tuple[bytes, ...]) -> Iterator[str]:
 
 
 def _values(data: bytes | None) -> Table:
-    return load_toml(decode_toml(data or b""))
+    return parse_toml(decode_toml(data or b""))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any, cast
 
+from ...kernel.toml import parse_toml
 from .notes import Table
-from .texts import load_toml
 
 
 def merge_config(ours: str, shared: str, seed: str) -> tuple[str, tuple[str, ...]]:
@@ -18,7 +18,7 @@ def merge_config(ours: str, shared: str, seed: str) -> tuple[str, tuple[str, ...
     """
     import tomlkit
 
-    base, theirs, mine = map(load_toml, (seed, shared, ours))
+    base, theirs, mine = map(parse_toml, (seed, shared, ours))
     document = tomlkit.parse(ours)
     conflicts: list[str] = []
     _merge_table(cast("MutableMapping[str, Any]", document), mine, theirs, base, (), conflicts)

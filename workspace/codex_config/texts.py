@@ -73,7 +73,7 @@ def decide_config(
     edited = seed is None or _plain(ours, before) != _plain(seed, Managed())
     if seed is not None and not edited and seed != shared:
         source = _carry_choice(shared, ours)
-        noted = carry_notes(source, load_toml(source), _own_words(ours, before), load_toml(seed))
+        noted = carry_notes(source, parse_toml(source), _own_words(ours, before), parse_toml(seed))
         return _seeded(noted, shared, managed)
     text = apply_managed(ours, managed, before)
     added = _additions(ours, managed, before)
@@ -82,7 +82,7 @@ def decide_config(
 
 def _own_words(ours: str, before: Managed) -> Table:
     """Return the settings of our file, without the trust in hooks that we put there."""
-    values = load_toml(ours)
+    values = parse_toml(ours)
     _expect_trust(values, (), before.trusted)
     return values
 
@@ -98,7 +98,7 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
 
     ``network_access`` is set only where it is missing: an explicit value stays.
     """
-    values = load_toml(text)
+    values = parse_toml(text)
     wanted = _expected(values, managed, before)
     if wanted == values:
         return text
@@ -111,7 +111,7 @@ def apply_managed(text: str, managed: Managed, before: Managed) -> str:
                 _put(_in_table(document, section), key, value)
     _put_trust(cast("MutableMapping[str, Any]", document), state_of(values), state_of(wanted))
     result = tomlkit.dumps(document)
-    if load_toml(result) != wanted:
+    if parse_toml(result) != wanted:
         message = "the edited file does not say what it should"
         raise ValueError(message)
     return result
@@ -155,14 +155,6 @@ def check_shape(values: Table) -> None:
         if not isinstance(found, dict):
             raise WrongShape(section, "a table")
         _list(cast("Table", found), key)
-
-
-def load_toml(text: str) -> Table:
-    """Parse TOML.
-
-    :raises TomlError: it is none.
-    """
-    return parse_toml(text)
 
 
 def _expected(values: Table, managed: Managed, before: Managed) -> Table:
@@ -211,7 +203,7 @@ def _union(table: Table, key: str, ours: Sequence[str], before: Sequence[str]) -
 
 
 def _additions(text: str, managed: Managed, before: Managed) -> Managed:
-    values = load_toml(text)
+    values = parse_toml(text)
     roots = [root for root in _list(_table(values, _SANDBOX), _ROOTS) if root not in before.roots]
     shell = _list(_table(values, _SHELL), _EXCLUDE)
     excluded = [pattern for pattern in shell if pattern not in before.excluded]
@@ -224,7 +216,7 @@ def _additions(text: str, managed: Managed, before: Managed) -> Managed:
 
 def _plain(text: str, before: Managed) -> Table:
     """Return the settings of a file, without managed keys and what codex writes by itself."""
-    values = without_notes(load_toml(text))
+    values = without_notes(parse_toml(text))
     sandbox, shell = _table(values, _SANDBOX), _table(values, _SHELL)
     sandbox.pop(_NETWORK, None)
     for table, key, ours in ((sandbox, _ROOTS, before.roots), (shell, _EXCLUDE, before.excluded)):
@@ -238,8 +230,8 @@ def _plain(text: str, before: Managed) -> Table:
 
 def _carry_choice(shared: str, ours: str) -> str:
     """Keep an explicit refusal of network access through a re-seed."""
-    refused = _table(load_toml(ours), _SANDBOX).get(_NETWORK) is False
-    if not refused or _NETWORK in _table(load_toml(shared), _SANDBOX):
+    refused = _table(parse_toml(ours), _SANDBOX).get(_NETWORK) is False
+    if not refused or _NETWORK in _table(parse_toml(shared), _SANDBOX):
         return shared
     import tomlkit
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from ....env.artifact_root import ARTIFACT_ROOT_VARIABLE
 from ....env.artifacts.candidates import Category
 from ....env.artifacts.clean import CleanOptions, append_receipt, apply_clean, plan_clean
 from ....env.artifacts.exports import SHELLS, render_exports, shell_of
@@ -15,12 +14,13 @@ from ....env.artifacts.routes import find_sccache, pnpm_major, shell_exports
 from ....env.artifacts.setup import apply_setup, plan_setup
 from ....env.artifacts.sizes import Deadline
 from ....env.artifacts.status import collect_status
-from ....env.cargo import CARGO_SCOPES, parse_scope
+from ....env.cargo import parse_scope
 from ....env.targets.layout import below
 from ....env.targets.root_dirs import make_below_root
 from ...ui.literal_types import DURATION, SECONDS
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line
+from .options import json_option, key_option, root_option, scope_option
 from .output import (
     dump,
     headline,
@@ -34,25 +34,6 @@ from .standing import NoRepository, resolve_key, stand
 
 _OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR")
 
-_root = click.option(
-    "--root",
-    type=NON_EMPTY_TEXT,
-    metavar="DIR",
-    help=f"The artifact root; default {ARTIFACT_ROOT_VARIABLE}.",
-)
-_scope = click.option(
-    "--scope",
-    type=NON_EMPTY_TEXT,
-    default="shared",
-    show_default=True,
-    metavar="|".join(CARGO_SCOPES[:-1]),
-    help="The users of one cargo target.",
-)
-_key = click.option(
-    "--key", type=NON_EMPTY_TEXT, metavar="KEY", help="Key of the scopes worktree and agent."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-
 
 @click.group()
 def artifacts() -> None:
@@ -60,10 +41,10 @@ def artifacts() -> None:
 
 
 @artifacts.command("env")
-@_root
-@_scope
-@_key
-@_json
+@root_option
+@scope_option
+@key_option
+@json_option
 @click.option(
     "--shell", type=NON_EMPTY_TEXT, metavar="|".join(SHELLS), help="Default: as $SHELL says."
 )
@@ -103,9 +84,9 @@ def environment(
 
 
 @artifacts.command("target-dir")
-@_root
-@_scope
-@_key
+@root_option
+@scope_option
+@key_option
 def target_dir(root: str | None, scope: str, key: str | None) -> None:
     """Print where cargo builds under a scope."""
     standing = stand(root)
@@ -127,8 +108,8 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
 
 
 @artifacts.command()
-@_root
-@_json
+@root_option
+@json_option
 @click.option(
     "--seconds",
     default=5.0,
@@ -161,8 +142,8 @@ def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> Non
 
 
 @artifacts.command()
-@_root
-@_json
+@root_option
+@json_option
 @click.option("--apply", "applies", is_flag=True, help="Write. Without it: only list.")
 def setup(root: str | None, as_json: bool, applies: bool) -> None:
     """Write user.bazelrc here, make the cache directories.
@@ -182,8 +163,8 @@ def setup(root: str | None, as_json: bool, applies: bool) -> None:
 
 
 @artifacts.command()
-@_root
-@_json
+@root_option
+@json_option
 @click.option("--apply", "applies", is_flag=True, help="Remove. Without it: only list.")
 @click.option(
     "--older-than",

@@ -10,7 +10,7 @@ import pytest
 from support.processes.leaves import OTHER_RUN, RUN, entry, living, make_leaf
 
 from codexlab.supervisor import reap_leaves
-from codexlab.supervisor.containment import reap
+from codexlab.supervisor.containment import reap_leaves as reap
 from codexlab.supervisor.records.registry import enter
 
 

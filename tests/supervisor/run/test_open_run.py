@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -18,12 +19,19 @@ from support.commands import program
 from support.processes.leaks import descendants
 from support.rollout import files
 
-from codexlab.kernel.libc import is_child_subreaper
+from codexlab.kernel.libc import libc
 from codexlab.supervisor import LaunchRequest, Run, open_run
 from codexlab.supervisor.run import launch as launch_module
 from codexlab.supervisor.watching import meters
 
 MakeRequest = Callable[..., LaunchRequest]
+_PR_GET_CHILD_SUBREAPER = 37
+
+
+def is_child_subreaper() -> bool:
+    flag = ctypes.c_int()
+    assert libc().prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(flag), 0, 0, 0) == 0
+    return bool(flag.value)
 
 
 @pytest.fixture
