@@ -14,6 +14,7 @@
     BusyError
     ├── WorkspaceBusy      another run holds the workspace or the directory
     └── RepositoryBusy     another launch works on the same repository for too long
+        └── RepositoryGone it was deleted meanwhile
 """
 
 from __future__ import annotations
@@ -120,6 +121,14 @@ class RepositoryBusy(BusyError):
         super().__init__(
             f"{repo}: its worktrees were busy for {seconds:.0f} s, held by {holder}; try again"
         )
+
+
+class RepositoryGone(RepositoryBusy):
+    """The repository was deleted or replaced while its lock was waited for."""
+
+    def __init__(self, repo: Path) -> None:
+        super().__init__(repo, 0)
+        self.reworded(f"{repo}: was deleted while its lock was waited for; try again")
 
 
 @contextlib.contextmanager

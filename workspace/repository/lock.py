@@ -17,7 +17,7 @@ from pathlib import Path
 from ...kernel.errands.end_wanted import pause
 from ...kernel.errands.errand import LongWait
 from ...kernel.files.flock import open_lock_file, wait_lock
-from ..errors import RepositoryBusy, operator_errors
+from ..errors import RepositoryBusy, RepositoryGone, operator_errors
 from ..fs import open_below
 from ..state_leftovers import sweep_beside_lock
 
@@ -34,6 +34,7 @@ def repository_lock(
     :param patience: seconds to wait for it.
     :param holder: who holds it then, as whoever waits is told; by default this process.
     :raises RepositoryBusy: it was not to be had in that time.
+    :raises RepositoryGone: the repository was deleted meanwhile.
     """
     status = os.stat(common_dir)
     directory_fd = open_below(state_dir / "repositories", create=True)
@@ -44,7 +45,7 @@ def repository_lock(
         try:
             _wait(fd, common_dir, patience)
             if not _is_still(common_dir, status):
-                raise RepositoryBusy(common_dir, 0)  # deleted while we waited, as gc does a cache
+                raise RepositoryGone(common_dir)  # as gc and a failed fetch do with a cache
             _sign(fd, holder or f"a command (pid {os.getpid()})")
             sweep_beside_lock(directory_fd, name)
             yield fd

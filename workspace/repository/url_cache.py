@@ -8,23 +8,29 @@ environment, which only our own user can read, never in an argument.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from ...kernel.errors import OperatorError
 from ...kernel.files.tree import remove_tree
 from ...kernel.xdg import cache_directory
-from ..errors import GitFailed, WorkdirRefused, operator_errors
+from ..errors import GitFailed, RepositoryGone, WorkdirRefused, operator_errors
 from ..fs import directory, open_below
 from ..git.command import ask_git, run_git
 from ..git.view import view_at
 from .cache_locks import set_cache_locks_aside
+from .lock import repository_lock
 from .project import normalise_origin, repository_name
 
 _FETCH_TIMEOUT = 1800.0
 READY = "codexlab-ready"
+# More than there are launches that wait for one cache at once.
+_DELETIONS = 1000
 
 
 def cache_path(url: str, cache_dir: Path) -> Path:
@@ -49,9 +55,34 @@ def public_url(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{name}@{host}" if name else host))
 
 
-def make_cache(cache: Path) -> None:
-    """Make the cache's directory, 0700, so that it can be locked by its inode."""
-    os.close(open_below(cache, create=True))
+@contextlib.contextmanager
+def cache_lock(
+    cache: Path, state_dir: Path, *, patience: float, holder: str
+) -> Generator[int, None, None]:
+    """Make a cache's directory, hold its lock for a block and yield the lock's descriptor.
+
+    gc and the launch whose first fetch failed delete a cache under its lock. Whoever waited for
+    that lock makes the directory again.
+
+    :param patience: seconds to wait for the lock, each time.
+    :param holder: who holds it then, as whoever waits is told.
+    :raises RepositoryBusy: it was not to be had in that time.
+    """
+    with contextlib.ExitStack() as stack:
+        lock = partial(repository_lock, cache, state_dir, patience=patience, holder=holder)
+        yield _enter(stack, cache, lock)
+
+
+def _enter(
+    stack: contextlib.ExitStack,
+    cache: Path,
+    lock: Callable[[], contextlib.AbstractContextManager[int]],
+) -> int:
+    for _ in range(_DELETIONS):
+        os.close(open_below(cache, create=True))
+        with contextlib.suppress(RepositoryGone, FileNotFoundError):
+            return stack.enter_context(lock())
+    raise RepositoryGone(cache)
 
 
 def refresh_cache(cache: Path, url: str, lock_fd: int) -> list[str]:
@@ -60,21 +91,47 @@ def refresh_cache(cache: Path, url: str, lock_fd: int) -> list[str]:
     :param lock_fd: of that lock; every git that writes there keeps it.
     :returns: a note when the remote could not be reached and the cache is older. And a note for
         each lock of a killed git that was in the way.
-    :raises GitFailed: the first fetch failed.
+    :raises GitFailed: the first fetch failed; nothing of the cache is left.
     """
-    if not (cache / READY).exists():
+    if (cache / READY).exists():
+        return _refresh(cache, url, lock_fd)
+    try:
         _initialise(cache, url, lock_fd)
+        _fetch(cache, url, lock_fd)
+        _note_fetch(cache)
+    except GitFailed as error:
+        _discard(cache)
+        line = f"--repo {public_url(url)}: git {error.action}: {error.detail}"
+        raise error.reworded(line) from None
+    except BaseException:
+        _discard(cache)
+        raise
+    return []
+
+
+def _refresh(cache: Path, url: str, lock_fd: int) -> list[str]:
     notes = set_cache_locks_aside(cache)
     try:
         _fetch(cache, url, lock_fd)
     except GitFailed as error:
-        if not (cache / READY).exists():
-            raise
         why = f"{public_url(url)} could not be fetched ({error.detail}); using what is cached"
         return [*notes, why]
+    _note_fetch(cache)
+    return notes
+
+
+def _note_fetch(cache: Path) -> None:
     with operator_errors(cache):
         (cache / READY).touch(mode=0o600)
-    return notes
+
+
+def _discard(cache: Path) -> None:
+    """Delete a cache that never was whole. What cannot be deleted is made anew by the next."""
+    with (
+        contextlib.suppress(OSError, OperatorError),
+        directory(cache.parent) as top_fd,
+    ):
+        remove_tree(cache.name, top_fd)
 
 
 def resolve_remote(cache: Path, url: str, base: str | None) -> str:

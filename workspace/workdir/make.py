@@ -27,7 +27,7 @@ from ..repository.branch_deletion import delete_branch
 from ..repository.kept_commits import keep_what_entries_hold
 from ..repository.lock import PATIENCE, repository_lock
 from ..repository.lock_users import drop_unused_ref_lock
-from ..repository.url_cache import credentials, make_cache, refresh_cache, resolve_remote
+from ..repository.url_cache import cache_lock, credentials, refresh_cache, resolve_remote
 from .plan import WorkdirPlan
 
 _CHECKOUT_TIMEOUT = 3600.0
@@ -64,10 +64,9 @@ def make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience:
     """
     repo = plan.repo
     assert repo is not None
-    if plan.url is not None:
-        make_cache(repo)
+    lock = repository_lock if plan.url is None else cache_lock
     with (
-        repository_lock(
+        lock(
             repo, claim.state_dir, patience=max(patience, PATIENCE), holder=claim.holder
         ) as lock_fd,
         directory(claim.paths.base, *claim.paths.names) as root_fd,
