@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ..kernel.process.descriptors import is_ready
 from .codec import MessageError, encode
 from .protocol import AgentStopped, Answer, Message, Signalled
 
@@ -26,7 +27,7 @@ _INLINE_LIMIT = 32 * 1024
 _INLINE, _IN_MEMORY_FILE = b"i", b"m"
 _MAX_DESCRIPTORS = 16
 # So long a peer is waited for that takes nothing: in rounds, as we may be stopped meanwhile.
-_ROUND_MS, _ROUNDS = 50, 200
+_ROUND_SECONDS, _ROUNDS = 0.05, 200
 # When so many wait, what says the same as one of them is left out.
 _MANY = 16
 
@@ -63,7 +64,7 @@ class Channel:
                 return
             if while_full is not None:
                 while_full()
-            _wait_writable(self.fileno())
+            is_ready(self.fileno(), _ROUND_SECONDS, select.POLLOUT)
         raise PeerStuck
 
     def offer(self, message: Message, descriptors: Sequence[int] = ()) -> bool:
@@ -167,12 +168,6 @@ class Outbox:
                     os.close(fd)
             if not self._waiting:
                 self._poll.modify(self._channel, select.POLLIN)
-
-
-def _wait_writable(fd: int) -> None:
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    poll.poll(_ROUND_MS)
 
 
 def open_channel_pair() -> tuple[Channel, Channel]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from ..kernel.containment.membership import RunProcesses, members
+from ..kernel.process.descriptors import is_ready
 from ..kernel.process.group import ProcessGroup
 from ..kernel.process.identity import ProcessIdentity, name_process, read_stat
 from ..kernel.process.oom_score import read_oom_score_adj
@@ -257,9 +258,8 @@ class Children:
         if self.supervisor is None:
             return
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
-            pidfd, poll = os.pidfd_open(self.supervisor), select.poll()
-            poll.register(pidfd, select.POLLIN)
-            if not poll.poll(_SUPERVISOR_SECONDS * 1000):
+            pidfd = os.pidfd_open(self.supervisor)
+            if not is_ready(pidfd, _SUPERVISOR_SECONDS):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             os.close(pidfd)
             os.waitpid(self.supervisor, 0)

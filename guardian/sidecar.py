@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 
-_DYING_MS = 1000
+from ..kernel.process.descriptors import is_ready
+
+_DYING_SECONDS = 1.0
 
 
 class Companion:
@@ -29,9 +30,7 @@ class Companion:
         """Kill it, and wait a second at most: one that the disk holds up dies later."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        waiting = select.poll()
-        waiting.register(self._pidfd, select.POLLIN)
-        waiting.poll(_DYING_MS)
+        is_ready(self._pidfd, _DYING_SECONDS)
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOHANG)
         self.close()

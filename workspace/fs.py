@@ -39,7 +39,7 @@ def open_below(base: Path, *names: str, create: bool = False) -> int:
     for name in names:
         where = where / name
         try:
-            inner = _enter(name, fd, where, create=create)
+            inner = open_child(name, fd, where, create=create)
         finally:
             os.close(fd)
         fd = inner
@@ -58,7 +58,17 @@ def directory(base: Path, *names: str, create: bool = False) -> Generator[int, N
 
 def open_child(name: str, dir_fd: int, where: Path, *, create: bool = False) -> int:
     """Open the directory ``name`` below an open one; errors as for `open_below`."""
-    return _enter(name, dir_fd, where, create=create)
+    try:
+        return open_directory(name, dir_fd)
+    except FileNotFoundError:
+        if not create:
+            raise
+    except OSError as error:
+        _refuse(error, name, dir_fd, where)
+    with operator_errors(where), contextlib.suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=dir_fd)
+        give_named(name, dir_fd)
+    return open_child(name, dir_fd, where)
 
 
 def read_small(name: str, dir_fd: int, where: Path) -> bytes | None:
@@ -123,20 +133,6 @@ def kind_of(name: str, dir_fd: int | None = None) -> str:
         return "nothing readable"
     names = {stat.S_IFLNK: "a symbolic link", stat.S_IFDIR: "a directory", stat.S_IFREG: "a file"}
     return names.get(stat.S_IFMT(mode), "a special file")
-
-
-def _enter(name: str, dir_fd: int, where: Path, *, create: bool) -> int:
-    try:
-        return open_directory(name, dir_fd)
-    except FileNotFoundError:
-        if not create:
-            raise
-    except OSError as error:
-        _refuse(error, name, dir_fd, where)
-    with operator_errors(where), contextlib.suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=dir_fd)
-        give_named(name, dir_fd)
-    return _enter(name, dir_fd, where, create=False)
 
 
 def _open_base(base: Path, *, create: bool) -> int:

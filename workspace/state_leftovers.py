@@ -13,23 +13,13 @@ from ..kernel.files.held_locks import flock_holders
 _TEMPORARY = r"\.([0-9a-f]+-[0-9a-f]+)\.[\w.]+\.[0-9a-f]{12}\.tmp"
 
 
-def sweep_beside_lock(directory_fd: int, held: str) -> None:
-    """Remove what killed writers left of the records of one lock, which must be held."""
-    _sweep(directory_fd, held, None)
+def sweep_beside_lock(directory_fd: int, held: str, where: Path | None = None) -> None:
+    """Remove what killed writers left of the records of our lock, which must be held.
 
-
-def sweep_unheld(directory_fd: int, held: str, where: Path) -> None:
-    """Remove what killed writers left of the records of our lock, and of all that nobody holds.
-
-    A workdir made anew has another number, so nobody takes the lock of the one before again.
-
-    :param held: what our own lock's name begins with.
-    :param where: the directory.
+    :param held: what its name begins with.
+    :param where: the directory; remove also what is beside locks that nobody holds. A workdir
+        made anew has another number, so nobody takes the lock of the one before again.
     """
-    _sweep(directory_fd, held, where)
-
-
-def _sweep(directory_fd: int, held: str, where: Path | None) -> None:
     # Listed before the locks are looked at, a file whose lock is then free has no writer.
     for name in os.listdir(directory_fd):
         if not name.endswith(".tmp") or (found := re.fullmatch(_TEMPORARY, name)) is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ...kernel.files.ownership import make_private_directory
 from ..targets.building import cargo_builds_in
 from ..targets.errors import PathRefused, RootUnusable, TargetBusy
 from ..targets.index import TargetOwner, forget_owner, read_owner
@@ -110,7 +111,7 @@ def apply_clean(
 
 def append_receipt(path: Path, receipt: dict[str, object]) -> None:
     """Append one line to a receipts file, in one write."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_directory(path.parent)
     line = json.dumps({"ts": time.time(), **receipt}).encode() + b"\n"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...kernel.files.atomic import replace_file, write_all
+from ...kernel.files.ownership import make_private_directory
 from ...kernel.files.regular_file import (
     NOT_REGULAR,
     open_regular,
@@ -173,7 +174,7 @@ def _back_up(rc: Path) -> Path | None:
     from platformdirs import user_state_path
 
     keep = user_state_path("codexlab") / "backups"
-    keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_directory(keep)
     name = f"{rc.name}.{time.strftime('%Y%m%dT%H%M%S')}"
     temporary = keep / f".{name}.{os.getpid()}"
     replace_file(str(temporary), read_regular(rc))

@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
 from ...kernel.errors import OperatorError
 from ...kernel.no_more import NoMore, is_no_more
+from ...kernel.process.descriptors import is_ready
 from ...kernel.process.identity import read_stat
 from ..channel import Channel, open_channel_pair
 from ..codec import decode_forked
@@ -27,7 +27,7 @@ _PROGRAM = "from codexlab.guardian.fork_server_main import serve; serve({fd}, {h
 _STOPPED = "T"
 # So long a server is waited for that answers nothing: in rounds, as we may be stopped meanwhile.
 # Its first answer comes when it has started, which may take long on a busy machine.
-_ROUND_MS, _ROUNDS = 50, 2400
+_ROUND_SECONDS, _ROUNDS = 0.05, 2400
 # A round at whose end it was found stopped counts so many times: it is stopped whenever it goes on.
 _STOPPED_COUNTS = 12
 _numbers = itertools.count(1)
@@ -105,7 +105,7 @@ class OrderedGuardian:
 
         :raises OperatorError: the server is gone, or could not fork.
         """
-        while _is_readable(self._server):
+        while is_ready(self._server.fileno()):
             if (received := self._server.receive(decode_forked)) is None:
                 self.channel.close()
                 raise _server_died()
@@ -126,7 +126,7 @@ class OrderedGuardian:
         while left > 0:
             if (pid := self.look()) is not None:
                 return pid
-            if not _is_readable(self._server, _ROUND_MS):
+            if not is_ready(self._server.fileno(), _ROUND_SECONDS):
                 left -= _STOPPED_COUNTS if continue_server() else 1
         self.channel.close()
         raise ServerStuck
@@ -142,13 +142,7 @@ class OrderedGuardian:
     def is_fresh(self, pid: int) -> bool:
         """Tell whether it still waits for its run: not ended nor stopped, and sent no signal."""
         stat = read_stat(pid)
-        return not _is_readable(self.channel) and not (stat and stat.state == _STOPPED)
-
-
-def _is_readable(channel: Channel, milliseconds: int = 0) -> bool:
-    poll = select.poll()
-    poll.register(channel.fileno(), select.POLLIN)
-    return bool(poll.poll(milliseconds))
+        return not is_ready(self.channel.fileno()) and not (stat and stat.state == _STOPPED)
 
 
 def _server_died() -> OperatorError:

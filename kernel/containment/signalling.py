@@ -9,12 +9,12 @@ the last one found nobody new.
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Container, Generator, Iterator
 from contextlib import contextmanager, suppress
 
+from ..process.descriptors import is_ready
 from ..process.identity import ProcessIdentity, ProcessStat, read_stat, shows_our_pids
 
 # So many in a row had ended before they were read: the list has aged.
@@ -117,18 +117,11 @@ def opened(pid: int) -> Generator[tuple[ProcessStat | None, int]]:
         yield None, -1
         return
     try:
-        stat = None if _has_ended(fd) else read_stat(pid)
+        stat = None if is_ready(fd) else read_stat(pid)
         # Once it has ended the number may be another's.
-        yield None if _has_ended(fd) else stat, fd
+        yield None if is_ready(fd) else stat, fd
     finally:
         os.close(fd)
-
-
-def _has_ended(pidfd: int) -> bool:
-    """Tell whether all threads of a process have ended: its pidfd is readable then."""
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def send_by(pidfd: int, signum: int) -> bool:

@@ -1,9 +1,10 @@
-"""List this process's descriptors, and make sure that the first three exist."""
+"""List this process's descriptors, wait for one, and make sure that the first three exist."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 from collections.abc import Iterable
 
 from ..errors import OperatorError
@@ -29,6 +30,18 @@ def open_descriptors() -> Iterable[int]:
         import resource
 
         return range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _MOST_DESCRIPTORS))
+
+
+def is_ready(fd: int, seconds: float = 0.0, events: int = select.POLLIN) -> bool:
+    """Wait for this long at most, and tell whether a descriptor is ready, hung up or invalid.
+
+    A pidfd is readable once all threads of its process have ended.
+
+    :param events: those of poll(2) that are waited for.
+    """
+    poll = select.poll()
+    poll.register(fd, events)
+    return bool(poll.poll(seconds * 1000))
 
 
 def open_standard_descriptors() -> None:

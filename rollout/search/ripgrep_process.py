@@ -11,9 +11,10 @@ import fcntl
 import os
 import re
 import resource
-import select
 import signal
 from collections.abc import Sequence
+
+from ...kernel.process.descriptors import is_ready
 
 _FLAGS = (
     "--no-config",
@@ -77,9 +78,7 @@ class RipgrepRun:
         except OSError:
             return True  # `result` waits
         try:
-            waiting = select.poll()
-            waiting.register(fd, select.POLLIN)
-            return bool(waiting.poll(seconds * 1000))
+            return is_ready(fd, seconds)
         finally:
             os.close(fd)
 

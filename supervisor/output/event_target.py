@@ -10,6 +10,7 @@ import stat
 
 import anyio
 
+from ...kernel.process.descriptors import is_ready
 from .sink import enlarge_pipe
 
 
@@ -60,7 +61,7 @@ class EventTarget:
         if self._blocks:
             # So much never waits where poll(2) sees room, unless another writer is faster.
             data = data[: select.PIPE_BUF]
-            if not _has_room(self._fd):
+            if not is_ready(self._fd, events=select.POLLOUT):
                 raise BlockingIOError
         return os.write(self._fd, data)
 
@@ -83,9 +84,3 @@ class EventTarget:
             self._socket.close()
         else:
             os.close(self._fd)
-
-
-def _has_room(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return bool(poll.poll(0))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import select
 import stat
 from collections.abc import Sequence
 
 from ...agents.adapter import Adapter, Reads
+from ...kernel.process.descriptors import is_ready
 from ..errors import PlaceUnusable
 
 # A writer beside us has long written by now: everything else was made ready meanwhile.
@@ -42,16 +42,10 @@ def open_stdin(choice: str, words: Sequence[str], agent: Adapter) -> tuple[int, 
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return _open_null(), None
     reads = agent.reads_prompt(words)
-    if reads is Reads.YES or (reads is Reads.UNSURE and _has_something(0)):
+    # Is there a byte, or nobody who could still write any?
+    if reads is Reads.YES or (reads is Reads.UNSURE and is_ready(0, _PATIENCE)):
         return os.dup(0), None
     return _open_null(), PIPE_DROPPED
-
-
-def _has_something(fd: int) -> bool:
-    """Tell whether there is a byte, or nobody who could still write any."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(_PATIENCE * 1000))
 
 
 def check_stdin(choice: str) -> None:

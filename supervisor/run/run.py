@@ -127,7 +127,7 @@ class AgentRun:
             containment=self._ownership.describe(),
         )
         await self._run.sweep.start()
-        return await attempt.watch(agent, limits.with_seconds(self._seconds_left()))
+        return await attempt.watch(agent, replace(limits, seconds=self._seconds_left()))
 
     def _begin_again(self) -> None:
         """Enter fresh containment, and resume the thread the last attempt got to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +11,7 @@ import anyio
 
 from ...agents.adapter import StreamNews
 from ...agents.registry import adapter_of
+from ...kernel.process.descriptors import is_ready
 from ...kernel.process.terminal import copy_size, is_foreground, show
 from ..errors import GuardianLost
 from ..output.relay import CHUNK, Relay
@@ -104,7 +104,8 @@ class TerminalStreams:
                 continue
             except OSError:
                 # Refused in the background too, and by now we may have the foreground again.
-                if _is_hung_up(self._input):
+                # Asked for no event, the kernel tells a hang-up alone.
+                if is_ready(self._input, events=0):
                     return b""
                 if not is_foreground(INPUT):
                     await self._terminal.continued.wait()
@@ -161,12 +162,6 @@ class _Followed(Output):
             self._note(undoing)
             self._noted = undoing
         await super().write(data)
-
-
-def _is_hung_up(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, 0)
-    return bool(poll.poll(0))
 
 
 def _open_input() -> int:

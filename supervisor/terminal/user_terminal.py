@@ -121,12 +121,9 @@ class UserTerminal:
         self._settings = None
         # Lost, or its channel closed: then it has put the terminal back itself.
         with suppress(GuardianLost, OSError):
-            self._forget()
+            self._link.tell(ForgetTerminal())
         while self._held_back:
             self._tell(self._held_back.pop(0))
-
-    def _forget(self) -> None:
-        self._link.tell(ForgetTerminal())
 
     def note_modes(self, undoing: bytes) -> None:
         """Have the guardian know what switches the agent's modes off, should we be killed."""
@@ -168,7 +165,7 @@ class UserTerminal:
 
         :raises GuardianLost: it is gone.
         """
-        self._forget()
+        self._link.tell(ForgetTerminal())
 
     def pause(self, scope: RunProcesses) -> None:
         """Stop the job, and with it what it runs that is not at the terminal, until both go on.

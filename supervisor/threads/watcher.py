@@ -74,13 +74,10 @@ class SessionWatcher:
             if len(self._named) >= _MOST_NAMES:
                 self._named.pop(next(iter(self._named)))
             self._named[thread] = _Name(sure or (earlier is not None and earlier.sure))
-        self._begin_anew()
+        self.look_soon()
 
     def look_soon(self) -> None:
         """Look more often again: a person has asked the agent for something."""
-        self._begin_anew()
-
-    def _begin_anew(self) -> None:
         self._delays = _delays()
         # A look that is near anyway is not put off: there may be such news all the time.
         if self._next_look - anyio.current_time() > _DELAYS[0]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 
 from ...kernel.cgroup.limits import limit_leaf, read_counter
 from ...kernel.containment.membership import RunProcesses, members
@@ -40,10 +39,6 @@ class Limits:
     seconds: float | None = None
     idle: float | None = None
     memory: int | None = None
-
-    def with_seconds(self, seconds: float | None) -> Limits:
-        """Return the same limits with another time."""
-        return replace(self, seconds=seconds)
 
 
 def set_limits(request: LaunchRequest, leaf: str | None, why_no_leaf: str | None) -> Limits:

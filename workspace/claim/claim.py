@@ -25,7 +25,7 @@ from ..paths import CONTROL, WorkspaceKey, WorkspacePaths
 from ..records.given import forget_given, note_given
 from ..records.provenance import Provenance, encode_provenance, parse_provenance
 from ..records.witness import Witness, WitnessFile, read_witness, with_owner
-from ..state_leftovers import sweep_unheld
+from ..state_leftovers import sweep_beside_lock
 
 _ATTEMPTS = 100
 
@@ -169,7 +169,7 @@ class Claim:
             directory_fd = open_below(where, create=True)
             held = hold(directory_fd, f"{name}.lock", f"{name}.json", where, path, self.notes)
             self._places[identity] = held
-            sweep_unheld(held.directory_fd, name, where)
+            sweep_beside_lock(held.directory_fd, name, where)
             if self._owner is not None:
                 held.write(self._owner)
         return self._places[identity].previous
