@@ -20,6 +20,7 @@ ALLOWED = {
     "kernel/cgroup/leaf.py::_open": "the kernel's own files of a cgroup",
     "kernel/cgroup/leaf.py::_read": "the kernel's own files in /proc/self",
     "kernel/cgroup/leaf.py::is_populated": "the kernel's own files of a cgroup",
+    "kernel/cgroup/leaf.py::wait_unpopulated": "the kernel's own files of a cgroup",
     "kernel/cgroup/frozen_leaf.py::_wait_frozen": "the kernel's own files of a cgroup",
     "guardian/ending/last_resort.py::_open": "the kernel's own files of a cgroup"
     " and of our children",

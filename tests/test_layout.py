@@ -47,7 +47,6 @@ LONGER_FILES = {
     "guardian/children.py": A_LAUNCH,
     "guardian/main.py": A_LAUNCH,
     "guardian/protocol.py": A_LAUNCH,
-    "kernel/cgroup/leaf.py": A_LAUNCH,
     "kernel/containment/membership.py": A_LAUNCH,
     "kernel/errands/errand.py": A_LAUNCH,
     "supervisor/containment/ownership.py": A_LAUNCH,

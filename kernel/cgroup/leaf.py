@@ -177,11 +177,8 @@ def kill_leaf(leaf: str | Path) -> bool:
         a group that a member made threaded. The caller then sweeps by pidfd.
     """
     try:
-        fd = _open(leaf, "cgroup.kill", os.O_WRONLY)
-        try:
-            os.write(fd, b"1")
-        finally:
-            os.close(fd)
+        with open(_open(leaf, "cgroup.kill", os.O_WRONLY), "wb", buffering=0) as file:
+            file.write(b"1")
     except OSError as error:
         return error.errno in _GONE and not os.path.isdir(leaf)
     return True
@@ -227,21 +224,16 @@ def wait_unpopulated(leaf: str | Path, timeout: float) -> bool:
     """
     deadline = time.monotonic() + timeout
     try:
-        fd = _open(leaf, "cgroup.events")
+        with open(_open(leaf, "cgroup.events"), "rb", buffering=0) as file:
+            poll = select.poll()
+            poll.register(file, select.POLLPRI)
+            while b"populated 1" in os.pread(file.fileno(), 4096, 0):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                poll.poll(left * 1000)
     except OSError as error:
         return error.errno in _GONE
-    try:
-        poll = select.poll()
-        poll.register(fd, select.POLLPRI)
-        while b"populated 1" in os.pread(fd, 4096, 0):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            poll.poll(left * 1000)
-    except OSError as error:
-        return error.errno in _GONE
-    finally:
-        os.close(fd)
     return True
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.rollout.files import lines, message, meta, rollout_path, thread_id, write
+from support.rollout.files import frame, lines, message, meta, rollout_path, thread_id, write
 from support.rollout.searches import (
     RG,
     lines_found,
@@ -175,3 +175,35 @@ def test_a_ripgrep_that_cannot_be_started_is_done_without(
     before = set(os.listdir("/proc/self/fd"))
     assert lines_found(search(tmp_path, ripgrep=str(program))) == [2]
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+_CHANGES = """
+import os, sys
+plain, spare = {plain!r}, {spare!r}
+{change}
+os.execv({rg!r}, sys.argv)
+"""
+
+
+@needs_ripgrep
+@pytest.mark.parametrize(
+    ("compressed", "change"),
+    [
+        (True, "os.link(spare, plain); os.unlink(plain + '.zst')"),
+        (False, "os.link(spare + '.zst', plain + '.zst'); os.unlink(plain)"),
+        (False, "os.rename(plain, spare + '.away'); os.rename(spare + '.away', plain)"),
+    ],
+    ids=["materialized", "compressed", "moved"],
+)
+def test_a_rollout_that_changes_form_before_ripgrep_reads_it_is_found(
+    tmp_path: Path, compressed: bool, change: str
+) -> None:
+    make_rollout(tmp_path, 2)
+    data = lines(meta(thread_id(1)), message("user", "needle"))
+    plain = rollout_path(tmp_path, thread_id(1))
+    write(plain, data, compressed=compressed)
+    spare = tmp_path / "spare"
+    spare.write_bytes(data)
+    spare.with_name("spare.zst").write_bytes(frame(data))
+    body = _CHANGES.format(plain=str(plain), spare=str(spare), change=change, rg=RG)
+    assert lines_found(search(tmp_path, ripgrep=pose_as_ripgrep(tmp_path, body))) == [2]
