@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,14 +95,18 @@ def _plan_run(request: LaunchRequest) -> Plan:
         workdir=request.workdir,
     )
     _check_shared_home(request.shared_home)
-    if workdir.notes and request.origins:
-        from .settings.origins import name_origins
-
-        notes = tuple(name_origins(note, request.origins) for note in workdir.notes)
-        workdir = replace(workdir, notes=notes)
+    if request.origins and any(note.startswith("--") for note in workdir.notes):
+        workdir = replace(workdir, notes=_with_origins(workdir.notes, request.origins))
     return Plan(
         request, new_run_id(), agent, key, paths, start, workdir, build_ladder(request.grace)
     )
+
+
+def _with_origins(notes: tuple[str, ...], origins: Mapping[str, str]) -> tuple[str, ...]:
+    """Name in notes what set a value; a launch that works reads no file for that."""
+    from .settings.origins import name_origins
+
+    return tuple(name_origins(note, origins, with_lines=False) for note in notes)
 
 
 def _check_places(request: LaunchRequest) -> None:

@@ -113,4 +113,4 @@ def test_a_note_names_the_file_too(lab: Lab) -> None:
     (lab.cwd / ".codexlab.toml").write_text('base = "HEAD~0"\n')
     git(lab.cwd, "commit", "--allow-empty", "-qm", "next")
     done = lab.run(["--issue", "1"], ["true"])
-    assert f"{lab.cwd}/.codexlab.toml:1: base HEAD~0 ignored: the worktree exists" in done.stderr
+    assert f"{lab.cwd}/.codexlab.toml: base HEAD~0 ignored: the worktree exists" in done.stderr
