@@ -31,8 +31,9 @@ def wait_for_hook(run: Typed, gate: Path) -> None:
 
 def stop_and_continue(run: Typed, lab: Lab, hook: str) -> None:
     """Press Ctrl-Z during a hook: the job stops with it; continue the job, and the hook goes on."""
-    hooks = [event for event in events_of(lab) if event["event"] == "hook.started"]
-    pid = next(int(str(event["pid"])) for event in hooks if event["name"] == hook)
+    # A hook can be at its gate before the launch has written down that it began.
+    run.screen.wait_until(lambda: pids_of(lab, hook))
+    (pid,) = pids_of(lab, hook)
     run.screen.type("\x1a")
     run.screen.wait_for(r"\[stopped\]")
     run.screen.wait_until(lambda: state_of(run.guardian) == "T")
@@ -41,6 +42,11 @@ def stop_and_continue(run: Typed, lab: Lab, hook: str) -> None:
     assert run.screen.settings == run.before
     os.killpg(run.guardian, signal.SIGCONT)
     run.screen.wait_until(lambda: state_of(pid) != "T")
+
+
+def pids_of(lab: Lab, hook: str) -> list[int]:
+    hooks = [event for event in events_of(lab) if event["event"] == "hook.started"]
+    return [int(str(event["pid"])) for event in hooks if event["name"] == hook]
 
 
 def events_of(lab: Lab) -> list[Json]:
