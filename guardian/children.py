@@ -12,7 +12,6 @@ import os
 import select
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from ..kernel.containment.membership import RunProcesses, members
@@ -21,6 +20,7 @@ from ..kernel.process.group import ProcessGroup
 from ..kernel.process.identity import ProcessIdentity, name_process, read_stat
 from ..kernel.process.oom_score import read_oom_score_adj
 from ..kernel.process.procfs import has_children
+from ..kernel.values import replace
 from .codec import decode_monitor, unexpected
 from .protocol import (
     Accompanied,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import cast
 
 from ..kernel.values import frozen
@@ -44,7 +43,8 @@ class OwnerRecord:
 _NUMBERS = ("pid", "start_time", "uid")
 _TEXTS = ("boot_id", "host", "mechanism", "started")
 _OPTIONAL = ("cgroup", "namespace")
-_NAMES = tuple(field.name for field in fields(OwnerRecord))
+OWNER_NAMES: tuple[str, ...] = OwnerRecord.__match_args__
+"""The fields of a record, in their order."""
 _LARGEST = 2**63
 # It names a directory below runs/, a cgroup and a tag: never a path, never empty.
 _RUN_ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}"
@@ -60,7 +60,7 @@ _WIDTH = 1024
 
 def encode_owner(record: OwnerRecord) -> bytes:
     """Encode a record as one line of JSON, filled up with blanks to a whole KiB."""
-    line = json.dumps({"v": 1, **{name: getattr(record, name) for name in _NAMES}}).encode()
+    line = json.dumps({"v": 1, **{name: getattr(record, name) for name in OWNER_NAMES}}).encode()
     return line.ljust(-(-(len(line) + 1) // _WIDTH) * _WIDTH - 1) + b"\n"
 
 
@@ -88,7 +88,7 @@ def owner_from(values: Mapping[str, object]) -> OwnerRecord:
         raise DamagedRecord("a text or number")
     if not isinstance(values.get("contained"), bool):
         raise DamagedRecord("contained")
-    return OwnerRecord(*[values.get(name) for name in _NAMES])  # type: ignore[arg-type]  # checked
+    return OwnerRecord(*[values.get(name) for name in OWNER_NAMES])  # type: ignore[arg-type]  # checked
 
 
 def is_text(value: object) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ...kernel.values import declared_default
 from ...supervisor.request import LaunchRequest
 from ...supervisor.settings.kinds import PREFIX, SIZE, SWITCH
 from ...supervisor.settings.table import FLAG, SETTINGS, Setting
@@ -88,7 +89,7 @@ def help_text(row: Setting) -> str:
 
 def default_of(row: Setting) -> str:
     """Return the default that a request has, as a flag would give it; "none" for none."""
-    value = LaunchRequest.__dataclass_fields__[row.field or row.name].default
+    value = declared_default(LaunchRequest, row.field or row.name)
     if row.kind is SIZE:
         return f"{value // 2**20}M"
     if row.kind is SWITCH:

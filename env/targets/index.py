@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import cast
 
 from ...kernel.files.dead_writers import replace_among_others, sweep_dead_writers
 from ...kernel.files.regular_file import read_regular
-from ...kernel.values import frozen
+from ...kernel.values import asdict, frozen
 from .layout import BOOKS, below
 from .leases import lease_name
 from .root_dirs import Root, opened_below, path_of

@@ -8,12 +8,12 @@ import select
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...kernel.cgroup.leaf import join_leaf
 from ...kernel.libc import set_parent_death_signal
 from ...kernel.process.oom_score import go_first_when_memory_ends
+from ...kernel.values import replace
 from ..child_stops import ChildStops
 from ..codec import decode_failure, encode
 from ..protocol import AgentExited, SpawnFailed, SpawnSpec, SpawnStep

@@ -9,12 +9,11 @@ user or host are never signalled. Which run that is the workspace's record only 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from ...kernel.errors import CodexlabError
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 from ...kernel.xdg import state_directory
 from ...workspace.claim.claim import claim_workspace
 from ...workspace.errors import WorkspaceBusy

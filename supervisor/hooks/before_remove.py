@@ -11,7 +11,6 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +25,7 @@ from ...kernel.files.below import directory_below
 from ...kernel.files.ownership import make_private_directory
 from ...kernel.files.tree import remove_tree
 from ...kernel.process.identity import name_process
-from ...kernel.values import frozen
+from ...kernel.values import asdict, frozen
 from ...workspace.claim.claim import Claim
 from ...workspace.claim.threads import known_cargo_key
 from ...workspace.gc.remove import BeforeRemove

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +19,7 @@ from ...env.secrets.mask import Masker
 from ...guardian.protocol import Spawned, SpawnFailed, SpawnSpec
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import ProcessIdentity, boot_id
-from ...kernel.values import frozen
+from ...kernel.values import asdict, frozen, replace
 from ..containment.ownership import RunOwnership
 from ..containment.program import end_without_guardian, read_proof, start
 from ..errors import GuardianLost

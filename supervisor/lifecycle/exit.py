@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 
 if TYPE_CHECKING:
     from ...agents.adapter import AgentStatus

@@ -16,10 +16,9 @@ Nothing here reads a clock, a process or a descriptor.
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
 from enum import Enum
 
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 from .exit import EndReason
 from .ladder import FIRST_FOR_ALL, Ladder, Target
 

@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from ...agents.adapter import expand_resume
@@ -18,7 +17,7 @@ from ...env.policy.values import ChildEnvironment
 from ...kernel.containment.membership import Mechanism
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import ProcessIdentity
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 from ...workspace.claim.claim import Claim
 from ...workspace.claim.run_history import make_run_directory, prune_runs
 from ...workspace.claim.threads import settle_cargo_key

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.below import directory_below
+from ...kernel.values import asdict
 from ...workspace.git.state import GitState
 from ..clock import now_text
 from ..lifecycle.exit import ExitReport

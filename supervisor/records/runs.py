@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import ProcessStat, is_running
 from ...kernel.process.memory import resident_bytes
 from ...kernel.process.procfs import all_stats
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 from ...workspace.gc.survey import Survey, survey_workspace
 from ...workspace.paths import WorkspaceKey, locate_workspace
 from ..clock import now_text

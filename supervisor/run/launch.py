@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 
 import anyio
 
@@ -12,6 +11,7 @@ from ...guardian.channel import Channel
 from ...guardian.protocol import Finish
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import name_process
+from ...kernel.values import replace
 from ...workspace.claim.claim import Claim
 from ..blocking import in_thread, run_blocking
 from ..callbacks import Tell

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 import anyio.lowlevel
@@ -12,6 +11,7 @@ import anyio.lowlevel
 from ...kernel.containment.membership import RUN_ID_VARIABLE, end
 from ...kernel.errands.errand import Errands, errands_of
 from ...kernel.errors import CodexlabError
+from ...kernel.values import replace
 from ...workspace.workdir.stale_locks import set_locks_aside, stale_locks
 from ..blocking import in_thread, run_blocking
 from ..caller import Host, Outcome

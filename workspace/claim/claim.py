@@ -10,12 +10,12 @@ not that nothing of the last run survives: ``previous`` says where to look.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from ...kernel.errors import OperatorError
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.ownership import is_ours
+from ...kernel.values import replace
 from ...kernel.xdg import state_directory
 from ..errors import ForeignWorkspace, WorkspaceBusy, operator_errors
 from ..fs import open_below, open_child, read_small, set_aside, sweep_temporaries

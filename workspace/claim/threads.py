@@ -6,12 +6,11 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ...kernel.files.atomic import replace_file
-from ...kernel.values import frozen
+from ...kernel.values import asdict, frozen, replace
 from ..errors import operator_errors
 from ..fs import directory, read_small, set_aside
 from ..owner import DamagedRecord, is_text, parse_object
@@ -154,7 +153,7 @@ def _entry(value: object) -> ThreadEntry:
     if not isinstance(value, dict):
         raise DamagedRecord("thread")
     values = cast("dict[str, object]", value)
-    texts = [values.get(field.name) for field in fields(ThreadEntry)]
+    texts = [values.get(name) for name in ThreadEntry.__match_args__]
     if not all(is_text(text) for text in texts) or not is_thread_id(str(texts[0])):
         raise DamagedRecord("thread")
     return ThreadEntry(*cast("list[str]", texts))

@@ -14,13 +14,12 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.regular_file import read_regular, read_regular_if_any
 from ...kernel.toml import TomlError, decode_toml, parse_toml
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 from ..errors import HomeRefused
 from ..fs import lstat_at, read_small, set_aside
 from .here import with_databases_here, without_effect_here

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
+from ...kernel.values import replace
 from ..checkouts.repositories_below import look_below
 from ..checkouts.words import shown
 from ..paths import WorkspacePaths

@@ -16,18 +16,18 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.regular_file import read_regular
-from ...kernel.values import frozen
+from ...kernel.real_path import real_path
+from ...kernel.values import frozen, replace
 from ...kernel.xdg import state_directory
 from ..errors import operator_errors
 from ..fs import open_below, read_small
 from ..lock_record import overwrite
-from ..owner import DamagedRecord, OwnerRecord, is_text, owner_from, parse_object
+from ..owner import OWNER_NAMES, DamagedRecord, OwnerRecord, is_text, owner_from, parse_object
 from ..paths import WorkspacePaths
 
 _WHERE = "workspaces"
@@ -56,6 +56,9 @@ class Witness:
     home: str | None = None
 
 
+_OWN = tuple(name for name in Witness.__match_args__ if name != "owner")
+
+
 class WitnessFile:
     """The record of one workspace, in an open directory. Written under the claim only.
 
@@ -63,7 +66,7 @@ class WitnessFile:
     """
 
     def __init__(self, paths: WorkspacePaths, state_dir: Path) -> None:
-        self._place = place_of(os.path.realpath(paths.base), paths.names)
+        self._place = place_of(real_path(paths.base), paths.names)
         self._name, self._where = name_of(self._place), state_dir / _WHERE
         self.path = self._where / self._name
         self._fd = open_below(self._where, create=True)
@@ -149,8 +152,8 @@ def name_of(place: str) -> str:
 
 
 def _encode(witness: Witness, place: str) -> bytes:
-    own = {field.name: getattr(witness, field.name) for field in fields(witness)[1:]}
-    owner = {field.name: getattr(witness.owner, field.name) for field in fields(OwnerRecord)}
+    own = {name: getattr(witness, name) for name in _OWN}
+    owner = {name: getattr(witness.owner, name) for name in OWNER_NAMES}
     line = json.dumps({"v": 1, **owner, "place": place, **own}).encode()
     return line.ljust(-(-(len(line) + 1) // _WIDTH) * _WIDTH - 1) + b"\n"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 
 from ...kernel.errors import CodexlabError
 from ...kernel.files.tree import holds_files
 from ...kernel.process.identity import boot_id
+from ...kernel.values import replace
 from ..checkouts.words import shortened
 from ..codex_home.stores import STORES
 from ..errors import GitFailed, WorkdirRefused

@@ -9,9 +9,9 @@ workspace had before there was such a hook.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from ...kernel.files.regular_file import read_regular
+from ...kernel.values import replace
 from ..claim.claim import Claim
 from ..owner import DamagedRecord
 from ..paths import WorkspacePaths

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from ...kernel.errors import OperatorError
 from ...kernel.files.tree import remove_tree
+from ...kernel.values import replace
 from ..claim.claim import Claim
 from ..errors import GitFailed, WorkdirRefused, operator_errors
 from ..fs import directory, lstat_at

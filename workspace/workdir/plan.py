@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 from ...kernel.xdg import cache_directory, state_directory
 from ..errors import GitFailed, WorkdirRefused
 from ..fs import directory, read_small
