@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from ...guardian.protocol import Released, RunHandover, Spawned
@@ -20,6 +19,7 @@ from ...kernel.errors import OperatorError
 from ...kernel.files.temporary import discard_temporary
 from ...kernel.process.group import ProcessGroup
 from ...kernel.process.identity import ProcessIdentity, boot_id
+from ...kernel.values import replace
 from ...workspace.claim.claim import Claim
 from ...workspace.codex_home.hand_over import hand_over
 from ...workspace.git.held_checkout import HeldCheckout
@@ -245,6 +245,8 @@ class RunOwnership:
             return None
         why = discard_temporary(self._temporary)
         if why is None:
+            # It is looked for once: nothing is left that could make it again.
+            self._temporary = ""
             return None
         return f"temp directory {self._temporary} could not be removed: {why}; remove it by hand"
 

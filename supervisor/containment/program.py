@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-
-import anyio
 
 from ...guardian.codec import unexpected
 from ...guardian.protocol import ChildrenLeft, ListChildren, Spawn, Spawned, SpawnFailed, SpawnSpec
 from ...kernel.containment.membership import end, is_evidently_empty, members
 from ...kernel.process.identity import ProcessIdentity
+from ...kernel.values import replace
 from ..blocking import run_blocking
 from ..errors import GuardianLost
-from ..guardian_client.going import keep_ending
 from ..guardian_client.link import GuardianLink
 from .ownership import RunOwnership
 from .survivors import GRACE, PATIENCE
@@ -116,21 +112,16 @@ async def read_proof(ownership: RunOwnership, *, guardian_lost: bool) -> int:
     if not is_evidently_empty(scope):
         left.update(each.pid for each in await run_blocking(members, scope))
     if not guardian_lost:
-        left.update(await _ask_for_children(ownership.link, scope.guardian))
+        left.update(await _ask_for_children(ownership.link))
     ownership.note_reading(len(left), proves=scope.can_prove)
     return len(left)
 
 
-async def _ask_for_children(
-    link: GuardianLink, guardian: ProcessIdentity | None
-) -> tuple[int, ...]:
-    answer: tuple[int, ...] = ()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(keep_ending, guardian)
-        with suppress(GuardianLost):
-            reply, _ = await link.ask(ListChildren())
-            if not isinstance(reply, ChildrenLeft):
-                raise unexpected(reply)
-            answer = reply.pids
-        tasks.cancel_scope.cancel()
-    return answer
+async def _ask_for_children(link: GuardianLink) -> tuple[int, ...]:
+    try:
+        reply, _ = await link.ask(ListChildren(), is_over=True)
+    except GuardianLost:
+        return ()
+    if not isinstance(reply, ChildrenLeft):
+        raise unexpected(reply)
+    return reply.pids

@@ -16,7 +16,8 @@ import anyio
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.process.procfs import children_of, continue_stopped, is_stopped, send_signal
 
-_LOOK_AGAIN = 0.5
+LOOK_AGAIN = 0.5
+"""Seconds between two looks at a guardian that is waited for."""
 # All processes of a quiet run together may wake up once a second.
 _LOOK_WHILE_QUIET = 2.0
 # A guardian that was continued so often and has not answered is stopped again and again.
@@ -27,7 +28,7 @@ async def keep_going(guardian: ProcessIdentity | None) -> None:
     """Continue the guardian whenever it is found stopped, until cancelled."""
     while guardian is not None:
         continue_stopped(guardian)
-        await anyio.sleep(_LOOK_AGAIN)
+        await anyio.sleep(LOOK_AGAIN)
 
 
 async def keep_unattended_going(guardian: ProcessIdentity) -> None:
@@ -51,34 +52,38 @@ def _is_attended(guardian: ProcessIdentity) -> bool:
     return has_terminal() and can_be_resumed(guardian.pid)
 
 
-async def keep_answering(guardian: ProcessIdentity | None, companion: int | None) -> None:
-    """Continue the guardian when it is found stopped with a program started, until cancelled.
+class Answering:
+    """Continues a guardian that is found stopped while its reply is waited for.
 
     A person who stops a job stops its guardian too. So our parent stays stopped where it has
     started nothing. The guardian of an embedding host is no part of a job.
 
     :param companion: pid of what runs beside the agent: no program of the run, or None.
+    :param is_over: the run has ended, so that its guardian goes on whoever stopped it.
     """
-    continued = 0
-    while guardian is not None and continued <= _OFTEN:
-        await anyio.sleep(_LOOK_AGAIN)
+
+    def __init__(
+        self, guardian: ProcessIdentity | None, companion: int | None, *, is_over: bool
+    ) -> None:
+        self._guardian = guardian
+        self._companion = companion
+        self._is_over = is_over
+        self._continued = 0
+
+    def look(self) -> None:
+        """Look once; who waits does so every `LOOK_AGAIN` seconds.
+
+        A guardian that is stopped again and again is killed: who waits then hears of its end.
+        """
+        if self._guardian is None:
+            return
+        if self._is_over or self._has_started(self._guardian):
+            self._continued += continue_stopped(self._guardian)
+        if self._continued > _OFTEN:
+            send_signal(self._guardian, signal.SIGKILL)
+
+    def _has_started(self, guardian: ProcessIdentity) -> bool:
+        if guardian.pid != os.getppid():
+            return True
         # A program that has ended stays among its children until it goes on.
-        started = children_of(guardian.pid) - {os.getpid(), companion}
-        if started or guardian.pid != os.getppid():
-            continued += continue_stopped(guardian)
-    _give_up(guardian)
-
-
-async def keep_ending(guardian: ProcessIdentity | None) -> None:
-    """Continue a guardian of a run that has ended whenever it is found stopped, until cancelled."""
-    continued = 0
-    while guardian is not None and continued <= _OFTEN:
-        continued += continue_stopped(guardian)
-        await anyio.sleep(_LOOK_AGAIN)
-    _give_up(guardian)
-
-
-def _give_up(guardian: ProcessIdentity | None) -> None:
-    """Kill a guardian that is stopped again and again: who waits for it then hears of its end."""
-    if guardian is not None:
-        send_signal(guardian, signal.SIGKILL)
+        return bool(children_of(guardian.pid) - {os.getpid(), self._companion})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import assert_never
 
 import anyio
@@ -31,7 +30,7 @@ from ...kernel.process.own_limits import take_back_own_limits
 from ...kernel.process.procfs import continue_stopped, send_signal
 from ..errors import GuardianLost
 from ..lifecycle.machine import ENDING_SIGNALS
-from .going import keep_answering
+from .going import LOOK_AGAIN, Answering
 from .notifications import GuardianGone, Notifications
 
 # A reply, and the descriptors that came beside it.
@@ -102,30 +101,34 @@ class GuardianLink:
         self.companion, self.companion_status = None, wait_status
         self.companion_ended.set()
 
-    async def ask(self, request: Request, descriptors: Sequence[int] = ()) -> Received:
+    async def ask(
+        self, request: Request, descriptors: Sequence[int] = (), *, is_over: bool = False
+    ) -> Received:
         """Send a request and wait for its reply.
 
+        :param is_over: as for :meth:`reply`.
         :raises GuardianLost: the guardian died before it answered.
         """
         self.tell(request, descriptors)
-        return await self.reply()
+        return await self.reply(is_over=is_over)
 
-    async def reply(self) -> Received:
+    async def reply(self, *, is_over: bool = False) -> Received:
         """Wait for the reply to the request that was told last.
 
         What it started may stop the guardian before that has replied; it is then continued.
 
+        :param is_over: the run has ended; whoever stopped the guardian, it is continued.
         :raises GuardianLost: the guardian died before it answered.
         """
-        replies: list[Received] = []
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(keep_answering, self._guardian, self.companion)
-            with suppress(anyio.EndOfStream):
-                replies.append(await self._replies.receive())
-            tasks.cancel_scope.cancel()
-        if not replies:
-            raise GuardianLost
-        return replies[0]
+        answering = Answering(self._guardian, self.companion, is_over=is_over)
+        while True:
+            # A task of its own for the looks would take longer than most replies.
+            with anyio.move_on_after(LOOK_AGAIN):
+                try:
+                    return await self._replies.receive()
+                except anyio.EndOfStream:
+                    raise GuardianLost from None
+            answering.look()
 
     def inject(self, signum: int) -> None:
         """Report a signal as if the guardian had received it."""

@@ -106,7 +106,7 @@ async def look_for(
     heard: list[Notification] = []
 
     async def hear(stop: Callable[[], None]) -> None:
-        with link.notifications.reader() as reader:
+        with anyio.move_on_after(seconds) as waiting, link.notifications.reader() as reader:
             async for notification in reader:
                 heard.append(notification)
                 if not isinstance(notification, Signalled) or (
@@ -114,18 +114,15 @@ async def look_for(
                 ):
                     whys.append("the end was asked for")
                     stop()
-
-    async def watch_clock(stop: Callable[[], None]) -> None:
-        await anyio.sleep(seconds)
-        whys.append(f"no answer within {seconds:.0f} s")
-        stop()
+        if waiting.cancelled_caught:
+            whys.append(f"no answer within {seconds:.0f} s")
+            stop()
 
     result: list[_T] = []
     failed: list[Exception] = []
     with end_switch() as switch:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(hear, switch.turn)
-            tasks.start_soon(watch_clock, switch.turn)
             try:
                 result.append(await run_blocking(function, *arguments))
             except Exception as error:

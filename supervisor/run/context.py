@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...agents.registry import adapter_of
 from ...agents.session_store import SessionStore
 from ...env.secrets.mask import Masker
 from ...kernel.errors import OperatorError
+from ...kernel.real_path import real_path
+from ...kernel.values import asdict
 from ...workspace.claim.threads import record_thread
 from ..caller import Host
 from ..containment.ownership import RunOwnership
@@ -77,7 +79,7 @@ class RunContext:
 
     def _session_store(self) -> SessionStore:
         plan, place = self.plan, self.place
-        workdir = place.workdir.path.resolve()
+        workdir = Path(real_path(place.workdir.path))
         agent, environ = adapter_of(plan.agent), place.environment.values
         if agent.keeps_rollouts:
             from ..threads.codex_sessions import CodexSessions  # here: no other agent needs it

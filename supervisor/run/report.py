@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ...kernel.errors import CodexlabError, OperatorError
+from ...kernel.values import asdict
 from ...workspace.git.pointers import restore_pointers
 from ...workspace.git.state import git_state
 from ..blocking import run_blocking
@@ -51,9 +51,7 @@ class RunReport:
         run_exit, outcome = end.exit, agent_outcome(end.exit, end.agent_status)
         await self._take_facts(place, ends)
         self._record.update(**describe_exit(run_exit), agent_outcome=outcome)
-        await run_blocking(self._write)
-        await self._run_last_hook(run_exit.reason, run_exit.status, outcome)
-        await self._clear_temporary()
+        await self._write_and_clear(run_exit.reason, run_exit.status, outcome)
         self._emit_finished(run_exit.reason, run_exit.status, outcome)
         for line in self._closing_lines(place, end, outcome):
             self._run.host.tell(line)
@@ -127,9 +125,8 @@ class RunReport:
         """
         reason, status = reason_of(error), error.exit_status
         await self._take_facts(place, ends)
-        await self._write_failure(reason, status, str(error))
-        await self._run_last_hook(reason, status, "failed")
-        await self._clear_temporary()
+        self._note_failure(reason, status, str(error))
+        await self._write_and_clear(reason, status, "failed")
         self._run.host.tell(str(error))
         self._emit_finished(reason, status, "failed")
         run_id, record = self._plan.run_id, self._record.content
@@ -146,11 +143,11 @@ class RunReport:
         await self._take_facts(place, ends)
         if contained is not None:
             self._record.update(contained=contained)
-        await self._write_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
-        await self._clear_temporary()
+        self._note_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
+        await self._write_last()
         self._emit_finished("supervisor-lost", EXIT_FAILED, "failed")
 
-    async def _write_failure(self, reason: Reason, status: int, error: str) -> None:
+    def _note_failure(self, reason: Reason, status: int, error: str) -> None:
         self._record.update(
             finished=now_text(),
             reason=reason,
@@ -158,7 +155,6 @@ class RunReport:
             agent_outcome="failed",
             error=error,
         )
-        await run_blocking(self._write)
 
     def _emit_finished(self, reason: Reason, status: int, outcome: AgentOutcome) -> None:
         self._run.events.emit(
@@ -174,21 +170,28 @@ class RunReport:
         if (result := await self._run.sweep.finish()) is not None:
             self._record.update(sweep=result)
 
-    async def _run_last_hook(self, reason: Reason, status: int, outcome: AgentOutcome) -> None:
+    async def _write_and_clear(self, reason: Reason, status: int, outcome: AgentOutcome) -> None:
+        """Write the record, run the last hook, which works in the temp directory, and clear up."""
         if self._hooks is not None:
+            await run_blocking(self._write)
             try:
                 await self._hooks.after_agent(reason, status, outcome, self._run.session.thread)
             except OSError as error:
                 # How the agent ended stays the truth; the next launch ends what is left.
                 self._run.warn(f"hook after_run could not be watched to its end: {error.strerror}")
-            await run_blocking(self._write)
+        await self._write_last()
 
-    async def _clear_temporary(self) -> None:
-        """Remove the temp directory after the last hook, which works in it; tell what stays.
+    async def _write_last(self) -> None:
+        """Write the record, then remove the temp directory; tell what stays of that.
 
-        After the record was written, because a large one takes its time.
+        In this order, because a large one takes its time; in one thread, as each takes a while.
         """
-        if line := await run_blocking(self._run.ownership.remove_temporary):
+
+        def write() -> str | None:
+            self._write()
+            return self._run.ownership.remove_temporary()
+
+        if line := await run_blocking(write):
             self._run.warn(line)
             await run_blocking(self._write)
 
