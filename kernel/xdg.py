@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -19,5 +20,13 @@ def cache_directory() -> Path:
 def _xdg(variable: str, fallback: str) -> Path:
     value = os.environ.get(variable, "")
     # A relative value is invalid and ignored (XDG Base Directory Specification 0.8).
-    base = Path(value) if value.startswith("/") else Path.home() / fallback
-    return base / "codexlab"
+    if not value.startswith("/"):
+        home = os.path.expanduser("~")
+        value = f"{Path.home() if home.startswith('~') else home}/{fallback}"
+    return _as_path(f"{value}/codexlab")
+
+
+@lru_cache(maxsize=4)
+def _as_path(text: str) -> Path:
+    """Return the path that a text spells. A launch asks for it many times."""
+    return Path(text)

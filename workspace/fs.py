@@ -35,11 +35,13 @@ def open_below(base: Path, *names: str, create: bool = False) -> int:
     :raises PathRefused: a component is a link or no directory.
     :raises OperatorError: the system refuses.
     """
-    where, fd = base, _open_base(base, create=create)
-    for name in names:
-        where = where / name
+    fd = _open_base(base, create=create)
+    for number, name in enumerate(names, 1):
         try:
-            inner = open_child(name, fd, where, create=create)
+            inner = open_directory(name, fd)
+        except OSError:
+            # Looked at again, to tell why: only then does it take a path to name it.
+            inner = open_child(name, fd, base.joinpath(*names[:number]), create=create)
         finally:
             os.close(fd)
         fd = inner

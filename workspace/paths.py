@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from ..kernel.values import frozen
@@ -106,6 +107,8 @@ def key_of_place(paths: WorkspacePaths, claimed: WorkspaceKey) -> WorkspaceKey:
     return claimed if belongs_at(claimed, paths.names) else WorkspaceKey(*paths.names)
 
 
+# A host launches again and again in the same few hundred.
+@lru_cache(maxsize=256)
 def paths_at(root: Path) -> WorkspacePaths:
     """Return the places of the workspace whose directory is ``root``."""
     control = root / CONTROL

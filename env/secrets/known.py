@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import cast
 
 from .names import looks_secret, secret_assignments
@@ -57,13 +58,19 @@ def _maskable(value: bytes) -> bool:
 
 def _secrets_of(name: str, value: str) -> Iterator[bytes]:
     data = os.fsencode(value)
-    if looks_secret(name) and not _is_path(name, value):
+    if _is_secret_variable(name) and not _is_path(name, value):
         yield data.strip()
         yield from _lines(data)
     if "\n" in value:
         yield from map(os.fsencode, secret_assignments(value))
     if b"://" in data:
         yield from _url_passwords(data)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_variable(name: str) -> bool:
+    """Judge the name of a variable: a run asks for each one several times."""
+    return looks_secret(name)
 
 
 def _is_path(name: str, value: str) -> bool:

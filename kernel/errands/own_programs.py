@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from ..real_path import real_path
 from ..xdg import state_directory
 
 # Every workspace has it from its first launch on: see `workspace.WorkspacePaths.lock`.
@@ -70,7 +71,7 @@ class OwnPlaces:
         """Tell whether a place is none of an agent's, nor relative, nor barred."""
         if not place.startswith("/"):
             return False  # it would be looked for where we work, which may be where agents write
-        real = os.path.realpath(place)
+        real = real_path(place)
         if self._barred is not None and f"{real}/".startswith(self._barred):
             return False
         return not self._is_an_agents(real)

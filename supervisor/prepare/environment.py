@@ -18,6 +18,7 @@ from ...kernel.containment.membership import RUN_ID_VARIABLE
 from ...kernel.errands.git_environment import trusted_directories
 from ...kernel.errors import OperatorError
 from ...kernel.files.ownership import git_as_home_owner, git_trusts
+from ...kernel.real_path import real_path
 from ...kernel.values import frozen
 from ...workspace.repository.project import read_origin
 from ..errors import ArtifactsRequired, blame_origins
@@ -105,9 +106,10 @@ def left_behind(plan: Plan) -> tuple[str, ...]:
     if plan.workdir.kind in ("linked", "given"):
         return ()
     tops = {plan.start.top, _main_checkout(plan.workdir.repo)} - {None}
+    if not tops:
+        return ()
     home, workdir = (
-        os.path.realpath(place)
-        for place in (plan.request.environ.get("HOME") or "/", plan.workdir.path)
+        real_path(place) for place in (plan.request.environ.get("HOME") or "/", plan.workdir.path)
     )
     found = {os.fspath(top) for top in tops if top is not None}
     return tuple(

@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 
+from ...kernel.real_path import real_path
 from ..errors import PlaceUnusable
 
 # Leaves 40 bytes for what a tool calls its socket.
@@ -51,7 +52,7 @@ def _is_ordinary(place: str, session: str) -> bool:
     name = f"codexlab-{os.getuid()}/01234567"
     if not os.path.isabs(place) or len(os.fsencode(os.path.join(place, name))) > _LONGEST:
         return False
-    below = session and f"{os.path.realpath(place)}/".startswith(f"{os.path.realpath(session)}/")
+    below = session and f"{real_path(place)}/".startswith(f"{real_path(session)}/")
     return not below
 
 

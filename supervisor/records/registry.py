@@ -31,7 +31,7 @@ from ...workspace.records.machine import pid_namespace
 KEPT_ENTRIES = 1000
 # So many more may gather before the oldest are looked through and removed.
 _SLACK = 100
-_SUFFIX = ".json"
+_RUNS, _SUFFIX = "runs", ".json"
 _LIMIT = 64 * 1024
 
 
@@ -74,7 +74,7 @@ _AT_THE_END = ("finished", "reason", "exit_status", "agent_outcome", "thread", "
 
 def registry_directory() -> Path:
     """Return where the entries are."""
-    return state_directory() / "runs"
+    return state_directory() / _RUNS
 
 
 @cache
@@ -155,12 +155,13 @@ def enter(entry: RunEntry) -> None:
 
     :raises OSError: the state directory is full, read-only or not ours.
     """
+    path = _path(entry.run_id)
     try:
-        fd = create_file(_path(entry.run_id))
+        fd = create_file(path)
     except FileNotFoundError:
         make_private_directory(registry_directory())
-        fd = create_file(_path(entry.run_id))
-    give_named(_path(entry.run_id))
+        fd = create_file(path)
+    give_named(path)
     _write(fd, encode_start(entry))
 
 
@@ -183,7 +184,7 @@ def note_temporary(run_id: str, path: str) -> None:
 
 
 def _path(run_id: str) -> str:
-    return os.path.join(registry_directory(), run_id + _SUFFIX)
+    return f"{state_directory()}/{_RUNS}/{run_id}{_SUFFIX}"
 
 
 def _append(run_id: str, line: bytes) -> None:

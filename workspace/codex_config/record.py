@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
 from ...kernel.files.atomic import replace_file
-from ...kernel.values import frozen
+from ...kernel.values import asdict, frozen
 from ..fs import directory, read_small
 from ..owner import DamagedRecord, is_text, parse_object
 from ..paths import CONTROL, WorkspacePaths
@@ -21,6 +21,8 @@ from .hook_trust import Trust
 from .references import is_inside
 
 _RECORD = "home.json"
+# What an agent made longer is not kept in memory.
+_USUAL = 16 * 1024
 
 
 @frozen
@@ -46,9 +48,19 @@ def hash_of(data: bytes | None) -> str:
 
 def read_seen(control_fd: int, home: Path) -> Seen:
     """Return the record of the last comparison; an empty one where there is none."""
-    data = read_small(_RECORD, control_fd, home / _RECORD)
+    data = read_small(_RECORD, control_fd, home / _RECORD) or b""
+    return _parse_usual(data) if len(data) <= _USUAL else _parse(data)
+
+
+@lru_cache(maxsize=8)
+def _parse_usual(data: bytes) -> Seen:
+    """Parse a record of a usual length: each launch reads it twice, and it seldom changes."""
+    return _parse(data)
+
+
+def _parse(data: bytes) -> Seen:
     try:
-        values = parse_object(data or b"")
+        values = parse_object(data)
     except DamagedRecord:
         return Seen()
     ours, shared, profiles, managed, warned, shared_home = (

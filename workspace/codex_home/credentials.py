@@ -24,7 +24,7 @@ from ...kernel.files.regular_file import create_file, open_regular, read_regular
 from ...kernel.values import frozen
 from ..codex_config.report import HealNotes
 from ..fs import directory, lstat_at, read_small, set_aside
-from .links import ensure_link, is_link_to, replace_link
+from .links import ensure_link, is_link_to, replace_link, target_in
 
 AUTH, MCP = "auth.json", ".credentials.json"
 _LINKED = "credentials"
@@ -51,7 +51,7 @@ def heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
     its tokens are the same account's and newer, the shared file gets them: the older
     ones are worth nothing any more.
     """
-    target = Path(os.path.realpath(shared / AUTH))
+    target = target_in(shared, AUTH)
     found = lstat_at(AUTH, home_fd)
     with contextlib.suppress(OSError, CodexlabError), directory(target.parent) as dir_fd:
         sweep_dead_writers(re.escape(target.name), dir_fd)
@@ -162,7 +162,7 @@ def heal_mcp_credentials(home_fd: int, control_fd: int, shared: Path, notes: Hea
     control directory tells a file that was the shared one, and is logged out, from one
     that was made here.
     """
-    target = Path(os.path.realpath(shared / MCP))
+    target = target_in(shared, MCP)
     if not target.is_file():
         _forget(home_fd, control_fd, notes)
         return

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...kernel.files.ownership import give_named
+from ...kernel.real_path import real_path
 from ...kernel.values import frozen
 from ..codex_config.file import (
     CONFIG,
@@ -147,8 +148,8 @@ def _heal(
 
 
 def _usable(shared_home: Path, paths: WorkspacePaths) -> Path:
-    shared = Path(os.path.realpath(shared_home))
-    if shared == Path(os.path.realpath(paths.codex_home)):
+    shared = Path(real_path(shared_home))
+    if str(shared) == real_path(paths.codex_home):
         raise HomeRefused(
             shared, "is this issue's own codex-home; set CODEX_HOME to the shared one"
         )

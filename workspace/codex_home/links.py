@@ -11,6 +11,15 @@ from ..codex_config.report import HealNotes
 from ..fs import lstat_at, set_aside
 
 
+def target_in(shared: Path, name: str) -> Path:
+    """Return where a name of the shared home leads, without links.
+
+    :param shared: the shared home, without links itself.
+    """
+    path = shared / name
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
 def ensure_link(name: str, dir_fd: int, target: Path, notes: HealNotes) -> None:
     """Make ``name`` a link to ``target``; whatever else lies there is kept aside.
 

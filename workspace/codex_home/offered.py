@@ -40,8 +40,11 @@ def offer_all(home_fd: int, shared: Path, former: Path | None, notes: HealNotes)
 
     :param former: the shared home of the last launch: links into it follow to this one.
     """
-    profiles = filter(is_profile, {*os.listdir(shared), *os.listdir(home_fd)})
-    for name in (*_LINKED, *sorted(profiles)):
+    if former == shared:
+        former = None
+    present = {*os.listdir(shared), *os.listdir(home_fd)}
+    linked = (name for name in _LINKED if name in present)
+    for name in (*linked, *sorted(filter(is_profile, present))):
         if name == "AGENTS.override.md" and _is_own("AGENTS.md", home_fd):
             # codex reads one of the two: what was written for this issue must win.
             withdraw(name, home_fd, shared / name, notes)

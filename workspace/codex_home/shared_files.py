@@ -24,7 +24,7 @@ from ...kernel.values import frozen
 from ..codex_config.report import HealNotes
 from ..errors import PathRefused
 from ..fs import lstat_at, read_small, set_aside
-from .links import ensure_link
+from .links import ensure_link, target_in
 
 _HISTORY = r"thread_history_\d{1,9}\.sqlite"
 # What codex 0.150 to 0.171 make; linked before they do, as they would make their own.
@@ -57,7 +57,7 @@ def heal_shared_files(home_fd: int, shared: Path, mode: SessionMode, notes: Heal
             _drop_link(name, home_fd, notes)
         return
     for name in names:
-        _share(name, home_fd, Path(os.path.realpath(shared / name)), notes)
+        _share(name, home_fd, target_in(shared, name), notes)
 
 
 def _histories(names: list[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from ..codex_config.report import HealNotes
 from ..errors import HomeRefused
 from ..fs import lstat_at, open_below, open_child, set_aside
 from .credentials import MCP
-from .links import ensure_link
+from .links import ensure_link, target_in
 from .shared_files import SessionMode, heal_shared_files
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _share(name: str, home_fd: int, shared_fd: int, shared: Path, notes: HealNot
             " or give the issue its own with --sessions issue",
         ) from None
     # Resolved, so that a shared home made of links itself may go away later.
-    target = Path(os.path.realpath(shared / name))
+    target = target_in(shared, name)
     found = lstat_at(name, home_fd)
     if found is not None and stat.S_ISDIR(found.st_mode):
         _give_away(name, home_fd, target, notes)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...kernel.files.regular_file import NOT_REGULAR, read_regular
+from ...kernel.real_path import real_path
 from ...kernel.values import frozen
 from ..errors import WorkdirRefused
 from .command import ask_git
@@ -55,7 +56,7 @@ def inspect_checkout(cwd: Path) -> Checkout:
 
     :raises WorkdirRefused: ``cwd`` is no directory, or a ``.git`` file is damaged.
     """
-    here = os.path.realpath(cwd)
+    here = real_path(cwd)
     try:
         found = os.stat(here)
     except OSError as error:
@@ -118,7 +119,7 @@ def _checkout(here: str, top: str, git_dir: str) -> Checkout:
     pointer = _read(git_dir, "commondir")
     common = git_dir
     if pointer is not None:
-        common = os.path.realpath(os.path.join(git_dir, pointer))
+        common = real_path(os.path.join(git_dir, pointer))
     head, branch = read_head(git_dir, common)
     kind: StartKind = "main" if pointer is None else "linked"
     return Checkout(Path(here), kind, Path(top), Path(git_dir), Path(common), head, branch)
@@ -131,11 +132,11 @@ def _git_dir_at(place: str) -> str | None:
     except OSError:
         return None
     if stat.S_ISDIR(mode):
-        return os.path.realpath(marker) if _is_git_dir(marker) else None
+        return real_path(marker) if _is_git_dir(marker) else None
     text = _read(place, ".git") or ""
     if not text.startswith("gitdir:"):
         raise WorkdirRefused(Path(marker), "expected 'gitdir: PATH'; the file is damaged")
-    target = os.path.realpath(os.path.join(place, text[7:].strip()))
+    target = real_path(os.path.join(place, text[7:].strip()))
     if not os.path.exists(os.path.join(target, "HEAD")):
         raise WorkdirRefused(
             Path(marker),

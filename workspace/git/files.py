@@ -40,8 +40,10 @@ def check_git_files(git_dir: Path, common_dir: Path, action: str) -> None:
     :param action: what git was to do, for the message.
     :raises GitFailed: git was not asked.
     """
-    for path in (*(git_dir / name for name in _OWN), *(common_dir / name for name in _COMMON)):
-        _check_file(path, git_dir, action)
+    # Plain texts: joining a Path takes longer than the look.
+    for where, names in ((git_dir, _OWN), (common_dir, _COMMON)):
+        for name in names:
+            _check_file(f"{where}/{name}", git_dir, action)
 
 
 def check_shared_files(common_dir: Path, action: str) -> None:
@@ -55,15 +57,15 @@ def check_shared_files(common_dir: Path, action: str) -> None:
     _check_below(common_dir, ("refs", "objects/pack", "objects/info", "worktrees"), action)
 
 
-def _check_file(path: Path, git_dir: Path, action: str) -> None:
+def _check_file(path: str, git_dir: Path, action: str) -> None:
     try:
         found = os.stat(path)
     except OSError:
         return  # git says so itself, and at once
     if not stat.S_ISREG(found.st_mode):
-        kind = kind_of(str(path))
+        kind = kind_of(path)
         raise GitFailed(action, git_dir, f"{path}: expected a file, found {kind}; remove it")
-    if found.st_size > _LARGEST and path.name != "index":
+    if found.st_size > _LARGEST and not path.endswith("/index"):
         raise GitFailed(action, git_dir, f"{path}: too large for a file of git; remove it")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from functools import lru_cache
 from typing import Literal, cast, get_args
 
-from ...kernel.values import frozen
+from ...kernel.values import asdict, frozen
 from ..owner import DamagedRecord, is_text, parse_object
 from ..paths import WorkspaceKey, is_branch_of
 
@@ -21,6 +21,8 @@ _TEXTS = (
 )
 _KINDS = (*get_args(WorkdirKind), None)
 _PATHS, _COMMITS = ("repo", "workdir", "git_dir", "removed_from"), ("base", "tip")
+# What an agent made longer is not kept in memory.
+_USUAL = 4096
 _COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
@@ -82,6 +84,12 @@ def parse_provenance(data: bytes) -> Provenance:
 
     :raises DamagedRecord: the bytes are no such record.
     """
+    return _parse_usual(data) if len(data) <= _USUAL else provenance_from(parse_object(data))
+
+
+@lru_cache(maxsize=8)
+def _parse_usual(data: bytes) -> Provenance:
+    """Parse a record of a usual length: a launch reads the same one several times."""
     return provenance_from(parse_object(data))
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...kernel.values import frozen
+from ...kernel.real_path import real_path
+from ...kernel.values import frozen, replace
 from ..claim.claim import Claim
 from ..errors import PathRefused, WorkdirRefused
 from ..fs import kind_of
@@ -99,13 +99,12 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     status = os.stat(plan.path)
     claim.notes.extend(restore_left(claim.state_dir, (status.st_dev, status.st_ino)))
     found = inspect_checkout(plan.path)
-    if plan.kind in ("worktree", "plain") and found.top != Path(os.path.realpath(plan.path)):
+    if plan.kind in ("worktree", "plain") and found.top != Path(real_path(plan.path)):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore .git")
     if plan.kind in ("worktree", "plain"):
         _check_pointer(plan, found)
-    _note_use(claim, plan, found, after_create=after_create)
+    stored = _note_use(claim, plan, found, after_create=after_create)
     claim.note_workdir(plan.path, (status.st_dev, status.st_ino))
-    stored = claim.read_provenance()
     return Workdir(
         path=plan.path,
         kind=plan.kind,
@@ -142,7 +141,10 @@ def _check_pointer(plan: WorkdirPlan, found: Checkout) -> None:
         )
 
 
-def _note_use(claim: Claim, plan: WorkdirPlan, found: Checkout, *, after_create: bool) -> None:
+def _note_use(
+    claim: Claim, plan: WorkdirPlan, found: Checkout, *, after_create: bool
+) -> Provenance:
+    """Write down which directory is used, where that is news; return what is written down now."""
     stored = claim.read_provenance()
     status = os.stat(plan.path)
     inode = (status.st_dev, status.st_ino)
@@ -153,12 +155,12 @@ def _note_use(claim: Claim, plan: WorkdirPlan, found: Checkout, *, after_create:
         inode=inode,
         after_create_due=after_create if inode != stored.inode else stored.after_create_due,
         removing=False,
+        repo=str(plan.repo) if plan.kind == "worktree" else stored.repo,
+        **_note_git_dir(claim, plan, found, stored),
     )
-    if plan.kind == "worktree":
-        used = replace(used, repo=str(plan.repo))
-    used = replace(used, **_note_git_dir(claim, plan, found, stored))
     if used != stored:
         claim.write_provenance(used)
+    return used
 
 
 def _note_git_dir(
