@@ -9,7 +9,7 @@ from ...kernel.cgroup.limits import limit_leaf, read_counter
 from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.errors import OperatorError
 from ...kernel.process.memory import proportional_bytes, resident_bytes
-from ...kernel.values import frozen, replace
+from ...kernel.values import frozen
 from ..request import LaunchRequest
 
 _TICKS = os.sysconf("SC_CLK_TCK")
