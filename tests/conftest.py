@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -34,7 +33,7 @@ from support.processes.leaks import (
     leaked_files,
     leaked_processes,
 )
-from support.trees import remove_tree
+from support.scratches import own_scratch, remove_abandoned
 from support.users.unprivileged import Unprivileged, give, why_not
 
 _WARDEN = pytest.StashKey[Warden]()
@@ -57,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("unhurried")
     _heed_signals()
     config.stash[_OWN] = developers_own()
+    if not hasattr(config, "workerinput"):  # under xdist once suffices
+        remove_abandoned(_scratch_base())
 
 
 def _heed_signals() -> None:
@@ -124,15 +125,14 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     its sandbox. The test process itself is pointed at it: HOME, XDG, TMPDIR, and
     no name of any agent.
     """
-    path = _scratch_base() / secrets.token_hex(4)
-    for name in ("home", "run", "tmp"):
-        (path / name).mkdir(parents=True, mode=0o700)
-    for name in [name for name in os.environ if name.startswith((*FOREIGN, "STUB_KEY"))]:
-        monkeypatch.delenv(name)
-    for name, value in _private_places(path).items():
-        monkeypatch.setenv(name, value)
-    yield path
-    remove_tree(path)
+    with own_scratch(_scratch_base()) as path:
+        for name in ("home", "run", "tmp"):
+            (path / name).mkdir(mode=0o700)
+        for name in [name for name in os.environ if name.startswith((*FOREIGN, "STUB_KEY"))]:
+            monkeypatch.delenv(name)
+        for name, value in _private_places(path).items():
+            monkeypatch.setenv(name, value)
+        yield path
 
 
 def _scratch_base() -> Path:

@@ -5,6 +5,7 @@ Each case runs a pytest of its own over one small test file.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ _HEAD = "import os, pathlib, subprocess, sys\n"
 def run_nested(scratch: Path, body: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a pytest over one file, with the project's own fixtures, and return its report."""
     directory = scratch / "nested"
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     (directory / "test_nested.py").write_text(_HEAD + body)
     (directory / "pytest.ini").write_text("[pytest]\n")
     environment = {
@@ -102,13 +103,19 @@ def test_a_runtime_file_left_behind_fails_its_test(scratch: Path) -> None:
 
 
 _REMOVE = """
-import sys
+import os, sys
 from pathlib import Path
 from support.trees import remove_tree
 tree = Path(sys.argv[1])
 (tree / "closed" / "inner").mkdir(parents=True)
 (tree / "closed" / "out").symlink_to("/")
+os.chdir(tree / "closed/inner")
+for _ in range(int(sys.argv[2])):
+    os.mkdir("d")
+    os.chdir("d")
+os.chmod(".", 0)
 (tree / "closed").chmod(0)
+os.chdir("/")
 remove_tree(tree)
 try:
     remove_tree(tree)
@@ -117,15 +124,35 @@ except FileNotFoundError:
 """
 
 
+@pytest.mark.parametrize("depth", [1, 3_000])
 def test_a_tree_without_rights_is_removed_and_the_place_it_was_in_keeps_its_own(
-    as_nobody: Unprivileged,
+    as_nobody: Unprivileged, depth: int
 ) -> None:
     place = as_nobody.home
     mode = place.stat().st_mode
-    argv: list[str | Path] = [sys.executable, "-c", _REMOVE, place / "tree"]
+    argv: list[str | Path] = [sys.executable, "-c", _REMOVE, place / "tree", str(depth)]
     done = as_nobody.run(argv, environ={"PYTHONPATH": str(CHECKOUT / "tests")})
     assert done.stdout == "gone\n", done.stderr
     assert place.stat().st_mode == mode
+
+
+def test_what_a_killed_pytest_left_is_removed_by_a_later_one_but_nothing_young_or_locked(
+    scratch: Path,
+) -> None:
+    inner = scratch / "inner"
+    killed = run_nested(scratch, "def test_killed():\n    os.kill(os.getpid(), 9)\n")
+    assert killed.returncode == -9
+    (left,) = inner.iterdir()
+    locked, young = inner / "locked", inner / "young"
+    locked.mkdir()
+    young.mkdir()
+    for path in (left, locked):
+        os.utime(path, (0, 0))
+    held = os.open(locked, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert run_nested(scratch, "def test_later():\n    pass\n").returncode == 0
+    os.close(held)
+    assert set(inner.iterdir()) == {locked, young}
 
 
 def test_a_cgroup_left_behind_fails_its_test(scratch: Path) -> None:
