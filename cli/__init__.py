@@ -58,7 +58,7 @@ def launch() -> None:
     gc.disable()
     from ..guardian.entry import run_with_guardian
     from ..kernel.errors import CodexlabError
-    from ..kernel.no_more import NoMore, is_no_more
+    from ..kernel.exhausted import NoMore, is_no_more
     from ..kernel.process.descriptors import descriptors_given
     from ..kernel.process.hide_cmdline import hide_environment, hide_memory, mask_argv_values
     from .launch.supervise import supervise

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..kernel.errands.own_programs import find_own_program
 from ..kernel.files.atomic import replace_file
-from ..kernel.files.ownership import give_named
+from ..kernel.files.home_owner import give_named
 
 _HOST_LINE = rb"(?m)^host: ([A-Za-z0-9_+][A-Za-z0-9_.+-]*)$"
 _TIMEOUT = 10.0

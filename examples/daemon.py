@@ -23,7 +23,7 @@ from typing import Any
 
 import anyio
 
-from codexlab.supervisor import LaunchRequest, Outcome, open_run
+from codexlab.supervisor import LaunchRequest, RunOutcome, open_run
 
 AT_ONCE = 4
 
@@ -54,7 +54,7 @@ async def run_task(task: dict[str, Any], free: anyio.Semaphore) -> None:
         report(task, await run.outcome())
 
 
-def report(task: dict[str, Any], outcome: Outcome) -> None:
+def report(task: dict[str, Any], outcome: RunOutcome) -> None:
     """Write one line of JSON."""
     record: dict[str, Any] = outcome.record or {}
     contained: dict[str, Any] = record.get("contained") or {}

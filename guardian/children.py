@@ -1,4 +1,4 @@
-"""The children in a guardian's care: the agent and its monitor, a companion, adopted orphans.
+"""The children in a guardian's care: the agent and its monitor, a sidecar, adopted orphans.
 
 Invariant: every one is collected here and nowhere else. So the agent's status is exact, and no
 orphan stays a zombie. A pid that the supervisor knows is not reused before it hears of that
@@ -23,19 +23,19 @@ from ..kernel.process.procfs import has_children
 from ..kernel.values import replace
 from .codec import decode_monitor, unexpected
 from .protocol import (
-    Accompanied,
     AgentExited,
     AgentStarted,
     AgentStopped,
     Answer,
-    CompanionExited,
     RunHandover,
+    SidecarExited,
+    SidecarStarted,
     Spawn,
     Spawned,
     SpawnFailed,
     SpawnSpec,
 )
-from .sidecar import Companion
+from .sidecar import Sidecar
 from .spawning.spawn import SpawnError, describe_exit, spawn
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from .spawning.tty_monitor import Monitored
 
-Tell = Callable[[Answer, Sequence[int]], None]
+Send = Callable[[Answer, Sequence[int]], None]
 # One that closed its channel says what its fault was, and ends.
 _SUPERVISOR_SECONDS = 5.0
 _REAPED_AT_ONCE = 500
@@ -52,20 +52,20 @@ _REAPED_AT_ONCE = 500
 class Children:
     """Starts and collects children, and tells of each that started, stopped or ended.
 
-    :param tell: sends a message with descriptors to the supervisor.
+    :param send: sends a message with descriptors to the supervisor.
     :param poll: the guardian's; the channel of a monitor is registered there.
     ``supervisor`` is its pid while it is our child: no part of the run. Where
     ``is_hosted``, it is a part of a program that is not our child.
     """
 
-    def __init__(self, tell: Tell, poll: select.poll) -> None:
+    def __init__(self, send: Send, poll: select.poll) -> None:
         self.supervisor: int | None = None
         self.is_hosted = False
-        self._tell = tell
+        self._send = send
         self._poll = poll
         self._agent: int | None = None
         self._group: ProcessGroup | None = None
-        self._companion: Companion | None = None
+        self._sidecar: Sidecar | None = None
         self._monitored: Monitored | None = None
 
     def note_supervisor(self, pid: int | None) -> None:
@@ -77,7 +77,7 @@ class Children:
         self.supervisor = None
 
     def start_agent(self, request: Spawn, descriptors: list[int], restore: Sequence[int]) -> None:
-        """Start the agent, and tell that it runs or why it does not.
+        """Start the agent, and report that it runs or why it does not.
 
         :param descriptors: become 0, 1 and 2; closed here.
         :param restore: signals whose default disposition the program must find.
@@ -97,22 +97,22 @@ class Children:
         monitor = None if named is None else (named.pid, named.start_time)
         # Here: it may have ended by now, but only we, or its monitor, can have reaped it.
         started = Spawned(pid, _start_time(pid), read_oom_score_adj(pid), monitor)
-        self._tell(started, () if self._group is None else [self._group.leader])
+        self._send(started, () if self._group is None else [self._group.leader])
 
-    def start_companion(
+    def start_sidecar(
         self, program: SpawnSpec, descriptors: list[int], restore: Sequence[int]
     ) -> None:
-        """Start a helper of ours, as :meth:`start_agent` does; it is no part of the run."""
+        """Start a sidecar, as :meth:`start_agent` does; it is no part of the run."""
         if (pid := self._start(spawn, program, descriptors, restore)) is not None:
             try:
-                self._companion = Companion(pid)
+                self._sidecar = Sidecar(pid)
             except OSError as error:
                 # Not reaped yet: the number is still its own.
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
-                self._tell(SpawnFailed("fork", error.errno or 0), ())
+                self._send(SpawnFailed("fork", error.errno or 0), ())
                 return
-            self._tell(Accompanied(pid, _start_time(pid)), ())
+            self._send(SidecarStarted(pid, _start_time(pid)), ())
 
     def _start(
         self,
@@ -124,7 +124,7 @@ class Children:
         try:
             return start(program, descriptors, restore)
         except SpawnError as error:
-            self._tell(SpawnFailed(error.step, error.errno), ())
+            self._send(SpawnFailed(error.step, error.errno), ())
             return None
         finally:
             for fd in descriptors:
@@ -164,11 +164,11 @@ class Children:
     def _take_leave(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
         if pid == self._agent:
             self._agent = None
-            self._tell(describe_exit(pid, status, usage), ())
-        elif self._companion is not None and pid == self._companion.pid:
-            self._companion.close()
-            self._companion = None
-            self._tell(CompanionExited(status), ())
+            self._send(describe_exit(pid, status, usage), ())
+        elif self._sidecar is not None and pid == self._sidecar.pid:
+            self._sidecar.close()
+            self._sidecar = None
+            self._send(SidecarExited(status), ())
         elif self._monitored and pid == self._monitored.monitor.pid:
             self._outlive_monitor(self._monitored, usage)
 
@@ -190,10 +190,10 @@ class Children:
         message = received[0]
         match message:
             case AgentStopped():
-                self._tell(message, ())
+                self._send(message, ())
             case AgentExited():
                 self._agent = None
-                self._tell(message, ())
+                self._send(message, ())
             case AgentStarted():
                 raise unexpected(message)
             case _:
@@ -220,7 +220,7 @@ class Children:
             with contextlib.suppress(PermissionError):
                 os.kill(self._agent, signal.SIGKILL)
         except ChildProcessError:
-            self._tell(describe_exit(self._agent, signal.SIGKILL, usage), ())
+            self._send(describe_exit(self._agent, signal.SIGKILL, usage), ())
             self._agent = None
 
     def list_pids(self) -> list[int]:
@@ -235,8 +235,8 @@ class Children:
 
     def below_us(self) -> RunProcesses:
         """Return all that is below us, but what is ours."""
-        companion = None if self._companion is None else self._companion.pid
-        ours = [pid for pid in (self.supervisor, companion) if pid is not None]
+        sidecar = None if self._sidecar is None else self._sidecar.pid
+        ours = [pid for pid in (self.supervisor, sidecar) if pid is not None]
         return RunProcesses("", None, name_process(os.getpid()), frozenset(ours), self._monitor)
 
     def scope_of(self, handover: RunHandover) -> RunProcesses:
@@ -265,11 +265,11 @@ class Children:
             os.waitpid(self.supervisor, 0)
         self.note_supervisor_gone()
 
-    def end_companion(self) -> None:
-        """Kill the helper: from here on it is nobody's to be spared."""
-        if self._companion is not None:
-            self._companion.kill()
-            self._companion = None
+    def end_sidecar(self) -> None:
+        """Kill the sidecar: from here on, a reading of the run would count it."""
+        if self._sidecar is not None:
+            self._sidecar.kill()
+            self._sidecar = None
 
     def release_monitor(self) -> None:
         """Let the agent's monitor end, once the run was read for the last time."""

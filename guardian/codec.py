@@ -28,7 +28,7 @@ _HIGHEST_SIGNAL = 64
 _DESCRIPTORS: Mapping[str, range] = {
     "RunHandover": range(17),
     "Spawn": range(3, 4),
-    "Accompany": range(3, 4),
+    "StartSidecar": range(3, 4),
     "KeepTerminal": range(1, 2),
     "StopJob": range(1, 2),
     "Spawned": range(2),

@@ -9,15 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from ..kernel.no_more import NoMore, no_more_in
+from ..kernel.exhausted import NoMore, no_more_in
 from ..kernel.process.descriptors import open_descriptors, open_standard_descriptors
 from ..kernel.process.own_limits import keep_own_limits, take_back_own_limits
-from .at_any_rate import load_the_rest
 from .channel import Channel, open_channel_pair
 from .lifeline import Lifeline
 from .main import Guardian
+from .own_failure import load_the_rest
 from .protocol import EchoSignal
-from .signals import SAME_WISH_SECONDS
+from .signals import DUPLICATE_SECONDS
 
 
 def run_with_guardian(supervise: Callable[[Channel], None]) -> int:
@@ -54,14 +54,14 @@ def _keep_from_children() -> None:
 
 
 def _run_supervisor(
-    supervise: Callable[[Channel], None], channel: Channel, wishes: Sequence[signal.Signals]
+    supervise: Callable[[Channel], None], channel: Channel, requests: Sequence[signal.Signals]
 ) -> None:
     """Live as the supervisor in the forked child. Never returns.
 
-    :param wishes: the signals that the guardian takes.
+    :param requests: the signals that the guardian takes.
     """
     try:
-        _pass_on(wishes, channel)
+        _pass_on(requests, channel)
         # By default it ends a process whose limit of CPU time somebody lowered.
         if signal.getsignal(signal.SIGXCPU) == signal.SIG_DFL:
             signal.signal(signal.SIGXCPU, _take_back)
@@ -95,7 +95,7 @@ def _say_why(error: BaseException) -> None:
         os.write(2, f"codexlab-run: {NoMore('the launch cannot go on', code)}\n".encode())
 
 
-def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
+def _pass_on(requests: Sequence[signal.Signals], channel: Channel) -> None:
     """Leave to the guardian what an engine sends to every process of a tree (scancel does).
 
     The supervisor would die of it, and the guardian takes its own. A handler and not
@@ -105,7 +105,7 @@ def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
 
     def echo(signum: int, _frame: object) -> None:
         now = time.monotonic()
-        if now - echoed.get(signum, -SAME_WISH_SECONDS) < SAME_WISH_SECONDS:
+        if now - echoed.get(signum, -DUPLICATE_SECONDS) < DUPLICATE_SECONDS:
             return
         echoed[signum] = now
         # The guardian may have died of something else. One that takes nothing, as the agent has
@@ -113,5 +113,5 @@ def _pass_on(wishes: Sequence[signal.Signals], channel: Channel) -> None:
         with contextlib.suppress(OSError):
             channel.offer(EchoSignal(signum))
 
-    for signum in wishes:
+    for signum in requests:
         signal.signal(signum, echo)

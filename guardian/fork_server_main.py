@@ -14,10 +14,10 @@ import socket
 from typing import NoReturn
 
 from ..kernel.process.hide_cmdline import hide_environment, hide_memory
-from .at_any_rate import load_the_rest
 from .channel import Channel
 from .codec import decode_order
 from .main import Guardian
+from .own_failure import load_the_rest
 from .protocol import ForkAnswer, ForkRefused, GuardianForked
 from .spawning.spawn import prepare_to_spawn
 

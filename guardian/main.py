@@ -26,7 +26,6 @@ from .children import Children
 from .codec import decode_request
 from .ending.lost_run import LOST_GRACE, LOST_PATIENCE, finish_lost_run
 from .protocol import (
-    Accompany,
     ChildrenLeft,
     EchoSignal,
     Finish,
@@ -39,9 +38,10 @@ from .protocol import (
     RunHandover,
     Signalled,
     Spawn,
+    StartSidecar,
     StopJob,
 )
-from .signals import ECHO_SECONDS, SAME_WISH_SECONDS, SignalPipe
+from .signals import DUPLICATE_SECONDS, ECHO_SECONDS, SignalPipe
 from .spawning.spawn import prepare_to_spawn
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ class Guardian:
     def abandon(self) -> tuple[signal.Signals, ...]:
         """Give everything back in the forked supervisor, which is not the guardian.
 
-        :returns: the wishes that the guardian takes.
+        :returns: the signals that the guardian takes.
         """
         self._signals.give_back()
         self._channel.close()
-        return self._signals.wishes
+        return self._signals.requests
 
     def guard(self, supervisor: int | None, host: int | None = None) -> int:
         """Serve the supervisor until it is gone; return the exit status.
@@ -148,8 +148,8 @@ class Guardian:
             elif signum != answered:
                 self._report_signal(signum)
 
-    def _report_signal(self, signum: int, same_wish: float = SAME_WISH_SECONDS) -> None:
-        if self._signals.is_news(signum, same_wish):
+    def _report_signal(self, signum: int, window: float = DUPLICATE_SECONDS) -> None:
+        if self._signals.is_new(signum, window):
             if self._stops is not None and signum in _ENDING:
                 self._stops.note_asked()
             self._outbox.tell(Signalled(signum))
@@ -169,8 +169,8 @@ class Guardian:
                 self._take_handover(message, tuple(descriptors))
             case Spawn():
                 self._children.start_agent(message, descriptors, self._changed_signals())
-            case Accompany(program):
-                self._children.start_companion(program, descriptors, self._changed_signals())
+            case StartSidecar(program):
+                self._children.start_sidecar(program, descriptors, self._changed_signals())
             case ListChildren():
                 self._outbox.tell(ChildrenLeft(tuple(self._children.list_pids())))
             case KeepTerminal(flags, characters):
@@ -254,7 +254,7 @@ class Guardian:
         take_back_own_limits()
         self._give_terminal_back()
         # Before the run is read: from here on it is nobody's to be spared.
-        self._children.end_companion()
+        self._children.end_sidecar()
         status = self._finish()
         self._children.release_monitor()
         return status
@@ -291,7 +291,7 @@ class Guardian:
         handover, resort = self._handover, self._last_resort
         if handover is None or resort is None:
             raise error
-        from .at_any_rate import end_at_any_rate, finish_at_any_rate
+        from .own_failure import end_at_any_rate, finish_at_any_rate
 
         with contextlib.suppress(Exception):
             self._give_terminal_back()

@@ -75,8 +75,8 @@ class Spawn:
 
 
 @frozen
-class Accompany:
-    """Start a helper of ours that is no part of the run. Beside it: descriptors for 0, 1 and 2."""
+class StartSidecar:
+    """Start a sidecar. Beside it: descriptors for 0, 1 and 2."""
 
     program: SpawnSpec
 
@@ -152,8 +152,8 @@ class Spawned:
 
 
 @frozen
-class Accompanied:
-    """The helper runs."""
+class SidecarStarted:
+    """The sidecar runs."""
 
     pid: int
     start_time: int
@@ -205,8 +205,8 @@ class AgentExited:
 
 
 @frozen
-class CompanionExited:
-    """The helper ended with this wait status."""
+class SidecarExited:
+    """The sidecar ended with this wait status."""
 
     status: int
 
@@ -247,7 +247,7 @@ class ForkRefused:
 Request = (
     RunHandover
     | Spawn
-    | Accompany
+    | StartSidecar
     | ListChildren
     | KeepTerminal
     | ForgetTerminal
@@ -257,8 +257,8 @@ Request = (
     | Released
     | Finish
 )
-Reply = Spawned | Accompanied | SpawnFailed | ChildrenLeft
-Notification = Signalled | AgentStopped | AgentExited | CompanionExited
+Reply = Spawned | SidecarStarted | SpawnFailed | ChildrenLeft
+Notification = Signalled | AgentStopped | AgentExited | SidecarExited
 Answer = Reply | Notification
 MonitorMessage = AgentStarted | AgentStopped | AgentExited
 ForkAnswer = GuardianForked | ForkRefused

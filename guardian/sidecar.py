@@ -1,4 +1,4 @@
-"""A helper of ours beside the agent: the guardian's child, and no member of the run.
+"""The sidecar, a program of ours beside the agent: the guardian's child, no member of the run.
 
 Invariant: it never outlives the guardian. The guardian kills it on its way out;
 where the guardian itself is killed, the parent-death signal does.
@@ -19,8 +19,8 @@ from ..kernel.process.descriptors import is_ready
 _DYING_SECONDS = 1.0
 
 
-class Companion:
-    """One living companion, known by a descriptor, so that a reused pid is never meant."""
+class Sidecar:
+    """One living sidecar, known by a descriptor, so that a reused pid is never meant."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

@@ -1,7 +1,7 @@
 """The signals a guardian takes: noted by the kernel, read in its own time.
 
-Invariant: no Python runs in a handler that does anything, so a signal interrupts
-nothing; and one wish that is delivered twice is told once.
+Invariant: the handlers do nothing, so a signal interrupts
+nothing. A signal that is delivered twice within `DUPLICATE_SECONDS` is reported once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ FORWARDED = (
     signal.SIGUSR2,
     signal.SIGCONT,
 )
-# A terminal, timeout(1) and a kill of the group can each deliver one wish twice.
-SAME_WISH_SECONDS = 0.3
+# A terminal, timeout(1) and a kill of the group can each deliver one signal twice.
+DUPLICATE_SECONDS = 0.3
 # So late a supervisor may tell of the signal that was sent to it and to us.
 ECHO_SECONDS = 10.0
 # A job may be stopped and continued as often as somebody likes.
-_NOT_WISHES = (signal.SIGCONT, signal.SIGTSTP)
+_JOB_CONTROL = (signal.SIGCONT, signal.SIGTSTP)
 # So many in a second are told of: each one is passed on to the agent, and written down.
 _MOST_CONTINUATIONS = 16
 
@@ -33,20 +33,20 @@ class SignalPipe:
     """What this process was sent, as a descriptor to poll. One per process: handlers are its own.
 
     :ivar taken: the signals whose disposition is ours; a program must not inherit that.
-    :ivar wishes: those of them that ask for something.
+    :ivar requests: those of them that ask for something: not the signals of job control.
     """
 
     def __init__(self) -> None:
-        self._last_wish: dict[int, float] = {}
+        self._last_time: dict[int, float] = {}
         self._continued: list[float] = []
         self._wakeup, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._wakeup_write)
         # A signal that was ignored on entry stays so (nohup, a shell's background job).
-        wishes = [s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN]
-        self.wishes = tuple(signum for signum in wishes if signum not in _NOT_WISHES)
+        forwarded = [s for s in FORWARDED if signal.getsignal(s) != signal.SIG_IGN]
+        self.requests = tuple(signum for signum in forwarded if signum not in _JOB_CONTROL)
         # By default it ends a process whose limit of CPU time somebody lowered.
         warned = [s for s in (signal.SIGXCPU,) if signal.getsignal(s) != signal.SIG_IGN]
-        self.taken: tuple[signal.Signals, ...] = (signal.SIGCHLD, *warned, *wishes)
+        self.taken: tuple[signal.Signals, ...] = (signal.SIGCHLD, *warned, *forwarded)
         for signum in self.taken:
             signal.signal(signum, _note)
         # A mask outlives fork and exec: a host that waits for its signals itself has them blocked.
@@ -63,19 +63,19 @@ class SignalPipe:
         except BlockingIOError:
             return b""
 
-    def is_news(self, signum: int, same_wish: float = SAME_WISH_SECONDS) -> bool:
-        """Tell whether this is a wish of its own, not the one just heard by another way.
+    def is_new(self, signum: int, window: float = DUPLICATE_SECONDS) -> bool:
+        """Tell whether a signal is new, and not the last one delivered once more.
 
-        :param same_wish: seconds in which an equal one is the same.
+        :param window: seconds in which the same signal counts as delivered twice.
         """
         now = time.monotonic()
         if signum == signal.SIGCONT and self._is_flood(now):
             return False
-        if signum in _NOT_WISHES:
-            self._last_wish.pop(signum, None)
-        if now - self._last_wish.get(signum, -same_wish) < same_wish:
+        if signum in _JOB_CONTROL:
+            self._last_time.pop(signum, None)
+        if now - self._last_time.get(signum, -window) < window:
             return False
-        self._last_wish[signum] = now
+        self._last_time[signum] = now
         return True
 
     def _is_flood(self, now: float) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..kernel.lazy import import_on_use
 
 if TYPE_CHECKING:
-    from .caller import Outcome
+    from .caller import RunOutcome
     from .containment.reap import Reaped, reap_workspaces
     from .containment.reap_leaves import reap_leaves
     from .errors import Cancelled, RemovalStopped
@@ -38,11 +38,11 @@ __all__ = [
     "ExpectedEnvironment",
     "HookCommand",
     "LaunchRequest",
-    "Outcome",
     "Plan",
     "Reaped",
     "RemovalStopped",
     "Run",
+    "RunOutcome",
     "RunView",
     "before_remove_hook",
     "describe_left_behind",
@@ -66,7 +66,7 @@ __getattr__ = import_on_use(
         "errors": ("Cancelled", "RemovalStopped"),
         "lifecycle.exit": ("EXIT_FAILED", "ExitReport"),
         "prepare.expected": ("ExpectedEnvironment", "expect_environment"),
-        "caller": ("Outcome",),
+        "caller": ("RunOutcome",),
         "run.launch": ("launch",),
         "lifecycle.machine": ("ENDING_SIGNALS",),
         "run.embed": ("Run", "open_run"),

@@ -1,7 +1,7 @@
 """Calls that block, in threads that no host and no other run can keep from us.
 
 The embedding host, or a few dozen runs that end at once, may use all threads of anyio's default
-limiter (40). A run that waits for such a thread climbs no ladder. So every call between the wish
+limiter (40). A run that waits for such a thread climbs no ladder. So every call between the request
 for an end and the release of the claim, and each that notices a limit, goes through here.
 
 An agent that has used up its user's processes leaves none for a thread either (pthread_create(3)
@@ -18,7 +18,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from ..kernel.no_more import NoMore
+from ..kernel.exhausted import NoMore
 from ..kernel.process.own_limits import take_back_own_limits
 
 _T = TypeVar("_T")

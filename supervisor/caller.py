@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Host:
+class Caller:
     """The surroundings of one run.
 
     :param link: to the run's guardian.
@@ -24,7 +24,7 @@ class Host:
     :param outputs: descriptors the agent's stdout and stderr are passed on to, or None
         for logs only.
     :param terminal: what an agent may be lent, or None: there is none.
-    :param talkative: say where the agent works.
+    :param verbose: say where the agent works.
     :param hear: takes each event in this process.
     """
 
@@ -33,12 +33,12 @@ class Host:
     tell: Tell
     outputs: Outputs
     terminal: UserTerminal | None = None
-    talkative: bool = False
+    verbose: bool = False
     hear: Hear | None = None
 
 
 @frozen
-class Outcome:
+class RunOutcome:
     """How a launch ended.
 
     :param status: as the exit status of ``codexlab-run``.

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import cast
 
 from ..kernel.errors import BusyError, CallerError, CodexlabError, OperatorError
-from ..kernel.no_more import NoMore, is_no_more
+from ..kernel.exhausted import NoMore, is_no_more
 from .lifecycle.exit import EXIT_LIMIT, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, Reason
 
 

@@ -27,14 +27,14 @@ ALLOWED = {
     "kernel/cgroup/limits.py::read_counter": "the kernel's own files of a cgroup",
     "kernel/process/oom_score.py::_open_own": "the kernel's own file in /proc/self",
     "kernel/files/flock.py::open_lock_file": "only locked, and checked to be a regular file",
-    "kernel/files/ownership.py::give_named": "only given away, never read,"
+    "kernel/files/home_owner.py::give_named": "only given away, never read,"
     " and nobody is waited for",
-    "kernel/files/ownership.py::give_to_owner_above": "only given away, never read",
+    "kernel/files/home_owner.py::give_to_owner_above": "only given away, never read",
     "kernel/files/small_file.py::read_small_file": "a pipe the user named:"
     " read to its writer's end",
     "kernel/toml.py::parse_toml": "a text that was read; too deep a one is caught there",
-    "kernel/errands/waits_in_vain.py::_read": "the kernel's own files of a process",
-    "kernel/errands/waits_in_vain.py::_text_at": "the memory of a git of ours, one page",
+    "kernel/errands/stuck_git.py::_read": "the kernel's own files of a process",
+    "kernel/errands/stuck_git.py::_text_at": "the memory of a git of ours, one page",
     "kernel/files/tree.py::_enter": "a directory: its callers' flags say so",
     "workspace/codex_home/shared_files.py::_append_missing": "checked to be regular,"
     " and read to a limit",
@@ -53,7 +53,7 @@ ALLOWED = {
     "rollout/compression/candidate.py::open_candidate": "checked to be regular,"
     " with the reason for people",
     "rollout/reading/heads.py::HeadReader.read": "one read of a page, of thousands of rollouts",
-    "rollout/store/ownership.py::open_shared": "a new file or a lock, and no link",
+    "rollout/store/directory_owner.py::open_shared": "a new file or a lock, and no link",
     "rollout/reconcile/recover.py::_discard_unlocked": "only locked, never read,"
     " and nobody is waited for",
     "rollout/reading/snapshot.py::_open_file": "checked to be regular, with an error of its own",

@@ -16,7 +16,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from ..kernel.files.below import DIRECTORY, open_directory
-from ..kernel.files.ownership import give_named
+from ..kernel.files.home_owner import give_named
 from ..kernel.files.regular_file import NOT_REGULAR, read_regular_if_any
 from .errors import PathRefused, operator_errors
 

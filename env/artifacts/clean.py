@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ...kernel.files.ownership import make_private_directory
+from ...kernel.files.home_owner import make_private_directory
 from ..targets.building import cargo_builds_in
 from ..targets.errors import PathRefused, RootUnusable, TargetBusy
 from ..targets.index import TargetOwner, forget_owner, read_owner
@@ -28,7 +28,7 @@ QUARANTINE = (*BOOKS, "quarantine")
 _LOOK_AGAIN = 60.0
 _IN_TREE_QUARANTINE = ("codexlab-quarantine",)
 
-Verdict = Literal["remove", "keep", "in use", "refused", "removed", "leftover"]
+Decision = Literal["remove", "keep", "in use", "refused", "removed", "leftover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Finding:
     """
 
     candidate: Candidate
-    verdict: Verdict
+    verdict: Decision
     reason: str
     size: Measure
     age: float | None
@@ -139,18 +139,18 @@ def _judge(candidate: Candidate, options: CleanOptions, deadline: Deadline) -> F
     size = measure_tree(candidate.path, deadline)
     owner = read_owner(candidate.base, candidate.path) if candidate.leased else None
     age = _age(size, owner)
-    verdict, reason = _repository_in(size) or _verdict(candidate, options, age)
+    verdict, reason = _repository_in(size) or _decide(candidate, options, age)
     return Finding(candidate, verdict, reason, size, age, owner)
 
 
-def _repository_in(size: Measure) -> tuple[Verdict, str] | None:
+def _repository_in(size: Measure) -> tuple[Decision, str] | None:
     """Return why a tree stays that holds a repository; None for other trees."""
     if size.repository is None:
         return None
     return "keep", f"{size.repository} is a git repository; move it away if you need it"
 
 
-def _repository_now(path: Path) -> tuple[Verdict, str] | None:
+def _repository_now(path: Path) -> tuple[Decision, str] | None:
     """Look once more, just before a tree goes; it stays if it cannot be looked through."""
     size = measure_tree(path, Deadline(_LOOK_AGAIN))
     if size.state in ("partial", "unreadable"):
@@ -158,7 +158,7 @@ def _repository_now(path: Path) -> tuple[Verdict, str] | None:
     return _repository_in(size)
 
 
-def _verdict(candidate: Candidate, options: CleanOptions, age: float | None) -> tuple[Verdict, str]:
+def _decide(candidate: Candidate, options: CleanOptions, age: float | None) -> tuple[Decision, str]:
     if candidate.category in options.keep:
         return "keep", f"asked to keep {candidate.category}"
     if candidate.leased and is_leased(candidate.base, candidate.path):
@@ -245,5 +245,5 @@ def _finish_leftover(finding: Finding) -> Finding:
     return _changed(finding, "removed", finding.reason)
 
 
-def _changed(finding: Finding, verdict: Verdict, reason: str) -> Finding:
+def _changed(finding: Finding, verdict: Decision, reason: str) -> Finding:
     return Finding(finding.candidate, verdict, reason, finding.size, finding.age, finding.owner)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...kernel.errands.errand import WaitsInVain, run_errand
 from ...kernel.errands.git_environment import git_environment
-from ...kernel.errands.waits_in_vain import waits_in_vain
+from ...kernel.errands.stuck_git import why_stuck
 from ..cargo import repository_name
 
 _TIMEOUT = 30.0
@@ -76,7 +76,7 @@ def ask_git(directory: Path, *arguments: str) -> str | None:
             environment,
             timeout=_TIMEOUT,
             what=f"git {arguments[0]}",
-            look=waits_in_vain,
+            look=why_stuck,
         )
     except (OSError, WaitsInVain):
         return None

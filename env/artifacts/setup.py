@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...kernel.files.atomic import replace_file, write_all
-from ...kernel.files.ownership import make_private_directory
+from ...kernel.files.home_owner import make_private_directory
 from ...kernel.files.regular_file import (
     NOT_REGULAR,
     open_regular,

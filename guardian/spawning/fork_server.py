@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from ...kernel.errors import OperatorError
-from ...kernel.no_more import NoMore, is_no_more
+from ...kernel.exhausted import NoMore, is_no_more
 from ...kernel.process.descriptors import is_ready
 from ...kernel.process.identity import read_stat
 from ..channel import Channel, open_channel_pair

@@ -37,11 +37,11 @@ def held_still(leaf: str | None) -> Generator[None]:
         _set(leaf, b"0")
 
 
-def _set(leaf: str, wish: bytes) -> bool:
+def _set(leaf: str, value: bytes) -> bool:
     with suppress(OSError):
         fd = os.open(os.path.join(leaf, "cgroup.freeze"), os.O_WRONLY | os.O_CLOEXEC)
         try:
-            return os.write(fd, wish) > 0
+            return os.write(fd, value) > 0
         finally:
             os.close(fd)
     return False

@@ -20,7 +20,7 @@ from ..errands.own_programs import find_own_program
 from .leaf import create_leaf, own_cgroup
 
 # A healthy manager takes some ten milliseconds.
-PATIENCE = 3.0
+MANAGER_PATIENCE = 3.0
 _LOOK_AGAIN = 0.005
 _MANAGER = (
     "org.freedesktop.systemd1",
@@ -36,7 +36,7 @@ class ScopeRefused(Exception):
 
 
 def enter_user_scope(
-    process: int, name: str, environ: Mapping[str, str], patience: float = PATIENCE
+    process: int, name: str, environ: Mapping[str, str], patience: float = MANAGER_PATIENCE
 ) -> Path:
     """Move a process of ours into a new scope ``<name>.scope`` of the user manager.
 

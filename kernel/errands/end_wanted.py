@@ -1,4 +1,4 @@
-"""The wish for an end, heard by whoever waits: one descriptor, known by context.
+"""The request to end, seen by every wait: one descriptor, known by context.
 
 Kept apart from the errands, so that who ends processes hears it without loading what starts them.
 """

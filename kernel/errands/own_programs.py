@@ -14,7 +14,8 @@ from ..xdg import state_directory
 
 # Every workspace has it from its first launch on: see `workspace.WorkspacePaths.lock`.
 _CONTROL = ".codexlab/lock"
-# A directory of the user's has such a note from its first launch on: see `workspace.records.given`.
+# A directory of the user's has such a note from its first launch on:
+# see `workspace.records.given_directories`.
 _NOTES = (".given.json", ".yours.json")
 
 

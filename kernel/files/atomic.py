@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from .ownership import give_named
+from .home_owner import give_named
 
 
 def fsync_directory(path: str | int) -> None:

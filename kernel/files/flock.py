@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
-from .ownership import give_named
+from .home_owner import give_named
 
 
 def try_lock(fd: int, *, shared: bool = False) -> bool:

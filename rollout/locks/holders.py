@@ -30,7 +30,7 @@ class Holder:
         return f"{self.command or 'process'} (pid {self.pid})"
 
 
-def in_words(holders: list[Holder]) -> str:
+def describe_holders(holders: list[Holder]) -> str:
     """Name the holders of a lock in a message."""
     return ", ".join(map(str, holders)) or "a process that we may not inspect"
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Generator
 
 from ...kernel.errors import BusyError
 from ...kernel.files.flock import try_lock, wait_lock
-from ..store.ownership import make_directories, make_own_directory, open_shared
-from .holders import Holder, in_words, lock_holders
+from ..store.directory_owner import make_directories, make_own_directory, open_shared
+from .holders import Holder, describe_holders, lock_holders
 
 # codex's own sweeper and its migration of histories hold this one (0.169.0).
 MAINTENANCE = os.path.join(".tmp", "rollout-maintenance.lock")
@@ -38,7 +38,8 @@ class SweeperBusyError(BusyError):
     def __init__(self, path: str, holders: list[Holder]) -> None:
         self.path, self.holders = path, holders
         super().__init__(
-            f"{path} is held by {in_words(holders)}: another sweep is at work; try again later"
+            f"{path} is held by {describe_holders(holders)}:"
+            " another sweep is at work; try again later"
         )
 
 

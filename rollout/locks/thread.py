@@ -28,9 +28,9 @@ from typing import Self
 
 from ...kernel.errors import BusyError, OperatorError
 from ...kernel.files.flock import try_lock, wait_lock
+from ..store.directory_owner import make_directories, open_shared
 from ..store.names import is_thread_id
-from ..store.ownership import make_directories, open_shared
-from .holders import Holder, in_words, lock_holders
+from .holders import Holder, describe_holders, lock_holders
 
 LOCK_DIRECTORY = "thread-writer-locks"
 COORDINATION = ".coordination.lock"
@@ -51,7 +51,8 @@ class ThreadBusyError(BusyError):
     def __init__(self, thread: str, holders: list[Holder]) -> None:
         self.thread, self.holders = thread, holders
         super().__init__(
-            f"thread {thread} has an active writer: {in_words(holders)}; end it or wait for it"
+            f"thread {thread} has an active writer: {describe_holders(holders)};"
+            " end it or wait for it"
         )
 
 
@@ -61,7 +62,7 @@ class CoordinationBusyError(BusyError):
     def __init__(self, path: str, seconds: float, holders: list[Holder]) -> None:
         self.path, self.seconds, self.holders = path, seconds, holders
         super().__init__(
-            f"{path} was held for {seconds:g} s by {in_words(holders)}; try again later"
+            f"{path} was held for {seconds:g} s by {describe_holders(holders)}; try again later"
         )
 
 

@@ -19,10 +19,10 @@ from collections.abc import Iterable, Iterator
 from ..operations.file_ops import FileOps, rename_away
 from ..operations.handle import StoreHandle
 from ..operations.result import Outcome, Result
-from ..reconcile.decide import Relation, in_words
+from ..reconcile.decide import Relation, describe_relation
 from ..reconcile.inspect import PAIR_REST, Inspection, fingerprint, inspect
+from ..store.directory_owner import make_own_directory
 from ..store.names import COMPRESSED_SUFFIX
-from ..store.ownership import make_own_directory
 from ..store.rollout_ref import RolloutRef
 from ..store.scan import scan_store
 
@@ -58,7 +58,7 @@ def describe_duplicate(rollout: RolloutRef, other: RolloutRef, ops: FileOps) -> 
     """Describe where the other rollout is, and how their contents relate."""
     files = _only_form(rollout), _only_form(other)
     seen = inspect(files[0], files[1], 0, ops) if files[0] and files[1] else None
-    relation = f"; it {in_words(seen.relation)} that file" if seen else ""
+    relation = f"; it {describe_relation(seen.relation)} that file" if seen else ""
     return f"also {other.path}{relation}"
 
 

@@ -13,8 +13,8 @@ from ..reconcile.decide import Relation
 from ..reconcile.inspect import fingerprint, inspect
 from ..reconcile.recover import recover
 from ..reconcile.retired import SettleOptions
+from ..store.directory_owner import make_own_directory
 from ..store.names import COMPRESSED_SUFFIX
-from ..store.ownership import make_own_directory
 from ..store.rollout_ref import RolloutRef
 from .duplicates import move_duplicates_aside
 

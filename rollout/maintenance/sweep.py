@@ -20,7 +20,7 @@ from ..operations.handle import StoreHandle
 from ..operations.journal import journal_paths, read_entries
 from ..operations.result import Outcome, Result
 from ..reconcile.recover import recover
-from ..reconcile.retired import GRACE, SettleOptions, seconds_left, settle
+from ..reconcile.retired import RETIRED_GRACE, SettleOptions, seconds_left, settle
 from ..store.rollout_ref import RolloutRef
 from ..store.scan import StoreScan, UnreadableDirectory, scan_store
 from .budget import Budget, Cold
@@ -64,7 +64,7 @@ class SweepOptions:
     workers: int = 1
     strict: bool = False
     dry_run: bool = False
-    grace: float = GRACE
+    grace: float = RETIRED_GRACE
     wait: bool = True
     low_space: int = LOW_SPACE
     should_stop: Callable[[], bool] = lambda: False

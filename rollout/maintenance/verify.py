@@ -20,7 +20,7 @@ from ..operations.result import Outcome, Result
 from ..reading.lines import MAX_LINE_BYTES, LineFault, iter_lines
 from ..reading.records import parse_record
 from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError, open_regular, open_snapshot
-from ..reconcile.decide import Relation, in_words
+from ..reconcile.decide import Relation, describe_relation
 from ..reconcile.inspect import inspect
 from ..reconcile.recover import is_temporary
 from ..reconcile.retired import SettleOptions, settle
@@ -129,7 +129,7 @@ def _verify_pair(rollout: RolloutRef) -> Iterator[Finding]:
     if seen.relation is Relation.UNREADABLE:
         yield Finding(rollout.compressed_path, Problem.DAMAGED_FRAME, "the plain form is whole")
     else:
-        detail = f"the plain form {in_words(seen.relation)} the compressed one"
+        detail = f"the plain form {describe_relation(seen.relation)} the compressed one"
         yield Finding(rollout.path, Problem.TWO_FORMS, detail)
 
 

@@ -27,7 +27,7 @@ from dataclasses import replace
 from ...kernel.files.atomic import fsync_directory, write_all
 from ...kernel.files.flock import try_lock
 from ...kernel.files.regular_file import NOT_REGULAR, open_regular, read_regular_if_any
-from ..store.ownership import list_own_directory, make_own_directory, open_shared
+from ..store.directory_owner import list_own_directory, make_own_directory, open_shared
 from .handle import StoreHandle
 from .journal_entry import JournalEntry, JournalLines, encode_entry, parse_lines
 

@@ -58,7 +58,7 @@ _IN_WORDS = {
 }
 
 
-def in_words(relation: Relation) -> str:
+def describe_relation(relation: Relation) -> str:
     """Say a relation between two contents as the middle of a sentence."""
     return _IN_WORDS[relation]
 

@@ -25,7 +25,7 @@ from ..operations.journal_line import Kind
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
 from ..store.rollout_ref import RolloutRef
-from .decide import Action, decide_pair, in_words
+from .decide import Action, decide_pair, describe_relation
 from .inspect import PAIR_REST, Inspection, fingerprint, idle_seconds, inspect, is_durable
 from .materialize import materialize
 from .salvage import salvage
@@ -58,7 +58,9 @@ def resolve_pair(store: StoreHandle, rollout: RolloutRef, *, rest: float = PAIR_
         case Action.WAIT:
             return Result(rollout, Outcome.WAITING, "some process writes the plain form")
         case _:
-            reason = f"the plain form {in_words(seen.relation)} the compressed one; both stay"
+            reason = (
+                f"the plain form {describe_relation(seen.relation)} the compressed one; both stay"
+            )
             return Result(rollout, Outcome.REPORTED, reason)
 
 

@@ -20,7 +20,7 @@ from ..operations.journal import Journal, open_journals
 from ..operations.journal_entry import JournalEntry
 from ..operations.journal_line import Kind
 from ..operations.result import DoubtedJournal, Outcome, Result
-from .decide import Action, Forms, Relation, decide_kept, in_words
+from .decide import Action, Forms, Relation, decide_kept, describe_relation
 from .inspect import (
     PAIR_REST,
     Inspection,
@@ -34,7 +34,7 @@ from .materialize import DisagreementError
 from .pair import resolve_pair
 from .proof import doubt_of, is_behind_link
 
-GRACE = 60.0
+RETIRED_GRACE = 60.0
 # Without leases only a scan of descriptors said that nobody writes.
 UNLEASED_GRACE = 600.0
 _DELETED_DAYS = 7
@@ -52,7 +52,7 @@ class SettleOptions:
     :param dry_run: say what would be done, and change nothing.
     """
 
-    grace: float = GRACE
+    grace: float = RETIRED_GRACE
     rest: float = PAIR_REST
     dry_run: bool = False
 
@@ -167,7 +167,7 @@ def _act(case: KeptFile, seen: Inspection, action: Action) -> Result:
         case Action.WAIT:
             return waits(case)
         case _:
-            reason = f"it {in_words(seen.relation)} the thread; every byte is kept"
+            reason = f"it {describe_relation(seen.relation)} the thread; every byte is kept"
             return case.result(Outcome.REPORTED, reason)
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 
 from ..codec.measure import may_be_hollow
 from .query import Query
-from .ripgrep_process import PATIENCE, Positions, RipgrepRun
+from .ripgrep_process import SLOW_AFTER, Positions, RipgrepRun
 
 _ARGUMENT_BYTES = 1 << 20
 # Mapped, nothing is copied, but a file costs some 20 us more: that pays for large ones.
@@ -72,7 +72,7 @@ def _run(
             return {}, False, []  # it cannot be started: no reason not to search
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if not run.wait_for(PATIENCE) and (held_up := list(filter(may_be_hollow, batch))):
+        if not run.wait_for(SLOW_AFTER) and (held_up := list(filter(may_be_hollow, batch))):
             return {}, False, held_up
         return *run.result(), []
 

@@ -34,7 +34,7 @@ _FLAGS = (
 _OUTPUT = re.compile(rb"([^\0\n]+)\0([0-9]+):([0-9]+):[^\n]*\n")
 _MOST_OUTPUT = 32 << 20
 _MOST_MEMORY = 1 << 30
-PATIENCE = 1.0
+SLOW_AFTER = 1.0
 """Seconds after which it is worth asking whether some file holds it up."""
 _F_ADD_SEALS, _F_SEAL_GROW = 1033, 0x4  # fcntl(2); not in Python's fcntl before 3.13
 # Python ignores them, and others may be blocked just now; it is to end by any.

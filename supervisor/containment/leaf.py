@@ -14,7 +14,7 @@ from .stale_leaves import LEAF_PREFIX, remove_stale_leaves
 
 
 @frozen
-class Wish:
+class ContainmentRequest:
     """The containment that is asked for, and who asks.
 
     :param run_id: the run, which names its group.
@@ -29,7 +29,9 @@ class Wish:
     environ: Mapping[str, str]
 
 
-def open_leaf(wish: Wish, parent: Path | None = None) -> tuple[str | None, str | None]:
+def open_leaf(
+    wanted: ContainmentRequest, parent: Path | None = None
+) -> tuple[str | None, str | None]:
     """Create the run's cgroup, if there is one to be had.
 
     Below our own group where that is ours to divide, else in a transient scope of
@@ -40,38 +42,38 @@ def open_leaf(wish: Wish, parent: Path | None = None) -> tuple[str | None, str |
     :returns: the leaf, and why there is none.
     :raises PlaceUnusable: ``cgroup`` was demanded and cannot be had.
     """
-    if wish.choice not in ("auto", "cgroup"):
+    if wanted.choice not in ("auto", "cgroup"):
         return None, "not asked for"
     parent = parent or own_cgroup()
     if parent is None:
         where = "/proc/self/cgroup"
-        return _without(wish.choice, where, "no cgroup v2 hierarchy is mounted here")
+        return _without(wanted.choice, where, "no cgroup v2 hierarchy is mounted here")
     try:
-        leaf = _create(parent, wish)
+        leaf = _create(parent, wanted)
     except OSError as error:
         problem = error.strerror or "refused"
     else:
-        remove_stale_leaves(parent, wish.run_id)
+        remove_stale_leaves(parent, wanted.run_id)
         return leaf, None
-    return _open_in_scope(wish, f"{parent}: {problem}")
+    return _open_in_scope(wanted, f"{parent}: {problem}")
 
 
-def _open_in_scope(wish: Wish, problem: str) -> tuple[str | None, str | None]:
+def _open_in_scope(wanted: ContainmentRequest, problem: str) -> tuple[str | None, str | None]:
     """Create it in a scope of systemd's user manager; the guardian is moved there too."""
     from ...kernel.cgroup.systemd_scope import ScopeRefused, enter_user_scope
 
     try:
-        scope = enter_user_scope(wish.guardian, f"codexlab-{wish.run_id}", wish.environ)
-        return _create(scope, wish), None
+        scope = enter_user_scope(wanted.guardian, f"codexlab-{wanted.run_id}", wanted.environ)
+        return _create(scope, wanted), None
     except ScopeRefused as error:
         why = str(error)
     except OSError as error:
         why = f"{error.filename}: {error.strerror}"
-    return _without(wish.choice, problem, why)
+    return _without(wanted.choice, problem, why)
 
 
-def _create(parent: Path, wish: Wish) -> str:
-    return os.fspath(create_leaf(parent, f"{LEAF_PREFIX}{wish.run_id}"))
+def _create(parent: Path, wanted: ContainmentRequest) -> str:
+    return os.fspath(create_leaf(parent, f"{LEAF_PREFIX}{wanted.run_id}"))
 
 
 def why_no_descent(guardian: ProcessIdentity, choice: str) -> str | None:

@@ -21,7 +21,7 @@ from ...kernel.process.group import ProcessGroup
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.values import replace
 from ...workspace.claim.claim import Claim
-from ...workspace.codex_home.hand_over import hand_over
+from ...workspace.codex_home.give_to_user import hand_over
 from ...workspace.git.held_checkout import HeldCheckout
 from ...workspace.owner import OwnerRecord
 from ..callbacks import Tell
@@ -30,7 +30,7 @@ from ..guardian_client.link import GuardianLink
 from ..plan import Plan
 from ..prepare.workspace import describe_owner
 from ..records.unfinished_records import finish_last_record
-from .leaf import Wish, give_up_leaf, open_leaf, why_no_descent
+from .leaf import ContainmentRequest, give_up_leaf, open_leaf, why_no_descent
 from .survivors import end_survivors
 
 
@@ -115,8 +115,10 @@ class RunOwnership:
 
     def _enter_leaf(self, parent: Path | None = None) -> None:
         request = self.plan.request
-        wish = Wish(self.plan.run_id, request.containment, self._guardian.pid, request.environ)
-        self.leaf, self.why_no_leaf = open_leaf(wish, parent)
+        wanted = ContainmentRequest(
+            self.plan.run_id, request.containment, self._guardian.pid, request.environ
+        )
+        self.leaf, self.why_no_leaf = open_leaf(wanted, parent)
         self._go_by_group()
         self._write_owner(self._describe_owner())
 
@@ -197,7 +199,7 @@ class RunOwnership:
         """Return what belongs to the run."""
         if guardian_lost:
             return RunProcesses(self.plan.run_id, self.leaf, group=self._group)
-        ours = frozenset([os.getpid(), *filter(None, [self.link.companion])])
+        ours = frozenset([os.getpid(), *filter(None, [self.link.sidecar])])
         return RunProcesses(
             self.plan.run_id, self.leaf, self._guardian, ours, self._monitor, self._group
         )

@@ -19,7 +19,7 @@ from ..blocking import run_blocking
 from ..errors import GuardianLost
 from ..guardian_client.link import GuardianLink
 from .ownership import RunOwnership
-from .survivors import GRACE, PATIENCE
+from .survivors import KILL_PATIENCE, TERM_GRACE
 
 
 async def start(
@@ -74,7 +74,7 @@ async def end_without_guardian(
 
     def end_all() -> int:
         outlived = [process for process in members(scope) if process != leader]
-        end(scope, grace=GRACE, patience=PATIENCE)
+        end(scope, grace=TERM_GRACE, patience=KILL_PATIENCE)
         return len(outlived)
 
     return await run_blocking(end_all)
@@ -83,7 +83,7 @@ async def end_without_guardian(
 async def end_strays(ownership: RunOwnership) -> None:
     """End what errands of an embedding host left: the guardian never adopts that."""
     if (strays := ownership.strays()) is not None:
-        await run_blocking(partial(end, strays, grace=GRACE, patience=PATIENCE))
+        await run_blocking(partial(end, strays, grace=TERM_GRACE, patience=KILL_PATIENCE))
 
 
 async def end_unread(ownership: RunOwnership) -> None:
@@ -98,7 +98,7 @@ async def end_unread(ownership: RunOwnership) -> None:
     if not await read_proof(ownership, guardian_lost=link.lost):
         return
     scope = ownership.scope(guardian_lost=link.lost)
-    await run_blocking(partial(end, scope, grace=GRACE, patience=PATIENCE))
+    await run_blocking(partial(end, scope, grace=TERM_GRACE, patience=KILL_PATIENCE))
     await read_proof(ownership, guardian_lost=link.lost)
 
 

@@ -32,8 +32,8 @@ from ..prepare.temporary import is_temporary
 from ..records.record_file import removal_directory
 from ..records.whose_run import entry_of, removal_of, who_goes_on
 
-GRACE = 3.0
-PATIENCE = 10.0
+TERM_GRACE = 3.0
+KILL_PATIENCE = 10.0
 _GUARDIAN_PATIENCE, _PAUSE = 5.0, 0.02
 
 
@@ -72,7 +72,7 @@ def end_survivors(
     if paths is not None:
         left = finish_lost_run(_handover_of(previous, paths, scope), scope)
     else:
-        _, left = end(scope, grace=GRACE, patience=PATIENCE)
+        _, left = end(scope, grace=TERM_GRACE, patience=KILL_PATIENCE)
     if left:
         raise SurvivorsLeft(previous.run_id, tuple(process.pid for process in left))
     discard_leaf(scope)

@@ -12,14 +12,14 @@ import anyio
 from ...guardian.channel import Channel, PeerStuck
 from ...guardian.codec import decode_answer
 from ...guardian.protocol import (
-    Accompanied,
     AgentExited,
     AgentStopped,
     Answer,
     ChildrenLeft,
-    CompanionExited,
     Reply,
     Request,
+    SidecarExited,
+    SidecarStarted,
     Signalled,
     Spawned,
     SpawnFailed,
@@ -30,7 +30,7 @@ from ...kernel.process.own_limits import take_back_own_limits
 from ...kernel.process.procfs import continue_stopped, send_signal
 from ..errors import GuardianLost
 from ..lifecycle.machine import ENDING_SIGNALS
-from .going import LOOK_AGAIN, Answering
+from .continue_guardian import LOOK_AGAIN, Answering
 from .notifications import GuardianGone, Notifications
 
 # A reply, and the descriptors that came beside it.
@@ -42,8 +42,8 @@ class GuardianLink:
 
     Replies come back from :meth:`ask`; what the guardian tells unasked is read from
     ``notifications``, by one reader at a time. ``asked`` is the last signal that asked for the end,
-    heeded or not. ``companion`` is the pid of the program beside the agent, or None. Once
-    ``companion_ended`` is set, ``companion_status`` is its wait status, or None if it was not read.
+    heeded or not. ``sidecar`` is the pid of the program beside the agent, or None. Once
+    ``sidecar_ended`` is set, ``sidecar_status`` is its wait status, or None if it was not read.
     :meth:`listen` must run beside, from the start to the end of the launch.
 
     :param guardian: the process at the other end; None: nothing is asked of it.
@@ -56,9 +56,9 @@ class GuardianLink:
         self._tell_reply, self._replies = anyio.create_memory_object_stream[Received](math.inf)
         self.lost = False
         self.asked: int | None = None
-        self.companion: int | None = None
-        self.companion_ended = anyio.Event()
-        self.companion_status: int | None = None
+        self.sidecar: int | None = None
+        self.sidecar_ended = anyio.Event()
+        self.sidecar_status: int | None = None
 
     async def listen(self) -> None:
         """Take in messages until the guardian is gone.
@@ -72,7 +72,7 @@ class GuardianLink:
             received = self._channel.receive(decode_answer)
             if received is None:
                 self.lost = True
-                self._note_companion(None)
+                self._note_sidecar(None)
                 self.notifications.put(GuardianGone())
                 self._tell_reply.close()
             else:
@@ -80,14 +80,14 @@ class GuardianLink:
 
     def _take(self, answer: Answer, descriptors: list[int]) -> None:
         match answer:
-            case Accompanied(pid):
+            case SidecarStarted(pid):
                 # Here and not by whoever asked: its end may be the next thing we hear.
-                self.companion = pid
+                self.sidecar = pid
                 self._tell_reply.send_nowait((answer, descriptors))
             case Spawned() | SpawnFailed() | ChildrenLeft():
                 self._tell_reply.send_nowait((answer, descriptors))
-            case CompanionExited(status):
-                self._note_companion(status)
+            case SidecarExited(status):
+                self._note_sidecar(status)
             case Signalled(signum):
                 if signum in ENDING_SIGNALS:
                     self.asked = signum
@@ -97,9 +97,9 @@ class GuardianLink:
             case _:
                 assert_never(answer)
 
-    def _note_companion(self, wait_status: int | None) -> None:
-        self.companion, self.companion_status = None, wait_status
-        self.companion_ended.set()
+    def _note_sidecar(self, wait_status: int | None) -> None:
+        self.sidecar, self.sidecar_status = None, wait_status
+        self.sidecar_ended.set()
 
     async def ask(
         self, request: Request, descriptors: Sequence[int] = (), *, is_over: bool = False
@@ -120,7 +120,7 @@ class GuardianLink:
         :param is_over: the run has ended; whoever stopped the guardian, it is continued.
         :raises GuardianLost: the guardian died before it answered.
         """
-        answering = Answering(self._guardian, self.companion, is_over=is_over)
+        answering = Answering(self._guardian, self.sidecar, is_over=is_over)
         while True:
             # A task of its own for the looks would take longer than most replies.
             with anyio.move_on_after(LOOK_AGAIN):

@@ -15,7 +15,7 @@ from contextlib import suppress
 from ...guardian.channel import Channel
 from ...guardian.spawning.fork_server import OrderedGuardian, ServerStuck, start_fork_server
 from ...kernel.errors import OperatorError
-from ...kernel.no_more import NoMore
+from ...kernel.exhausted import NoMore
 from ...kernel.process.identity import name_process
 from ...kernel.process.procfs import continue_stopped
 from .inherited import Inherited, what_is_inherited

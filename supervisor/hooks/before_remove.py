@@ -22,7 +22,7 @@ from ...env.secrets.mask import Masker
 from ...guardian.protocol import Finish
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.below import directory_below
-from ...kernel.files.ownership import make_private_directory
+from ...kernel.files.home_owner import make_private_directory
 from ...kernel.files.tree import remove_tree
 from ...kernel.process.identity import name_process
 from ...kernel.values import asdict, frozen
@@ -39,7 +39,7 @@ from ..clock import now_text
 from ..containment.ownership import RunOwnership
 from ..containment.reap import reap_one
 from ..errors import GuardianLost, RemovalStopped, RemovalUnattended
-from ..guardian_client.going import keep_unattended_going
+from ..guardian_client.continue_guardian import keep_unattended_going
 from ..guardian_client.link import GuardianLink
 from ..guardian_client.pool import open_guardian
 from ..lifecycle.ladder import build_ladder
@@ -191,8 +191,8 @@ async def _pass_signals(
     link: GuardianLink, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
     """Report what a terminal or an operator sends us as if our guardian had received it."""
-    wishes = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    with anyio.open_signal_receiver(*wishes) as signals:
+    ending_signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    with anyio.open_signal_receiver(*ending_signals) as signals:
         task_status.started()
         async for signum in signals:
             link.inject(signum)

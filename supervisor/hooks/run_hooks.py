@@ -19,7 +19,7 @@ from ..blocking import run_blocking
 from ..containment.ownership import RunOwnership
 from ..errors import Cancelled, GuardianLost, HookFailed
 from ..lifecycle.exit import AgentOutcome, Reason
-from ..prepare.workspace import Place
+from ..prepare.workspace import PreparedWorkspace
 from ..records.record import RunRecord
 from .hook import HookEnd, HookRunner
 
@@ -32,7 +32,7 @@ class RunHooks:
 
     def __init__(
         self,
-        place: Place,
+        prepared: PreparedWorkspace,
         ownership: RunOwnership,
         record: RunRecord,
         runner: HookRunner,
@@ -40,7 +40,7 @@ class RunHooks:
     ) -> None:
         plan = ownership.plan
         self._commands = plan.request.hooks
-        self._place = place
+        self._prepared = prepared
         self._ownership = ownership
         self._record = record
         self._runner = runner
@@ -58,7 +58,7 @@ class RunHooks:
         :raises GuardianLost: the guardian died meanwhile.
         """
         self._has_begun = True
-        if self._place.workdir.after_create_due and "after_create" in self._commands:
+        if self._prepared.workdir.after_create_due and "after_create" in self._commands:
             end = await self._run("after_create", {})
             self._check(end)
             await self._settle_after_create(end)
@@ -102,9 +102,9 @@ class RunHooks:
         # Written first: whoever finds it without a status knows that nobody saw its end.
         self._told.append({"name": name, "status": None, "log": self._runner.log_of(name)})
         self._write()
-        place = self._place
-        environment = {**place.environment.values, **self._common, **told}
-        end = await self._runner.run(name, self._commands[name], place.workdir.path, environment)
+        prepared = self._prepared
+        environment = {**prepared.environment.values, **self._common, **told}
+        end = await self._runner.run(name, self._commands[name], prepared.workdir.path, environment)
         if end.error and end.status != "not-started":
             self._warn(end.error)
         self._told[-1] = end.describe()

@@ -22,7 +22,7 @@ from ...kernel.values import frozen, replace
 from .exit import EndReason
 from .ladder import FIRST_FOR_ALL, Ladder, Target
 
-# A wish to end the run; other forwarded signals only pass through.
+# A request to end the run; other forwarded signals only pass through.
 ENDING_SIGNALS = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 
 
@@ -89,7 +89,7 @@ class MembersCounted:
     count: int
 
 
-Event = SignalReceived | EndRequested | ChildExited | RungOver | MembersCounted
+Input = SignalReceived | EndRequested | ChildExited | RungOver | MembersCounted
 
 
 @frozen
@@ -116,7 +116,7 @@ class CountMembers:
 Effect = Send | StartTimer | CountMembers
 
 
-def step(state: State, event: Event, ladder: Ladder) -> tuple[State, tuple[Effect, ...]]:
+def step(state: State, event: Input, ladder: Ladder) -> tuple[State, tuple[Effect, ...]]:
     """Return the next state and what is to be done for it."""
     if state.phase is Phase.DONE:
         return state, ()

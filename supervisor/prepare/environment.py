@@ -17,7 +17,7 @@ from ...env.rustc_host import host_triple
 from ...kernel.containment.membership import RUN_ID_VARIABLE
 from ...kernel.errands.git_environment import trusted_directories
 from ...kernel.errors import OperatorError
-from ...kernel.files.ownership import git_as_home_owner, git_trusts
+from ...kernel.files.home_owner import git_as_home_owner, git_trusts
 from ...kernel.real_path import real_path
 from ...kernel.values import frozen
 from ...workspace.repository.project import read_origin

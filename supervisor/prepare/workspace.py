@@ -40,7 +40,7 @@ KEPT_RUNS = 50
 
 
 @frozen
-class Place:
+class PreparedWorkspace:
     """A workspace made ready for one run.
 
     :param argv: the agent's argv, ``{resume}`` expanded.
@@ -84,7 +84,7 @@ def describe_owner(
     )
 
 
-def prepare_workspace(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> Place:
+def prepare_workspace(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> PreparedWorkspace:
     """Prepare or reuse and heal the workspace, and build the environment.
 
     :param tell: takes one line for the person at the terminal.
@@ -128,7 +128,7 @@ def _furnish(
     routing: Routing,
     lease: int | None,
     tell: Callable[[str], None],
-) -> Place:
+) -> PreparedWorkspace:
     git_write = git_write_for(workdir) if plan.request.git_write else None
     pointers = None
     if git_write is not None:
@@ -164,7 +164,7 @@ def _furnish(
         for fd in sessions:
             os.close(fd)
         raise
-    return Place(
+    return PreparedWorkspace(
         workdir=workdir,
         home=home,
         routing=routing,
@@ -191,13 +191,13 @@ def _hold_sessions(
     return hold_sessions(plan, resumed, environment.values)
 
 
-def replace_thread(plan: Plan, place: Place, thread: str) -> Place:
-    """Return the same place for an attempt that resumes ``thread``."""
+def replace_thread(plan: Plan, prepared: PreparedWorkspace, thread: str) -> PreparedWorkspace:
+    """Return the same workspace for an attempt that resumes ``thread``."""
     environment = build_run_environment(
-        plan, place.routing, place.workdir.path, thread, place.temporary
+        plan, prepared.routing, prepared.workdir.path, thread, prepared.temporary
     )
     argv = expand_resume(plan.request.command, adapter_of(plan.agent), thread)
-    return replace(place, environment=environment, argv=argv, thread=thread)
+    return replace(prepared, environment=environment, argv=argv, thread=thread)
 
 
 def _writable_roots(routing: Routing) -> tuple[Path, ...]:
@@ -240,26 +240,26 @@ def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
     )
 
 
-def note_thread_of_target(plan: Plan, place: Place, thread: str) -> None:
+def note_thread_of_target(plan: Plan, prepared: PreparedWorkspace, thread: str) -> None:
     """Write the thread into the entry that says whose the routed target is.
 
     The entry is for people who clean up; a root that went away meanwhile must
     not end the run.
     """
-    target = place.routing.cargo.target_dir
-    if target is None or place.lease is None:
+    target = prepared.routing.cargo.target_dir
+    if target is None or prepared.lease is None:
         return
     from ...env.targets.index import new_owner, record_owner
 
     owner = new_owner(
-        place.routing.artifacts,
+        prepared.routing.artifacts,
         target,
-        key=place.routing.key,
+        key=prepared.routing.key,
         project=plan.key.project,
         issue=plan.key.issue,
         repo=str(plan.start.common_dir or ""),
-        workdir=place.workdir.path,
+        workdir=prepared.workdir.path,
         thread=thread,
     )
     with suppress(CodexlabError, OSError):
-        record_owner(place.routing.artifacts, owner)
+        record_owner(prepared.routing.artifacts, owner)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...kernel.process.identity import is_running, name_process
-from ..caller import Host, Outcome
+from ..caller import Caller, RunOutcome
 from ..clock import now_text
 from ..plan import Plan
 from .registry import RunEntry, enter, finish, here, is_here, prune_now_and_then
@@ -19,13 +19,13 @@ class RunRegistration:
     :param mask: hides what is secret in a line of text.
     """
 
-    def __init__(self, plan: Plan, host: Host, mask: Callable[[str], str]) -> None:
-        self._tell = host.tell
+    def __init__(self, plan: Plan, caller: Caller, mask: Callable[[str], str]) -> None:
+        self._tell = caller.tell
         self._mask = mask
         self._run_id = plan.run_id
-        self._entered = self._try(enter, _describe(plan, host))
+        self._entered = self._try(enter, _describe(plan, caller))
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, outcome: RunOutcome) -> None:
         """Write down how the run ended, and let go of the oldest entries."""
         if not self._entered:
             return
@@ -53,7 +53,7 @@ class RunRegistration:
         return True
 
 
-def _describe(plan: Plan, host: Host) -> RunEntry:
+def _describe(plan: Plan, caller: Caller) -> RunEntry:
     return RunEntry(
         run_id=plan.run_id,
         project=plan.key.project,
@@ -61,7 +61,7 @@ def _describe(plan: Plan, host: Host) -> RunEntry:
         agent=plan.agent,
         workspace=os.fspath(plan.paths.root),
         record=os.fspath(plan.run_directory / "record.json"),
-        guardian=host.guardian,
+        guardian=caller.guardian,
         supervisor=name_process(os.getpid()),
         place=here(),
         started=now_text(),

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...kernel.files.ownership import give_named, make_private_directory
+from ...kernel.files.home_owner import give_named, make_private_directory
 from ...kernel.files.regular_file import create_file, read_both_ends
 from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import ProcessIdentity, boot_id

@@ -29,7 +29,7 @@ from .registry import RunEntry, finish, is_here, read_entries
 
 _READ = 64 * 1024
 _ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
-Event = Mapping[str, Any]
+RunEvent = Mapping[str, Any]
 
 
 RunState = Literal[
@@ -137,7 +137,7 @@ def _survey(entry: RunEntry) -> Survey | None:
     return survey_workspace(locate_workspace(path.parents[2], key))
 
 
-def decide_state(events: Iterable[Event], *, ours: bool, supervised: bool) -> RunState:
+def decide_state(events: Iterable[RunEvent], *, ours: bool, supervised: bool) -> RunState:
     """Say what a run with a living guardian is at.
 
     :param events: its own events, oldest first; some may be missing in the middle.
@@ -160,7 +160,7 @@ def decide_state(events: Iterable[Event], *, ours: bool, supervised: bool) -> Ru
     return state if supervised else "ending"
 
 
-def thread_of(events: Iterable[Event]) -> str | None:
+def thread_of(events: Iterable[RunEvent]) -> str | None:
     """Return the newest thread a run has told of."""
     threads = [event.get("thread") for event in events if event.get("event") == "thread.started"]
     return threads[-1] if threads and isinstance(threads[-1], str) else None
@@ -192,7 +192,7 @@ def _text(record: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _read_events(entry: RunEntry) -> list[Event]:
+def _read_events(entry: RunEntry) -> list[RunEvent]:
     """Return the first and the last of a run's events; the middle of a long run is left out."""
     try:
         with directory_below(os.path.dirname(entry.record), _base(entry)) as directory:
@@ -203,7 +203,7 @@ def _read_events(entry: RunEntry) -> list[Event]:
     return [event for line in lines if (event := _event(line)) is not None]
 
 
-def _event(line: bytes) -> Event | None:
+def _event(line: bytes) -> RunEvent | None:
     with contextlib.suppress(ValueError):
         return parse_json_object(line)
     return None

@@ -15,11 +15,11 @@ from ...agents.registry import adapter_of
 from ...guardian.protocol import AgentExited, AgentStopped, Signalled, SpawnFailed, SpawnSpec
 from ...kernel.containment.membership import end
 from ...kernel.errors import OperatorError
-from ...kernel.no_more import NoMore, is_no_more
+from ...kernel.exhausted import NoMore, is_no_more
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ..blocking import run_blocking
 from ..containment.program import end_without_guardian, read_proof, start
-from ..containment.survivors import GRACE, PATIENCE
+from ..containment.survivors import KILL_PATIENCE, TERM_GRACE
 from ..errors import CommandNotExecutable, CommandNotFound
 from ..guardian_client.notifications import GuardianGone
 from ..lifecycle.attempt_end import AttemptEnd
@@ -27,7 +27,7 @@ from ..lifecycle.exit import EndReason, ExitReport, Reason, deny_success, report
 from ..lifecycle.machine import ENDING_SIGNALS
 from ..output.streams import DELIVERY_LIMIT, Streams
 from ..prepare.command import resolve_command
-from ..prepare.workspace import Place
+from ..prepare.workspace import PreparedWorkspace
 from ..watching.limits import Limits, kernel_killed_for_memory, kernel_peak_memory
 from ..watching.watch import Watch, Watched
 from .context import RunContext
@@ -42,12 +42,12 @@ _SAME_WISH_SECONDS = 0.3
 class Attempt:
     """One agent process from spawn to proof.
 
-    :param place: as this attempt finds it; its command resumes what the one before got to.
+    :param prepared: as this attempt finds it; its command resumes what the one before got to.
     """
 
-    def __init__(self, run: RunContext, place: Place) -> None:
+    def __init__(self, run: RunContext, prepared: PreparedWorkspace) -> None:
         self._plan = run.plan
-        self._place = place
+        self._prepared = prepared
         self._ownership = run.ownership
         self._link = run.link
         self._events = run.events
@@ -63,9 +63,9 @@ class Attempt:
 
     def _open_streams(self, run: RunContext) -> AgentStreams:
         if self._terminal is None:
-            argv, outputs = self._place.argv, run.host.outputs
+            argv, outputs = self._prepared.argv, run.caller.outputs
             return Streams(self._plan, argv, run.logs, outputs, self._hear_agent)
-        from ..terminal.streams import TerminalStreams
+        from ..terminal.pty_streams import TerminalStreams
 
         return TerminalStreams(
             self._terminal, self._plan.agent, run.logs, self._hear_agent, self._session.look_soon
@@ -88,7 +88,7 @@ class Attempt:
             on_terminal=self._terminal is not None,
         )
         if isinstance(reply, SpawnFailed):
-            raise _spawn_error(reply, self._place)
+            raise _spawn_error(reply, self._prepared)
         agent = ProcessIdentity(reply.pid, reply.start_time, boot_id())
         self._watch = self._make_watch(agent)
         self._streams.note_spawned()
@@ -98,13 +98,13 @@ class Attempt:
         return agent
 
     def _spec(self) -> SpawnSpec:
-        place = self._place
-        search_path = place.environment.values.get("PATH", os.defpath)
+        prepared = self._prepared
+        search_path = prepared.environment.values.get("PATH", os.defpath)
         path = resolve_command(
-            place.argv[0], search_path, place.workdir.path, place.environment.taken_out
+            prepared.argv[0], search_path, prepared.workdir.path, prepared.environment.taken_out
         )
-        cwd = os.fspath(place.workdir.path)
-        return SpawnSpec(path, tuple(place.argv), dict(place.environment.values), cwd)
+        cwd = os.fspath(prepared.workdir.path)
+        return SpawnSpec(path, tuple(prepared.argv), dict(prepared.environment.values), cwd)
 
     def _make_watch(self, agent: ProcessIdentity) -> Watch:
         return Watch(
@@ -146,7 +146,7 @@ class Attempt:
         if self._watch is None:
             return None
         scope = self._ownership.scope(guardian_lost=self._link.lost)
-        end_all = partial(end, scope, grace=GRACE, patience=PATIENCE)
+        end_all = partial(end, scope, grace=TERM_GRACE, patience=KILL_PATIENCE)
         self._swept, _ = await run_blocking(end_all)
         return await self._conclude(
             self._watch, guardian_lost=self._link.lost, lost=self._watch.wait_status is None
@@ -230,12 +230,12 @@ class Attempt:
         self._agent_status = news.agent_status or self._agent_status
 
 
-def _spawn_error(failed: SpawnFailed, place: Place) -> Exception:
-    step, code, command = failed.step, failed.errno, place.argv[0]
+def _spawn_error(failed: SpawnFailed, prepared: PreparedWorkspace) -> Exception:
+    step, code, command = failed.step, failed.errno, prepared.argv[0]
     if step == "exec" and code == errno.E2BIG:
         from ..prepare.too_long import too_long
 
-        return too_long(place.argv, place.environment.values)
+        return too_long(prepared.argv, prepared.environment.values)
     if step == "exec" and code in (errno.ENOENT, errno.ENOTDIR):
         return CommandNotFound(command, "it, or the interpreter its first line names")
     if step == "exec":

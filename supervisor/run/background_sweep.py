@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 
 from ...guardian.codec import unexpected
-from ...guardian.protocol import Accompanied, Accompany, SpawnFailed, SpawnSpec
+from ...guardian.protocol import SidecarStarted, SpawnFailed, SpawnSpec, StartSidecar
 from ...kernel.errors import BusyError
 from ...kernel.files.regular_file import read_both_ends
 from ...kernel.process.identity import ProcessIdentity, boot_id
@@ -83,7 +83,7 @@ class SweepBeside:
         try:
             log = open_to_append(self._log, self._base)
             try:
-                reply, _ = await self._link.ask(Accompany(self._spec()), (null, log, log))
+                reply, _ = await self._link.ask(StartSidecar(self._spec()), (null, log, log))
             finally:
                 os.close(log)
         finally:
@@ -92,7 +92,7 @@ class SweepBeside:
             problem = os.strerror(reply.errno)
             self._warn(f"the sweep beside the agent did not start: {reply.step}: {problem}")
             return None
-        if not isinstance(reply, Accompanied):
+        if not isinstance(reply, SidecarStarted):
             raise unexpected(reply)
         return ProcessIdentity(reply.pid, reply.start_time, boot_id())
 
@@ -110,7 +110,7 @@ class SweepBeside:
 
     def ask_to_end(self) -> None:
         """Tell it to end at the next file boundary; does not wait."""
-        if self._process is not None and not self._link.companion_ended.is_set():
+        if self._process is not None and not self._link.sidecar_ended.is_set():
             self._asked = True
             send_signal(self._process, signal.SIGTERM)
 
@@ -132,12 +132,12 @@ class SweepBeside:
 
     async def _has_ended(self, seconds: float) -> bool:
         with anyio.move_on_after(seconds):
-            await self._link.companion_ended.wait()
-        return self._link.companion_ended.is_set()
+            await self._link.sidecar_ended.wait()
+        return self._link.sidecar_ended.is_set()
 
     def _describe(self, *, killed: bool) -> dict[str, object]:
         said = self._said()
-        wait_status = self._link.companion_status
+        wait_status = self._link.sidecar_status
         status = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
         if status not in (None, 0, BusyError.exit_status) and not self._asked:
             last = said[-1] if said else "it said nothing"

@@ -94,9 +94,9 @@ class LookEnded(Exception):
 async def look_for(
     link: GuardianLink, seconds: float, function: Callable[..., _T], *arguments: object
 ) -> _T:
-    """Look at something in a thread, after the agent; a wish for the end ends that at once.
+    """Look at something in a thread, after the agent; a request to end the run ends that at once.
 
-    The wish is then reported again, to whatever comes next. The programs that the look waits
+    The request is then reported again, to whatever comes next. The programs that the look waits
     for are ended with it; see ``kernel/errands/errand.py``.
 
     :param seconds: how long it may take altogether.

@@ -13,13 +13,13 @@ from ...kernel.errors import OperatorError
 from ...kernel.real_path import real_path
 from ...kernel.values import asdict
 from ...workspace.claim.threads import record_thread
-from ..caller import Host
+from ..caller import Caller
 from ..containment.ownership import RunOwnership
 from ..output.events import EventLog
 from ..output.log import open_to_append
 from ..output.streams import Logs
 from ..prepare.secrets import find_secrets
-from ..prepare.workspace import Place, note_thread_of_target
+from ..prepare.workspace import PreparedWorkspace, note_thread_of_target
 from ..records.record import RunRecord
 from ..threads.watcher import SessionWatcher
 from .background_sweep import SweepBeside
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class RunContext:
     """The plan and ownership of a run, and its open record, logs and events.
 
-    :param place: as the first attempt finds it.
+    :param prepared: as the first attempt finds it.
     :param started: when the run began (CLOCK_MONOTONIC, seconds).
     :raises OSError: something cannot be opened; nothing stays open but the target of
         ``events``, which is closed with them.
@@ -41,34 +41,34 @@ class RunContext:
     def __init__(
         self,
         ownership: RunOwnership,
-        place: Place,
-        host: Host,
+        prepared: PreparedWorkspace,
+        caller: Caller,
         events: EventLog,
         started: float,
     ) -> None:
         plan = ownership.plan
         self.plan = plan
         self.ownership = ownership
-        self.place = place
-        self.host = host
-        self.link = host.link
-        self.terminal = host.terminal if plan.request.terminal else None
+        self.prepared = prepared
+        self.caller = caller
+        self.link = caller.link
+        self.terminal = caller.terminal if plan.request.terminal else None
         self.events = events
         self.started = started
         self._threads: set[str] = set()
-        self._secrets = find_secrets(plan.request, place.environment.values)
+        self._secrets = find_secrets(plan.request, prepared.environment.values)
         masker = Masker(self._secrets)
         # From here on the agent's own values are known too (--set, --env-file).
         events.mask_with(masker.mask_text)
         self.record = RunRecord(plan, masker)
-        self._describe_place()
+        self._describe_prepared()
         events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
         self.session = SessionWatcher(
             self._session_store(),
             self._take_thread,
             look_at_files=adapter_of(plan.agent).resumable,
         )
-        self.sweep = SweepBeside(plan, host.link, events, self.warn)
+        self.sweep = SweepBeside(plan, caller.link, events, self.warn)
         self.logs = Logs(
             plan.run_directory,
             self._secrets,
@@ -78,26 +78,26 @@ class RunContext:
         )
 
     def _session_store(self) -> SessionStore:
-        plan, place = self.plan, self.place
-        workdir = Path(real_path(place.workdir.path))
-        agent, environ = adapter_of(plan.agent), place.environment.values
+        plan, prepared = self.plan, self.prepared
+        workdir = Path(real_path(prepared.workdir.path))
+        agent, environ = adapter_of(plan.agent), prepared.environment.values
         if agent.keeps_rollouts:
             from ..threads.codex_sessions import CodexSessions  # here: no other agent needs it
 
-            return CodexSessions(plan.paths.codex_home, workdir, place.thread)
+            return CodexSessions(plan.paths.codex_home, workdir, prepared.thread)
         return agent.session_store(environ, workdir, time.time(), interactive=plan.request.terminal)
 
-    def _describe_place(self) -> None:
-        place = self.place
+    def _describe_prepared(self) -> None:
+        prepared = self.prepared
         self.record.update(
-            argv=list(place.argv),
-            workdir=asdict(place.workdir),
-            resumed=place.thread,
-            temporary=place.temporary,
+            argv=list(prepared.argv),
+            workdir=asdict(prepared.workdir),
+            resumed=prepared.thread,
+            temporary=prepared.temporary,
             containment=self.ownership.describe(),
-            environment=place.environment.describe(),
-            cargo=asdict(place.routing.cargo),
-            artifacts=asdict(place.routing.artifacts),
+            environment=prepared.environment.describe(),
+            cargo=asdict(prepared.routing.cargo),
+            artifacts=asdict(prepared.routing.artifacts),
         )
 
     def make_hooks(self) -> RunHooks | None:
@@ -108,48 +108,48 @@ class RunContext:
         from ..hooks.run_hooks import RunHooks
 
         runner = HookRunner(self.ownership, self.events, self._secrets, self.terminal)
-        return RunHooks(self.place, self.ownership, self.record, runner, self.warn)
+        return RunHooks(self.prepared, self.ownership, self.record, runner, self.warn)
 
     def announce(self) -> None:
         """Say what was made ready."""
-        place, receipt = self.place, self.place.environment
+        prepared, receipt = self.prepared, self.prepared.environment
         self.events.emit(
             "workspace.ready",
-            workdir=str(place.workdir.path),
-            kind=place.workdir.kind,
-            branch=place.workdir.branch,
-            created=place.workdir.created,
+            workdir=str(prepared.workdir.path),
+            kind=prepared.workdir.kind,
+            branch=prepared.workdir.branch,
+            created=prepared.workdir.created,
         )
         self.events.emit(
             "env.scrubbed",
             **{action: len(receipt.names(action)) for action in ("kept", "dropped", "set")},
         )
-        fallback = place.routing.artifacts.fallback_reason
+        fallback = prepared.routing.artifacts.fallback_reason
         self.events.emit(
-            "artifacts.routed", target=place.routing.cargo.target_dir, fallback=fallback
+            "artifacts.routed", target=prepared.routing.cargo.target_dir, fallback=fallback
         )
         for line in (fallback, *self.plan.workdir.notes, *self.ownership.claim.notes):
             self.warn(line)
         self._say_what_stays_behind()
-        if self.host.talkative:
-            self.host.tell(f"working in {place.workdir.path} ({place.workdir.kind})")
+        if self.caller.verbose:
+            self.caller.tell(f"working in {prepared.workdir.path} ({prepared.workdir.kind})")
 
     def _say_what_stays_behind(self) -> None:
-        if line := describe_left_behind(self.place.environment):
+        if line := describe_left_behind(self.prepared.environment):
             self.record.warn(line)
-            if self.host.talkative:
-                self.host.tell(line)
+            if self.caller.verbose:
+                self.caller.tell(line)
 
     def warn(self, line: str | None) -> None:
         """Take one line, if it is one, for the record and for a person."""
         if line:
             self.record.warn(line)
-            self.host.tell(line)
+            self.caller.tell(line)
 
     def _take_thread(self, thread: str) -> None:
         """Write down the newest thread at once: whoever finds the run killed needs it."""
         try:
-            record_thread(self.plan.paths, thread, self.place.workdir.path, self.plan.agent)
+            record_thread(self.plan.paths, thread, self.prepared.workdir.path, self.plan.agent)
         except OperatorError as error:
             # A full disk must not end the agent; the thread is in the record too.
             self.warn(str(error))
@@ -161,7 +161,7 @@ class RunContext:
             self.record.write(durable=False)
         except OSError as error:
             self.warn(f"the record could not be written: {self.record.path}: {error.strerror}")
-        note_thread_of_target(self.plan, self.place, thread)
+        note_thread_of_target(self.plan, self.prepared, thread)
 
     def close(self) -> None:
         """Close the logs, also where the run's end was not written down. Idempotent."""

@@ -13,7 +13,7 @@ from ...guardian.signals import FORWARDED
 from ...kernel.process.identity import ProcessIdentity, name_process
 from ..blocking import in_thread
 from ..callbacks import Outputs
-from ..caller import Host, Outcome
+from ..caller import Caller, RunOutcome
 from ..errors import SignalRefused
 from ..guardian_client.link import GuardianLink
 from ..guardian_client.pool import guardian_at_once, open_guardian
@@ -32,12 +32,12 @@ class Run:
         self._guardian = guardian
         self._send, self._receive = anyio.create_memory_object_stream[dict[str, Any]](_EVENTS_KEPT)
         self._ended = anyio.Event()
-        self._outcome = Outcome(EXIT_FAILED, "supervisor-lost", error="codexlab failed")
+        self._outcome = RunOutcome(EXIT_FAILED, "supervisor-lost", error="codexlab failed")
         self._stopped = False
         self.messages: list[str] = []
         self.events_dropped = 0
 
-    async def outcome(self) -> Outcome:
+    async def outcome(self) -> RunOutcome:
         """Wait until the run is over; may be awaited by several tasks, again and again."""
         await self._ended.wait()
         return self._outcome
@@ -78,13 +78,15 @@ class Run:
 
     async def _carry_out(self, request: LaunchRequest, outputs: Outputs) -> None:
         try:
-            host = Host(self._link, self._guardian, self.messages.append, outputs, hear=self._hear)
+            caller = Caller(
+                self._link, self._guardian, self.messages.append, outputs, hear=self._hear
+            )
             # Cancelling the host's task must not skip a step: the end is asked for instead.
             with anyio.CancelScope(shield=True):
-                self._outcome = await carry_out(request, host)
+                self._outcome = await carry_out(request, caller)
         except OSError as error:
             problem = f"{error.filename or 'the guardian'}: {error.strerror}"
-            self._outcome = Outcome(EXIT_FAILED, "launch-failed", error=problem)
+            self._outcome = RunOutcome(EXIT_FAILED, "launch-failed", error=problem)
             self.messages.append(problem)
         finally:
             # Also of a run that never began; the guardian then ends.

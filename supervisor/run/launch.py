@@ -15,10 +15,10 @@ from ...kernel.values import replace
 from ...workspace.claim.claim import Claim
 from ..blocking import in_thread, run_blocking
 from ..callbacks import Tell
-from ..caller import Host, Outcome
+from ..caller import Caller, RunOutcome
 from ..containment.ownership import RunOwnership
 from ..errors import GuardianLost, PlaceUnusable, reason_of, refusal
-from ..guardian_client.going import keep_unattended_going
+from ..guardian_client.continue_guardian import keep_unattended_going
 from ..guardian_client.link import GuardianLink
 from ..lifecycle.exit import EXIT_FAILED
 from ..output.events import EventLog, open_events_target
@@ -32,10 +32,10 @@ from .cancellation import unless_cancelled
 from .claiming import claim_with_patience
 from .run import run_agent
 
-_LOST = Outcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
+_LOST = RunOutcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
 
 
-async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcome:
+async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> RunOutcome:
     """Carry out one request as the child of its guardian, and tell the guardian its exit status.
 
     :param channel: the supervisor's end of the channel to its guardian.
@@ -49,35 +49,35 @@ async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> Outcom
 
         terminal = UserTerminal(link, guardian.pid, tell)
         tell = terminal.tell
-    host = Host(
+    caller = Caller(
         link,
         guardian,
         tell,
         outputs=(1, 2),
         terminal=terminal,
-        talkative=request.verbose or os.isatty(2),
+        verbose=request.verbose or os.isatty(2),
     )
     try:
-        return await carry_out(request, host)
+        return await carry_out(request, caller)
     finally:
         if terminal is not None:
             terminal.quit_job()
 
 
-async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
+async def carry_out(request: LaunchRequest, caller: Caller) -> RunOutcome:
     """Carry out one request; never raises for what a caller or operator did.
 
     :raises Cancelled: by the surrounding scope only after nothing of the run is left
         undecided: callers shield it (see ``open_run``).
     """
-    link = host.link
+    link = caller.link
     outcome = _LOST
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(link.listen)
-            tasks.start_soon(keep_unattended_going, host.guardian)
+            tasks.start_soon(keep_unattended_going, caller.guardian)
             with suppress(GuardianLost):
-                outcome = await _carry_out(request, host)
+                outcome = await _carry_out(request, caller)
             tasks.cancel_scope.cancel()
         if not link.lost:
             with suppress(GuardianLost):
@@ -88,36 +88,36 @@ async def carry_out(request: LaunchRequest, host: Host) -> Outcome:
     return outcome
 
 
-async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
+async def _carry_out(request: LaunchRequest, given: Caller) -> RunOutcome:
     mask = make_masker(request, {}).mask_text
 
     def tell(line: str) -> None:
-        caller.tell(mask(line))
+        given.tell(mask(line))
 
-    host = replace(caller, tell=tell)
+    caller = replace(given, tell=tell)
     events: EventLog | None = None
     listed: RunRegistration | None = None
     outcome = _LOST
     try:
         plan = await unless_cancelled(
-            host.link, lambda: in_thread(plan_run, request), request.timeout
+            caller.link, lambda: in_thread(plan_run, request), request.timeout
         )
         if request.terminal:
             from ..terminal.check import check_terminal
 
-            check_terminal(request.events, lent=host.terminal is not None)
-        listed = RunRegistration(plan, host, mask)
-        events = EventLog(plan.run_id, plan.key.issue, mask, host.hear)
+            check_terminal(request.events, lent=caller.terminal is not None)
+        listed = RunRegistration(plan, caller, mask)
+        events = EventLog(plan.run_id, plan.key.issue, mask, caller.hear)
         if request.events is not None:
             events.add_target(open_events_target(request.events))
         events.emit("run.planned", command=list(request.command), workspace=str(plan.paths.root))
         _check_early(plan)
-        claim = await unless_cancelled(host.link, lambda: claim_with_patience(plan, host.tell))
-        outcome = await _under_claim(plan, claim, host, events)
+        claim = await unless_cancelled(caller.link, lambda: claim_with_patience(plan, caller.tell))
+        outcome = await _under_claim(plan, claim, caller, events)
     except (CodexlabError, OSError) as refused:
         error = refusal(refused, str(request.workspaces_root), request.origins)
-        host.tell(str(error))
-        outcome = Outcome(error.exit_status, reason_of(error), error=str(error))
+        caller.tell(str(error))
+        outcome = RunOutcome(error.exit_status, reason_of(error), error=str(error))
         if events is not None:
             outcome = replace(outcome, run_id=events.run_id)
             events.emit("run.finished", reason=outcome.reason, exit_status=outcome.status)
@@ -129,12 +129,12 @@ async def _carry_out(request: LaunchRequest, caller: Host) -> Outcome:
     return outcome
 
 
-async def _under_claim(plan: Plan, claim: Claim, host: Host, events: EventLog) -> Outcome:
+async def _under_claim(plan: Plan, claim: Claim, caller: Caller, events: EventLog) -> RunOutcome:
     """Run the agent; afterwards the claim is freed only if the run is proven empty."""
-    ownership = RunOwnership(plan, claim, host.link, host.guardian)
+    ownership = RunOwnership(plan, claim, caller.link, caller.guardian)
     status: int | None = None
     try:
-        outcome = await run_agent(ownership, host, events)
+        outcome = await run_agent(ownership, caller, events)
     except CodexlabError as error:
         status = error.exit_status
         raise

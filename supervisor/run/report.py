@@ -11,12 +11,12 @@ from ...kernel.values import asdict
 from ...workspace.git.pointers import restore_pointers
 from ...workspace.git.state import git_state
 from ..blocking import run_blocking
-from ..caller import Outcome
+from ..caller import RunOutcome
 from ..clock import now_text
 from ..errors import reason_of
 from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import EXIT_FAILED, AgentOutcome, Reason, agent_outcome
-from ..prepare.workspace import Place
+from ..prepare.workspace import PreparedWorkspace
 from ..records.record import describe_exit, describe_git
 from .cancellation import LookEnded, look_for
 from .closing_lines import describe_ending, describe_forced_end, hint_at_dropped_names
@@ -41,23 +41,25 @@ class RunReport:
         self._record = run.record
         self._hooks = hooks
 
-    async def after_attempts(self, place: Place, ends: Sequence[AttemptEnd]) -> Outcome:
+    async def after_attempts(
+        self, prepared: PreparedWorkspace, ends: Sequence[AttemptEnd]
+    ) -> RunOutcome:
         """Write the outcome of a run whose last attempt is over and proven.
 
-        :param place: as the last attempt found it.
+        :param prepared: as the last attempt found it.
         :param ends: of all attempts; at least one.
         """
         end = ends[-1]
         run_exit, outcome = end.exit, agent_outcome(end.exit, end.agent_status)
-        await self._take_facts(place, ends)
+        await self._take_facts(prepared, ends)
         self._record.update(**describe_exit(run_exit), agent_outcome=outcome)
         await self._write_and_clear(run_exit.reason, run_exit.status, outcome)
         self._emit_finished(run_exit.reason, run_exit.status, outcome)
-        for line in self._closing_lines(place, end, outcome):
-            self._run.host.tell(line)
-        return Outcome(run_exit.status, run_exit.reason, self._plan.run_id, self._record.content)
+        for line in self._closing_lines(prepared, end, outcome):
+            self._run.caller.tell(line)
+        return RunOutcome(run_exit.status, run_exit.reason, self._plan.run_id, self._record.content)
 
-    async def _take_facts(self, place: Place, ends: Sequence[AttemptEnd]) -> None:
+    async def _take_facts(self, prepared: PreparedWorkspace, ends: Sequence[AttemptEnd]) -> None:
         """Note all that is known but how the run ended; nothing is written yet."""
         self._run.sweep.ask_to_end()
         self._run.logs.close()
@@ -65,8 +67,8 @@ class RunReport:
             self._record.update(
                 **self._describe(ends[-1]),
                 git={
-                    "head_before": place.workdir.head,
-                    "after": await self._look_at_git(place),
+                    "head_before": prepared.workdir.head,
+                    "after": await self._look_at_git(prepared),
                 },
                 attempts=[describe_exit(each.exit) for each in ends],
             )
@@ -88,59 +90,64 @@ class RunReport:
             "events_dropped": self._run.events.dropped,
         }
 
-    async def _look_at_git(self, place: Place) -> dict[str, object] | None:
+    async def _look_at_git(self, prepared: PreparedWorkspace) -> dict[str, object] | None:
         try:
-            return await look_for(self._run.link, GIT_SECONDS, self._git_after, place)
+            return await look_for(self._run.link, GIT_SECONDS, self._git_after, prepared)
         except LookEnded as why:
             self._record.warn(f"the state in git after the run is not known: {why}")
             return None
 
-    def _git_after(self, place: Place) -> dict[str, object] | None:
+    def _git_after(self, prepared: PreparedWorkspace) -> dict[str, object] | None:
         try:
-            workdir = place.workdir
-            if place.pointers is not None:
-                for line in restore_pointers(place.pointers):
+            workdir = prepared.workdir
+            if prepared.pointers is not None:
+                for line in restore_pointers(prepared.pointers):
                     self._run.warn(line)
-            state = git_state(workdir.path, workdir.base, workdir.git_dir, place.checkout)
+            state = git_state(workdir.path, workdir.base, workdir.git_dir, prepared.checkout)
             return describe_git(state)
         except (OperatorError, OSError) as error:
             self._record.warn(str(error))
             return None
 
-    def _closing_lines(self, place: Place, end: AttemptEnd, outcome: AgentOutcome) -> Iterator[str]:
+    def _closing_lines(
+        self, prepared: PreparedWorkspace, end: AttemptEnd, outcome: AgentOutcome
+    ) -> Iterator[str]:
         run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
         yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
-        if self._run.host.talkative and not request.verbose:
+        if self._run.caller.verbose and not request.verbose:
             yield from describe_forced_end(end.exit, record)
         seconds = time.monotonic() - self._run.started
-        receipt, said = place.environment.receipt, self._run.logs.tail()
+        receipt, said = prepared.environment.receipt, self._run.logs.tail()
         yield from hint_at_dropped_names(end.exit, seconds, receipt, said)
 
     async def after_failure(
-        self, error: CodexlabError, place: Place, ends: Sequence[AttemptEnd]
-    ) -> Outcome:
+        self, error: CodexlabError, prepared: PreparedWorkspace, ends: Sequence[AttemptEnd]
+    ) -> RunOutcome:
         """Write down, and tell, that the agent could not be started, or not again, and why.
 
         :param ends: of the attempts before, if there were any.
         """
         reason, status = reason_of(error), error.exit_status
-        await self._take_facts(place, ends)
+        await self._take_facts(prepared, ends)
         self._note_failure(reason, status, str(error))
         await self._write_and_clear(reason, status, "failed")
-        self._run.host.tell(str(error))
+        self._run.caller.tell(str(error))
         self._emit_finished(reason, status, "failed")
         run_id, record = self._plan.run_id, self._record.content
-        return Outcome(status, reason, run_id, record, str(error))
+        return RunOutcome(status, reason, run_id, record, str(error))
 
     async def after_loss(
-        self, contained: dict[str, object] | None, place: Place, ends: Sequence[AttemptEnd]
+        self,
+        contained: dict[str, object] | None,
+        prepared: PreparedWorkspace,
+        ends: Sequence[AttemptEnd],
     ) -> None:
         """Write down that the guardian died before the agent's start was answered.
 
         :param contained: what was read after the last signal; None where nothing was
             started since the last attempt.
         """
-        await self._take_facts(place, ends)
+        await self._take_facts(prepared, ends)
         if contained is not None:
             self._record.update(contained=contained)
         self._note_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
@@ -199,6 +206,6 @@ class RunReport:
         try:
             self._record.write(durable=True)
         except OSError as error:
-            self._run.host.tell(
+            self._run.caller.tell(
                 f"the record could not be written: {self._record.path}: {error.strerror}"
             )

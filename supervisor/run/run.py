@@ -14,16 +14,16 @@ from ...kernel.errors import CodexlabError
 from ...kernel.values import replace
 from ...workspace.workdir.stale_locks import set_locks_aside, stale_locks
 from ..blocking import in_thread, run_blocking
-from ..caller import Host, Outcome
+from ..caller import Caller, RunOutcome
 from ..containment.ownership import RunOwnership
 from ..containment.program import end_strays, end_unread
-from ..containment.survivors import GRACE, PATIENCE, end_survivors, may_have_survivors
+from ..containment.survivors import KILL_PATIENCE, TERM_GRACE, end_survivors, may_have_survivors
 from ..errors import GuardianLost, only_refusals, refusal
 from ..lifecycle.attempt_end import AttemptEnd
 from ..output.events import EventLog
 from ..plan import Plan
 from ..prepare.temporary import create_temporary
-from ..prepare.workspace import Place, prepare_workspace, replace_thread
+from ..prepare.workspace import PreparedWorkspace, prepare_workspace, replace_thread
 from ..records.registry import note_temporary
 from ..watching.limits import set_limits
 from .attempt import Attempt
@@ -43,13 +43,13 @@ class AgentRun:
     def __init__(self, run: RunContext) -> None:
         self._run = run
         self._plan = run.plan
-        self._place = run.place
+        self._prepared = run.prepared
         self._ownership = run.ownership
         self._hooks = run.make_hooks()
         self._report = RunReport(run, self._hooks)
         self._ends: list[AttemptEnd] = []
 
-    async def run(self) -> Outcome:
+    async def run(self) -> RunOutcome:
         """Attempt it, as often as the request allows, and write down how it ended.
 
         :raises CodexlabError, OSError: the agent could not be started.
@@ -58,21 +58,21 @@ class AgentRun:
         if self._hooks is not None:
             await self._hooks.before_agent()
         await with_retries(self._plan.request, self._attempt, self._has_thread, self._pause)
-        return await self._report.after_attempts(self._place, self._ends)
+        return await self._report.after_attempts(self._prepared, self._ends)
 
     def _make_temporary(self) -> None:
-        self._ownership.hand_over(self._place.temporary)
+        self._ownership.hand_over(self._prepared.temporary)
         # Without a note of it, a later launch leaves the directory of a killed run where it is.
         with suppress(OSError):
-            note_temporary(self._plan.run_id, self._place.temporary)
-        create_temporary(self._place.temporary)
+            note_temporary(self._plan.run_id, self._prepared.temporary)
+        create_temporary(self._prepared.temporary)
 
-    async def fail(self, error: CodexlabError) -> Outcome:
+    async def fail(self, error: CodexlabError) -> RunOutcome:
         """Write down that the agent could not be started, or not again."""
         if not self._ends:
             # What the preparation started and left; no agent was started after it.
             await end_unread(self._ownership)
-        return await self._report.after_failure(error, self._place, self._ends)
+        return await self._report.after_failure(error, self._prepared, self._ends)
 
     def close(self) -> None:
         """Close what is open, also where the run's end was not written down. Idempotent."""
@@ -81,7 +81,7 @@ class AgentRun:
     async def _attempt(self) -> AttemptEnd:
         if self._ends:
             self._begin_again()
-        attempt = Attempt(self._run, self._place)
+        attempt = Attempt(self._run, self._prepared)
         try:
             end = await self._see_through(attempt)
         finally:
@@ -134,12 +134,11 @@ class AgentRun:
         self._ownership.enter_fresh_leaf()
         number = self._run.events.begin_attempt()
         if self._run.session.thread is not None:
-            self._place = replace_thread(self._plan, self._place, self._run.session.thread)
-        self._run.record.update(attempt=number, argv=list(self._place.argv))
+            self._prepared = replace_thread(self._plan, self._prepared, self._run.session.thread)
+        self._run.record.update(attempt=number, argv=list(self._prepared.argv))
 
     def _seconds_left(self) -> float | None:
-        limit = self._plan.request.timeout
-        if limit is None:
+        if (limit := self._plan.request.timeout) is None:
             return None
         # Hooks have a limit of their own.
         elsewhere = self._hooks.seconds if self._hooks is not None else 0.0
@@ -157,16 +156,16 @@ class AgentRun:
     async def end_lost(self) -> None:
         """End a run whose guardian died while no agent was being watched."""
         contained = await _end_unanswered(self._ownership)
-        await self._report.after_loss(contained, self._place, self._ends)
+        await self._report.after_loss(contained, self._prepared, self._ends)
 
 
-async def run_agent(ownership: RunOwnership, host: Host, events: EventLog) -> Outcome:
+async def run_agent(ownership: RunOwnership, caller: Caller, events: EventLog) -> RunOutcome:
     """Run one agent to its end; from the moment there is a record, every error is in it.
 
     :raises CodexlabError: it could not be started, and there is no record yet.
     :raises GuardianLost: the guardian died while it was asked to start it.
     """
-    run = await _open_run(ownership, host, events)
+    run = await _open_run(ownership, caller, events)
     try:
         return await run.run()
     except GuardianLost:
@@ -178,13 +177,13 @@ async def run_agent(ownership: RunOwnership, host: Host, events: EventLog) -> Ou
         run.close()
 
 
-async def _open_run(ownership: RunOwnership, host: Host, events: EventLog) -> AgentRun:
+async def _open_run(ownership: RunOwnership, caller: Caller, events: EventLog) -> AgentRun:
     """Make ready what the run needs, and write its first record."""
     started, plan = time.monotonic(), ownership.plan
 
     async def prepare() -> AgentRun:
-        place = await _prepare_place(ownership, host)
-        run = RunContext(ownership, place, host, events, started)
+        prepared = await _prepare_workspace(ownership, caller)
+        run = RunContext(ownership, prepared, caller, events, started)
         try:
             run.announce()
             run.record.write(durable=False)
@@ -194,7 +193,7 @@ async def _open_run(ownership: RunOwnership, host: Host, events: EventLog) -> Ag
             raise
 
     try:
-        return await unless_cancelled(host.link, prepare, plan.request.timeout)
+        return await unless_cancelled(caller.link, prepare, plan.request.timeout)
     except GuardianLost:
         await _end_unanswered(ownership)
         raise
@@ -207,32 +206,33 @@ def _refusal(error: CodexlabError | OSError, plan: Plan) -> CodexlabError:
     return refusal(error, str(plan.run_directory), plan.request.origins)
 
 
-async def _prepare_place(ownership: RunOwnership, host: Host) -> Place:
-    """Take the workspace over, end what others left in it, and make the place ready."""
+async def _prepare_workspace(ownership: RunOwnership, caller: Caller) -> PreparedWorkspace:
+    """Take the workspace over, end what others left in it, and prepare it."""
 
-    def take_place() -> Place:
+    def take_over() -> PreparedWorkspace:
         ownership.begin()
         ownership.hand_over()
-        place = prepare_workspace(ownership.plan, ownership.claim, host.tell)
+        prepared = prepare_workspace(ownership.plan, ownership.claim, caller.tell)
         # Here: who waits for this thread may be gone by now.
-        ownership.hold_descriptors(place.lease, place.sessions)
-        ownership.hold_checkout(place.checkout)
-        return place
+        ownership.hold_descriptors(prepared.lease, prepared.sessions)
+        ownership.hold_checkout(prepared.checkout)
+        return prepared
 
     if any(map(may_have_survivors, ownership.lasts())):
-        await in_thread(ownership.end_previous, host.tell)
-    with errands_of(Errands({RUN_ID_VARIABLE: ownership.plan.run_id}, ownership.doubt, host.tell)):
-        place = await finish_in_thread(take_place)
+        await in_thread(ownership.end_previous, caller.tell)
+    tag = {RUN_ID_VARIABLE: ownership.plan.run_id}
+    with errands_of(Errands(tag, ownership.doubt, caller.tell)):
+        prepared = await finish_in_thread(take_over)
     # A signal that came meanwhile ends the run here, before there is an agent.
     await anyio.lowlevel.checkpoint_if_cancelled()
     # The directory may be shared with other issues' runs; theirs end too.
-    if may_have_survivors(place.workdir.previous):
-        await in_thread(end_survivors, place.workdir.previous)
+    if may_have_survivors(prepared.workdir.previous):
+        await in_thread(end_survivors, prepared.workdir.previous)
     await end_strays(ownership)
     # Nothing of an earlier run is there any more, so nobody of it needs them.
-    if locks := stale_locks(ownership.claim, place.workdir):
-        ownership.claim.notes.extend(await in_thread(set_locks_aside, place.workdir, locks))
-    return place
+    if locks := stale_locks(ownership.claim, prepared.workdir):
+        ownership.claim.notes.extend(await in_thread(set_locks_aside, prepared.workdir, locks))
+    return prepared
 
 
 async def _end_unanswered(ownership: RunOwnership) -> dict[str, object] | None:
@@ -245,6 +245,6 @@ async def _end_unanswered(ownership: RunOwnership) -> dict[str, object] | None:
     if ownership.proven:
         return None
     scope = ownership.scope(guardian_lost=True)
-    swept, left = await run_blocking(partial(end, scope, grace=GRACE, patience=PATIENCE))
+    swept, left = await run_blocking(partial(end, scope, grace=TERM_GRACE, patience=KILL_PATIENCE))
     ownership.note_reading(len(left), proves=False)
     return {"mechanism": scope.mechanism, "proven": False, "swept": swept, "left": len(left)}

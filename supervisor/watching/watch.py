@@ -25,7 +25,7 @@ from ...kernel.process.procfs import send_signal
 from ...kernel.values import frozen
 from ..blocking import run_blocking
 from ..containment.outlived import count_names
-from ..guardian_client.going import keep_going
+from ..guardian_client.continue_guardian import keep_going
 from ..guardian_client.notifications import GuardianGone, Notifications
 from ..lifecycle.attempt_end import Usage
 from ..lifecycle.exit import EndReason
@@ -36,7 +36,7 @@ from ..lifecycle.machine import (
     CountMembers,
     Effect,
     EndRequested,
-    Event,
+    Input,
     MembersCounted,
     Phase,
     RungOver,
@@ -95,7 +95,7 @@ class Watch:
         self._ladder = ladder
         self._notifications = notifications
         self._log = log
-        self._tell, self._events = anyio.create_memory_object_stream[Event](math.inf)
+        self._tell, self._events = anyio.create_memory_object_stream[Input](math.inf)
         self.state = State()
         self.wait_status: int | None = None
         self.usage: Usage | None = None
@@ -215,7 +215,7 @@ class Watch:
         else:
             signal_members(self._scope(), signum)
 
-    async def _report_after(self, seconds: float, event: Event) -> None:
+    async def _report_after(self, seconds: float, event: Input) -> None:
         await anyio.sleep(seconds)
         self._tell.send_nowait(event)
 

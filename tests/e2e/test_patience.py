@@ -83,7 +83,7 @@ def test_a_task_started_from_within_a_run_works_on_its_own_branch(lab: Lab) -> N
 IMPATIENT = """#!{python}
 import codexlab.workspace.workdir.make as workdir
 from codexlab.cli import launch
-workdir.PATIENCE = 0.2  # what a launch waits for others' worktrees at least: ten minutes
+workdir.LOCK_PATIENCE = 0.2  # what a launch waits for others' worktrees at least: ten minutes
 launch()
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from codexlab.guardian.channel import Channel, open_channel_pair
 from codexlab.guardian.codec import decode_request
-from codexlab.guardian.protocol import Accompany, Finish, ListChildren, SpawnSpec, StopJob
+from codexlab.guardian.protocol import Finish, ListChildren, SpawnSpec, StartSidecar, StopJob
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def pair() -> Iterator[tuple[Channel, Channel]]:
     other.close()
 
 
-def program(text: str) -> Accompany:
-    return Accompany(SpawnSpec("/bin/true", ("true", text), {"TEXT": text}, "/"))
+def program(text: str) -> StartSidecar:
+    return StartSidecar(SpawnSpec("/bin/true", ("true", text), {"TEXT": text}, "/"))
 
 
 def three() -> list[int]:
@@ -45,7 +45,7 @@ def test_a_name_that_is_no_utf8_survives(pair: tuple[Channel, Channel]) -> None:
     pair[0].send(program(os.fsdecode(b"caf\xe9")), sent)
     received = pair[1].receive(decode_request)
     assert received is not None
-    assert isinstance(received[0], Accompany)
+    assert isinstance(received[0], StartSidecar)
     assert os.fsencode(received[0].program.argv[1]) == b"caf\xe9"
     for fd in (*sent, *received[1]):
         os.close(fd)

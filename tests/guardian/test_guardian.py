@@ -1,4 +1,4 @@
-"""The guardian: exact statuses, adopted orphans, wishes told once, an end without a supervisor."""
+"""The guardian: exact statuses, adopted orphans, signals told once, an end without a supervisor."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from support.commands import run_to_end
 from support.lab import running
 
-from codexlab.supervisor import LaunchRequest, Outcome, Run, open_run
+from codexlab.supervisor import LaunchRequest, Run, RunOutcome, open_run
 
 Go = Callable[..., "Launched"]
 
@@ -39,7 +39,7 @@ class Launched:
         self.events: list[dict[str, Any]] = []
         self.messages: list[str] = []
 
-    async def over(self, during: Callable[[Run, dict[str, Any]], None] | None = None) -> Outcome:
+    async def over(self, during: Callable[[Run, dict[str, Any]], None] | None = None) -> RunOutcome:
         """Carry it out, with a look at each event, and return how it ended."""
         async with open_run(self._request) as run:
             async for event in run.events():
@@ -324,7 +324,7 @@ async def test_after_run_follows_every_end_of_a_run(launch: Go, mark: str) -> No
 async def test_a_refused_run_has_no_hooks(launch: Go, mark: str) -> None:
     hooks = dict.fromkeys(("before_run", "after_run"), "echo x >> trail")
 
-    async def second() -> Outcome:
+    async def second() -> RunOutcome:
         return await launch("true", hooks=hooks).over()
 
     first = launch("sleep", mark, hooks={})

@@ -19,9 +19,9 @@ from .git_files import (
 )
 from .git_names import nobodys_files
 from .gitlinks import gitlinks
-from .look_place import scratch_directory
 from .neutral_git import neutral
 from .remotes import cloned_at, held_elsewhere
+from .scratch_dirs import scratch_directory
 from .words import commits_text
 
 

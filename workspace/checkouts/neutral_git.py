@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..git.command import LOOK_SECONDS, GitAnswer, ask_git
 from .git_files import Unjudged, read_bytes
-from .look_place import scratch_directory
+from .scratch_dirs import scratch_directory
 
 _CONFIG = """[core]
 \trepositoryformatversion = 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...kernel.errors import OperatorError
 from ...kernel.files.atomic import replace_file
-from ...kernel.files.ownership import is_ours
+from ...kernel.files.home_owner import is_ours
 from ...kernel.values import replace
 from ...kernel.xdg import state_directory
 from ..errors import ForeignWorkspace, WorkspaceBusy, operator_errors
@@ -22,7 +22,7 @@ from ..fs import open_below, open_child, read_small, set_aside, sweep_temporarie
 from ..lock_record import LockRecord, hold
 from ..owner import DamagedRecord, OwnerRecord
 from ..paths import CONTROL, WorkspaceKey, WorkspacePaths
-from ..records.given import forget_given, note_given
+from ..records.given_directories import forget_given, note_given
 from ..records.provenance import Provenance, encode_provenance, parse_provenance
 from ..records.witness import Witness, WitnessFile, read_witness, with_owner
 from ..state_leftovers import sweep_beside_lock

@@ -22,7 +22,7 @@ from ...kernel.toml import TomlError, decode_toml, parse_toml
 from ...kernel.values import frozen, replace
 from ..errors import HomeRefused
 from ..fs import lstat_at, read_small, set_aside
-from .here import with_databases_here, without_effect_here
+from .home_bound_keys import with_databases_here, without_effect_here
 from .hook_trust import trust_here
 from .merge import merge_config
 from .notes import Table

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...kernel.errors import CodexlabError
 from ...kernel.files.dead_writers import replace_among_others, sweep_dead_writers
-from ...kernel.files.ownership import give_to_owner_above
+from ...kernel.files.home_owner import give_to_owner_above
 from ...kernel.files.regular_file import create_file, open_regular, read_regular
 from ...kernel.values import frozen
 from ..codex_config.report import HealNotes

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ...kernel.files.ownership import give_named
+from ...kernel.files.home_owner import give_named
 from ...kernel.real_path import real_path
 from ...kernel.values import frozen
 from ..codex_config.file import (
@@ -30,7 +30,7 @@ from ..paths import CONTROL, WorkspacePaths
 from ..workdir.prepare import Workdir
 from .credentials import heal_auth, heal_mcp_credentials
 from .index_snapshot import seed_state
-from .offered import offer_all, offer_reference, without_effect
+from .shared_entries import offer_all, offer_reference, without_effect
 from .shared_files import SessionMode
 from .stores import heal_stores
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...kernel.files.ownership import give_to_owner_above
+from ...kernel.files.home_owner import give_to_owner_above
 from ..codex_config.report import HealNotes
 from ..errors import HomeRefused
 from ..fs import lstat_at, open_below, open_child, set_aside

@@ -15,7 +15,7 @@ from ...kernel.files.regular_file import read_regular
 from ...kernel.values import frozen
 from ..owner import DamagedRecord, OwnerRecord
 from ..paths import paths_at
-from ..records.given import all_given
+from ..records.given_directories import all_given
 from ..records.provenance import parse_provenance
 from ..records.witness import Witness, all_witnesses
 

@@ -27,7 +27,7 @@ class GcPolicy:
 
     :param idle: any workspace.
     :param empty: one that never had a workdir.
-    :param min_free: bytes that should be free on the filesystem; None for no such wish.
+    :param min_free: bytes that should be free on the filesystem; None where it does not matter.
     :param pressed_idle: any workspace, least recently used first, while less is free.
     """
 
@@ -73,7 +73,7 @@ def plan_collection(
 
 
 def is_pressed(workspaces_root: Path, policy: GcPolicy) -> bool:
-    """Tell whether less is free than the policy wishes."""
+    """Tell whether less is free than the policy asks for."""
     if policy.min_free is None:
         return False
     try:

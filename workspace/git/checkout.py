@@ -21,7 +21,7 @@ from .view import view_at
 
 StartKind = Literal["main", "linked", "outside", "bare"]
 # Plain texts within: this is read several times a launch, and joining a Path takes long.
-Place = str | os.PathLike[str]
+StrPath = str | os.PathLike[str]
 # A reference is a line; what is packed grows with the repository (a million take 70 MB).
 _LIMIT, _PACKED_LIMIT = 64 * 1024, 256 * 1024 * 1024
 _SUBMODULE = b"160000"  # the mode of an entry
@@ -87,7 +87,7 @@ def is_still_at(found: Path | None, recorded: Path | str) -> bool:
         return False
 
 
-def read_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None]:
+def read_head(git_dir: StrPath, common_dir: StrPath) -> tuple[str | None, str | None]:
     """Return (commit id, branch) of HEAD; either may be None."""
     text = _read(git_dir, "HEAD") or ""
     if not text.startswith("ref:"):
@@ -99,7 +99,7 @@ def read_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None
     return resolve_ref(common_dir, ref), branch
 
 
-def resolve_ref(common_dir: Place, ref: str) -> str | None:
+def resolve_ref(common_dir: StrPath, ref: str) -> str | None:
     """Return the commit id of a full reference name, or None when there is none."""
     if os.path.isdir(os.path.join(common_dir, "reftable")):
         where = Path(common_dir)
@@ -154,7 +154,7 @@ def _is_git_dir(place: str) -> bool:
     )
 
 
-def _packed(common_dir: Place, ref: str) -> str | None:
+def _packed(common_dir: StrPath, ref: str) -> str | None:
     data = _bytes(os.path.join(common_dir, "packed-refs"), _PACKED_LIMIT)
     if data is None:
         return None
@@ -165,14 +165,14 @@ def _packed(common_dir: Place, ref: str) -> str | None:
     return data[start : end - 1].decode("ascii", "replace")
 
 
-def _ask_head(git_dir: Place, common_dir: Place) -> tuple[str | None, str | None]:
+def _ask_head(git_dir: StrPath, common_dir: StrPath) -> tuple[str | None, str | None]:
     view = view_at(git_dir, common_dir)
     oid = ask_git(view, "rev-parse", "--verify", "--quiet", "HEAD").stdout.decode().strip()
     name = ask_git(view, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode()
     return oid or None, name.strip() or None
 
 
-def _read(directory: Place, name: str) -> str | None:
+def _read(directory: StrPath, name: str) -> str | None:
     data = _bytes(os.path.join(directory, name), _LIMIT)
     if data is not None and b"\0" in data:
         # No path and no name of git's has one, and the kernel takes neither.

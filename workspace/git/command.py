@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from ...kernel.errands.errand import WaitsInVain, run_errand
 from ...kernel.errands.git_environment import git_environment
-from ...kernel.files.ownership import git_as_home_owner
+from ...kernel.files.home_owner import git_as_home_owner
 from ...kernel.values import frozen
 from ..errors import GitFailed
 from .view import GitView, view_at
@@ -198,9 +198,9 @@ def _surroundings(
 
 def _look(pid: int) -> str | None:
     # A git that answers soon costs nothing of it.
-    from ...kernel.errands.waits_in_vain import waits_in_vain
+    from ...kernel.errands.stuck_git import why_stuck
 
-    return waits_in_vain(pid)
+    return why_stuck(pid)
 
 
 def _action(arguments: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 git opens them as it finds them: a fifo as its ``index`` is waited for until somebody ends git.
 So it is with each worktree's entry, each reference and each pack. What lies in the working tree
 (``.gitignore``, ``.gitattributes``) is not looked at, nor is each object: they may be anywhere.
-So git itself is looked at while it runs (`codexlab.kernel.errands.waits_in_vain`).
+So git itself is looked at while it runs (`codexlab.kernel.errands.stuck_git`).
 """
 
 from __future__ import annotations

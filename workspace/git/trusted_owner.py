@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from ...kernel.files.ownership import git_trusts
+from ...kernel.files.home_owner import git_trusts
 from ..errors import GitFailed, WorkdirRefused
 from .checkout import Checkout
 from .command import ask_git

@@ -32,7 +32,7 @@ from .config import RepositoryFacts, read_facts
 
 _LINKS = ("info", "logs", "objects", "packed-refs", "refs", "reftable", "shallow", "worktrees")
 _ATTEMPTS = 20
-Place = str | os.PathLike[str]
+StrPath = str | os.PathLike[str]
 _PASSING: ContextVar[list[str] | None] = ContextVar("passing views", default=None)
 
 
@@ -62,9 +62,9 @@ class GitView:
 
 
 def view_at(
-    git_dir: Place,
-    common_dir: Place,
-    top: Place | None = None,
+    git_dir: StrPath,
+    common_dir: StrPath,
+    top: StrPath | None = None,
     settings: tuple[tuple[str, str], ...] = (),
     *,
     rules: bool = True,

@@ -21,13 +21,13 @@ from ..errors import RepositoryBusy, RepositoryGone, operator_errors
 from ..fs import open_below
 from ..state_leftovers import sweep_beside_lock
 
-PATIENCE = 600.0
+LOCK_PATIENCE = 600.0
 _PAUSES = 0.005, 0.2
 
 
 @contextlib.contextmanager
 def repository_lock(
-    common_dir: Path, state_dir: Path, *, patience: float = PATIENCE, holder: str = ""
+    common_dir: Path, state_dir: Path, *, patience: float = LOCK_PATIENCE, holder: str = ""
 ) -> Generator[int, None, None]:
     """Hold a repository's lock for a block and yield its descriptor.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..checkouts.changes import FIXED, FoundCheckout, uncommitted
 from ..checkouts.git_files import Unjudged, read_bytes
 from ..checkouts.git_names import nobodys_files
-from ..checkouts.look_place import scratch_directory
+from ..checkouts.scratch_dirs import scratch_directory
 from ..checkouts.words import commits_text, shown
 from ..errors import GitFailed, WorkdirRefused
 from ..git.checkout import inspect_checkout

@@ -25,7 +25,7 @@ from ..records.provenance import Provenance
 from ..repository.branch import branch_left, check_branch, known_branches, pick_branch
 from ..repository.branch_deletion import delete_branch
 from ..repository.kept_commits import keep_what_entries_hold
-from ..repository.lock import PATIENCE, repository_lock
+from ..repository.lock import LOCK_PATIENCE, repository_lock
 from ..repository.lock_users import drop_unused_ref_lock
 from ..repository.url_cache import cache_lock, credentials, refresh_cache, resolve_remote
 from .plan import WorkdirPlan
@@ -67,7 +67,7 @@ def make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience:
     lock = repository_lock if plan.url is None else cache_lock
     with (
         lock(
-            repo, claim.state_dir, patience=max(patience, PATIENCE), holder=claim.holder
+            repo, claim.state_dir, patience=max(patience, LOCK_PATIENCE), holder=claim.holder
         ) as lock_fd,
         directory(claim.paths.base, *claim.paths.names) as root_fd,
     ):

@@ -80,7 +80,7 @@ def test_an_agent_that_no_process_is_left_for_is_a_launch_that_failed(user: Crow
 # A host whose fork server may fork no more for a while.
 HOST = """
 import resource
-from codexlab.kernel.no_more import NoMore
+from codexlab.kernel.exhausted import NoMore
 from codexlab.guardian.spawning.fork_server import fork_guardian, start_fork_server
 process, server = start_fork_server()
 first, _ = fork_guardian(server)

@@ -10,7 +10,7 @@ from codexlab.supervisor.lifecycle.machine import (
     CountMembers,
     Effect,
     EndRequested,
-    Event,
+    Input,
     MembersCounted,
     Phase,
     RungOver,
@@ -26,7 +26,7 @@ TERM_ALL = (Send(Target.ALL, signal.SIGTERM), StartTimer(1, 3.0))
 KILL_ALL = (Send(Target.ALL, signal.SIGKILL), StartTimer(2, 10.0))
 
 
-def after(*events: Event) -> tuple[State, tuple[Effect, ...]]:
+def after(*events: Input) -> tuple[State, tuple[Effect, ...]]:
     state = State()
     effects: tuple[Effect, ...] = ()
     for event in events:

@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from codexlab.supervisor import HookCommand, LaunchRequest, Outcome, Run, open_run
+from codexlab.supervisor import HookCommand, LaunchRequest, Run, RunOutcome, open_run
 from codexlab.supervisor.run.cancellation import finish_in_thread
 
 SURVIVOR = "trap '' TERM; (setsid sleep 60; :) & while :; do sleep 60; done"
@@ -56,9 +56,9 @@ def all_threads_busy() -> Generator[None]:
 
 async def end_beside_busy_threads(
     request: LaunchRequest, wish: Callable[[Run, int], object]
-) -> Outcome | None:
+) -> RunOutcome | None:
     """Return how a run ended, or None where it took the end of the threads."""
-    outcome: Outcome | None = None
+    outcome: RunOutcome | None = None
     async with open_run(request) as run:
         pids = [event["pid"] async for event in until_spawned(run)]
         with all_threads_busy():

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from codexlab.supervisor import LaunchRequest, Outcome, open_run
+from codexlab.supervisor import LaunchRequest, RunOutcome, open_run
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def request_of_true(clean_environ: Mapping[str, str], scratch: Path) -> LaunchRe
     return LaunchRequest("1", ("true",), dict(clean_environ), *places, no_repo=True, stdin="null")
 
 
-async def outcome_of(request: LaunchRequest) -> Outcome:
+async def outcome_of(request: LaunchRequest) -> RunOutcome:
     async with open_run(request) as run:
         return await run.outcome()
 

@@ -12,10 +12,10 @@ import sys
 import anyio
 
 from codexlab.cli.launch.flags import Invocation, read_invocation
-from codexlab.supervisor import Outcome, Run, open_run
+from codexlab.supervisor import Run, RunOutcome, open_run
 
 
-async def carry_out(invocation: Invocation) -> Outcome:
+async def carry_out(invocation: Invocation) -> RunOutcome:
     """Run it to its end, with output on our own stdout and stderr."""
     async with (
         open_run(invocation.request, stdout=1, stderr=2) as run,

@@ -12,7 +12,7 @@ import os, signal, sys
 from codexlab.guardian.codec import decode_answer
 from codexlab.guardian.entry import run_with_guardian
 from codexlab.guardian.protocol import (
-    Accompany, AgentExited, AgentStopped, ChildrenLeft, CompanionExited, Finish, ForgetTerminal,
+    StartSidecar, AgentExited, AgentStopped, ChildrenLeft, SidecarExited, Finish, ForgetTerminal,
     ListChildren, Released, RunHandover, Signalled, Spawn, SpawnSpec)
 
 def sh(channel, script, leaf=None, **spec):

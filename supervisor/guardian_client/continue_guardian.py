@@ -58,15 +58,15 @@ class Answering:
     A person who stops a job stops its guardian too. So our parent stays stopped where it has
     started nothing. The guardian of an embedding host is no part of a job.
 
-    :param companion: pid of what runs beside the agent: no program of the run, or None.
+    :param sidecar: pid of what runs beside the agent: no program of the run, or None.
     :param is_over: the run has ended, so that its guardian goes on whoever stopped it.
     """
 
     def __init__(
-        self, guardian: ProcessIdentity | None, companion: int | None, *, is_over: bool
+        self, guardian: ProcessIdentity | None, sidecar: int | None, *, is_over: bool
     ) -> None:
         self._guardian = guardian
-        self._companion = companion
+        self._sidecar = sidecar
         self._is_over = is_over
         self._continued = 0
 
@@ -86,4 +86,4 @@ class Answering:
         if guardian.pid != os.getppid():
             return True
         # A program that has ended stays among its children until it goes on.
-        return bool(children_of(guardian.pid) - {os.getpid(), self._companion})
+        return bool(children_of(guardian.pid) - {os.getpid(), self._sidecar})

@@ -30,7 +30,7 @@ def make_directories(path: str, mode: int = 0o777) -> None:
     if os.geteuid() == 0:
         fd = os.open(path, _DIRECTORY)
         try:
-            give_to_owner_above(fd, path)
+            give_to_directory_owner(fd, path)
         finally:
             os.close(fd)
 
@@ -70,14 +70,14 @@ def open_shared(path: str, flags: int, mode: int) -> int:
         return os.open(path, flags | os.O_CLOEXEC, mode)
     fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
-        give_to_owner_above(fd, path)
+        give_to_directory_owner(fd, path)
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
-def give_to_owner_above(fd: int, path: str) -> None:
+def give_to_directory_owner(fd: int, path: str) -> None:
     """Give what root has open, and owns, to the owner of the directory it is in.
 
     Not what has another name too, which may be anybody's file.

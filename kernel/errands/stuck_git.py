@@ -36,7 +36,7 @@ _KINDS = {
 }
 
 
-def waits_in_vain(pid: int) -> str | None:
+def why_stuck(pid: int) -> str | None:
     """Name the file that a git, or its child git, waits for in vain; None if unseen.
 
     A look at a moment: what it says twice is so.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...kernel.files.ownership import give_named, give_tree, serves_another
+from ...kernel.files.home_owner import give_named, give_tree, serves_another
 from ...kernel.xdg import cache_directory, state_directory
 from ..paths import WorkspacePaths
 from .stores import LOCKS, STORES
