@@ -18,6 +18,7 @@ from ...kernel.process.descriptors import is_ready
 
 _FLAGS = (
     "--no-config",
+    "--no-ignore",
     "--fixed-strings",
     "--text",
     "--encoding=none",

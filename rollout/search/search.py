@@ -128,12 +128,13 @@ def _bundled(results: Iterator[SearchedRollout]) -> Iterator[list[SearchedRollou
 def _tasks_of(rollouts: list[RolloutRef], query: Query, ripgrep: str | None) -> Iterator[_Task]:
     # ripgrep's output has lines: a path with a line break is read here.
     asked: list[str] = []
+    paths = [each.path for each in rollouts]
     if ripgrep is not None and query.needle:
-        asked = [each.path for each in rollouts if each.plain_seen and "\n" not in each.directory]
+        known_plain = (path for path, each in zip(paths, rollouts, strict=True) if each.plain_seen)
+        asked = [path for path in known_plain if "\n" not in path]
     positions = ripgrep_positions(ripgrep or "", asked, query)
     passed = frozenset(asked).difference(positions)
-    for rollout in rollouts:
-        path = rollout.path
+    for path, rollout in zip(paths, rollouts, strict=True):
         known = positions.get(path)
         if known is not None:
             yield _Task(rollout, known, len(known) << 12)
