@@ -48,7 +48,7 @@ while how == "again":
     time.sleep(0.005)
     os.kill(victim, signal.SIGSTOP)
 if how == "kill the other":
-    os.kill(supervisor, signal.SIGKILL)
+    os.kill(supervisor if whom == "guardian" else guardian, signal.SIGKILL)
 if how in ("once", "kill the other"):
     time.sleep(600)
 """
@@ -168,6 +168,19 @@ def test_a_stopped_guardian_ends_the_run_whose_agent_then_kills_the_supervisor(
     record = stopping.record()
     assert record["reason"] == "supervisor-lost"
     assert proof(record) == (True, 0)
+
+
+def test_a_stopped_supervisor_ends_the_run_whose_agent_then_kills_the_guardian(
+    stopping: Stopping,
+) -> None:
+    with stopping.started("supervisor", "kill the other") as process:
+        # Its end of the pipe is the supervisor's as well, which so is gone.
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+    assert not running(f"sleep {SLEEP}")
+    record = stopping.record()
+    assert record["reason"] == "supervisor-lost"
+    assert record["contained"]["left"] == 0
 
 
 @pytest.mark.parametrize("how", ["once", "again"])
