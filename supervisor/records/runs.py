@@ -87,10 +87,23 @@ _ALIVE: frozenset[RunState] = frozenset({"running", "retrying", "ending"})
 
 
 def known_roots() -> list[Path]:
-    """Return the workspaces roots that registered runs used and that are still there."""
+    """Return the workspaces roots that registered runs used, but for those that are gone.
+
+    A root that cannot be looked at is one of them: who reads it says why that cannot be.
+    """
     workspaces = [Path(entry.workspace) for entry in read_entries() if is_here(entry)]
     roots = {path.parents[2] for path in workspaces if len(path.parents) > 3}
-    return sorted(root for root in roots if os.path.isdir(root))
+    return sorted(filter(_may_be_there, roots))
+
+
+def _may_be_there(root: Path) -> bool:
+    try:
+        os.stat(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return os.path.isdir(root)
 
 
 def _look_at_any(entry: RunEntry) -> RunView:
