@@ -203,12 +203,16 @@ def _join(home_fd: int, target: Path, ours: os.stat_result | None, notes: HealNo
 def _forget(home_fd: int, control_fd: int, notes: HealNotes) -> None:
     """Drop what was the shared file: the user has logged out of every server."""
     kept, ours = lstat_at(_LINKED, control_fd), lstat_at(MCP, home_fd)
-    if (ours is not None and stat.S_ISLNK(ours.st_mode)) or (
-        kept is not None and ours is not None and os.path.samestat(kept, ours)
-    ):
+    if (ours is not None and stat.S_ISLNK(ours.st_mode)) or was_shared(home_fd, control_fd):
         os.unlink(MCP, dir_fd=home_fd)
         notes.fixed.append(MCP)
     elif ours is not None:
         notes.kept.append(MCP)
     if kept is not None and stat.S_ISREG(kept.st_mode):
         os.unlink(_LINKED, dir_fd=control_fd)
+
+
+def was_shared(home_fd: int, control_fd: int) -> bool:
+    """Tell whether the logins of MCP servers here are the file that the shared home had."""
+    kept, ours = lstat_at(_LINKED, control_fd), lstat_at(MCP, home_fd)
+    return kept is not None and ours is not None and os.path.samestat(kept, ours)

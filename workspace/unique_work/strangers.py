@@ -23,6 +23,7 @@ from ..paths import CONTROL, WorkspacePaths
 from ..users_codex_home import users_codex_home
 from ..workdir.context import is_leftover
 from .codex_forms import has_codexs_form
+from .of_the_users import logins
 
 _ROOT = frozenset({CONTROL, "workdir", "codex-home", "context"})
 _RECORD = (
@@ -58,12 +59,14 @@ _CODEXS = frozenset(
 def strangers(paths: WorkspacePaths) -> list[str]:
     """Return one line for each name that is nobody's but the agent's; empty when none is."""
     try:
-        is_codexs = _is_codexs(paths.codex_home, _users_home())
+        shared = _users_home()
+        is_codexs = _is_codexs(paths.codex_home, shared)
         return [
             *(f"{name} beside its workdir" for name in _others(paths, (), _is_at_root)),
             *(f"{CONTROL}/{name}" for name in _others(paths, (CONTROL,), _is_record)),
             *(f"{CONTROL}/runs/{name}" for name in _others(paths, (CONTROL, "runs"), _is_run)),
             *(f"codex-home/{name}" for name in _others(paths, ("codex-home",), is_codexs)),
+            *logins(paths, shared),
             *(
                 f"directory context/{name}, which no task was given"
                 for name in _others(paths, ("context",), _is_no_directory)
