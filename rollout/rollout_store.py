@@ -29,11 +29,11 @@ _COMPRESS, _SWEEP = CompressOptions(), SweepOptions()
 class RolloutStore(StoreHandle):
     """The rollouts of one codex home, and what can be done with them.
 
-    Rollouts are given back as they were found and may be given to any method here.
+    A method returns rollouts as it found them. They may be passed to any other method.
     """
 
     def scan(self) -> StoreScan:
-        """Find every rollout, complete while files change form or move."""
+        """Find every rollout; complete even while files change form or move."""
         return scan_store(self.home)
 
     def list(
@@ -47,13 +47,13 @@ class RolloutStore(StoreHandle):
         """List threads, newest first.
 
         :param limit: most entries of a page; None for all.
-        :param cursor: the ``next`` of the page before.
-        :raises BadCursorError: the cursor is of another order, or none.
+        :param cursor: the ``next`` of the previous page.
+        :raises BadCursorError: the text is not a cursor, or belongs to another order.
         """
         return list_rollouts(self.home, filters, order=order, limit=limit, cursor=cursor)
 
     def find(self, thread_id: str) -> RolloutRef | None:
-        """Find the rollout in which a thread goes on; None where there is none.
+        """Find the rollout in which a thread continues; None where there is none.
 
         :param thread_id: a whole UUID.
         """
@@ -63,7 +63,7 @@ class RolloutStore(StoreHandle):
         """Find the rollouts that a person names: by path, by thread id, or by its beginning.
 
         :returns: every file of the thread, oldest first; one file where a path was given.
-        :raises NoSuchThreadError: nothing answers to the name.
+        :raises NoSuchThreadError: no rollout has this name.
         :raises AmbiguousThreadError: the beginning fits several threads.
         """
         return rollouts_named(self.home, given)
@@ -88,11 +88,11 @@ class RolloutStore(StoreHandle):
     def compress(
         self, rollouts: Iterable[RolloutRef], options: CompressOptions = _COMPRESS
     ) -> Iterator[Result]:
-        """Compress rollouts; a rollout that is open, or not plain, is skipped.
+        """Compress rollouts; rollouts that are open, or not plain, are skipped.
 
         The plain files are kept for a grace: the next sweep frees their space.
 
-        :returns: one result each.
+        :returns: one result for each rollout.
         :raises NotARolloutError: a rollout does not lie in this store.
         """
         return compress(self, self._located(rollouts), options)
@@ -100,8 +100,8 @@ class RolloutStore(StoreHandle):
     def restore(self, rollout: RolloutRef) -> bool:
         """Make a rollout's plain form the only one, for a codex that reads no frames.
 
-        :returns: False when it was so already.
-        :raises ThreadBusyError: somebody writes the thread.
+        :returns: False when it was the only form already.
+        :raises ThreadBusyError: a process writes the thread.
         :raises CodexlabError: the rollout is gone, damaged, or its forms disagree.
         """
         return restore(self, self.rollout(rollout.path))
@@ -112,14 +112,14 @@ class RolloutStore(StoreHandle):
         :param records: one JSON record each, without its line feed.
         :returns: the plain path, where the lines are now.
         :raises NotALineError: a record is empty or holds a line feed; nothing was done.
-        :raises ThreadBusyError: somebody else writes the thread.
+        :raises ThreadBusyError: another process writes the thread.
         :raises CodexlabError: the rollout is gone, damaged, or its forms disagree.
-        :raises OSError: the disk is full, or the like; some of the lines may be there.
+        :raises OSError: the disk is full, for example; some of the lines may be written.
         """
         return append(self, self.rollout(rollout.path), records)
 
     def sweep(self, options: SweepOptions = _SWEEP) -> Iterator[Result]:
-        """Compress what is cold, finish what a crash left, and free what is settled.
+        """Compress cold rollouts, repair after a crash, and free settled kept files.
 
         :raises SweeperBusyError: another sweep, ours or codex's, is at work.
         """
@@ -134,7 +134,7 @@ class RolloutStore(StoreHandle):
             yield from verify_rollout(rollout)
 
     def repair(self, *, dry_run: bool = False) -> Iterator[Result]:
-        """Finish what a crash left, and move damaged and left-over frames aside.
+        """Repair after a crash, and move damaged and left-over frames aside.
 
         :param dry_run: say what would be done, and change nothing.
         """

@@ -19,11 +19,11 @@ class Caller:
     """The surroundings of one run.
 
     :param link: to the run's guardian.
-    :param guardian: who that is.
+    :param guardian: the guardian's process.
     :param tell: takes one line for a person.
     :param outputs: descriptors the agent's stdout and stderr are passed on to, or None
         for logs only.
-    :param terminal: what an agent may be lent, or None: there is none.
+    :param terminal: the terminal that an agent may be lent, or None.
     :param verbose: say where the agent works.
     :param hear: takes each event in this process.
     """

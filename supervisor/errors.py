@@ -70,7 +70,7 @@ class CommandNotExecutable(CallerError):
 
 
 class CommandTooLong(CallerError):
-    """The kernel takes no argument or variable of this size, or not so much of all together."""
+    """An argument, a variable, or all of them together are larger than the kernel allows."""
 
     exit_status = EXIT_NOT_EXECUTABLE
 
@@ -102,7 +102,7 @@ class Cancelled(CallerError):
 
 
 class HeldByCaller(BusyError):
-    """The run that holds what is needed waits for us: this launch was started from within it."""
+    """The run that holds the workspace waits for this launch, which was started from within it."""
 
     def __init__(self, path: Path, run_id: str) -> None:
         self.path, self.run_id = path, run_id
@@ -137,9 +137,9 @@ class PlaceUnusable(OperatorError):
 
 
 class ResumeImpossible(CallerError):
-    """The command is to go on with a thread, and of what agent nobody knows.
+    """The command should continue a thread, and its agent is unknown.
 
-    :param agent: as the caller named it; None where the command was to tell.
+    :param agent: as the caller named it; None where the command's name decides.
     """
 
     def __init__(self, command: str, agent: str | None) -> None:
@@ -154,7 +154,7 @@ class ResumeImpossible(CallerError):
 
 
 class TerminalContradicted(CallerError):
-    """Something else was asked for that does not go with a terminal."""
+    """A setting does not go with a terminal."""
 
     def __init__(self, flag: str, why: str) -> None:
         self.flag = flag
@@ -162,7 +162,7 @@ class TerminalContradicted(CallerError):
 
 
 class SignalRefused(CallerError, ValueError):
-    """A number was to be sent to a run that codexlab-run does not forward either."""
+    """A signal should be sent to a run, and codexlab-run does not forward it."""
 
     def __init__(self, signum: int, forwarded: Sequence[signal.Signals]) -> None:
         self.signum = signum
@@ -184,7 +184,7 @@ class SurvivorsLeft(OperatorError):
 
 
 class RunAlive(SurvivorsLeft):
-    """The run that a free workspace names is alive: it holds another lock than this one."""
+    """The run that a free workspace names is alive, and holds the lock of another workspace."""
 
     def __init__(self, run_id: str, pid: int, owner: str) -> None:
         super().__init__(run_id, (pid,))
@@ -199,7 +199,7 @@ class RunAlive(SurvivorsLeft):
 class HookFailed(OperatorError):
     """The agent is not started because of what a hook did.
 
-    :param problem: what that was, as one clause that names the hook and its log.
+    :param problem: what the hook did, as one clause that names the hook and its log.
     """
 
     def __init__(self, name: str, problem: str) -> None:
@@ -221,7 +221,7 @@ class RemovalStopped(CallerError):
 
 
 class RemovalUnattended(OperatorError):
-    """The hook before a removal could not be watched to its end, or some of it is left."""
+    """The hook before a removal could not be watched to its end, or left processes."""
 
     def __init__(self, root: str, problem: str) -> None:
         self.root = root
@@ -229,7 +229,7 @@ class RemovalUnattended(OperatorError):
 
 
 class BadHook(CallerError):
-    """A request names a hook there is none of, or no command for it."""
+    """A request names an unknown hook, or gives no command for it."""
 
     def __init__(self, name: str, expected: str) -> None:
         self.name = name
@@ -237,7 +237,7 @@ class BadHook(CallerError):
 
 
 class TerminalUnusable(OperatorError):
-    """The agent is to have a terminal, and ours cannot be lent to it.
+    """The agent should have a terminal, and ours cannot be lent to it.
 
     :param stream: stdin or stdout.
     """
@@ -261,7 +261,7 @@ class ArtifactsRequired(OperatorError):
 def refusal(
     error: CodexlabError | OSError, where: str, origins: Mapping[str, str]
 ) -> CodexlabError:
-    """Return what a launch reports of an error: itself, or one line on what the kernel refused.
+    """Return the error that a launch reports: the same, or one line on what the kernel refused.
 
     :param where: what was being made, for an error that names no file.
     :param origins: those of the request.

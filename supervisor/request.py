@@ -1,4 +1,4 @@
-"""The caller's request: one frozen value, read once; nothing later looks at settings."""
+"""The caller's request: one frozen value, read once. Nothing reads settings after it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LaunchRequest:
     :param repo: path or URL of the repository to work on instead of ``cwd``'s.
     :param workdir: a directory somebody else owns, to be supervised in place.
     :param timeout: seconds for the whole run, or None.
-    :param idle_timeout: seconds without output and under 1 % of a core, or None.
+    :param idle_timeout: seconds without output and below 1 % of a core, or None.
     :param memory_max: bytes for the whole run, or None.
     :param pids_max: processes at once, or None; needs the kernel's controller.
     :param cpu_max: cores, or None; needs the kernel's controller.
@@ -121,8 +121,8 @@ class LaunchRequest:
         :param cwd: the directory to stand in; absolute.
         :param settings: what a flag would say, by the names in docs/settings.md, as a text
             (``timeout="1h"``), or True for a switch. They win over all other sources.
-        :raises ConfigError: a file cannot be read, or says something it cannot.
-        :raises SettingError: a variable or one of ``settings`` does, or there is no issue.
+        :raises ConfigError: a file cannot be read, or holds a value that is not allowed.
+        :raises SettingError: a variable or a setting has such a value, or the issue is missing.
         """
         from .settings.errors import SettingError
         from .settings.fields import HOOK_KEYS, read_fields

@@ -2,8 +2,7 @@
 
 Invariant: a process is signalled only under the lock of its dead run's workspace. It must be in
 that run's own cgroup or carry that run's own tag. Its name never counts, and processes of another
-user or host are never signalled. Which run that is the workspace's record only hints at: see
-`who_goes_on`.
+user or host are never signalled. The workspace's record only hints at the run: see `who_goes_on`.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ ReapAction = Literal[
 
 @frozen
 class Reaped:
-    """One dead run, and the action that was or would be taken.
+    """A dead run, and the action that was or would be taken.
 
     :param action: ``left``: some cannot be ended; ``finished``: its record; ``put back``: a change
         that ``--git-write`` allowed and that led git elsewhere. ``busy``: claimed meanwhile;
@@ -71,9 +70,9 @@ def reap_workspaces(
     """End the survivors of every dead run below a root and finish its record.
 
     A workspace that is busy, or whose last run was proven empty, is left out.
-    Nothing is waited for but the end of the processes.
+    It waits for the end of the processes alone.
 
-    :param dry_run: look only.
+    :param dry_run: only look; change nothing.
     :param tell: takes the path and the error of each directory that cannot be read.
     """
     found: list[Reaped] = []

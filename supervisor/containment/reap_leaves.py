@@ -17,8 +17,8 @@ _RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 def reap_leaves(*, dry_run: bool = False) -> list[str]:
     """Remove the empty cgroups of dead runs below our own cgroup.
 
-    A registered run is dead if its guardian and its supervisor provably are, as for the launch of
-    any issue. The leaf of a run that nobody registered goes after a day.
+    A registered run is dead if its guardian and its supervisor are proven dead, as for the launch
+    of any issue. The leaf of an unregistered run is removed after a day.
 
     :returns: the leaves removed, or to be removed.
     """

@@ -1,8 +1,8 @@
 """Guardians for the runs of one host, the next one always forked ahead.
 
-Forking one takes longer than anything else that a launch waits for. So the next guardian is ordered
-as soon as the previous guardian was taken. It sleeps until a run comes, which may never happen, and
-ends with the host like every other.
+Forking a guardian takes longer than all else that a launch waits for. So the next guardian is
+ordered as soon as the previous guardian was taken. It sleeps until a run needs it, and ends with
+the host at the latest.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Guardians:
         )
 
     def take_at_once(self) -> tuple[Channel, int] | None:
-        """Return the one that is ready; None where there is none, or who has it is asked now."""
+        """Return the guardian that is ready; None where none is, or another thread asks for it."""
         if not self._lock.acquire(blocking=False):
             return None
         try:
@@ -107,7 +107,7 @@ class _Guardians:
         return self._channel
 
     def let_go(self) -> None:
-        """Close our ends of all channels; server and guardian end, unless somebody else has one."""
+        """Close our ends of all channels; server and guardian end, unless others hold one."""
         if self._next is not None:
             self._next.channel.close()
             self._next = None
@@ -156,9 +156,9 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def guardian_at_once() -> tuple[Channel, int] | None:
-    """Return a guardian as :func:`open_guardian` does, or None where it would have to wait.
+    """Return a guardian as :func:`open_guardian` does, or None where that would wait.
 
-    :raises OperatorError: none can be had.
+    :raises OperatorError: no guardian can be started.
     """
     try:
         return _guardians_of_host.take_at_once()
@@ -167,9 +167,9 @@ def guardian_at_once() -> tuple[Channel, int] | None:
 
 
 def open_guardian() -> tuple[Channel, int]:
-    """Return a guardian's channel and pid; it ends what it guards when we close or die.
+    """Return a guardian's channel and pid; it ends its run when we close the channel or die.
 
-    :raises OperatorError: none can be had.
+    :raises OperatorError: no guardian can be started.
     """
     try:
         return _guardians_of_host.take()

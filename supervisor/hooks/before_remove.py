@@ -72,9 +72,9 @@ class _RemovalPlan(Plan):
 
 
 def before_remove_hook(request: LaunchRequest, tell: Tell) -> BeforeRemove:
-    """Return what `codexlab.workspace.upkeep.remove_workspace` calls, to run ``before_remove``.
+    """Return what `codexlab.workspace.gc.remove.remove_workspace` calls, to run ``before_remove``.
 
-    A hook that fails is told and written down, and prevents nothing.
+    The failure of a hook is reported and recorded; the removal goes on.
 
     :param request: who asks: environment, shared home, the hook and its limit. Its
         issue, project, agent and command are not looked at.

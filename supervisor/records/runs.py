@@ -57,7 +57,7 @@ class RunView:
         pid namespace; its processes cannot be seen from here.
     :param processes: how many the agent has, itself included; None unless it runs.
     :param memory: their resident bytes; a page that several share is counted in each.
-    :param problem: why it cannot be said what the run is at.
+    :param problem: why the state of the run is not known.
     """
 
     entry: RunEntry
@@ -71,7 +71,7 @@ class RunView:
 def list_runs(issue: str | None = None) -> list[RunView]:
     """Return every run of this user that is still registered, oldest first.
 
-    A run that is over while nobody has written so is finished on the way.
+    The entry of a run that ended without writing its end is finished on the way.
 
     :param issue: only those of this issue.
     """
@@ -151,7 +151,7 @@ def _survey(entry: RunEntry) -> Survey | None:
 
 
 def decide_state(events: Iterable[RunEvent], *, ours: bool, supervised: bool) -> RunState:
-    """Say what a run with a living guardian is at.
+    """Return the state of a run whose guardian lives.
 
     :param events: its own events, oldest first; some may be missing in the middle.
     :param ours: whether its workspace names this run.

@@ -26,12 +26,12 @@ async def unless_cancelled(
 
     A thread that waits for git or a lock is woken; see ``kernel/errands/errand.py``. Work
     that finished all the same keeps its result: it may hold a lock. The signal is then
-    reported again, to whatever comes next. Work that failed once the end was asked for is
-    cancelled, whatever it failed of: who asks may have signalled git as well.
+    reported again, to whatever comes next. Work that fails after
+    the request counts as cancelled, whatever its error: the signal may have reached git, too.
 
-    :param limit: seconds after which the end is wanted too, or None.
-    :raises Cancelled: by a signal; work in a thread is waited for, not abandoned.
-    :raises TimeOver: by the limit.
+    :param limit: seconds after which the work is ended, or None.
+    :raises Cancelled: a signal came; work in a thread was waited for, not abandoned.
+    :raises TimeOver: the limit was reached.
     :raises GuardianLost: the guardian died.
     """
     asked: list[Cancelled | TimeOver | GuardianLost] = []
@@ -88,7 +88,7 @@ async def unless_cancelled(
 
 
 class LookEnded(Exception):
-    """A look at something was given up; says why."""
+    """A look was ended before its result; the message says why."""
 
 
 async def look_for(
@@ -100,7 +100,7 @@ async def look_for(
     for are ended with it; see ``kernel/errands/errand.py``.
 
     :param seconds: how long it may take altogether.
-    :raises LookEnded: by a signal, by the time, or by the loss of the guardian.
+    :raises LookEnded: a signal came, the time was over, or the guardian died.
     """
     whys: list[str] = []
     heard: list[Notification] = []
@@ -138,10 +138,10 @@ async def look_for(
 
 
 async def finish_in_thread(function: Callable[..., _T], *arguments: object) -> _T:
-    """Run ``function`` in a thread and keep what it returned, also when cancelled meanwhile.
+    """Run ``function`` in a thread, and return its result even if cancelled meanwhile.
 
     The cancellation takes effect at the caller's next wait. Where all threads of anyio's
-    default limiter are at work it waits for its turn first, and until then ends at once.
+    default limiter are busy, it waits for its turn. Until then, a cancellation ends it at once.
     """
     result: list[_T] = []
     async with anyio.to_thread.current_default_thread_limiter():

@@ -25,7 +25,7 @@ _EVENTS_KEPT = 10_000
 
 
 class Run:
-    """One run under way; made by :func:`open_run`."""
+    """A run in progress; :func:`open_run` makes it."""
 
     def __init__(self, link: GuardianLink, guardian: ProcessIdentity) -> None:
         self._link = link
@@ -38,26 +38,26 @@ class Run:
         self.events_dropped = 0
 
     async def outcome(self) -> RunOutcome:
-        """Wait until the run is over; may be awaited by several tasks, again and again."""
+        """Wait until the run is over. Several tasks may await it, any number of times."""
         await self._ended.wait()
         return self._outcome
 
     def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Iterate over the run's events, also those from before the call, until it is over.
+        """Iterate over the run's events until it is over, from its first event on.
 
-        Inside the block only.
+        Call it inside the block only.
 
-        For one reader. At most 10,000 unread events are kept. ``events_dropped`` counts the
+        It has one reader. At most 10,000 unread events are kept. ``events_dropped`` counts the
         rest, which are in ``events.ndjson`` all the same.
         """
         return self._receive
 
     def signal(self, signum: int) -> None:
-        """Do what a signal to ``codexlab-run`` does: INT, TERM, HUP and QUIT end the run.
+        """Act as a signal to ``codexlab-run`` does: INT, TERM, HUP and QUIT end the run.
 
         USR1, USR2 and CONT are passed on to the agent. After the end it does nothing.
 
-        :raises SignalRefused: any other number, a ``ValueError``; nothing has happened.
+        :raises SignalRefused: for any other number; a ``ValueError``. Nothing was done.
         """
         if signum not in FORWARDED:
             raise SignalRefused(signum, FORWARDED)
@@ -65,7 +65,7 @@ class Run:
             self._link.inject(signum)
 
     def stop(self) -> None:
-        """Ask for the end of the run, once; the ladder does the rest."""
+        """Ask once for the end of the run; its ladder then ends it."""
         if not self._stopped:
             self._stopped = True
             self.signal(signal.SIGTERM)
@@ -102,12 +102,12 @@ async def open_run(
 ) -> AsyncGenerator[Run]:
     """Start a run; leaving the block ends it if it has not ended, and waits for the proof.
 
-    :param stdout: descriptor the agent's stdout is passed on to, or None: the log only.
-    :raises OperatorError: no guardian could be had.
+    :param stdout: descriptor that receives the agent's stdout; None writes it to the log only.
+    :raises OperatorError: no guardian could be started.
 
-    A fault of the run itself is its outcome, not an exception. Cancelled, it climbs the
-    ladder first and only then lets go. The host's signals, its niceness and its subreaper
-    flag are not changed; a host that dies takes its runs with it.
+    A fault of the run is its outcome, not an exception. A cancelled block ends the run by its
+    ladder before it returns. The host's signals, niceness and subreaper flag are not changed.
+    The runs of a host end when it dies.
     """
     taken = guardian_at_once()
     if taken is None:

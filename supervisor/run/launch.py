@@ -65,7 +65,7 @@ async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> RunOut
 
 
 async def carry_out(request: LaunchRequest, caller: Caller) -> RunOutcome:
-    """Carry out one request; never raises for what a caller or operator did.
+    """Carry out one request; errors of a caller or operator become its outcome.
 
     :raises Cancelled: by the surrounding scope only after nothing of the run is left
         undecided: callers shield it (see ``open_run``).

@@ -1,4 +1,4 @@
-"""What is wrong with a setting that was given by a flag or a variable."""
+"""Errors of settings that were given by a flag or a variable."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ...kernel.errors import CallerError
 
 
 class SettingError(CallerError):
-    """A flag or a CODEXLAB_* variable has a value it cannot have."""
+    """A flag or a CODEXLAB_* variable has a value that is not allowed."""
 
     def __init__(self, name: str, problem: str) -> None:
         self.name = name
