@@ -38,7 +38,7 @@ def env() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @_launch_arguments
 def explain(arguments: Sequence[str], as_json: bool) -> None:
-    """Print each name, its rule and its fate, and no value.
+    """Print the name of each variable, its rule, and whether it passes; never a value.
 
     It takes the flags of codexlab-run and an optional -- COMMAND, and decides as that launch would:
     codexlab env explain --pass 'ACME_*' -- codex exec
@@ -58,7 +58,7 @@ def explain(arguments: Sequence[str], as_json: bool) -> None:
 
 @env.command()
 def rules() -> None:
-    """Print every rule and every name it knows, as Markdown."""
+    """Print every rule and all names in the rules, as Markdown."""
     click.echo(rule_table(), nl=False)
 
 

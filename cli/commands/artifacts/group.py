@@ -121,7 +121,7 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
 def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> None:
     """Report each category: its path, size and route.
 
-    It also says why, who owns it and whether anybody uses it.
+    It also shows the reason, the owner and the users of each.
     """
     standing = stand(root)
     report = collect_status(
@@ -148,7 +148,7 @@ def status(root: str | None, as_json: bool, seconds: float, remote: bool) -> Non
 def setup(root: str | None, as_json: bool, applies: bool) -> None:
     """Write user.bazelrc here, make the cache directories.
 
-    The file is that of this working tree, which git ignores.
+    git ignores this file of the working tree.
     """
     standing = stand(root)
     if standing.repository is None:

@@ -48,7 +48,7 @@ def show(
     pager: bool | None,
     as_json: bool,
 ) -> None:
-    """Show the conversation of THREAD: an id, its beginning, or a path; either form.
+    """Show the conversation of THREAD: an id, the beginning of an id, or a path.
 
     It shows the thread from its beginning, over all its files, without entries that the user took
     back. Control characters are shown, never obeyed. --json prints one object for each entry,

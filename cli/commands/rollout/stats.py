@@ -49,15 +49,14 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
     help="Bytes to try compression on; 0: none.",
 )
 @click.option(
-    "--trial-time", type=DURATION, default="10s", show_default=True, help="Try no longer."
+    "--trial-time", type=DURATION, default="10s", show_default=True, help="Limit for the trial."
 )
 @json_option
 def stats(home: str, top: int, sample: int, trial_time: float, as_json: bool, **choice: Any) -> int:
-    """Show what rollouts take by month, project and thread, and what could be saved.
+    """Show the space of rollouts by month, project and thread, and the possible saving.
 
-    The saving is tried on a sample of the plain rollouts: they are compressed as
-    `codexlab rollout compress` does it, in memory, and thrown away. The exit status is 125 when a
-    directory could not be read.
+    A sample of the plain rollouts is compressed in memory, as `codexlab rollout compress`
+    does it, and discarded. The exit status is 125 when a directory could not be read.
     """
     rollouts, unreadable = select_files(home, filters_from(**choice))
     for bad in unreadable:
