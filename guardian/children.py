@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .spawning.tty_monitor import Monitored
 
 Send = Callable[[Answer, Sequence[int]], None]
-# One that closed its channel says what its fault was, and ends.
+# After closing its channel, the supervisor prints its error and exits.
 _SUPERVISOR_SECONDS = 5.0
 _REAPED_AT_ONCE = 500
 
@@ -54,8 +54,8 @@ class Children:
 
     :param send: sends a message with descriptors to the supervisor.
     :param poll: the guardian's; the channel of a monitor is registered there.
-    ``supervisor`` is its pid while it is our child: no part of the run. Where
-    ``is_hosted``, it is a part of a program that is not our child.
+    ``supervisor`` is the pid of the supervisor while it is our child. It is no part of the run.
+    If ``is_hosted``, the supervisor runs inside a host program instead.
     """
 
     def __init__(self, send: Send, poll: select.poll) -> None:
@@ -250,10 +250,10 @@ class Children:
         )
 
     def outlive_supervisor(self) -> None:
-        """Wait for the end of a supervisor that serves no more; kill one that stays.
+        """Wait for the end of a supervisor that serves no more; kill it if it does not exit.
 
-        Its channel is closed before its children are given to us. Read in between, the
-        kernel would show a git of its as a part of the supervisor, and the run as empty.
+        Its channel is closed before its children are given to us. In between, a git that it
+        started would still count as a part of the supervisor, and the run would look empty.
         """
         if self.supervisor is None:
             return

@@ -35,7 +35,7 @@ from ..codec import decode_failure, decode_monitor, decode_request, encode, unex
 from ..protocol import AgentExited, AgentStarted, AgentStopped, SpawnFailed, SpawnSpec
 from .spawn import SpawnError, become, describe_exit, forking, read_report
 
-# So often an agent is continued before exec; then it is given up.
+# How many times an agent that stops before exec is continued; then it is given up.
 _OFTEN = 4
 
 
@@ -145,8 +145,8 @@ def _be_monitor(
             os.close(shut)
             become(spec, stdio, restore, monitor, report, lambda: _enter(gate, stdio[0]))
         channel.send(AgentStarted(agent))
-        # All of it was the guardian's: the claim, its channel, the terminal outside.
-        # And the gate, which opens.
+        # All that is inherited from the guardian: the claim, its channel, the terminal outside.
+        # Also the gate's end for writing, which lets the agent go on.
         _close_all_but(channel.fileno())
         _follow(agent, channel)
     except BaseException as error:
@@ -179,7 +179,7 @@ def _follow(agent: int, channel: Channel) -> None:
         if not os.WIFSTOPPED(status):
             break
         _give_foreground(agent)
-        # Where hundreds wait for the guardian, one of them says the same.
+        # It may be dropped: if the queue is full, an equal message waits in it already.
         channel.offer(AgentStopped(os.WSTOPSIG(status)))
     _tell_end(describe_exit(pid, status, usage), channel)
     # Nothing is sent to a monitor: it reads the end of file.

@@ -38,7 +38,7 @@ def repair(store: StoreHandle, *, dry_run: bool = False) -> Iterator[Result]:
 
 
 def _move_damaged(store: StoreHandle, rollout: RolloutRef, dry_run: bool) -> Result | None:
-    """Move a damaged frame aside; None where both forms are not there, or it is whole."""
+    """Move a damaged frame aside; None if a form is missing or the frame is intact."""
     try:
         seen = inspect(rollout.path, rollout.compressed_path, 0, store.ops)
     except NotARolloutFileError:

@@ -1,8 +1,8 @@
 """Give a rollout its plain form again, under its thread's writer lease.
 
-**Invariant.** The compressed form goes only after the plain one, proven to hold all
-of it, and its name are durable. A crash before leaves the compressed form alone, a crash
-between leaves both, equal; a temporary file is swept.
+**Invariant.** The compressed form is removed only once the plain file is proven complete, and
+both the file and its name are durable. A crash before that leaves the compressed form alone. A
+crash between leaves both, equal. A temporary file is swept.
 """
 
 from __future__ import annotations

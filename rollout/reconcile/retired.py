@@ -34,6 +34,8 @@ from .materialize import DisagreementError
 from .pair import resolve_pair
 from .proof import doubt_of, is_behind_link
 
+# Seconds that a retired file is kept: usually, after a scan only, and where the thread was deleted.
+# `codexlab rollout sweep --grace` sets the first, which is 0 where space is low.
 RETIRED_GRACE = 60.0
 # Without leases only a scan of descriptors said that nobody writes.
 UNLEASED_GRACE = 600.0

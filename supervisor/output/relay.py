@@ -62,7 +62,7 @@ class Relay:
             except BlockingIOError:
                 await anyio.wait_readable(self._source)
             except OSError as error:
-                # So a terminal's end of file reads, once everybody has closed it (pty(7)).
+                # A terminal reports its end of file by EIO, once everybody has closed it (pty(7)).
                 if error.errno == errno.EIO:
                     return b""
                 raise

@@ -22,7 +22,7 @@ _MOST_NAMES = 8
 
 
 class _Name:
-    """A thread was named once; each time is an object of its own.
+    """One mention of a thread. A repeated mention is a new object, so ``is`` tells them apart.
 
     :param sure: by the agent's own stream.
     """
@@ -37,8 +37,8 @@ class SessionWatcher:
     """Records each thread of a run, and the one in which it works as the newest.
 
     Threads are named by the agent's stream, banner or farewell, or found by the transcripts
-    that processes of this run hold open. A thread that is named becomes the newest; later
-    another one does by being named, or written to.
+    that processes of this run hold open. A thread becomes the newest when it is named. Later,
+    another thread becomes the newest when it is named or written to.
 
     :param store: the agent's own; what it does not have is not recorded.
     :param record: called in a worker thread with each thread that becomes the newest, oldest first.

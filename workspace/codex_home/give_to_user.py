@@ -1,4 +1,4 @@
-"""Give what a run of root's has made in somebody's home to them."""
+"""Give the files that a run of root's made in another user's home to that user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .stores import LOCKS, STORES
 
 
 def hand_over(paths: WorkspacePaths, shared_home: Path, common_dir: Path | None) -> None:
-    """Give the owner of HOME what is root's below these places; nothing for anybody but root.
+    """Give the owner of HOME the files below these places that are root's; only root does so.
 
     The workspace must be claimed, and nothing of its last run may be left.
 

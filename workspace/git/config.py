@@ -1,8 +1,8 @@
 """The little we believe of a repository's configuration: how its files are to be read.
 
-Parsed here and never by git, which would follow includes and hear of programs. Believed
-are a few settings whose value is one short word, and nothing that names a file, a
-program or a server. What is cut off, included or escaped counts as not said.
+Parsed here and never by git, which would follow includes and learn of programs. We trust a few
+settings whose value is one short word, and nothing that names a file, a program or a server. A
+value that is cut off, included or escaped counts as not given.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...kernel.files.regular_file import read_regular
 from ...kernel.values import frozen
 
 _LIMIT = 1024 * 1024
-# git writes no line like that; what is longer could be read with the square of its length.
+# git writes no longer line. Our patterns could take quadratic time on it.
 _LONGEST = 4096
 _SECTION = r'\[\s*([A-Za-z0-9.-]+)\s*(?:"((?:[^"\\\n]|\\.)*)"\s*)?\]'
 _VARIABLE = r"([A-Za-z][A-Za-z0-9-]*)\s*(?:=\s*([^;#\n]*))?"
@@ -94,7 +94,7 @@ def settings_in(text: str) -> Iterator[tuple[str | None, str]]:
     is what stands there, with its quotation marks, without a comment.
     """
     section = ""
-    # git knows no other end of a line, and goes on behind one after "\" unless in a comment.
+    # Only "\n" ends a line. git continues a line that ends with "\", except in a comment.
     for line in text.split("\n"):
         if len(line) > _LONGEST or line.endswith("\\"):
             yield None, ""

@@ -5,7 +5,8 @@ the git directory of our own worktree or plain repository, or belongs to our own
 process may have it open, and no git may be at work in the workdir. A person's own locks lie
 elsewhere.
 
-Where the workdir's ``.git`` points is its agent's word: the entry there must name the workdir.
+An agent can write the workdir's ``.git``, so its target is not trusted. The worktree's entry there
+must point back to this workdir.
 """
 
 from __future__ import annotations

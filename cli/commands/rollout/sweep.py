@@ -11,8 +11,9 @@ import click
 
 from ....kernel.libc import libc
 from ....rollout.locks.sweep_marker import seconds_since_sweep
-from ....rollout.maintenance.sweep import SweepOptions, sweep
+from ....rollout.maintenance.sweep import COLD_AGE, SweepOptions, sweep
 from ....rollout.operations.handle import StoreHandle
+from ....rollout.reconcile.retired import RETIRED_GRACE
 from ...transcripts.named import dry_run_option, strict_option
 from ...transcripts.options import home_option, json_option
 from ...transcripts.progress import choose_progress
@@ -31,7 +32,7 @@ _NICE = 10
 @click.option(
     "--cold-age",
     type=DURATION,
-    default="7d",
+    default=f"{COLD_AGE / 86400:g}d",
     show_default=True,
     help="Cold: not written for this long.",
 )
@@ -48,7 +49,7 @@ _NICE = 10
 @click.option(
     "--grace",
     type=DURATION,
-    default="60s",
+    default=f"{RETIRED_GRACE:g}s",
     show_default=True,
     help="Keep a plain file this long after its frame took its place.",
 )
