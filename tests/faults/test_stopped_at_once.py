@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support.lab import Lab, running
-from support.processes.leaks import descendants, end_processes
+from support.processes.starting import started_program
 
 # What is tried here is the kernel's signals: the same for each Python.
 pytestmark = pytest.mark.one_python
@@ -56,18 +56,9 @@ def started(
     """Start a run whose guardian runs only when what it started does not."""
     words = [*FLAGS, *flags, "--", "/bin/sh", "-c", program]
     argv = [sys.executable, str(HOST), *words] if embedded else lab.argv(words)
-    before = descendants()
-    with subprocess.Popen(
-        argv, cwd=lab.cwd, env=dict(lab.environ), stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        try:
-            hold_back(wait_for(lambda: find_guardian(process.pid, embedded=embedded)))
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-                end_processes(descendants() - before)
+    with started_program(argv, lab.environ, lab.cwd) as process:
+        hold_back(wait_for(lambda: find_guardian(process.pid, embedded=embedded)))
+        yield process
 
 
 def wait_for(look: Callable[[], int | None]) -> int:

@@ -20,17 +20,23 @@ def test_a_supervisor_that_dies_without_a_run_is_status_125(
     assert run_guarded_script("os.kill(os.getpid(), signal.SIGKILL)", clean_environ)[0] == 125
 
 
-LOST = """
+# Locks a workspace and hands its run over, as a supervisor does.
+HANDED_OVER = """
 import fcntl
 lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 channel.send(RunHandover(
     "testrun", None, "{place}/record.json", "{place}/owner.json", "{place}/witness.json",
     "{place}", "{place}/temporary"), [lock])
+"""
+LOST = (
+    HANDED_OVER
+    + """
 agent = sh(channel, "trap '' TERM; setsid sleep 60 & echo started >&2; wait; sleep 60").pid
 print(agent, flush=True)
 signal.pause()
 """
+)
 
 
 @pytest.fixture
@@ -89,18 +95,15 @@ def _supervisor_of(guardian: int, agent: ProcessIdentity | None) -> int:
     return supervisor
 
 
-RELEASED = """
-import fcntl
-lock = os.open("{place}/lock", os.O_RDWR | os.O_CREAT)
-fcntl.flock(lock, fcntl.LOCK_EX)
-channel.send(RunHandover(
-    "testrun", None, "{place}/record.json", "{place}/owner.json", "{place}/witness.json",
-    "{place}", "{place}/temporary"), [lock])
+RELEASED = (
+    HANDED_OVER
+    + """
 channel.send(Released(7))
 fcntl.flock(lock, fcntl.LOCK_UN)
 print("released", flush=True)
 signal.pause()
 """
+)
 
 
 def test_a_run_that_was_given_back_is_no_longer_the_guardians_when_its_supervisor_dies(

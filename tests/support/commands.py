@@ -43,6 +43,16 @@ def codexlab(
     return run_to_end([CODEXLAB, *words], environ, cwd)
 
 
+def codexlab_in_bounds(
+    environ: Mapping[str, str], *words: str, timeout: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    """Run ``codexlab`` with no more memory than it can need; it must not end in a traceback."""
+    limit = ["prlimit", f"--as={4 << 30}", "--"]
+    done = run_to_end([*limit, CODEXLAB, *words], environ, timeout=timeout)
+    assert "Traceback" not in done.stderr, (words, done.stderr)
+    return done
+
+
 def program(name: str) -> str:
     """Return the text of one of ``tests/support/programs``, to be run by ``python -c``.
 

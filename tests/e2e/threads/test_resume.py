@@ -14,11 +14,8 @@ from support.rollout.transcripts import rollout_of
 
 
 def compress(lab: Lab, thread: str) -> None:
-    program = lab.program.with_name("codexlab")
-    subprocess.run(
-        [program, "rollout", "compress", thread], env=lab.environ, cwd=lab.cwd, check=True,
-        capture_output=True,
-    )  # fmt: skip
+    done = lab.codexlab("rollout", "compress", thread)
+    assert done.returncode == 0, done.stderr
 
 
 @both_codex

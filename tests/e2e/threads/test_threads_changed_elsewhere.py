@@ -159,10 +159,8 @@ def test_turns_and_names_are_seen_from_both_sides(
         client.resume(thread)
         client.name(thread, "pomegranate")
     assert own_codex(codex, lab, "pomegranate", "fourth").returncode == 0
-    listed = subprocess.run(
-        [lab.program.with_name("codexlab"), "rollout", "list"],
-        env=lab.environ, cwd=lab.cwd, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    listed = lab.codexlab("rollout", "list")
+    assert listed.returncode == 0, listed.stderr
     assert "pomegranate" in listed.stdout
     assert not (home / "thread_history_1.sqlite-wal").exists()
 

@@ -222,13 +222,9 @@ def test_reap_finds_the_thread_of_a_run_whose_host_was_killed(
         _, _, stderr = run.finish()
     named = re.search(r"^session id: (\S+)$", stderr, re.MULTILINE)
     assert named is not None
-    reaped = subprocess.run(
-        [lab.program.with_name("codexlab"), "reap"],
-        env=lab.environ,
-        check=True,
-        capture_output=True,
-    )
-    assert b"1" in reaped.stdout + reaped.stderr
+    reaped = lab.codexlab("reap")
+    assert reaped.returncode == 0, reaped.stderr
+    assert "1" in reaped.stdout + reaped.stderr
     assert threads(lab) == [named[1]]
     assert lab.records[0]["thread"] == named[1]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 
 import pytest
 from support.commands import program
@@ -41,23 +40,11 @@ def staged(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def workspace(lab: Lab, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [lab.program.with_name("codexlab"), "workspace", *words],
-        env=lab.environ,
-        cwd=lab.cwd,
-        capture_output=True,
-        text=True,
-        timeout=55,
-        check=False,
-    )
-
-
 def test_an_index_that_hides_what_is_staged_keeps_the_workspace(lab: Lab) -> None:
     staged(lab)
-    (found,) = json.loads(workspace(lab, "show", "1", "--json").stdout)
+    (found,) = json.loads(lab.codexlab("workspace", "show", "1", "--json").stdout)
     assert found["only_here"] == ["uncommitted changes"]
-    assert workspace(lab, "remove", "1").returncode == 125
+    assert lab.codexlab("workspace", "remove", "1").returncode == 125
 
 
 def test_what_such_an_index_of_a_lost_workdir_has_staged_is_kept(lab: Lab) -> None:

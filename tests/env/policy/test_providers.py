@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import mmap
 import re
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -174,11 +173,7 @@ def test_explain_decides_as_the_launch_does(lab: Lab) -> None:
     done = lab.run(["--issue", "1"], [agent, "-p", "hi"])
     seen = {line.partition("=")[0] for line in done.stdout.splitlines()}
     assert seen & (BEDROCK | VERTEX) == BEDROCK
-    program = lab.program.with_name("codexlab")
-    explained = subprocess.run(
-        [program, "env", "explain", "--json", "--", agent, "-p", "hi"],
-        env=lab.environ, cwd=lab.cwd, stdin=subprocess.DEVNULL, capture_output=True, check=True,
-        timeout=60,
-    ).stdout  # fmt: skip
-    verdicts = {each["name"]: each["action"] for each in json.loads(explained)["receipt"]}
+    explained = lab.codexlab("env", "explain", "--json", "--", agent, "-p", "hi")
+    assert explained.returncode == 0, explained.stderr
+    verdicts = {each["name"]: each["action"] for each in json.loads(explained.stdout)["receipt"]}
     assert {name for name in BEDROCK | VERTEX if verdicts[name] == "kept"} == BEDROCK

@@ -14,11 +14,10 @@ import subprocess
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.commands import run_to_end
+from support.commands import codexlab_in_bounds
 from support.lab import Lab, Running, running
 from support.processes.killing import kill_at_once
 
@@ -54,10 +53,7 @@ DAMAGE = {
 
 
 def codexlab(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("codexlab")
-    limit = ["prlimit", f"--as={4 << 30}", "--"]
-    done = run_to_end([*limit, program, *words], environ)
-    assert "Traceback" not in done.stderr, (words, done.stderr)
+    done = codexlab_in_bounds(environ, *words)
     assert done.returncode in (0, 125), (words, done.stderr)
     return done
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.commands import run_to_end
 from support.lab import Lab
 from support.rollout.files import thread_id
 
@@ -88,8 +87,6 @@ def test_an_issues_own_store_is_given_back_whole_before_it_is_removed(
 ) -> None:
     names = "rollout-2026-11-20T12-00-00-{n}.jsonl"
     _flood(lab, f"[open(f'{_DAY}/{names}', 'w').write('x') for n in range(12_000)]")
-    program = lab.program.with_name("codexlab")
-    command = [str(program), "workspace", "remove", "1", "--force"]
-    done = run_to_end(command, lab.environ)
+    done = lab.codexlab("workspace", "remove", "1", "--force", timeout=120)
     assert done.returncode == 0, done.stderr
     assert len(list(store.rglob("*.jsonl"))) == 12_001

@@ -6,12 +6,10 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.commands import run_to_end
+from support.commands import codexlab_in_bounds
 from support.lab import Lab
 
 pytestmark = pytest.mark.one_python
@@ -36,13 +34,6 @@ COMMANDS = (
 PATIENCE = 40
 
 
-def codexlab(environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    """Run ``codexlab`` with no more memory than it can need."""
-    program = Path(sys.executable).with_name("codexlab")
-    limit = ["prlimit", f"--as={4 << 30}", "--"]
-    return run_to_end([*limit, program, *words], environ, timeout=PATIENCE)
-
-
 def launch(lab: Lab, script: str, *flags: str) -> subprocess.CompletedProcess[str]:
     done = lab.run([*FLAGS, *flags], ["sh", "-c", script], timeout=PATIENCE)
     assert "Traceback" not in done.stderr, done.stderr
@@ -52,8 +43,7 @@ def launch(lab: Lab, script: str, *flags: str) -> subprocess.CompletedProcess[st
 def look_at_all(lab: Lab) -> None:
     """Look in every way there is; each look ends by itself and in words."""
     for words in COMMANDS:
-        done = codexlab(lab.environ, *words)
-        assert "Traceback" not in done.stderr, (words, done.stderr)
+        done = codexlab_in_bounds(lab.environ, *words, timeout=PATIENCE)
         assert done.returncode in (0, 125), (words, done.stderr)
 
 
@@ -74,7 +64,9 @@ def test_no_file_of_git_is_waited_for_or_read_for_ever(lab: Lab, place: str, dam
     look_at_all(lab)
     again = launch(lab, "true")
     assert again.returncode in (0, 125), again.stderr
-    removed = codexlab(lab.environ, "workspace", "remove", "1", "--force")
+    removed = codexlab_in_bounds(
+        lab.environ, "workspace", "remove", "1", "--force", timeout=PATIENCE
+    )
     assert "Traceback" not in removed.stderr
 
 
@@ -97,7 +89,7 @@ def test_ps_lists_all_runs_whatever_one_of_them_made_of_its_events(lab: Lab, dam
     ):
         for run in (one, two):
             wait_for_word(run.process)
-        done = codexlab(lab.environ, "ps", "--json")
+        done = codexlab_in_bounds(lab.environ, "ps", "--json", timeout=PATIENCE)
         assert "Traceback" not in done.stderr
         found = {run["issue"]: run["state"] for run in json.loads(done.stdout)}
         assert (set(found), found["2"]) == ({"1", "2"}, "running")
@@ -169,7 +161,9 @@ def test_git_does_not_wait_for_rules_in_a_working_tree(lab: Lab, name: str) -> N
     assert record["git"]["after"] is None
     told = f"{name}: expected a file, found a fifo; remove it"
     assert any(told in warning for warning in record["warnings"])
-    kept = codexlab(lab.environ, "workspace", "gc", "--idle", "0s", "--json")
+    kept = codexlab_in_bounds(
+        lab.environ, "workspace", "gc", "--idle", "0s", "--json", timeout=PATIENCE
+    )
     (verdict,) = json.loads(kept.stdout)["workspaces"]
     assert verdict["action"] == "keep"
     assert "cannot be judged" in verdict["findings"][0]
@@ -199,7 +193,7 @@ def test_notes_of_kept_rollouts_that_an_agent_replaced_are_not_waited_for(
     flags = ["--issue", "1", "--agent", "codex", "--no-repo"]
     assert lab.run(flags, ["sh", "-c", script], timeout=PATIENCE).returncode == 0
     for words in (("sweep",), ("verify",), ("list",), ("stats",)):
-        done = codexlab(lab.environ, "rollout", *words)
+        done = codexlab_in_bounds(lab.environ, "rollout", *words, timeout=PATIENCE)
         assert "Traceback" not in done.stderr, (words, done.stderr)
         assert done.returncode in (0, 1, 75, 125), (words, done.stderr)
 

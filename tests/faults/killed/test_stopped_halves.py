@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from support.lab import Lab, running, wait_until_running
-from support.processes.leaks import descendants, end_processes
+from support.processes.starting import started_program
 from support.terminal.person import state_of
 from support.users.unprivileged import Unprivileged
 
@@ -72,18 +72,9 @@ class Stopping:
     @contextmanager
     def started(self, whom: str, how: str, *flags: str) -> Generator[subprocess.Popen[str]]:
         """Start one; what still runs at the end is killed."""
-        before = descendants()
         words = [*self.argv, *flags, "--", PYTHON, "-c", STOPS, whom, how]
-        with subprocess.Popen(
-            words, cwd=self.cwd, env=dict(self.environ), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.kill()
-                    end_processes(descendants() - before)
+        with started_program(words, self.environ, self.cwd) as process:
+            yield process
 
     def record(self) -> dict[str, Any]:
         (path,) = self.root.glob("*/*/*/.codexlab/runs/*/record.json")
@@ -142,7 +133,8 @@ def test_an_agents_end_is_seen_behind_a_guardian_that_it_stopped_where_nobody_is
     lab: Lab, daemon: tuple[str, ...]
 ) -> None:
     # Once the guardian has said that the agent runs.
-    agent = ["sh", "-c", "sleep 1.2; kill -STOP $PPID; exit 7"]
+    until = "until grep -q child.spawned ../.codexlab/runs/*/events.ndjson; do sleep 0.02; done"
+    agent = ["sh", "-c", f"{until}; kill -STOP $PPID; exit 7"]
     # In a session of its own, as a daemon starts it.
     with subprocess.Popen(
         [*daemon, *lab.argv(FLAGS, agent)], cwd=lab.cwd, env=dict(lab.environ),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import pytest
 from support.lab import Lab
-from support.processes.leaks import descendants, end_processes, leaked_processes
+from support.processes.leaks import descendants, leaked_processes
+from support.processes.starting import started_program
 
 # What is tried here is the kernel's signals: the same for each Python.
 pytestmark = pytest.mark.one_python
@@ -72,26 +70,11 @@ def waiting():
 """
 
 
-@contextmanager
-def host(lab: Lab, program: str) -> Generator[subprocess.Popen[str]]:
-    """Start a host; what still runs at the end is killed."""
-    before = descendants()
-    argv = [sys.executable, "-c", HOST + program, str(lab.workspaces_root.parent)]
-    with subprocess.Popen(
-        argv, env=dict(lab.environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-                end_processes(descendants() - before)
-
-
 def run_host(lab: Lab, program: str) -> str:
     """Run a host to its end and return what it says; nothing of it may be left."""
     before = descendants()
-    with host(lab, program) as process:
+    argv = [sys.executable, "-c", HOST + program, str(lab.workspaces_root.parent)]
+    with started_program(argv, lab.environ, stderr=None) as process:
         told, _ = process.communicate(timeout=HOST_ENDS)
     assert process.returncode == 0
     assert leaked_processes(before, grace=30.0) == {}

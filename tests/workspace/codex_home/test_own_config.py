@@ -16,6 +16,14 @@ from codexlab.workspace.paths import WorkspacePaths
 pytestmark = pytest.mark.usefixtures("claim")
 
 
+def edit_by_hand(paths: WorkspacePaths, shared: Path) -> Path:
+    """Make the home, and have its user add to the config of this issue alone."""
+    heal_codex_home(paths, shared)
+    place = paths.codex_home / "config.toml"
+    place.write_text(place.read_text() + '\n# by hand\n[tui]\ntheme = "dark"\n')
+    return place
+
+
 def test_an_explicit_refusal_of_network_stays(paths: WorkspacePaths, shared: Path) -> None:
     (shared / "config.toml").write_text("[sandbox_workspace_write]\nnetwork_access = false\n")
     heal_codex_home(paths, shared)
@@ -67,10 +75,8 @@ def test_an_unedited_config_follows_the_shared_one(paths: WorkspacePaths, shared
 def test_an_edited_config_is_kept_and_the_user_warned_once(
     paths: WorkspacePaths, shared: Path
 ) -> None:
-    heal_codex_home(paths, shared)
-    place = paths.codex_home / "config.toml"
-    edited = place.read_text() + '\n# by hand\n[tui]\ntheme = "dark"\n'
-    place.write_text(edited)
+    place = edit_by_hand(paths, shared)
+    edited = place.read_text()
     assert heal_codex_home(paths, shared).warnings == ()
     (shared / "config.toml").write_text('model = "newer"\n')
     (warning,) = heal_codex_home(paths, shared).warnings
@@ -136,9 +142,7 @@ def test_an_unreadable_shared_config_is_passed_on_with_a_line_until_it_is_mended
 def test_an_edited_config_stays_while_the_shared_one_is_unreadable(
     paths: WorkspacePaths, shared: Path
 ) -> None:
-    heal_codex_home(paths, shared)
-    place = paths.codex_home / "config.toml"
-    place.write_text(place.read_text() + "[tui]\ntheme = 'x'\n")
+    place = edit_by_hand(paths, shared)
     before = place.read_bytes()
     (shared / "config.toml").write_text("model = ")
     (warning,) = heal_codex_home(paths, shared).warnings
@@ -217,6 +221,6 @@ def test_a_writable_directory_that_toml_cannot_name_is_one_line(
     paths: WorkspacePaths, shared: Path
 ) -> None:
     place = Path(os.fsdecode(b"/src/\xff/.git"))
-    with pytest.raises(HomeRefused, match=r"no UTF-8.*--git-write"):
+    with pytest.raises(HomeRefused, match=r"not UTF-8.*--git-write"):
         heal_codex_home(paths, shared, git_write=GitWrite(place, place))
     heal_codex_home(paths, shared)
