@@ -24,7 +24,7 @@ from ..records.registry import is_here, read_entry
 
 LEAF_PREFIX = "codexlab-"
 # A program with hundreds of runs must not read all their groups at each of its launches.
-LOOK_AGAIN = 60.0
+LOOK_INTERVAL = 60.0
 
 _last_look: dict[str, float] = {}
 
@@ -37,7 +37,7 @@ def remove_stale_leaves(parent: Path, run_id: str) -> None:
     :param run_id: the run that starts, whose leaf is not looked at.
     """
     place, now = os.fspath(parent), time.monotonic()
-    if now - _last_look.get(place, -LOOK_AGAIN) < LOOK_AGAIN:
+    if now - _last_look.get(place, -LOOK_INTERVAL) < LOOK_INTERVAL:
         return
     _last_look[place] = now
     for leaf, run in leaves_below(place):

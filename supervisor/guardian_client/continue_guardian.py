@@ -16,7 +16,7 @@ import anyio
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.process.procfs import children_of, continue_stopped, is_stopped, send_signal
 
-LOOK_AGAIN = 0.5
+RECHECK_SECONDS = 0.5
 """Seconds between two looks at a guardian that is waited for."""
 # All processes of a quiet run together may wake up once a second.
 _LOOK_WHILE_QUIET = 2.0
@@ -28,7 +28,7 @@ async def keep_going(guardian: ProcessIdentity | None) -> None:
     """Continue the guardian whenever it is found stopped, until cancelled."""
     while guardian is not None:
         continue_stopped(guardian)
-        await anyio.sleep(LOOK_AGAIN)
+        await anyio.sleep(RECHECK_SECONDS)
 
 
 async def keep_unattended_going(guardian: ProcessIdentity) -> None:
@@ -71,7 +71,7 @@ class Answering:
         self._continued = 0
 
     def look(self) -> None:
-        """Look once; who waits does so every `LOOK_AGAIN` seconds.
+        """Look once; who waits does so every `RECHECK_SECONDS` seconds.
 
         A guardian that is stopped again and again is killed: who waits then hears of its end.
         """

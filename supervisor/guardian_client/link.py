@@ -30,7 +30,7 @@ from ...kernel.process.own_limits import take_back_own_limits
 from ...kernel.process.procfs import continue_stopped, send_signal
 from ..errors import GuardianLost
 from ..lifecycle.machine import ENDING_SIGNALS
-from .continue_guardian import LOOK_AGAIN, Answering
+from .continue_guardian import RECHECK_SECONDS, Answering
 from .notifications import GuardianGone, Notifications
 
 # A reply, and the descriptors that came beside it.
@@ -123,7 +123,7 @@ class GuardianLink:
         answering = Answering(self._guardian, self.sidecar, is_over=is_over)
         while True:
             # A task of its own for the looks would take longer than most replies.
-            with anyio.move_on_after(LOOK_AGAIN):
+            with anyio.move_on_after(RECHECK_SECONDS):
                 try:
                     return await self._replies.receive()
                 except anyio.EndOfStream:

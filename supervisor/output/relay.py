@@ -14,7 +14,7 @@ from .sink import Output, enlarge_pipe
 CHUNK = 256 * 1024
 _LONGEST_LINE = 1024 * 1024
 
-LineReader = Callable[[bytes], None]
+TakeLine = Callable[[bytes], None]
 
 
 def open_pipe() -> tuple[int, int]:
@@ -32,7 +32,7 @@ class Relay:
     """
 
     def __init__(
-        self, source: int, output: Output | None, log: LogFile, read_line: LineReader | None
+        self, source: int, output: Output | None, log: LogFile, read_line: TakeLine | None
     ) -> None:
         self._source = source
         self._output = output
@@ -79,7 +79,7 @@ class Relay:
 class LineSplitter:
     """Cut a stream into lines; one longer than 1 MiB is passed over."""
 
-    def __init__(self, read_line: LineReader) -> None:
+    def __init__(self, read_line: TakeLine) -> None:
         self._read_line = read_line
         self._rest = b""
         self._skipping = False

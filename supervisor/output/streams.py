@@ -16,7 +16,7 @@ from ...env.secrets.mask import Masker
 from ..callbacks import Outputs
 from ..plan import Plan
 from .log import LogFile
-from .relay import LineReader, Relay, open_pipe
+from .relay import Relay, TakeLine, open_pipe
 from .sink import Output
 from .stdin import open_stdin
 
@@ -97,7 +97,7 @@ class Streams:
             self.close()
             raise
 
-    def _open_relay(self, fd: int | None, log: LogFile, reader: LineReader | None) -> None:
+    def _open_relay(self, fd: int | None, log: LogFile, reader: TakeLine | None) -> None:
         read, write = open_pipe()
         self._agent_ends.append(write)
         try:
@@ -140,12 +140,12 @@ class Streams:
 
 def _line_readers(
     agent: Adapter, words: tuple[str, ...], hear: Callable[[StreamNews], None]
-) -> tuple[LineReader | None, LineReader | None]:
+) -> tuple[TakeLine | None, TakeLine | None]:
     readers = agent.readers(words)
     return _passing_on(readers.stdout, hear), _passing_on(readers.stderr, hear)
 
 
 def _passing_on(
     read: adapters.LineReader | None, hear: Callable[[StreamNews], None]
-) -> LineReader | None:
+) -> TakeLine | None:
     return None if read is None else lambda line: hear(read(line))

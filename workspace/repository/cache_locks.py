@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..git.worktree_entry import entries
 from .lock_users import locks_in_use
-from .locks_aside import locks_in, set_aside
+from .locks_aside import locks_in, set_lock_aside
 
 
 def set_cache_locks_aside(cache: Path) -> list[str]:
@@ -25,4 +25,4 @@ def set_cache_locks_aside(cache: Path) -> list[str]:
         return []
     places = [cache, *(Path(os.path.dirname(entry.pointer or "/")) for entry in entries(cache))]
     used = {lock for place in places for lock in locks_in_use(locks, place)}
-    return [set_aside(cache, lock) for lock in locks if lock not in used]
+    return [set_lock_aside(cache, lock) for lock in locks if lock not in used]

@@ -41,7 +41,7 @@ def _look_in(place: Path) -> tuple[list[Path], list[Path]]:
     return locks, inner
 
 
-def set_aside(git_dir: Path, lock: Path) -> str:
+def set_lock_aside(git_dir: Path, lock: Path) -> str:
     """Move a lock into a directory of ours in the git directory; return a line that says so."""
     name = f"{os.urandom(4).hex()}-{lock.name}"
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 from ..claim.claim import Claim
 from ..git.worktree_entry import entry_at, marker_of
 from ..repository.lock_users import locks_in_use
-from ..repository.locks_aside import LOCK, locks_in, set_aside
+from ..repository.locks_aside import LOCK, locks_in, set_lock_aside
 from .prepare import Workdir
 
 
@@ -40,7 +40,7 @@ def set_locks_aside(workdir: Workdir, locks: list[Path]) -> list[str]:
     if workdir.git_dir is None:
         return []
     used = locks_in_use(locks, workdir.path)
-    return [set_aside(workdir.git_dir, lock) for lock in locks if lock not in used]
+    return [set_lock_aside(workdir.git_dir, lock) for lock in locks if lock not in used]
 
 
 def _locks_on_branch(claim: Claim, workdir: Workdir) -> Iterator[Path]:

@@ -155,7 +155,7 @@ def test_a_program_with_many_runs_does_not_look_at_each_launch(group: Path, leaf
     enter(entry())
     stale.remove_stale_leaves(group, NEW)
     assert leaf.exists()
-    stale._last_look[str(group)] -= stale.LOOK_AGAIN
+    stale._last_look[str(group)] -= stale.LOOK_INTERVAL
     stale.remove_stale_leaves(group, NEW)
     assert not leaf.exists()
 
