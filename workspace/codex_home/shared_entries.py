@@ -16,7 +16,7 @@ from ..codex_config.report import HealNotes
 from ..fs import lstat_at, open_below
 from .links import offer, withdraw
 
-_LINKED = (
+LINKED = (
     "AGENTS.md",
     "AGENTS.override.md",
     "instructions.md",
@@ -43,7 +43,7 @@ def offer_all(home_fd: int, shared: Path, former: Path | None, notes: HealNotes)
     if former == shared:
         former = None
     present = {*os.listdir(shared), *os.listdir(home_fd)}
-    linked = (name for name in _LINKED if name in present)
+    linked = (name for name in LINKED if name in present)
     for name in (*linked, *sorted(filter(is_profile, present))):
         if name == "AGENTS.override.md" and _is_own("AGENTS.md", home_fd):
             # codex reads one of the two: what was written for this issue must win.

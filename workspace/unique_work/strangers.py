@@ -16,14 +16,13 @@ from pathlib import Path
 
 from ...kernel.errors import CodexlabError
 from ...kernel.files.below import open_directory
-from ..checkouts.git_files import Unjudged, git_directories, is_store
 from ..checkouts.words import shown
 from ..fs import directory, is_temporary
 from ..paths import CONTROL, WorkspacePaths
 from ..users_codex_home import users_codex_home
 from ..workdir.context import is_leftover
 from .codex_forms import has_codexs_form
-from .of_the_users import logins
+from .of_the_users import is_judged_by_git, logins, made_here
 
 _ROOT = frozenset({CONTROL, "workdir", "codex-home", "context"})
 _RECORD = (
@@ -67,6 +66,7 @@ def strangers(paths: WorkspacePaths) -> list[str]:
             *(f"{CONTROL}/runs/{name}" for name in _others(paths, (CONTROL, "runs"), _is_run)),
             *(f"codex-home/{name}" for name in _others(paths, ("codex-home",), is_codexs)),
             *logins(paths, shared),
+            *made_here(paths, shared),
             *(
                 f"directory context/{name}, which no task was given"
                 for name in _others(paths, ("context",), _is_no_directory)
@@ -140,18 +140,10 @@ def _is_codexs(home: Path, shared: Path) -> Callable[[str, int], bool]:
         if name in _CODEXS or os.path.lexists(shared / name):
             return True
         if stat.S_ISDIR(status.st_mode):
-            return _is_judged_by_git(home / name)
+            return is_judged_by_git(home / name)
         return is_temporary(name) or has_codexs_form(name, dir_fd)
 
     return is_known
-
-
-def _is_judged_by_git(place: Path) -> bool:
-    """Tell whether a directory is a checkout or a repository: what is in it is looked at there."""
-    try:
-        return is_store(place) or git_directories(place) is not None
-    except Unjudged:
-        return os.path.lexists(place / ".git")  # and says so there
 
 
 def _is_no_directory(name: str, dir_fd: int) -> bool:

@@ -68,3 +68,82 @@ def test_logins_of_servers_that_the_user_has_logged_out_of_keep_nothing(
     assert (root / "codex-home/.credentials.json").is_file()
     assert only_here(lab) == []
     assert workspace(lab, "remove", "1").returncode == 0
+
+
+MADE = (
+    *("AGENTS.md", "AGENTS.override.md", "instructions.md", "hooks.json", ".env"),
+    *("environments.toml", "agents/a/b", "hooks/h", "pets/p", "prompts/mine.md"),
+    *("rules/mine.rules", "skills/mine/SKILL.md", "themes/t", "worktrees/x/notes"),
+)
+
+
+def test_what_codex_only_reads_counts_where_the_user_has_nothing_of_that_name(lab: Lab) -> None:
+    script = "cd ../codex-home; for f in {}; do mkdir -p $(dirname $f); echo x > $f; done"
+    root = work(lab, script.format(" ".join(MADE)), PLAIN)
+    assert sorted(only_here(lab)) == sorted(f"codex-home/{name}" for name in MADE)
+    assert workspace(lab, "remove", "1").returncode == 125
+    assert root.exists()
+
+
+def test_forms_that_codex_does_not_give_such_names_count(lab: Lab) -> None:
+    script = """
+    cd ../codex-home; mkdir rules themes pets; echo '# mind the gap' > rules/default.rules
+    mkfifo themes/pipe; echo x > prompts; mkdir -p pets/objects pets/refs; : > pets/HEAD
+    echo x > pets/notes
+    """
+    work(lab, script, PLAIN)
+    assert only_here(lab) == [
+        "notes in its git directory in repository codex-home/pets",
+        "codex-home/prompts",
+        "codex-home/rules/default.rules",
+        "codex-home/themes/pipe",
+    ]
+    assert workspace(lab, "remove", "1").returncode == 125
+
+
+CHANGED = {
+    "AGENTS.md": "rm AGENTS.md; echo changed > AGENTS.md",
+    "p.config.toml": "rm p.config.toml; echo 'a = 2' > p.config.toml",
+    "prompts/users.md": "rm prompts; mkdir prompts; echo changed > prompts/users.md",
+}
+
+
+@pytest.mark.parametrize("where", CHANGED)
+def test_a_file_that_took_the_place_of_a_link_counts_by_its_content(
+    where: str, lab: Lab, shared_home: Path
+) -> None:
+    (shared_home / "prompts").mkdir()
+    for name in CHANGED:
+        (shared_home / name).write_text("a = 1\n")
+    work(lab, f"cd ../codex-home; {CHANGED[where]}", PLAIN)
+    assert only_here(lab) == [f"codex-home/{where}"]
+    assert workspace(lab, "remove", "1").returncode == 125
+
+
+COPIED = """
+cd ../codex-home; cp AGENTS.md .t; mv .t AGENTS.md; cp -r prompts/ .t; rm prompts; mv .t prompts
+mkdir -p agents/empty; : > .env; ln -s /etc/passwd hooks.json
+mkdir rules; echo 'prefix_rule(pattern=["git", "push"], decision="allow")' > rules/default.rules
+"""
+
+
+def test_copies_of_the_users_files_links_and_what_codex_writes_keep_nothing(
+    lab: Lab, shared_home: Path
+) -> None:
+    (shared_home / "prompts").mkdir()
+    (shared_home / "prompts/users.md").write_text("x")
+    (shared_home / "AGENTS.md").write_text("x")
+    root = work(lab, COPIED, PLAIN)
+    assert (root / "codex-home/AGENTS.md").is_symlink() is False
+    assert (root / "codex-home/prompts").is_symlink() is False
+    assert only_here(lab) == []
+    assert workspace(lab, "remove", "1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "many", ["seq 12000 | xargs touch", "mkdir -p $(printf 'd/%.0s' $(seq 60))"]
+)
+def test_more_than_can_be_looked_at_counts(many: str, lab: Lab) -> None:
+    work(lab, f"mkdir ../codex-home/prompts; cd ../codex-home/prompts; {many}", PLAIN)
+    (line,) = only_here(lab)
+    assert line.startswith("codex-home/prompts/")
