@@ -16,6 +16,7 @@ from .git_files import (
     git_directories,
     head_commit,
     read_references,
+    read_stashes,
 )
 from .git_names import nobodys_files
 from .gitlinks import gitlinks
@@ -37,7 +38,7 @@ def judge_store(store: Path, top: Path) -> list[str]:
     references = read_references(store)
     every = entries(store)
     hanging = [entry for entry in every if entry.pointer]
-    own = {*references.values(), *commits_held(store)}
+    own = {*references.values(), *read_stashes(store), *commits_held(store)}
     for entry in hanging:
         own.update(commits_held(entry.place))
     elsewhere = held_elsewhere(store, top, references, own)

@@ -100,6 +100,16 @@ def read_references(store: Path) -> dict[str, str]:
     return found
 
 
+def read_stashes(store: Path) -> list[str]:
+    """Return the commits of all stashes; the reference is at the newest, the log has the others.
+
+    :raises Unjudged: the log is no file.
+    """
+    return re.findall(
+        rf"(?m)^{_COMMIT} ({_COMMIT})(?!\S)", _text(store / "logs" / "refs" / "stash")
+    )
+
+
 def check_objects(store: Path) -> None:
     """Refuse a repository of which an object or a pack is no file: git would wait for a fifo.
 

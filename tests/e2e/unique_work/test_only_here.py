@@ -207,6 +207,33 @@ def test_a_stash_made_in_the_worktree_counts_and_outlives_it(lab: Lab) -> None:
     assert len(git(lab.cwd, "stash", "list").splitlines()) == 1
 
 
+STASHES = f"""
+git init -q r; cd r; {ME}echo 1 > f; git add f; git commit -qm k
+echo 2 > f; git stash -q; echo 3 > f; git stash -q; git remote add o $REMOTE
+"""
+
+
+@pytest.mark.parametrize("pushed", [1, 2])
+def test_each_stash_of_a_repository_counts_until_a_remote_has_it(
+    pushed: int, lab: Lab, scratch: Path
+) -> None:
+    git(scratch, "init", "-q", "--bare", "remote.git")
+    lab.environ["REMOTE"] = str(scratch / "remote.git")
+    specs = " ".join(f"stash@{{{n}}}:refs/heads/s{n}" for n in range(pushed))
+    script = f"cd ../codex-home; {STASHES} git push -q o HEAD {specs}"
+    work(lab, script, (*PLAIN, "--pass", "REMOTE"))
+    # Two stashes of one second share what the index was.
+    lonely = re.fullmatch(r"\d commits? that .* on no remote .*/r", "".join(only_here(lab)))
+    assert (lonely is not None) is (pushed == 1)
+    assert workspace(lab, "remove", "1").returncode == (125 if pushed == 1 else 0)
+
+
+def test_each_stash_made_in_the_worktree_counts(lab: Lab) -> None:
+    work(lab, f"{ME}echo x > README.md; git stash -q; echo y > README.md; git stash -qm later")
+    (line,) = only_here(lab)
+    assert line.startswith("2 stashes that were made in it and would stay in ")
+
+
 SQLITE = (
     "python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]);"
     """ d.execute("create table notes (line)"); d.commit()'"""
