@@ -38,7 +38,7 @@ def env() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @_launch_arguments
 def explain(arguments: Sequence[str], as_json: bool) -> None:
-    """Print the name of each variable, its rule, and whether it passes; never a value.
+    """Print each variable, its rule, and whether it passes. Values are not shown.
 
     It takes the flags of codexlab-run and an optional -- COMMAND, and decides as that launch would:
     codexlab env explain --pass 'ACME_*' -- codex exec

@@ -37,7 +37,7 @@ def test_a_look_does_not_follow_another_one_and_a_launch_says_so_once(
     assert lab.run(flags, ["sh", "-c", plant]).returncode == 0
     assert "not followed" in str(shown(lab, lab.cwd))
     done = lab.run(flags, ["true"])
-    assert (done.returncode, done.stderr.count("was another one")) == (0, 1), done.stderr
+    assert (done.returncode, done.stderr.count(": its git directory was ")) == (0, 1), done.stderr
     done = lab.run(flags, ["true"])
     assert (done.returncode, "git directory" in done.stderr) == (0, False), done.stderr
     assert "not followed" not in str(shown(lab, lab.cwd))
@@ -86,7 +86,7 @@ def test_gc_and_remove_judge_by_what_is_on_record_until_somebody_has_looked(
         for times in (1, 0):
             again = caller.launch(flags, "true", cwd=cwd)
             assert again.returncode == 0, again.stderr
-            assert again.stderr.count("was another one") == times, again.stderr
+            assert again.stderr.count(": its git directory was ") == times, again.stderr
     gone = caller.codexlab(*words, cwd=cwd)
     assert gone.returncode == 0, gone.stderr
     assert (caller.home / "linked").is_dir()

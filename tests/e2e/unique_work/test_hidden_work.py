@@ -91,7 +91,7 @@ def test_a_fifo_that_git_would_wait_for_is_seen_at_once(script: str, lab: Lab) -
     start = time.monotonic()
     lines = only_here(lab)
     assert time.monotonic() - start < 25  # each that is waited for costs ten
-    assert sum("is no file" in line for line in lines) >= 3, lines
+    assert sum("is not a file" in line for line in lines) >= 3, lines
     assert workspace(lab, "remove", "1").returncode == 125
 
 
