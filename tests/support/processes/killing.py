@@ -55,8 +55,20 @@ def kill_at_once(*pids: int) -> None:
         deadline = time.monotonic() + 30
         while not all(_is_still(pid) for pid in pids):
             assert time.monotonic() < deadline, f"one of {pids} does not stop"
+        # The kernel continues a half when the other one dies. So neither may run before us.
+        for pid in pids:
+            _let_others_run_first(pid)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    # They close their files before the kernel shows that they are dead.
+    deadline = time.monotonic() + 30
+    while not all(_is_dead(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"one of {pids} does not die"
+
+
+def _let_others_run_first(pid: int) -> None:
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setscheduler(int(thread), os.SCHED_IDLE, os.sched_param(0))
 
 
 @contextmanager
@@ -80,6 +92,14 @@ def stop(pid: int) -> None:
 def _is_still(pid: int) -> bool:
     text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     return text[text.rindex(")") + 2] in "TtZX"
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return text[text.rindex(")") + 2] in "ZX"
 
 
 def wait_for_both_halves(run: Running) -> None:
