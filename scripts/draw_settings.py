@@ -43,7 +43,7 @@ def shown(row: Setting) -> str:
         f"`{row.variable}`",
         default.rstrip(".") or default_of(row),
         "yes" if PROJECT in row.sources else "no",
-        said,
+        f"{said} Old name, for one version more: `{row.old}`." if row.old else said,
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

@@ -51,7 +51,7 @@ class LaunchRequest:
         stdout; only where this process was started from one.
     :param events: descriptor number or path that receives the events too.
     :param context: files the agent finds in ``CODEXLAB_RUN_CONTEXT``, those of this task only.
-    :param thread: the cargo target key for this run, or None for the stored one.
+    :param cargo_key: the cargo target key for this run, or None for the stored one.
     :param sweep_beside_agents: compress cold rollouts while the agent runs.
     :param sweep_cold_age: seconds since their last write for such a sweep.
     :param git_write: let the agent's sandbox write the worktree's git directories.
@@ -88,7 +88,7 @@ class LaunchRequest:
     terminal: bool = False
     events: str | None = None
     context: tuple[Path, ...] = ()
-    thread: str | None = None
+    cargo_key: str | None = None
     cargo_scope: str = "agent"
     require_artifacts: bool = False
     containment: str = "auto"

@@ -52,6 +52,7 @@ LONGER_FILES = {
     "supervisor/containment/ownership.py": A_LAUNCH,
     "supervisor/errors.py": A_LAUNCH,
     "supervisor/prepare/workspace.py": A_LAUNCH,
+    "supervisor/settings/table.py": "a table; readers look up one row",
     "workspace/claim/claim.py": A_LAUNCH,
     "workspace/codex_config/file.py": A_LAUNCH,
     "workspace/workdir/plan.py": A_LAUNCH,

@@ -11,7 +11,7 @@ import click
 from ...kernel.values import declared_default
 from ...supervisor.request import LaunchRequest
 from ...supervisor.settings.kinds import PREFIX, SIZE, SWITCH
-from ...supervisor.settings.table import FLAG, SETTINGS, Setting
+from ...supervisor.settings.table import FLAG, OLD_NAMES, SETTINGS, Setting
 
 HOOKS = "Hooks"
 # Also the heading of an option that names none.
@@ -46,8 +46,8 @@ class GroupedHelp(click.Command):
 
 
 def setting_options(command: _Command) -> _Command:
-    """Add the options of the table's rows, in its order."""
-    for row in reversed(SETTINGS):
+    """Add the options of the table's rows, in its order, and after them those of old names."""
+    for row in (*OLD_NAMES, *reversed(SETTINGS)):
         if FLAG in row.sources:
             command = _option(row)(command)
     return command
@@ -73,9 +73,11 @@ def own_option(
 def _option(row: Setting) -> Callable[[_Command], _Command]:
     names = (row.short, row.flag) if row.short else (row.flag,)
     text = help_text(row)
+    extra: dict[str, Any] = {"hidden": row in OLD_NAMES}
     if row.kind is SWITCH:
-        return own_option(row.group, *names, help=text, is_flag=True)
-    extra: dict[str, Any] = {"is_flag": False, "flag_value": row.bare} if row.bare else {}
+        return own_option(row.group, *names, help=text, is_flag=True, **extra)
+    if row.bare:
+        extra |= {"is_flag": False, "flag_value": row.bare}
     metavar = row.metavar or row.kind.metavar
     return own_option(row.group, *names, help=text, metavar=metavar, **extra)
 

@@ -68,7 +68,7 @@ def settle_routing(plan: Plan, cargo_key: str, use: Callable[[Routing], _T]) -> 
 def decide_routing(plan: Plan, cargo_key: str, *, without_root: str | None = None) -> Routing:
     """Read the shared config and the artifact root; decide policy and routes.
 
-    :param cargo_key: the workspace's own; ``--thread`` wins over it.
+    :param cargo_key: the workspace's own; ``--cargo-key`` wins over it.
     :param without_root: why the artifact root, usable as it looks, is not used all the same.
     :raises ArtifactsRequired: the root cannot be used, and ``--require-artifacts`` was given.
     """
@@ -91,7 +91,7 @@ def decide_routing(plan: Plan, cargo_key: str, *, without_root: str | None = Non
         set_values=request.set_values,
         circumstances=Circumstances(request.terminal, left_behind(plan)),
     )
-    key = safe_cargo_key(request.thread) if request.thread else cargo_key
+    key = safe_cargo_key(request.cargo_key) if request.cargo_key else cargo_key
     if artifacts.path is None:
         cargo = route_cargo(key, parse_scope(request.cargo_scope), artifacts, "", "")
         return Routing(policy, artifacts, cargo, key, {}, ())

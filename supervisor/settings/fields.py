@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ...workspace.users_codex_home import users_codex_home
+from .errors import SettingError
 from .files import DEFAULT_ROOT, ConfigFile, find_project_file, read_config, user_config_path
 from .hook_names import LAUNCH_HOOKS
 from .kinds import PREFIX
 from .plain import read_plainly
-from .table import BY_NAME, KNOWN_KEYS, PROJECT_KEYS
+from .table import BY_NAME, KNOWN_KEYS, PROJECT_KEYS, SETTINGS
 
 _PATHS = ("workspaces_root", "workdir")
 HOOK_KEYS = (*LAUNCH_HOOKS, "timeout")
@@ -37,6 +38,8 @@ def read_fields(
     """
     files = read_files(environ, cwd)
     given = merge_settings(flags, environ, files)
+    origins = _origins(given.keys() - flags.keys(), environ, files)
+    _check_old_names(given, origins)
     fields = as_fields(given)
     if (
         any(value is not None for value in hooks.values())
@@ -55,7 +58,7 @@ def read_fields(
         "shared_home": absolute(users_codex_home(environ), cwd),
         "environ": dict(environ),
         "cwd": cwd,
-        "origins": _origins(given.keys() - flags.keys(), environ, files),
+        "origins": origins,
         **fields,
     }
 
@@ -70,6 +73,21 @@ def _origins(
         paths = (str(file.path) for file in files if name in file.settings)
         origins[name] = variable if environ.get(variable) else next(paths, variable)
     return origins
+
+
+def _check_old_names(given: Mapping[str, Any], origins: Mapping[str, str]) -> None:
+    """Refuse an old name beside the new one, unless both say the same.
+
+    :raises SettingError: they differ; it names what set each.
+    """
+    for row in SETTINGS:
+        if row.old in given and given.get(row.name, given[row.old]) != given[row.old]:
+            from .origins import name_origins
+
+            old = BY_NAME[row.old].flag
+            both = name_origins(f"{old} and {row.flag}", origins)
+            problem = f"{old} is the old name of {row.flag}, and the values differ; keep the new"
+            raise SettingError(both, problem)
 
 
 def read_files(environ: Mapping[str, str], cwd: Path) -> tuple[ConfigFile, ConfigFile]:

@@ -24,7 +24,7 @@ from ...kernel.errors import CallerError
 from .errors import SettingError
 from .files import ConfigError, ConfigFile
 from .kinds import PAIRS, PREFIX, Kind
-from .table import BY_NAME, SETTINGS
+from .table import BY_NAME
 
 _SHOWN = 80
 # How a classmethod of pydantic-settings learns of the sources; a subclass for each
@@ -78,7 +78,7 @@ def _annotation(kind: Kind) -> Any:
 
 
 # None stands for a setting that is not given; it is never validated, nor looked at.
-_FIELDS: dict[str, Any] = {each.name: (_annotation(each.kind), None) for each in SETTINGS}
+_FIELDS: dict[str, Any] = {name: (_annotation(each.kind), None) for name, each in BY_NAME.items()}
 LaunchSettings = create_model("LaunchSettings", __base__=_Sources, **_FIELDS)
 
 

@@ -40,6 +40,8 @@ class Setting:
     """The field of ``LaunchRequest``, where that has another name."""
     bare: str = ""
     """What the flag means without a value; empty where it needs one."""
+    old: str = ""
+    """Its name one version ago, which every source still accepts. No help shows it."""
 
     def __init__(self, name: str, kind: Kind, group: str, help: str, **other: Any) -> None:  # noqa: A002
         self.name = name
@@ -175,11 +177,12 @@ SETTINGS: tuple[Setting, ...] = (
         metavar="FD|PATH",
     ),
     Setting(
-        "thread",
+        "cargo_key",
         kinds.TEXT,
         AGENT,
         help="Cargo target key for this run. Default: the workspace's.",
         metavar="KEY",
+        old="thread",
     ),
     Setting(
         "cargo_scope",
@@ -243,8 +246,17 @@ SETTINGS: tuple[Setting, ...] = (
         "verbose", kinds.SWITCH, _OUTPUT, "Say where the agent works and how it ended.", short="-v"
     ),
 )
-BY_NAME = {each.name: each for each in SETTINGS}
-PROJECT_KEYS = frozenset(each.name for each in SETTINGS if PROJECT in each.sources)
+
+
+def _by_old_name(row: Setting) -> Setting:
+    """Return a row of its own for the same field, so that errors name what was given."""
+    said: dict[str, Any] = {**vars(row), "name": row.old, "field": row.field or row.name, "old": ""}
+    return Setting(**said)
+
+
+OLD_NAMES = tuple(_by_old_name(each) for each in SETTINGS if each.old)
+BY_NAME = {each.name: each for each in (*SETTINGS, *OLD_NAMES)}
+PROJECT_KEYS = frozenset(name for name, each in BY_NAME.items() if PROJECT in each.sources)
 # The tables of the user's file that have readers of their own.
 TABLES = frozenset({"gc", "hooks"})
 KNOWN_KEYS = frozenset(BY_NAME) | TABLES

@@ -99,7 +99,7 @@ CASES = {
               "test_codexs_sandboxed_tool_builds_in_the_routed_target_and_warm_the_second_time",
               ENV + "test_launch_routes.py::test_one_key_per_issue_kept_for_later_tasks"),
              "the key belongs to the issue, not to the thread, so that its next task builds warm; "
-             "--thread gives codex-lab's behaviour"),
+             "--cargo-key gives codex-lab's behaviour"),
     23: Case("second run on a held target",
              (E2E + "test_two_at_once.py::test_the_second_gets_75_and_the_name_of_the_holder",
               TARGETS + "leases.py::"

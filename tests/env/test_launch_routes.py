@@ -30,7 +30,7 @@ def printed(output: str) -> dict[str, str]:
 
 def test_of_four_inherited_routing_variables_two_are_dropped_and_two_forced(lab: Lab) -> None:
     lab.environ.update(dict.fromkeys(ROUTING, "/inherited"))
-    flags = ["--issue", "7", "--thread", "0199c0de-7e57-7abc-8def-0123456789ab"]
+    flags = ["--issue", "7", "--cargo-key", "0199c0de-7e57-7abc-8def-0123456789ab"]
     done = lab.run(flags, ["env", "-0"])
     assert done.returncode == 0, done.stderr
     entries = {name: value for name, value in printed(done.stdout).items() if name in ROUTING}
@@ -196,7 +196,7 @@ def test_a_link_in_place_of_a_routed_directory_is_a_visible_fallback(
     root.mkdir()
     outside.mkdir()
     lab.environ[ARTIFACT_ROOT_VARIABLE] = str(root)
-    flags = ["--issue", "7", "--thread", "key-1"]
+    flags = ["--issue", "7", "--cargo-key", "key-1"]
     lab.run(flags, ["true"])
     (routed,) = root.glob(
         "local/*/worktrees/key-1/cargo-target/*"

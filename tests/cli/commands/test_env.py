@@ -143,7 +143,7 @@ def test_bad_input_is_one_clear_line_without_values(
     [
         [],
         ["--context", "README.md"],
-        ["--thread", "key-1"],
+        ["--cargo-key", "key-1"],
         ["--cargo-scope", "off"],
         ["--pass", "npm_config_cache"],
         ["--agent", "codex"],

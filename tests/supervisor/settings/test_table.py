@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from codexlab.supervisor import LaunchRequest
-from codexlab.supervisor.settings.table import BY_NAME, SETTINGS, TABLES, Setting
+from codexlab.supervisor.settings.table import BY_NAME, OLD_NAMES, SETTINGS, TABLES, Setting
 
 
 def test_a_row_says_nothing_that_rows_do_not_have() -> None:
@@ -20,5 +20,5 @@ def test_every_row_is_a_field_of_a_request() -> None:
 
 
 def test_no_two_rows_have_the_same_name_and_none_that_of_a_table() -> None:
-    assert len(BY_NAME) == len(SETTINGS)
+    assert len(BY_NAME) == len(SETTINGS) + len(OLD_NAMES)
     assert not BY_NAME.keys() & TABLES
