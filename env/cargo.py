@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal, get_args
 
 from ..kernel.errors import CallerError
 from ..kernel.values import frozen
 from .artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot
-
-CargoScope = Literal["shared", "worktree", "agent", "off"]
-CARGO_SCOPES: tuple[CargoScope, ...] = get_args(CargoScope)
 
 _TARGET_OVERRIDES = ("CARGO_TARGET_DIR", "CODEX_LAB_CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR")
 OWN_NAME = ".codexlab"
@@ -26,12 +23,21 @@ _LONGEST = 100
 _LONGEST_SLUG = 60
 
 
+class CargoScope(StrEnum):
+    """Whose a cargo target is; ``off``: cargo is not routed."""
+
+    SHARED = "shared"
+    WORKTREE = "worktree"
+    AGENT = "agent"
+    OFF = "off"
+
+
 class ScopeError(CallerError):
     """A cargo scope that does not exist."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
-        super().__init__(f"cargo scope {scope!r}: expected one of {', '.join(CARGO_SCOPES)}")
+        super().__init__(f"cargo scope {scope!r}: expected one of {', '.join(CargoScope)}")
 
 
 @frozen
@@ -53,10 +59,10 @@ def parse_scope(text: str) -> CargoScope:
 
     :raises ScopeError: there is none.
     """
-    for scope in CARGO_SCOPES:
-        if scope == text:
-            return scope
-    raise ScopeError(text)
+    try:
+        return CargoScope(text)
+    except ValueError:
+        raise ScopeError(text) from None
 
 
 def new_cargo_key(issue: str) -> str:
@@ -92,7 +98,7 @@ def safe_repo_name(text: str) -> str:
 
 
 def route_cargo(
-    key: str, scope: str, root: ArtifactRoot, repo_name: str, host: str | None
+    key: str, scope: CargoScope, root: ArtifactRoot, repo_name: str, host: str | None
 ) -> CargoRoute:
     """Decide cargo's variables. Pure; creates nothing.
 
@@ -102,20 +108,18 @@ def route_cargo(
     :returns: with scope ``off`` nothing set and nothing removed. Otherwise the overrides are
         removed, and scope and key are set. With a usable root, ``CARGO_BUILD_TARGET_DIR`` and the
         root variable are set too; without it, both are removed. The scope ``shared`` has no key.
-    :raises ScopeError: there is no such scope.
     """
-    checked = parse_scope(scope)
-    if checked == "off":
+    if scope is CargoScope.OFF:
         return CargoRoute({}, (), None)
     removed: list[str] = list(_TARGET_OVERRIDES)
-    variables = {_SCOPE: scope, _KEY: key}
-    if checked == "shared":
+    variables = {_SCOPE: scope.value, _KEY: key}
+    if scope is CargoScope.SHARED:
         del variables[_KEY]
         removed.append(_KEY)
     if root.path is None:
         removed += ["CARGO_BUILD_TARGET_DIR", ARTIFACT_ROOT_VARIABLE]
         return CargoRoute(variables, tuple(removed), None)
-    target = cargo_target_dir(root.path, checked, key, repo_name, host or "unknown-host")
+    target = cargo_target_dir(root.path, scope, key, repo_name, host or "unknown-host")
     variables[ARTIFACT_ROOT_VARIABLE] = str(root.path)
     variables["CARGO_BUILD_TARGET_DIR"] = str(target)
     return CargoRoute(variables, tuple(removed), target)
@@ -123,7 +127,7 @@ def route_cargo(
 
 def cargo_target_dir(root: Path, scope: CargoScope, key: str, repo_name: str, host: str) -> Path:
     """Return codex-lab's path for this scope; ``worktree`` and ``agent`` differ only in key."""
-    middle = () if scope == "shared" else ("worktrees", key)
+    middle = () if scope is CargoScope.SHARED else ("worktrees", key)
     repo, triple = safe_repo_name(repo_name), safe_repo_name(host)
     return root.joinpath("local", repo, *middle, "cargo-target", triple)
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import click
 
 from ...agents.registry import adapter_of
-from ...env.artifacts.exports import render_exports, shell_of
+from ...env.artifacts.exports import Shell, choose_shell, render_exports
 from ...env.policy.build import RULES, tool_shell_excludes
 from ...env.policy.documentation import rule_table
-from ...env.policy.values import ChildEnvironment, EnvironmentPolicy
+from ...env.policy.values import Action, ChildEnvironment, EnvironmentPolicy
 from ...supervisor.plan import plan_run
 from ...supervisor.prepare.expected import expect_environment
 from ...supervisor.request import LaunchRequest
@@ -64,7 +64,7 @@ def rules() -> None:
 
 @env.command("print", context_settings=_as_launch)
 @click.option(
-    "--shell", type=NON_EMPTY_TEXT, metavar="bash|zsh|fish", help="Default: as $SHELL says."
+    "--shell", type=NON_EMPTY_TEXT, metavar="|".join(Shell), help="Default: as $SHELL says."
 )
 @click.option("-0", "--null", "null", is_flag=True, help="NAME=VALUE with NUL ends, for env -i.")
 @_launch_arguments
@@ -78,13 +78,14 @@ def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -
     values = {
         verdict.name: child.values[verdict.name]
         for verdict in child.receipt
-        if verdict.action != "dropped" and verdict.rule != "codexlab"
+        if verdict.action != Action.DROPPED and verdict.rule != "codexlab"
     }
     if null:
         lines = (os.fsencode(f"{name}={value}") + b"\0" for name, value in sorted(values.items()))
         sys.stdout.buffer.write(b"".join(lines))
         return
-    text = render_exports(shell or shell_of(os.environ.get("SHELL", "")), values, ())
+    chosen = choose_shell(shell, os.environ.get("SHELL", ""))
+    text = render_exports(chosen, values, ())
     sys.stdout.buffer.write(os.fsencode(text))
 
 

@@ -1,5 +1,6 @@
-"""Candidates for a cleanup: every place with content that a build, test or tool makes again.
+"""Candidates for a cleanup, and what was found of each.
 
+A candidate is a place with content that a build, test or tool makes again.
 Package stores, Bazel's and sccache's caches and the runners' directories are no
 candidates: they are shared, cheap to keep and slow to refill.
 """
@@ -9,15 +10,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from ..cargo import OWN_NAME, safe_repo_name
+from ..targets.index import TargetOwner
 from ..targets.layout import TEMPORARY
 from ..targets.root_dirs import Root, path_of
 from .repository import Repository
+from .sizes import Measure
 
-Category = Literal["cargo", "exec-harness", "temp", "worktree"]
+
+class Category(StrEnum):
+    """What made the content of a candidate, which the flags to keep go by."""
+
+    CARGO = "cargo"
+    EXEC_HARNESS = "exec-harness"
+    TEMP = "temp"
+    WORKTREE = "worktree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,52 @@ class Candidate:
     def path(self) -> Path:
         """Return the whole path."""
         return path_of(self.base).joinpath(*self.names)
+
+
+class Decision(StrEnum):
+    """What becomes of a candidate."""
+
+    REMOVE = "remove"
+    KEEP = "keep"
+    IN_USE = "in use"
+    REFUSED = "refused"
+    REMOVED = "removed"
+    LEFTOVER = "leftover"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One candidate judged.
+
+    :param verdict: ``remove``: would go; ``removed``: is gone; ``leftover``: an interrupted cleanup
+        left it, so it goes too. With any other verdict it stays, for ``reason``.
+    :param age: seconds since the latest sign of use, or None when the age is not known.
+    """
+
+    candidate: Candidate
+    verdict: Decision
+    reason: str
+    size: Measure
+    age: float | None
+    owner: TargetOwner | None
+
+    def receipt(self) -> dict[str, object]:
+        """Return the finding as it is written down and printed."""
+        owner = self.owner
+        return {
+            "path": str(self.candidate.path),
+            "category": self.candidate.category,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "bytes": self.size.allocated,
+            "measured": self.size.state,
+            "age_seconds": None if self.age is None else round(self.age),
+            "key": owner and owner.key,
+            "project": owner and owner.project,
+            "issue": owner and owner.issue,
+            "thread": owner and owner.thread,
+            "workdir": owner and owner.workdir,
+        }
 
 
 _IN_TREE: tuple[tuple[str, ...], ...] = (
@@ -77,22 +133,22 @@ def _of_repository(root: Root, repo: str) -> Iterator[Candidate]:
     below_repo = ("local", repo)
     base = path_of(root).joinpath(*below_repo)
     for host in _directories(base / "cargo-target"):
-        yield Candidate("cargo", root, (*below_repo, "cargo-target", host), leased=True)
+        yield Candidate(Category.CARGO, root, (*below_repo, "cargo-target", host), leased=True)
     for key in _directories(base / "worktrees"):
         for host in _directories(base / "worktrees" / key / "cargo-target"):
             place = (*below_repo, "worktrees", key, "cargo-target", host)
-            yield Candidate("cargo", root, place, leased=True)
+            yield Candidate(Category.CARGO, root, place, leased=True)
     for host in _directories(base / "exec-harness" / "cargo-target"):
         names = (*below_repo, "exec-harness", "cargo-target", host)
-        yield Candidate("exec-harness", root, names, leased=True)
+        yield Candidate(Category.EXEC_HARNESS, root, names, leased=True)
     if "output" in _directories(base / "exec-harness"):
-        yield Candidate("exec-harness", root, (*below_repo, "exec-harness", "output"))
+        yield Candidate(Category.EXEC_HARNESS, root, (*below_repo, "exec-harness", "output"))
 
 
 def _temporary(root: Root) -> Iterator[Candidate]:
     names = TEMPORARY
     for name in _directories(path_of(root).joinpath(*names)):
-        yield Candidate("temp", root, (*names, name))
+        yield Candidate(Category.TEMP, root, (*names, name))
 
 
 def _in_tree(top: Path) -> Iterator[Candidate]:
@@ -102,7 +158,7 @@ def _in_tree(top: Path) -> Iterator[Candidate]:
         if names[-1] in _directories(path.parent) and (
             names[-1] != "target" or (path / "CACHEDIR.TAG").is_file()
         ):
-            yield Candidate("worktree", top, names)
+            yield Candidate(Category.WORKTREE, top, names)
 
 
 def _directories(path: Path) -> list[str]:

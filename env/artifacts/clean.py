@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ...kernel.files.home_owner import make_private_directory
 from ..targets.building import cargo_builds_in
@@ -17,53 +16,16 @@ from ..targets.index import TargetOwner, forget_owner, read_owner
 from ..targets.layout import BOOKS
 from ..targets.leases import drop_lease_file, is_leased, lease_target
 from ..targets.root_dirs import Root, path_of
-from .candidates import Candidate, Category, find_candidates
+from .candidates import Candidate, Category, Decision, Finding, find_candidates
 from .quarantine import empty_quarantine, quarantine, quarantined, remove_empty_parents
 from .repository import Repository
-from .sizes import Deadline, Measure, measure_tree
+from .sizes import Deadline, Measure, State, measure_tree
 
 DEFAULT_AGE = 14 * 86400.0
 QUARANTINE = (*BOOKS, "quarantine")
 # Seconds to look for repositories once more in a tree, just before it is removed.
 _LOOK_AGAIN = 60.0
 _IN_TREE_QUARANTINE = ("codexlab-quarantine",)
-
-Decision = Literal["remove", "keep", "in use", "refused", "removed", "leftover"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One candidate judged.
-
-    :param verdict: ``remove``: would go; ``removed``: is gone; ``leftover``: an interrupted cleanup
-        left it, so it goes too. With any other verdict it stays, for ``reason``.
-    :param age: seconds since the latest sign of use, or None when the age is not known.
-    """
-
-    candidate: Candidate
-    verdict: Decision
-    reason: str
-    size: Measure
-    age: float | None
-    owner: TargetOwner | None
-
-    def receipt(self) -> dict[str, object]:
-        """Return the finding as it is written down and printed."""
-        owner = self.owner
-        return {
-            "path": str(self.candidate.path),
-            "category": self.candidate.category,
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "bytes": self.size.allocated,
-            "measured": self.size.state,
-            "age_seconds": None if self.age is None else round(self.age),
-            "key": owner and owner.key,
-            "project": owner and owner.project,
-            "issue": owner and owner.issue,
-            "thread": owner and owner.thread,
-            "workdir": owner and owner.workdir,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +65,11 @@ def apply_clean(
     """
     done: list[Finding] = []
     for finding in findings:
-        after = _remove(finding, options) if finding.verdict in ("remove", "leftover") else finding
+        after = (
+            _remove(finding, options)
+            if finding.verdict in (Decision.REMOVE, Decision.LEFTOVER)
+            else finding
+        )
         note(after.receipt())
         done.append(after)
     return done
@@ -128,9 +94,12 @@ def _leftovers(
     stores += [(repository.git_dir, _IN_TREE_QUARANTINE)] if repository else []
     for store, names in stores:
         for name in quarantined(store, names):
-            candidate = Candidate("temp", store, (*names, name))
+            candidate = Candidate(Category.TEMP, store, (*names, name))
             size = measure_tree(candidate.path, deadline)
-            verdict, reason = _repository_in(size) or ("leftover", "an interrupted cleanup left it")
+            verdict, reason = _repository_in(size) or (
+                Decision.LEFTOVER,
+                "an interrupted cleanup left it",
+            )
             found.append(Finding(candidate, verdict, reason, size, None, None))
     return found
 
@@ -147,41 +116,41 @@ def _repository_in(size: Measure) -> tuple[Decision, str] | None:
     """Return why a tree stays that holds a repository; None for other trees."""
     if size.repository is None:
         return None
-    return "keep", f"{size.repository} is a git repository; move it away if you need it"
+    return Decision.KEEP, f"{size.repository} is a git repository; move it away if you need it"
 
 
 def _repository_now(path: Path) -> tuple[Decision, str] | None:
     """Look once more, just before a tree goes; it stays if it cannot be looked through."""
     size = measure_tree(path, Deadline(_LOOK_AGAIN))
-    if size.state in ("partial", "unreadable"):
-        return "keep", "it could not be looked through for git repositories"
+    if size.state in (State.PARTIAL, State.UNREADABLE):
+        return Decision.KEEP, "it could not be looked through for git repositories"
     return _repository_in(size)
 
 
 def _decide(candidate: Candidate, options: CleanOptions, age: float | None) -> tuple[Decision, str]:
     if candidate.category in options.keep:
-        return "keep", f"asked to keep {candidate.category}"
+        return Decision.KEEP, f"asked to keep {candidate.category}"
     if candidate.leased and is_leased(candidate.base, candidate.path):
-        return "in use", "leased by a run"
+        return Decision.IN_USE, "leased by a run"
     if cargo_builds_in(candidate.path):
-        return "in use", "cargo is building in it"
+        return Decision.IN_USE, "cargo is building in it"
     if options.older_than > 0 and age is None:
-        return "keep", "its age could not be measured in time"
+        return Decision.KEEP, "its age could not be measured in time"
     if age is not None and age < options.older_than:
-        return "keep", "used too recently"
-    return "remove", "not used for long enough"
+        return Decision.KEEP, "used too recently"
+    return Decision.REMOVE, "not used for long enough"
 
 
 def _age(size: Measure, owner: TargetOwner | None) -> float | None:
     """Return seconds since the latest sign of use; None when signs may have been missed."""
-    if size.state != "complete" or size.newest is None:
+    if size.state != State.COMPLETE or size.newest is None:
         return None
     return time.time() - max(size.newest, owner.last_used if owner else 0.0)
 
 
 def _remove(finding: Finding, options: CleanOptions) -> Finding:
     """Lease, judge again, quarantine, forget, delete: in this order."""
-    if finding.verdict == "leftover":
+    if finding.verdict == Decision.LEFTOVER:
         return _finish_leftover(finding)
     candidate = finding.candidate
     lease = None
@@ -189,16 +158,16 @@ def _remove(finding: Finding, options: CleanOptions) -> Finding:
         if candidate.leased:
             lease = lease_target(candidate.base, candidate.path, exclusive=True)
         if cargo_builds_in(candidate.path) or _used_since(finding, options):
-            return _changed(finding, "in use", "used since it was judged")
+            return _changed(finding, Decision.IN_USE, "used since it was judged")
         if kept := _repository_now(candidate.path):
             return _changed(finding, *kept)
         return _take_away(finding)
     except TargetBusy:
-        return _changed(finding, "in use", "leased by a run")
+        return _changed(finding, Decision.IN_USE, "leased by a run")
     except FileNotFoundError:
-        return _changed(finding, "removed", "somebody else removed it")
+        return _changed(finding, Decision.REMOVED, "somebody else removed it")
     except (PathRefused, RootUnusable, OSError) as error:
-        return _changed(finding, "refused", str(error))
+        return _changed(finding, Decision.REFUSED, str(error))
     finally:
         if lease is not None:
             os.close(lease)
@@ -221,12 +190,12 @@ def _take_away(finding: Finding) -> Finding:
         drop_lease_file(candidate.base, candidate.path)
         remove_empty_parents(candidate.base, candidate.names, keep=3)
     empty_quarantine(store, names, only=moved)
-    return _changed(finding, "removed", finding.reason)
+    return _changed(finding, Decision.REMOVED, finding.reason)
 
 
 def _quarantine_of(candidate: Candidate) -> tuple[Root, tuple[str, ...]]:
     """Return a place on the same filesystem: below the root, or in git's own directory."""
-    if candidate.category != "worktree":
+    if candidate.category != Category.WORKTREE:
         return candidate.base, QUARANTINE
     from .repository import find_repository
 
@@ -241,8 +210,8 @@ def _finish_leftover(finding: Finding) -> Finding:
     try:
         empty_quarantine(candidate.base, candidate.names[:-1], only=candidate.names[-1])
     except (PathRefused, RootUnusable, OSError) as error:
-        return _changed(finding, "refused", str(error))
-    return _changed(finding, "removed", finding.reason)
+        return _changed(finding, Decision.REFUSED, str(error))
+    return _changed(finding, Decision.REMOVED, finding.reason)
 
 
 def _changed(finding: Finding, verdict: Decision, reason: str) -> Finding:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from enum import StrEnum
 
 from ...kernel.errors import CallerError
 
-Shell = Literal["bash", "zsh", "fish"]
-SHELLS: tuple[Shell, ...] = get_args(Shell)
 # Shells that know no "export NAME='value'".
 _OF_THEIR_OWN = frozenset({"csh", "tcsh", "nu", "elvish", "xonsh", "pwsh", "rc", "es"})
+
+
+class Shell(StrEnum):
+    """A shell that exports are written for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
 
 
 class ShellError(CallerError):
@@ -18,7 +24,7 @@ class ShellError(CallerError):
 
     def __init__(self, shell: str, source: str = "--shell") -> None:
         self.shell = shell
-        expected = f"expected one of {', '.join(SHELLS)}"
+        expected = f"expected one of {', '.join(Shell)}"
         remedy = "" if source == "--shell" else "; choose one with --shell"
         super().__init__(f"{source} {shell!r}: {expected}{remedy}")
 
@@ -31,23 +37,35 @@ def shell_of(path: str) -> Shell:
     name = path.rsplit("/", 1)[-1]
     if name in _OF_THEIR_OWN:
         raise ShellError(name, "$SHELL")
-    for shell in SHELLS:
-        if shell == name:
-            return shell
-    return "bash"
+    try:
+        return Shell(name)
+    except ValueError:
+        return Shell.BASH
 
 
-def render_exports(shell: str, variables: Mapping[str, str], removed: Iterable[str]) -> str:
+def choose_shell(given: str | None, users: str) -> Shell:
+    """Return the shell that exports are for.
+
+    :param given: what ``--shell`` says, if it says anything.
+    :param users: the value of ``$SHELL``.
+    :raises ShellError: codexlab writes no exports for this shell.
+    """
+    if given is None:
+        return shell_of(users)
+    try:
+        return Shell(given)
+    except ValueError:
+        raise ShellError(given) from None
+
+
+def render_exports(shell: Shell, variables: Mapping[str, str], removed: Iterable[str]) -> str:
     """Write lines that set and unset variables when sourced.
 
     :param variables: names are identifiers; values may be any text without NUL.
-    :raises ShellError: codexlab writes no exports for this shell.
 
     Sourcing the lines twice is the same as once; they print nothing and run nothing.
     """
-    if shell not in SHELLS:
-        raise ShellError(shell)
-    fish = shell == "fish"
+    fish = shell is Shell.FISH
     unset = "set -e {};" if fish else "unset {}"
     export = "set -gx {} {};" if fish else "export {}={}"
     quote = _quote_fish if fish else _quote_posix

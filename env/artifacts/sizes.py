@@ -6,10 +6,18 @@ import os
 import stat
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
-State = Literal["complete", "partial", "missing", "refused", "unreadable"]
+
+class State(StrEnum):
+    """How much of a tree could be measured."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    MISSING = "missing"
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,11 @@ def measure_tree(path: Path, deadline: Deadline) -> Measure:
     try:
         top = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Measure("missing")
+        return Measure(State.MISSING)
     except OSError:
-        return Measure("unreadable")
+        return Measure(State.UNREADABLE)
     if stat.S_ISLNK(top.st_mode):
-        return Measure("refused")
+        return Measure(State.REFUSED)
     return _Walk(top.st_dev, deadline).measure(path, top)
 
 
@@ -75,8 +83,8 @@ class _Walk:
         pending = [str(path)] if stat.S_ISDIR(top.st_mode) else []
         while pending and not self._deadline.passed():
             pending += self._visit(pending.pop())
-        state: State = "unreadable" if self._unreadable else "complete"
-        state = "partial" if pending else state
+        state: State = State.UNREADABLE if self._unreadable else State.COMPLETE
+        state = State.PARTIAL if pending else state
         return Measure(state, self._allocated, self._newest, self._repository)
 
     def _visit(self, directory: str) -> list[str]:

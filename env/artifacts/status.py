@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot
+from ..cargo import CargoScope
 from ..targets.building import liveness_of
 from ..targets.index import read_owner
 from ..targets.layout import Layout
 from ..volume import volume_ids
-from .candidates import find_candidates
+from .candidates import Category, find_candidates
 from .remote import HOST_VARIABLE, Answer, ask_compile_host, ask_runners, local_runners
 from .repository import Repository, worktree_key
 from .routes import SCCACHE_WRAPPER, find_sccache
@@ -110,11 +111,11 @@ class _Report:
             if value := self._environment.get(name):
                 self._measured("cargo", name, Path(value), name, "set in this environment")
         if layout is not None and repository is not None:
-            shared = layout.target("shared", "")
+            shared = layout.target(CargoScope.SHARED, "")
             key = worktree_key(repository)
             route = f"{ARTIFACT_ROOT_VARIABLE}, scope"
             self._measured("cargo", "shared target", shared, f"{route} shared", "for people")
-            worktree = layout.target("worktree", key)
+            worktree = layout.target(CargoScope.WORKTREE, key)
             self._measured("cargo", "worktree target", worktree, f"{route} worktree", f"key {key}")
         for candidate in find_candidates(None, repository, every_repository=False):
             why = "in the working tree: cargo's default without a root"
@@ -125,7 +126,7 @@ class _Report:
         if root.path is None:
             return
         for candidate in find_candidates(root, None, every_repository=True):
-            if candidate.category != "cargo" or "worktrees" not in candidate.names:
+            if candidate.category != Category.CARGO or "worktrees" not in candidate.names:
                 continue
             owner = read_owner(root, candidate.path)
             mine = repository is not None and owner and owner.workdir == str(repository.top)

@@ -13,8 +13,8 @@ from .adapters import groups_of
 from .circumstances import unfit_names
 from .providers import switched_on
 from .rules import DROPPED, PASSED, NameIndex, index_groups
-from .search_path import TakenOut, clean_search_path, is_safe_entry
-from .values import ChildEnvironment, EnvironmentPolicy, Verdict
+from .search_path import TakenOut, WhyOut, clean_search_path, is_safe_entry
+from .values import Action, ChildEnvironment, EnvironmentPolicy, Verdict
 
 _GLOB = r"[*?\[]"
 
@@ -58,7 +58,7 @@ def build_environment(
     gone = frozenset(removed) - required.keys()
     _refuse_reserved(parent, policy, required, gone)
     values, rules = _set_values(policy, required, gone)
-    receipt = [Verdict(name, "set", rule) for name, rule in rules.items()]
+    receipt = [Verdict(name, Action.SET, rule) for name, rule in rules.items()]
     unfit = unfit_names(parent, policy.circumstances)
     providers = switched_on(adapter_of(policy.agent), {**parent, **values})
     judge = _Judge(policy, gone, is_safe_path_entry, unfit, providers)
@@ -149,19 +149,19 @@ class _Judge:
 
     def decide(self, name: str, value: str) -> tuple[Verdict, str | None]:
         if name in self._gone:
-            return Verdict(name, "dropped", "routing"), None
+            return Verdict(name, Action.DROPPED, "routing"), None
         if name in self._exact:
-            return Verdict(name, "kept", self._exact[name]), value
+            return Verdict(name, Action.KEPT, self._exact[name]), value
         if drop := DROPPED.title_of(name) or self._unfit.get(name):
-            return Verdict(name, "dropped", f"drop: {drop}"), None
+            return Verdict(name, Action.DROPPED, f"drop: {drop}"), None
         rule = self._allowed_by(name)
         if rule is None:
-            return Verdict(name, "dropped", "not allowed"), None
+            return Verdict(name, Action.DROPPED, "not allowed"), None
         if name == "PATH":
             return self._search_path(rule, value)
         if holds_secret_assignment(value):
-            return Verdict(name, "dropped", "multi-line secret"), None
-        return Verdict(name, "kept", rule), value
+            return Verdict(name, Action.DROPPED, "multi-line secret"), None
+        return Verdict(name, Action.KEPT, rule), value
 
     def _allowed_by(self, name: str) -> str | None:
         if title := PASSED.title_of(name):
@@ -175,12 +175,12 @@ class _Judge:
     def _search_path(self, rule: str, value: str) -> tuple[Verdict, str | None]:
         cleaned, self.taken_out = clean_search_path(value, self._is_safe, self._left_behind)
         if not cleaned:
-            return Verdict("PATH", "dropped", "no safe entry"), None
-        return Verdict("PATH", "kept", rule + _what_was_lost(self.taken_out)), cleaned
+            return Verdict("PATH", Action.DROPPED, "no safe entry"), None
+        return Verdict("PATH", Action.KEPT, rule + _what_was_lost(self.taken_out)), cleaned
 
 
 def _what_was_lost(taken_out: tuple[TakenOut, ...]) -> str:
-    behind = sum(each.why == "left behind" for each in taken_out)
+    behind = sum(each.why == WhyOut.LEFT_BEHIND for each in taken_out)
     unsafe = len(taken_out) - behind
     return (f"; unsafe entries taken out: {unsafe}" if unsafe else "") + (
         f"; entries of the checkout left behind taken out: {behind}" if behind else ""

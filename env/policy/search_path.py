@@ -9,12 +9,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from typing import Literal
+from enum import StrEnum
 
 from ...kernel.values import frozen
 from .circumstances import lies_below
 
-WhyOut = Literal["relative", "unsafe", "left behind"]
+
+class WhyOut(StrEnum):
+    """Why an entry of PATH is taken out."""
+
+    RELATIVE = "relative"
+    UNSAFE = "unsafe"
+    LEFT_BEHIND = "left behind"
 
 
 @frozen
@@ -41,11 +47,11 @@ def clean_search_path(
     taken: list[TakenOut] = []
     for entry in value.split(os.pathsep):
         if not entry.startswith("/"):
-            taken.append(TakenOut(entry, "relative"))
+            taken.append(TakenOut(entry, WhyOut.RELATIVE))
         elif not is_safe(entry):
-            taken.append(TakenOut(entry, "unsafe"))
+            taken.append(TakenOut(entry, WhyOut.UNSAFE))
         elif lies_below(entry, left_behind):
-            taken.append(TakenOut(entry, "left behind"))
+            taken.append(TakenOut(entry, WhyOut.LEFT_BEHIND))
         else:
             kept.append(entry)
     return os.pathsep.join(kept), tuple(taken)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal
+from enum import StrEnum
 
 from ...kernel.values import frozen
 from .circumstances import Circumstances
 from .search_path import TakenOut
 
-Action = Literal["kept", "dropped", "set"]
 Assignments = tuple[tuple[str, str], ...]
+
+
+class Action(StrEnum):
+    """What becomes of a variable in the child's environment."""
+
+    KEPT = "kept"
+    DROPPED = "dropped"
+    SET = "set"
 
 
 @frozen

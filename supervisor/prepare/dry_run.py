@@ -7,7 +7,7 @@ from typing import Any
 
 from ...agents.adapter import expand_resume
 from ...agents.registry import adapter_of
-from ...env.policy.values import ChildEnvironment
+from ...env.policy.values import Action, ChildEnvironment
 from ...kernel.files.held_locks import flock_holders
 from ...workspace.claim.threads import known_cargo_key, read_threads
 from ...workspace.codex_config.file import foresee_config
@@ -56,7 +56,8 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             "fallback": routing.artifacts.fallback_reason,
         },
         "environment": {
-            action: list(environment.names(action)) for action in ("kept", "set", "dropped")
+            action: list(environment.names(action))
+            for action in (Action.KEPT, Action.SET, Action.DROPPED)
         },
         "hooks": _describe_hooks(plan),
         "limits": _describe_limits(plan.request),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ...env.policy.circumstances import LEFT_BEHIND
+from ...env.policy.search_path import WhyOut
 from ...env.policy.values import ChildEnvironment, Verdict
 from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import AgentOutcome, ExitReport, Reason
@@ -91,7 +92,7 @@ def hint_at_dropped_names(
 
 def describe_left_behind(environment: ChildEnvironment) -> str | None:
     """Say which tools of the caller's checkout the agent does not get, if there are any."""
-    entries = [each.entry for each in environment.taken_out if each.why == "left behind"]
+    entries = [each.entry for each in environment.taken_out if each.why == WhyOut.LEFT_BEHIND]
     names = [each.name for each in environment.receipt if each.rule == f"drop: {LEFT_BEHIND}"]
     if not entries and not names:
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...agents.registry import adapter_of
 from ...agents.session_store import SessionStore
+from ...env.policy.values import Action
 from ...env.secrets.mask import Masker
 from ...kernel.errors import OperatorError
 from ...kernel.real_path import real_path
@@ -122,7 +123,7 @@ class RunContext:
         )
         self.events.emit(
             "env.scrubbed",
-            **{action: len(receipt.names(action)) for action in ("kept", "dropped", "set")},
+            **{action: len(receipt.names(action)) for action in Action},
         )
         fallback = prepared.routing.artifacts.fallback_reason
         self.events.emit(

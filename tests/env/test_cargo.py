@@ -100,7 +100,7 @@ def test_a_new_key_begins_with_the_issue() -> None:
 
 
 def test_the_agent_scope_is_routed_where_codex_labs_scripts_build() -> None:
-    route = route_cargo("k-1", "agent", ROOT, "codex-lab", HOST)
+    route = route_cargo("k-1", CargoScope.AGENT, ROOT, "codex-lab", HOST)
     target = f"/mnt/artifacts/local/codex-lab/worktrees/k-1/cargo-target/{HOST}"
     assert route.target_dir == Path(target)
     assert route.variables == {
@@ -113,14 +113,14 @@ def test_the_agent_scope_is_routed_where_codex_labs_scripts_build() -> None:
 
 
 def test_the_shared_scope_has_no_key_in_its_path() -> None:
-    route = route_cargo("k-1", "shared", ROOT, "codex-lab", HOST)
+    route = route_cargo("k-1", CargoScope.SHARED, ROOT, "codex-lab", HOST)
     assert route.target_dir == Path(f"/mnt/artifacts/local/codex-lab/cargo-target/{HOST}")
     assert "CODEX_LAB_CARGO_TARGET_KEY" not in route.variables
     assert "CODEX_LAB_CARGO_TARGET_KEY" in route.removed
 
 
 def test_without_a_root_cargo_is_left_to_the_workspace() -> None:
-    route = route_cargo("k-1", "agent", ArtifactRoot(None), "codex-lab", HOST)
+    route = route_cargo("k-1", CargoScope.AGENT, ArtifactRoot(None), "codex-lab", HOST)
     assert route.target_dir is None
     assert route.variables == {
         "CODEX_LAB_CARGO_TARGET_SCOPE": "agent",
@@ -130,7 +130,7 @@ def test_without_a_root_cargo_is_left_to_the_workspace() -> None:
 
 
 def test_the_scope_off_touches_nothing() -> None:
-    route = route_cargo("k-1", "off", ROOT, "codex-lab", HOST)
+    route = route_cargo("k-1", CargoScope.OFF, ROOT, "codex-lab", HOST)
     assert (route.variables, route.removed, route.target_dir) == ({}, (), None)
 
 
@@ -139,7 +139,7 @@ def test_an_unknown_scope_is_refused_by_name() -> None:
     with pytest.raises(ScopeError, match=r"'Agent'.*shared, worktree, agent, off"):
         parse_scope("Agent")
     with pytest.raises(ScopeError):
-        route_cargo("k-1", "", ROOT, "codex-lab", HOST)
+        parse_scope("")
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_repositories_without_an_origin_do_not_share_a_name(origin: str | None) 
 
 
 def test_an_origin_that_climbs_stays_below_the_root() -> None:
-    route = route_cargo("k-1", "agent", ROOT, repository_name("x/..", "/"), HOST)
+    route = route_cargo("k-1", CargoScope.AGENT, ROOT, repository_name("x/..", "/"), HOST)
     assert route.target_dir is not None
     assert os.path.normpath(route.target_dir) == str(route.target_dir)
     assert str(route.target_dir).startswith("/mnt/artifacts/local/workspace+")
 
 
 ANY_TEXT = st.text(max_size=150) | st.text("aA-./+0", max_size=4)
-SCOPES: st.SearchStrategy[CargoScope] = st.sampled_from(["worktree", "agent"])
+SCOPES: st.SearchStrategy[CargoScope] = st.sampled_from([CargoScope.WORKTREE, CargoScope.AGENT])
 
 
 def routed(key: str, scope: CargoScope, repo: str) -> str:

@@ -6,7 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from codexlab.env.artifacts.clean import CleanOptions, Finding, apply_clean, plan_clean
+from codexlab.env.artifacts.candidates import Finding
+from codexlab.env.artifacts.clean import CleanOptions, apply_clean, plan_clean
 from codexlab.env.artifacts.repository import find_repository
 from codexlab.env.artifacts.sizes import Deadline
 

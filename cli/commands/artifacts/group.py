@@ -9,7 +9,7 @@ import click
 
 from ....env.artifacts.candidates import Category
 from ....env.artifacts.clean import CleanOptions, append_receipt, apply_clean, plan_clean
-from ....env.artifacts.exports import SHELLS, render_exports, shell_of
+from ....env.artifacts.exports import Shell, choose_shell, render_exports
 from ....env.artifacts.routes import find_sccache, pnpm_major, shell_exports
 from ....env.artifacts.setup import apply_setup, plan_setup
 from ....env.artifacts.sizes import Deadline
@@ -46,7 +46,7 @@ def artifacts() -> None:
 @key_option
 @json_option
 @click.option(
-    "--shell", type=NON_EMPTY_TEXT, metavar="|".join(SHELLS), help="Default: as $SHELL says."
+    "--shell", type=NON_EMPTY_TEXT, metavar="|".join(Shell), help="Default: as $SHELL says."
 )
 @click.option("--sccache", is_flag=True, help="Route rustc through sccache, when installed.")
 @click.option("--no-mkdir", is_flag=True, help="Print only; make no directory.")
@@ -63,17 +63,18 @@ def environment(
     standing = stand(root)
     layout = standing.layout
     program = find_sccache(os.environ)
+    checked = parse_scope(scope)
     exports = shell_exports(
         layout,
-        parse_scope(scope),
-        resolve_key(standing, scope, key),
+        checked,
+        resolve_key(standing, checked, key),
         sccache=program,
         want_sccache=sccache,
         pnpm=pnpm_major(os.environ),
     )
     for warning in exports.warnings:
         click.echo(on_one_line(f"codexlab: {warning}"), err=True)
-    chosen = shell or shell_of(os.environ.get("SHELL", ""))
+    chosen = choose_shell(shell, os.environ.get("SHELL", ""))
     text = render_exports(chosen, exports.variables, exports.removed)
     if not no_mkdir:
         for directory in exports.directories:
@@ -95,9 +96,10 @@ def target_dir(root: str | None, scope: str, key: str | None) -> None:
             click.echo(
                 f"codexlab: {name} is set here and overrides the route until unset", err=True
             )
-    resolved = resolve_key(standing, scope, key)
+    checked = parse_scope(scope)
+    resolved = resolve_key(standing, checked, key)
     if standing.root.path is not None:
-        click.echo(standing.layout.target(parse_scope(scope), resolved))
+        click.echo(standing.layout.target(checked, resolved))
         return
     if standing.root.fallback_reason:
         click.echo(
@@ -203,10 +205,10 @@ def clean(
     By default it is a dry run.
     """
     flags: dict[Category, bool] = {
-        "cargo": keep_cargo,
-        "exec-harness": keep_exec_harness,
-        "temp": keep_temp,
-        "worktree": keep_worktree,
+        Category.CARGO: keep_cargo,
+        Category.EXEC_HARNESS: keep_exec_harness,
+        Category.TEMP: keep_temp,
+        Category.WORKTREE: keep_worktree,
     }
     kept: frozenset[Category] = frozenset(name for name, keep in flags.items() if keep)
     options = CleanOptions(older_than, kept, everything)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ....env.artifact_root import ARTIFACT_ROOT_VARIABLE
-from ....env.cargo import CARGO_SCOPES
+from ....env.cargo import CargoScope
 from ...ui.non_empty import NON_EMPTY_TEXT
 
 root_option = click.option(
@@ -17,9 +17,9 @@ root_option = click.option(
 scope_option = click.option(
     "--scope",
     type=NON_EMPTY_TEXT,
-    default="shared",
+    default=CargoScope.SHARED,
     show_default=True,
-    metavar="|".join(CARGO_SCOPES[:-1]),
+    metavar="|".join(scope for scope in CargoScope if scope is not CargoScope.OFF),
     help="The users of one cargo target.",
 )
 key_option = click.option(

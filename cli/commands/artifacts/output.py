@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from ....env.artifacts.clean import Finding
+from ....env.artifacts.candidates import Decision, Finding
 from ....env.artifacts.setup import SetupPlan
+from ....env.artifacts.sizes import State
 from ....env.artifacts.status import Status
 from ...ui.terminal import cells, neutral, size_text
 
@@ -62,7 +63,7 @@ def print_findings(findings: Sequence[Finding], *, applied: bool) -> None:
         for finding in findings
     ]
     table(("VERDICT", "SIZE", "AGE", "OWNER", "PATH", "REASON"), rows)
-    if not applied and any(f.verdict in ("remove", "leftover") for f in findings):
+    if not applied and any(f.verdict in (Decision.REMOVE, Decision.LEFTOVER) for f in findings):
         click.echo("nothing was removed; --apply removes", err=True)
 
 
@@ -91,7 +92,8 @@ def size_or_state(count: int | None, state: str) -> str:
     """Return a size for people, or the state where no size is known."""
     if count is None:
         return state
-    return {"partial": ">", "unreadable": ">"}.get(state, "") + size_text(count)
+    more = ">" if state in (State.PARTIAL, State.UNREADABLE) else ""
+    return more + size_text(count)
 
 
 def dump(document: object) -> str:

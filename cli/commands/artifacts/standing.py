@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ....env.artifact_root import ARTIFACT_ROOT_VARIABLE, ArtifactRoot, open_artifact_root
 from ....env.artifacts.repository import Repository, find_repository, worktree_key
-from ....env.cargo import parse_scope, safe_cargo_key
+from ....env.cargo import CargoScope, safe_cargo_key
 from ....env.rustc_host import host_triple
 from ....env.targets.errors import RootUnusable
 from ....env.targets.layout import Layout
@@ -58,20 +58,20 @@ class NoRepository(CallerError):
 class NoKey(CallerError):
     """A scope needs a key, and there is no key."""
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: CargoScope) -> None:
         self.scope = scope
         super().__init__(f"scope {scope}: no key; give --key, or run it inside a git working tree")
 
 
-def resolve_key(standing: Standing, scope: str, key: str | None) -> str:
+def resolve_key(standing: Standing, scope: CargoScope, key: str | None) -> str:
     """Return the key as a path component: the given key, else codex-lab's own for a worktree."""
-    if parse_scope(scope) == "shared":
+    if scope is CargoScope.SHARED:
         return ""
     if key is not None:
         return safe_cargo_key(key)
     inherited = os.environ.get("CODEX_LAB_CARGO_TARGET_KEY")
     if inherited:
         return safe_cargo_key(inherited)
-    if scope == "worktree" and standing.repository is not None:
+    if scope is CargoScope.WORKTREE and standing.repository is not None:
         return safe_cargo_key(worktree_key(standing.repository))
     raise NoKey(scope)

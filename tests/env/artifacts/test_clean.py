@@ -213,7 +213,7 @@ def test_two_cleanups_at_once_remove_each_target_once(root: Path) -> None:
     targets = [make_target(root, f"k-{number}") for number in range(12)]
     script = CRASHING.split("step, root")[0] + (
         "root = Path(sys.argv[1]); options = CleanOptions(0, every_repository=True)\n"
-        "print([f.verdict for f in apply_clean("
+        "print([str(f.verdict) for f in apply_clean("
         "plan_clean(root, None, options, Deadline(30)), options, lambda r: None)])\n"
     )
     command = [sys.executable, "-c", script, str(root)]
@@ -291,7 +291,7 @@ def test_an_unprivileged_user_cannot_be_led_astray(root: Path, as_nobody: object
         give(place)
     script = CRASHING.split("step, root")[0] + (
         "root = Path(sys.argv[1]); options = CleanOptions(0, every_repository=True)\n"
-        "print([f.verdict for f in apply_clean("
+        "print([str(f.verdict) for f in apply_clean("
         "plan_clean(root, None, options, Deadline(30)), options, lambda r: None)])\n"
     )
     os.chmod(target.parent, 0o500)

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from codexlab.env.artifacts.exports import SHELLS, ShellError, render_exports, shell_of
+from codexlab.env.artifacts.exports import Shell, ShellError, choose_shell, render_exports, shell_of
 
 VALUES = {
     "PLAIN": "/mnt/artifacts",
@@ -21,8 +21,8 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_every_value_survives_the_shell_byte_for_byte(shell: str) -> None:
+@pytest.mark.parametrize("shell", Shell)
+def test_every_value_survives_the_shell_byte_for_byte(shell: Shell) -> None:
     program = shutil.which(shell)
     if program is None:
         pytest.skip(f"no {shell} here")
@@ -41,13 +41,13 @@ def test_every_value_survives_the_shell_byte_for_byte(shell: str) -> None:
 
 
 def test_a_variable_that_is_set_is_not_unset() -> None:
-    assert render_exports("bash", {"A": "1"}, ("A", "B")) == "unset B\nexport A='1'\n"
+    assert render_exports(Shell.BASH, {"A": "1"}, ("A", "B")) == "unset B\nexport A='1'\n"
 
 
 @pytest.mark.parametrize("shell", ["", "csh", "Bash", "/bin/bash"])
 def test_another_shell_is_refused(shell: str) -> None:
     with pytest.raises(ShellError, match="bash, zsh, fish"):
-        render_exports(shell, {}, ())
+        choose_shell(shell, "bash")
 
 
 @pytest.mark.parametrize("path", ["/bin/tcsh", "csh", "/usr/local/bin/nu", "/usr/bin/xonsh"])

@@ -14,10 +14,10 @@ from support.commands import run_to_end
 
 from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE, open_artifact_root
 from codexlab.env.artifacts.clean import CleanOptions, apply_clean, plan_clean
-from codexlab.env.artifacts.exports import render_exports
+from codexlab.env.artifacts.exports import Shell, render_exports
 from codexlab.env.artifacts.routes import pnpm_major, route_caches, shell_exports
 from codexlab.env.artifacts.sizes import Deadline
-from codexlab.env.cargo import new_cargo_key, route_cargo
+from codexlab.env.cargo import CargoScope, new_cargo_key, route_cargo
 from codexlab.env.policy.build import build_environment
 from codexlab.env.policy.values import EnvironmentPolicy
 from codexlab.env.targets.layout import Layout
@@ -28,7 +28,7 @@ from codexlab.env.targets.prepare import prepare_target
 def agent_environment(parent: Mapping[str, str], root: Path, key: str) -> dict[str, str]:
     """The environment of an agent on one issue, cargo routed, decided as a launch decides it."""
     artifacts = open_artifact_root({ARTIFACT_ROOT_VARIABLE: str(root)})
-    route = route_cargo(key, "agent", artifacts, "small", "host")
+    route = route_cargo(key, CargoScope.AGENT, artifacts, "small", "host")
     leaky = {**parent, "CARGO_TARGET_DIR": f"{root}/leaked", "CARGO_BUILD_TARGET_DIR": f"{root}/no"}
     policy = EnvironmentPolicy(pass_names=("CARGO_NET_OFFLINE",))
     return build_environment(leaky, policy, route.variables, route.removed).values
@@ -77,7 +77,7 @@ def test_a_second_task_on_one_issue_builds_warm(
 
 
 def test_without_a_root_cargo_builds_in_the_workdir(cargo: dict[str, str], crate: Path) -> None:
-    route = route_cargo("k-1", "agent", open_artifact_root({}), "small", None)
+    route = route_cargo("k-1", CargoScope.AGENT, open_artifact_root({}), "small", None)
     leaky = {**cargo, "CARGO_TARGET_DIR": "/nonexistent/leaked"}
     environment = build_environment(
         leaky, EnvironmentPolicy(pass_names=("CARGO_NET_OFFLINE",)), route.variables, route.removed
@@ -155,12 +155,12 @@ def test_npm_keeps_its_cache_below_the_root(
     clean_environ: dict[str, str], package: Path, root: Path
 ) -> None:
     layout = Layout(root, "app", "host")
-    exports = shell_exports(layout, "shared", "", sccache=None)
+    exports = shell_exports(layout, CargoScope.SHARED, "", sccache=None)
     for directory in exports.directories:
         directory.mkdir(parents=True)
     environment = {
         **clean_environ,
-        "EXPORTS": render_exports("bash", exports.variables, exports.removed),
+        "EXPORTS": render_exports(Shell.BASH, exports.variables, exports.removed),
         "CHECKOUT": str(package),
     }
     done = run_to_end(["bash", "-c", SHELL_SCRIPT], environment)
@@ -184,7 +184,7 @@ def test_pnpm_keeps_its_store_below_the_root(clean_environ: dict[str, str], root
     environment = {**clean_environ, "PATH": f"{os.path.dirname(program)}:{clean_environ['PATH']}"}
     layout = Layout(root, "app", "host")
     major = pnpm_major(environment)
-    exports = shell_exports(layout, "shared", "", sccache=None, pnpm=major)
+    exports = shell_exports(layout, CargoScope.SHARED, "", sccache=None, pnpm=major)
     for directory in exports.directories:
         directory.mkdir(parents=True)
     done = subprocess.run(
@@ -210,9 +210,11 @@ def test_an_old_pnpm_gets_the_variable_it_reads(root: Path, scratch: Path) -> No
 
 def test_sccache_is_used_only_when_asked_for_and_there(root: Path) -> None:
     layout = Layout(root, "app", "host")
-    plain = shell_exports(layout, "shared", "", sccache="/usr/bin/sccache")
-    wanted = shell_exports(layout, "shared", "", sccache="/usr/bin/sccache", want_sccache=True)
-    absent = shell_exports(layout, "shared", "", sccache=None, want_sccache=True)
+    plain = shell_exports(layout, CargoScope.SHARED, "", sccache="/usr/bin/sccache")
+    wanted = shell_exports(
+        layout, CargoScope.SHARED, "", sccache="/usr/bin/sccache", want_sccache=True
+    )
+    absent = shell_exports(layout, CargoScope.SHARED, "", sccache=None, want_sccache=True)
     assert "RUSTC_WRAPPER" not in plain.variables
     assert wanted.variables["RUSTC_WRAPPER"] == "/usr/bin/sccache"
     assert wanted.variables["SCCACHE_DIR"] == f"{root}/local/codex-lab/sccache"
