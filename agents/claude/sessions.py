@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ...kernel.containment.membership import RunProcesses, members
 from ...kernel.files.regular_file import open_regular
-from ...kernel.process.identity import ProcessIdentity, read_stat
+from ...kernel.process.identity import ProcessIdentity, is_live, read_stat
 from ...kernel.values import frozen
 from ..adapter import parse_event, table, text
 from ..session_store import Sighting
@@ -165,7 +165,7 @@ def _living(home: Path) -> Iterator[tuple[int, dict[str, object]]]:
             named = re.fullmatch(_ENTRY, entry.name)
             said = {} if named is None else read_entry_of(place, int(named[1]))
             found = None if named is None or not said else read_stat(int(named[1]))
-            if found is None or found.state in "ZX":
+            if found is None or not is_live(found):
                 continue
             if str(found.start_time) == said.get("procStart"):
                 yield found.pid, said

@@ -7,8 +7,8 @@ import os
 import time
 from collections.abc import Iterator
 
-from ..process.identity import ProcessIdentity, ProcessStat, boot_id
-from ..process.procfs import all_stats, is_live
+from ..process.identity import ProcessIdentity, ProcessStat, boot_id, is_live
+from ..process.procfs import all_stats
 from .signalling import Seen, opened
 
 _LOOKS = 50

@@ -28,13 +28,19 @@ from ..cgroup.leaf import (
 )
 from ..errands.end_wanted import check_end, wanted_fd
 from ..process.group import ProcessGroup, signal_group
-from ..process.identity import ProcessIdentity, ProcessStat, boot_id, is_running, read_stat
+from ..process.identity import (
+    ProcessIdentity,
+    ProcessStat,
+    boot_id,
+    is_live,
+    is_running,
+    read_stat,
+)
 from ..process.procfs import (
     all_stats,
     descendants,
     has_children,
     is_childless,
-    is_live,
     reap_children,
     send_signal,
     wait_any_exit,

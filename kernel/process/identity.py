@@ -129,12 +129,21 @@ def name_process(pid: int) -> ProcessIdentity:
     return identify(pid) or ProcessIdentity(pid, 0, boot_id())
 
 
+def is_live(stat: ProcessStat) -> bool:
+    """Tell whether a process still runs code.
+
+    A zombie does not, unless only its first thread has ended. The kernel then shows the leader
+    as a zombie while the other threads go on.
+    """
+    return stat.state not in "ZX" or stat.threads > 1
+
+
 def is_running(identity: ProcessIdentity) -> bool:
-    """Tell whether that very process still runs. A zombie no longer does."""
+    """Tell whether that very process still runs. See :func:`is_live` for zombies."""
     stat = read_stat(identity.pid)
     return (
         identity.boot_id == boot_id()
         and stat is not None
         and stat.start_time == identity.start_time
-        and stat.state not in "ZX"
+        and is_live(stat)
     )

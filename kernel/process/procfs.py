@@ -11,20 +11,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from .identity import ProcessIdentity, ProcessStat, boot_id, read_stat, shows_our_pids
+from .identity import (
+    ProcessIdentity,
+    ProcessStat,
+    boot_id,
+    is_live,
+    read_stat,
+    shows_our_pids,
+)
 
 _POLL_BATCH = 512
 _LOOKS = 50
 _STOPPED = "T"
-
-
-def is_live(stat: ProcessStat) -> bool:
-    """Tell whether a process still runs code.
-
-    A zombie does not, unless only its first thread has ended. The kernel then shows the leader
-    as a zombie while the other threads go on.
-    """
-    return stat.state not in "ZX" or stat.threads > 1
 
 
 def all_stats(known: Mapping[int, ProcessStat] = MappingProxyType({})) -> Iterator[ProcessStat]:
@@ -223,7 +221,7 @@ def has_ended(process: ProcessIdentity) -> bool:
     stat = read_stat(process.pid)
     if stat is None:
         return _has_no_process(process.pid)
-    return stat.start_time != process.start_time or (stat.state in "ZX" and stat.threads <= 1)
+    return stat.start_time != process.start_time or not is_live(stat)
 
 
 def _has_no_process(pid: int) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from ...kernel.files.below import directory_below
 from ...kernel.files.regular_file import read_both_ends
 from ...kernel.json_object import parse_json_object
-from ...kernel.process.identity import ProcessStat, is_running
+from ...kernel.process.identity import ProcessStat, is_live, is_running
 from ...kernel.process.memory import resident_bytes
 from ...kernel.process.procfs import all_stats
 from ...kernel.values import frozen, replace
@@ -238,7 +238,7 @@ class _Tree:
             for stat in self._below.get(pending.pop(), ()):
                 if stat.pid != spared:
                     pending.append(stat.pid)
-                    found.extend([stat.pid] if stat.state not in "ZX" or stat.threads > 1 else [])
+                    found.extend([stat.pid] if is_live(stat) else [])
         return found
 
 

@@ -18,6 +18,7 @@ from codexlab.kernel.process.identity import (
     ProcessIdentity,
     ProcessStat,
     identify,
+    is_live,
     is_running,
     parse_stat,
     read_stat,
@@ -25,7 +26,6 @@ from codexlab.kernel.process.identity import (
 from codexlab.kernel.process.procfs import (
     all_stats,
     descendants,
-    is_live,
     open_pidfd,
     send_signal,
     wait_any_exit,
@@ -83,6 +83,9 @@ def test_a_process_whose_first_thread_ended_is_still_alive() -> None:
             stat = read_stat(process.pid)
         assert stat is not None
         assert is_live(stat)
+        identity = identify(process.pid)
+        assert identity is not None
+        assert is_running(identity)
         process.kill()
 
 

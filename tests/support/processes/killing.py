@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..lab import Lab, Running, Words
+from .leaks import Process, thread_states
 
 
 def killed_at_call(lab: Lab, command: Words, log: Path, calls: str, number: int) -> bool:
@@ -60,9 +61,9 @@ def kill_at_once(*pids: int) -> None:
             _let_others_run_first(pid)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    # They close their files before the kernel shows that they are dead.
+    # The last thread closes their files, and with them the lock of the workspace.
     deadline = time.monotonic() + 30
-    while not all(_is_dead(pid) for pid in pids):
+    while not all(Process(pid, 0).is_zombie for pid in pids):
         assert time.monotonic() < deadline, f"one of {pids} does not die"
 
 
@@ -90,16 +91,7 @@ def stop(pid: int) -> None:
 
 
 def _is_still(pid: int) -> bool:
-    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    return text[text.rindex(")") + 2] in "TtZX"
-
-
-def _is_dead(pid: int) -> bool:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return text[text.rindex(")") + 2] in "ZX"
+    return thread_states(pid) <= set("TtZX")
 
 
 def wait_for_both_halves(run: Running) -> None:

@@ -15,6 +15,7 @@ No product code is used to judge the product, except to set the subreaper flag.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import select
 import signal
@@ -52,15 +53,28 @@ class Process:
 
     @property
     def is_zombie(self) -> bool:
-        """Tell whether it has ended and only waits to be reaped, or is gone."""
-        try:
-            text = Path(f"/proc/{self.pid}/stat").read_text(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        return text[text.rindex(")") + 2] in "ZX"
+        """Tell whether all its threads have ended and it only waits to be reaped, or is gone.
+
+        The kernel shows a process as a zombie as soon as its first thread has ended. Others may
+        go on, and keep its files and locks.
+        """
+        return thread_states(self.pid) <= {"Z", "X"}
 
     def _name(self) -> str:
         return f"[{Path(f'/proc/{self.pid}/comm').read_text().strip()}]"
+
+
+def thread_states(pid: int) -> set[str]:
+    """Return the states of a process's threads, as proc(5) spells them; empty when it is gone."""
+    return {_state(Path(stat)) for stat in glob.glob(f"/proc/{pid}/task/*/stat")}
+
+
+def _state(stat: Path) -> str:
+    try:
+        text = stat.read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+    return text[text.rindex(")") + 2]
 
 
 def descendants() -> set[Process]:
