@@ -33,7 +33,7 @@ class SessionStore(Protocol):
         """
         ...
 
-    def held_open(self, scope: RunProcesses) -> Sequence[Sighting]:
+    def held_open(self, processes: RunProcesses) -> Sequence[Sighting]:
         """Return the threads on which processes of the run work, by what they hold open."""
         ...
 
@@ -50,9 +50,9 @@ class NoSessions:
         del thread, sure
         return None
 
-    def held_open(self, scope: RunProcesses) -> Sequence[Sighting]:
+    def held_open(self, processes: RunProcesses) -> Sequence[Sighting]:
         """Return nothing."""
-        del scope
+        del processes
         return ()
 
     def left_behind(self) -> Sequence[Sighting]:

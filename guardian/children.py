@@ -239,7 +239,7 @@ class Children:
         ours = [pid for pid in (self.supervisor, sidecar) if pid is not None]
         return RunProcesses("", None, name_process(os.getpid()), frozenset(ours), self._monitor)
 
-    def scope_of(self, handover: RunHandover) -> RunProcesses:
+    def processes_of(self, handover: RunHandover) -> RunProcesses:
         """Return what belongs to the run: all below us but what is ours, its leaf and its group."""
         return replace(
             self.below_us(),

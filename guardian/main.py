@@ -282,7 +282,7 @@ class Guardian:
             # Not claimed yet: what the planning started is all there can be.
             end(self._children.below_us(), grace=LOST_GRACE, patience=LOST_PATIENCE)
             return
-        left = finish_lost_run(handover, self._children.scope_of(handover), self._locks)
+        left = finish_lost_run(handover, self._children.processes_of(handover), self._locks)
         rest = f"; {len(left)} processes are left" if left else "; nothing it started is left"
         _say(f"the supervisor of run {handover.run_id} died{rest}{_where(handover)}")
 

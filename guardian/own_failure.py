@@ -53,7 +53,7 @@ def finish_at_any_rate(handover: RunHandover, locks: tuple[int, ...], children: 
     """Finish the record of a run that was killed, if that can be had; never raises."""
     with contextlib.suppress(Exception):
         _make_room(locks)
-        finish_lost_run(handover, children.scope_of(handover), locks)
+        finish_lost_run(handover, children.processes_of(handover), locks)
 
 
 def _make_room(kept: Iterable[int]) -> None:

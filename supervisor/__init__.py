@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .containment.reap import Reaped, reap_workspaces
     from .containment.reap_leaves import reap_leaves
     from .errors import Cancelled, RemovalStopped
-    from .hooks.before_remove import before_remove_hook, settle_removal
+    from .hooks.before_remove import before_remove_hook, end_left_by_removal
     from .lifecycle.exit import EXIT_FAILED, ExitReport
     from .lifecycle.machine import ENDING_SIGNALS
     from .plan import Plan, plan_run
@@ -47,6 +47,7 @@ __all__ = [
     "before_remove_hook",
     "describe_left_behind",
     "describe_plan",
+    "end_left_by_removal",
     "expect_environment",
     "known_roots",
     "launch",
@@ -55,7 +56,6 @@ __all__ = [
     "plan_run",
     "reap_leaves",
     "reap_workspaces",
-    "settle_removal",
 ]
 
 __getattr__ = import_on_use(
@@ -73,7 +73,7 @@ __getattr__ = import_on_use(
         "plan": ("Plan", "plan_run"),
         "containment.reap": ("Reaped", "reap_workspaces"),
         "containment.reap_leaves": ("reap_leaves",),
-        "hooks.before_remove": ("before_remove_hook", "settle_removal"),
+        "hooks.before_remove": ("before_remove_hook", "end_left_by_removal"),
         "request": ("DEFAULT_HOOK_TIMEOUT", "HOOK_NAMES", "HookCommand", "LaunchRequest"),
         "records.runs": ("RunView", "known_roots", "list_runs"),
     },

@@ -56,9 +56,9 @@ class ClaudeSessions:
         path = self._transcript(thread)
         return None if path is None else Sighting(thread, path)
 
-    def held_open(self, scope: RunProcesses) -> Sequence[Sighting]:
+    def held_open(self, processes: RunProcesses) -> Sequence[Sighting]:
         """Return the session of the run's first claude; the others are its tools' own."""
-        for process in sorted(members(scope), key=lambda process: process.start_time):
+        for process in sorted(members(processes), key=lambda process: process.start_time):
             session = self._session_of(process)
             path = None if session is None else self._transcript(session)
             if session is not None and path is not None:

@@ -93,20 +93,20 @@ def find_removal_hook(command: str | None, limit: str | None, root: Path) -> Rem
     return RemovalHook(hooks[NAME], before_remove_hook(request, _tell))
 
 
-def settle_removals(surveys: Iterable[Survey], faults: Faults | None = None) -> bool:
+def end_left_by_removals(surveys: Iterable[Survey], faults: Faults | None = None) -> bool:
     """End processes that hooks of killed removals left; tell whether there was a killed removal.
 
-    :param faults: hears of a removal that cannot be settled; the others are settled.
+    :param faults: hears of a removal whose processes cannot be ended; the others are ended.
     """
     cut = [survey for survey in surveys if survey.is_cut_removal]
     if cut:
-        from ...supervisor.hooks.before_remove import settle_removal
+        from ...supervisor.hooks.before_remove import end_left_by_removal
 
         if faults is None:
             for survey in cut:
-                settle_removal(survey)
+                end_left_by_removal(survey)
         else:
-            faults.each(cut, settle_removal, lambda survey: survey.place)
+            faults.each(cut, end_left_by_removal, lambda survey: survey.place)
     return bool(cut)
 
 

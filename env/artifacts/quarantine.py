@@ -28,12 +28,12 @@ def quarantine(base: Root, names: Sequence[str], store: Root, store_names: Seque
         opened_below(base, names[:-1]) as parent,
         opened_below(store, store_names, create=True) as keep,
     ):
-        leaf = _identity(names[-1], parent, where)
-        if leaf[0] != os.fstat(keep).st_dev:
+        identity = _identity(names[-1], parent, where)
+        if identity[0] != os.fstat(keep).st_dev:
             raise PathRefused(where, "the quarantine lies on another filesystem")
         name = f"{names[-1]}.{secrets.token_hex(8)}"
         rename_noreplace(names[-1], name, source_fd=parent, target_fd=keep)
-        if _identity(name, keep, where) != leaf:
+        if _identity(name, keep, where) != identity:
             rename_noreplace(name, names[-1], source_fd=keep, target_fd=parent)
             raise PathRefused(where, "it was replaced while it was moved")
         return name
@@ -65,7 +65,7 @@ def quarantined(store: Root, store_names: Sequence[str]) -> list[str]:
 
 
 def remove_empty_parents(base: Root, names: Sequence[str], keep: int) -> None:
-    """Remove the parents of a removed leaf while they are empty, but not the first ``keep``."""
+    """Remove what lay above a removed directory, while it is empty, but not the first ``keep``."""
     for depth in range(len(names) - 1, keep, -1):
         try:
             with opened_below(base, names[: depth - 1]) as parent:

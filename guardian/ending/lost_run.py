@@ -16,7 +16,7 @@ LOST_PATIENCE = 10.0
 
 
 def finish_lost_run(
-    handover: RunHandover, scope: RunProcesses, locks: tuple[int, ...] = ()
+    handover: RunHandover, processes: RunProcesses, locks: tuple[int, ...] = ()
 ) -> tuple[ProcessIdentity, ...]:
     """End the run of a dead supervisor, write down what happened, release the claim.
 
@@ -28,11 +28,11 @@ def finish_lost_run(
         finds no proof.
     :returns: the processes left, read from the kernel.
     """
-    swept, left = end(scope, grace=LOST_GRACE, patience=LOST_PATIENCE)
-    removed = not left and discard_leaf(scope)
+    swept, left = end(processes, grace=LOST_GRACE, patience=LOST_PATIENCE)
+    removed = not left and discard_leaf(processes)
     contained = {
-        "mechanism": scope.mechanism,
-        "proven": not left and scope.can_prove,
+        "mechanism": processes.mechanism,
+        "proven": not left and processes.can_prove,
         "swept": swept,
         "left": len(left),
         "leaf_removed": removed,

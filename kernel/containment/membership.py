@@ -70,8 +70,8 @@ class RunProcesses:
     :param spared: roots of subtrees that are ours, not the agent's.
     :param monitor: the process of ours whose only child the agent is, where it has a
         terminal; it lives until the run has been proven empty.
-    :param strays: look for the tag too while the guardian lives. An embedding host starts the
-        errands of its runs, so they never are the guardian's descendants.
+    :param strays: there may be strays, so look for the tag too while the guardian lives. An
+        embedding host starts the errands of its runs, so they never are the guardian's descendants.
     :param group: the agent's process group, where that alone is gone by: who leaves it
         is not ended. None where cgroup, descent or tag are.
     """
@@ -111,36 +111,41 @@ class RunProcesses:
         return is_running(self.guardian) and childless is True
 
 
-def members(scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
+def members(processes: RunProcesses) -> tuple[ProcessIdentity, ...]:
     """Return the run's live processes, as the kernel shows them now.
 
     The kernel may say that there is a member although none can be seen. Then a leaf is
     populated, or a chain forks faster than any reading. The result is one member with pid 0,
     the number that the kernel itself gives to a process out of sight.
     """
-    if scope.group is not None:
-        return (*_in_group(scope.group), *(_outside(scope, {}) if scope.guardian is None else ()))
-    in_leaf = _in_leaf(scope.leaf)
+    if processes.group is not None:
+        return (
+            *_in_group(processes.group),
+            *(_outside(processes, {}) if processes.guardian is None else ()),
+        )
+    in_leaf = _in_leaf(processes.leaf)
     found = {pid: _identity(stat) for pid, stat in in_leaf.items()}
-    if not found and scope.leaf is not None and _is_dimly_populated(scope.leaf):
+    if not found and processes.leaf is not None and _is_dimly_populated(processes.leaf):
         found[0] = _unseen()
-    found.update((process.pid, process) for process in _outside(scope, in_leaf))
+    found.update((process.pid, process) for process in _outside(processes, in_leaf))
     return tuple(found.values())
 
 
-def is_evidently_empty(scope: RunProcesses) -> bool:
+def is_evidently_empty(processes: RunProcesses) -> bool:
     """Tell whether a few small files show that the run has no member.
 
     Takes a tenth of a millisecond, whatever runs on the machine. False says nothing:
     :func:`members` then has to be asked. So it does where the run is known by less than
     its leaf and its descent from a living guardian.
     """
-    known_by_less = scope.group is not None or scope.strays
-    if known_by_less or scope.guardian is None or not is_running(scope.guardian):
+    known_by_less = processes.group is not None or processes.strays
+    if known_by_less or processes.guardian is None or not is_running(processes.guardian):
         return False
-    if scope.leaf is not None and is_populated(scope.leaf):
+    if processes.leaf is not None and is_populated(processes.leaf):
         return False
-    return _is_childless(scope.guardian.pid, scope.spared, _living_monitor(scope)) is True
+    return (
+        _is_childless(processes.guardian.pid, processes.spared, _living_monitor(processes)) is True
+    )
 
 
 def _in_leaf(leaf: str | None) -> dict[int, ProcessStat]:
@@ -164,32 +169,36 @@ def _is_dimly_populated(leaf: str) -> bool:
     return is_populated(leaf) and not wait_unpopulated(leaf, _DYING_SECONDS) and not _in_leaf(leaf)
 
 
-def _outside(scope: RunProcesses, in_leaf: Mapping[int, ProcessStat]) -> Sequence[ProcessIdentity]:
+def _outside(
+    processes: RunProcesses, in_leaf: Mapping[int, ProcessStat]
+) -> Sequence[ProcessIdentity]:
     """Return the members known by their descent, or else by their tag."""
-    if scope.guardian is None or not is_running(scope.guardian):
-        return find_by_environ(RUN_ID_VARIABLE, scope.run_id)
-    found = _below(scope, scope.guardian.pid, in_leaf)
+    if processes.guardian is None or not is_running(processes.guardian):
+        return find_by_environ(RUN_ID_VARIABLE, processes.run_id)
+    found = _below(processes, processes.guardian.pid, in_leaf)
     return (
-        tuple({*found, *find_by_environ(RUN_ID_VARIABLE, scope.run_id)}) if scope.strays else found
+        tuple({*found, *find_by_environ(RUN_ID_VARIABLE, processes.run_id)})
+        if processes.strays
+        else found
     )
 
 
 def _below(
-    scope: RunProcesses, guardian: int, in_leaf: Mapping[int, ProcessStat]
+    processes: RunProcesses, guardian: int, in_leaf: Mapping[int, ProcessStat]
 ) -> Sequence[ProcessIdentity]:
-    monitor = _living_monitor(scope)
-    childless = _is_childless(guardian, scope.spared, monitor)
+    monitor = _living_monitor(processes)
+    childless = _is_childless(guardian, processes.spared, monitor)
     if childless:
         return ()
-    found = descendants(guardian, scope.spared, in_leaf, monitor)
-    if found or childless is None or _is_childless(guardian, scope.spared, monitor):
+    found = descendants(guardian, processes.spared, in_leaf, monitor)
+    if found or childless is None or _is_childless(guardian, processes.spared, monitor):
         return found
     return (_unseen(),)
 
 
-def _living_monitor(scope: RunProcesses) -> int | None:
+def _living_monitor(processes: RunProcesses) -> int | None:
     """Return the monitor's pid while it is the monitor's: an agent may have killed it."""
-    return scope.monitor.pid if scope.monitor and is_running(scope.monitor) else None
+    return processes.monitor.pid if processes.monitor and is_running(processes.monitor) else None
 
 
 def _is_childless(guardian: int, spared: frozenset[int], monitor: int | None) -> bool | None:
@@ -211,21 +220,25 @@ def _identity(stat: ProcessStat) -> ProcessIdentity:
     return ProcessIdentity(stat.pid, stat.start_time, boot_id())
 
 
-def read_members(scope: RunProcesses) -> tuple[ProcessIdentity, ...]:
+def read_members(processes: RunProcesses) -> tuple[ProcessIdentity, ...]:
     """Return the members of a run that is to end, read while those in its leaf are held still.
 
     So thousands that fork all the time are read as fast as thousands that do not.
     """
-    if scope.leaf is None and scope.group is None and (look := _look(scope)) is not None:
+    if (
+        processes.leaf is None
+        and processes.group is None
+        and (look := _look(processes)) is not None
+    ):
         found = (_identity(seen[0]) for seen in look() if seen is not None)
         # An empty look proves nothing.
-        return tuple(dict.fromkeys(found)) or members(scope)
-    with held_still(scope.leaf):
-        return members(scope)
+        return tuple(dict.fromkeys(found)) or members(processes)
+    with held_still(processes.leaf):
+        return members(processes)
 
 
 def signal_members(
-    scope: RunProcesses, signum: int, counted: Sequence[ProcessIdentity] | None = None
+    processes: RunProcesses, signum: int, counted: Sequence[ProcessIdentity] | None = None
 ) -> int:
     """Send a signal to every member once; return how many received it.
 
@@ -237,57 +250,57 @@ def signal_members(
         they cannot be signalled as they are found. Who is in the leaf is listed afresh.
     """
     # Who goes on after a pause is not to be ended, and may be frozen by somebody else.
-    with held_still(None if signum == signal.SIGCONT else scope.leaf):
-        return _signal_each(scope, signum, counted)
+    with held_still(None if signum == signal.SIGCONT else processes.leaf):
+        return _signal_each(processes, signum, counted)
 
 
 def _signal_each(
-    scope: RunProcesses, signum: int, counted: Sequence[ProcessIdentity] | None = None
+    processes: RunProcesses, signum: int, counted: Sequence[ProcessIdentity] | None = None
 ) -> int:
-    if scope.group is not None:
-        others = _outside(scope, {}) if scope.guardian is None else ()
-        return signal_group(scope.group, signum) + sum(send_signal(p, signum) for p in others)
-    if scope.leaf is None and (look := _look(scope)) is not None:
+    if processes.group is not None:
+        others = _outside(processes, {}) if processes.guardian is None else ()
+        return signal_group(processes.group, signum) + sum(send_signal(p, signum) for p in others)
+    if processes.leaf is None and (look := _look(processes)) is not None:
         # Who goes on after a pause forks as it likes: nobody outruns that.
         return signal_seen(look, signum, 0 if signum == signal.SIGCONT else _REACH_SECONDS)
-    in_leaf: set[int] = set() if scope.leaf is None else signal_leaf(scope.leaf, signum)
-    found = members(scope) if counted is None else counted
+    in_leaf: set[int] = set() if processes.leaf is None else signal_leaf(processes.leaf, signum)
+    found = members(processes) if counted is None else counted
     return len(in_leaf) + sum(
         send_signal(each, signum) for each in found if each.pid not in in_leaf
     )
 
 
-def _look(scope: RunProcesses) -> Callable[[], Iterator[Seen]] | None:
+def _look(processes: RunProcesses) -> Callable[[], Iterator[Seen]] | None:
     """Return a function that finds the members by descent, or else by tag, in turn.
 
     None where they cannot be found so: the kernel lists no children.
     """
-    if scope.guardian is None or not is_running(scope.guardian):
-        return lambda: look_for_tag(RUN_ID_VARIABLE, scope.run_id)
-    if not lists_children(scope.guardian.pid):
+    if processes.guardian is None or not is_running(processes.guardian):
+        return lambda: look_for_tag(RUN_ID_VARIABLE, processes.run_id)
+    if not lists_children(processes.guardian.pid):
         return None
-    below = _look_below(scope, scope.guardian, _REACH_SECONDS)
-    if not scope.strays:
+    below = _look_below(processes, processes.guardian, _REACH_SECONDS)
+    if not processes.strays:
         return below
-    return lambda: chain(below(), look_for_tag(RUN_ID_VARIABLE, scope.run_id))
+    return lambda: chain(below(), look_for_tag(RUN_ID_VARIABLE, processes.run_id))
 
 
 def _look_below(
-    scope: RunProcesses, guardian: ProcessIdentity, seconds: float
+    processes: RunProcesses, guardian: ProcessIdentity, seconds: float
 ) -> Callable[[], Iterator[Seen]]:
     until = time.monotonic() + seconds
-    return partial(look_below, guardian, scope.spared, _living_monitor(scope), until)
+    return partial(look_below, guardian, processes.spared, _living_monitor(processes), until)
 
 
-def kill_members(scope: RunProcesses) -> None:
+def kill_members(processes: RunProcesses) -> None:
     """Send KILL to every member: the leaf at once, then whoever is not in it."""
-    killed = scope.leaf is not None and kill_leaf(scope.leaf)
+    killed = processes.leaf is not None and kill_leaf(processes.leaf)
     # No freezing of those who are dying: that would only be waited for.
-    (_signal_each if killed else signal_members)(scope, signal.SIGKILL)
+    (_signal_each if killed else signal_members)(processes, signal.SIGKILL)
 
 
 def wait_empty(
-    scope: RunProcesses, timeout: float, *, killing: bool = False
+    processes: RunProcesses, timeout: float, *, killing: bool = False
 ) -> tuple[ProcessIdentity, ...]:
     """Wait until the run has no member, or ``timeout`` seconds have passed.
 
@@ -300,60 +313,66 @@ def wait_empty(
     look_again = _LOOK_AGAIN if wanted_fd() is None else _LOOK_SOON
     while True:
         check_end()
-        _reap_own(scope)
+        _reap_own(processes)
         remaining = max(0.0, deadline - time.monotonic())
-        if not killing and _leaf_stays_populated(scope, min(remaining, look_again)):
+        if not killing and _leaf_stays_populated(processes, min(remaining, look_again)):
             if remaining > look_again:
                 continue
             remaining = 0.0
-        if killing and scope.leaf is None:
+        if killing and processes.leaf is None:
             # Before they are read: what forks all the time keeps the processors from a reader.
-            kill_members(scope)
-        left = members(scope)
-        if killing and left and scope.leaf is not None:
-            kill_members(scope)
-            _overtake(scope)
+            kill_members(processes)
+        left = members(processes)
+        if killing and left and processes.leaf is not None:
+            kill_members(processes)
+            _overtake(processes)
         if not left or remaining <= 0:
             return left
-        _wait_for_change(scope, left, min(remaining, look_again))
+        _wait_for_change(processes, left, min(remaining, look_again))
 
 
-def _leaf_stays_populated(scope: RunProcesses, seconds: float) -> bool:
+def _leaf_stays_populated(processes: RunProcesses, seconds: float) -> bool:
     """Wait so long for the leaf to become empty: no use reading its members meanwhile."""
-    if scope.leaf is None:
+    if processes.leaf is None:
         return False
     until = time.monotonic() + seconds
-    return not wait_unpopulated(scope.leaf, seconds) and time.monotonic() >= until
+    return not wait_unpopulated(processes.leaf, seconds) and time.monotonic() >= until
 
 
-def _overtake(scope: RunProcesses) -> None:
+def _overtake(processes: RunProcesses) -> None:
     """Kill what is below the guardian as it is found, until a look finds nobody.
 
     In a chain of processes each forks the next and exits. Every link becomes a child of the
     guardian, and is dead again before all of /proc has been read. Reading one small file is
     fast enough to hit one of them before it forks.
     """
-    if scope.group is not None or scope.guardian is None or not is_running(scope.guardian):
+    if (
+        processes.group is not None
+        or processes.guardian is None
+        or not is_running(processes.guardian)
+    ):
         return
-    _reap_own(scope)
-    below = _look_below(scope, scope.guardian, _OVERTAKE_SECONDS)
+    _reap_own(processes)
+    below = _look_below(processes, processes.guardian, _OVERTAKE_SECONDS)
     signal_seen(below, signal.SIGKILL, _OVERTAKE_SECONDS)
 
 
-def _reap_own(scope: RunProcesses) -> None:
+def _reap_own(processes: RunProcesses) -> None:
     """Collect what has ended, in a guardian that is past serving.
 
     A chain of forks leaves thousands of zombies, each of them read by every look.
     """
-    if scope.guardian is not None and scope.guardian.pid == os.getpid():
+    if processes.guardian is not None and processes.guardian.pid == os.getpid():
         reap_children()
 
 
-def _wait_for_change(scope: RunProcesses, left: Sequence[ProcessIdentity], seconds: float) -> None:
+def _wait_for_change(
+    processes: RunProcesses, left: Sequence[ProcessIdentity], seconds: float
+) -> None:
     """Wait until the leaf is empty, or, where some are outside it, until one has ended."""
     seen = [process for process in left if process.pid]
-    if scope.leaf is not None and leaf_pids(scope.leaf).issuperset(p.pid for p in seen):
-        wait_unpopulated(scope.leaf, seconds)
+    if processes.leaf is not None and leaf_pids(processes.leaf).issuperset(p.pid for p in seen):
+        wait_unpopulated(processes.leaf, seconds)
     elif seen:
         wait_any_exit(seen, seconds)
     else:
@@ -361,23 +380,23 @@ def _wait_for_change(scope: RunProcesses, left: Sequence[ProcessIdentity], secon
 
 
 def end(
-    scope: RunProcesses, *, grace: float, patience: float
+    processes: RunProcesses, *, grace: float, patience: float
 ) -> tuple[int, tuple[ProcessIdentity, ...]]:
     """End the run without a supervisor: TERM, ``grace`` seconds, KILL, ``patience`` seconds.
 
     :returns: how many members there were, and which are left.
     """
-    found = read_members(scope)
+    found = read_members(processes)
     if not found:
         return 0, ()
-    signal_members(scope, signal.SIGTERM, found)
-    left = wait_empty(scope, grace)
+    signal_members(processes, signal.SIGTERM, found)
+    left = wait_empty(processes, grace)
     if left:
-        kill_members(scope)
-        left = wait_empty(scope, patience, killing=True)
+        kill_members(processes)
+        left = wait_empty(processes, patience, killing=True)
     return len(found), left
 
 
-def discard_leaf(scope: RunProcesses) -> bool:
+def discard_leaf(processes: RunProcesses) -> bool:
     """Remove the run's leaf; return False while something still lives in it."""
-    return scope.leaf is None or remove_leaf(scope.leaf)
+    return processes.leaf is None or remove_leaf(processes.leaf)

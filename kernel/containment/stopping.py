@@ -12,13 +12,13 @@ from .membership import RunProcesses, members
 _LOOKS = 20
 
 
-def stop_members(scope: RunProcesses) -> None:
+def stop_members(processes: RunProcesses) -> None:
     """Stop every member that runs, and what they forked meanwhile.
 
     *Not promised* for a chain of forks that outruns some twenty readings.
     """
     for _ in range(_LOOKS):
-        running = [each for each in members(scope) if _runs(each.pid)]
+        running = [each for each in members(processes) if _runs(each.pid)]
         if not running:
             return
         for each in running:

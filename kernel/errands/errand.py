@@ -248,9 +248,9 @@ def _drain(fd: int, taken: bytearray) -> bool:
 
 def _end(process: subprocess.Popen[bytes], pidfd: int) -> None:
     """End it, its group, and its descendants elsewhere; nobody waits for who does not listen."""
-    strays = _tell(process, signal.SIGTERM)
+    told = _tell(process, signal.SIGTERM)
     poll([pidfd], _TERM_SECONDS)
-    for each in {*strays, *_tell(process, signal.SIGKILL)}:
+    for each in {*told, *_tell(process, signal.SIGKILL)}:
         send_signal(each, signal.SIGKILL)
     if poll([pidfd], _KILL_SECONDS):
         process.wait()

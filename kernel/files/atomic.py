@@ -39,8 +39,8 @@ def replace_file(
 
     A symbolic link at ``name`` is replaced, not followed.
     """
-    directory, leaf = os.path.split(name)
-    temporary = os.path.join(directory, f".{leaf}.{os.urandom(6).hex()}.tmp")
+    directory, last = os.path.split(name)
+    temporary = os.path.join(directory, f".{last}.{os.urandom(6).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(temporary, flags, mode, dir_fd=dir_fd)
     try:

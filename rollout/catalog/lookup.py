@@ -94,8 +94,8 @@ def resolve_rollout(home: str | os.PathLike[str], given: str) -> RolloutRef:
 
 def rollout_at(path: str | os.PathLike[str]) -> RolloutRef | None:
     """Describe the rollout at a plain or compressed path, wherever it lies; None if none is."""
-    directory, leaf = os.path.split(os.path.abspath(path))
-    name = parse_rollout_name(leaf)
+    directory, file_name = os.path.split(os.path.abspath(path))
+    name = parse_rollout_name(file_name)
     if name is None:
         return None
     plain = os.path.isfile(os.path.join(directory, name.plain_name))

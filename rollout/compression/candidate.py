@@ -79,7 +79,7 @@ def open_candidate(
         _check_file(stat, options)
         _check_bytes(fd, stat)
         _check_head(os.pread(fd, min(stat.st_size, _HEAD_BYTES), 0), rollout.thread_id)
-        leased = _check_lease(fd, options, ops)
+        leased = _check_read_lease(fd, options, ops)
     except BaseException:
         os.close(fd)
         raise
@@ -140,10 +140,10 @@ def _is_session_meta(line: bytes) -> bool:
     return record is not None and record.get("type") == "session_meta"
 
 
-def _check_lease(fd: int, options: CompressOptions, ops: FileOps) -> bool:
+def _check_read_lease(fd: int, options: CompressOptions, ops: FileOps) -> bool:
     """An idle but loaded thread is seen here, before any work."""
-    answer = ops.take_lease(fd)
-    ops.release_lease(fd)
+    answer = ops.take_read_lease(fd)
+    ops.release_read_lease(fd)
     if answer is LeaseAnswer.BUSY:
         raise RefusedError(Outcome.BUSY, "some process has it open for writing")
     if answer is LeaseAnswer.UNAVAILABLE and options.strict:

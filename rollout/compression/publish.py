@@ -111,7 +111,7 @@ def _attempt(prepared: Prepared, step: Callable[[], Result | None], ops: FileOps
     except OSError as error:
         return prepared.result(Outcome.FAILED, str(error))
     finally:
-        ops.release_lease(prepared.plain_fd)
+        ops.release_read_lease(prepared.plain_fd)
 
 
 def _admit_again(
@@ -129,7 +129,7 @@ def _admit(
     """Steps 1 to 3; None means go on."""
     if has_writer(prepared.rollout.thread_id):
         return prepared.result(Outcome.BUSY, "the thread has an active writer")
-    answer = ops.take_lease(prepared.plain_fd, granted_before=prepared.leased)
+    answer = ops.take_read_lease(prepared.plain_fd, granted_before=prepared.leased)
     prepared.leased = answer is LeaseAnswer.GRANTED
     if answer is LeaseAnswer.BUSY:
         return prepared.result(Outcome.BUSY, "some process has it open for writing")
@@ -213,10 +213,10 @@ def _is_certain(prepared: Prepared, kept: str, ops: FileOps) -> bool:
         return False
     if not prepared.leased:
         return not ops.has_writers(kept) and prepared.is_as_leased(kept)
-    if not ops.is_lease_unbroken(fd):
+    if not ops.is_read_lease_unbroken(fd):
         return False
-    ops.release_lease(fd)
-    again = ops.take_lease_again(fd)
+    ops.release_read_lease(fd)
+    again = ops.take_read_lease_again(fd)
     # A writer that came and went between the two leases has left its bytes.
     return again is LeaseAnswer.GRANTED and prepared.is_as_leased(kept)
 

@@ -122,12 +122,12 @@ class Coordination:
         """
         return sum(map(self._unlink_unheld, os.listdir(self._directory)))
 
-    def _unlink_unheld(self, leaf: str) -> bool:
-        thread, extension = os.path.splitext(leaf)
+    def _unlink_unheld(self, file_name: str) -> bool:
+        thread, extension = os.path.splitext(file_name)
         if extension != ".lock" or not is_thread_id(thread) or self.is_writer_active(thread):
             return False
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self._directory, leaf))
+            os.unlink(os.path.join(self._directory, file_name))
         return True
 
 

@@ -81,13 +81,13 @@ def verify_directories(scan: StoreScan) -> Iterator[Finding]:
 
 
 def verify_kept(store: StoreHandle) -> Iterator[Finding]:
-    """Check what is kept beside the store: entries, their files, and strays."""
+    """Check what is kept beside the store: entries, their files, and other files."""
     yield from _readable(store.kept, _verify_kept(store))
 
 
 def _verify_kept(store: StoreHandle) -> Iterator[Finding]:
     yield from map(_kept_finding, settle(store, SettleOptions(dry_run=True)))
-    yield from _strays(store.kept, set(_listed(store)))
+    yield from _unknown_files(store.kept, set(_listed(store)))
 
 
 def _kept_finding(result: Result) -> Finding:
@@ -197,7 +197,7 @@ def _temporaries(directory: str) -> Iterator[Finding]:
         yield Finding(os.path.join(directory, name), Problem.TEMPORARY)
 
 
-def _strays(directory: str, listed: set[str]) -> Iterator[Finding]:
+def _unknown_files(directory: str, listed: set[str]) -> Iterator[Finding]:
     try:
         names = sorted(os.listdir(directory))
     except FileNotFoundError:

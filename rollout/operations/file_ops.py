@@ -39,19 +39,19 @@ class FileOps:
         with change_lock(lock):
             yield
 
-    def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:
+    def take_read_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:
         """Ask the kernel whether anybody can write to the file now."""
         return take_read_lease(fd, granted_before=granted_before)
 
-    def take_lease_again(self, fd: int) -> LeaseAnswer:
+    def take_read_lease_again(self, fd: int) -> LeaseAnswer:
         """Ask a second time, for a writer that had looked the name up before it moved."""
         return take_read_lease(fd, granted_before=True)
 
-    def is_lease_unbroken(self, fd: int) -> bool:
+    def is_read_lease_unbroken(self, fd: int) -> bool:
         """Tell whether no writer has come since the lease was taken."""
         return is_read_lease_unbroken(fd)
 
-    def release_lease(self, fd: int) -> None:
+    def release_read_lease(self, fd: int) -> None:
         """Let a writer that waits in open(2) go on."""
         release_read_lease(fd)
 

@@ -109,10 +109,10 @@ class StoreHandle:
         """
         above, where = "", None
         for path in paths:
-            directory, leaf = os.path.split(os.path.abspath(path))
+            directory, file_name = os.path.split(os.path.abspath(path))
             if directory != above:
                 above, where = directory, self._locate(directory)
-            name = parse_rollout_name(leaf)
+            name = parse_rollout_name(file_name)
             if where is None or name is None:
                 raise NotARolloutError(path, self.home)
             directory, archived = where
@@ -150,10 +150,10 @@ class StoreHandle:
 
         :raises NotARolloutError: the name is no rollout's.
         """
-        directory, leaf = os.path.split(os.path.join(self.root(root), relative))
-        name = parse_rollout_name(leaf)
+        directory, file_name = os.path.split(os.path.join(self.root(root), relative))
+        name = parse_rollout_name(file_name)
         if name is None:
-            raise NotARolloutError(os.path.join(directory, leaf), self.home)
+            raise NotARolloutError(os.path.join(directory, file_name), self.home)
         return RolloutRef(directory, name.of_plain, root == ARCHIVED_SESSIONS)
 
     def other_place(self, rollout: RolloutRef) -> RolloutRef:

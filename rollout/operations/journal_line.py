@@ -80,8 +80,8 @@ def thread_in(relative: object) -> str | None:
         os.fsencode(relative)
     except UnicodeEncodeError:
         return None
-    *above, leaf = relative.split("/")
-    name = parse_rollout_name(leaf)
+    *above, file_name = relative.split("/")
+    name = parse_rollout_name(file_name)
     if name is None or name.form is not PLAIN or any(part in ("", ".", "..") for part in above):
         return None
     return name.thread_id

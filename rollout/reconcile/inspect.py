@@ -64,9 +64,9 @@ def locate(store: StoreHandle, rollout: RolloutRef) -> tuple[RolloutRef, Forms]:
     for place in (rollout, store.other_place(rollout)):
         if (forms := forms_of(place)) is not Forms.NONE:
             return place, forms
-    leaf = os.path.basename(rollout.path)
+    file_name = os.path.basename(rollout.path)
     for found in scan_store(store.home).rollouts:
-        if found.name.plain_name == leaf:
+        if found.name.plain_name == file_name:
             place = store.rollout(found.path)
             return place, forms_of(place)
     return rollout, Forms.NONE
@@ -76,8 +76,8 @@ def can_be_written(path: str, ops: FileOps) -> bool:
     """Tell whether anybody can write to the file now; by its lease where there is one."""
     fd = open_regular(path)
     try:
-        answer = ops.take_lease(fd)
-        ops.release_lease(fd)
+        answer = ops.take_read_lease(fd)
+        ops.release_read_lease(fd)
     finally:
         os.close(fd)
     if answer is LeaseAnswer.UNAVAILABLE:

@@ -69,18 +69,18 @@ def unlink_leased(case: KeptFile, wanted: tuple[int, int, int] | None) -> bool:
     ops = case.store.ops
     fd = open_regular(case.kept)
     try:
-        answer = ops.take_lease(fd)
+        answer = ops.take_read_lease(fd)
         if answer is LeaseAnswer.BUSY or fingerprint(fd) != wanted:
             return False
         if answer is LeaseAnswer.UNAVAILABLE:
             if ops.has_writers(case.kept):
                 return False
-        elif not ops.is_lease_unbroken(fd):
+        elif not ops.is_read_lease_unbroken(fd):
             return False
         ops.drop(case.kept)
         return True
     finally:
-        ops.release_lease(fd)
+        ops.release_read_lease(fd)
         os.close(fd)
 
 

@@ -81,8 +81,8 @@ def _finish(store: StoreHandle, rollout: RolloutRef, seen: Inspection) -> Result
     frame = (seen.other[0], seen.other[1])
     prepared = Prepared(rollout, fd, os.fstat(fd), None, frame, seen.other[2])
     try:
-        prepared.leased = store.ops.take_lease(fd) is LeaseAnswer.GRANTED
-        store.ops.release_lease(fd)
+        prepared.leased = store.ops.take_read_lease(fd) is LeaseAnswer.GRANTED
+        store.ops.release_read_lease(fd)
         if fingerprint(fd) != seen.file:
             return prepared.result(Outcome.CHANGED, "it was written to meanwhile")
         token = new_token()

@@ -45,15 +45,15 @@ def salvage(
         ops.drop(kept)
         return added
     finally:
-        ops.release_lease(fd)
+        ops.release_read_lease(fd)
         os.close(fd)
 
 
 def _is_unwritten(fd: int, path: str, ops: FileOps) -> bool:
     """Take the lease, or find it unbroken; a scan where there is none to be had."""
-    if ops.is_lease_unbroken(fd):
+    if ops.is_read_lease_unbroken(fd):
         return True
-    match ops.take_lease(fd):
+    match ops.take_read_lease(fd):
         case LeaseAnswer.GRANTED:
             return True
         case LeaseAnswer.BUSY:

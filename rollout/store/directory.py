@@ -36,12 +36,12 @@ class DirectoryScan:
     """The rollouts of one directory.
 
     :param stamp: identity and times of the directory before its last pass.
-    :param settled: nothing changed during that pass, nor just before it.
+    :param stable: nothing changed during that pass, nor just before it.
     """
 
     rollouts: list[RolloutRef]
     stamp: Stamp
-    settled: bool
+    stable: bool
 
 
 def scan_directory(directory: str, *, archived: bool, containing: str = "") -> DirectoryScan:
@@ -52,8 +52,8 @@ def scan_directory(directory: str, *, archived: bool, containing: str = "") -> D
     """
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        names, stamp, settled = _read_settled(fd, containing)
-        return DirectoryScan(_group(directory, names, archived), stamp, settled)
+        names, stamp, stable = _read_stable(fd, containing)
+        return DirectoryScan(_group(directory, names, archived), stamp, stable)
     finally:
         os.close(fd)
 
@@ -64,12 +64,12 @@ def stamp_of(directory: str | int) -> Stamp:
     return (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def is_rested(stamp: Stamp) -> bool:
+def shows_changes(stamp: Stamp) -> bool:
     """Tell whether a change made from now on would show in the stamp."""
     return time.time_ns() - max(stamp[2:]) > _TICK_NS
 
 
-def _read_settled(fd: int, containing: str) -> tuple[dict[str, RolloutName], Stamp, bool]:
+def _read_stable(fd: int, containing: str) -> tuple[dict[str, RolloutName], Stamp, bool]:
     seen: dict[str, RolloutName] = {}
     logical: set[str] = set()
     quiet = 0
@@ -77,9 +77,9 @@ def _read_settled(fd: int, containing: str) -> tuple[dict[str, RolloutName], Sta
     before = stamp_of(fd)
     for _ in range(_MAX_PASSES):
         before = stamp_of(fd)
-        rested = is_rested(before)
+        firm = shows_changes(before)
         names = _read_names(fd, seen, containing)
-        if rested and stamp_of(fd) == before:
+        if firm and stamp_of(fd) == before:
             return names, before, True
         found = {name.plain_name for name in names.values()}
         quiet = quiet + 1 if found <= logical else 0

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...kernel.values import frozen
-from .directory import DirectoryScan, Stamp, is_rested, scan_directory, stamp_of
+from .directory import DirectoryScan, Stamp, scan_directory, shows_changes, stamp_of
 from .rollout_ref import RolloutRef
 from .roots import ARCHIVED_SESSIONS, SESSIONS
 
@@ -50,7 +50,7 @@ class _Tree:
     branches: dict[str, tuple[Stamp | None, list[str]]] = field(
         default_factory=dict[str, tuple[Stamp | None, list[str]]]
     )
-    leaves: dict[str, DirectoryScan] = field(default_factory=dict[str, DirectoryScan])
+    scans: dict[str, DirectoryScan] = field(default_factory=dict[str, DirectoryScan])
     unreadable: dict[str, UnreadableDirectory] = field(
         default_factory=dict[str, UnreadableDirectory]
     )
@@ -77,26 +77,26 @@ def scan_store(
     """
     base = os.fspath(home)
     tree = _Tree(containing.lower())
-    leaves: list[str] = []
+    directories: list[str] = []
     for _ in range(_MAX_ROUNDS):
         tree.changed = False
-        leaves = list(_visit(tree, base, active, archived))
+        directories = list(_visit(tree, base, active, archived))
         if not tree.changed:
             break
-    rollouts = [found for leaf in leaves for found in tree.leaves[leaf].rollouts]
+    rollouts = [found for each in directories for found in tree.scans[each].rollouts]
     return StoreScan(_without_moved(rollouts), list(tree.unreadable.values()))
 
 
 def _visit(tree: _Tree, base: str, active: bool, archived: bool) -> Iterator[str]:
-    """Read what is new or changed; yield every leaf directory in order."""
+    """Read what is new or changed; yield every directory in order."""
     tree.unreadable.clear()
     if active:
         for day in _day_directories(tree, os.path.join(base, SESSIONS)):
-            if _read_leaf(tree, day, archived=False):
+            if _read_directory(tree, day, archived=False):
                 yield day
     if archived:
         directory = os.path.join(base, ARCHIVED_SESSIONS)
-        if _read_leaf(tree, directory, archived=True):
+        if _read_directory(tree, directory, archived=True):
             yield directory
 
 
@@ -112,13 +112,13 @@ def _subdirectories(tree: _Tree, directory: str, digits: int) -> list[str]:
         before = stamp_of(directory)
         if names is not None and stamp == before:
             return names
-        rested = is_rested(before)
+        firm = shows_changes(before)
         found = _numbered(directory, digits)
     except OSError as error:
         _note_unreadable(tree, directory, error)
         return []
     tree.changed |= found != names
-    tree.branches[directory] = (before if rested else None, found)
+    tree.branches[directory] = (before if firm else None, found)
     return found
 
 
@@ -134,17 +134,17 @@ def _numbered(directory: str, digits: int) -> list[str]:
         )
 
 
-def _read_leaf(tree: _Tree, directory: str, *, archived: bool) -> bool:
-    known = tree.leaves.get(directory)
+def _read_directory(tree: _Tree, directory: str, *, archived: bool) -> bool:
+    known = tree.scans.get(directory)
     try:
-        if known is not None and known.settled and known.stamp == stamp_of(directory):
+        if known is not None and known.stable and known.stamp == stamp_of(directory):
             return True
         scan = scan_directory(directory, archived=archived, containing=tree.containing)
     except OSError as error:
         _note_unreadable(tree, directory, error)
         return False
     tree.changed |= known is None or _names(known) != _names(scan)
-    tree.leaves[directory] = scan
+    tree.scans[directory] = scan
     return True
 
 

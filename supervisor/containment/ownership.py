@@ -21,7 +21,7 @@ from ...kernel.process.group import ProcessGroup
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.values import replace
 from ...workspace.claim.claim import Claim
-from ...workspace.codex_home.give_to_user import hand_over
+from ...workspace.codex_home.give_to_user import give_to_user
 from ...workspace.git.held_checkout import HeldCheckout
 from ...workspace.owner import OwnerRecord
 from ..callbacks import Tell
@@ -141,7 +141,7 @@ class RunOwnership:
         return describe_owner(self.plan, self.leaf, self._guardian, self._mechanism())
 
     def _mechanism(self) -> Mechanism:
-        return "process-group" if self.grouped else self.scope().mechanism
+        return "process-group" if self.grouped else self.processes().mechanism
 
     def _write_owner(self, owner: OwnerRecord) -> None:
         self.claim.write_owner(owner)
@@ -195,7 +195,7 @@ class RunOwnership:
         self._enter_leaf(None if self.leaf is None else Path(self.leaf).parent)
         self.hand_over(self._temporary)
 
-    def scope(self, *, guardian_lost: bool = False) -> RunProcesses:
+    def processes(self, *, guardian_lost: bool = False) -> RunProcesses:
         """Return what belongs to the run."""
         if guardian_lost:
             return RunProcesses(self.plan.run_id, self.leaf, group=self._group)
@@ -205,7 +205,7 @@ class RunOwnership:
         )
 
     def strays(self) -> RunProcesses | None:
-        """Return what errands of ours may have left that the guardian never adopts.
+        """Return what finds strays: the guardian never adopts what errands of ours left.
 
         :returns: None where there can be no such process: the guardian forked us, or no
             errand was run.
@@ -231,7 +231,7 @@ class RunOwnership:
             self.claim.close()
             return
         request, start = self.plan.request, self.plan.start
-        hand_over(self.plan.paths, request.shared_home, start.common_dir)
+        give_to_user(self.plan.paths, request.shared_home, start.common_dir)
         # Do this before the lock is free. From then on owner.json may be another run's, and this
         # run's guardian must not vouch for it, whenever we die.
         with suppress(GuardianLost):

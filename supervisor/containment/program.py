@@ -70,11 +70,11 @@ async def end_without_guardian(
 
     :returns: how many there were beside the leader, which the kernel kills with its guardian.
     """
-    scope = ownership.scope(guardian_lost=True)
+    processes = ownership.processes(guardian_lost=True)
 
     def end_all() -> int:
-        outlived = [process for process in members(scope) if process != leader]
-        end(scope, grace=TERM_GRACE, patience=KILL_PATIENCE)
+        outlived = [process for process in members(processes) if process != leader]
+        end(processes, grace=TERM_GRACE, patience=KILL_PATIENCE)
         return len(outlived)
 
     return await run_blocking(end_all)
@@ -97,8 +97,8 @@ async def end_unread(ownership: RunOwnership) -> None:
     await end_strays(ownership)
     if not await read_proof(ownership, guardian_lost=link.lost):
         return
-    scope = ownership.scope(guardian_lost=link.lost)
-    await run_blocking(partial(end, scope, grace=TERM_GRACE, patience=KILL_PATIENCE))
+    processes = ownership.processes(guardian_lost=link.lost)
+    await run_blocking(partial(end, processes, grace=TERM_GRACE, patience=KILL_PATIENCE))
     await read_proof(ownership, guardian_lost=link.lost)
 
 
@@ -107,13 +107,13 @@ async def read_proof(ownership: RunOwnership, *, guardian_lost: bool) -> int:
 
     The ownership is then proven if none is, and that reading proves anything.
     """
-    scope = ownership.scope(guardian_lost=guardian_lost)
+    processes = ownership.processes(guardian_lost=guardian_lost)
     left: set[int] = set()
-    if not is_evidently_empty(scope):
-        left.update(each.pid for each in await run_blocking(members, scope))
+    if not is_evidently_empty(processes):
+        left.update(each.pid for each in await run_blocking(members, processes))
     if not guardian_lost:
         left.update(await _ask_for_children(ownership.link))
-    ownership.note_reading(len(left), proves=scope.can_prove)
+    ownership.note_reading(len(left), proves=processes.can_prove)
     return len(left)
 
 

@@ -60,26 +60,28 @@ def end_survivors(
     """
     if previous is None or previous.contained:
         return 0
-    scope = RunProcesses(previous.run_id, _leaf_of(previous))
+    processes = RunProcesses(previous.run_id, _leaf_of(previous))
     try:
-        _check_dead(previous, paths, scope)
+        _check_dead(previous, paths, processes)
     except RunAlive:
         if is_known and paths is not None:
             # Its agent took the lock away, or the whole workspace.
             raise WorkspaceBusy(paths.root, previous) from None
         raise
-    found = len(members(scope))
+    found = len(members(processes))
     if paths is not None:
-        left = finish_lost_run(_handover_of(previous, paths, scope), scope)
+        left = finish_lost_run(_handover_of(previous, paths, processes), processes)
     else:
-        _, left = end(scope, grace=TERM_GRACE, patience=KILL_PATIENCE)
+        _, left = end(processes, grace=TERM_GRACE, patience=KILL_PATIENCE)
     if left:
         raise SurvivorsLeft(previous.run_id, tuple(process.pid for process in left))
-    discard_leaf(scope)
+    discard_leaf(processes)
     return found
 
 
-def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None, scope: RunProcesses) -> None:
+def _check_dead(
+    previous: OwnerRecord, paths: WorkspacePaths | None, processes: RunProcesses
+) -> None:
     """Wait a while for the end of a guardian that no longer holds the lock.
 
     A guardian lets go of its workspace only by ending. A run that goes on all the same holds
@@ -90,7 +92,7 @@ def _check_dead(previous: OwnerRecord, paths: WorkspacePaths | None, scope: RunP
     deadline = time.monotonic() + _GUARDIAN_PATIENCE
     while True:
         alive = is_this_machine(previous) and is_running(guardian)
-        pid = previous.pid if alive else who_goes_on(previous.run_id, paths, scope)
+        pid = previous.pid if alive else who_goes_on(previous.run_id, paths, processes)
         if pid is None:
             return
         if time.monotonic() > deadline:
@@ -107,13 +109,15 @@ def survivors_of(previous: OwnerRecord, paths: WorkspacePaths) -> tuple[ProcessI
 
     :raises RunAlive: the run is not dead, or not this workspace's to judge.
     """
-    scope = RunProcesses(previous.run_id, _leaf_of(previous))
-    if (pid := who_goes_on(previous.run_id, paths, scope)) is not None:
+    processes = RunProcesses(previous.run_id, _leaf_of(previous))
+    if (pid := who_goes_on(previous.run_id, paths, processes)) is not None:
         raise RunAlive(previous.run_id, pid, _record_of(paths))
-    return members(scope)
+    return members(processes)
 
 
-def _handover_of(previous: OwnerRecord, paths: WorkspacePaths, scope: RunProcesses) -> RunHandover:
+def _handover_of(
+    previous: OwnerRecord, paths: WorkspacePaths, processes: RunProcesses
+) -> RunHandover:
     """Return what is to be finished: the run's own, as our state directory knows it.
 
     The record in the workspace is finished, and nothing in it is believed.
@@ -126,7 +130,7 @@ def _handover_of(previous: OwnerRecord, paths: WorkspacePaths, scope: RunProcess
         directory, temporary = removal_directory(run_id), str(removal.get("temporary"))
     return RunHandover(
         run_id=run_id,
-        leaf=scope.leaf,
+        leaf=processes.leaf,
         record=os.fspath(directory / "record.json"),
         owner=os.fspath(paths.owner),
         witness=os.fspath(witness_path(paths, state_directory())),

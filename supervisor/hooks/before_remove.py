@@ -1,8 +1,8 @@
 """The hook before a workspace is removed: contained as at a launch, under the removal's claim.
 
 Invariant: nothing is deleted before the kernel showed that nothing of the hook is left. If it is
-killed at any moment, its guardian or `settle_removal` ends the hook. The next removal finishes this
-one and runs the hook again: it runs at least once.
+killed at any moment, its guardian or `end_left_by_removal` ends the hook. The next removal
+finishes this one and runs the hook again: it runs at least once.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def before_remove_hook(request: LaunchRequest, tell: Tell) -> BeforeRemove:
     return attend
 
 
-def settle_removal(survey: Survey) -> None:
+def end_left_by_removal(survey: Survey) -> None:
     """End what a removal's hook left when both the removal and its guardian were killed."""
     owner = survey.owner
     if owner is not None and not owner.contained and not survey.busy:

@@ -181,14 +181,14 @@ class HookRunner:
 
     async def _watch(self, name: str, started: Spawned, relay: Relay, limits: Limits) -> Watch:
         hook = ProcessIdentity(started.pid, started.start_time, boot_id())
-        scope = self._ownership.scope()
-        self._events.emit("hook.started", name=name, pid=hook.pid, mechanism=scope.mechanism)
+        processes = self._ownership.processes()
+        self._events.emit("hook.started", name=name, pid=hook.pid, mechanism=processes.mechanism)
         watch = Watch(
-            Watched(hook, self._ownership.scope, lambda: relay.last_output),
+            Watched(hook, self._ownership.processes, lambda: relay.last_output),
             self._plan.ladder,
             self._ownership.link.notifications,
             _HookEvents(self._events, name),
-            HookJob(self._terminal, self._ownership.scope) if self._terminal else None,
+            HookJob(self._terminal, self._ownership.processes) if self._terminal else None,
         )
         delivered = anyio.Event()
 

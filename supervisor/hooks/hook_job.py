@@ -17,16 +17,16 @@ class HookJob:
 
     A hook is not at the terminal: no key stops it, and there are no settings to put back.
 
-    :param scope: what belongs to the run, asked for anew each time.
+    :param processes: what belongs to the run, asked for anew each time.
     """
 
-    def __init__(self, terminal: UserTerminal, scope: Callable[[], RunProcesses]) -> None:
+    def __init__(self, terminal: UserTerminal, processes: Callable[[], RunProcesses]) -> None:
         self._terminal = terminal
-        self._scope = scope
+        self._processes = processes
 
     def suspend(self) -> None:
         """Stop the job, and with it the hook, which is not at the terminal."""
-        self._terminal.pause(self._scope())
+        self._terminal.pause(self._processes())
 
     def follow(self, agent: ProcessIdentity, signum: int) -> None:
         """Do nothing."""

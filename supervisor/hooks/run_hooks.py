@@ -61,7 +61,7 @@ class RunHooks:
         if self._prepared.workdir.after_create_due and "after_create" in self._commands:
             end = await self._run("after_create", {})
             self._check(end)
-            await self._settle_after_create(end)
+            await self._note_after_create(end)
         if "before_run" in self._commands:
             end = await self._run("before_run", {})
             self._check(end)
@@ -127,7 +127,7 @@ class RunHooks:
         if end.left:
             raise HookFailed(end.name, str(end.problem))
 
-    async def _settle_after_create(self, end: HookEnd) -> None:
+    async def _note_after_create(self, end: HookEnd) -> None:
         if end.problem:
             self._warn(f"{end.problem}; it runs again at the next launch")
             return

@@ -44,7 +44,7 @@ class Routing:
     directories: tuple[Path, ...]
 
 
-def settle_routing(plan: Plan, cargo_key: str, use: Callable[[Routing], _T]) -> tuple[Routing, _T]:
+def use_routing(plan: Plan, cargo_key: str, use: Callable[[Routing], _T]) -> tuple[Routing, _T]:
     """Decide the routes and use them.
 
     If a link or file lies in the place of a directory below the root, the run goes on without the

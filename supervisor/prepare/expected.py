@@ -8,7 +8,7 @@ from ...env.policy.values import ChildEnvironment
 from ...kernel.values import frozen
 from ...workspace.claim.threads import ThreadLog, known_cargo_key
 from ..plan import Plan
-from .environment import Routing, build_run_environment, settle_routing
+from .environment import Routing, build_run_environment, use_routing
 
 
 @frozen
@@ -32,7 +32,7 @@ def expect_environment(plan: Plan, threads: ThreadLog) -> ExpectedEnvironment:
     latest = threads.latest(plan.agent)
     thread = latest.id if latest and RESUME in plan.request.command else None
     key = known_cargo_key(plan.paths) or new_cargo_key(plan.key.issue)
-    routing, _ = settle_routing(plan, key, lambda routing: _look_at_routes(plan, routing))
+    routing, _ = use_routing(plan, key, lambda routing: _look_at_routes(plan, routing))
     environment = build_run_environment(
         plan, routing, plan.workdir.path, thread, "(made at launch)"
     )

@@ -20,7 +20,7 @@ from ...kernel.process.identity import ProcessIdentity
 from ...kernel.values import frozen, replace
 from ...workspace.claim.claim import Claim
 from ...workspace.claim.run_history import make_run_directory, prune_runs
-from ...workspace.claim.threads import settle_cargo_key
+from ...workspace.claim.threads import keep_cargo_key
 from ...workspace.codex_config.report import HealReport
 from ...workspace.codex_home.heal import git_write_for, heal_codex_home
 from ...workspace.git.held_checkout import HeldCheckout, hold_checkout
@@ -33,7 +33,7 @@ from ..clock import now_text
 from ..plan import Plan
 from ..threads.lost_threads import adopt_threads
 from ..threads.resume import ready_thread
-from .environment import Routing, build_run_environment, settle_routing
+from .environment import Routing, build_run_environment, use_routing
 from .temporary import choose_temporary
 
 KEPT_RUNS = 50
@@ -97,8 +97,8 @@ def prepare_workspace(plan: Plan, claim: Claim, tell: Callable[[str], None]) -> 
         after_create="after_create" in plan.request.hooks,
         patience=plan.patience(),
     )
-    key = settle_cargo_key(claim, lambda: new_cargo_key(plan.key.issue))
-    routing, lease = settle_routing(
+    key = keep_cargo_key(claim, lambda: new_cargo_key(plan.key.issue))
+    routing, lease = use_routing(
         plan, key, lambda routing: _make_routes(plan, routing, workdir.path)
     )
     try:

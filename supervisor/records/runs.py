@@ -132,8 +132,8 @@ def _look(entry: RunEntry) -> RunView:
     if owner is not None and ours and not owner.contained:
         state = "ending" if is_running(entry.supervisor) else "dead"
         return RunView(entry, state, thread_of(_read_events(entry)))
-    settled = _settle(entry)
-    return RunView(settled, "finished", settled.thread)
+    over = _finish_entry(entry)
+    return RunView(over, "finished", over.thread)
 
 
 def _base(entry: RunEntry) -> str:
@@ -179,7 +179,7 @@ def thread_of(events: Iterable[RunEvent]) -> str | None:
     return threads[-1] if threads and isinstance(threads[-1], str) else None
 
 
-def _settle(entry: RunEntry) -> RunEntry:
+def _finish_entry(entry: RunEntry) -> RunEntry:
     """Finish the entry of a run that is over, by its own record where it has one."""
     record = read_record(Path(entry.record).parent, Path(_base(entry))) or {}
     if not isinstance(record.get("reason"), str):

@@ -44,18 +44,18 @@ def removal_of(run_id: str, paths: WorkspacePaths) -> dict[str, Any] | None:
     return record if isinstance(named, str) and _is_same(named, paths) else None
 
 
-def who_goes_on(run_id: str, paths: WorkspacePaths | None, scope: RunProcesses) -> int | None:
+def who_goes_on(run_id: str, paths: WorkspacePaths | None, processes: RunProcesses) -> int | None:
     """Return the pid of a process that still sees to a run, or None where none does.
 
     :param paths: the workspace whose record names the run; None where the record lies in our
         state directory, and so is believed.
-    :param scope: by what the run's processes can be seen.
+    :param processes: by what the run's processes can be seen.
     """
     entry = read_entry(run_id)
     if entry is None or entry.run_id != run_id:
         if paths is None or removal_of(run_id, paths) is not None:
             return None
-        return _holder_above(members(scope), run_id)
+        return _holder_above(members(processes), run_id)
     if paths is None or entry_of(run_id, paths) is not None:
         return entry.guardian.pid if is_here(entry) and is_running(entry.guardian) else None
     if not is_here(entry) or not has_ended(entry.guardian):

@@ -93,7 +93,7 @@ class Attempt:
         self._watch = self._make_watch(agent)
         self._streams.note_spawned()
         self.oom_score_adj = reply.oom_score_adj
-        mechanism = self._ownership.scope().mechanism
+        mechanism = self._ownership.processes().mechanism
         self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
         return agent
 
@@ -108,7 +108,7 @@ class Attempt:
 
     def _make_watch(self, agent: ProcessIdentity) -> Watch:
         return Watch(
-            Watched(agent, self._ownership.scope, self._streams.last_output),
+            Watched(agent, self._ownership.processes, self._streams.last_output),
             self._plan.ladder,
             self._link.notifications,
             self._events,
@@ -122,7 +122,7 @@ class Attempt:
         delivered, hurry = anyio.Event(), anyio.CancelScope()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._deliver, hurry, delivered)
-            tasks.start_soon(self._session.watch, self._ownership.scope)
+            tasks.start_soon(self._session.watch, self._ownership.processes)
             await watch.run(limits)
             if watch.guardian_lost:
                 self._swept = await end_without_guardian(self._ownership, agent)
@@ -145,8 +145,8 @@ class Attempt:
         self.close()
         if self._watch is None:
             return None
-        scope = self._ownership.scope(guardian_lost=self._link.lost)
-        end_all = partial(end, scope, grace=TERM_GRACE, patience=KILL_PATIENCE)
+        processes = self._ownership.processes(guardian_lost=self._link.lost)
+        end_all = partial(end, processes, grace=TERM_GRACE, patience=KILL_PATIENCE)
         self._swept, _ = await run_blocking(end_all)
         return await self._conclude(
             self._watch, guardian_lost=self._link.lost, lost=self._watch.wait_status is None
@@ -186,14 +186,14 @@ class Attempt:
                         assert_never(notification)
 
     async def _conclude(self, watch: Watch, *, guardian_lost: bool, lost: bool) -> AttemptEnd:
-        scope = self._ownership.scope(guardian_lost=guardian_lost)
+        processes = self._ownership.processes(guardian_lost=guardian_lost)
         left = await read_proof(self._ownership, guardian_lost=guardian_lost)
         ended_for: Reason | None = "supervisor-lost" if lost else await self._why_ended(watch)
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, watch.wait_status):
             ended_for = "memory"
         return AttemptEnd(
             exit=self._report_exit(watch, ended_for),
-            mechanism=scope.mechanism,
+            mechanism=processes.mechanism,
             proven=self._ownership.proven,
             agent_status=self._agent_status,
             swept=watch.state.swept or self._swept,

@@ -33,7 +33,7 @@ from ..plan import Plan
 END_SECONDS = 2.0
 _DYING_SECONDS = 1.0
 # Launches may follow each other by the second, and a store may hold 50,000 rollouts.
-_REST_SECONDS = 600
+_PAUSE_SECONDS = 600
 _NICE = 10
 _READ = 64 * 1024
 _PROGRAM = "import sys; sys.argv[0] = 'codexlab'; from codexlab.cli import command; command()"
@@ -99,8 +99,8 @@ class SweepBeside:
     def _spec(self) -> SpawnSpec:
         # -P: the directory it stands in must not be searched for modules.
         words = ("-P", "-c", _PROGRAM, "rollout", "sweep", "--json", "--no-wait", "--workers=1")
-        rest = f"--unless-swept={_REST_SECONDS}s"
-        options = (f"--cold-age={self._cold_age:.3f}s", f"--codex-home={self._home}", rest)
+        unless_swept = f"--unless-swept={_PAUSE_SECONDS}s"
+        options = (f"--cold-age={self._cold_age:.3f}s", f"--codex-home={self._home}", unless_swept)
         kept = {name: self._environ[name] for name in _PASSED if name in self._environ}
         # We may have been found by a changed sys.path.
         modules = os.pathsep.join(filter(None, sys.path))

@@ -244,7 +244,7 @@ async def _end_unanswered(ownership: RunOwnership) -> dict[str, object] | None:
     """
     if ownership.proven:
         return None
-    scope = ownership.scope(guardian_lost=True)
-    swept, left = await run_blocking(partial(end, scope, grace=TERM_GRACE, patience=KILL_PATIENCE))
+    known = ownership.processes(guardian_lost=True)
+    swept, left = await run_blocking(partial(end, known, grace=TERM_GRACE, patience=KILL_PATIENCE))
     ownership.note_reading(len(left), proves=False)
-    return {"mechanism": scope.mechanism, "proven": False, "swept": swept, "left": len(left)}
+    return {"mechanism": known.mechanism, "proven": False, "swept": swept, "left": len(left)}

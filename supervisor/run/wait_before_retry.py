@@ -35,14 +35,14 @@ async def wait_before_retry(
     if seconds < until_limit:
         log.emit("attempt.retrying", after=round(seconds, 3))
     try:
-        await unless_cancelled(link, lambda: _rest(min(seconds, until_limit), log, last_output))
+        await unless_cancelled(link, lambda: _pause(min(seconds, until_limit), log, last_output))
     except Cancelled as error:
         raise Cancelled(error.signum, when="between two attempts") from None
     if limit is not None and until_limit <= seconds:
         raise TimeOver(limit)
 
 
-async def _rest(seconds: float, log: Emitter, last_output: Callable[[], float]) -> None:
+async def _pause(seconds: float, log: Emitter, last_output: Callable[[], float]) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(beat, log, last_output)
         await anyio.sleep(seconds)

@@ -167,18 +167,18 @@ class UserTerminal:
         """
         self._link.tell(ForgetTerminal())
 
-    def pause(self, scope: RunProcesses) -> None:
+    def pause(self, processes: RunProcesses) -> None:
         """Stop the job, and with it what it runs that is not at the terminal, until both go on.
 
         Where nobody could continue it nothing is done.
         """
         if not can_be_resumed(self._guardian):
             return
-        stop_members(scope)
+        stop_members(processes)
         # Gone: whoever hears of it ends what was stopped.
         with suppress(GuardianLost, OSError):
             self._stop_job()
-        signal_members(scope, signal.SIGCONT)
+        signal_members(processes, signal.SIGCONT)
 
     def follow(self, agent: ProcessIdentity, signum: int) -> None:
         """Stop with an agent that has stopped, and continue it when we are continued.

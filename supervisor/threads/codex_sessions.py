@@ -92,12 +92,12 @@ class CodexSessions:
         home = Path(os.path.realpath(self.home))
         return cwd == self.workdir or self.workdir in cwd.parents or home in cwd.parents
 
-    def held_open(self, scope: RunProcesses) -> tuple[Sighting, ...]:
+    def held_open(self, processes: RunProcesses) -> tuple[Sighting, ...]:
         """Return the threads whose rollouts processes of the run hold open for writing."""
         stores = tuple(os.path.realpath(self.home / name) + os.sep for name in _STORES)
         return tuple(
             sighting
-            for process in members(scope)
+            for process in members(processes)
             for path in _rollouts_written_by(process.pid)
             if (sighting := self._sight(path, stores)) is not None
         )

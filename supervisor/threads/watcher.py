@@ -83,7 +83,7 @@ class SessionWatcher:
         if self._next_look - anyio.current_time() > _DELAYS[0]:
             self._news.set()
 
-    async def watch(self, scope: Callable[[], RunProcesses]) -> None:
+    async def watch(self, processes: Callable[[], RunProcesses]) -> None:
         """Look for threads as long as the agent works; never returns by itself."""
         self._delays = _delays()
         while True:
@@ -98,19 +98,19 @@ class SessionWatcher:
                 self._news = anyio.Event()
                 continue
             self._next_look = math.inf
-            await run_blocking(self.look, scope())
+            await run_blocking(self.look, processes())
 
     @property
     def must_look_again(self) -> bool:
         """Tell whether a last look, when the agent has ended, can bring news."""
         return bool(self._named) or len(self._written) > 1 or self._look_at_files
 
-    def look(self, scope: RunProcesses | None = None) -> None:
+    def look(self, processes: RunProcesses | None = None) -> None:
         """Record what is new: threads that were named or found, and another newest one.
 
-        :param scope: whose open files are looked at; None: the agent has ended.
+        :param processes: whose open files are looked at; None: the agent has ended.
         """
-        found = self._look(scope) if self._look_at_files else ()
+        found = self._look(processes) if self._look_at_files else ()
         news = [*self._written_since(found), *self._confirmed()]
         latest = list(dict.fromkeys(reversed(news)))[::-1]
         for thread in _to_record(self._recorded, latest):
@@ -118,9 +118,9 @@ class SessionWatcher:
             self._record(thread)
         self._recorded = _in_order(self._recorded, latest)
 
-    def _look(self, scope: RunProcesses | None) -> Sequence[Sighting]:
-        if scope is not None:
-            return self._store.held_open(scope)
+    def _look(self, processes: RunProcesses | None) -> Sequence[Sighting]:
+        if processes is not None:
+            return self._store.held_open(processes)
         # An agent that named its own thread left no other; its tools may have.
         return (
             ()
@@ -144,14 +144,14 @@ class SessionWatcher:
         for thread, name in tuple(self._named.items()):
             sighting = self._store.find(thread, sure=name.sure)
             if sighting is not None:
-                self._settle(thread, name)
+                self._forget(thread, name)
                 self._note_path(sighting)
                 # A thread that the agent names itself needs no search; a tool's own codex is
                 # not the agent's.
                 self._look_at_files = self._look_at_files and not name.sure
                 yield thread
 
-    def _settle(self, thread: str, name: _Name) -> None:
+    def _forget(self, thread: str, name: _Name) -> None:
         """Forget a name that is confirmed, unless the thread was named again meanwhile."""
         with self._named_lock:
             if self._named.get(thread) is name:

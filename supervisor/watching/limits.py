@@ -67,28 +67,28 @@ def set_limits(request: LaunchRequest, leaf: str | None, why_no_leaf: str | None
     return Limits(request.timeout, request.idle_timeout, watched)
 
 
-def cpu_seconds(scope: RunProcesses) -> float:
+def cpu_seconds(processes: RunProcesses) -> float:
     """Return the CPU time the run has used.
 
     From the leaf's own account where there is one; else the sum over living
     processes, which falls when one ends.
     """
-    used = read_counter(scope.leaf, "cpu.stat", "usage_usec") if scope.leaf else None
+    used = read_counter(processes.leaf, "cpu.stat", "usage_usec") if processes.leaf else None
     if used is not None:
         return used / 1e6
     from ...kernel.process.identity import read_stat
 
-    stats = (read_stat(process.pid) for process in members(scope))
+    stats = (read_stat(process.pid) for process in members(processes))
     return sum(stat.cpu_ticks for stat in stats if stat is not None) / _TICKS
 
 
-def memory_bytes(scope: RunProcesses, limit: int) -> int:
+def memory_bytes(processes: RunProcesses, limit: int) -> int:
     """Return the memory the run holds, shared pages counted once when it matters.
 
     Resident sizes are cheap and count shared pages in each process; only when
     their sum passes the limit is the exact, slow figure read.
     """
-    pids = [process.pid for process in members(scope)]
+    pids = [process.pid for process in members(processes)]
     resident = sum(resident_bytes(pid) for pid in pids)
     return resident if resident <= limit else sum(proportional_bytes(pid) for pid in pids)
 

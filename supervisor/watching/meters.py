@@ -38,12 +38,12 @@ class Meters:
 
     def __init__(
         self,
-        scope: Callable[[], RunProcesses],
+        processes: Callable[[], RunProcesses],
         last_output: Callable[[], float],
         request_end: Callable[[EndReason], None],
         log: Emitter,
     ) -> None:
-        self._scope = scope
+        self._processes = processes
         self._last_output = last_output
         self._request_end = request_end
         self._log = log
@@ -87,7 +87,9 @@ class Meters:
         Looks once a second, so what grows faster than that is caught late.
         """
         while True:
-            used = await run_blocking(memory_bytes, self._scope(), limit, abandon_on_cancel=True)
+            used = await run_blocking(
+                memory_bytes, self._processes(), limit, abandon_on_cancel=True
+            )
             self.peak_memory = max(used, self.peak_memory or 0)
             if used > limit:
                 self._request_end("memory")
@@ -102,4 +104,4 @@ class Meters:
         return max(self._last_output(), self._resumed)
 
     async def _cpu(self) -> float:
-        return await run_blocking(cpu_seconds, self._scope(), abandon_on_cancel=True)
+        return await run_blocking(cpu_seconds, self._processes(), abandon_on_cancel=True)

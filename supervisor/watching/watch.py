@@ -60,12 +60,12 @@ _LOOK_AGAIN = 1.0
 class Watched:
     """The program that is watched.
 
-    :param scope: what belongs to its run, asked for anew each time.
+    :param processes: what belongs to its run, asked for anew each time.
     :param last_output: when it wrote last, on the event loop's clock.
     """
 
     process: ProcessIdentity
-    scope: Callable[[], RunProcesses]
+    processes: Callable[[], RunProcesses]
     last_output: Callable[[], float]
 
 
@@ -90,7 +90,7 @@ class Watch:
         job: Job | None = None,
     ) -> None:
         self._agent = watched.process
-        self._scope = watched.scope
+        self._processes = watched.processes
         self._job = job
         self._ladder = ladder
         self._notifications = notifications
@@ -106,7 +106,7 @@ class Watch:
         # The members at the moment when the agent had just ended: the first signal to all
         # goes to them.
         self._counted: tuple[ProcessIdentity, ...] | None = None
-        self._meters = Meters(watched.scope, watched.last_output, self.request_end, log)
+        self._meters = Meters(watched.processes, watched.last_output, self.request_end, log)
 
     @property
     def peak_memory(self) -> int | None:
@@ -195,7 +195,7 @@ class Watch:
             case Send(target, signum):
                 if not self._is_ending:
                     self._is_ending = True
-                    tasks.start_soon(keep_going, self._scope().guardian)
+                    tasks.start_soon(keep_going, self._processes().guardian)
                 if target is Target.LEADER:
                     # At once: where thousands fork, a thread may wait seconds for its start.
                     send_signal(self._agent, signum)
@@ -211,21 +211,21 @@ class Watch:
 
     def _send_to_all(self, signum: int) -> None:
         if signum == signal.SIGKILL:
-            kill_members(self._scope())
+            kill_members(self._processes())
         else:
-            signal_members(self._scope(), signum)
+            signal_members(self._processes(), signum)
 
     async def _report_after(self, seconds: float, event: Input) -> None:
         await anyio.sleep(seconds)
         self._tell.send_nowait(event)
 
     def _read_members(self) -> tuple[tuple[ProcessIdentity, ...], dict[str, int]]:
-        found = read_members(self._scope())
+        found = read_members(self._processes())
         return found, count_names(found)
 
     async def _count(self) -> None:
         """Report how many members are left, and again once none is."""
-        if is_evidently_empty(self._scope()):
+        if is_evidently_empty(self._processes()):
             self._tell.send_nowait(MembersCounted(0))
             return
         found, names = await run_blocking(self._read_members, abandon_on_cancel=True)
@@ -235,7 +235,7 @@ class Watch:
         while found:
             killing = self.state.rung == len(self._ladder) - 1
             found = await run_blocking(
-                lambda: wait_empty(self._scope(), _LOOK_AGAIN, killing=killing),  # noqa: B023
+                lambda: wait_empty(self._processes(), _LOOK_AGAIN, killing=killing),  # noqa: B023
                 abandon_on_cancel=True,
             )
         self._tell.send_nowait(MembersCounted(0))

@@ -68,12 +68,12 @@ def packed(path: Path) -> Path:
 class Unleased(FileOps):
     """A filesystem that grants no leases."""
 
-    def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
+    def take_read_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
         return LeaseAnswer.UNAVAILABLE
 
-    take_lease_again = take_lease
+    take_read_lease_again = take_read_lease
 
-    def is_lease_unbroken(self, fd: int) -> bool:  # noqa: ARG002
+    def is_read_lease_unbroken(self, fd: int) -> bool:  # noqa: ARG002
         return False
 
 

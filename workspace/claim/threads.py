@@ -96,7 +96,7 @@ def stored_cargo_key(
     return key
 
 
-def settle_cargo_key(claim: Claim, make: Callable[[], str]) -> str:
+def keep_cargo_key(claim: Claim, make: Callable[[], str]) -> str:
     """Return the workspace's cargo key, made once and noted in our state directory.
 
     ``threads.json`` shows it too; where that says another one it is set right, with a line.

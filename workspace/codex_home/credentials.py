@@ -59,12 +59,12 @@ def heal_auth(home_fd: int, shared: Path, notes: HealNotes) -> None:
         if found is not None:
             notes.kept.append(AUTH)
     elif found is not None and stat.S_ISREG(found.st_mode):
-        _settle(home_fd, target, notes)
+        _make_link(home_fd, target, notes)
     else:
         ensure_link(AUTH, home_fd, target, notes)
 
 
-def _settle(home_fd: int, target: Path, notes: HealNotes) -> None:
+def _make_link(home_fd: int, target: Path, notes: HealNotes) -> None:
     ours = read_small(AUTH, home_fd, Path(AUTH))
     theirs = read_regular(target, follow=True)
     _make_private(AUTH, home_fd)
@@ -75,7 +75,7 @@ def _settle(home_fd: int, target: Path, notes: HealNotes) -> None:
     here, there = _login(ours), _login(theirs)
     newer = here.refreshed > there.refreshed and here.account is not None
     if newer and here.account == there.account:
-        _hand_over(ours or b"", theirs, home_fd, target, notes)
+        _give_login(ours or b"", theirs, home_fd, target, notes)
         return
     aside = set_aside(AUTH, home_fd)
     os.symlink(target, AUTH, dir_fd=home_fd)
@@ -83,7 +83,7 @@ def _settle(home_fd: int, target: Path, notes: HealNotes) -> None:
     notes.warnings.append(f"{AUTH}: was not a link, kept as {aside}; {_compared(here, there)}")
 
 
-def _hand_over(ours: bytes, theirs: bytes, home_fd: int, target: Path, notes: HealNotes) -> None:
+def _give_login(ours: bytes, theirs: bytes, home_fd: int, target: Path, notes: HealNotes) -> None:
     """Give the shared home the newer login; its own is kept aside here first."""
     older = _keep(theirs, home_fd)
     try:

@@ -11,7 +11,7 @@ from ..paths import WorkspacePaths
 from .stores import LOCKS, STORES
 
 
-def hand_over(paths: WorkspacePaths, shared_home: Path, common_dir: Path | None) -> None:
+def give_to_user(paths: WorkspacePaths, shared_home: Path, common_dir: Path | None) -> None:
     """Give the owner of HOME the files below these places that are root's; only root does so.
 
     The workspace must be claimed, and nothing of its last run may be left.

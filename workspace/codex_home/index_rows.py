@@ -78,17 +78,19 @@ def _check(name: str, home_fd: int, home: Path) -> None:
 
     :raises PathRefused: it is no plain file with one name, or too large.
     """
-    for leaf in (name, *(name + suffix for suffix in _BESIDE)):
-        found = lstat_at(leaf, home_fd)
+    for file_name in (name, *(name + suffix for suffix in _BESIDE)):
+        found = lstat_at(file_name, home_fd)
         if found is None:
             continue
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
-            raise PathRefused(home / leaf, "a plain file without other names", "something else")
-        if leaf.endswith(JOURNAL) and found.st_size > 0:
-            raise PathRefused(home / leaf, "no journal to be played back", "a journal")
-        limit = _LARGEST if leaf == name else _LARGEST_LOG
+            raise PathRefused(
+                home / file_name, "a plain file without other names", "something else"
+            )
+        if file_name.endswith(JOURNAL) and found.st_size > 0:
+            raise PathRefused(home / file_name, "no journal to be played back", "a journal")
+        limit = _LARGEST if file_name == name else _LARGEST_LOG
         if found.st_size > limit:
-            raise PathRefused(home / leaf, f"at most {limit} bytes", "a larger file")
+            raise PathRefused(home / file_name, f"at most {limit} bytes", "a larger file")
 
 
 def _forget_in(database: Path, fd: int, home_fd: int, newest: ThreadFile) -> None:

@@ -10,10 +10,10 @@ import click
 from ....kernel.errors import BusyError, CallerError
 from ...context.removal_hook import (
     RemovalHook,
+    end_left_by_removals,
     find_removal_hook,
     hook_option,
     limit_option,
-    settle_removals,
 )
 from ...context.workspaces import find_root, gc_policy, tell_unreadable
 from ...ui.faults import Faults, describe_fault
@@ -66,7 +66,7 @@ def gc(
         click.echo(on_one_line(told), err=True)
     tell = tell_unreadable(faults, place)
     verdicts = plan_collection(place, policy, time.time(), force=force, tell=tell)
-    if apply and settle_removals((verdict.survey for verdict in verdicts), faults):
+    if apply and end_left_by_removals((verdict.survey for verdict in verdicts), faults):
         verdicts = plan_collection(place, policy, time.time(), force=force)
     rows: list[_Row] = []
     for verdict in verdicts:

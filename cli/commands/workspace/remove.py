@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
-from ...context.removal_hook import find_removal_hook, hook_option, limit_option, settle_removals
+from ...context.removal_hook import (
+    end_left_by_removals,
+    find_removal_hook,
+    hook_option,
+    limit_option,
+)
 from ...context.workspaces import find_root, select_one
 from ...ui.terminal import on_one_line
 from .options import one_workspace
@@ -30,7 +35,7 @@ def remove(
     place = find_root(root)
     survey = select_one(issue, project, agent, place)
     hook = find_removal_hook(hook_before_remove, hook_timeout, place)
-    settle_removals([survey])
+    end_left_by_removals([survey])
     attend = hook.attend if hook is not None else None
     done = remove_workspace(survey.paths, survey.key, force=force, attend=attend)
     click.echo(on_one_line(f"removed {done.root}"))

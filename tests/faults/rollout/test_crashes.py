@@ -24,7 +24,7 @@ pytestmark = pytest.mark.one_python
 class KilledBefore(FileOps):
     """The system calls, with SIGKILL to ourselves before the n-th that changes anything."""
 
-    _HARMLESS = frozenset({"is_lease_unbroken", "has_writers"})
+    _HARMLESS = frozenset({"is_read_lease_unbroken", "has_writers"})
 
     def __init__(self, step: int) -> None:
         self._left = step

@@ -107,7 +107,7 @@ def idle_but_loaded(store: Store, writer: Puppet, _other: Puppet) -> None:
 def opened_between_two_probes(store: Store, writer: Puppet, _other: Puppet) -> None:
     """A writer had looked the name up before it moved and opens after the first lease."""
     writer.do("open", "r", store.plain, os.O_RDONLY)
-    store.compress(before_take_lease_again=lambda _: writer.do("reopen", "r", APPEND))
+    store.compress(before_take_read_lease_again=lambda _: writer.do("reopen", "r", APPEND))
     writer.do("write", "r", FIRST.decode())
     store.expect(FIRST)
     writer.do("close", "r")

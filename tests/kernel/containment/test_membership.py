@@ -16,16 +16,18 @@ def test_children_of_a_process_that_has_a_guardians_number_are_nobodys() -> None
         assert stranger.stdout is not None
         stranger.stdout.readline()
         identity = name_process(stranger.pid)
-        scope = RunProcesses("no-such-run", guardian=identity)
-        assert len(members(scope)) == 1
-        assert scope.can_prove
-        assert not is_evidently_empty(scope)
-        mistaken = replace(scope, guardian=replace(identity, start_time=identity.start_time - 1))
+        processes = RunProcesses("no-such-run", guardian=identity)
+        assert len(members(processes)) == 1
+        assert processes.can_prove
+        assert not is_evidently_empty(processes)
+        mistaken = replace(
+            processes, guardian=replace(identity, start_time=identity.start_time - 1)
+        )
         assert members(mistaken) == ()
         # Its guardian is gone: what a few files show proves nothing then.
         assert not is_evidently_empty(mistaken)
         assert not mistaken.can_prove
-        for process in members(scope):
+        for process in members(processes):
             subprocess.run(["kill", str(process.pid)], check=True)
         stranger.wait(30)
-    assert not scope.can_prove
+    assert not processes.can_prove

@@ -41,17 +41,17 @@ def group(leader: subprocess.Popen[bytes]) -> Iterator[ProcessGroup]:
 def test_a_group_is_read_ended_and_seen_empty(
     leader: subprocess.Popen[bytes], group: ProcessGroup, scratch: Path
 ) -> None:
-    scope = RunProcesses("no-such-run", guardian=None, group=group)
-    assert scope.mechanism == "process-group"
-    assert leader.pid in {process.pid for process in members(scope)}
-    assert len(members(scope)) == 2
-    kill_members(scope)
+    processes = RunProcesses("no-such-run", guardian=None, group=group)
+    assert processes.mechanism == "process-group"
+    assert leader.pid in {process.pid for process in members(processes)}
+    assert len(members(processes)) == 2
+    kill_members(processes)
     leader.wait(30)
     # A zombie that nobody has collected yet is in it, and counts for nothing.
-    assert wait_empty(scope, 30) == ()
+    assert wait_empty(processes, 30) == ()
     # Who left is alive, and nobody's business here.
     os.kill(int((scratch / "left").read_text()), 0)
-    assert not scope.can_prove
+    assert not processes.can_prove
 
 
 def test_a_group_that_is_gone_is_not_the_one_that_has_its_number_now(

@@ -27,14 +27,14 @@ starter = subprocess.Popen(
 try:
     assert starter.stdout is not None
     starter.stdout.readline()
-    scope = RunProcesses("no-such-run", guardian=identify(starter.pid))
+    processes = RunProcesses("no-such-run", guardian=identify(starter.pid))
     began = time.monotonic()
     if how == "kill":
-        kill_members(scope)
-        left = wait_empty(scope, 10, killing=True)
+        kill_members(processes)
+        left = wait_empty(processes, 10, killing=True)
     else:
-        signal_members(scope, signal.SIGTERM)
-        left = wait_empty(scope, 10)
+        signal_members(processes, signal.SIGTERM)
+        left = wait_empty(processes, 10)
     told = {"left": len(left), "seconds": time.monotonic() - began}
     print(json.dumps({**told, "bystander": is_running(beside)}))
 finally:

@@ -14,20 +14,20 @@ from codexlab.rollout.operations.file_ops import FileOps
 class WithoutLease(FileOps):
     """Nobody asks the kernel who can write."""
 
-    def take_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
+    def take_read_lease(self, fd: int, *, granted_before: bool = False) -> LeaseAnswer:  # noqa: ARG002
         return LeaseAnswer.GRANTED
 
-    def take_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
+    def take_read_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
         return LeaseAnswer.GRANTED
 
-    def is_lease_unbroken(self, fd: int) -> bool:  # noqa: ARG002
+    def is_read_lease_unbroken(self, fd: int) -> bool:  # noqa: ARG002
         return True
 
 
 class WithoutSecondProbe(FileOps):
     """Nobody asks a second time after the name has moved."""
 
-    def take_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
+    def take_read_lease_again(self, fd: int) -> LeaseAnswer:  # noqa: ARG002
         return LeaseAnswer.GRANTED
 
 

@@ -102,7 +102,7 @@ class Hooked(FileOps):
 
         def hooked(*given: Any, **named: Any) -> Any:
             self.seen.append(name)
-            if name == "take_lease":
+            if name == "take_read_lease":
                 self.leased.append(given[0])
             self._happen(f"before_{name}")
             result = value(*given, **named)
