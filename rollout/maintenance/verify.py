@@ -205,10 +205,10 @@ def _unknown_files(directory: str, listed: set[str]) -> Iterator[Finding]:
     for name in names:
         path = os.path.join(directory, name)
         if path not in listed and name not in LOCK_FILES:
-            yield Finding(path, _stray(name))
+            yield Finding(path, _problem_of(name))
 
 
-def _stray(name: str) -> Problem:
+def _problem_of(name: str) -> Problem:
     if name.startswith((DAMAGED, LEFTOVER)):
         return Problem.SET_ASIDE
     return Problem.TEMPORARY if is_temporary(name) else Problem.UNLISTED
