@@ -43,7 +43,7 @@ ALLOWED = {
     "workspace/git/submodules.py::_work_in": "submodules in submodules, counted",
     "workspace/unique_work/of_the_users.py::_Look._first_in": "at most 32 deep and 10,000 names",
     "workspace/gc/trash.py::_open_lock": "only locked, never read, and no link",
-    "workspace/gc/survey.py::_read": "read to a limit, for thousands of workspaces",
+    "workspace/records/small_object.py::_read": "read to a limit, for thousands of workspaces",
     "supervisor/guardian_client/inherited.py::_read": "the kernel's own files in /proc/self",
     "supervisor/output/log.py::LogFile._open": "written, and its end read back without waiting",
     "supervisor/output/stdin.py::_open_file": "the user's own --stdin,"

@@ -1,9 +1,20 @@
-"""Where the user's own codex home is. Imports next to nothing: a search asks before all else."""
+"""Where the user's own codex home is, and who shares its transcripts.
+
+Imports next to nothing: a search asks before all else.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
+
+
+class SessionMode(StrEnum):
+    """Where an issue's transcripts go: to the user's own codex home, or to its own."""
+
+    SHARED = "shared"
+    ISSUE = "issue"
 
 
 def users_codex_home(environ: Mapping[str, str]) -> str:

@@ -78,7 +78,7 @@ def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -
     values = {
         verdict.name: child.values[verdict.name]
         for verdict in child.receipt
-        if verdict.action != Action.DROPPED and verdict.rule != "codexlab"
+        if verdict.action is not Action.DROPPED and verdict.rule != "codexlab"
     }
     if null:
         lines = (os.fsencode(f"{name}={value}") + b"\0" for name, value in sorted(values.items()))

@@ -143,14 +143,14 @@ def _decide(candidate: Candidate, options: CleanOptions, age: float | None) -> t
 
 def _age(size: Measure, owner: TargetOwner | None) -> float | None:
     """Return seconds since the latest sign of use; None when signs may have been missed."""
-    if size.state != State.COMPLETE or size.newest is None:
+    if size.state is not State.COMPLETE or size.newest is None:
         return None
     return time.time() - max(size.newest, owner.last_used if owner else 0.0)
 
 
 def _remove(finding: Finding, options: CleanOptions) -> Finding:
     """Lease, judge again, quarantine, forget, delete: in this order."""
-    if finding.verdict == Decision.LEFTOVER:
+    if finding.verdict is Decision.LEFTOVER:
         return _finish_leftover(finding)
     candidate = finding.candidate
     lease = None
@@ -195,7 +195,7 @@ def _take_away(finding: Finding) -> Finding:
 
 def _quarantine_of(candidate: Candidate) -> tuple[Root, tuple[str, ...]]:
     """Return a place on the same filesystem: below the root, or in git's own directory."""
-    if candidate.category != Category.WORKTREE:
+    if candidate.category is not Category.WORKTREE:
         return candidate.base, QUARANTINE
     from .repository import find_repository
 

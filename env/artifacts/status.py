@@ -126,7 +126,7 @@ class _Report:
         if root.path is None:
             return
         for candidate in find_candidates(root, None, every_repository=True):
-            if candidate.category != Category.CARGO or "worktrees" not in candidate.names:
+            if candidate.category is not Category.CARGO or "worktrees" not in candidate.names:
                 continue
             owner = read_owner(root, candidate.path)
             mine = repository is not None and owner and owner.workdir == str(repository.top)

@@ -180,7 +180,7 @@ class _Judge:
 
 
 def _what_was_lost(taken_out: tuple[TakenOut, ...]) -> str:
-    behind = sum(each.why == WhyOut.LEFT_BEHIND for each in taken_out)
+    behind = sum(each.why is WhyOut.LEFT_BEHIND for each in taken_out)
     unsafe = len(taken_out) - behind
     return (f"; unsafe entries taken out: {unsafe}" if unsafe else "") + (
         f"; entries of the checkout left behind taken out: {behind}" if behind else ""

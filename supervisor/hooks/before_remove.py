@@ -32,6 +32,7 @@ from ...workspace.gc.remove import BeforeRemove
 from ...workspace.gc.survey import Survey
 from ...workspace.git.checkout import inspect_checkout
 from ...workspace.paths import key_of_place
+from ...workspace.records.provenance import WorkdirKind
 from ...workspace.workdir.plan import WorkdirPlan
 from ..blocking import in_thread
 from ..callbacks import Tell
@@ -111,7 +112,7 @@ def end_left_by_removal(survey: Survey) -> None:
 
 def _plan(request: LaunchRequest, claim: Claim, workdir: Path) -> _RemovalPlan:
     run_id = new_run_id()
-    kind = claim.read_provenance().kind or "plain"
+    kind = claim.read_provenance().kind or WorkdirKind.PLAIN
     key = key_of_place(claim.paths, claim.key)
     return _RemovalPlan(
         request=request,

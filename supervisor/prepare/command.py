@@ -27,7 +27,7 @@ def resolve_command(
     if "/" in name:
         return _check(os.path.join(workdir, name), name)
     excluded = tuple(taken_out)
-    behind = (each.entry for each in excluded if each.why == WhyOut.LEFT_BEHIND)
+    behind = (each.entry for each in excluded if each.why is WhyOut.LEFT_BEHIND)
     found_unusable = None
     for directory in filter(None, (*search_path.split(os.pathsep), *behind)):
         candidate = os.path.join(directory, name)
@@ -45,7 +45,7 @@ def _where_it_is(name: str, excluded: Iterable[TakenOut]) -> str | None:
     for each in excluded:
         if not os.access(os.path.join(each.entry, name), os.X_OK):
             continue
-        if each.why == WhyOut.UNSAFE:
+        if each.why is WhyOut.UNSAFE:
             return (
                 f"{each.entry} has it and is not on the agent's PATH, because everybody may write"
                 f" there; run 'chmod o-w {each.entry}', or give --pass PATH"

@@ -20,6 +20,7 @@ from ...kernel.errors import OperatorError
 from ...kernel.files.home_owner import git_as_home_owner, git_trusts
 from ...kernel.real_path import real_path
 from ...kernel.values import frozen
+from ...workspace.records.provenance import WorkdirKind
 from ...workspace.repository.project import read_origin
 from ..errors import ArtifactsRequired, blame_origins
 from ..plan import Plan
@@ -103,7 +104,7 @@ def left_behind(plan: Plan) -> tuple[str, ...]:
 
     A checkout that holds the home directory keeps nothing back: its tools are the user's.
     """
-    if plan.workdir.kind in ("linked", "given"):
+    if plan.workdir.kind in (WorkdirKind.LINKED, WorkdirKind.GIVEN):
         return ()
     tops = {plan.start.top, _main_checkout(plan.workdir.repo)} - {None}
     if not tops:
@@ -184,7 +185,7 @@ def _trusted(plan: Plan, workdir: Path, theirs: set[str]) -> Mapping[str, str]:
     A workdir of ours that another user owns, or whose repository another user owns and the
     caller's git trusts, is trusted too.
     """
-    mine = plan.workdir.kind in ("worktree", "plain")
+    mine = plan.workdir.kind in (WorkdirKind.WORKTREE, WorkdirKind.PLAIN)
     places = (workdir, workdir / ".git", plan.workdir.repo or workdir) if mine else ()
     strange = any(not _is_trusted(place) for place in places)
     found = trusted_directories(plan.request.environ, [os.fspath(workdir)] if strange else [])

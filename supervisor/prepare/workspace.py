@@ -27,6 +27,7 @@ from ...workspace.git.held_checkout import HeldCheckout, hold_checkout
 from ...workspace.git.pointers import Pointers, keep_pointers
 from ...workspace.owner import OwnerRecord
 from ...workspace.records.machine import pid_namespace
+from ...workspace.users_codex_home import SessionMode
 from ...workspace.workdir.context import place_context
 from ...workspace.workdir.prepare import Workdir, prepare_workdir
 from ..clock import now_text
@@ -138,7 +139,7 @@ def _furnish(
         plan.request.shared_home,
         writable_roots=_writable_roots(routing),
         exclude_names=tool_shell_excludes(routing.policy),
-        sessions=plan.request.sessions,
+        sessions=SessionMode(plan.request.sessions),
         git_write=git_write,
     )
     claim.note_home(plan.request.shared_home)

@@ -92,7 +92,7 @@ def hint_at_dropped_names(
 
 def describe_left_behind(environment: ChildEnvironment) -> str | None:
     """Say which tools of the caller's checkout the agent does not get, if there are any."""
-    entries = [each.entry for each in environment.taken_out if each.why == WhyOut.LEFT_BEHIND]
+    entries = [each.entry for each in environment.taken_out if each.why is WhyOut.LEFT_BEHIND]
     names = [each.name for each in environment.receipt if each.rule == f"drop: {LEFT_BEHIND}"]
     if not entries and not names:
         return None

@@ -52,6 +52,7 @@ from codexlab.workspace.errors import GitFailed, WorkspaceBusy
 from codexlab.workspace.gc.remove import remove_workspace
 from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.records.provenance import WorkdirKind
 from codexlab.workspace.repository.project import default_project
 from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
 from codexlab.workspace.workdir.prepare import prepare_workdir
@@ -94,7 +95,9 @@ def test_a_git_that_never_answers_is_ended(
     monkeypatch.setattr("codexlab.workspace.workdir.make._CHECKOUT_TIMEOUT", 0.2)
     start = inspect_checkout(repo)
     branch = "codexlab/123/codex"
-    plan = WorkdirPlan("worktree", claim.paths.workdir, start.common_dir, start.head, branch)
+    plan = WorkdirPlan(
+        WorkdirKind.WORKTREE, claim.paths.workdir, start.common_dir, start.head, branch
+    )
     with pytest.raises(GitFailed, match="no answer within"):
         prepare_workdir(claim, plan)
     assert not claim.paths.workdir.exists()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 
-from ..git.checkout import inspect_checkout
+from ..git.checkout import StartKind, inspect_checkout
 from ..paths import WorkspaceKey, WorkspacePaths, branch_name
-from ..records.provenance import Provenance
+from ..records.provenance import Provenance, WorkdirKind, WorkdirState
 
 
 def rebuild_provenance(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
@@ -23,11 +23,11 @@ def rebuild_provenance(paths: WorkspacePaths, key: WorkspaceKey) -> Provenance:
         return Provenance(key, created=now)
     status = os.stat(paths.workdir)
     found = inspect_checkout(paths.workdir)
-    linked = found.kind == "linked" and found.top == paths.workdir
+    linked = found.kind is StartKind.LINKED and found.top == paths.workdir
     return Provenance(
         key,
-        state="ready",
-        kind="worktree" if linked else "plain",
+        state=WorkdirState.READY,
+        kind=WorkdirKind.WORKTREE if linked else WorkdirKind.PLAIN,
         repo=str(found.common_dir) if linked else None,
         branch=branch_name(paths) if linked else None,
         workdir=str(paths.workdir),

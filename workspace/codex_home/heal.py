@@ -27,11 +27,11 @@ from ..codex_config.texts import Managed
 from ..errors import HomeRefused, operator_errors
 from ..fs import directory, sweep_temporaries
 from ..paths import CONTROL, WorkspacePaths
+from ..users_codex_home import SessionMode
 from ..workdir.prepare import Workdir
 from .credentials import heal_auth, heal_mcp_credentials
 from .index_snapshot import seed_state
 from .shared_entries import offer_all, offer_reference, without_effect
-from .shared_files import SessionMode
 from .stores import heal_stores
 
 
@@ -68,7 +68,7 @@ def heal_codex_home(
     *,
     writable_roots: Sequence[Path | str] = (),
     exclude_names: Sequence[str] = (),
-    sessions: SessionMode = "shared",
+    sessions: SessionMode = SessionMode.SHARED,
     git_write: GitWrite | None = None,
 ) -> HealReport:
     """Make the issue's codex-home right; the workspace must be claimed.
@@ -109,7 +109,9 @@ def mend_codex_home(paths: WorkspacePaths, shared_home: Path, *, merge: bool = F
     own = (paths.codex_home / "sessions").is_dir() and not (
         paths.codex_home / "sessions"
     ).is_symlink()
-    return _heal(paths, shared_home, None, "issue" if own else "shared", merge=merge)
+    return _heal(
+        paths, shared_home, None, SessionMode.ISSUE if own else SessionMode.SHARED, merge=merge
+    )
 
 
 def _heal(
@@ -134,7 +136,7 @@ def _heal(
         heal_auth(home_fd, shared, notes)
         heal_mcp_credentials(home_fd, control_fd, shared, notes)
         heal_stores(home_fd, shared, sessions, notes)
-        if sessions == "shared":
+        if sessions is SessionMode.SHARED:
             seed_state(home_fd, paths.codex_home, shared, notes)
         if merge:
             merge_shared_config(place, wanted, notes)

@@ -17,13 +17,14 @@ import stat
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 from ...kernel.errands.end_wanted import pause
 from ...kernel.values import frozen
 from ..codex_config.report import HealNotes
 from ..errors import PathRefused
 from ..fs import lstat_at, read_small, set_aside
+from ..users_codex_home import SessionMode
 from .links import ensure_link, target_in
 
 _HISTORY = r"thread_history_\d{1,9}\.sqlite"
@@ -34,7 +35,6 @@ _NAMES, _NAMES_LOCK = "session_index.jsonl", "session_index.jsonl.lock"
 _LONGEST_LINE = 4096
 _MOST_BYTES = 64 * 1024 * 1024
 _PATIENCE, _PAUSE = 1.0, 0.02
-SessionMode = Literal["shared", "issue"]
 
 
 @frozen
@@ -52,7 +52,7 @@ def heal_shared_files(home_fd: int, shared: Path, mode: SessionMode, notes: Heal
     """
     histories = {_FIRST_HISTORY, *_histories(os.listdir(home_fd)), *_histories(os.listdir(shared))}
     names = (*sorted(histories), _NAMES_LOCK, _NAMES)
-    if mode == "issue":
+    if mode is SessionMode.ISSUE:
         for name in names:
             _drop_link(name, home_fd, notes)
         return

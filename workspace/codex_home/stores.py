@@ -18,9 +18,10 @@ from ...kernel.files.home_owner import give_to_owner_above
 from ..codex_config.report import HealNotes
 from ..errors import HomeRefused
 from ..fs import lstat_at, open_below, open_child, set_aside
+from ..users_codex_home import SessionMode
 from .credentials import MCP
 from .links import ensure_link, target_in
-from .shared_files import SessionMode, heal_shared_files
+from .shared_files import heal_shared_files
 
 if TYPE_CHECKING:
     from .store_merge import Merged
@@ -45,7 +46,7 @@ def heal_stores(home_fd: int, shared: Path, mode: SessionMode, notes: HealNotes)
     try:
         _share_locks(home_fd, shared_fd, shared, mode, notes)
         for name in STORES:
-            if mode == "shared":
+            if mode is SessionMode.SHARED:
                 _share(name, home_fd, shared_fd, shared, notes)
             else:
                 _own(name, home_fd, notes)
@@ -62,7 +63,7 @@ def _share_locks(
         if (shared / MCP).is_file():
             _share(_MCP_LOCKS, home_fd, shared_fd, shared, notes)
     except HomeRefused as error:
-        if mode == "shared":
+        if mode is SessionMode.SHARED:
             raise
         notes.warnings.append(f"{error.path}: {error.reason}; codex's locks are this issue's own")
         _own(LOCKS, home_fd, notes)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
-
-import orjson
+from typing import Any, TypeVar, cast
 
 from ...kernel.files.held_locks import FileId, file_id, held_locks
 from ...kernel.values import frozen
 from ...kernel.xdg import state_directory
-from ..owner import DamagedRecord, OwnerRecord, owner_from, parse_object
+from ..owner import DamagedRecord, OwnerRecord, owner_from
 from ..paths import (
     CONTROL,
     WorkspaceKey,
@@ -24,14 +23,22 @@ from ..paths import (
     paths_at,
 )
 from ..records.provenance import Provenance, provenance_from
+from ..records.small_object import read_object
 from ..records.witness import look_up, place_of
 
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 Tell = Callable[[str, OSError], None]
-SurveyState = Literal["busy", "damaged", "moved", "dead", "free"]
 _Made = TypeVar("_Made")
 _EARLIEST, _LATEST = 0.0, 250_000_000_000.0
-_FIRST, _LIMIT = 16 * 1024, 1024 * 1024
+
+
+class SurveyState(StrEnum):
+    """What a workspace is in, as it looks from outside."""
+
+    BUSY = "busy"
+    DAMAGED = "damaged"
+    MOVED = "moved"
+    DEAD = "dead"
+    FREE = "free"
 
 
 @frozen
@@ -78,12 +85,12 @@ class Survey:
         ``codexlab reap``, ends what is left of it.
         """
         if self.busy:
-            return "busy"
+            return SurveyState.BUSY
         if self.provenance is None:
-            return "damaged"
+            return SurveyState.DAMAGED
         if not belongs_at(self.provenance.key, self.place.split("/")[-3:]):
-            return "moved"
-        return "free" if self.owner is None or self.owner.contained else "dead"
+            return SurveyState.MOVED
+        return SurveyState.FREE if self.owner is None or self.owner.contained else SurveyState.DEAD
 
     @property
     def key(self) -> WorkspaceKey:
@@ -169,7 +176,7 @@ def _survey(root: str, look: _Look) -> Survey | None:
         busy=busy,
         owner=owner,
         used=_used(control, lock.st_mtime),
-        record=cast("dict[str, Any]", _object(f"{run}/record.json") if run else {}),
+        record=cast("dict[str, Any]", read_object(f"{run}/record.json") if run else {}),
     )
 
 
@@ -217,32 +224,6 @@ def _last(own: OwnerRecord | None, root: str, look: _Look, *, busy: bool) -> Own
 def _made(make: Callable[[Mapping[str, object]], _Made], path: str) -> _Made | None:
     """Return the record in a small file, or None where it is missing or damaged."""
     try:
-        return make(_object(path))
+        return make(read_object(path))
     except DamagedRecord:
         return None
-
-
-def _object(path: str) -> Mapping[str, object]:
-    """Return the JSON object in a small file; an empty one where there is none."""
-    try:
-        return _parse(_read(path))
-    except (OSError, DamagedRecord):
-        return {}
-
-
-def _parse(data: bytes) -> Mapping[str, object]:
-    try:
-        value: object = orjson.loads(data)
-    except ValueError:
-        return parse_object(data)  # json knows a little more: NaN, lone surrogates
-    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
-
-
-def _read(path: str) -> bytes:
-    # A pipe planted here answers at once with nothing, a directory with an error.
-    fd = os.open(path, _FLAGS)
-    try:
-        data = os.read(fd, _FIRST)
-        return data if len(data) < _FIRST else data + os.read(fd, _LIMIT)
-    finally:
-        os.close(fd)

@@ -6,8 +6,8 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from ...kernel.xdg import state_directory
 from ..unique_work.findings import EACH_SECONDS, ONE_SECONDS, TRANSCRIPTS, findings, unproven
@@ -18,7 +18,15 @@ from .uses import Uses, read_uses
 DAY = 86400.0
 # For the slow ones of a whole collection; each of the others still has the least.
 TOGETHER_SECONDS, LEAST_SECONDS = 30.0, 1.0
-GcAction = Literal["keep", "collect", "due", "pressed"]
+
+
+class GcAction(StrEnum):
+    """What gc decides about a workspace; `Verdict` says what each means."""
+
+    KEEP = "keep"
+    COLLECT = "collect"
+    DUE = "due"
+    PRESSED = "pressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +96,17 @@ def judge(survey: Survey, policy: GcPolicy, now: float, *, pressed: bool) -> Ver
     age = now - survey.used
     if survey.busy:
         who = f"run {survey.owner.run_id}" if survey.owner else "a run"
-        return Verdict(survey, "keep", f"held by {who}")
+        return Verdict(survey, GcAction.KEEP, f"held by {who}")
     provenance = survey.provenance
     if provenance is not None and provenance.removing:
-        return Verdict(survey, "collect", "its removal was begun and cut short")
+        return Verdict(survey, GcAction.COLLECT, "its removal was begun and cut short")
     if provenance is not None and provenance.kind is None and age >= policy.empty:
-        return Verdict(survey, "collect", f"never had a workdir, {span(age)} old")
+        return Verdict(survey, GcAction.COLLECT, f"never had a workdir, {span(age)} old")
     if age >= policy.idle:
-        return Verdict(survey, "collect", f"unused for {span(age)}")
+        return Verdict(survey, GcAction.COLLECT, f"unused for {span(age)}")
     if pressed and age >= policy.pressed_idle:
-        return Verdict(survey, "pressed", f"the disk is short, unused for {span(age)}")
-    return Verdict(survey, "keep", f"used {span(age)} ago")
+        return Verdict(survey, GcAction.PRESSED, f"the disk is short, unused for {span(age)}")
+    return Verdict(survey, GcAction.KEEP, f"used {span(age)} ago")
 
 
 def span(seconds: float) -> str:
@@ -112,11 +120,13 @@ def span(seconds: float) -> str:
 def explain(survey: Survey, policy: GcPolicy, now: float, *, pressed: bool) -> Verdict:
     """Decide for one workspace, and name its findings also while it is kept anyway."""
     verdict, uses = judge(survey, policy, now, pressed=pressed), read_uses(state_directory())
-    if verdict.action == "keep":
+    if verdict.action is GcAction.KEEP:
         reason = verdict.reason if survey.busy else unproven(survey.owner) or verdict.reason
         used = used_below(survey.paths, uses)
         found = findings(survey.paths, survey.provenance)
-        return Verdict(survey, "keep", reason, (*(told(survey.paths, use) for use in used), *found))
+        return Verdict(
+            survey, GcAction.KEEP, reason, (*(told(survey.paths, use) for use in used), *found)
+        )
     return _examine(verdict, uses, force=False, seconds=ONE_SECONDS)
 
 
@@ -129,7 +139,7 @@ def _verdicts(
         begun = time.monotonic()
         try:
             verdict = judge(survey, policy, now, pressed=pressed)
-            if verdict.action != "keep":
+            if verdict.action is not GcAction.KEEP:
                 uses = uses or read_uses(state_directory())
                 seconds = min(EACH_SECONDS, max(LEAST_SECONDS, left))
                 verdict = _examine(verdict, uses, force=force, seconds=seconds)
@@ -139,7 +149,7 @@ def _verdicts(
             # An agent can put anything there: what cannot be judged stays, the others are judged.
             left -= max(0.0, time.monotonic() - begun - LEAST_SECONDS)
             reason = f"cannot be judged ({str(error) or type(error).__name__})"
-            yield Verdict(survey, "keep", reason, failed=True)
+            yield Verdict(survey, GcAction.KEEP, reason, failed=True)
 
 
 def _examine(
@@ -152,14 +162,14 @@ def _examine(
     survey = verdict.survey
     survivors = unproven(survey.owner)
     if survivors is not None:
-        return Verdict(survey, "keep", survivors)
+        return Verdict(survey, GcAction.KEEP, survivors)
     used = used_below(survey.paths, uses)
     kept = tuple(told(survey.paths, use) for use in used)
     for use, line in zip(used, kept, strict=True):
         if use.held:
-            return Verdict(survey, "keep", f"{line}; a run is in it")
+            return Verdict(survey, GcAction.KEEP, f"{line}; a run is in it")
     found = (*kept, *findings(survey.paths, survey.provenance, seconds=seconds))
     # Transcripts of its own are moved to the shared store first.
     blocking = [line for line in found if not line.startswith(TRANSCRIPTS)]
-    action: GcAction = "due" if blocking and not force else verdict.action
+    action = GcAction.DUE if blocking and not force else verdict.action
     return Verdict(survey, action, verdict.reason, found)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from ...kernel.files.regular_file import NOT_REGULAR, read_regular
 from ...kernel.real_path import real_path
@@ -19,12 +19,20 @@ from ..errors import WorkdirRefused
 from .command import ask_git
 from .view import view_at
 
-StartKind = Literal["main", "linked", "outside", "bare"]
 # Plain texts within: this is read several times a launch, and joining a Path takes long.
 StrPath = str | os.PathLike[str]
 # A reference is a line; what is packed grows with the repository (a million take 70 MB).
 _LIMIT, _PACKED_LIMIT = 64 * 1024, 256 * 1024 * 1024
 _SUBMODULE = b"160000"  # the mode of an entry
+
+
+class StartKind(StrEnum):
+    """The kind of place that a launch is started from."""
+
+    MAIN = "main"
+    LINKED = "linked"
+    OUTSIDE = "outside"
+    BARE = "bare"
 
 
 @frozen
@@ -70,10 +78,12 @@ def inspect_checkout(cwd: Path) -> Checkout:
             return _checkout(here, place, git_dir)
         if _is_git_dir(place):
             head, branch = read_head(place, place)
-            return Checkout(Path(here), "bare", None, Path(place), Path(place), head, branch)
+            return Checkout(
+                Path(here), StartKind.BARE, None, Path(place), Path(place), head, branch
+            )
         above = os.path.dirname(place)
         if above == place or os.stat(above).st_dev != found.st_dev:
-            return Checkout(Path(here), "outside")
+            return Checkout(Path(here), StartKind.OUTSIDE)
         place = above
 
 
@@ -121,7 +131,7 @@ def _checkout(here: str, top: str, git_dir: str) -> Checkout:
     if pointer is not None:
         common = real_path(os.path.join(git_dir, pointer))
     head, branch = read_head(git_dir, common)
-    kind: StartKind = "main" if pointer is None else "linked"
+    kind = StartKind.MAIN if pointer is None else StartKind.LINKED
     return Checkout(Path(here), kind, Path(top), Path(git_dir), Path(common), head, branch)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...kernel.values import frozen
 from ...kernel.xdg import state_directory
 from ..errors import GitFailed, WorkdirRefused
-from ..records.provenance import Provenance
+from ..records.provenance import Provenance, WorkdirKind
 from .checkout import Checkout, inspect_checkout, is_still_at
 from .command import LOOK_SECONDS, ask_git
 from .files import check_git_files
@@ -101,10 +101,10 @@ def recorded_git_dir(provenance: Provenance) -> Path | None:
     """
     if provenance.workdir is None or provenance.kind is None:
         return None
-    if provenance.kind in ("linked", "given"):
+    if provenance.kind in (WorkdirKind.LINKED, WorkdirKind.GIVEN):
         return _unchanged(provenance)
     workdir = Path(provenance.workdir)
-    if provenance.kind == "plain":
+    if provenance.kind is WorkdirKind.PLAIN:
         return workdir / ".git"
     repo = Path(provenance.repo or "/nowhere")
     named = [entry.place for entry in entries(repo) if entry.pointer == marker_of(workdir)]
@@ -119,7 +119,9 @@ def check_git_dir_of_yours(provenance: Provenance) -> None:
     :raises GitFailed: its ``.git`` leads elsewhere than at the last launch, or from there on.
     """
     workdir = provenance.workdir
-    if provenance.kind not in ("linked", "given") or not os.path.isdir(workdir or ""):
+    if provenance.kind not in (WorkdirKind.LINKED, WorkdirKind.GIVEN) or not os.path.isdir(
+        workdir or ""
+    ):
         return
     if recorded_git_dir(provenance) is not None:
         _check_common_dir(Path(workdir or ""), inspect_checkout(Path(workdir or "")))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...kernel.files.home_owner import git_trusts
 from ..errors import GitFailed, WorkdirRefused
-from .checkout import Checkout
+from .checkout import Checkout, StartKind
 from .command import ask_git
 
 _UNTRUSTED = r"dubious ownership|unsafe repository"
@@ -49,7 +49,7 @@ def check_owner(source: Checkout) -> None:
 
 def _discovered_from(source: Checkout, common: Path) -> Path:
     """Return where git's own look for the repository ends: what ``safe.directory`` names."""
-    if source.kind == "main" and source.top is not None:
+    if source.kind is StartKind.MAIN and source.top is not None:
         return source.top
     return common.parent if common.name == ".git" else common
 

@@ -5,25 +5,39 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import lru_cache
-from typing import Literal, cast, get_args
+from typing import cast
 
 from ...kernel.values import asdict, frozen
 from ..owner import DamagedRecord, is_text, parse_object
 from ..paths import WorkspaceKey, is_branch_of
 
-WorkdirKind = Literal["linked", "worktree", "plain", "given"]
-WorkdirState = Literal["new", "preparing", "ready"]
-
 _TEXTS = (
     *("kind", "repo", "base", "branch", "tip", "chosen"),
     *("workdir", "git_dir", "removed_from", "created"),
 )
-_KINDS = (*get_args(WorkdirKind), None)
 _PATHS, _COMMITS = ("repo", "workdir", "git_dir", "removed_from"), ("base", "tip")
 # What an agent made longer is not kept in memory.
 _USUAL = 4096
 _COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
+
+
+class WorkdirKind(StrEnum):
+    """The kind of directory that an agent works in: the caller's own, or one that we made."""
+
+    LINKED = "linked"
+    WORKTREE = "worktree"
+    PLAIN = "plain"
+    GIVEN = "given"
+
+
+class WorkdirState(StrEnum):
+    """How far our own workdir has come."""
+
+    NEW = "new"
+    PREPARING = "preparing"
+    READY = "ready"
 
 
 @frozen
@@ -48,7 +62,7 @@ class Provenance:
     """
 
     key: WorkspaceKey
-    state: WorkdirState = "new"
+    state: WorkdirState = WorkdirState.NEW
     kind: WorkdirKind | None = None
     repo: str | None = None
     base: str | None = None
@@ -67,9 +81,9 @@ class Provenance:
     @property
     def own_kind(self) -> WorkdirKind | None:
         """Return what our own workdir is, or None while it is not ready."""
-        if self.state != "ready":
+        if self.state is not WorkdirState.READY:
             return None
-        return "worktree" if self.branch is not None else "plain"
+        return WorkdirKind.WORKTREE if self.branch is not None else WorkdirKind.PLAIN
 
 
 def encode_provenance(record: Provenance) -> bytes:
@@ -108,21 +122,28 @@ def provenance_from(values: Mapping[str, object]) -> Provenance:
     if not all(text is None or is_text(text) for text in found.values()):
         raise DamagedRecord("text")
     texts = cast("dict[str, str | None]", found)
-    if values.get("state") not in get_args(WorkdirState) or texts["kind"] not in _KINDS:
-        raise DamagedRecord("state or kind")
+    state, kind = _state_and_kind(values.get("state"), texts.pop("kind"))
     named = WorkspaceKey(*cast("list[str]", key))
     _check_places(texts)
     if texts["branch"] is not None and not is_branch_of(named, texts["branch"]):
         raise DamagedRecord("branch")
     return Provenance(
         named,
-        state=cast("WorkdirState", values["state"]),
+        state=state,
+        kind=kind,
         inode=_inode(values.get("inode")),
         git_inode=_inode(values.get("git_inode")),
         after_create_due=values.get("after_create_due") is True,
         removing=values.get("removing") is True,
-        **texts,  # type: ignore[arg-type]  # kind was checked above
+        **texts,
     )
+
+
+def _state_and_kind(state: object, kind: str | None) -> tuple[WorkdirState, WorkdirKind | None]:
+    try:
+        return WorkdirState(cast("str", state)), None if kind is None else WorkdirKind(kind)
+    except ValueError:
+        raise DamagedRecord("state or kind") from None
 
 
 def _check_places(texts: Mapping[str, str | None]) -> None:

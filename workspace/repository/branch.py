@@ -21,7 +21,7 @@ from ..git.checkout import read_head, resolve_ref
 from ..git.worktree_entry import Entry, drop_ref_lock, is_checked_out_elsewhere, our_registrations
 from ..owner import DamagedRecord
 from ..paths import CONTROL, WorkspacePaths, branch_name
-from ..records.provenance import Provenance, parse_provenance
+from ..records.provenance import Provenance, WorkdirState, parse_provenance
 from .kept_branches import remembered_for
 
 _PLAIN = r"(?![0-9a-f]{40,64}$)[\w+#%&=,;.@'\"!()-]+(?:/[\w+#%&=,;.@'\"!()-]+)*"
@@ -87,7 +87,7 @@ def pick_branch(
     usual = branch_name(paths)
     own = _own_name(usual, paths)
     recorded = stored.branch if stored.repo == str(repo) else None
-    if recorded is not None and stored.state == "ready":
+    if recorded is not None and stored.state is WorkdirState.READY:
         return recorded
     # A launch killed before its git began may find that another took the branch since.
     for name in (recorded or usual, own):
@@ -110,11 +110,11 @@ def check_branch(repo: Path, branch: str, stored: Provenance, known: set[str]) -
             raise BranchTaken(repo, branch, f"a branch named {parent} exists")
     found = resolve_ref(repo, f"refs/heads/{branch}")
     ours = stored.branch == branch and stored.repo == str(repo)
-    if (ours and stored.state == "preparing") or branch in known:
+    if (ours and stored.state is WorkdirState.PREPARING) or branch in known:
         drop_ref_lock(repo, branch)
     if found is None:
         return None
-    if branch in known or (ours and (stored.state == "ready" or found == stored.tip)):
+    if branch in known or (ours and (stored.state is WorkdirState.READY or found == stored.tip)):
         return found
     raise BranchTaken(repo, branch, f"exists (at {found[:12]})")
 

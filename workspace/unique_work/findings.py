@@ -18,7 +18,7 @@ from ..git.state import check_git_dir_of_yours
 from ..owner import OwnerRecord
 from ..paths import WorkspacePaths, belongs_at
 from ..records.machine import is_this_machine
-from ..records.provenance import Provenance
+from ..records.provenance import Provenance, WorkdirKind
 from ..records.witness import read_witness
 from .strangers import strangers
 from .work_below import work_below
@@ -63,7 +63,7 @@ def _change_of_yours(paths: WorkspacePaths, provenance: Provenance) -> str | Non
     """
     witness = read_witness(paths)
     if witness is not None and witness.workdir not in (None, os.fspath(paths.workdir)):
-        provenance = replace(provenance, kind="given", workdir=witness.workdir)
+        provenance = replace(provenance, kind=WorkdirKind.GIVEN, workdir=witness.workdir)
     try:
         check_git_dir_of_yours(provenance)
     except GitFailed as error:

@@ -21,7 +21,7 @@ from ..checkouts.words import shown
 from ..errors import GitFailed
 from ..git.worktree_entry import Entry, entries_below
 from ..paths import WorkspacePaths
-from ..records.provenance import Provenance
+from ..records.provenance import Provenance, WorkdirKind
 from .own_worktrees import judge_lost, judge_worktree, stashes
 
 _CODEXS = "codex-home/worktrees/"
@@ -112,9 +112,13 @@ def _workdir_itself(
     if not os.path.lexists(paths.workdir / ".git"):
         return ["its workdir is not a git checkout"]
     kind = provenance.own_kind if provenance is not None else None
-    if kind == "worktree" and known.repo is not None and _registered(known, "workdir") is None:
+    if (
+        kind is WorkdirKind.WORKTREE
+        and known.repo is not None
+        and _registered(known, "workdir") is None
+    ):
         return [f"what cannot be judged (its .git is not that of a worktree of {known.repo})"]
-    if kind == "plain" and not (
+    if kind is WorkdirKind.PLAIN and not (
         stat.S_ISDIR(os.lstat(paths.workdir / ".git").st_mode) and is_store(paths.workdir / ".git")
     ):
         return ["what cannot be judged (its .git is not a repository)"]

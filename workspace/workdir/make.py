@@ -21,7 +21,7 @@ from ..git.command import run_git
 from ..git.config import read_facts, starts_nothing
 from ..git.files import check_shared_files
 from ..git.worktree_entry import Entry, drop_ref_lock, drop_registration, entries_for, lock_reason
-from ..records.provenance import Provenance
+from ..records.provenance import Provenance, WorkdirState
 from ..repository.branch import branch_left, check_branch, known_branches, pick_branch
 from ..repository.branch_deletion import delete_branch
 from ..repository.kept_commits import keep_what_entries_hold
@@ -39,7 +39,9 @@ def make_plain(claim: Claim, stored: Provenance) -> None:
     :raises WorkdirRefused: something else is in the way.
     :raises GitFailed: git failed; nothing half-made is left.
     """
-    preparing = replace(stored, state="preparing", inode=None, repo=None, branch=None, base=None)
+    preparing = replace(
+        stored, state=WorkdirState.PREPARING, inode=None, repo=None, branch=None, base=None
+    )
     with directory(claim.paths.base, *claim.paths.names) as root_fd:
         _undo(root_fd, claim, stored)
         claim.write_provenance(preparing)
@@ -50,7 +52,7 @@ def make_plain(claim: Claim, stored: Provenance) -> None:
         except GitFailed:
             _undo(root_fd, claim, preparing)
             raise
-    claim.write_provenance(replace(preparing, state="ready"))
+    claim.write_provenance(replace(preparing, state=WorkdirState.READY))
 
 
 def make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience: float) -> None:
@@ -83,7 +85,7 @@ def make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience:
         chosen = _let_go(claim, repo, lost, stored, branch)
         preparing = replace(
             stored,
-            state="preparing",
+            state=WorkdirState.PREPARING,
             # The new directory may get the old one's number.
             inode=None,
             repo=str(repo),
@@ -103,7 +105,7 @@ def make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience:
             _undo(root_fd, claim, preparing)
             _take_back(claim, repo, preparing, stored, made=not chosen and tip is None)
             raise
-        claim.write_provenance(replace(preparing, state="ready", chosen=None))
+        claim.write_provenance(replace(preparing, state=WorkdirState.READY, chosen=None))
         claim.note_chosen(None)
 
 
@@ -117,7 +119,7 @@ def _let_go(
     chosen, line = branch_left(repo, claim.paths, lost, stored)
     if line:
         claim.notes.append(f"{line}; this one is on {branch}")
-    if stored.state != "preparing":  # else it never was an agent's
+    if stored.state is not WorkdirState.PREPARING:  # else it never was an agent's
         with operator_errors(repo):
             claim.notes.extend(keep_what_entries_hold(repo, lost, claim.paths, staged=True))
     drop_registration(repo, claim.paths.workdir)
@@ -175,7 +177,7 @@ def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
     found = lstat_at("workdir", root_fd)
     if found is None:
         return
-    if stored.state != "preparing":
+    if stored.state is not WorkdirState.PREPARING:
         reason = "exists, but this workspace did not make it; move it away"
         raise WorkdirRefused(claim.paths.workdir, reason)
     with operator_errors(claim.paths.workdir):

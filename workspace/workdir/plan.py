@@ -11,7 +11,7 @@ from ...kernel.values import frozen, replace
 from ...kernel.xdg import cache_directory, state_directory
 from ..errors import GitFailed, WorkdirRefused
 from ..fs import directory, read_small
-from ..git.checkout import Checkout, inspect_checkout
+from ..git.checkout import Checkout, StartKind, inspect_checkout
 from ..git.command import ask_git
 from ..git.config import read_facts
 from ..git.files import check_shared_files
@@ -90,9 +90,9 @@ def choose_workdir(
         return _own_worktree(_local_repository(repo), paths, stored, base, chosen=True)
     if start.top is not None and start.top == Path(os.path.realpath(paths.workdir)):
         return _reuse(paths, stored, base)
-    if start.kind == "linked" and not _is_in_workspace(start):
+    if start.kind is StartKind.LINKED and not _is_in_workspace(start):
         return _in_place(start, base, paths)
-    if start.kind == "outside":
+    if start.kind is StartKind.OUTSIDE:
         return _reuse(paths, stored, base) if stored else _own_plain(paths, stored)
     return _telling_change(start, _own_worktree(start, paths, stored, base))
 
@@ -140,7 +140,7 @@ def _given(workdir: Path) -> WorkdirPlan:
     if link is not None:
         remark = "if you did not make that link, an agent did"
         notes = (f"--workdir {workdir}: {link} is a link, and leads to {found.cwd}; {remark}",)
-    return WorkdirPlan("given", found.cwd, found.common_dir, notes=notes)
+    return WorkdirPlan(WorkdirKind.GIVEN, found.cwd, found.common_dir, notes=notes)
 
 
 def _link_to(workdir: Path) -> Path | None:
@@ -161,20 +161,22 @@ def _in_place(start: Checkout, base: str | None, paths: WorkspacePaths) -> Workd
     from .former_project import former_project_note
 
     notes = former_project_note(start, paths)
-    return WorkdirPlan("linked", start.top, start.common_dir, None, start.branch, notes=notes)
+    return WorkdirPlan(
+        WorkdirKind.LINKED, start.top, start.common_dir, None, start.branch, notes=notes
+    )
 
 
 def _own_plain(paths: WorkspacePaths, stored: Provenance | None) -> WorkdirPlan:
-    if stored is not None and stored.own_kind == "worktree":
+    if stored is not None and stored.own_kind is WorkdirKind.WORKTREE:
         reason = f"this issue already works in a worktree of {stored.repo}; choose another issue"
         raise WorkdirRefused("--no-repo", reason)
-    return WorkdirPlan("plain", paths.workdir, created=not os.path.lexists(paths.workdir))
+    return WorkdirPlan(WorkdirKind.PLAIN, paths.workdir, created=not os.path.lexists(paths.workdir))
 
 
 def _reuse(paths: WorkspacePaths, stored: Provenance | None, base: str | None) -> WorkdirPlan:
     if stored is None or stored.own_kind is None:
         raise WorkdirRefused(paths.workdir, "its workspace.json does not know it")
-    if stored.own_kind == "plain":
+    if stored.own_kind is WorkdirKind.PLAIN:
         return _own_plain(paths, stored)
     if not os.path.isdir(stored.repo or ""):
         reason = f"its repository {stored.repo} is gone; if it was moved, start in it"
@@ -215,7 +217,9 @@ def _new_worktree(
     branch, other = expect_branch(common, paths, state_directory())
     if other is not None:
         notes += (f"branch {branch_name(paths)} belongs to {other}; this one gets {branch}",)
-    return WorkdirPlan("worktree", paths.workdir, common, oid, branch, created=True, notes=notes)
+    return WorkdirPlan(
+        WorkdirKind.WORKTREE, paths.workdir, common, oid, branch, created=True, notes=notes
+    )
 
 
 def _own_again(
@@ -224,11 +228,13 @@ def _own_again(
     """Take up the worktree there is; where it was lost it comes back on its branch."""
     lost = not os.path.lexists(paths.workdir)
     base, branch = stored.base, stored.branch
-    return WorkdirPlan("worktree", paths.workdir, common, base, branch, created=lost, notes=notes)
+    return WorkdirPlan(
+        WorkdirKind.WORKTREE, paths.workdir, common, base, branch, created=lost, notes=notes
+    )
 
 
 def _same_repository(common: Path, stored: Provenance, paths: WorkspacePaths) -> None:
-    if stored.own_kind == "plain":
+    if stored.own_kind is WorkdirKind.PLAIN:
         reason = "this issue already works in a plain directory; use --no-repo or another issue"
         raise WorkdirRefused(paths.workdir, reason)
     if stored.repo != str(common) and not is_worktree_of(paths.workdir, common):
@@ -267,7 +273,7 @@ def _resolve_base(source: Checkout, base: str | None) -> str:
 def _base_note(common: Path, stored: Provenance, base: str | None) -> tuple[str, ...]:
     if base is None:
         return ()
-    source = Checkout(common, "bare", None, common, common)
+    source = Checkout(common, StartKind.BARE, None, common, common)
     if _resolve_base(source, base) == stored.base:
         return ()
     return (f"--base {base} ignored: the worktree exists and is never moved",)
@@ -300,7 +306,7 @@ def _from_url(
         _same_repository(cache, stored, paths)
         return _own_again(cache, paths, stored, ())
     return WorkdirPlan(
-        kind="worktree",
+        kind=WorkdirKind.WORKTREE,
         path=paths.workdir,
         repo=cache,
         branch=branch_name(paths),

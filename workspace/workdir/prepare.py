@@ -73,7 +73,7 @@ def prepare_workdir(
     :raises WorkdirRefused: the workspace changed since the plan was made.
     :raises GitFailed: git failed; nothing half-made is left.
     """
-    if plan.kind in ("linked", "given"):
+    if plan.kind in (WorkdirKind.LINKED, WorkdirKind.GIVEN):
         return _adopt(claim, plan, created=False, after_create=after_create)
     stored = claim.believed(claim.read_provenance())
     present = _present(claim)
@@ -88,7 +88,7 @@ def _make(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience: float) 
     # Here: most launches find the directory made, and 12 modules need not be loaded.
     from .make import make_plain, make_worktree
 
-    if plan.kind == "worktree":
+    if plan.kind is WorkdirKind.WORKTREE:
         make_worktree(claim, plan, stored, patience)
     else:
         make_plain(claim, stored)
@@ -99,9 +99,11 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
     status = os.stat(plan.path)
     claim.notes.extend(restore_left(claim.state_dir, (status.st_dev, status.st_ino)))
     found = inspect_checkout(plan.path)
-    if plan.kind in ("worktree", "plain") and found.top != Path(real_path(plan.path)):
+    if plan.kind in (WorkdirKind.WORKTREE, WorkdirKind.PLAIN) and found.top != Path(
+        real_path(plan.path)
+    ):
         raise WorkdirRefused(plan.path, "has lost its .git; move it away or restore .git")
-    if plan.kind in ("worktree", "plain"):
+    if plan.kind in (WorkdirKind.WORKTREE, WorkdirKind.PLAIN):
         _check_pointer(plan, found)
     stored = _note_use(claim, plan, found, after_create=after_create)
     claim.note_workdir(plan.path, (status.st_dev, status.st_ino))
@@ -112,7 +114,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
         branch=found.branch,
         created=created,
         after_create_due=stored.after_create_due,
-        base=stored.base if plan.kind == "worktree" else found.head,
+        base=stored.base if plan.kind is WorkdirKind.WORKTREE else found.head,
         git_dir=found.git_dir,
         common_dir=found.common_dir,
         previous=previous,
@@ -122,7 +124,7 @@ def _adopt(claim: Claim, plan: WorkdirPlan, *, created: bool, after_create: bool
 def _check_pointer(plan: WorkdirPlan, found: Checkout) -> None:
     """Refuse a ``.git`` that leads elsewhere than to what we made: an agent may have written it."""
     marker = plan.path / ".git"
-    if plan.kind == "plain":
+    if plan.kind is WorkdirKind.PLAIN:
         if found.git_dir != marker or found.common_dir != marker:
             reason = f"leads to {found.git_dir}; this directory has a repository of its own"
             raise WorkdirRefused(
@@ -155,7 +157,7 @@ def _note_use(
         inode=inode,
         after_create_due=after_create if inode != stored.inode else stored.after_create_due,
         removing=False,
-        repo=str(plan.repo) if plan.kind == "worktree" else stored.repo,
+        repo=str(plan.repo) if plan.kind is WorkdirKind.WORKTREE else stored.repo,
         **_note_git_dir(claim, plan, found, stored),
     )
     if used != stored:
@@ -173,7 +175,7 @@ def _note_git_dir(
     state_dir = claim.state_dir
     if plan.yours is not None:  # that it changed, the plan's notes tell
         remember_git_dir(state_dir, plan.yours, git_dir_now(inspect_checkout(plan.yours)))
-    if plan.kind not in ("linked", "given"):
+    if plan.kind not in (WorkdirKind.LINKED, WorkdirKind.GIVEN):
         return {"git_dir": None, "git_inode": None}
     known, now = known_git_dir(state_dir, plan.path, stored), git_dir_now(found)
     if (change := change_since(plan.path, known, now)) is not None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..claim.claim import Claim
 from ..git.worktree_entry import entry_at, marker_of
+from ..records.provenance import WorkdirKind
 from ..repository.lock_users import locks_in_use
 from ..repository.locks_aside import LOCK, locks_in, set_lock_aside
 from .prepare import Workdir
@@ -26,7 +27,7 @@ from .prepare import Workdir
 def stale_locks(claim: Claim, workdir: Workdir) -> list[Path]:
     """Return the lock files that only a dead git can have left, if nobody uses them."""
     git_dir = workdir.git_dir
-    if workdir.kind not in ("worktree", "plain") or git_dir is None:
+    if workdir.kind not in (WorkdirKind.WORKTREE, WorkdirKind.PLAIN) or git_dir is None:
         return []
     found = [*locks_in(git_dir, "refs"), *_locks_on_branch(claim, workdir)]
     return found if found and _is_ours(claim, workdir, git_dir) else []
@@ -44,7 +45,7 @@ def set_locks_aside(workdir: Workdir, locks: list[Path]) -> list[str]:
 
 
 def _locks_on_branch(claim: Claim, workdir: Workdir) -> Iterator[Path]:
-    if workdir.kind != "worktree" or workdir.common_dir is None:
+    if workdir.kind is not WorkdirKind.WORKTREE or workdir.common_dir is None:
         return
     branch = claim.read_provenance().branch or ""
     lock = workdir.common_dir / f"refs/heads/{branch}{LOCK}"
@@ -53,7 +54,7 @@ def _locks_on_branch(claim: Claim, workdir: Workdir) -> Iterator[Path]:
 
 
 def _is_ours(claim: Claim, workdir: Workdir, git_dir: Path) -> bool:
-    if workdir.kind == "plain":
+    if workdir.kind is WorkdirKind.PLAIN:
         own = workdir.path / ".git"
         return stat.S_ISDIR(os.lstat(own).st_mode) and git_dir == Path(os.path.realpath(own))
     repo = claim.read_provenance().repo

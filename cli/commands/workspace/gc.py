@@ -54,7 +54,7 @@ def gc(
 ) -> int:
     """Say which workspaces may go and why, and with --apply delete those."""
     from ....workspace.gc.killed_removals import empty_trash, strangers_in_trash
-    from ....workspace.gc.verdict import is_pressed, plan_collection
+    from ....workspace.gc.verdict import GcAction, is_pressed, plan_collection
 
     place, policy = find_root(root), gc_policy(idle, min_free)
     hook = find_removal_hook(hook_before_remove, hook_timeout, place)
@@ -72,8 +72,8 @@ def gc(
     for verdict in verdicts:
         if verdict.failed:
             faults.tell(verdict.survey.place, verdict.reason)
-        pressed = verdict.action == "pressed" and (not apply or is_pressed(place, policy))
-        goes = verdict.action == "collect" or pressed
+        pressed = verdict.action is GcAction.PRESSED and (not apply or is_pressed(place, policy))
+        goes = verdict.action is GcAction.COLLECT or pressed
         if not goes:
             rows.append((verdict, "keep", why(verdict)))
         elif not apply:

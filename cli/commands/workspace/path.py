@@ -9,18 +9,15 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ....kernel.errors import CallerError
+from ....workspace.gc.survey import Survey, SurveyState
 from ...context.workspaces import find_root, select_one
 from ...ui.one_of import one_of
 from ...ui.terminal import on_one_line
 from .options import one_workspace
-
-if TYPE_CHECKING:
-    from ....workspace.gc.survey import Survey
 
 
 class PathNotShown(CallerError):
@@ -65,7 +62,7 @@ def workdir_of(survey: Survey) -> Path:
     from ....workspace.records.witness import read_witness
 
     own, record = survey.paths.workdir, survey.provenance
-    told = None if record is None or survey.state == "moved" else record.workdir
+    told = None if record is None or survey.state is SurveyState.MOVED else record.workdir
     witness = read_witness(survey.paths)
     known = None if witness is None else witness.workdir
     if told in (None, os.fspath(own)) and known in (None, os.fspath(own)):

@@ -37,15 +37,16 @@ def show(
 
 
 def _shown(survey: Survey) -> dict[str, Any]:
-    from ....workspace.gc.verdict import explain, is_pressed
+    from ....workspace.gc.verdict import GcAction, explain, is_pressed
     from ....workspace.unique_work.work_below import checkouts_below
 
     policy = gc_policy(None, None)
     pressed = is_pressed(survey.paths.base, policy)
     verdict = explain(survey, policy, time.time(), pressed=pressed)
+    action = GcAction.KEEP if verdict.action is GcAction.DUE else verdict.action
     return {
         **describe(survey, deep=True),
         "checkouts": checkouts_below(survey.paths),
         "only_here": list(verdict.findings),
-        "gc": f"{'keep' if verdict.action == 'due' else verdict.action}: {why(verdict)}",
+        "gc": f"{action}: {why(verdict)}",
     }

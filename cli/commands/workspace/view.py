@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from ....kernel.errors import CodexlabError
+from ....workspace.gc.survey import Survey, SurveyState
 from ...ui.terminal import cells, fit, on_one_line, one_line, size_text, terminal_width
 
 if TYPE_CHECKING:
-    from ....workspace.gc.survey import Survey
     from ....workspace.gc.verdict import Verdict
 
 _WIDEST = 60
@@ -89,7 +89,10 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
 def list_row(survey: Survey) -> tuple[str, ...]:
     """Return a workspace's line in the list."""
     key, record = survey.place_key, _last_end(survey)
-    last = record.get("reason") or {"busy": "running", "dead": "never finished"}.get(survey.state)
+    last = record.get("reason") or {
+        SurveyState.BUSY: "running",
+        SurveyState.DEAD: "never finished",
+    }.get(survey.state)
     if last in ("exited", "launch-failed"):
         last = f"{last} {record.get('exit_status')}"
     kind = survey.provenance.kind if survey.provenance else None
@@ -121,8 +124,10 @@ def why(verdict: Verdict) -> str:
     """Return the reason for a verdict of gc, in one line."""
     if not verdict.findings:
         return verdict.reason
+    from ....workspace.gc.verdict import GcAction
+
     # A workspace that is kept for its age has time to lose these.
-    joint = "later too" if verdict.action == "keep" else "but"
+    joint = "later too" if verdict.action is GcAction.KEEP else "but"
     return f"{verdict.reason}; {joint}: {', '.join(verdict.findings)}"
 
 

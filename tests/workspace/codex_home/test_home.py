@@ -14,6 +14,7 @@ from support.workspace.homes import config_of
 from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.errors import HomeRefused, PathRefused
 from codexlab.workspace.paths import WorkspacePaths
+from codexlab.workspace.users_codex_home import SessionMode
 
 Snapshot = Callable[[Path], object]
 pytestmark = pytest.mark.usefixtures("claim")
@@ -205,7 +206,7 @@ def test_own_sessions_are_directories_and_locks_stay_shared(
     paths: WorkspacePaths, shared: Path
 ) -> None:
     heal_codex_home(paths, shared)
-    heal_codex_home(paths, shared, sessions="issue")
+    heal_codex_home(paths, shared, sessions=SessionMode.ISSUE)
     home = paths.codex_home
     assert (home / "sessions").is_dir()
     assert not (home / "sessions").is_symlink()

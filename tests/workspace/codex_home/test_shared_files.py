@@ -12,6 +12,7 @@ import pytest
 
 from codexlab.workspace.codex_home.heal import heal_codex_home
 from codexlab.workspace.paths import WorkspacePaths
+from codexlab.workspace.users_codex_home import SessionMode
 
 pytestmark = pytest.mark.usefixtures("claim")
 HISTORY, NAMES, LOCK = "thread_history_1.sqlite", "session_index.jsonl", "session_index.jsonl.lock"
@@ -59,7 +60,7 @@ def test_an_issue_with_sessions_of_its_own_has_its_own_history_and_names(
     paths: WorkspacePaths, shared: Path
 ) -> None:
     heal_codex_home(paths, shared)
-    heal_codex_home(paths, shared, sessions="issue")
+    heal_codex_home(paths, shared, sessions=SessionMode.ISSUE)
     for leaf in (HISTORY, NAMES, LOCK):
         assert not (paths.codex_home / leaf).is_symlink()
 

@@ -20,6 +20,7 @@ from codexlab.workspace.errors import HomeRefused
 from codexlab.workspace.gc.remove import remove_workspace
 from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.users_codex_home import SessionMode
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.workdir.prepare import prepare_workdir
 
@@ -91,13 +92,13 @@ def test_one_thread_of_the_shared_store_goes_on_in_a_home_with_its_own(
     model([say("one"), say("two"), say("three")])
     thread = run(shared_home, source_repo, "task")
     other = run(shared_home, source_repo, "another")
-    heal_codex_home(claim.paths, shared_home, sessions="issue")
+    heal_codex_home(claim.paths, shared_home, sessions=SessionMode.ISSUE)
     exposed = expose_rollout(claim.paths, shared_home, rollout_of(shared_home, thread))
     assert expose_rollout(claim.paths, shared_home, rollout_of(shared_home, thread)) == exposed
     assert run(claim.paths.codex_home, source_repo, "resume", thread, "more") == thread
     assert said(rollout_of(shared_home, thread), "assistant") == ["one", "three"]
     assert other not in str(sorted((claim.paths.codex_home / "sessions").rglob("*.jsonl")))
-    assert heal_codex_home(claim.paths, shared_home, sessions="issue").healthy
+    assert heal_codex_home(claim.paths, shared_home, sessions=SessionMode.ISSUE).healthy
     claim.release()
     remove_workspace(claim.paths, claim.key)
     assert said(rollout_of(shared_home, thread), "assistant") == ["one", "three"]
@@ -106,7 +107,7 @@ def test_one_thread_of_the_shared_store_goes_on_in_a_home_with_its_own(
 def test_only_plain_rollouts_of_the_shared_home_are_exposed(
     claim: Claim, shared_home: Path, tmp_path: Path
 ) -> None:
-    heal_codex_home(claim.paths, shared_home, sessions="issue")
+    heal_codex_home(claim.paths, shared_home, sessions=SessionMode.ISSUE)
     outside = tmp_path / "rollout.jsonl"
     outside.write_text("x")
     packed = shared_home / "sessions/rollout.jsonl.zst"

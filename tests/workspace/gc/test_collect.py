@@ -24,6 +24,7 @@ from codexlab.workspace.gc.verdict import GcPolicy, plan_collection
 from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.owner import OwnerRecord
 from codexlab.workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
+from codexlab.workspace.users_codex_home import SessionMode
 from codexlab.workspace.workdir.plan import choose_workdir
 from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
 
@@ -151,7 +152,7 @@ def test_transcripts_of_its_own_move_to_the_shared_home_first(
 ) -> None:
     worked(paths, repo)
     claim = claim_workspace(paths, KEY)
-    heal_codex_home(paths, shared, sessions="issue")
+    heal_codex_home(paths, shared, sessions=SessionMode.ISSUE)
     claim.release()
     rollout = paths.codex_home / "sessions/2026/01/rollout-r.jsonl"
     rollout.parent.mkdir(parents=True)
@@ -165,7 +166,7 @@ def test_transcripts_that_conflict_keep_the_workspace(
 ) -> None:
     worked(paths, repo)
     claim = claim_workspace(paths, KEY)
-    heal_codex_home(paths, shared, sessions="issue")
+    heal_codex_home(paths, shared, sessions=SessionMode.ISSUE)
     claim.release()
     (paths.codex_home / "sessions/rollout-r.jsonl").write_text("ours")
     (shared / "sessions").mkdir()

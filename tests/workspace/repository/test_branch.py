@@ -18,6 +18,7 @@ from codexlab.workspace.errors import BranchTaken
 from codexlab.workspace.gc.remove import remove_workspace
 from codexlab.workspace.git.checkout import inspect_checkout
 from codexlab.workspace.paths import WorkspaceKey, locate_workspace
+from codexlab.workspace.records.provenance import WorkdirState
 from codexlab.workspace.workdir.plan import WorkdirPlan, choose_workdir
 from codexlab.workspace.workdir.prepare import Workdir, prepare_workdir
 
@@ -123,7 +124,7 @@ def test_a_launch_killed_before_its_git_began_yields_to_who_came_since(
     late.write_provenance(
         replace(
             late.read_provenance(),
-            state="preparing",
+            state=WorkdirState.PREPARING,
             repo=str(repo / ".git"),
             base=head,
             branch=USUAL,
