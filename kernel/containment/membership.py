@@ -119,10 +119,8 @@ def members(processes: RunProcesses) -> tuple[ProcessIdentity, ...]:
     the number that the kernel itself gives to a process out of sight.
     """
     if processes.group is not None:
-        return (
-            *_in_group(processes.group),
-            *(_outside(processes, {}) if processes.guardian is None else ()),
-        )
+        others = _outside(processes, {}) if processes.guardian is None else ()
+        return (*_in_group(processes.group), *others)
     in_leaf = _in_leaf(processes.leaf)
     found = {pid: _identity(stat) for pid, stat in in_leaf.items()}
     if not found and processes.leaf is not None and _is_dimly_populated(processes.leaf):
@@ -176,11 +174,9 @@ def _outside(
     if processes.guardian is None or not is_running(processes.guardian):
         return find_by_environ(RUN_ID_VARIABLE, processes.run_id)
     found = _below(processes, processes.guardian.pid, in_leaf)
-    return (
-        tuple({*found, *find_by_environ(RUN_ID_VARIABLE, processes.run_id)})
-        if processes.strays
-        else found
-    )
+    if not processes.strays:
+        return found
+    return tuple({*found, *find_by_environ(RUN_ID_VARIABLE, processes.run_id)})
 
 
 def _below(
@@ -225,11 +221,8 @@ def read_members(processes: RunProcesses) -> tuple[ProcessIdentity, ...]:
 
     So thousands that fork all the time are read as fast as thousands that do not.
     """
-    if (
-        processes.leaf is None
-        and processes.group is None
-        and (look := _look(processes)) is not None
-    ):
+    in_one_place = processes.leaf is not None or processes.group is not None
+    if not in_one_place and (look := _look(processes)) is not None:
         found = (_identity(seen[0]) for seen in look() if seen is not None)
         # An empty look proves nothing.
         return tuple(dict.fromkeys(found)) or members(processes)
