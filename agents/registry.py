@@ -17,7 +17,7 @@ AgentName = Literal["codex", "claude", "generic"]
 
 
 @frozen
-class Row:
+class AgentRow:
     """One agent.
 
     :param packages: npm packages that install it; a script below them is the agent too.
@@ -51,14 +51,14 @@ def _claude() -> Adapter:
 
 ROWS = (
     # As published: codex-x86_64-unknown-linux-musl.
-    Row(
+    AgentRow(
         "codex",
         ("codex", "@openai/codex"),
         r"(?:.*/)?codex-(?:x86_64|aarch64)-[a-z]+(?:-[a-z]+){1,2}(?:\.exe)?(?:\.js)?",
         _codex,
     ),
     # claude's installer keeps its versions so.
-    Row(
+    AgentRow(
         "claude",
         ("claude", "@anthropic-ai/claude-code"),
         r"(?:.*/)?claude/versions/[0-9][^/]*",

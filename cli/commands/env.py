@@ -13,7 +13,7 @@ from ...agents.registry import adapter_of
 from ...env.artifacts.exports import Shell, choose_shell, render_exports
 from ...env.policy.build import RULES, tool_shell_excludes
 from ...env.policy.documentation import rule_table
-from ...env.policy.values import Action, ChildEnvironment, EnvironmentPolicy
+from ...env.policy.values import ChildEnvironment, EnvironmentPolicy, ReceiptAction
 from ...supervisor.plan import plan_run
 from ...supervisor.prepare.expected import expect_environment
 from ...supervisor.request import LaunchRequest
@@ -78,7 +78,7 @@ def print_environment(arguments: Sequence[str], shell: str | None, null: bool) -
     values = {
         verdict.name: child.values[verdict.name]
         for verdict in child.receipt
-        if verdict.action is not Action.DROPPED and verdict.rule != "codexlab"
+        if verdict.action is not ReceiptAction.DROPPED and verdict.rule != "codexlab"
     }
     if null:
         lines = (os.fsencode(f"{name}={value}") + b"\0" for name, value in sorted(values.items()))

@@ -62,7 +62,7 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class JudgedCandidate:
     """One candidate judged.
 
     :param verdict: ``remove``: would go; ``removed``: is gone; ``leftover``: an interrupted cleanup

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from ...kernel.files.home_owner import make_private_directory
 from ..targets.building import cargo_builds_in
-from ..targets.errors import PathRefused, RootUnusable, TargetBusy
+from ..targets.errors import RootUnusable, TargetBusy, TargetPathRefused
 from ..targets.index import TargetOwner, forget_owner, read_owner
 from ..targets.layout import BOOKS
 from ..targets.leases import drop_lease_file, is_leased, lease_target
 from ..targets.root_dirs import Root, path_of
-from .candidates import Candidate, Category, Decision, Finding, find_candidates
+from .candidates import Candidate, Category, Decision, JudgedCandidate, find_candidates
 from .quarantine import empty_quarantine, quarantine, quarantined, remove_empty_parents
 from .repository import Repository
-from .sizes import Deadline, Measure, State, measure_tree
+from .sizes import Deadline, Measure, SizeState, measure_tree
 
 DEFAULT_AGE = 14 * 86400.0
 QUARANTINE = (*BOOKS, "quarantine")
@@ -44,7 +44,7 @@ class CleanOptions:
 
 def plan_clean(
     root: Root | None, repository: Repository | None, options: CleanOptions, deadline: Deadline
-) -> list[Finding]:
+) -> list[JudgedCandidate]:
     """Judge every candidate. Changes nothing.
 
     :param root: the artifact root, when it is usable.
@@ -56,14 +56,16 @@ def plan_clean(
 
 
 def apply_clean(
-    findings: list[Finding], options: CleanOptions, note: Callable[[dict[str, object]], None]
-) -> list[Finding]:
+    findings: list[JudgedCandidate],
+    options: CleanOptions,
+    note: Callable[[dict[str, object]], None],
+) -> list[JudgedCandidate]:
     """Remove the candidates that :func:`plan_clean` lets go, each judged once more under its lease.
 
     :param note: takes each receipt as soon as it is true.
     :returns: the findings as they are now.
     """
-    done: list[Finding] = []
+    done: list[JudgedCandidate] = []
     for finding in findings:
         after = (
             _remove(finding, options)
@@ -88,8 +90,8 @@ def append_receipt(path: Path, receipt: dict[str, object]) -> None:
 
 def _leftovers(
     root: Root | None, repository: Repository | None, deadline: Deadline
-) -> list[Finding]:
-    found: list[Finding] = []
+) -> list[JudgedCandidate]:
+    found: list[JudgedCandidate] = []
     stores: list[tuple[Root, tuple[str, ...]]] = [(root, QUARANTINE)] if root else []
     stores += [(repository.git_dir, _IN_TREE_QUARANTINE)] if repository else []
     for store, names in stores:
@@ -100,16 +102,16 @@ def _leftovers(
                 Decision.LEFTOVER,
                 "an interrupted cleanup left it",
             )
-            found.append(Finding(candidate, verdict, reason, size, None, None))
+            found.append(JudgedCandidate(candidate, verdict, reason, size, None, None))
     return found
 
 
-def _judge(candidate: Candidate, options: CleanOptions, deadline: Deadline) -> Finding:
+def _judge(candidate: Candidate, options: CleanOptions, deadline: Deadline) -> JudgedCandidate:
     size = measure_tree(candidate.path, deadline)
     owner = read_owner(candidate.base, candidate.path) if candidate.leased else None
     age = _age(size, owner)
     verdict, reason = _repository_in(size) or _decide(candidate, options, age)
-    return Finding(candidate, verdict, reason, size, age, owner)
+    return JudgedCandidate(candidate, verdict, reason, size, age, owner)
 
 
 def _repository_in(size: Measure) -> tuple[Decision, str] | None:
@@ -122,7 +124,7 @@ def _repository_in(size: Measure) -> tuple[Decision, str] | None:
 def _repository_now(path: Path) -> tuple[Decision, str] | None:
     """Look once more, just before a tree goes; it stays if it cannot be looked through."""
     size = measure_tree(path, Deadline(_LOOK_AGAIN))
-    if size.state in (State.PARTIAL, State.UNREADABLE):
+    if size.state in (SizeState.PARTIAL, SizeState.UNREADABLE):
         return Decision.KEEP, "it could not be looked through for git repositories"
     return _repository_in(size)
 
@@ -143,12 +145,12 @@ def _decide(candidate: Candidate, options: CleanOptions, age: float | None) -> t
 
 def _age(size: Measure, owner: TargetOwner | None) -> float | None:
     """Return seconds since the latest sign of use; None when signs may have been missed."""
-    if size.state is not State.COMPLETE or size.newest is None:
+    if size.state is not SizeState.COMPLETE or size.newest is None:
         return None
     return time.time() - max(size.newest, owner.last_used if owner else 0.0)
 
 
-def _remove(finding: Finding, options: CleanOptions) -> Finding:
+def _remove(finding: JudgedCandidate, options: CleanOptions) -> JudgedCandidate:
     """Lease, judge again, quarantine, forget, delete: in this order."""
     if finding.verdict is Decision.LEFTOVER:
         return _finish_leftover(finding)
@@ -166,14 +168,14 @@ def _remove(finding: Finding, options: CleanOptions) -> Finding:
         return _changed(finding, Decision.IN_USE, "leased by a run")
     except FileNotFoundError:
         return _changed(finding, Decision.REMOVED, "somebody else removed it")
-    except (PathRefused, RootUnusable, OSError) as error:
+    except (TargetPathRefused, RootUnusable, OSError) as error:
         return _changed(finding, Decision.REFUSED, str(error))
     finally:
         if lease is not None:
             os.close(lease)
 
 
-def _used_since(finding: Finding, options: CleanOptions) -> bool:
+def _used_since(finding: JudgedCandidate, options: CleanOptions) -> bool:
     """Look again at the cheap signs of use: the index entry and the directory itself."""
     candidate = finding.candidate
     owner = read_owner(candidate.base, candidate.path) if candidate.leased else None
@@ -181,7 +183,7 @@ def _used_since(finding: Finding, options: CleanOptions) -> bool:
     return time.time() - newest < options.older_than
 
 
-def _take_away(finding: Finding) -> Finding:
+def _take_away(finding: JudgedCandidate) -> JudgedCandidate:
     candidate = finding.candidate
     store, names = _quarantine_of(candidate)
     moved = quarantine(candidate.base, candidate.names, store, names)
@@ -201,18 +203,20 @@ def _quarantine_of(candidate: Candidate) -> tuple[Root, tuple[str, ...]]:
 
     repository = find_repository(path_of(candidate.base))
     if repository is None:
-        raise PathRefused(str(candidate.path), "no longer in a git working tree")
+        raise TargetPathRefused(str(candidate.path), "no longer in a git working tree")
     return repository.git_dir, _IN_TREE_QUARANTINE
 
 
-def _finish_leftover(finding: Finding) -> Finding:
+def _finish_leftover(finding: JudgedCandidate) -> JudgedCandidate:
     candidate = finding.candidate
     try:
         empty_quarantine(candidate.base, candidate.names[:-1], only=candidate.names[-1])
-    except (PathRefused, RootUnusable, OSError) as error:
+    except (TargetPathRefused, RootUnusable, OSError) as error:
         return _changed(finding, Decision.REFUSED, str(error))
     return _changed(finding, Decision.REMOVED, finding.reason)
 
 
-def _changed(finding: Finding, verdict: Decision, reason: str) -> Finding:
-    return Finding(finding.candidate, verdict, reason, finding.size, finding.age, finding.owner)
+def _changed(finding: JudgedCandidate, verdict: Decision, reason: str) -> JudgedCandidate:
+    return JudgedCandidate(
+        finding.candidate, verdict, reason, finding.size, finding.age, finding.owner
+    )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ...kernel.files.tree import remove_tree
 from ...kernel.libc import rename_noreplace
-from ..targets.errors import PathRefused
+from ..targets.errors import TargetPathRefused
 from ..targets.root_dirs import DIRECTORY, Root, opened_below, path_of
 
 
@@ -21,7 +21,7 @@ def quarantine(base: Root, names: Sequence[str], store: Root, store_names: Seque
     """Move ``base/names`` into the quarantine ``store/store_names``; return its name there.
 
     :raises FileNotFoundError: it is no longer there.
-    :raises PathRefused: something on the way is a link, a mount, or on another filesystem.
+    :raises TargetPathRefused: something on the way is a link, a mount, or on another filesystem.
     """
     where = str(path_of(base).joinpath(*names))
     with (
@@ -30,12 +30,12 @@ def quarantine(base: Root, names: Sequence[str], store: Root, store_names: Seque
     ):
         identity = _identity(names[-1], parent, where)
         if identity[0] != os.fstat(keep).st_dev:
-            raise PathRefused(where, "the quarantine lies on another filesystem")
+            raise TargetPathRefused(where, "the quarantine lies on another filesystem")
         name = f"{names[-1]}.{secrets.token_hex(8)}"
         rename_noreplace(names[-1], name, source_fd=parent, target_fd=keep)
         if _identity(name, keep, where) != identity:
             rename_noreplace(name, names[-1], source_fd=keep, target_fd=parent)
-            raise PathRefused(where, "it was replaced while it was moved")
+            raise TargetPathRefused(where, "it was replaced while it was moved")
         return name
 
 
@@ -60,7 +60,7 @@ def quarantined(store: Root, store_names: Sequence[str]) -> list[str]:
     try:
         with opened_below(store, store_names) as keep:
             return sorted(os.listdir(keep))
-    except (FileNotFoundError, PathRefused):
+    except (FileNotFoundError, TargetPathRefused):
         return []
 
 
@@ -80,7 +80,7 @@ def _identity(name: str, dir_fd: int, where: str) -> tuple[int, int]:
     except FileNotFoundError:
         raise
     except OSError:
-        raise PathRefused(where, "a link or a file is in its place") from None
+        raise TargetPathRefused(where, "a link or a file is in its place") from None
     try:
         found = os.fstat(fd)
     finally:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-class State(StrEnum):
+class SizeState(StrEnum):
     """How much of a tree could be measured."""
 
     COMPLETE = "complete"
@@ -32,7 +32,7 @@ class Measure:
     :param repository: a git repository or checkout that was seen in it; no build makes it again.
     """
 
-    state: State
+    state: SizeState
     allocated: int | None = None
     newest: float | None = None
     repository: str | None = None
@@ -60,11 +60,11 @@ def measure_tree(path: Path, deadline: Deadline) -> Measure:
     try:
         top = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return Measure(State.MISSING)
+        return Measure(SizeState.MISSING)
     except OSError:
-        return Measure(State.UNREADABLE)
+        return Measure(SizeState.UNREADABLE)
     if stat.S_ISLNK(top.st_mode):
-        return Measure(State.REFUSED)
+        return Measure(SizeState.REFUSED)
     return _Walk(top.st_dev, deadline).measure(path, top)
 
 
@@ -83,8 +83,8 @@ class _Walk:
         pending = [str(path)] if stat.S_ISDIR(top.st_mode) else []
         while pending and not self._deadline.passed():
             pending += self._visit(pending.pop())
-        state: State = State.UNREADABLE if self._unreadable else State.COMPLETE
-        state = State.PARTIAL if pending else state
+        state: SizeState = SizeState.UNREADABLE if self._unreadable else SizeState.COMPLETE
+        state = SizeState.PARTIAL if pending else state
         return Measure(state, self._allocated, self._newest, self._repository)
 
     def _visit(self, directory: str) -> list[str]:

@@ -14,7 +14,7 @@ from .circumstances import unfit_names
 from .providers import switched_on
 from .rules import DROPPED, PASSED, NameIndex, index_groups
 from .search_path import TakenOut, WhyOut, clean_search_path, is_safe_entry
-from .values import Action, ChildEnvironment, EnvironmentPolicy, Verdict
+from .values import ChildEnvironment, EnvironmentPolicy, ReceiptAction, ReceiptLine
 
 _GLOB = r"[*?\[]"
 
@@ -58,7 +58,7 @@ def build_environment(
     gone = frozenset(removed) - required.keys()
     _refuse_reserved(parent, policy, required, gone)
     values, rules = _set_values(policy, required, gone)
-    receipt = [Verdict(name, Action.SET, rule) for name, rule in rules.items()]
+    receipt = [ReceiptLine(name, ReceiptAction.SET, rule) for name, rule in rules.items()]
     unfit = unfit_names(parent, policy.circumstances)
     providers = switched_on(adapter_of(policy.agent), {**parent, **values})
     judge = _Judge(policy, gone, is_safe_path_entry, unfit, providers)
@@ -147,21 +147,21 @@ class _Judge:
                 else:
                     self._exact.setdefault(name, "--pass" if source == "--pass" else "config pass")
 
-    def decide(self, name: str, value: str) -> tuple[Verdict, str | None]:
+    def decide(self, name: str, value: str) -> tuple[ReceiptLine, str | None]:
         if name in self._gone:
-            return Verdict(name, Action.DROPPED, "routing"), None
+            return ReceiptLine(name, ReceiptAction.DROPPED, "routing"), None
         if name in self._exact:
-            return Verdict(name, Action.KEPT, self._exact[name]), value
+            return ReceiptLine(name, ReceiptAction.KEPT, self._exact[name]), value
         if drop := DROPPED.title_of(name) or self._unfit.get(name):
-            return Verdict(name, Action.DROPPED, f"drop: {drop}"), None
+            return ReceiptLine(name, ReceiptAction.DROPPED, f"drop: {drop}"), None
         rule = self._allowed_by(name)
         if rule is None:
-            return Verdict(name, Action.DROPPED, "not allowed"), None
+            return ReceiptLine(name, ReceiptAction.DROPPED, "not allowed"), None
         if name == "PATH":
             return self._search_path(rule, value)
         if holds_secret_assignment(value):
-            return Verdict(name, Action.DROPPED, "multi-line secret"), None
-        return Verdict(name, Action.KEPT, rule), value
+            return ReceiptLine(name, ReceiptAction.DROPPED, "multi-line secret"), None
+        return ReceiptLine(name, ReceiptAction.KEPT, rule), value
 
     def _allowed_by(self, name: str) -> str | None:
         if title := PASSED.title_of(name):
@@ -172,11 +172,13 @@ class _Judge:
             return "codex provider"
         return next((rule for glob, rule in self._globs if fnmatchcase(name, glob)), None)
 
-    def _search_path(self, rule: str, value: str) -> tuple[Verdict, str | None]:
+    def _search_path(self, rule: str, value: str) -> tuple[ReceiptLine, str | None]:
         cleaned, self.taken_out = clean_search_path(value, self._is_safe, self._left_behind)
         if not cleaned:
-            return Verdict("PATH", Action.DROPPED, "no safe entry"), None
-        return Verdict("PATH", Action.KEPT, rule + _what_was_lost(self.taken_out)), cleaned
+            return ReceiptLine("PATH", ReceiptAction.DROPPED, "no safe entry"), None
+        return ReceiptLine(
+            "PATH", ReceiptAction.KEPT, rule + _what_was_lost(self.taken_out)
+        ), cleaned
 
 
 def _what_was_lost(taken_out: tuple[TakenOut, ...]) -> str:

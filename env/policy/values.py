@@ -12,7 +12,7 @@ from .search_path import TakenOut
 Assignments = tuple[tuple[str, str], ...]
 
 
-class Action(StrEnum):
+class ReceiptAction(StrEnum):
     """What becomes of a variable in the child's environment."""
 
     KEPT = "kept"
@@ -47,11 +47,11 @@ class EnvironmentPolicy:
 
 
 @frozen
-class Verdict:
+class ReceiptLine:
     """The verdict on one name, and its rule. Never its value."""
 
     name: str
-    action: Action
+    action: ReceiptAction
     rule: str
 
 
@@ -64,13 +64,13 @@ class ChildEnvironment:
     """
 
     values: dict[str, str] = field(repr=False)
-    receipt: tuple[Verdict, ...]
+    receipt: tuple[ReceiptLine, ...]
     taken_out: tuple[TakenOut, ...] = ()
 
     def describe(self) -> list[dict[str, str]]:
         """Return the receipt as the run record shows it."""
         return [{"name": v.name, "action": v.action, "rule": v.rule} for v in self.receipt]
 
-    def names(self, action: Action) -> tuple[str, ...]:
+    def names(self, action: ReceiptAction) -> tuple[str, ...]:
         """Return the names with this verdict, sorted."""
         return tuple(verdict.name for verdict in self.receipt if verdict.action == action)

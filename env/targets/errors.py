@@ -5,7 +5,7 @@
     CallerError
     └── FloorError           a free-space floor that is no number of bytes
     OperatorError
-    ├── PathRefused          something below the root is not what it must be
+    ├── TargetPathRefused          something below the root is not what it must be
     ├── RootUnusable         a root was required, or is needed, and cannot be used
     └── TooLittleSpace       less is free than the floors ask for
     BusyError
@@ -28,7 +28,7 @@ class FloorError(CallerError):
         )
 
 
-class PathRefused(OperatorError):
+class TargetPathRefused(OperatorError):
     """A name below the root is a link, a file, or otherwise not to be used."""
 
     def __init__(self, path: str, problem: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...kernel.values import frozen
-from .errors import FloorError, PathRefused, TooLittleSpace
+from .errors import FloorError, TargetPathRefused, TooLittleSpace
 
 _CANONICAL = r"[1-9][0-9]*"
 _LARGEST = 2**63 - 1
@@ -51,7 +51,7 @@ def check_floors(floors: Floors, root: Path | None, target: Path) -> None:
     :param target: the directory that cargo builds in; if it is missing, its nearest existing parent
         counts.
     :raises TooLittleSpace: which filesystem, how much, and the floor.
-    :raises PathRefused: the place cannot be looked at: ``..``, a dangling or looping link.
+    :raises TargetPathRefused: the place cannot be looked at: ``..``, a dangling or looping link.
     """
     if root is not None:
         _check(root, floors.root_bytes, floors.inodes)
@@ -87,10 +87,10 @@ def _nearest_existing(path: Path) -> Path:
     measured. Both are refused.
     """
     if ".." in path.parts:
-        raise PathRefused(str(path), "holds '..'")
+        raise TargetPathRefused(str(path), "holds '..'")
     existing = next(candidate for candidate in (path, *path.parents) if os.path.lexists(candidate))
     try:
         os.stat(existing)
     except OSError as error:
-        raise PathRefused(str(existing), (error.strerror or str(error)).lower()) from None
+        raise TargetPathRefused(str(existing), (error.strerror or str(error)).lower()) from None
     return existing

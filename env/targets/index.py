@@ -65,7 +65,7 @@ def new_owner(
 def record_owner(root: Root, owner: TargetOwner) -> None:
     """Write or refresh the entry of a target. The caller holds its lease.
 
-    :raises PathRefused: the books below the root are not what they must be.
+    :raises TargetPathRefused: the books below the root are not what they must be.
     """
     name = f"{lease_name(root, path_of(root) / owner.target)}.json"
     data = json.dumps({"v": _VERSION, **asdict(owner)}).encode() + b"\n"

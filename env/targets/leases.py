@@ -23,7 +23,7 @@ from pathlib import Path
 
 from ...kernel.files.flock import has_name, open_lock_file, try_lock
 from ...kernel.files.regular_file import open_regular
-from .errors import PathRefused, TargetBusy
+from .errors import TargetBusy, TargetPathRefused
 from .layout import BOOKS, below
 from .root_dirs import Root, opened_below, path_of
 
@@ -46,7 +46,7 @@ def lease_target(root: Root, target: Path, *, exclusive: bool = False) -> int:
     :returns: a descriptor, closed on exec, that holds the lease until the last duplicate
         is closed.
     :raises TargetBusy: somebody removes it (or, exclusively, builds in it).
-    :raises PathRefused: the books below the root are not what they must be.
+    :raises TargetPathRefused: the books below the root are not what they must be.
     """
     name = f"{lease_name(root, target)}.lock"
     with opened_below(root, LEASES, create=True) as leases:
@@ -79,7 +79,7 @@ def _open(name: str, leases: int, root: Root) -> int:
         return open_lock_file(name, dir_fd=leases)
     except OSError as error:
         problem = "a link" if error.errno == errno.ELOOP else (error.strerror or "unusable")
-        raise PathRefused(str(path_of(root).joinpath(*LEASES, name)), problem) from None
+        raise TargetPathRefused(str(path_of(root).joinpath(*LEASES, name)), problem) from None
 
 
 def drop_lease_file(root: Root, target: Path) -> None:

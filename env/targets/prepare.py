@@ -30,7 +30,7 @@ def prepare_target(
     :returns: a descriptor, closed on exec, that holds the shared lease. Hand a duplicate
         to the guardian; close it when the run is over, never unlock it.
     :raises TargetBusy: a cleanup removes the target right now.
-    :raises PathRefused: something below the root is not what it must be.
+    :raises TargetPathRefused: something below the root is not what it must be.
     """
     lease = lease_target(root, target)
     try:
@@ -55,7 +55,7 @@ def prepare_target(
 def foresee_target(root: Root, target: Path) -> None:
     """Look whether `prepare_target` could make its directories; make nothing.
 
-    :raises PathRefused: something below the root is not what it must be.
+    :raises TargetPathRefused: something below the root is not what it must be.
     """
     for names in (LEASES, below(path_of(root), target), INDEX):
         look_below_root(root, names)

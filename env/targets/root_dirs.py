@@ -14,7 +14,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from ..artifact_root import ArtifactRoot
-from .errors import PathRefused, RootUnusable
+from .errors import RootUnusable, TargetPathRefused
 
 _ATTEMPTS = 8
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,7 +41,7 @@ def make_below_root(root: Root, names: Sequence[str]) -> Path:
 
     :returns: the path of the last.
     :raises RootUnusable: the root is not there, or another directory is in its place.
-    :raises PathRefused: a name is a link, a file, or another filesystem.
+    :raises TargetPathRefused: a name is a link, a file, or another filesystem.
     """
     with opened_below(root, names, create=True):
         return path_of(root).joinpath(*names)
@@ -53,7 +53,7 @@ def look_below_root(root: Root, names: Sequence[str]) -> None:
     Not promised: that they can still be made later.
 
     :raises RootUnusable: as `make_below_root`.
-    :raises PathRefused: as `make_below_root`.
+    :raises TargetPathRefused: as `make_below_root`.
     """
     for depth, name in enumerate(names):
         with opened_below(root, names[:depth]) as fd:
@@ -72,7 +72,7 @@ def opened_below(root: Root, names: Sequence[str], *, create: bool = False) -> G
 
     :raises FileNotFoundError: a name is missing and ``create`` is false.
     :raises RootUnusable: the root is not there, or another directory is in its place.
-    :raises PathRefused: a name is a link, a file, or another filesystem.
+    :raises TargetPathRefused: a name is a link, a file, or another filesystem.
     """
     fd = _walk_again(root, names) if create else _walk(root, names, create=False)
     try:
@@ -86,7 +86,9 @@ def _walk_again(root: Root, names: Sequence[str]) -> int:
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             return _walk(root, names, create=True)
-    raise PathRefused(str(path_of(root).joinpath(*names)), "it is removed as fast as it is made")
+    raise TargetPathRefused(
+        str(path_of(root).joinpath(*names)), "it is removed as fast as it is made"
+    )
 
 
 def _walk(root: Root, names: Sequence[str], *, create: bool) -> int:
@@ -101,7 +103,7 @@ def _walk(root: Root, names: Sequence[str], *, create: bool) -> int:
         fd = inner
         if os.fstat(fd).st_dev != device:
             os.close(fd)
-            raise PathRefused(str(where), "another filesystem is mounted there")
+            raise TargetPathRefused(str(where), "another filesystem is mounted there")
     return fd
 
 
@@ -125,20 +127,20 @@ def _enter(dir_fd: int, name: str, where: Path, *, create: bool) -> int:
         if not create:
             raise
     except OSError as error:
-        raise PathRefused(str(where), _problem(error)) from None
+        raise TargetPathRefused(str(where), _problem(error)) from None
     try:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=dir_fd)
     except FileNotFoundError:
         raise  # the parent itself was removed
     except OSError as error:
-        raise PathRefused(str(where), _problem(error)) from None
+        raise TargetPathRefused(str(where), _problem(error)) from None
     return _enter(dir_fd, name, where, create=False)
 
 
 def _check_writable(fd: int, where: Path) -> None:
     if not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
-        raise PathRefused(str(where), os.strerror(errno.EACCES).lower())
+        raise TargetPathRefused(str(where), os.strerror(errno.EACCES).lower())
 
 
 def _problem(error: OSError) -> str:

@@ -22,7 +22,7 @@ from ..operations.file_ops import FileOps
 from ..operations.handle import StoreHandle
 from ..operations.journal import Journal, create_journal, new_token
 from ..operations.journal_entry import describe_kept
-from ..operations.journal_line import Kind
+from ..operations.journal_line import KeptKind
 from ..operations.result import Outcome, Result
 from ..store.rollout_ref import RolloutRef
 from .candidate import CompressOptions, RefusedError, open_candidate
@@ -166,7 +166,7 @@ def _write_journal(store: StoreHandle, prepared: Sequence[Prepared]) -> Journal:
     token = new_token()
     entries = [
         describe_kept(
-            store, Kind.RETIRED, f"{token}.{number}", one.rollout, one.stat, leased=one.leased
+            store, KeptKind.RETIRED, f"{token}.{number}", one.rollout, one.stat, leased=one.leased
         )
         for number, one in enumerate(prepared)
     ]

@@ -21,7 +21,7 @@ _BLOCK = 512
 
 
 @dataclass(slots=True)
-class Usage:
+class RolloutUsage:
     """The disk usage of some rollouts.
 
     :param rollouts: how many.
@@ -72,29 +72,29 @@ class StoreStats:
     :param by_thread: thread id.
     """
 
-    total: Usage
-    by_month: dict[str, Usage]
-    by_project: dict[str, Usage]
-    by_thread: dict[str, Usage]
+    total: RolloutUsage
+    by_month: dict[str, RolloutUsage]
+    by_project: dict[str, RolloutUsage]
+    by_thread: dict[str, RolloutUsage]
 
 
 def measure(rollouts: Iterable[RolloutRef]) -> StoreStats:
     """Add up what rollouts take; those that vanish meanwhile take nothing."""
-    stats = StoreStats(Usage(), {}, {}, {})
+    stats = StoreStats(RolloutUsage(), {}, {}, {})
     with HeadReader() as heads:
         for rollout in rollouts:
             meta = heads.read(rollout).meta
             slots = (
                 stats.total,
-                stats.by_month.setdefault(rollout.name.timestamp[:7], Usage()),
-                stats.by_project.setdefault(meta.cwd if meta else "", Usage()),
-                stats.by_thread.setdefault(rollout.thread_id, Usage()),
+                stats.by_month.setdefault(rollout.name.timestamp[:7], RolloutUsage()),
+                stats.by_project.setdefault(meta.cwd if meta else "", RolloutUsage()),
+                stats.by_thread.setdefault(rollout.thread_id, RolloutUsage()),
             )
             _add(rollout, slots)
     return stats
 
 
-def _add(rollout: RolloutRef, slots: Iterable[Usage]) -> None:
+def _add(rollout: RolloutRef, slots: Iterable[RolloutUsage]) -> None:
     plain, packed = _stat(rollout.path), _stat(rollout.compressed_path)
     for usage in slots:
         usage.rollouts += 1

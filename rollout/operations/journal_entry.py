@@ -14,7 +14,7 @@ from ...kernel.process.identity import boot_id
 from ..store.rollout_ref import RolloutRef
 from ..store.roots import RootName
 from .handle import StoreHandle
-from .journal_line import Kind, fault_in
+from .journal_line import KeptKind, fault_in
 
 _VERSION = 1
 
@@ -34,7 +34,7 @@ class JournalEntry:
         if it was begun. After a crash only the bytes missing behind it are appended.
     """
 
-    kind: Kind
+    kind: KeptKind
     name: str
     root: RootName
     relative: str
@@ -68,7 +68,7 @@ class JournalEntry:
 
 def describe_kept(
     store: StoreHandle,
-    kind: Kind,
+    kind: KeptKind,
     name: str,
     rollout: RolloutRef,
     stat: os.stat_result,
@@ -137,5 +137,5 @@ def parse_lines(data: bytes, token: str) -> JournalLines:
 
 def _as_entry(fields: dict[str, Any]) -> JournalEntry:
     known: dict[str, Any] = {name: fields[name] for name in JournalEntry.__slots__}
-    known["kind"] = Kind(fields["kind"])
+    known["kind"] = KeptKind(fields["kind"])
     return JournalEntry(**known)

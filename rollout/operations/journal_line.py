@@ -26,7 +26,7 @@ _FIELDS = ("kind", "name", "root", "relative", "thread", "leased", "boot", "at",
 _COUNTS = ("size", "device", "inode")
 
 
-class Kind(StrEnum):
+class KeptKind(StrEnum):
     """Why a file is kept."""
 
     RETIRED = "retired"
@@ -51,7 +51,7 @@ def _is_believed(name: str, fields: dict[str, Any], token: str) -> bool:
     value: object = fields[name]
     match name:
         case "kind":
-            return value in tuple(Kind)
+            return value in tuple(KeptKind)
         case "name":
             return _is_kept_name(value, token)
         case "root":

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from ..operations.journal_line import Kind
+from ..operations.journal_line import KeptKind
 from .compare import Comparison
 
 
@@ -151,7 +151,7 @@ _PAIR = {
 }
 
 
-def decide_kept(kind: Kind, forms: Forms, relation: Relation, *, written: bool) -> Action:
+def decide_kept(kind: KeptKind, forms: Forms, relation: Relation, *, written: bool) -> Action:
     """Decide about a kept file.
 
     :param forms: which forms the thread's rollout has now; a pair is decided first.
@@ -160,7 +160,7 @@ def decide_kept(kind: Kind, forms: Forms, relation: Relation, *, written: bool) 
     """
     if forms is Forms.NONE:
         return Action.WAIT if written else Action.DELETED
-    if kind is Kind.SHADOW:
+    if kind is KeptKind.SHADOW:
         return _SHADOW.get((forms, written), Action.REPORT)
     return _RETIRED.get((forms, relation, written), Action.REPORT)
 

@@ -21,7 +21,7 @@ from ..operations.file_ops import rename_away
 from ..operations.handle import StoreHandle
 from ..operations.journal import create_journal, new_token
 from ..operations.journal_entry import describe_kept
-from ..operations.journal_line import Kind
+from ..operations.journal_line import KeptKind
 from ..operations.result import Outcome, Result
 from ..reading.snapshot import open_regular
 from ..store.rollout_ref import RolloutRef
@@ -88,7 +88,7 @@ def _finish(store: StoreHandle, rollout: RolloutRef, seen: Inspection) -> Result
         token = new_token()
         name = f"{token}.0"
         entry = describe_kept(
-            store, Kind.RETIRED, name, rollout, prepared.stat, leased=prepared.leased
+            store, KeptKind.RETIRED, name, rollout, prepared.stat, leased=prepared.leased
         )
         journal = create_journal(store, token, [entry])
         try:
@@ -118,7 +118,7 @@ def _set_aside(store: StoreHandle, rollout: RolloutRef, seen: Inspection) -> Res
     """Take the name from a shadow, restore the history under it, append its lines."""
     stat = os.lstat(rollout.path)
     token = new_token()
-    entry = describe_kept(store, Kind.SHADOW, f"{token}.0", rollout, stat, leased=True)
+    entry = describe_kept(store, KeptKind.SHADOW, f"{token}.0", rollout, stat, leased=True)
     journal = create_journal(store, token, [entry])
     try:
         with store.exclusive() as coordination:

@@ -18,7 +18,7 @@ from ...kernel.errors import BusyError, CodexlabError
 from ..operations.handle import StoreHandle
 from ..operations.journal import Journal, open_journals
 from ..operations.journal_entry import JournalEntry
-from ..operations.journal_line import Kind
+from ..operations.journal_line import KeptKind
 from ..operations.result import DoubtedJournal, Outcome, Result
 from .decide import Action, Forms, Relation, decide_kept, describe_relation
 from .inspect import (
@@ -99,7 +99,7 @@ def seconds_left(entry: JournalEntry, kept: str, grace: float) -> float:
     The clock since boot decides. The rename and every later write set the file's ctime,
     which can only make the wait longer. It counts for nothing if the wall clock was set back.
     """
-    if entry.kind is Kind.SHADOW:
+    if entry.kind is KeptKind.SHADOW:
         return 0.0
     wanted = grace if entry.leased or grace == 0 else max(grace, UNLEASED_GRACE)
     changed = time.time() - os.lstat(kept).st_ctime

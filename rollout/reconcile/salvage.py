@@ -16,7 +16,7 @@ from ...kernel.files.lease import LeaseAnswer
 from ..operations.file_ops import FileOps
 from ..operations.journal import Journal
 from ..operations.journal_entry import JournalEntry
-from ..operations.journal_line import Kind
+from ..operations.journal_line import KeptKind
 from ..reading.snapshot import open_regular
 from ..store.rollout_ref import RolloutRef
 from .append import ends_torn
@@ -85,7 +85,7 @@ def _start(entry: JournalEntry, kept: int, plain: int) -> tuple[int, bool]:
     A shadow is all its own. A retired file's own part follows what both share: from
     the first line that differs, or, where the plain file ends within it, from there.
     """
-    if entry.kind is Kind.SHADOW:
+    if entry.kind is KeptKind.SHADOW:
         return 0, False
     shared = compare(kept, plain)
     if shared.common == shared.right:

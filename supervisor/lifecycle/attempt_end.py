@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Usage:
+class ResourceUsage:
     """The resources that the agent and the children it waited for used (getrusage(2))."""
 
     user_seconds: float
@@ -43,7 +43,7 @@ class AttemptEnd:
     swept: int
     left: int
     proven: bool
-    usage: Usage | None
+    usage: ResourceUsage | None
     peak_memory: int | None
     asked_to_end: bool = False
     last_output: float = 0.0

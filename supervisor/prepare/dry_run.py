@@ -7,7 +7,7 @@ from typing import Any
 
 from ...agents.adapter import expand_resume
 from ...agents.registry import adapter_of
-from ...env.policy.values import Action, ChildEnvironment
+from ...env.policy.values import ChildEnvironment, ReceiptAction
 from ...kernel.files.held_locks import flock_holders
 from ...workspace.claim.threads import known_cargo_key, read_threads
 from ...workspace.codex_config.file import foresee_config
@@ -57,7 +57,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         },
         "environment": {
             action: list(environment.names(action))
-            for action in (Action.KEPT, Action.SET, Action.DROPPED)
+            for action in (ReceiptAction.KEPT, ReceiptAction.SET, ReceiptAction.DROPPED)
         },
         "hooks": _describe_hooks(plan),
         "limits": _describe_limits(plan.request),

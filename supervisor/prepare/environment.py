@@ -58,9 +58,11 @@ def use_routing(plan: Plan, cargo_key: str, use: Callable[[Routing], _T]) -> tup
     try:
         return routing, use(routing)
     except OperatorError as error:
-        from ...env.targets.errors import PathRefused, RootUnusable
+        from ...env.targets.errors import RootUnusable, TargetPathRefused
 
-        if plan.request.require_artifacts or not isinstance(error, PathRefused | RootUnusable):
+        if plan.request.require_artifacts or not isinstance(
+            error, TargetPathRefused | RootUnusable
+        ):
             raise
         routing = decide_routing(plan, cargo_key, without_root=str(error))
     return routing, use(routing)

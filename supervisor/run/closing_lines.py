@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...env.policy.circumstances import LEFT_BEHIND
 from ...env.policy.search_path import WhyOut
-from ...env.policy.values import ChildEnvironment, Verdict
+from ...env.policy.values import ChildEnvironment, ReceiptLine
 from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import AgentOutcome, ExitReport, Reason
 
@@ -64,7 +64,7 @@ def _name_of(signum: int) -> str:
 
 
 def hint_at_dropped_names(
-    run_exit: ExitReport, seconds: float, receipt: Iterable[Verdict], said: bytes
+    run_exit: ExitReport, seconds: float, receipt: Iterable[ReceiptLine], said: bytes
 ) -> Iterator[str]:
     """Yield a line when a command failed at once and named a variable that it did not get.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...agents.registry import adapter_of
 from ...agents.session_store import SessionStore
-from ...env.policy.values import Action
+from ...env.policy.values import ReceiptAction
 from ...env.secrets.mask import Masker
 from ...kernel.errors import OperatorError
 from ...kernel.real_path import real_path
@@ -123,7 +123,7 @@ class RunContext:
         )
         self.events.emit(
             "env.scrubbed",
-            **{action: len(receipt.names(action)) for action in Action},
+            **{action: len(receipt.names(action)) for action in ReceiptAction},
         )
         fallback = prepared.routing.artifacts.fallback_reason
         self.events.emit(

@@ -27,7 +27,7 @@ from ..blocking import run_blocking
 from ..containment.outlived import count_names
 from ..guardian_client.continue_guardian import keep_going
 from ..guardian_client.notifications import GuardianGone, Notifications
-from ..lifecycle.attempt_end import Usage
+from ..lifecycle.attempt_end import ResourceUsage
 from ..lifecycle.exit import EndReason
 from ..lifecycle.ladder import Ladder, Target
 from ..lifecycle.machine import (
@@ -98,7 +98,7 @@ class Watch:
         self._tell, self._events = anyio.create_memory_object_stream[Input](math.inf)
         self.state = State()
         self.wait_status: int | None = None
-        self.usage: Usage | None = None
+        self.usage: ResourceUsage | None = None
         self.guardian_lost = False
         self._is_ending = False
         self.ending_signal: int | None = None
@@ -186,7 +186,7 @@ class Watch:
             # A program before it, which outlived every rung of its ladder, has ended by now.
             return
         self.wait_status = exited.status
-        self.usage = Usage(exited.user, exited.system, exited.max_rss_kib)
+        self.usage = ResourceUsage(exited.user, exited.system, exited.max_rss_kib)
         self._log.emit("child.exited", pid=self._agent.pid, wait_status=self.wait_status)
         self._tell.send_nowait(ChildExited())
 

@@ -18,7 +18,7 @@ from codexlab.rollout.operations.journal_entry import (
     encode_entry,
     parse_lines,
 )
-from codexlab.rollout.operations.journal_line import Kind
+from codexlab.rollout.operations.journal_line import KeptKind
 from codexlab.rollout.store.rollout_ref import RolloutRef
 
 THREAD = files.thread_id(1)
@@ -39,7 +39,7 @@ def rollout(places: StoreHandle, tmp_path: Path) -> RolloutRef:
 def entry_of(rollout: RolloutRef) -> JournalEntry:
     store = StoreHandle(Path(rollout.path).parents[4])
     return describe_kept(
-        store, Kind.RETIRED, f"{TOKEN}.0", rollout, os.stat(rollout.path), leased=True
+        store, KeptKind.RETIRED, f"{TOKEN}.0", rollout, os.stat(rollout.path), leased=True
     )
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from codexlab.env.artifacts.candidates import Finding
+from codexlab.env.artifacts.candidates import JudgedCandidate
 from codexlab.env.artifacts.clean import CleanOptions, apply_clean, plan_clean
 from codexlab.env.artifacts.repository import find_repository
 from codexlab.env.artifacts.sizes import Deadline
@@ -31,13 +31,13 @@ def make_target(root: Path, key: str = "k-1", repo: str = "app", old: float = OL
     return target
 
 
-def plan(root: Path, options: CleanOptions, checkout: Path | None = None) -> list[Finding]:
+def plan(root: Path, options: CleanOptions, checkout: Path | None = None) -> list[JudgedCandidate]:
     """Plan a cleanup of this root."""
     repository = find_repository(checkout) if checkout else None
     return plan_clean(root, repository, options, Deadline(30))
 
 
-def verdicts(findings: list[Finding]) -> dict[str, str]:
+def verdicts(findings: list[JudgedCandidate]) -> dict[str, str]:
     """Return each candidate's verdict by its path."""
     return {str(finding.candidate.path): finding.verdict for finding in findings}
 

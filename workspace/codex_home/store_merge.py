@@ -56,7 +56,7 @@ class Merged:
         return not (self.differ or self.strange or self.unfinished)
 
 
-class Allowance:
+class MergeLimits:
     """How much may be moved at once."""
 
     def __init__(self, files: int, seconds: float) -> None:
@@ -79,7 +79,7 @@ class Allowance:
         return self._files >= 0 and time.monotonic() < self._until
 
 
-def merge_store(source_fd: int, target_fd: int, where: Path, allowance: Allowance) -> Merged:
+def merge_store(source_fd: int, target_fd: int, where: Path, allowance: MergeLimits) -> Merged:
     """Move what the other store lacks, newest dates first.
 
     :param where: the store, for errors' sake.
@@ -91,7 +91,7 @@ def merge_store(source_fd: int, target_fd: int, where: Path, allowance: Allowanc
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    allowance: Allowance
+    allowance: MergeLimits
     depth: int
 
 
@@ -156,7 +156,7 @@ def _drop_empty(name: str, dir_fd: int) -> None:
 
 
 def _move_batch(
-    names: Sequence[str], source_fd: int, target_fd: int, merged: Merged, allowance: Allowance
+    names: Sequence[str], source_fd: int, target_fd: int, merged: Merged, allowance: MergeLimits
 ) -> None:
     """Move files of one directory; what makes their new names durable they share.
 
@@ -171,7 +171,7 @@ def _move_batch(
 
 
 def _appear(
-    names: Sequence[str], source_fd: int, target_fd: int, merged: Merged, allowance: Allowance
+    names: Sequence[str], source_fd: int, target_fd: int, merged: Merged, allowance: MergeLimits
 ) -> Iterator[str]:
     """Yield which of the names are in the target, complete."""
     for name in names:

@@ -144,13 +144,13 @@ def _why_kept(merged: Merged) -> str:
 
 def _merge(name: str, home_fd: int, target: Path, files: int, seconds: float) -> Merged:
     # A usual launch has nothing to move.
-    from .store_merge import Allowance, merge_store
+    from .store_merge import MergeLimits, merge_store
 
     source_fd = open_child(name, home_fd, Path(name))
     try:
         target_fd = open_below(target)
         try:
-            return merge_store(source_fd, target_fd, Path(name), Allowance(files, seconds))
+            return merge_store(source_fd, target_fd, Path(name), MergeLimits(files, seconds))
         finally:
             os.close(target_fd)
     finally:

@@ -11,7 +11,7 @@ _PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class DiskUsage:
     """Disk taken by a tree.
 
     :param size: bytes of blocks, hard links counted once.
@@ -22,17 +22,17 @@ class Usage:
     complete: bool
 
 
-def disk_usage(top: Path) -> Usage:
+def disk_usage(top: Path) -> DiskUsage:
     """Add up a tree without following links or leaving its filesystem; stop after 2 s."""
     deadline = time.monotonic() + _PATIENCE
     try:
         device = os.lstat(top).st_dev
     except OSError:
-        return Usage(0, True)
+        return DiskUsage(0, True)
     total, seen, waiting = 0, set[int](), [str(top)]
     while waiting:
         if time.monotonic() > deadline:
-            return Usage(total, False)
+            return DiskUsage(total, False)
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
@@ -46,4 +46,4 @@ def disk_usage(top: Path) -> Usage:
                     total += status.st_blocks * 512
         except OSError:
             continue
-    return Usage(total, True)
+    return DiskUsage(total, True)

@@ -20,7 +20,7 @@ _COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
 @frozen
-class Entry:
+class WorktreeEntry:
     """What a repository has on one of its worktrees. Whoever may write there may have.
 
     :param place: the entry's directory.
@@ -51,7 +51,7 @@ class Entry:
         return os.path.dirname(self.pointer)
 
 
-def entries(repo: Path) -> list[Entry]:
+def entries(repo: Path) -> list[WorktreeEntry]:
     """Return the entries of all worktrees a repository has."""
     try:
         names = sorted(os.listdir(repo / "worktrees"))
@@ -60,7 +60,7 @@ def entries(repo: Path) -> list[Entry]:
     return [entry_at(repo / "worktrees" / name) for name in names]
 
 
-def entries_for(repo: Path, workdir: Path) -> list[Entry]:
+def entries_for(repo: Path, workdir: Path) -> list[WorktreeEntry]:
     """Return the entries of a workdir of ours.
 
     Ours is told by its ``gitdir``, or by the lock's reason where git was killed before
@@ -74,7 +74,7 @@ def entries_for(repo: Path, workdir: Path) -> list[Entry]:
     ]
 
 
-def entries_below(repo: Path, top: Path) -> list[Entry]:
+def entries_below(repo: Path, top: Path) -> list[WorktreeEntry]:
     """Return the entries of all worktrees that lie below a directory, or did."""
     prefix = f"{os.path.realpath(top)}/"
     return [entry for entry in entries(repo) if entry.pointer.startswith(prefix)]
@@ -140,7 +140,7 @@ def marker_of(workdir: Path) -> str:
     return f"{os.path.realpath(workdir.parent)}/{workdir.name}/.git"
 
 
-def _drop(repo: Path, gone: Iterable[Entry]) -> None:
+def _drop(repo: Path, gone: Iterable[WorktreeEntry]) -> None:
     with (
         contextlib.suppress(FileNotFoundError),
         directory(repo, "worktrees") as entries_fd,
@@ -150,12 +150,12 @@ def _drop(repo: Path, gone: Iterable[Entry]) -> None:
                 remove_tree(entry.place.name, entries_fd)
 
 
-def entry_at(place: Path) -> Entry:
+def entry_at(place: Path) -> WorktreeEntry:
     """Read one entry, whatever is there."""
     # The pointer may be written relative (git 2.48).
     text = _text(place / "gitdir")
     pointer = os.path.normpath(place / text) if text else ""
-    return Entry(place, pointer, _text(place / "HEAD"), _text(place / "locked"))
+    return WorktreeEntry(place, pointer, _text(place / "HEAD"), _text(place / "locked"))
 
 
 def _text(path: Path) -> str:

@@ -18,7 +18,12 @@ from ...kernel.errors import CodexlabError
 from ..errors import BranchTaken
 from ..fs import directory, read_small
 from ..git.checkout import read_head, resolve_ref
-from ..git.worktree_entry import Entry, drop_ref_lock, is_checked_out_elsewhere, our_registrations
+from ..git.worktree_entry import (
+    WorktreeEntry,
+    drop_ref_lock,
+    is_checked_out_elsewhere,
+    our_registrations,
+)
 from ..owner import DamagedRecord
 from ..paths import CONTROL, WorkspacePaths, branch_name
 from ..records.provenance import Provenance, WorkdirState, parse_provenance
@@ -40,7 +45,7 @@ def expect_branch(repo: Path, paths: WorkspacePaths, state_dir: Path) -> tuple[s
 
 
 def known_branches(
-    repo: Path, paths: WorkspacePaths, lost: Sequence[Entry], state_dir: Path
+    repo: Path, paths: WorkspacePaths, lost: Sequence[WorktreeEntry], state_dir: Path
 ) -> set[str]:
     """Return the branches that are this workspace's although no record here may say so.
 
@@ -59,7 +64,7 @@ def known_branches(
 
 
 def branch_left(
-    repo: Path, paths: WorkspacePaths, lost: Sequence[Entry], stored: Provenance
+    repo: Path, paths: WorkspacePaths, lost: Sequence[WorktreeEntry], stored: Provenance
 ) -> tuple[str | None, str]:
     """Say which branch of its own choice an agent was on when its worktree was lost.
 

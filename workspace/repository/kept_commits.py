@@ -21,7 +21,7 @@ from ..errors import GitFailed
 from ..fs import directory, read_small
 from ..git.checkout import differs_from_tree, resolve_ref
 from ..git.command import GitAnswer, ask_git
-from ..git.worktree_entry import Entry
+from ..git.worktree_entry import WorktreeEntry
 from ..paths import WorkspacePaths
 from .holding import ANYWHERE, holding, is_own_file, unheld
 
@@ -75,7 +75,7 @@ def is_lonely(repo: Path, commit: str) -> bool:
     return answer.status != 0 or bool(answer.stdout)
 
 
-def has_staged(repo: Path, entry: Entry) -> bool:
+def has_staged(repo: Path, entry: WorktreeEntry) -> bool:
     """Tell whether an entry's index differs from its HEAD: staged, or not yet merged.
 
     :raises GitFailed: the index is no regular file, or cannot be read.
@@ -94,7 +94,7 @@ def has_staged(repo: Path, entry: Entry) -> bool:
     )
 
 
-def head_of(repo: Path, entry: Entry) -> str | None:
+def head_of(repo: Path, entry: WorktreeEntry) -> str | None:
     """Return the commit an entry is at, on a branch or not."""
     if entry.branch is None:
         return entry.detached
@@ -102,7 +102,7 @@ def head_of(repo: Path, entry: Entry) -> str | None:
 
 
 def keep_what_entries_hold(
-    repo: Path, lost: Iterable[Entry], paths: WorkspacePaths, *, staged: bool
+    repo: Path, lost: Iterable[WorktreeEntry], paths: WorkspacePaths, *, staged: bool
 ) -> list[str]:
     """Give a reference to what only these entries hold. The repository's lock must be held.
 
@@ -139,7 +139,7 @@ def _keep(repo: Path, name: str, commit: str) -> None:
     _run(repo, "update-ref", "--no-deref", name, commit)
 
 
-def has_submodules(entry: Entry) -> bool:
+def has_submodules(entry: WorktreeEntry) -> bool:
     """Tell whether an entry holds repositories of its submodules: they go with it."""
     try:
         return bool(os.listdir(entry.place / "modules"))
@@ -147,14 +147,14 @@ def has_submodules(entry: Entry) -> bool:
         return False
 
 
-def _keep_submodules(repo: Path, entry: Entry) -> Path:
+def _keep_submodules(repo: Path, entry: WorktreeEntry) -> Path:
     kept = repo / "codexlab-kept" / f"{entry.place.name}-{os.urandom(4).hex()}"
     kept.parent.mkdir(exist_ok=True)
     os.rename(entry.place / "modules", kept)
     return kept
 
 
-def _staged_commit(repo: Path, entry: Entry, held: Iterable[str]) -> str:
+def _staged_commit(repo: Path, entry: WorktreeEntry, held: Iterable[str]) -> str:
     """Make a commit of an index, on top of all that its unmerged sides came from."""
     tree = _staged_tree(repo, entry)
     parents = dict.fromkeys([*filter(None, [head_of(repo, entry)]), *held])
@@ -165,7 +165,7 @@ def _staged_commit(repo: Path, entry: Entry, held: Iterable[str]) -> str:
     return _run(repo, "commit-tree", tree, *options, "-m", message, extra=who).decode().strip()
 
 
-def _staged_tree(repo: Path, entry: Entry) -> str:
+def _staged_tree(repo: Path, entry: WorktreeEntry) -> str:
     """Write an index as a tree, without what is unmerged: a tree has no place for that.
 
     By its list alone: git would believe what the index says of whole directories.

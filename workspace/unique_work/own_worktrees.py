@@ -18,13 +18,13 @@ from ..git.command import ask_git
 from ..git.files import check_git_files, check_shared_files
 from ..git.submodules import submodule_work
 from ..git.view import view_at
-from ..git.worktree_entry import Entry
+from ..git.worktree_entry import WorktreeEntry
 from ..repository.holding import holding, unheld
 from ..repository.kept_commits import UNFINISHED, commits_held, has_staged, has_submodules, head_of
 from .merged import merged_text
 
 
-def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
+def judge_worktree(repo: Path, entry: WorktreeEntry, branches: Collection[str]) -> list[str]:
     """Describe the work that only a worktree holds.
 
     :param branches: those that worktrees below the workspace are on: there nobody would look.
@@ -46,7 +46,7 @@ def judge_worktree(repo: Path, entry: Entry, branches: Collection[str]) -> list[
     return lines + lonely_commits(repo, entry, branches)
 
 
-def judge_lost(repo: Path, entry: Entry) -> list[str]:
+def judge_lost(repo: Path, entry: WorktreeEntry) -> list[str]:
     """Describe the work that only the entry of a deleted worktree holds.
 
     Its branch is the repository's own and stays.
@@ -60,7 +60,7 @@ def judge_lost(repo: Path, entry: Entry) -> list[str]:
     return [*lines, "checked-out submodules"] if has_submodules(entry) else lines
 
 
-def lonely_commits(repo: Path, entry: Entry, branches: Collection[str]) -> list[str]:
+def lonely_commits(repo: Path, entry: WorktreeEntry, branches: Collection[str]) -> list[str]:
     """Say how many commits no remote, tag or other branch holds."""
     held = list(commits_held(entry.place))
     head = head_of(repo, entry)
@@ -102,14 +102,14 @@ def _count(repo: Path, commits: Iterable[str], branches: Collection[str]) -> lis
     return [f"{commits_text(len(lonely))} on no remote and no other branch{merged}"]
 
 
-def _check_home(repo: Path, entry: Entry) -> None:
+def _check_home(repo: Path, entry: WorktreeEntry) -> None:
     """Refuse an entry that would lead git to another repository than its own."""
     pointer = read_bytes(entry.place / "commondir").decode("utf-8", "replace").strip()
     if os.path.realpath(entry.place / pointer) != os.path.realpath(repo):
         raise Unjudged("its git directory leads to another repository")
 
 
-def _uncommitted(entry: Entry, checkout: Path) -> list[str]:
+def _uncommitted(entry: WorktreeEntry, checkout: Path) -> list[str]:
     found = inspect_checkout(checkout)
     if found.common_dir is None or found.top is None or found.git_dir is None:
         return ["uncommitted changes"]

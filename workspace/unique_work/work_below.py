@@ -19,7 +19,7 @@ from ..checkouts.git_files import Unjudged, check_outlives, git_directories, is_
 from ..checkouts.repositories_below import Below, look_below
 from ..checkouts.words import shown
 from ..errors import GitFailed
-from ..git.worktree_entry import Entry, entries_below
+from ..git.worktree_entry import WorktreeEntry, entries_below
 from ..paths import WorkspacePaths
 from ..records.provenance import Provenance, WorkdirKind
 from .own_worktrees import judge_lost, judge_worktree, stashes
@@ -39,7 +39,7 @@ class _Known:
 
     top: Path
     repo: Path | None
-    entries: dict[str, list[Entry]]
+    entries: dict[str, list[WorktreeEntry]]
     branches: frozenset[str]
 
 
@@ -54,7 +54,7 @@ def work_below(paths: WorkspacePaths, provenance: Provenance | None) -> list[str
     lines += _judged(partial(_check_repository, known), "")
     lines += [f"{shown(where)} cannot be looked into" for where in found.unseen]
     lines += [f"files below {shown(where)}, which is not a repository" for where in found.hidden]
-    registered: list[Entry] = []
+    registered: list[WorktreeEntry] = []
     for where in sorted(found.checkouts, key=lambda each: (each != "workdir", each)):
         entry = _registered(known, where)
         if entry is not None:
@@ -90,7 +90,7 @@ def _known(paths: WorkspacePaths, provenance: Provenance | None) -> _Known:
     if repo is None or f"{os.path.realpath(repo)}/".startswith(f"{top}/"):
         return _Known(top, None, {}, frozenset())
     below = entries_below(repo, top)
-    found: dict[str, list[Entry]] = {}
+    found: dict[str, list[WorktreeEntry]] = {}
     for entry in below:
         found.setdefault(os.path.relpath(entry.checkout, top), []).append(entry)
     branches = {entry.branch for entry in below} | {provenance and provenance.branch}
@@ -125,7 +125,7 @@ def _workdir_itself(
     return []
 
 
-def _registered(known: _Known, where: str) -> Entry | None:
+def _registered(known: _Known, where: str) -> WorktreeEntry | None:
     """Return the repository's entry for a checkout, if both name each other."""
     entries = known.entries.get(where)
     if entries is None:
@@ -139,12 +139,12 @@ def _registered(known: _Known, where: str) -> Entry | None:
     return next(same, None)
 
 
-def _all_entries(known: _Known) -> Iterator[tuple[str, Entry]]:
+def _all_entries(known: _Known) -> Iterator[tuple[str, WorktreeEntry]]:
     for where, entries in known.entries.items():
         yield from ((where, entry) for entry in entries)
 
 
-def _checkout(known: _Known, where: str, entry: Entry | None) -> list[str]:
+def _checkout(known: _Known, where: str, entry: WorktreeEntry | None) -> list[str]:
     if entry is not None and known.repo is not None:
         return judge_worktree(known.repo, entry, known.branches)
     return judge_checkout(known.top / where, known.top)
@@ -172,7 +172,7 @@ def _judged(judge: Callable[[], list[str]], name: str) -> list[str]:
         return [f"what cannot be judged ({error}){name or ' in its workdir'}"]
 
 
-def _name(where: str, entry: Entry | None) -> str:
+def _name(where: str, entry: WorktreeEntry | None) -> str:
     """Say where a finding is; of the workdir nothing needs to be said."""
     if where == "workdir":
         return ""

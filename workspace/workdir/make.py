@@ -20,7 +20,13 @@ from ..fs import directory, lstat_at
 from ..git.command import run_git
 from ..git.config import read_facts, starts_nothing
 from ..git.files import check_shared_files
-from ..git.worktree_entry import Entry, drop_ref_lock, drop_registration, entries_for, lock_reason
+from ..git.worktree_entry import (
+    WorktreeEntry,
+    drop_ref_lock,
+    drop_registration,
+    entries_for,
+    lock_reason,
+)
 from ..records.provenance import Provenance, WorkdirState
 from ..repository.branch import branch_left, check_branch, known_branches, pick_branch
 from ..repository.branch_deletion import delete_branch
@@ -110,7 +116,7 @@ def make_worktree(claim: Claim, plan: WorkdirPlan, stored: Provenance, patience:
 
 
 def _let_go(
-    claim: Claim, repo: Path, lost: list[Entry], stored: Provenance, branch: str
+    claim: Claim, repo: Path, lost: list[WorktreeEntry], stored: Provenance, branch: str
 ) -> str | None:
     """Drop the entries of a workdir that was lost, once what only they hold is kept.
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from ....env.artifacts.candidates import Decision, Finding
+from ....env.artifacts.candidates import Decision, JudgedCandidate
 from ....env.artifacts.setup import SetupPlan
-from ....env.artifacts.sizes import State
+from ....env.artifacts.sizes import SizeState
 from ....env.artifacts.status import Status
 from ...ui.terminal import cells, neutral, size_text
 
@@ -49,7 +49,7 @@ def setup_lines(plan: SetupPlan, *, applied: bool, backup: Path | None) -> Itera
     yield 'for a shell: eval "$(codexlab artifacts env)"'
 
 
-def print_findings(findings: Sequence[Finding], *, applied: bool) -> None:
+def print_findings(findings: Sequence[JudgedCandidate], *, applied: bool) -> None:
     """Print every candidate, its verdict and the reason, as a table."""
     rows = [
         (
@@ -92,7 +92,7 @@ def size_or_state(count: int | None, state: str) -> str:
     """Return a size for people, or the state where no size is known."""
     if count is None:
         return state
-    more = ">" if state in (State.PARTIAL, State.UNREADABLE) else ""
+    more = ">" if state in (SizeState.PARTIAL, SizeState.UNREADABLE) else ""
     return more + size_text(count)
 
 

@@ -11,9 +11,9 @@ import click
 
 from ....rollout.catalog.filters import select_files
 from ....rollout.maintenance.usage import (
+    RolloutUsage,
     StoreStats,
     Trial,
-    Usage,
     choose_sample,
     measure,
     try_compression,
@@ -88,7 +88,7 @@ def _write_json(usage: StoreStats, tried: Trial) -> None:
     sys.stdout.buffer.flush()
 
 
-def _numbers(usage: Usage) -> dict[str, int]:
+def _numbers(usage: RolloutUsage) -> dict[str, int]:
     return asdict(usage) | {"total_bytes": usage.total_bytes}
 
 
@@ -108,11 +108,11 @@ def _write_text(usage: StoreStats, tried: Trial, top: int) -> None:
     click.echo(_verdict(usage, tried))
 
 
-def _largest(parts: dict[str, Usage], top: int) -> list[str]:
+def _largest(parts: dict[str, RolloutUsage], top: int) -> list[str]:
     return sorted(parts, key=lambda name: (-parts[name].total_bytes, name))[:top]
 
 
-def _write_part(title: str, parts: dict[str, Usage], names: list[str]) -> None:
+def _write_part(title: str, parts: dict[str, RolloutUsage], names: list[str]) -> None:
     hidden = f" ({len(names)} of {len(parts)})" if len(names) < len(parts) else ""
     click.echo()
     click.secho(f"by {title}{hidden}", bold=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from codexlab.env.errors import ReservedNameError
 from codexlab.env.policy.build import build_environment, tool_shell_excludes
-from codexlab.env.policy.values import Action, EnvironmentPolicy, Verdict
+from codexlab.env.policy.values import EnvironmentPolicy, ReceiptAction, ReceiptLine
 
 
 def always_safe(_: str) -> bool:
@@ -23,7 +23,7 @@ def scrub(
     policy: EnvironmentPolicy | None = None,
     required: dict[str, str] | None = None,
     removed: tuple[str, ...] = (),
-) -> tuple[dict[str, str], dict[str, Verdict]]:
+) -> tuple[dict[str, str], dict[str, ReceiptLine]]:
     child = build_environment(
         parent,
         policy or EnvironmentPolicy(),
@@ -37,10 +37,10 @@ def scrub(
 def test_a_name_on_no_list_is_dropped_and_the_receipt_says_so() -> None:
     values, receipt = scrub({"AWS_SECRET_ACCESS_KEY": "x", "HOME": "/home/a"})
     assert values == {"HOME": "/home/a"}
-    assert receipt["AWS_SECRET_ACCESS_KEY"] == Verdict(
-        "AWS_SECRET_ACCESS_KEY", Action.DROPPED, "not allowed"
+    assert receipt["AWS_SECRET_ACCESS_KEY"] == ReceiptLine(
+        "AWS_SECRET_ACCESS_KEY", ReceiptAction.DROPPED, "not allowed"
     )
-    assert receipt["HOME"] == Verdict("HOME", Action.KEPT, "built-in: user")
+    assert receipt["HOME"] == ReceiptLine("HOME", ReceiptAction.KEPT, "built-in: user")
 
 
 def test_the_receipt_is_sorted_by_name_and_holds_every_name_once() -> None:
@@ -52,7 +52,7 @@ def test_the_receipt_is_sorted_by_name_and_holds_every_name_once() -> None:
     )
     names = [verdict.name for verdict in child.receipt]
     assert names == ["A", "B", "HOME", "TMPDIR", "ZED"]
-    assert child.names(Action.DROPPED) == ("A", "B")
+    assert child.names(ReceiptAction.DROPPED) == ("A", "B")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_drop_rule_beats_globs_and_yields_to_an_exact_name(name: str, group: s
     globs = EnvironmentPolicy(pass_names=("*",), user_pass=(f"{name[:3]}*",))
     values, receipt = scrub({name: "v"}, globs)
     assert values == {}
-    assert receipt[name] == Verdict(name, Action.DROPPED, f"drop: {group}")
+    assert receipt[name] == ReceiptLine(name, ReceiptAction.DROPPED, f"drop: {group}")
     for exact in (EnvironmentPolicy(pass_names=(name,)), EnvironmentPolicy(user_pass=(name,))):
         assert scrub({name: "v"}, exact)[0] == {name: "v"}
 
@@ -135,7 +135,9 @@ def test_removed_names_stay_away_whatever_a_file_or_config_says() -> None:
         {"CARGO_TARGET_DIR": "/p"}, policy, removed=("CARGO_TARGET_DIR", "NOT_THERE")
     )
     assert values == {}
-    assert receipt == {"CARGO_TARGET_DIR": Verdict("CARGO_TARGET_DIR", Action.DROPPED, "routing")}
+    assert receipt == {
+        "CARGO_TARGET_DIR": ReceiptLine("CARGO_TARGET_DIR", ReceiptAction.DROPPED, "routing")
+    }
 
 
 def test_a_flag_that_would_be_overruled_is_refused_instead_of_ignored() -> None:
@@ -214,7 +216,7 @@ def test_path_loses_empty_relative_and_world_writable_entries(tmp_path: Path) ->
 def test_a_path_without_a_safe_entry_is_dropped() -> None:
     child = build_environment({"PATH": ".:"}, EnvironmentPolicy(), {})
     assert child.values == {}
-    assert child.receipt == (Verdict("PATH", Action.DROPPED, "no safe entry"),)
+    assert child.receipt == (ReceiptLine("PATH", ReceiptAction.DROPPED, "no safe entry"),)
 
 
 def test_tool_shells_go_without_provider_keys_unless_the_user_asks() -> None:
@@ -270,7 +272,7 @@ def test_no_dropped_name_or_value_ever_reaches_the_child(
         child = build_environment(marked, policy, required, removed, is_safe_path_entry=always_safe)
     except ReservedNameError:
         return
-    dropped = child.names(Action.DROPPED)
+    dropped = child.names(ReceiptAction.DROPPED)
     assert not set(dropped) & child.values.keys()
     assert {v.name for v in child.receipt} >= marked.keys() | required.keys()
     for name in dropped:

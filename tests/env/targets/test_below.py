@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from codexlab.env.artifact_root import ARTIFACT_ROOT_VARIABLE, open_artifact_root
-from codexlab.env.targets.errors import PathRefused, RootUnusable
+from codexlab.env.targets.errors import RootUnusable, TargetPathRefused
 from codexlab.env.targets.root_dirs import make_below_root
 
 
@@ -39,7 +39,7 @@ def test_a_link_or_a_file_on_the_way_is_refused_and_nothing_is_made(root: Path, 
         place = root.joinpath(*names[: depth + 1])
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(outside) if kind == "link" else place.write_bytes(b"")
-        with pytest.raises(PathRefused, match="a link or a file") as caught:
+        with pytest.raises(TargetPathRefused, match="a link or a file") as caught:
             make_below_root(root, names)
         assert str(place) in str(caught.value)
         place.unlink()
@@ -58,7 +58,7 @@ def test_another_filesystem_mounted_below_is_refused(
 ) -> None:
     (root / "local").mkdir()
     mount_volume("artifacts/local")
-    with pytest.raises(PathRefused, match="another filesystem"):
+    with pytest.raises(TargetPathRefused, match="another filesystem"):
         make_below_root(root, ("local", "a"))
 
 
@@ -66,7 +66,7 @@ def test_a_root_whose_volume_is_gone_is_unusable_or_refused(root: Path) -> None:
     descriptor = os.open(root, os.O_RDONLY)
     gone = Path(f"/proc/self/fd/{descriptor}")
     root.rmdir()
-    with pytest.raises((RootUnusable, PathRefused)):
+    with pytest.raises((RootUnusable, TargetPathRefused)):
         make_below_root(gone, ("a",))
     os.close(descriptor)
 

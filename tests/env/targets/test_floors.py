@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.targets.errors import FloorError, PathRefused, TooLittleSpace
+from codexlab.env.targets.errors import FloorError, TargetPathRefused, TooLittleSpace
 from codexlab.env.targets.floors import Floors, check_floors, read_floors
 
 ROOT = "CODEX_LAB_STORAGE_MIN_ROOT_FREE_BYTES"
@@ -67,7 +67,7 @@ def test_a_place_that_cannot_be_measured_is_refused(scratch: Path) -> None:
     (scratch / "loop").symlink_to(scratch / "loop")
     floors = Floors(target_bytes=1)
     for target in ("missing/../x", "dangling", "dangling/below", "loop/x"):
-        with pytest.raises(PathRefused):
+        with pytest.raises(TargetPathRefused):
             check_floors(floors, None, scratch / target)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.commands import program
 
-from codexlab.env.targets.errors import PathRefused, TargetBusy
+from codexlab.env.targets.errors import TargetBusy, TargetPathRefused
 from codexlab.env.targets.leases import is_leased, lease_target
 
 HOLDER = program("holds_a_lease")
@@ -103,7 +103,7 @@ def test_a_link_in_place_of_a_lease_file_is_refused(root: Path, target: Path) ->
     lock.unlink()
     victim = root / "victim"
     lock.symlink_to(victim)
-    with pytest.raises(PathRefused, match="a link"):
+    with pytest.raises(TargetPathRefused, match="a link"):
         lease_target(root, target)
     assert not victim.exists()
 

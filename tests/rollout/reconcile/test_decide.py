@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codexlab.rollout.operations.journal_line import Kind
+from codexlab.rollout.operations.journal_line import KeptKind
 from codexlab.rollout.reconcile.compare import Comparison
 from codexlab.rollout.reconcile.decide import (
     Action,
@@ -26,9 +26,9 @@ HOLDS_ALL = {Relation.SAME, Relation.WITHIN}
 @pytest.mark.parametrize("written", [False, True])
 @pytest.mark.parametrize("relation", Relation)
 @pytest.mark.parametrize("forms", Forms)
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", KeptKind)
 def test_a_kept_file_goes_only_when_nobody_writes_and_the_thread_holds_all_of_it(
-    kind: Kind, forms: Forms, relation: Relation, written: bool
+    kind: KeptKind, forms: Forms, relation: Relation, written: bool
 ) -> None:
     action = decide_kept(kind, forms, relation, written=written)
     if action is Action.DROP:
@@ -37,22 +37,24 @@ def test_a_kept_file_goes_only_when_nobody_writes_and_the_thread_holds_all_of_it
         assert forms in {Forms.PLAIN, Forms.COMPRESSED}
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_what_its_owner_deleted_never_comes_back(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", KeptKind)
+def test_what_its_owner_deleted_never_comes_back(kind: KeptKind) -> None:
     for relation, written in itertools.product(Relation, (False, True)):
         action = decide_kept(kind, Forms.NONE, relation, written=written)
         assert action is (Action.WAIT if written else Action.DELETED)
 
 
 def test_a_kept_file_gets_its_name_back_only_where_no_plain_form_has_it() -> None:
-    for kind, forms, relation, written in itertools.product(Kind, Forms, Relation, (False, True)):
+    for kind, forms, relation, written in itertools.product(
+        KeptKind, Forms, Relation, (False, True)
+    ):
         if decide_kept(kind, forms, relation, written=written) is Action.PUT_BACK:
             assert forms is Forms.COMPRESSED
-            assert kind is Kind.RETIRED
+            assert kind is KeptKind.RETIRED
 
 
 def test_lines_are_appended_only_once_their_writer_is_gone() -> None:
-    for kind, forms, relation in itertools.product(Kind, Forms, Relation):
+    for kind, forms, relation in itertools.product(KeptKind, Forms, Relation):
         action = decide_kept(kind, forms, relation, written=True)
         assert action not in {Action.APPEND, Action.MATERIALIZE}
 

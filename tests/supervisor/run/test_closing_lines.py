@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codexlab.env.policy.values import Action, Verdict
+from codexlab.env.policy.values import ReceiptAction, ReceiptLine
 from codexlab.supervisor.lifecycle.attempt_end import AttemptEnd
 from codexlab.supervisor.lifecycle.exit import ExitReport
 from codexlab.supervisor.run.closing_lines import (
@@ -17,7 +17,7 @@ from codexlab.supervisor.run.closing_lines import (
 
 RECORD = Path("record.json")
 FAILED = ExitReport(1, "exited", code=1)
-MISSED = Verdict("DATABASE_URL", Action.DROPPED, "not allowed")
+MISSED = ReceiptLine("DATABASE_URL", ReceiptAction.DROPPED, "not allowed")
 
 
 def ended(left: int = 0) -> AttemptEnd:
@@ -65,13 +65,13 @@ def test_an_agent_that_ended_by_itself_has_no_such_line() -> None:
         (ExitReport(143, "signaled", signal=15), 0.5, MISSED),
         (ExitReport(124, "timeout", signal=15), 0.5, MISSED),
         (FAILED, 60.0, MISSED),
-        (FAILED, 0.5, Verdict("SHLVL", Action.DROPPED, "not allowed")),
-        (FAILED, 0.5, Verdict("HOME", Action.KEPT, "built-in")),
+        (FAILED, 0.5, ReceiptLine("SHLVL", ReceiptAction.DROPPED, "not allowed")),
+        (FAILED, 0.5, ReceiptLine("HOME", ReceiptAction.KEPT, "built-in")),
     ],
     ids=["success", "signal", "limit", "late", "the shell's own", "nothing dropped"],
 )
 def test_no_hint_where_dropped_names_explain_nothing(
-    report: ExitReport, seconds: float, verdict: Verdict
+    report: ExitReport, seconds: float, verdict: ReceiptLine
 ) -> None:
     said = b"DATABASE_URL, SHLVL and HOME"
     assert list(hint_at_dropped_names(report, seconds, [verdict], said)) == []
