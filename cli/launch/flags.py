@@ -15,8 +15,9 @@ from ...supervisor.settings.fields import HOOK_KEYS, absolute, merge_settings, r
 from ...supervisor.settings.home import check_home
 from ...supervisor.settings.literals import check_passed_name
 from ...supervisor.settings.table import AGENT, SETTINGS
+from ..ui.grouped_help import GroupedHelp, grouped_option
 from ..ui.non_empty import NON_EMPTY_TEXT
-from .options import HOOKS, GroupedHelp, grouped_option, own_option, setting_options
+from .options import HOOKS, own_option, setting_options
 
 PROGRAM = "codexlab-run"
 
@@ -40,6 +41,7 @@ class UsageError(CallerError):
 @click.command(
     PROGRAM,
     cls=GroupedHelp,
+    others="Instead of a run",
     context_settings={"allow_interspersed_args": False, "max_content_width": 100},
     options_metavar="[OPTIONS]",
     epilog="Exit status: the command's own. Otherwise: 124 time limit; 125 codexlab failed;"

@@ -6,43 +6,14 @@ from collections.abc import Callable
 from dataclasses import MISSING
 from typing import Any, TypeVar
 
-import click
-
 from ...kernel.values import declared_default
 from ...supervisor.request import LaunchRequest
 from ...supervisor.settings.kinds import PREFIX, SIZE, SWITCH
 from ...supervisor.settings.table import FLAG, OLD_NAMES, SETTINGS, Setting
+from ..ui.grouped_help import grouped_option
 
 HOOKS = "Hooks"
-# Also the heading of an option that names none.
-INSTEAD = "Instead of a run"
-_WIDEST_NAMES = 30
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-class GroupedOption(click.Option):
-    """An option with the heading that it stands under in ``--help``."""
-
-    def __init__(self, *args: Any, group: str, **extra: Any) -> None:
-        super().__init__(*args, **extra)
-        self.group = group
-
-
-class GroupedHelp(click.Command):
-    """A command whose ``--help`` shows the options by their groups."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one section for each group, in the order in which the options name them."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for each in self.get_params(ctx):
-            if isinstance(each, click.Option) and (record := each.get_help_record(ctx)):
-                groups.setdefault(getattr(each, "group", INSTEAD), []).append(record)
-        longest = max(len(names) for rows in groups.values() for names, _ in rows)
-        # Each section would have a column of its own.
-        width = min(longest, _WIDEST_NAMES)
-        for group, rows in groups.items():
-            with formatter.section(group):
-                formatter.write_dl([(names.ljust(width), text) for names, text in rows])
 
 
 def setting_options(command: _Command) -> _Command:
@@ -51,11 +22,6 @@ def setting_options(command: _Command) -> _Command:
         if FLAG in row.sources:
             command = _option(row)(command)
     return command
-
-
-def grouped_option(group: str, *names: str, **extra: Any) -> Callable[[_Command], _Command]:
-    """Declare one flag that belongs to one launch."""
-    return click.option(*names, cls=GroupedOption, group=group, **extra)
 
 
 def own_option(

@@ -9,10 +9,12 @@ import click
 from ...rollout.catalog.lookup import rollouts_named
 from ...rollout.operations.handle import StoreHandle
 from ...rollout.store.rollout_ref import RolloutRef
+from ..ui.grouped_help import grouped_option
+from .options import WHICH
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
-strict_option = click.option(
-    "--strict", is_flag=True, help="Leave files alone if the kernel grants no file leases."
+strict_option = grouped_option(
+    WHICH, "--strict", is_flag=True, help="Leave files alone if the kernel grants no file leases."
 )
 
 

@@ -15,9 +15,12 @@ from ...rollout.catalog.filters import Filters
 from ...rollout.store.names import RolloutForm
 from ...supervisor.settings.literals import parse_duration
 from ...workspace.users_codex_home import users_codex_home
+from ..ui.grouped_help import grouped_option
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.one_of import one_of
 
+# The heading of what chooses rollouts, in the help of commands that have headings.
+WHICH = "Which transcripts"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -36,7 +39,8 @@ class NoSuchHomeError(CallerError):
 
 def home_option(command: _Command) -> _Command:
     """Add ``--codex-home``."""
-    return click.option(
+    return grouped_option(
+        WHICH,
         "--codex-home",
         "home",
         type=NON_EMPTY_TEXT,
@@ -67,24 +71,31 @@ def filter_options(command: _Command) -> _Command:
 
 
 _FILTERS = (
-    click.option(
-        "--since", metavar="DATE|AGE", help="Begun at this time or later: 2026-01-31, or 7d."
+    grouped_option(
+        WHICH, "--since", metavar="DATE|AGE", help="Begun at this time or later: 2026-01-31, or 7d."
     ),
-    click.option("--until", metavar="DATE|AGE", help="Begun before this time."),
-    click.option(
-        "--cwd", type=NON_EMPTY_TEXT, metavar="DIR", help="The agent worked in it or below."
+    grouped_option(WHICH, "--until", metavar="DATE|AGE", help="Begun before this time."),
+    grouped_option(
+        WHICH, "--cwd", type=NON_EMPTY_TEXT, metavar="DIR", help="The agent worked in it or below."
     ),
-    click.option(
-        "--issue", type=NON_EMPTY_TEXT, metavar="ISSUE", help="Threads of this issue's workspaces."
+    grouped_option(
+        WHICH,
+        "--issue",
+        type=NON_EMPTY_TEXT,
+        metavar="ISSUE",
+        help="Threads of this issue's workspaces.",
     ),
-    click.option("--active", is_flag=True, help="Only active rollouts."),
-    click.option("--archived", is_flag=True, help="Only archived rollouts."),
-    click.option(
+    grouped_option(WHICH, "--active", is_flag=True, help="Only active rollouts."),
+    grouped_option(WHICH, "--archived", is_flag=True, help="Only archived rollouts."),
+    grouped_option(
+        WHICH,
         "--form",
         type=click.Choice([form.value for form in RolloutForm]),
         help="Only rollouts in this form.",
     ),
-    click.option("--no-subagents", is_flag=True, help="Leave out threads that an agent began."),
+    grouped_option(
+        WHICH, "--no-subagents", is_flag=True, help="Leave out threads that an agent began."
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -11,6 +12,8 @@ from support.lab import Lab
 from codexlab.cli.launch.flags import options
 from codexlab.cli.main import group
 from codexlab.supervisor.settings.table import FLAG, SETTINGS
+
+_A_FLAG = re.compile(r"  (?:-\w, )?(--[\w-]+)")
 
 
 def commands(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -93,3 +96,26 @@ def test_the_launchers_help_shows_each_option_once(lab: Lab) -> None:
 def test_only_what_starts_no_run_stands_under_the_last_heading(lab: Lab) -> None:
     *_, last = launchers_groups(lab).values()
     assert last == ["--dry-run", "--json", "--version", "--help"]
+
+
+def test_a_command_with_many_options_shows_them_under_headings_and_each_once() -> None:
+    many = 0
+    for path, command in commands(group, "codexlab"):
+        context = click.Context(command)
+        declared = [
+            spelled.partition(" ")[0]
+            for each in command.get_params(context)
+            if isinstance(each, click.Option)
+            for spelled in each.get_help_spec(context).split(", ")[-1:]
+        ]
+        if len(declared) <= 12:
+            continue
+        many += 1
+        lines = help_of(command).splitlines()
+        headings = [line for line in lines if re.fullmatch(r"\w[\w ]*:", line)]
+        assert len(headings) > 2, path
+        assert headings[-1] == "Other options:", path
+        rows = lines[lines.index(headings[0]) :]
+        shown = [found[1] for line in rows if (found := _A_FLAG.match(line))]
+        assert sorted(shown) == sorted(declared), path
+    assert many

@@ -24,29 +24,33 @@ from ...transcripts.options import (
     local_time,
 )
 from ...transcripts.results import show_left_out
+from ...ui.grouped_help import GroupedHelp, grouped_option
 from ...ui.json_lines import json_bytes, path_text
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import fit, one_line, size_text, terminal_width
 from ...ui.whole_number import WholeNumber
 
 _PAGE = 50
+_PAGES = "Order and pages"
 
 
-@click.command("list")
+@click.command("list", cls=GroupedHelp)
 @home_option
 @filter_options
-@click.option(
+@grouped_option(
+    _PAGES,
     "--order",
     type=click.Choice([order.value for order in Order]),
     default="created",
     show_default=True,
     help="The time to sort by, newest first.",
 )
-@click.option(
-    "--limit", type=WholeNumber(1), default=_PAGE, show_default=True, help="Rows on a page."
+@grouped_option(
+    _PAGES, "--limit", type=WholeNumber(1), default=_PAGE, show_default=True, help="Rows on a page."
 )
-@click.option("--all", "everything", is_flag=True, help="No limit.")
-@click.option(
+@grouped_option(_PAGES, "--all", "everything", is_flag=True, help="No limit.")
+@grouped_option(
+    _PAGES,
     "--after",
     "cursor",
     type=NON_EMPTY_TEXT,

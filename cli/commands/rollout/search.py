@@ -13,6 +13,7 @@ from ....rollout.reading.entries import CONVERSATION, Role
 from ....rollout.search.query import make_query
 from ....rollout.search.search import search_rollouts
 from ...transcripts.options import filter_options, filters_from, home_option, json_option, moment
+from ...ui.grouped_help import GroupedHelp, grouped_option
 from ...ui.json_lines import json_lines, path_text
 from ...ui.terminal import neutral, on_one_line, one_line
 from ...ui.whole_number import WholeNumber
@@ -22,27 +23,37 @@ if TYPE_CHECKING:
     from ....rollout.search.match import SearchedRollout, SearchHit
     from ....rollout.store.scan import UnreadableDirectory
 
+_WHAT, _SHOWN, _HOW = "What matches", "What is shown", "How it searches"
 _FOUND, _NOTHING, _INCOMPLETE = 0, 1, 125
 
 
-@click.command()
+@click.command(cls=GroupedHelp)
 @click.argument("pattern")
-@home_option
-@click.option("-e", "--regex", is_flag=True, help="PATTERN is a Python regular expression.")
-@click.option("-i", "--ignore-case", is_flag=True, help="Ignore the case of letters.")
-@click.option("-C", "--context", type=WholeNumber(0, 100), default=0, help="Lines around a match.")
-@click.option("-l", "--threads-only", is_flag=True, help="Print only thread ids, each once.")
-@click.option(
+@grouped_option(
+    _WHAT, "-e", "--regex", is_flag=True, help="PATTERN is a Python regular expression."
+)
+@grouped_option(_WHAT, "-i", "--ignore-case", is_flag=True, help="Ignore the case of letters.")
+@grouped_option(
+    _WHAT,
     "--role",
     "roles",
     multiple=True,
     type=click.Choice([role.value for role in Role]),
     help="Only entries of this role; repeatable.  [default: the conversation]",
 )
+@home_option
 @filter_options
-@click.option("--limit", type=WholeNumber(1), help="Stop after this many entries.")
-@click.option("-j", "--processes", type=WholeNumber(1, 64), help="[default: one per core]")
-@click.option("--no-rg", is_flag=True, help="Do not use ripgrep even where it is installed.")
+@grouped_option(
+    _SHOWN, "-C", "--context", type=WholeNumber(0, 100), default=0, help="Lines around a match."
+)
+@grouped_option(
+    _SHOWN, "-l", "--threads-only", is_flag=True, help="Print only thread ids, each once."
+)
+@grouped_option(_SHOWN, "--limit", type=WholeNumber(1), help="Stop after this many entries.")
+@grouped_option(_HOW, "-j", "--processes", type=WholeNumber(1, 64), help="[default: one per core]")
+@grouped_option(
+    _HOW, "--no-rg", is_flag=True, help="Do not use ripgrep even where it is installed."
+)
 @json_option
 def search(
     pattern: str,

@@ -25,31 +25,44 @@ from ...transcripts.options import (
     json_option,
 )
 from ...transcripts.results import show_left_out
+from ...ui.grouped_help import GroupedHelp, grouped_option
 from ...ui.json_lines import json_bytes
 from ...ui.literal_types import DURATION, SIZE
 from ...ui.terminal import fit, one_line, size_text, terminal_width
 from ...ui.whole_number import WholeNumber
 
+_SHOWN, _TRIAL = "What is shown", "Trial of compression"
 _TOP = 10
 _BAR = 24
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-@click.command()
+@click.command(cls=GroupedHelp)
 @home_option
 @filter_options
-@click.option(
-    "--top", type=WholeNumber(1), default=_TOP, show_default=True, help="Rows of each table."
+@grouped_option(
+    _SHOWN,
+    "--top",
+    type=WholeNumber(1),
+    default=_TOP,
+    show_default=True,
+    help="Rows of each table.",
 )
-@click.option(
+@grouped_option(
+    _TRIAL,
     "--sample",
     type=SIZE,
     default="128M",
     show_default=True,
     help="Bytes to try compression on; 0: none.",
 )
-@click.option(
-    "--trial-time", type=DURATION, default="10s", show_default=True, help="Limit for the trial."
+@grouped_option(
+    _TRIAL,
+    "--trial-time",
+    type=DURATION,
+    default="10s",
+    show_default=True,
+    help="Limit for the trial.",
 )
 @json_option
 def stats(home: str, top: int, sample: int, trial_time: float, as_json: bool, **choice: Any) -> int:

@@ -15,9 +15,10 @@ from ....rollout.maintenance.sweep import COLD_AGE, SweepOptions, sweep
 from ....rollout.operations.handle import StoreHandle
 from ....rollout.reconcile.retired import RETIRED_GRACE
 from ...transcripts.named import dry_run_option, strict_option
-from ...transcripts.options import home_option, json_option
+from ...transcripts.options import WHICH, home_option, json_option
 from ...transcripts.progress import choose_progress
 from ...transcripts.results import show_left_out, show_nothing, show_results
+from ...ui.grouped_help import GroupedHelp, grouped_option
 from ...ui.literal_types import DURATION, SIZE
 from ...ui.whole_number import WholeNumber
 
@@ -25,41 +26,50 @@ from ...ui.whole_number import WholeNumber
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 _IDLE_CLASS = 3 << 13
 _NICE = 10
+_MUCH, _WAITS = "How much it does", "What it waits for"
 
 
-@click.command("sweep")
+@click.command("sweep", cls=GroupedHelp)
 @home_option
-@click.option(
+@grouped_option(
+    WHICH,
     "--cold-age",
     type=DURATION,
     default=f"{COLD_AGE / 86400:g}d",
     show_default=True,
     help="Cold: not written for this long.",
 )
-@click.option("--max-bytes", type=SIZE, help="Compress at most this many plain bytes.")
-@click.option("--max-files", type=WholeNumber(1), help="Compress at most this many rollouts.")
-@click.option("--max-time", type=DURATION, help="Begin no more files after this time.")
-@click.option(
+@grouped_option(_MUCH, "--max-bytes", type=SIZE, help="Compress at most this many plain bytes.")
+@grouped_option(
+    _MUCH, "--max-files", type=WholeNumber(1), help="Compress at most this many rollouts."
+)
+@grouped_option(_MUCH, "--max-time", type=DURATION, help="Begin no more files after this time.")
+@grouped_option(
+    _MUCH,
     "--workers",
     type=WholeNumber(1, 16),
     default=2,
     show_default=True,
     help="Number of threads that encode.",
 )
-@click.option(
+@grouped_option(
+    _WAITS,
     "--grace",
     type=DURATION,
     default=f"{RETIRED_GRACE:g}s",
     show_default=True,
     help="Keep a plain file this long after its frame took its place.",
 )
-@click.option(
+@grouped_option(
+    _WAITS,
     "--unless-swept",
     type=DURATION,
     metavar="DURATION",
     help="Do nothing if a complete sweep ended less than this ago.",
 )
-@click.option("--no-wait", is_flag=True, help="Leave the last kept files to the next sweep.")
+@grouped_option(
+    _WAITS, "--no-wait", is_flag=True, help="Leave the last kept files to the next sweep."
+)
 @strict_option
 @dry_run_option
 @json_option
