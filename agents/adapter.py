@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 from ..kernel.values import frozen
 from .session_store import NoSessions, SessionStore
@@ -18,8 +18,13 @@ from .session_store import NoSessions, SessionStore
 RESUME = "{resume}"
 """The argument that is replaced by the agent's own words for going on with its thread."""
 
-AgentStatus = Literal["none", "completed", "failed"]
-"""What the agent's own event stream said last of its task."""
+
+class AgentStatus(StrEnum):
+    """What the agent's own event stream said last of its task."""
+
+    NONE = "none"
+    COMPLETED = "completed"
+    FAILED = "failed"
 
 
 @frozen

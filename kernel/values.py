@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field
+from enum import StrEnum
 from typing import Any, TypeVar, cast, dataclass_transform
 
 _T = TypeVar("_T")
@@ -58,23 +59,24 @@ def replace(value: _T, /, **changes: Any) -> _T:
 def asdict(value: object) -> dict[str, Any]:
     """Return a value of ours as a dictionary, and all values in it, as ``dataclasses.asdict`` does.
 
-    What is no value, list, tuple or dictionary is the same object, and no copy of it.
+    A word of a vocabulary is a plain text. All else is the same object, and no copy of it.
     """
     declared: Mapping[str, Any] = cast("Any", value).__declared__
-    return {name: _as_plain(getattr(value, name)) for name in declared}
+    return {name: as_plain(getattr(value, name)) for name in declared}
 
 
-def _as_plain(content: Any) -> Any:
+def as_plain(content: Any) -> Any:
+    """Return the content of a field as :func:`asdict` does."""
     kind = cast("Any", type(content))
     if hasattr(kind, "__declared__"):
         return asdict(content)
     if kind is list:
-        return [_as_plain(each) for each in content]
+        return [as_plain(each) for each in content]
     if kind is tuple:
-        return tuple(_as_plain(each) for each in content)
+        return tuple(as_plain(each) for each in content)
     if kind is dict:
-        return {_as_plain(key): _as_plain(each) for key, each in content.items()}
-    return content
+        return {as_plain(key): as_plain(each) for key, each in content.items()}
+    return content.value if isinstance(content, StrEnum) else content
 
 
 def declared_default(kind: type, name: str) -> Any:

@@ -306,7 +306,7 @@ def _leaves(error: Exception) -> Iterator[Exception]:
 def reason_of(error: CodexlabError) -> Reason:
     """Return the record's reason for a run that ended without an agent running."""
     if isinstance(error, Cancelled):
-        return "cancelled"
+        return Reason.CANCELLED
     if isinstance(error, TimeOver):
-        return "timeout"
-    return "busy" if isinstance(error, BusyError) else "launch-failed"
+        return Reason.TIMEOUT
+    return Reason.BUSY if isinstance(error, BusyError) else Reason.LAUNCH_FAILED

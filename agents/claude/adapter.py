@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from ..adapter import Adapter, Readers, StreamNews, Variables, parse_event, table, text
+from ..adapter import Adapter, AgentStatus, Readers, StreamNews, Variables, parse_event, table, text
 from .sessions import SESSION, ClaudeSessions, claude_home, living_on, sessions_in
 from .variables import claude_variables
 
@@ -79,7 +79,9 @@ def read_event(line: bytes) -> StreamNews:
     session = text(found.get("session_id"))
     if found.get("type") != "result":
         return StreamNews(session)
-    return StreamNews(session, "failed" if found.get("is_error") else "completed")
+    return StreamNews(
+        session, AgentStatus.FAILED if found.get("is_error") else AgentStatus.COMPLETED
+    )
 
 
 def _output_format(words: Sequence[str]) -> str | None:

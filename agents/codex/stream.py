@@ -14,9 +14,9 @@ _STARTED = b'{"method":"thread/started"'
 _TURN = b'{"method":"turn/started"'
 _MODES = ("exec", "e", "review", "app-server")
 _STATUS: dict[object, AgentStatus] = {
-    "turn.completed": "completed",
-    "turn.failed": "failed",
-    "turn.started": "none",
+    "turn.completed": AgentStatus.COMPLETED,
+    "turn.failed": AgentStatus.FAILED,
+    "turn.started": AgentStatus.NONE,
 }
 
 

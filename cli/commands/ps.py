@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ...supervisor.records.runs import RunView, list_runs
+from ...supervisor.records.runs import RunState, RunView, list_runs
 from ..ui.faults import Faults
 from ..ui.non_empty import NON_EMPTY_TEXT
 from ..ui.terminal import size_text
@@ -27,14 +27,14 @@ def ps(everything: bool, issue: str | None, as_json: bool) -> int:
     A run is shown alive only if the kernel shows its guardian alive. A dead run was killed and may
     have left processes: codexlab reap ends them.
     """
-    views = [view for view in list_runs(issue) if everything or view.state != "finished"]
+    views = [view for view in list_runs(issue) if everything or view.state is not RunState.FINISHED]
     if as_json:
         write_json([_describe(view) for view in views])
     elif views:
         write_table(_HEADER, map(_row, views))
     else:
         click.echo("no runs" if everything else "nothing is running", err=True)
-    dead = sum(view.state == "dead" for view in views)
+    dead = sum(view.state is RunState.DEAD for view in views)
     if dead and not as_json:
         runs = "1 run was" if dead == 1 else f"{dead} runs were"
         click.echo(f"{runs} killed; codexlab reap ends their processes", err=True)
@@ -71,7 +71,12 @@ def _describe(view: RunView) -> dict[str, Any]:
 
 def _row(view: RunView) -> tuple[str, ...]:
     entry = view.entry
-    alive = view.state not in ("finished", "dead", "elsewhere", "unreadable")
+    alive = view.state not in (
+        RunState.FINISHED,
+        RunState.DEAD,
+        RunState.ELSEWHERE,
+        RunState.UNREADABLE,
+    )
     return (
         entry.project,
         entry.issue,
@@ -87,7 +92,7 @@ def _row(view: RunView) -> tuple[str, ...]:
 
 
 def _state(view: RunView) -> str:
-    if view.state != "finished":
+    if view.state is not RunState.FINISHED:
         return view.state
     return f"{view.entry.reason} {view.entry.exit_status}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ...supervisor.containment.reap import Reaped, reap_workspaces
+from ...supervisor.containment.reap import ReapAction, Reaped, reap_workspaces
 from ...supervisor.containment.reap_leaves import reap_leaves
 from ...supervisor.records.runs import known_roots
 from ..context.workspaces import UnreadableRoot, configured_root, find_root, tell_unreadable
@@ -40,13 +40,13 @@ def reap(root: str | None, as_json: bool, dry_run: bool) -> int:
         runs.extend(reap_workspaces(place, dry_run=dry_run, tell=tell))
     leaves = reap_leaves(dry_run=dry_run)
     for run in runs:
-        if run.action == "failed":
+        if run.action is ReapAction.FAILED:
             faults.tell(run.path, run.why)
     if as_json:
         write_json({"runs": [asdict(run) for run in runs], "leaves": leaves})
     else:
         _write(runs, leaves, dry_run=dry_run, silent=bool(faults.status))
-    return 125 if any(run.action == "left" for run in runs) else faults.status
+    return 125 if any(run.action is ReapAction.LEFT for run in runs) else faults.status
 
 
 def _places(root: str | None) -> list[Path]:
@@ -73,8 +73,14 @@ def _write(runs: list[Reaped], leaves: list[str], *, dry_run: bool, silent: bool
 def _row(run: Reaped) -> tuple[str, ...]:
     processes = "1 process" if run.processes == 1 else f"{run.processes} processes"
     done = f"{run.action} {processes}"
-    if run.action in ("busy", "kept", "failed", "put back", "would put back"):
+    if run.action in (
+        ReapAction.BUSY,
+        ReapAction.KEPT,
+        ReapAction.FAILED,
+        ReapAction.PUT_BACK,
+        ReapAction.WOULD_PUT_BACK,
+    ):
         done = run.action
-    elif run.action in ("finished", "would finish"):
+    elif run.action in (ReapAction.FINISHED, ReapAction.WOULD_FINISH):
         done = f"{run.action} its record"
     return (run.project, run.issue, run.agent, run.run_id, done, run.why)

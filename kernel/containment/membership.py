@@ -13,9 +13,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from functools import partial
 from itertools import chain
-from typing import Literal
 
 from ..cgroup.frozen_leaf import held_still
 from ..cgroup.leaf import (
@@ -50,13 +50,21 @@ from .by_environ import find_by_environ, look_for_tag
 from .signalling import Seen, lists_children, look_below, signal_seen
 
 RUN_ID_VARIABLE = "CODEXLAB_RUN_ID"
-Mechanism = Literal["cgroup", "process-group", "subreaper", "tag"]
 _DYING_SECONDS = 0.1
 _OVERTAKE_SECONDS = 0.5
 _REACH_SECONDS = 1.0
 _LOOK_AGAIN = 1.0
 _LOOK_SOON = 0.2
 _UNSEEN_SECONDS = 0.02
+
+
+class Mechanism(StrEnum):
+    """By what the processes of a run are known, the strongest first."""
+
+    CGROUP = "cgroup"
+    PROCESS_GROUP = "process-group"
+    SUBREAPER = "subreaper"
+    TAG = "tag"
 
 
 @frozen
@@ -88,10 +96,10 @@ class RunProcesses:
     def mechanism(self) -> Mechanism:
         """Return the name of the strongest containment in force."""
         if self.leaf is not None:
-            return "cgroup"
+            return Mechanism.CGROUP
         if self.group is not None:
-            return "process-group"
-        return "subreaper" if self.guardian is not None else "tag"
+            return Mechanism.PROCESS_GROUP
+        return Mechanism.SUBREAPER if self.guardian is not None else Mechanism.TAG
 
     @property
     def can_prove(self) -> bool:
@@ -339,14 +347,11 @@ def _overtake(processes: RunProcesses) -> None:
     guardian, and is dead again before all of /proc has been read. Reading one small file is
     fast enough to hit one of them before it forks.
     """
-    if (
-        processes.group is not None
-        or processes.guardian is None
-        or not is_running(processes.guardian)
-    ):
+    guardian = processes.guardian
+    if processes.group is not None or guardian is None or not is_running(guardian):
         return
     _reap_own(processes)
-    below = _look_below(processes, processes.guardian, _OVERTAKE_SECONDS)
+    below = _look_below(processes, guardian, _OVERTAKE_SECONDS)
     signal_seen(below, signal.SIGKILL, _OVERTAKE_SECONDS)
 
 

@@ -141,7 +141,7 @@ class RunOwnership:
         return describe_owner(self.plan, self.leaf, self._guardian, self._mechanism())
 
     def _mechanism(self) -> Mechanism:
-        return "process-group" if self.grouped else self.processes().mechanism
+        return Mechanism.PROCESS_GROUP if self.grouped else self.processes().mechanism
 
     def _write_owner(self, owner: OwnerRecord) -> None:
         self.claim.write_owner(owner)

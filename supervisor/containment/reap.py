@@ -8,8 +8,8 @@ user or host are never signalled. The workspace's record only hints at the run: 
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from ...kernel.errors import CodexlabError
 from ...kernel.values import frozen, replace
@@ -27,19 +27,20 @@ from ..records.unowned import is_damaged, last_owner
 from ..threads.lost_threads import adopt_threads
 from .survivors import end_survivors, may_have_survivors, survivors_of
 
-ReapAction = Literal[
-    "ended",
-    "would end",
-    "left",
-    "finished",
-    "would finish",
-    "put back",
-    "would put back",
-    "busy",
-    "kept",
-    "failed",
-]
-"""What was done about a dead run."""
+
+class ReapAction(StrEnum):
+    """What was done about a dead run."""
+
+    ENDED = "ended"
+    WOULD_END = "would end"
+    LEFT = "left"
+    FINISHED = "finished"
+    WOULD_FINISH = "would finish"
+    PUT_BACK = "put back"
+    WOULD_PUT_BACK = "would put back"
+    BUSY = "busy"
+    KEPT = "kept"
+    FAILED = "failed"
 
 
 @frozen
@@ -87,7 +88,7 @@ def reap_workspaces(
         except Exception as error:
             # A fault of one workspace must not keep the runs of the others alive.
             why = str(error) or type(error).__name__
-            found.append(_result(survey, survey.owner, "failed", why=why))
+            found.append(_result(survey, survey.owner, ReapAction.FAILED, why=why))
     return found
 
 
@@ -100,14 +101,14 @@ def _reap_unowned(survey: Survey, *, dry_run: bool) -> list[Reaped]:
         return []
     why = "its owner.json is damaged, and no record names its run: look by hand for its processes"
     key, path = survey.place_key, os.fspath(survey.paths.root)
-    return [Reaped(key.project, key.issue, key.agent, path, "-", "kept", why=why)]
+    return [Reaped(key.project, key.issue, key.agent, path, "-", ReapAction.KEPT, why=why)]
 
 
 def _reap_by_registry(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> Reaped:
     try:
         done = _look(survey, owner) if dry_run else reap_one(survey, owner)
     except Exception as error:
-        return _result(survey, owner, "failed", why=str(error) or type(error).__name__)
+        return _result(survey, owner, ReapAction.FAILED, why=str(error) or type(error).__name__)
     return done
 
 
@@ -115,7 +116,7 @@ def _reap(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
     found: list[Reaped] = []
     if not owner.contained:
         found.append(_look(survey, owner) if dry_run else reap_one(survey, owner))
-        if dry_run or found[-1].action != "ended":
+        if dry_run or found[-1].action is not ReapAction.ENDED:
             return found
     found += _put_back(survey, owner, dry_run=dry_run)
     return [*found, *_finish_records(survey, owner, dry_run=dry_run)]
@@ -129,11 +130,11 @@ def _put_back(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reap
     if kept_pointers(state_directory(), used.inode) is None:
         return []
     if dry_run:
-        return [_result(survey, owner, "would put back")]
+        return [_result(survey, owner, ReapAction.WOULD_PUT_BACK)]
     try:
         claim = claim_workspace(survey.paths, survey.key)
     except WorkspaceBusy as error:
-        return [_result(survey, owner, "busy", why=str(error))]
+        return [_result(survey, owner, ReapAction.BUSY, why=str(error))]
     try:
         if any(map(may_have_survivors, claim.lasts)):
             return []
@@ -144,10 +145,10 @@ def _put_back(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reap
             return []
         lines = restore_left(claim.state_dir, used.inode)
     except WorkspaceBusy as error:
-        return [_result(survey, owner, "busy", why=str(error))]
+        return [_result(survey, owner, ReapAction.BUSY, why=str(error))]
     finally:
         claim.release()
-    return [_result(survey, owner, "put back", why=line) for line in lines]
+    return [_result(survey, owner, ReapAction.PUT_BACK, why=line) for line in lines]
 
 
 def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> list[Reaped]:
@@ -157,11 +158,11 @@ def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> lis
         return []
     of = [replace(owner, run_id=run_id) for run_id in runs]
     if dry_run:
-        return [_result(survey, each, "would finish") for each in of]
+        return [_result(survey, each, ReapAction.WOULD_FINISH) for each in of]
     try:
         claim = claim_workspace(survey.paths, survey.key)
     except WorkspaceBusy as error:
-        return [_result(survey, owner, "busy", why=str(error))]
+        return [_result(survey, owner, ReapAction.BUSY, why=str(error))]
     try:
         last = claim.previous
         if any(map(may_have_survivors, claim.lasts)):
@@ -170,26 +171,26 @@ def _finish_records(survey: Survey, owner: OwnerRecord, *, dry_run: bool) -> lis
             finish_unfinished(survey.paths, run_id, last)
     finally:
         claim.release()
-    return [_result(survey, each, "finished") for each in of]
+    return [_result(survey, each, ReapAction.FINISHED) for each in of]
 
 
 def _look(survey: Survey, owner: OwnerRecord) -> Reaped:
     if why := _not_ours(owner):
-        return _result(survey, owner, "kept", why=why)
+        return _result(survey, owner, ReapAction.KEPT, why=why)
     found = len(survivors_of(owner, survey.paths))
-    return _result(survey, owner, "would end", processes=found, left=found)
+    return _result(survey, owner, ReapAction.WOULD_END, processes=found, left=found)
 
 
 def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
     """End what one dead run left in its workspace and finish its record."""
     if why := _not_ours(owner):
-        return _result(survey, owner, "kept", why=why)
+        return _result(survey, owner, ReapAction.KEPT, why=why)
     try:
         claim = claim_workspace(survey.paths, survey.key)
     except WorkspaceBusy as error:
-        return _result(survey, owner, "busy", why=str(error))
+        return _result(survey, owner, ReapAction.BUSY, why=str(error))
     except CodexlabError as error:
-        return _result(survey, owner, "failed", why=_with_remedy(survey, str(error)))
+        return _result(survey, owner, ReapAction.FAILED, why=_with_remedy(survey, str(error)))
     # Read under the lock: another launch may have come and gone since the survey.
     current, ended = owner, 0
     try:
@@ -198,13 +199,13 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
             ended += end_survivors(current, survey.paths, is_known=known)
             adopt_threads(survey.paths, survey.place_key.agent, current, os.environ)
     except WorkspaceBusy as error:
-        return _result(survey, current, "busy", why=str(error))
+        return _result(survey, current, ReapAction.BUSY, why=str(error))
     except SurvivorsLeft as error:
         left = len(error.pids)
-        return _result(survey, current, "left", processes=left, left=left, why=str(error))
+        return _result(survey, current, ReapAction.LEFT, processes=left, left=left, why=str(error))
     finally:
         claim.release()
-    return _result(survey, current, "ended", processes=ended)
+    return _result(survey, current, ReapAction.ENDED, processes=ended)
 
 
 def _with_remedy(survey: Survey, why: str) -> str:

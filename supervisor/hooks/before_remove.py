@@ -52,7 +52,8 @@ from ..prepare.secrets import find_secrets
 from ..prepare.temporary import choose_temporary, create_temporary
 from ..records.record_file import removal_directory
 from ..request import LaunchRequest
-from .hook import HookEnd, HookRunner
+from .hook import HookRunner
+from .hook_end import HookEnd, HookStatus
 
 NAME = "before_remove"
 KEPT_REMOVALS = 50
@@ -95,7 +96,7 @@ def before_remove_hook(request: LaunchRequest, tell: Tell) -> BeforeRemove:
             raise RemovalUnattended(root, f"{error.filename or NAME}: {error.strerror}") from None
         if end.signal is not None:
             raise RemovalStopped(root, end.signal)
-        if end.left or end.status == "guardian-lost":
+        if end.left or end.status is HookStatus.GUARDIAN_LOST:
             raise RemovalUnattended(root, end.problem or "")
         if end.problem:
             tell(end.problem)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -19,11 +19,11 @@ from ...env.secrets.mask import Masker
 from ...guardian.protocol import Spawned, SpawnFailed, SpawnSpec
 from ...kernel.errors import CodexlabError
 from ...kernel.process.identity import ProcessIdentity, boot_id
-from ...kernel.values import asdict, frozen, replace
+from ...kernel.values import replace
 from ..containment.ownership import RunOwnership
 from ..containment.program import end_without_guardian, read_proof, start
 from ..errors import GuardianLost
-from ..lifecycle.exit import EndReason, report_exit
+from ..lifecycle.exit import report_exit
 from ..output.events import EventLog
 from ..output.log import LogFile
 from ..output.relay import Relay, open_pipe
@@ -32,56 +32,11 @@ from ..prepare.command import resolve_command
 from ..request import HookCommand
 from ..watching.limits import Limits, kernel_killed_for_memory, set_limits
 from ..watching.watch import Watch, Watched
+from .hook_end import HookEnd, HookStatus
 from .hook_job import HookJob
 
 if TYPE_CHECKING:
     from ..terminal.user_terminal import UserTerminal
-
-
-HookStatus = EndReason | Literal["completed", "failed", "not-started", "guardian-lost"]
-"""How a hook ended. ``idle`` is none of them: a hook has no such limit."""
-
-
-@frozen
-class HookEnd:
-    """How one hook ended.
-
-    :param status: ``failed``: by its own status or a signal; ``timeout``, ``memory``,
-        ``cancelled``: we ended it.
-    :param exit_status: as a shell would say it, or None where there is none.
-    :param swept: how many processes outlived it.
-    :param left: how many are left, read from the kernel.
-    :param signal: what asked for the end of the run meanwhile, be it when the hook itself
-        had ended, or None.
-    :param error: why it could not be started, or its log not be written.
-    """
-
-    name: str
-    status: HookStatus
-    log: str
-    exit_status: int | None = None
-    duration: float = 0.0
-    swept: int = 0
-    left: int = 0
-    signal: int | None = None
-    error: str | None = None
-
-    @property
-    def problem(self) -> str | None:
-        """Say in one clause what went wrong, or None when nothing did."""
-        if self.left:
-            return f"hook {self.name} left {self.left} processes that cannot be ended"
-        what = {
-            "completed": None,
-            "failed": f"ended with status {self.exit_status}; see {self.log}",
-            "timeout": f"was ended after {self.duration:.1f} s, its limit; see {self.log}",
-            "not-started": f"could not be started: {self.error}",
-        }.get(self.status, f"was ended: {self.status}; see {self.log}")
-        return what and f"hook {self.name} {what}"
-
-    def describe(self) -> dict[str, Any]:
-        """Return it as the record and the event show it."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 class _HookEvents:
@@ -148,7 +103,7 @@ class HookRunner:
             await end_without_guardian(self._ownership)
             return await self._conclude(name, log, None, began, lost=True)
         except (CodexlabError, OSError) as error:
-            end = HookEnd(name, "not-started", log, error=_reason(error))
+            end = HookEnd(name, HookStatus.NOT_STARTED, log, error=_reason(error))
             self._events.emit("hook.finished", **end.describe())
             return end
         end = await self._conclude(name, log, watch, began, lost=watch.guardian_lost)
@@ -210,17 +165,17 @@ class HookRunner:
         self, name: str, log: str, watch: Watch | None, began: float, *, lost: bool
     ) -> HookEnd:
         left = await read_proof(self._ownership, guardian_lost=lost)
-        ended_for: HookStatus | None = "guardian-lost"
+        ended_for: HookStatus | None = HookStatus.GUARDIAN_LOST
         if watch and not lost:
-            ended_for = watch.state.reason
+            ended_for = HookStatus(watch.state.reason) if watch.state.reason else None
         wait_status = watch.wait_status if watch else None
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, wait_status):
-            ended_for = "memory"
+            ended_for = HookStatus.MEMORY
         own_exit = report_exit(wait_status, None)
         own = own_exit.code if own_exit.signal is None else 128 + own_exit.signal
         end = HookEnd(
             name,
-            ended_for or ("failed" if own else "completed"),
+            ended_for or (HookStatus.FAILED if own else HookStatus.COMPLETED),
             log,
             own,
             round(time.monotonic() - began, 3),

@@ -21,7 +21,8 @@ from ..errors import Cancelled, GuardianLost, HookFailed
 from ..lifecycle.exit import AgentOutcome, Reason
 from ..prepare.workspace import PreparedWorkspace
 from ..records.record import RunRecord
-from .hook import HookEnd, HookRunner
+from .hook import HookRunner
+from .hook_end import HookEnd, HookStatus
 
 
 class RunHooks:
@@ -86,9 +87,9 @@ class RunHooks:
             self._warn("hook after_run did not run: processes of the run may be left")
             return
         told = {
-            "CODEXLAB_RUN_REASON": reason,
+            "CODEXLAB_RUN_REASON": reason.value,
             "CODEXLAB_RUN_EXIT_STATUS": str(status),
-            "CODEXLAB_RUN_OUTCOME": outcome,
+            "CODEXLAB_RUN_OUTCOME": outcome.value,
             "CODEXLAB_RUN_RECORD": os.fspath(self._record.path),
         }
         if thread is not None:
@@ -105,7 +106,7 @@ class RunHooks:
         prepared = self._prepared
         environment = {**prepared.environment.values, **self._common, **told}
         end = await self._runner.run(name, self._commands[name], prepared.workdir.path, environment)
-        if end.error and end.status != "not-started":
+        if end.error and end.status is not HookStatus.NOT_STARTED:
             self._warn(end.error)
         self._told[-1] = end.describe()
         self._write()
@@ -120,7 +121,7 @@ class RunHooks:
             self._record.warn(f"the record could not be written: {error.strerror}")
 
     def _check(self, end: HookEnd) -> None:
-        if end.status == "guardian-lost":
+        if end.status is HookStatus.GUARDIAN_LOST:
             raise GuardianLost
         if end.signal is not None:
             raise Cancelled(end.signal, end.name)

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from typing import Literal
 
+from ...agents.adapter import AgentStatus
 from ...kernel.values import frozen, replace
-
-if TYPE_CHECKING:
-    from ...agents.adapter import AgentStatus
 
 EXIT_LIMIT = 124
 EXIT_FAILED = 125
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
 
-EndReason = Literal["timeout", "idle", "memory", "cancelled"]
+
+class Reason(StrEnum):
+    """Why a run ended: the truth where exit statuses collide."""
+
+    TIMEOUT = "timeout"
+    IDLE = "idle"
+    MEMORY = "memory"
+    CANCELLED = "cancelled"
+    EXITED = "exited"
+    SIGNALED = "signaled"
+    BUSY = "busy"
+    LAUNCH_FAILED = "launch-failed"
+    SUPERVISOR_LOST = "supervisor-lost"
+
+
+EndReason = Literal[Reason.TIMEOUT, Reason.IDLE, Reason.MEMORY, Reason.CANCELLED]
 """Why we ended an agent: one of its limits, or somebody asked for the end."""
 
-Reason = EndReason | Literal["exited", "signaled", "busy", "launch-failed", "supervisor-lost"]
-"""Why a run ended: the truth where exit statuses collide."""
 
-AgentOutcome = Literal["completed", "failed", "unconfirmed"]
-"""What became of the agent's task."""
+class AgentOutcome(StrEnum):
+    """What became of the agent's task."""
 
-_LIMITS: frozenset[Reason] = frozenset({"timeout", "idle"})
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+
+
+_LIMITS: frozenset[Reason] = frozenset({Reason.TIMEOUT, Reason.IDLE})
 
 
 @frozen
@@ -49,11 +66,11 @@ def report_exit(wait_status: int | None, ended_for: Reason | None) -> ExitReport
     :param ended_for: why we ended it, or None when it ended by itself.
     """
     if wait_status is None:
-        return ExitReport(EXIT_FAILED, ended_for or "supervisor-lost")
+        return ExitReport(EXIT_FAILED, ended_for or Reason.SUPERVISOR_LOST)
     died_by = os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else None
     code = os.WEXITSTATUS(wait_status) if died_by is None else None
     own = code if code is not None else 128 + (died_by or 0)
-    reason: Reason = ended_for or ("exited" if died_by is None else "signaled")
+    reason: Reason = ended_for or (Reason.EXITED if died_by is None else Reason.SIGNALED)
     return ExitReport(EXIT_LIMIT if ended_for in _LIMITS else own, reason, code, died_by)
 
 
@@ -66,7 +83,11 @@ def deny_success(run_exit: ExitReport, agent_status: AgentStatus, signum: int) -
     :param agent_status: what the agent's own event stream said last.
     :param signum: the signal that asked for the end.
     """
-    if run_exit.reason != "cancelled" or run_exit.code != 0 or agent_status == "completed":
+    if (
+        run_exit.reason is not Reason.CANCELLED
+        or run_exit.code != 0
+        or agent_status is AgentStatus.COMPLETED
+    ):
         return run_exit
     return replace(run_exit, status=128 + signum)
 
@@ -79,6 +100,11 @@ def agent_outcome(run_exit: ExitReport, agent_status: AgentStatus) -> AgentOutco
     Completed only when process and stream agree. An exit status of 0 without a stream confirms
     nothing: the agent may have been silent without work.
     """
-    if run_exit.reason != "exited" or run_exit.code != 0 or agent_status == "failed":
-        return "failed"
-    return "completed" if agent_status == "completed" else "unconfirmed"
+    if (
+        run_exit.reason is not Reason.EXITED
+        or run_exit.code != 0
+        or agent_status is AgentStatus.FAILED
+    ):
+        return AgentOutcome.FAILED
+    confirmed = agent_status is AgentStatus.COMPLETED
+    return AgentOutcome.COMPLETED if confirmed else AgentOutcome.UNCONFIRMED

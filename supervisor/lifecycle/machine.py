@@ -19,7 +19,7 @@ import signal
 from enum import Enum
 
 from ...kernel.values import frozen, replace
-from .exit import EndReason
+from .exit import EndReason, Reason
 from .ladder import FIRST_FOR_ALL, Ladder, Target
 
 # A request to end the run; other forwarded signals only pass through.
@@ -137,7 +137,7 @@ def _on_signal(state: State, signum: int, ladder: Ladder) -> tuple[State, tuple[
     if signum not in ENDING_SIGNALS:
         return state, () if state.exited else (Send(Target.LEADER, signum),)
     if state.phase is Phase.RUNNING:
-        ending = replace(state, reason="cancelled", received=signum)
+        ending = replace(state, reason=Reason.CANCELLED, received=signum)
         return _climb(ending, 0, ladder)
     return _next_rung(state, ladder)
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import anyio
 
+from ...kernel.values import as_plain
 from ..callbacks import Hear
 from ..clock import now_text
 from ..errors import PlaceUnusable
@@ -117,7 +118,8 @@ class EventLog:
         self._head["seq"] = int(str(self._head["seq"])) + 1
         self._head["ts"] = now_text()
         self._head["mono"] = round(time.monotonic(), 6)
-        body = {**self._head, "attempt": self.attempt, "event": event, **fields}
+        told: dict[str, object] = as_plain(fields)
+        body = {**self._head, "attempt": self.attempt, "event": event, **told}
         if self._hear is not None:
             self._hear(body)
         text = self._mask(json.dumps(body, separators=(",", ":"), default=str))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.below import directory_below
-from ...kernel.values import asdict
+from ...kernel.values import as_plain, asdict
 from ...workspace.git.state import GitState
 from ..clock import now_text
 from ..lifecycle.exit import ExitReport
@@ -32,7 +32,7 @@ class RunRecord:
 
     def update(self, **fields: Any) -> None:
         """Add facts; nothing is written yet."""
-        self._content.update(fields)
+        self._content.update(as_plain(fields))
 
     def warn(self, warning: str) -> None:
         """Add one warning."""

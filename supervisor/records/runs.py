@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ...kernel.files.below import directory_below
 from ...kernel.files.regular_file import read_both_ends
@@ -23,7 +24,7 @@ from ...kernel.values import frozen, replace
 from ...workspace.gc.survey import Survey, survey_workspace
 from ...workspace.paths import WorkspaceKey, locate_workspace
 from ..clock import now_text
-from ..lifecycle.exit import EXIT_FAILED
+from ..lifecycle.exit import EXIT_FAILED, AgentOutcome, Reason
 from .record_file import read_record
 from .registry import RunEntry, finish, is_here, read_entries
 
@@ -32,18 +33,18 @@ _ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
 RunEvent = Mapping[str, Any]
 
 
-RunState = Literal[
-    "waiting",
-    "starting",
-    "running",
-    "retrying",
-    "ending",
-    "dead",
-    "elsewhere",
-    "unreadable",
-    "finished",
-]
-"""What a run is at, as ``codexlab ps`` shows it."""
+class RunState(StrEnum):
+    """What a run is at, as ``codexlab ps`` shows it."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    ENDING = "ending"
+    DEAD = "dead"
+    ELSEWHERE = "elsewhere"
+    UNREADABLE = "unreadable"
+    FINISHED = "finished"
 
 
 @frozen
@@ -83,7 +84,7 @@ def list_runs(issue: str | None = None) -> list[RunView]:
     return [_with_use(view, tree) if view.state in _ALIVE else view for view in views]
 
 
-_ALIVE: frozenset[RunState] = frozenset({"running", "retrying", "ending"})
+_ALIVE: frozenset[RunState] = frozenset({RunState.RUNNING, RunState.RETRYING, RunState.ENDING})
 
 
 def known_roots() -> list[Path]:
@@ -111,16 +112,16 @@ def _look_at_any(entry: RunEntry) -> RunView:
     try:
         return _look(entry)
     except PermissionError as error:
-        return RunView(entry, "unreadable", problem=error.strerror)
+        return RunView(entry, RunState.UNREADABLE, problem=error.strerror)
     except Exception as error:
-        return RunView(entry, "unreadable", problem=str(error) or type(error).__name__)
+        return RunView(entry, RunState.UNREADABLE, problem=str(error) or type(error).__name__)
 
 
 def _look(entry: RunEntry) -> RunView:
     if entry.finished is not None:
-        return RunView(entry, "finished", entry.thread)
+        return RunView(entry, RunState.FINISHED, entry.thread)
     if not is_here(entry):
-        return RunView(entry, "elsewhere")
+        return RunView(entry, RunState.ELSEWHERE)
     survey = _survey(entry)
     owner = None if survey is None else survey.owner
     ours = owner is not None and owner.run_id == entry.run_id
@@ -130,10 +131,10 @@ def _look(entry: RunEntry) -> RunView:
         state = decide_state(events, ours=ours, supervised=supervised)
         return RunView(entry, state, thread_of(events))
     if owner is not None and ours and not owner.contained:
-        state = "ending" if is_running(entry.supervisor) else "dead"
+        state = RunState.ENDING if is_running(entry.supervisor) else RunState.DEAD
         return RunView(entry, state, thread_of(_read_events(entry)))
     over = _finish_entry(entry)
-    return RunView(over, "finished", over.thread)
+    return RunView(over, RunState.FINISHED, over.thread)
 
 
 def _base(entry: RunEntry) -> str:
@@ -157,20 +158,20 @@ def decide_state(events: Iterable[RunEvent], *, ours: bool, supervised: bool) ->
     :param ours: whether its workspace names this run.
     :param supervised: whether its supervisor is alive; else the guardian is ending it.
     """
-    state: RunState = "starting" if ours else "waiting"
+    state = RunState.STARTING if ours else RunState.WAITING
     for event in events:
         match event.get("event"):
             case "child.spawned":
-                state = "running"
+                state = RunState.RUNNING
             case "attempt.retrying":
-                state = "retrying"
+                state = RunState.RETRYING
             case "child.exited" | "contained" | "run.finished":
-                state = "ending"
+                state = RunState.ENDING
             case "signal.sent" if event.get("signal") not in _ASIDE:
-                state = "ending"
+                state = RunState.ENDING
             case _:
                 pass
-    return state if supervised else "ending"
+    return state if supervised else RunState.ENDING
 
 
 def thread_of(events: Iterable[RunEvent]) -> str | None:
@@ -183,13 +184,13 @@ def _finish_entry(entry: RunEntry) -> RunEntry:
     """Finish the entry of a run that is over, by its own record where it has one."""
     record = read_record(Path(entry.record).parent, Path(_base(entry))) or {}
     if not isinstance(record.get("reason"), str):
-        record = {"reason": "supervisor-lost", "exit_status": EXIT_FAILED}
+        record = {"reason": Reason.SUPERVISOR_LOST, "exit_status": EXIT_FAILED}
     status = record.get("exit_status")
     end: dict[str, Any] = {
         "finished": _text(record, "finished") or now_text(),
         "reason": _text(record, "reason"),
         "exit_status": status if isinstance(status, int) else None,
-        "agent_outcome": _text(record, "agent_outcome") or "failed",
+        "agent_outcome": _text(record, "agent_outcome") or AgentOutcome.FAILED,
         "thread": _text(record, "thread"),
         "error": _text(record, "error"),
     }

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ...guardian.ending.unfinished import finish_events, finish_record
+from ...guardian.ending.unfinished import LOST, finish_events, finish_record
 from ...kernel.files.below import directory_below
 from ...kernel.files.regular_file import read_both_ends
 from ...kernel.json_object import parse_json_object
@@ -23,11 +23,6 @@ from .registry import read_entry
 
 _READ = 64 * 1024
 _ENDING = ("reason", "exit_status", "agent_outcome", "thread")
-_LOST: Mapping[str, Any] = {
-    "reason": "supervisor-lost",
-    "exit_status": 125,
-    "agent_outcome": "failed",
-}
 
 
 def unfinished_runs(paths: WorkspacePaths) -> list[str]:
@@ -92,7 +87,7 @@ def _ending(run_id: str, events: Iterable[Mapping[str, Any]]) -> Mapping[str, An
     for event in events:
         if event.get("event") == "run.finished" and isinstance(event.get("reason"), str):
             return {name: event[name] for name in _ENDING if event.get(name) is not None}
-    return _LOST
+    return LOST
 
 
 def _containment(events: Iterable[Mapping[str, Any]], owner: OwnerRecord | None) -> dict[str, Any]:

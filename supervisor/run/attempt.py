@@ -53,7 +53,7 @@ class Attempt:
         self._events = run.events
         self._session = run.session
         self._terminal = run.terminal
-        self._agent_status: AgentStatus = "none"
+        self._agent_status: AgentStatus = AgentStatus.NONE
         self._swept = 0
         self._asked_to_end = False
         self.oom_score_adj: int | None = None
@@ -188,9 +188,9 @@ class Attempt:
     async def _conclude(self, watch: Watch, *, guardian_lost: bool, lost: bool) -> AttemptEnd:
         processes = self._ownership.processes(guardian_lost=guardian_lost)
         left = await read_proof(self._ownership, guardian_lost=guardian_lost)
-        ended_for: Reason | None = "supervisor-lost" if lost else await self._why_ended(watch)
+        ended_for: Reason | None = Reason.SUPERVISOR_LOST if lost else await self._why_ended(watch)
         if ended_for is None and kernel_killed_for_memory(self._ownership.leaf, watch.wait_status):
-            ended_for = "memory"
+            ended_for = Reason.MEMORY
         return AttemptEnd(
             exit=self._report_exit(watch, ended_for),
             mechanism=processes.mechanism,
@@ -216,7 +216,7 @@ class Attempt:
             return watch.state.reason
         if self._link.asked is None:
             await anyio.sleep(_SAME_WISH_SECONDS)
-        return "cancelled" if self._link.asked == died_of else None
+        return Reason.CANCELLED if self._link.asked == died_of else None
 
     def _report_exit(self, watch: Watch, ended_for: Reason | None) -> ExitReport:
         run_exit = report_exit(watch.wait_status, ended_for)

@@ -18,10 +18,10 @@ from ..lifecycle.exit import AgentOutcome, ExitReport, Reason
 _QUICK_FAILURE = 2.0
 _SHOWN = 3
 _CAUSES: Mapping[Reason, str] = {
-    "timeout": "the time limit was over",
-    "idle": "it was idle for as long as the limit allows",
-    "memory": "it held more memory than the limit allows",
-    "cancelled": "codexlab-run was asked to end",
+    Reason.TIMEOUT: "the time limit was over",
+    Reason.IDLE: "it was idle for as long as the limit allows",
+    Reason.MEMORY: "it held more memory than the limit allows",
+    Reason.CANCELLED: "codexlab-run was asked to end",
 }
 _NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
@@ -45,7 +45,7 @@ def describe_ending(
 
 def describe_forced_end(run_exit: ExitReport, record: Path) -> Iterator[str]:
     """Yield a line when the agent did not end by itself."""
-    if run_exit.reason == "exited":
+    if run_exit.reason is Reason.EXITED:
         return
     if run_exit.reason in _CAUSES:
         what = f"the agent was ended: {_CAUSES[run_exit.reason]}"
@@ -71,7 +71,7 @@ def hint_at_dropped_names(
     :param seconds: how long the run took.
     :param said: the end of what the command printed.
     """
-    if seconds >= _QUICK_FAILURE or run_exit.reason != "exited" or not run_exit.code:
+    if seconds >= _QUICK_FAILURE or run_exit.reason is not Reason.EXITED or not run_exit.code:
         return
     words = set(re.findall(_NAME, said))
     missed = [

@@ -17,7 +17,7 @@ from ..caller import Caller, RunOutcome
 from ..errors import SignalRefused
 from ..guardian_client.link import GuardianLink
 from ..guardian_client.pool import guardian_at_once, open_guardian
-from ..lifecycle.exit import EXIT_FAILED
+from ..lifecycle.exit import EXIT_FAILED, Reason
 from ..request import LaunchRequest
 from .launch import carry_out
 
@@ -32,7 +32,7 @@ class Run:
         self._guardian = guardian
         self._send, self._receive = anyio.create_memory_object_stream[dict[str, Any]](_EVENTS_KEPT)
         self._ended = anyio.Event()
-        self._outcome = RunOutcome(EXIT_FAILED, "supervisor-lost", error="codexlab failed")
+        self._outcome = RunOutcome(EXIT_FAILED, Reason.SUPERVISOR_LOST, error="codexlab failed")
         self._stopped = False
         self.messages: list[str] = []
         self.events_dropped = 0
@@ -86,7 +86,7 @@ class Run:
                 self._outcome = await carry_out(request, caller)
         except OSError as error:
             problem = f"{error.filename or 'the guardian'}: {error.strerror}"
-            self._outcome = RunOutcome(EXIT_FAILED, "launch-failed", error=problem)
+            self._outcome = RunOutcome(EXIT_FAILED, Reason.LAUNCH_FAILED, error=problem)
             self.messages.append(problem)
         finally:
             # Also of a run that never began; the guardian then ends.

@@ -20,7 +20,7 @@ from ..containment.ownership import RunOwnership
 from ..errors import GuardianLost, PlaceUnusable, reason_of, refusal
 from ..guardian_client.continue_guardian import keep_unattended_going
 from ..guardian_client.link import GuardianLink
-from ..lifecycle.exit import EXIT_FAILED
+from ..lifecycle.exit import EXIT_FAILED, Reason
 from ..output.events import EventLog, open_events_target
 from ..output.stdin import check_stdin
 from ..plan import Plan, plan_run
@@ -32,7 +32,7 @@ from .cancellation import unless_cancelled
 from .claiming import claim_with_patience
 from .run import run_agent
 
-_LOST = RunOutcome(EXIT_FAILED, "supervisor-lost", error="the guardian died")
+_LOST = RunOutcome(EXIT_FAILED, Reason.SUPERVISOR_LOST, error="the guardian died")
 
 
 async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> RunOutcome:

@@ -130,9 +130,9 @@ class RunReport:
         reason, status = reason_of(error), error.exit_status
         await self._take_facts(prepared, ends)
         self._note_failure(reason, status, str(error))
-        await self._write_and_clear(reason, status, "failed")
+        await self._write_and_clear(reason, status, AgentOutcome.FAILED)
         self._run.caller.tell(str(error))
-        self._emit_finished(reason, status, "failed")
+        self._emit_finished(reason, status, AgentOutcome.FAILED)
         run_id, record = self._plan.run_id, self._record.content
         return RunOutcome(status, reason, run_id, record, str(error))
 
@@ -150,16 +150,16 @@ class RunReport:
         await self._take_facts(prepared, ends)
         if contained is not None:
             self._record.update(contained=contained)
-        self._note_failure("supervisor-lost", EXIT_FAILED, "the guardian died")
+        self._note_failure(Reason.SUPERVISOR_LOST, EXIT_FAILED, "the guardian died")
         await self._write_last()
-        self._emit_finished("supervisor-lost", EXIT_FAILED, "failed")
+        self._emit_finished(Reason.SUPERVISOR_LOST, EXIT_FAILED, AgentOutcome.FAILED)
 
     def _note_failure(self, reason: Reason, status: int, error: str) -> None:
         self._record.update(
             finished=now_text(),
             reason=reason,
             exit_status=status,
-            agent_outcome="failed",
+            agent_outcome=AgentOutcome.FAILED,
             error=error,
         )
 

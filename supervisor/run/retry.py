@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from ...agents.adapter import RESUME
 from ..lifecycle.attempt_end import AttemptEnd
+from ..lifecycle.exit import Reason
 from ..request import LaunchRequest
 
 FIRST_PAUSE = 1.0
@@ -23,7 +24,7 @@ def is_retried(end: AttemptEnd, request: LaunchRequest, *, has_thread: bool) -> 
     if (
         end.asked_to_end
         or end.left
-        or end.exit.reason not in ("exited", "signaled", "idle", "memory")
+        or end.exit.reason not in (Reason.EXITED, Reason.SIGNALED, Reason.IDLE, Reason.MEMORY)
     ):
         return False
     if end.exit.status == 0 or (has_thread and RESUME not in request.command):

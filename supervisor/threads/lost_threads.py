@@ -15,9 +15,10 @@ from ...kernel.files.regular_file import read_both_ends
 from ...workspace.claim.threads import read_threads, record_thread
 from ...workspace.owner import OwnerRecord
 from ...workspace.paths import WorkspacePaths
+from ..lifecycle.exit import Reason
 from ..records.record_file import read_record, rewrite_record
 
-_UNFINISHED = (None, "supervisor-lost")
+_UNFINISHED = (None, Reason.SUPERVISOR_LOST)
 # A stream names its thread at the beginning, a screen at the end.
 _PIECE = 256 * 1024
 _MOST_NAMES = 64

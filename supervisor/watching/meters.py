@@ -8,7 +8,7 @@ import anyio
 
 from ...kernel.containment.membership import RunProcesses
 from ..blocking import run_blocking
-from ..lifecycle.exit import EndReason
+from ..lifecycle.exit import EndReason, Reason
 from ..output.events import HEARTBEAT_SECONDS, Emitter
 from .limits import cpu_seconds, memory_bytes
 
@@ -57,7 +57,7 @@ class Meters:
     async def end_after(self, seconds: float) -> None:
         """Report ``timeout`` once."""
         await anyio.sleep(seconds)
-        self._request_end("timeout")
+        self._request_end(Reason.TIMEOUT)
 
     async def end_when_idle(self, seconds: float) -> None:
         """Report ``idle`` after so long without output and almost without CPU.
@@ -77,7 +77,7 @@ class Meters:
             share = abs(await self._cpu() - used) / (anyio.current_time() - sampled)
             if share < IDLE_SHARE:
                 self._log.emit("child.idle", silent=round(silent, 3), cpu_share=round(share, 4))
-                self._request_end("idle")
+                self._request_end(Reason.IDLE)
                 return
             self.note_resumed()
 
@@ -92,7 +92,7 @@ class Meters:
             )
             self.peak_memory = max(used, self.peak_memory or 0)
             if used > limit:
-                self._request_end("memory")
+                self._request_end(Reason.MEMORY)
                 return
             await anyio.sleep(_MEMORY_LOOK)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codexlab.agents.adapter import NO_NEWS, LineReader, StreamNews, expand_resume
+from codexlab.agents.adapter import NO_NEWS, AgentStatus, LineReader, StreamNews, expand_resume
 from codexlab.agents.registry import adapter_of
 
 CODEX, CLAUDE, GENERIC = map(adapter_of, ("codex", "claude", "generic"))
@@ -46,7 +46,7 @@ def test_a_turn_that_began_takes_back_the_last_word() -> None:
 
 def test_claude_json_names_the_session_and_its_result() -> None:
     line = b'{"type":"result","is_error":true,"session_id":"abc"}'
-    assert stdout("claude", "--output-format=json")(line) == StreamNews("abc", "failed")
+    assert stdout("claude", "--output-format=json")(line) == StreamNews("abc", AgentStatus.FAILED)
 
 
 @pytest.mark.parametrize("line", [b"", b"text", b"{", b"[1]", b"{\xff}", b"null", b'{"type":5}'])

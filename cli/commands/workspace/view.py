@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from ....kernel.errors import CodexlabError
+from ....supervisor.lifecycle.exit import Reason
 from ....workspace.gc.survey import Survey, SurveyState
 from ...ui.terminal import cells, fit, on_one_line, one_line, size_text, terminal_width
 
@@ -93,7 +94,7 @@ def list_row(survey: Survey) -> tuple[str, ...]:
         SurveyState.BUSY: "running",
         SurveyState.DEAD: "never finished",
     }.get(survey.state)
-    if last in ("exited", "launch-failed"):
+    if last in (Reason.EXITED, Reason.LAUNCH_FAILED):
         last = f"{last} {record.get('exit_status')}"
     kind = survey.provenance.kind if survey.provenance else None
     used = dt.datetime.fromtimestamp(survey.used).astimezone()

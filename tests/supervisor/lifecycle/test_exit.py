@@ -28,28 +28,28 @@ def test_a_child_that_died_by_a_signal_gives_128_and_its_number(signum: signal.S
 
 
 def test_a_forwarded_signal_keeps_the_childs_own_code() -> None:
-    assert report_exit(3 << 8, "cancelled") == ExitReport(3, "cancelled", 3, None)
+    assert report_exit(3 << 8, Reason.CANCELLED) == ExitReport(3, Reason.CANCELLED, 3, None)
 
 
-@pytest.mark.parametrize("reason", ["timeout", "idle"])
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.IDLE])
 def test_our_limits_give_124_whatever_the_child_said(reason: Reason) -> None:
     assert report_exit(0, reason).status == 124
     assert report_exit(signal.SIGKILL, reason).status == 124
 
 
 def test_an_agent_that_outlived_us_gives_125() -> None:
-    assert report_exit(None, None) == ExitReport(125, "supervisor-lost")
+    assert report_exit(None, None) == ExitReport(125, Reason.SUPERVISOR_LOST)
 
 
 @pytest.mark.parametrize(
     ("wait_status", "ended_for", "agent_status", "outcome"),
     [
-        (0, None, "completed", "completed"),
-        (0, None, "none", "unconfirmed"),
-        (0, None, "failed", "failed"),
-        (1 << 8, None, "completed", "failed"),
-        (0, "timeout", "completed", "failed"),
-        (15, None, "completed", "failed"),
+        (0, None, AgentStatus.COMPLETED, AgentOutcome.COMPLETED),
+        (0, None, AgentStatus.NONE, AgentOutcome.UNCONFIRMED),
+        (0, None, AgentStatus.FAILED, AgentOutcome.FAILED),
+        (1 << 8, None, AgentStatus.COMPLETED, AgentOutcome.FAILED),
+        (0, Reason.TIMEOUT, AgentStatus.COMPLETED, AgentOutcome.FAILED),
+        (15, None, AgentStatus.COMPLETED, AgentOutcome.FAILED),
     ],
 )
 def test_an_outcome_is_completed_only_if_process_and_stream_agree(
@@ -59,9 +59,15 @@ def test_an_outcome_is_completed_only_if_process_and_stream_agree(
 
 
 def test_a_cancelled_agent_that_says_0_without_having_completed_is_no_success() -> None:
-    cancelled = report_exit(0, "cancelled")
-    assert deny_success(cancelled, "none", 15) == ExitReport(143, "cancelled", 0, None)
-    assert deny_success(cancelled, "failed", 2).status == 130
-    assert deny_success(cancelled, "completed", 15) == cancelled
-    for other in (report_exit(3 << 8, "cancelled"), report_exit(0, None), report_exit(15, None)):
-        assert deny_success(other, "none", 15) == other
+    cancelled = report_exit(0, Reason.CANCELLED)
+    assert deny_success(cancelled, AgentStatus.NONE, 15) == ExitReport(
+        143, Reason.CANCELLED, 0, None
+    )
+    assert deny_success(cancelled, AgentStatus.FAILED, 2).status == 130
+    assert deny_success(cancelled, AgentStatus.COMPLETED, 15) == cancelled
+    for other in (
+        report_exit(3 << 8, Reason.CANCELLED),
+        report_exit(0, None),
+        report_exit(15, None),
+    ):
+        assert deny_success(other, AgentStatus.NONE, 15) == other

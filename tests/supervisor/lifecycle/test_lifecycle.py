@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from codexlab.supervisor.lifecycle.exit import Reason
 from codexlab.supervisor.lifecycle.ladder import Target, build_ladder
 from codexlab.supervisor.lifecycle.machine import (
     ChildExited,
@@ -69,9 +70,9 @@ def test_nothing_is_forwarded_to_a_leader_that_is_gone() -> None:
 
 
 def test_a_limit_begins_with_term() -> None:
-    state, effects = after(EndRequested("timeout"))
+    state, effects = after(EndRequested(Reason.TIMEOUT))
     assert effects == (Send(Target.LEADER, signal.SIGTERM), StartTimer(0, 10.0))
-    assert state.reason == "timeout"
+    assert state.reason is Reason.TIMEOUT
 
 
 def test_a_second_wish_skips_a_rung_and_a_third_kills() -> None:
@@ -82,8 +83,10 @@ def test_a_second_wish_skips_a_rung_and_a_third_kills() -> None:
 
 
 def test_the_first_reason_stays_the_reason() -> None:
-    state, _ = after(EndRequested("timeout"), SignalReceived(signal.SIGTERM), EndRequested("idle"))
-    assert state.reason == "timeout"
+    state, _ = after(
+        EndRequested(Reason.TIMEOUT), SignalReceived(signal.SIGTERM), EndRequested(Reason.IDLE)
+    )
+    assert state.reason is Reason.TIMEOUT
 
 
 def test_a_rung_that_was_skipped_does_not_fire_later() -> None:
@@ -98,7 +101,7 @@ def test_after_the_last_rung_what_is_left_is_reported_as_left() -> None:
 
 
 def test_a_child_that_outlives_kill_ends_the_watch_all_the_same() -> None:
-    state, _ = after(EndRequested("timeout"), RungOver(0), RungOver(1), RungOver(2))
+    state, _ = after(EndRequested(Reason.TIMEOUT), RungOver(0), RungOver(1), RungOver(2))
     assert (state.phase, state.exited) == (Phase.DONE, False)
 
 
@@ -115,5 +118,10 @@ def test_an_impatient_user_after_the_childs_end_climbs_from_term() -> None:
 
 def test_nothing_happens_after_the_end() -> None:
     state, _ = after(ChildExited(), MembersCounted(0))
-    for event in (SignalReceived(signal.SIGINT), EndRequested("idle"), RungOver(0), ChildExited()):
+    for event in (
+        SignalReceived(signal.SIGINT),
+        EndRequested(Reason.IDLE),
+        RungOver(0),
+        ChildExited(),
+    ):
         assert step(state, event, LADDER) == (state, ())

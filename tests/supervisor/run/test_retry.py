@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from codexlab.agents.adapter import AgentStatus
+from codexlab.kernel.containment.membership import Mechanism
 from codexlab.supervisor import LaunchRequest
 from codexlab.supervisor.lifecycle.attempt_end import AttemptEnd
 from codexlab.supervisor.lifecycle.exit import ExitReport, Reason
@@ -15,9 +17,16 @@ from codexlab.supervisor.run.retry import FIRST_PAUSE, is_retried, with_retries
 HERE = Path("/")
 
 
-def ended(status: int = 1, reason: Reason = "exited", left: int = 0) -> AttemptEnd:
+def ended(status: int = 1, reason: Reason = Reason.EXITED, left: int = 0) -> AttemptEnd:
     return AttemptEnd(
-        ExitReport(status, reason, status), "cgroup", "none", 0, left, not left, None, None
+        ExitReport(status, reason, status),
+        Mechanism.CGROUP,
+        AgentStatus.NONE,
+        0,
+        left,
+        not left,
+        None,
+        None,
     )
 
 
@@ -25,12 +34,12 @@ def request(*command: str, retry_on: tuple[int, ...] = ()) -> LaunchRequest:
     return LaunchRequest("1", command, {}, HERE, HERE, HERE, retries=3, retry_on=retry_on)
 
 
-@pytest.mark.parametrize("reason", ["exited", "signaled", "idle", "memory"])
+@pytest.mark.parametrize("reason", [Reason.EXITED, Reason.SIGNALED, Reason.IDLE, Reason.MEMORY])
 def test_failures_are_retried(reason: Reason) -> None:
     assert is_retried(ended(1, reason), request("x"), has_thread=False)
 
 
-@pytest.mark.parametrize("reason", ["timeout", "cancelled", "supervisor-lost"])
+@pytest.mark.parametrize("reason", [Reason.TIMEOUT, Reason.CANCELLED, Reason.SUPERVISOR_LOST])
 def test_what_was_wanted_or_lost_is_not(reason: Reason) -> None:
     assert not is_retried(ended(1, reason), request("x"), has_thread=False)
 
