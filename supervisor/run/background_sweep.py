@@ -140,8 +140,8 @@ class SweepBeside:
         wait_status = self._link.sidecar_status
         status = None if wait_status is None else os.waitstatus_to_exitcode(wait_status)
         if status not in (None, 0, BusyError.exit_status) and not self._asked:
-            last = said[-1] if said else "it said nothing"
-            self._warn(f"the sweep beside the agent ended with {status}: {last}; see {self._log}")
+            why = _complaint(said)
+            self._warn(f"the sweep beside the agent ended with {status}: {why}; see {self._log}")
         return {
             "exit_status": status,
             "ended_by": _ended_by(killed=killed or status is None, asked=self._asked),
@@ -162,6 +162,12 @@ def _home_of(plan: Plan) -> Path:
 
 def _ended_by(*, killed: bool, asked: bool) -> str:
     return "kill" if killed else "request" if asked else "itself"
+
+
+def _complaint(said: list[str]) -> str:
+    """Return the last line for a person; the others are JSON, a result each."""
+    lines = [line for line in said if line and not line.startswith("{")]
+    return lines[-1] if lines else said[-1] if said else "it said nothing"
 
 
 def _summary(said: list[str]) -> object:

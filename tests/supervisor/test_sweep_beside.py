@@ -246,6 +246,25 @@ def test_what_goes_wrong_with_it_is_a_warning(lab: Lab, shared_home: Path) -> No
     assert warning in said
 
 
+def test_a_directory_that_it_cannot_read_is_a_warning_and_the_run_succeeds(
+    lab: Lab, scratch: Path, shared_home: Path
+) -> None:
+    (path,) = make_cold(shared_home, 1)
+    archived = shared_home / "archived_sessions"
+    archived.symlink_to(archived.name)
+    enough = scratch / "enough"
+    with lab.started(FLAGS, until_exists(enough)) as run:
+        wait_until_gone({sweep_of(run)})
+        enough.touch()
+        status, _, said = run.finish()
+    assert status == 0
+    assert compressed(path).exists()
+    (record,) = lab.records
+    (warning,) = cast("list[str]", record["warnings"])
+    assert f"ended with 125: codexlab: left out {archived}: " in warning
+    assert warning in said
+
+
 def test_a_rollout_that_the_agent_holds_open_is_left_alone(lab: Lab, shared_home: Path) -> None:
     own, neighbour = make_cold(shared_home, 2)
     quoted = shlex.quote(str(own))

@@ -14,6 +14,7 @@ from ....rollout.locks.sweep_marker import seconds_since_sweep
 from ....rollout.maintenance.sweep import COLD_AGE, SweepOptions, sweep
 from ....rollout.operations.handle import StoreHandle
 from ....rollout.reconcile.retired import RETIRED_GRACE
+from ....rollout.store.scan import UnreadableDirectory
 from ...transcripts.named import dry_run_option, strict_option
 from ...transcripts.options import WHICH, home_option, json_option
 from ...transcripts.progress import choose_progress
@@ -90,13 +91,20 @@ def sweep_command(
     """Compress cold rollouts, repair after a crash, free settled files.
 
     It ends at a file boundary on SIGTERM or Ctrl-C. One sweep runs per store. While codex's own
-    maintenance works, it leaves the store to the next sweep.
+    maintenance works, it leaves the store to the next sweep. The exit status is 125 when a file
+    failed or a directory could not be read.
     """
     places = StoreHandle(home)
     since = seconds_since_sweep(places.sweep_lock, cold_age)
     if unless_swept is not None and since is not None and since < unless_swept:
         return show_nothing(f"swept {since:.0f} s ago", as_json=as_json)
     progress = choose_progress(as_json=as_json)
+    unreadable: list[UnreadableDirectory] = []
+
+    def leave_out(directory: UnreadableDirectory) -> None:
+        unreadable.append(directory)
+        show_left_out(directory)
+
     options = SweepOptions(
         cold_age=cold_age,
         max_bytes=max_bytes,
@@ -109,13 +117,13 @@ def sweep_command(
         wait=not no_wait,
         should_stop=_stop_on_signals(),
         on_begin=progress.begin,
-        on_unreadable=show_left_out,
+        on_unreadable=leave_out,
     )
     _lower_priority()
     results = progress.watch(sweep(places, options))
     status = show_results(results, as_json=as_json, quiet=not dry_run)
     # A sweep expects busy files.
-    return 125 if status == 125 else 0
+    return 125 if status == 125 or unreadable else 0
 
 
 def _stop_on_signals() -> Callable[[], bool]:

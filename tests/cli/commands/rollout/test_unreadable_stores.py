@@ -57,6 +57,14 @@ def test_the_rest_is_shown_beside_one_line(
     assert "1 rollout" in done.stdout or thread_id(1) in done.stdout
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--json",)], ids=["", "dry run", "JSON"])
+def test_a_sweep_compresses_the_rest(command: Command, home: Path, more: tuple[str, ...]) -> None:
+    done = command("sweep", "--cold-age", "0s", "--grace", "0s", *more)
+    assert done.returncode == 125
+    assert done.stderr.startswith(left_out(home, "archived_sessions"))
+    assert bool([*home.rglob("*.zst")]) == ("--dry-run" not in more)
+
+
 def test_the_document_of_a_list_names_it_too(command: Command, home: Path) -> None:
     (bad,) = json.loads(command("list", "--json").stdout)["unreadable"]
     assert bad == {"path": str(home / "archived_sessions"), "reason": "Permission denied"}
