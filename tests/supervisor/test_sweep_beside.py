@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
+import random
+import re
 import shlex
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -74,13 +77,24 @@ def sweep_of(run: Running) -> Process:
     return next(process for process in descendants() if process.pid == pid)
 
 
-def wait_until_locked_out(process: Process) -> None:
-    """Wait until the sweep waits for the lock that the test holds."""
+def wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
-    while not any(name.endswith(".coordination.lock") for name in opened_by(process)):
+    while not holds():
         if time.monotonic() > deadline:
             raise TimeoutError
-        time.sleep(0.01)
+        time.sleep(0.002)
+
+
+def wait_until_locked_out(process: Process) -> None:
+    """Wait until the sweep waits for the lock that the test holds."""
+    wait_until(lambda: any(name.endswith(".coordination.lock") for name in opened_by(process)))
+
+
+def is_pending(process: Process, signum: int) -> bool:
+    """Tell whether a process was sent a signal that it has not been given yet."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (mask,) = re.findall(r"^ShdPnd:\s*(\w+)$", status, re.MULTILINE)
+    return bool(int(mask, 16) >> (signum - 1) & 1)
 
 
 def opened_by(process: Process) -> list[str]:
@@ -91,11 +105,18 @@ def opened_by(process: Process) -> list[str]:
     return names
 
 
-def assert_nothing_lost(home: Path, paths: list[Path]) -> None:
+def assert_nothing_lost(
+    home: Path, paths: list[Path], others: Mapping[int, bytes] | None = None
+) -> None:
+    """Each thread has its lines still, in one form or the other.
+
+    :param others: the bytes of those that have not `data_of` their number.
+    """
     places = StoreHandle(home)
     assert len(scan_store(home).rollouts) == len(paths)
     for number, path in enumerate(paths):
-        assert logical(places.rollout(str(path))) == data_of(number)
+        expected = (others or {}).get(number) or data_of(number)
+        assert logical(places.rollout(str(path))) == expected
 
 
 def test_cold_rollouts_become_small_while_the_agent_works(lab: Lab, shared_home: Path) -> None:
@@ -180,19 +201,36 @@ def test_one_that_cannot_end_in_time_is_killed_and_nothing_is_lost(
     assert_nothing_lost(shared_home, paths)
 
 
-def test_the_runs_end_stops_it_at_a_file_boundary(lab: Lab, shared_home: Path) -> None:
-    paths = make_cold(shared_home, 300)
-    with lab.started(FLAGS, ["sleep", "60"]) as run:
+def test_the_runs_end_stops_it_at_a_file_boundary(
+    lab: Lab, scratch: Path, shared_home: Path
+) -> None:
+    # A sweep encodes 128 files while it publishes 128 others, and these are more than that. The
+    # first one takes long enough to be seen in the making.
+    paths = make_cold(shared_home, 400)
+    noise = base64.b64encode(random.Random(1).randbytes(6 << 20)).decode()
+    first = files.lines(files.meta(files.thread_id(0)), files.message("user", noise))
+    files.write(paths[0], first)
+    os.utime(paths[0], (OLD, OLD))
+    enough = scratch / "enough"
+    with lab.started(FLAGS, until_exists(enough)) as run:
         process = sweep_of(run)
-        while not any(shared_home.rglob("*.zst")) and not process.is_zombie:
-            time.sleep(0.01)
-        run.signal(signal.SIGTERM)
-        run.finish()
+        wait_until(lambda: any(shared_home.rglob("rollout-*.tmp")))
+        with held(coordination(shared_home)):
+            assert not any(shared_home.rglob("*.zst"))
+            # While it is stopped, the kernel shows that it was asked.
+            os.kill(process.pid, signal.SIGSTOP)
+            enough.touch()
+            wait_until(lambda: is_pending(process, signal.SIGTERM))
+        os.kill(process.pid, signal.SIGCONT)
+        status, _, _ = run.finish()
+    assert status == 0
     (record,) = lab.records
     sweep = cast("dict[str, Any]", record["sweep"])
     assert sweep["exit_status"] in DONE
-    assert sweep["summary"]["compressed"] > 0, sweep
-    assert_nothing_lost(shared_home, paths)
+    assert sweep["ended_by"] == "request"
+    frames = [*shared_home.rglob("*.zst")]
+    assert 0 < len(frames) == sweep["summary"]["compressed"] < len(paths)
+    assert_nothing_lost(shared_home, paths, {0: first})
     assert not list(shared_home.rglob("rollout-*.tmp"))
 
 
