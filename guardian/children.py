@@ -34,6 +34,7 @@ from .protocol import (
     Spawned,
     SpawnFailed,
     SpawnSpec,
+    SpawnStep,
 )
 from .sidecar import Sidecar
 from .spawning.spawn import SpawnError, describe_exit, spawn
@@ -110,7 +111,7 @@ class Children:
                 # Not reaped yet: the number is still its own.
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
-                self._send(SpawnFailed("fork", error.errno or 0), ())
+                self._send(SpawnFailed(SpawnStep.FORK, error.errno or 0), ())
                 return
             self._send(SidecarStarted(pid, _start_time(pid)), ())
 

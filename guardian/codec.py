@@ -166,9 +166,7 @@ def _read_signum(content: object) -> object:
 
 
 def _read_step(content: object) -> object:
-    if content not in get_args(SpawnStep):
-        raise ValueError
-    return content
+    return SpawnStep(cast("str", content))
 
 
 def _optional(read: Callable[[object], object]) -> Callable[[object], object]:

@@ -7,16 +7,26 @@ annotation. :class:`~codexlab.guardian.channel.Channel` carries it, with descrip
 
 from __future__ import annotations
 
-from typing import Literal
+from enum import StrEnum
 
 from ..kernel.values import frozen
 
-# The steps between fork and exec, in their order; any of them can fail.
-SpawnStep = Literal[
-    "fork", "session", "cgroup", "priority", "death signal", "stdio", "chdir", "signals", "exec"
-]
 # The number of a signal.
 Signum = int
+
+
+class SpawnStep(StrEnum):
+    """The steps between fork and exec, in their order; any of them can fail."""
+
+    FORK = "fork"
+    SESSION = "session"
+    CGROUP = "cgroup"
+    PRIORITY = "priority"
+    DEATH_SIGNAL = "death signal"
+    STDIO = "stdio"
+    CHDIR = "chdir"
+    SIGNALS = "signals"
+    EXEC = "exec"
 
 
 @frozen

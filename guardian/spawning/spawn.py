@@ -99,13 +99,13 @@ def forking() -> Generator[tuple[int, int]]:
     try:
         report = os.pipe()
     except OSError as error:
-        raise SpawnError("fork", error.errno or 0) from error
+        raise SpawnError(SpawnStep.FORK, error.errno or 0) from error
     try:
         yield report
     except OSError as error:
         for fd in report:
             os.close(fd)
-        raise SpawnError("fork", error.errno or 0) from error
+        raise SpawnError(SpawnStep.FORK, error.errno or 0) from error
 
 
 def _fork(leaf: str | None) -> tuple[int, bool]:
@@ -132,29 +132,29 @@ def become(
     :param report: where a failing step is written to; closed by exec.
     :param lead: makes the child lead a session, or a group, of its own.
     """
-    step: SpawnStep = "session"
+    step = SpawnStep.SESSION
     try:
         lead()
-        step = "cgroup"
+        step = SpawnStep.CGROUP
         if spec.leaf is not None:
             join_leaf(spec.leaf)
-        step = "priority"
+        step = SpawnStep.PRIORITY
         if spec.nice:
             os.nice(spec.nice)
         go_first_when_memory_ends()
-        step = "death signal"
+        step = SpawnStep.DEATH_SIGNAL
         set_parent_death_signal(signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(125)
-        step = "stdio"
+        step = SpawnStep.STDIO
         _install_stdio(stdio)
-        step = "chdir"
+        step = SpawnStep.CHDIR
         os.chdir(spec.cwd)
-        step = "signals"
+        step = SpawnStep.SIGNALS
         for signum in restore:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        step = "exec"
+        step = SpawnStep.EXEC
         os.execve(spec.path, spec.argv, spec.environment)
     except BaseException as error:
         errno = getattr(error, "errno", None) or 0

@@ -32,7 +32,7 @@ from ...kernel.values import frozen
 from ..channel import Channel, PeerStuck, open_channel_pair
 from ..child_stops import ChildStops
 from ..codec import decode_failure, decode_monitor, decode_request, encode, unexpected
-from ..protocol import AgentExited, AgentStarted, AgentStopped, SpawnFailed, SpawnSpec
+from ..protocol import AgentExited, AgentStarted, AgentStopped, SpawnFailed, SpawnSpec, SpawnStep
 from .spawn import SpawnError, become, describe_exit, forking, read_report
 
 # How many times an agent that stops before exec is continued; then it is given up.
@@ -96,7 +96,7 @@ def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int
     try:
         ours, theirs = open_channel_pair()
     except OSError as error:
-        raise SpawnError("fork", error.errno or 0) from error
+        raise SpawnError(SpawnStep.FORK, error.errno or 0) from error
     guardian = os.getpid()
     # The monitor takes no signal at all; nor must one meant for it be noted as the guardian's.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -117,7 +117,7 @@ def spawn_monitored(spec: SpawnSpec, stdio: Sequence[int], restore: Sequence[int
     if failure or started is None or monitor is None:
         ours.close()
         _outlive(pid)
-        failed = decode_failure(failure) if failure else SpawnFailed("session", ECHILD)
+        failed = decode_failure(failure) if failure else SpawnFailed(SpawnStep.SESSION, ECHILD)
         raise SpawnError(failed.step, failed.errno)
     if not isinstance(started[0], AgentStarted):
         raise unexpected(started[0])
@@ -150,7 +150,7 @@ def _be_monitor(
         _close_all_but(channel.fileno())
         _follow(agent, channel)
     except BaseException as error:
-        os.write(report, encode(SpawnFailed("session", getattr(error, "errno", None) or 0)))
+        os.write(report, encode(SpawnFailed(SpawnStep.SESSION, getattr(error, "errno", None) or 0)))
     finally:
         os._exit(0)
 

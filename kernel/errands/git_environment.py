@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from enum import StrEnum
 
 from .own_programs import is_own, own_search_path
 
-Reach = Literal["nothing", "checkout", "remote"]
 Pair = tuple[str, str]
 
 _LOOK = frozenset(
@@ -74,10 +73,18 @@ _PARAMETER = rf"({_WORD})(?:(=)({_WORD})?)?(?:\s|$)"
 _QUOTED = r"'([^']*)'|\\([!'])"
 
 
+class Reach(StrEnum):
+    """How far a git that we start has to get: a server, the filters of a checkout, or neither."""
+
+    NOTHING = "nothing"
+    CHECKOUT = "checkout"
+    REMOTE = "remote"
+
+
 def git_environment(
     parent: Mapping[str, str],
     *,
-    reach: Reach = "nothing",
+    reach: Reach = Reach.NOTHING,
     settings: Iterable[Pair] = (),
     outside: str | None = None,
 ) -> dict[str, str]:
@@ -99,7 +106,7 @@ def git_environment(
     for name in _PLACES:
         if name in kept and not is_own(kept[name], outside):
             del kept[name]
-    looks = reach == "nothing"
+    looks = reach is Reach.NOTHING
     pairs = (*given_settings(parent), *_SETTINGS, *(_OBJECTS_ALONE if looks else ()), *settings)
     fixed = _FIXED | _NO_REACH | _NO_HEARSAY if looks else _FIXED
     return {**kept, **fixed, **_as_variables(pairs)}
@@ -140,10 +147,10 @@ def given_settings(parent: Mapping[str, str]) -> list[Pair]:
 def _passes(name: str, reach: Reach) -> bool:
     if name in _LOOK:
         return True
-    if reach == "nothing":
+    if reach is Reach.NOTHING:
         return False
     return bool(
-        re.fullmatch(_REACH, name) or (reach == "remote" and re.fullmatch(_CREDENTIALS, name))
+        re.fullmatch(_REACH, name) or (reach is Reach.REMOTE and re.fullmatch(_CREDENTIALS, name))
     )
 
 

@@ -16,7 +16,7 @@ from ..reading.session_meta import SessionMetaError, read_session_meta
 from ..reading.snapshot import NoSuchRolloutError
 from ..store.names import COMPRESSED_SUFFIX, is_thread_id, parse_rollout_name
 from ..store.rollout_ref import RolloutRef
-from ..store.roots import ARCHIVED_SESSIONS, SESSIONS
+from ..store.roots import RootName
 from ..store.scan import scan_store
 from .pieces import began, take_threads
 
@@ -104,7 +104,7 @@ def rollout_at(path: str | os.PathLike[str]) -> RolloutRef | None:
     plain = plain or os.path.isfile(os.path.join(directory, name.plain_name))
     if not plain and not packed:
         return None
-    archived = os.path.basename(directory) == ARCHIVED_SESSIONS
+    archived = os.path.basename(directory) == RootName.ARCHIVED
     return RolloutRef(directory, name.of_plain, archived, plain, packed)
 
 
@@ -163,7 +163,8 @@ def _by_database(home: str, thread_id: str) -> RolloutRef | None:
 def _lies_in_store(home: str, rollout: RolloutRef) -> bool:
     directory = os.path.realpath(rollout.directory)
     stores = (
-        os.path.realpath(os.path.join(home, store)) for store in (SESSIONS, ARCHIVED_SESSIONS)
+        os.path.realpath(os.path.join(home, store))
+        for store in (RootName.SESSIONS, RootName.ARCHIVED)
     )
     return any(directory == store or directory.startswith(store + os.sep) for store in stores)
 

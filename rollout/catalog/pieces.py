@@ -25,7 +25,7 @@ from ..reading.snapshot import NoSuchRolloutError, NotARolloutFileError
 from ..store.directory import scan_directory
 from ..store.names import is_thread_id
 from ..store.rollout_ref import RolloutRef
-from ..store.roots import ARCHIVED_SESSIONS
+from ..store.roots import RootName
 from ..store.scan import scan_store
 
 # No person goes back so often; a circle of files would not end.
@@ -115,7 +115,7 @@ class Pieces:
         return self._looked[piece]
 
     def _look(self, piece: str, beside: str) -> RolloutRef | None:
-        archived = os.path.basename(beside) == ARCHIVED_SESSIONS
+        archived = os.path.basename(beside) == RootName.ARCHIVED
         try:
             near = scan_directory(beside, archived=archived, containing=piece).rollouts
         except OSError:

@@ -17,7 +17,7 @@ from ..locks.store import CHANGE_LOCK, MAINTENANCE, SWEEP_LOCK
 from ..locks.thread import Coordination, ThreadLocks
 from ..store.names import RolloutName, parse_rollout_name
 from ..store.rollout_ref import RolloutRef
-from ..store.roots import ARCHIVED_SESSIONS, SESSIONS, RootName
+from ..store.roots import RootName
 from .file_ops import FileOps
 
 KEPT_DIRECTORY = ".codexlab-retired"
@@ -49,8 +49,8 @@ class StoreHandle:
         self.ops = ops or FileOps()
         # The two roots, and the directory of kept files and journals. Then the beginning of the
         # paths of the locks that all homes of the store share.
-        self.sessions = os.path.realpath(os.path.join(self.home, SESSIONS))
-        self.archived = os.path.realpath(os.path.join(self.home, ARCHIVED_SESSIONS))
+        self.sessions = os.path.realpath(os.path.join(self.home, RootName.SESSIONS))
+        self.archived = os.path.realpath(os.path.join(self.home, RootName.ARCHIVED))
         self.kept = _kept_directory(self.home, self.sessions)
         self.shared = _shared_prefix(self.kept, self.sessions)
 
@@ -93,7 +93,7 @@ class StoreHandle:
 
     def root(self, name: RootName) -> str:
         """Return the resolved root called ``sessions`` or ``archived_sessions``."""
-        return self.archived if name == ARCHIVED_SESSIONS else self.sessions
+        return self.archived if name is RootName.ARCHIVED else self.sessions
 
     def rollout(self, path: str) -> RolloutRef:
         """Refer to the rollout that ``path``, of either form, belongs to; links are resolved.
@@ -128,7 +128,7 @@ class StoreHandle:
 
     def _resolve(self, directory: str) -> str:
         """Resolve links as realpath does; below a root only what lies below it is looked at."""
-        for name, base in ((SESSIONS, self.sessions), (ARCHIVED_SESSIONS, self.archived)):
+        for name, base in ((RootName.SESSIONS, self.sessions), (RootName.ARCHIVED, self.archived)):
             for start in (os.path.join(self.home, name), base):
                 if directory == start or directory.startswith(start + os.sep):
                     rest = directory[len(start) :]
@@ -154,7 +154,7 @@ class StoreHandle:
         name = parse_rollout_name(file_name)
         if name is None:
             raise NotARolloutError(os.path.join(directory, file_name), self.home)
-        return RolloutRef(directory, name.of_plain, root == ARCHIVED_SESSIONS)
+        return RolloutRef(directory, name.of_plain, root is RootName.ARCHIVED)
 
     def other_place(self, rollout: RolloutRef) -> RolloutRef:
         """Return the place to which codex's ``archive`` or ``unarchive`` moves a rollout."""

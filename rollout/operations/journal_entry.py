@@ -138,4 +138,5 @@ def parse_lines(data: bytes, token: str) -> JournalLines:
 def _as_entry(fields: dict[str, Any]) -> JournalEntry:
     known: dict[str, Any] = {name: fields[name] for name in JournalEntry.__slots__}
     known["kind"] = KeptKind(fields["kind"])
+    known["root"] = RootName(fields["root"])
     return JournalEntry(**known)

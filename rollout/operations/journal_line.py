@@ -12,7 +12,7 @@ import math
 import os
 import re
 from enum import StrEnum
-from typing import Any, TypeGuard, get_args
+from typing import Any, TypeGuard
 
 from ..store.names import PLAIN, parse_rollout_name
 from ..store.roots import RootName
@@ -55,7 +55,7 @@ def _is_believed(name: str, fields: dict[str, Any], token: str) -> bool:
         case "name":
             return _is_kept_name(value, token)
         case "root":
-            return value in get_args(RootName)
+            return value in tuple(RootName)
         case "relative":
             return thread_in(value) is not None
         case "thread":

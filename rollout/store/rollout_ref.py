@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from .names import RolloutName
-from .roots import ARCHIVED_SESSIONS, SESSIONS, RootName
+from .roots import RootName
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +52,4 @@ class RolloutRef:
     @property
     def root(self) -> RootName:
         """The name of the root that it lies below: ``sessions`` or ``archived_sessions``."""
-        return ARCHIVED_SESSIONS if self.archived else SESSIONS
+        return RootName.ARCHIVED if self.archived else RootName.SESSIONS

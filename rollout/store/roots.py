@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from enum import StrEnum
 
-RootName = Literal["sessions", "archived_sessions"]
-SESSIONS: Final = "sessions"
-ARCHIVED_SESSIONS: Final = "archived_sessions"
+
+class RootName(StrEnum):
+    """The name of such a directory."""
+
+    SESSIONS = "sessions"
+    ARCHIVED = "archived_sessions"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ...kernel.values import frozen
 from .directory import DirectoryScan, Stamp, scan_directory, shows_changes, stamp_of
 from .rollout_ref import RolloutRef
-from .roots import ARCHIVED_SESSIONS, SESSIONS
+from .roots import RootName
 
 _MAX_ROUNDS = 4
 
@@ -91,11 +91,11 @@ def _visit(tree: _Tree, base: str, active: bool, archived: bool) -> Iterator[str
     """Read what is new or changed; yield every directory in order."""
     tree.unreadable.clear()
     if active:
-        for day in _day_directories(tree, os.path.join(base, SESSIONS)):
+        for day in _day_directories(tree, os.path.join(base, RootName.SESSIONS)):
             if _read_directory(tree, day, archived=False):
                 yield day
     if archived:
-        directory = os.path.join(base, ARCHIVED_SESSIONS)
+        directory = os.path.join(base, RootName.ARCHIVED)
         if _read_directory(tree, directory, archived=True):
             yield directory
 

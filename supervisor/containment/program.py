@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from ...guardian.codec import unexpected
-from ...guardian.protocol import ChildrenLeft, ListChildren, Spawn, Spawned, SpawnFailed, SpawnSpec
+from ...guardian.protocol import (
+    ChildrenLeft,
+    ListChildren,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    SpawnSpec,
+    SpawnStep,
+)
 from ...kernel.containment.membership import end, is_evidently_empty, members
 from ...kernel.process.identity import ProcessIdentity
 from ...kernel.values import replace
@@ -39,7 +47,7 @@ async def start(
     was_proven = ownership.proven
     request = Spawn(program, on_terminal=on_terminal)
     reply = await _ask(ownership, request, stdio)
-    if isinstance(reply, SpawnFailed) and reply.step == "cgroup" and ownership.leaf:
+    if isinstance(reply, SpawnFailed) and reply.step is SpawnStep.CGROUP and ownership.leaf:
         ownership.do_without_leaf(os.strerror(reply.errno))
         reply = await _ask(ownership, request, stdio)
     if isinstance(reply, SpawnFailed):

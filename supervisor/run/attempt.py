@@ -12,7 +12,14 @@ import anyio
 
 from ...agents.adapter import AgentStatus, StreamNews
 from ...agents.registry import adapter_of
-from ...guardian.protocol import AgentExited, AgentStopped, Signalled, SpawnFailed, SpawnSpec
+from ...guardian.protocol import (
+    AgentExited,
+    AgentStopped,
+    Signalled,
+    SpawnFailed,
+    SpawnSpec,
+    SpawnStep,
+)
 from ...kernel.containment.membership import end
 from ...kernel.errors import OperatorError
 from ...kernel.exhausted import NoMore, is_no_more
@@ -232,14 +239,14 @@ class Attempt:
 
 def _spawn_error(failed: SpawnFailed, prepared: PreparedWorkspace) -> Exception:
     step, code, command = failed.step, failed.errno, prepared.argv[0]
-    if step == "exec" and code == errno.E2BIG:
+    if step is SpawnStep.EXEC and code == errno.E2BIG:
         from ..prepare.too_long import too_long
 
         return too_long(prepared.argv, prepared.environment.values)
-    if step == "exec" and code in (errno.ENOENT, errno.ENOTDIR):
+    if step is SpawnStep.EXEC and code in (errno.ENOENT, errno.ENOTDIR):
         return CommandNotFound(command, "it, or the interpreter its first line names")
-    if step == "exec":
+    if step is SpawnStep.EXEC:
         return CommandNotExecutable(command, code)
-    if step == "fork" and is_no_more(OSError(code, "")):
+    if step is SpawnStep.FORK and is_no_more(OSError(code, "")):
         return NoMore("the agent could not be started", code)
     return OperatorError(f"the agent could not be started: {step}: {os.strerror(code)}")

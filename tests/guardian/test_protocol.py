@@ -50,7 +50,7 @@ CONTENTS: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "float": st.floats(allow_nan=False),
     "Signum": st.integers(1, 64),
-    "SpawnStep": st.sampled_from(get_args(protocol.SpawnStep)),
+    "SpawnStep": st.sampled_from(protocol.SpawnStep),
     "SpawnSpec": SPEC,
     "tuple[int, ...]": st.lists(NUMBER, max_size=3).map(tuple),
     "int | None": st.none() | NUMBER,

@@ -23,17 +23,13 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...kernel.errands.errand import WaitsInVain, run_errand
-from ...kernel.errands.git_environment import git_environment
+from ...kernel.errands.git_environment import Reach, git_environment
 from ...kernel.files.home_owner import git_as_home_owner
 from ...kernel.values import frozen
 from ..errors import GitFailed
 from .view import GitView, view_at
-
-if TYPE_CHECKING:
-    from ...kernel.errands.git_environment import Reach
 
 _NOTHING: Mapping[str, str] = {}
 # Seconds for a look at a checkout. An agent can make git wait for ever (a fifo as its index).
@@ -93,7 +89,7 @@ def ask_git(
     pass_fds: Sequence[int] = (),
     extra: Mapping[str, str] = _NOTHING,
     settings: Mapping[str, str] = _NOTHING,
-    reach: Reach = "nothing",
+    reach: Reach = Reach.NOTHING,
     lines: Iterable[str] = (),
 ) -> GitAnswer:
     """Run git and return its answer whatever its status.
@@ -144,7 +140,7 @@ def run_git(
     pass_fds: Sequence[int] = (),
     extra: Mapping[str, str] = _NOTHING,
     settings: Mapping[str, str] = _NOTHING,
-    reach: Reach = "nothing",
+    reach: Reach = Reach.NOTHING,
 ) -> bytes:
     """Run git and return its stdout.
 
@@ -188,7 +184,7 @@ def _surroundings(
         # Named: where safe.bareRepository says "explicit", git does not discover it.
         named = not os.path.lexists(where / ".git") and os.path.isdir(where / "objects")
         place = (f"--git-dir={where}",) if named else ("-C", str(where))
-        if named and reach == "nothing":
+        if named and reach is Reach.NOTHING:
             where, place = view_at(where, where), ()
     view = where if isinstance(where, GitView) else None
     pairs = [*(view.settings if view is not None else ()), *settings.items()]

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from ...kernel.errands.git_environment import Reach
 from ...kernel.errors import OperatorError
 from ...kernel.files.tree import remove_tree
 from ...kernel.xdg import cache_directory
@@ -170,11 +171,11 @@ def _fetch(cache: Path, url: str, lock_fd: int) -> None:
         *("--no-recurse-submodules", "origin"),
         timeout=_FETCH_TIMEOUT,
         pass_fds=(lock_fd,),
-        reach="remote",
+        reach=Reach.REMOTE,
     )
     # An empty remote or one with a detached HEAD has no default; --base can still name one.
     named = ("remote", "set-head", "origin", "--auto")
-    ask_git(view, *named, pass_fds=(lock_fd,), reach="remote")
+    ask_git(view, *named, pass_fds=(lock_fd,), reach=Reach.REMOTE)
 
 
 def _remote(url: str) -> tuple[tuple[str, str], ...]:

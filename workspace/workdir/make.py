@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...kernel.errands.git_environment import Reach
 from ...kernel.errors import OperatorError
 from ...kernel.files.tree import remove_tree
 from ...kernel.values import replace
@@ -169,13 +170,18 @@ def _add_worktree(
     # Not the claim's lock too: whoever finds that free ends what is left of us first.
     fds = (lock_fd,)
     run_git(
-        repo, *command, timeout=_CHECKOUT_TIMEOUT, pass_fds=fds, settings=secret, reach="checkout"
+        repo,
+        *command,
+        timeout=_CHECKOUT_TIMEOUT,
+        pass_fds=fds,
+        settings=secret,
+        reach=Reach.CHECKOUT,
     )
     facts = read_facts(os.fspath(repo), os.fspath(repo))
     if facts.bare and facts.per_worktree:
         # Each worktree hears core.bare then, and git would work in none.
         own = ("config", "--worktree", "core.bare", "false")
-        run_git(path, *own, pass_fds=fds, reach="checkout")
+        run_git(path, *own, pass_fds=fds, reach=Reach.CHECKOUT)
 
 
 def _undo(root_fd: int, claim: Claim, stored: Provenance) -> None:
