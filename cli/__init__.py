@@ -67,6 +67,10 @@ def launch() -> None:
     gc.freeze()
     gc.enable()
     given = descriptors_given()
+    try:
+        _enter_first()
+    except CodexlabError as error:
+        os._exit(_refuse("codexlab-run", error))
     hide_environment()
     mask_argv_values("--set")
     # Last, because it closes our memory to ourselves.
@@ -93,9 +97,38 @@ def _refuse(program: str, error: CodexlabError) -> int:
     return error.exit_status
 
 
+def _enter_first() -> None:
+    """Enter the directory of ``-C`` at the front of our arguments, and take it out of them."""
+    import sys
+
+    if sys.argv[1:2] and sys.argv[1].startswith("-C"):
+        from .context.directory import enter, split_directory
+
+        places, sys.argv[1:] = split_directory(sys.argv[1:])
+        for place in places:
+            enter(place)
+
+
+def _take_run() -> bool:
+    """Tell whether ``codexlab run`` was called; then leave to argv what ``codexlab-run`` takes."""
+    import sys
+
+    if "run" not in sys.argv:
+        return False
+    from .context.directory import split_directory
+
+    _, rest = split_directory(sys.argv[1:])
+    if rest[:1] != ["run"]:
+        return False
+    del sys.argv[len(sys.argv) - len(rest)]
+    return True
+
+
 def command() -> None:
     """Run ``codexlab``."""
     _end_at_interrupt()
+    if _take_run():
+        launch()
     import gc
     import os
 

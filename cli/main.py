@@ -4,82 +4,38 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from ..kernel.errors import CodexlabError
 from ..supervisor.settings.home import check_home
-from .ui.lazy_group import LazyGroup, Load
+from .context.directory import enter
 from .ui.standard_streams import ensure_standard_streams, failed_call, stop_writing
 from .ui.terminal import on_one_line
+from .verbs import Verbs
 
 PROGRAM = "codexlab"
 
 
-def _artifacts() -> click.Command:
-    from .commands.artifacts.group import artifacts
-
-    return artifacts
-
-
-def _env() -> click.Command:
-    from .commands.env import env
-
-    return env
-
-
-def _ps() -> click.Command:
-    from .commands.ps import ps
-
-    return ps
-
-
-def _reap() -> click.Command:
-    from .commands.reap import reap
-
-    return reap
-
-
-def _rollout() -> click.Command:
-    from .commands.rollout.group import rollout
-
-    return rollout
-
-
-def _workspace() -> click.Command:
-    from .commands.workspace.group import workspace
-
-    return workspace
-
-
-class _Commands(LazyGroup):
-    """The commands of ``codexlab``."""
-
-    loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
-        "artifacts": (
-            _artifacts,
-            "Build output on the artifact volume: places, sizes, cleaning.",
-        ),
-        "env": (_env, "The variables of your environment that an agent sees, and why."),
-        "ps": (
-            _ps,
-            "List the runs that are alive; with --all also those that ended, and how.",
-        ),
-        "reap": (_reap, "End processes that dead runs left, and finish their records."),
-        "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
-        "workspace": (
-            _workspace,
-            "Workspaces: list, show, heal, and collect old ones.",
-        ),
-    }
-
-
-@click.group(PROGRAM, cls=_Commands, epilog="To launch an agent: codexlab-run --help")
-@click.version_option(package_name="codexlab", prog_name=PROGRAM)
-def group() -> None:
-    """Look after the workspaces, build output and transcripts of codexlab-run."""
+@click.group(
+    PROGRAM,
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Help for one command: codexlab help COMMAND",
+)
+@click.option(
+    "-C",
+    "directories",
+    metavar="DIR",
+    multiple=True,
+    help="Work as if started in DIR.",
+)
+@click.version_option(None, "-V", "--version", package_name="codexlab", prog_name=PROGRAM)
+def group(directories: tuple[str, ...]) -> None:
+    """Run coding agents, and look after what they leave: runs, workspaces, transcripts."""
+    for each in directories:
+        enter(each)
     check_home(os.environ)
 
 
@@ -91,8 +47,6 @@ def main(argv: list[str] | None = None) -> None:
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
         _leave(130)
-    except click.exceptions.NoArgsIsHelpError as error:
-        _fail(f"no command; see {_command_of(error)} --help", 125)
     except click.ClickException as error:
         _fail(f"{error.format_message().rstrip('.')}; see {_command_of(error)} --help", 125)
     except CodexlabError as error:
@@ -110,6 +64,9 @@ def _invoke(argv: list[str]) -> Any:
     try:
         with group.make_context(PROGRAM, list(argv)) as context:
             return group.invoke(context)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
     except click.exceptions.Exit as done:
         return done.exit_code
 

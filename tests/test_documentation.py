@@ -53,7 +53,6 @@ FOREIGN = {
     "--get",
     "--git-path",
     "--global",
-    "--help",
     "--last",
     "--listen",
     "--output-format",

@@ -14,7 +14,7 @@ from ...supervisor.request import LaunchRequest
 from ...supervisor.settings.fields import HOOK_KEYS, absolute, merge_settings, read_fields
 from ...supervisor.settings.home import check_home
 from ...supervisor.settings.literals import check_passed_name
-from ...supervisor.settings.table import AGENT, SETTINGS
+from ...supervisor.settings.table import AGENT, PLACE, SETTINGS
 from ..ui.grouped_help import GroupedHelp, grouped_option
 from ..ui.non_empty import NON_EMPTY_TEXT
 from .options import HOOKS, own_option, setting_options
@@ -38,11 +38,21 @@ class UsageError(CallerError):
         super().__init__(f"{problem.rstrip('.')}; see {PROGRAM} --help")
 
 
+def _refuse_late(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    """Refuse a directory that would change what an option before it meant."""
+    if value is not None:
+        raise click.UsageError(f"-C {value} stands before all other options")
+
+
 @click.command(
     PROGRAM,
     cls=GroupedHelp,
     others="Instead of a run",
-    context_settings={"allow_interspersed_args": False, "max_content_width": 100},
+    context_settings={
+        "allow_interspersed_args": False,
+        "max_content_width": 100,
+        "help_option_names": ["-h", "--help"],
+    },
     options_metavar="[OPTIONS]",
     epilog="Exit status: the command's own. Otherwise: 124 time limit; 125 codexlab failed;"
     " 126 not executable; 127 not found; 128+n died by signal n; 75 workspace or thread busy.",
@@ -100,7 +110,16 @@ class UsageError(CallerError):
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and touch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: one JSON object.")
-@click.version_option(package_name="codexlab", prog_name=PROGRAM)
+@grouped_option(
+    PLACE,
+    "-C",
+    "directory",
+    metavar="DIR",
+    callback=_refuse_late,
+    expose_value=False,
+    help="Work as if started in DIR. It stands before all other options.",
+)
+@click.version_option(None, "-V", "--version", package_name="codexlab", prog_name=PROGRAM)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def options(**values: Any) -> dict[str, Any]:
     """Run one agent: clean environment, its own workspace, proof that no process is left.

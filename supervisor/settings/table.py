@@ -61,7 +61,7 @@ class Setting:
         return PREFIX + self.name.upper()
 
 
-_WHAT, _WHERE, _LIMITS, _RETRY = "What runs", "Where it works", "Limits", "Trying again"
+_WHAT, PLACE, _LIMITS, _RETRY = "What runs", "Where it works", "Limits", "Trying again"
 AGENT, _OUTPUT = "What the agent gets", "What is said and kept"
 
 SETTINGS: tuple[Setting, ...] = (
@@ -79,21 +79,21 @@ SETTINGS: tuple[Setting, ...] = (
         f"Which agent it is: {kinds.listed(kinds.AGENT)}. Default: by the command's name.",
     ),
     Setting(
-        "workspaces_root", kinds.PATH, _WHERE, f"Where workspaces live. Default: {DEFAULT_ROOT}."
+        "workspaces_root", kinds.PATH, PLACE, f"Where workspaces live. Default: {DEFAULT_ROOT}."
     ),
     Setting(
         "repo",
         kinds.TEXT,
-        _WHERE,
+        PLACE,
         "Repository to work on. Default: the one started in.",
         metavar="PATH|URL",
     ),
-    Setting("no_repo", kinds.SWITCH, _WHERE, "Work in a plain directory of the workspace."),
-    Setting("workdir", kinds.PATH, _WHERE, "Supervise in a directory that somebody else owns."),
+    Setting("no_repo", kinds.SWITCH, PLACE, "Work in a plain directory of the workspace."),
+    Setting("workdir", kinds.PATH, PLACE, "Run in DIR as it is; codexlab deletes nothing there."),
     Setting(
         "base",
         kinds.TEXT,
-        _WHERE,
+        PLACE,
         "What a new branch starts from. Default: HEAD.",
         sources=_ANYBODY,
         metavar="REV",
@@ -158,7 +158,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "wait",
         kinds.WAIT,
-        _WHERE,
+        PLACE,
         help="Wait for a busy workspace, for ever or this long (--wait=5m).",
         bare="forever",
     ),

@@ -226,7 +226,6 @@ def test_remove_deletes_one_and_refuses_work(
         (["list", "--full"], "--full needs --json"),
         (["list", "--root", "/no/such/root"], "workspaces root /no/such/root: no such directory"),
         (["gc", "--root", "/dev/null"], "workspaces root /dev/null: not a directory"),
-        ([], "no command; see codexlab workspace --help"),
     ],
 )
 def test_bad_input_is_one_line(

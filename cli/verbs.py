@@ -1,0 +1,101 @@
+"""The commands of ``codexlab``, by groups, and the names that people try for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import click
+
+from .ui.lazy_group import LazyGroup, Load
+
+
+def _artifacts() -> click.Command:
+    from .commands.artifacts.group import artifacts
+
+    return artifacts
+
+
+def _env() -> click.Command:
+    from .commands.env import env
+
+    return env
+
+
+def _ps() -> click.Command:
+    from .commands.ps import ps
+
+    return ps
+
+
+def _reap() -> click.Command:
+    from .commands.reap import reap
+
+    return reap
+
+
+def _rollout() -> click.Command:
+    from .commands.rollout.group import rollout
+
+    return rollout
+
+
+def _workspace() -> click.Command:
+    from .commands.workspace.group import workspace
+
+    return workspace
+
+
+def _run() -> click.Command:
+    from .launch.flags import options
+
+    return options
+
+
+def _help() -> click.Command:
+    from .commands.help import help_command
+
+    return help_command
+
+
+class Verbs(LazyGroup):
+    """The commands of ``codexlab``."""
+
+    loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
+        "artifacts": (_artifacts, "Build output on the artifact volume: places, sizes, cleaning."),
+        "env": (_env, "The variables of your environment that an agent sees, and why."),
+        "help": (_help, "Show the help of a command."),
+        "ps": (_ps, "List the runs that are alive; with --all also those that ended, and how."),
+        "reap": (_reap, "End processes that dead runs left, and finish their records."),
+        "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
+        "run": (_run, "Run one agent in the workspace of its issue; the same as codexlab-run."),
+        "workspace": (_workspace, "Workspaces: list, show, heal, and collect old ones."),
+    }
+    headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Run": ("run",),
+        "Look": ("ps", "rollout", "env", "help"),
+        "Keep tidy": ("workspace", "artifacts", "reap"),
+    }
+    habits: ClassVar[Mapping[str, str]] = {
+        "attach": "logs --follow",
+        "cancel": "stop",
+        "clean": "workspace gc",
+        "exec": "run",
+        "history": "ps --all",
+        "info": "show",
+        "inspect": "show",
+        "kill": "stop",
+        "launch": "run",
+        "list": "ps",
+        "log": "logs",
+        "ls": "ps",
+        "prune": "workspace gc",
+        "rm": "workspace remove",
+        "runs": "ps",
+        "start": "run",
+        "status": "ps",
+        "tail": "logs --follow",
+        "threads": "rollout list",
+        "transcripts": "rollout list",
+        "workspaces": "workspace list",
+    }
