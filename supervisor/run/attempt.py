@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 from functools import partial
@@ -18,16 +17,12 @@ from ...guardian.protocol import (
     Signalled,
     SpawnFailed,
     SpawnSpec,
-    SpawnStep,
 )
 from ...kernel.containment.membership import end
-from ...kernel.errors import OperatorError
-from ...kernel.exhausted import NoMore, is_no_more
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ..blocking import run_blocking
 from ..containment.program import end_without_guardian, read_proof, start
 from ..containment.survivors import KILL_PATIENCE, TERM_GRACE
-from ..errors import CommandNotExecutable, CommandNotFound
 from ..guardian_client.notifications import GuardianGone
 from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import EndReason, ExitReport, Reason, deny_success, report_exit
@@ -95,7 +90,9 @@ class Attempt:
             on_terminal=self._terminal is not None,
         )
         if isinstance(reply, SpawnFailed):
-            raise _spawn_error(reply, self._prepared)
+            from ..prepare.spawn_error import spawn_error
+
+            raise spawn_error(reply, self._prepared)
         agent = ProcessIdentity(reply.pid, reply.start_time, boot_id())
         self._watch = self._make_watch(agent)
         self._streams.note_spawned()
@@ -235,18 +232,3 @@ class Attempt:
         if news.thread is not None:
             self._session.suggest(news.thread, sure=news.sure)
         self._agent_status = news.agent_status or self._agent_status
-
-
-def _spawn_error(failed: SpawnFailed, prepared: PreparedWorkspace) -> Exception:
-    step, code, command = failed.step, failed.errno, prepared.argv[0]
-    if step is SpawnStep.EXEC and code == errno.E2BIG:
-        from ..prepare.too_long import too_long
-
-        return too_long(prepared.argv, prepared.environment.values)
-    if step is SpawnStep.EXEC and code in (errno.ENOENT, errno.ENOTDIR):
-        return CommandNotFound(command, "it, or the interpreter its first line names")
-    if step is SpawnStep.EXEC:
-        return CommandNotExecutable(command, code)
-    if step is SpawnStep.FORK and is_no_more(OSError(code, "")):
-        return NoMore("the agent could not be started", code)
-    return OperatorError(f"the agent could not be started: {step}: {os.strerror(code)}")
