@@ -16,6 +16,12 @@ def _artifacts() -> click.Command:
     return artifacts
 
 
+def _diff() -> click.Command:
+    from .commands.work.diff import diff
+
+    return diff
+
+
 def _env() -> click.Command:
     from .commands.env import env
 
@@ -63,6 +69,7 @@ class Verbs(LazyGroup):
 
     loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
         "artifacts": (_artifacts, "Build output on the artifact volume: places, sizes, cleaning."),
+        "diff": (_diff, "Show all that an issue's work changed, committed or not."),
         "env": (_env, "The variables of your environment that an agent sees, and why."),
         "help": (_help, "Show the help of a command."),
         "ps": (_ps, "List the runs that are alive; with --all also those that ended, and how."),
@@ -74,6 +81,7 @@ class Verbs(LazyGroup):
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Run": ("run",),
         "Look": ("ps", "rollout", "env", "help"),
+        "Bring home": ("diff",),
         "Keep tidy": ("workspace", "artifacts", "reap"),
     }
     habits: ClassVar[Mapping[str, str]] = {

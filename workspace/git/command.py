@@ -91,6 +91,7 @@ def ask_git(
     settings: Mapping[str, str] = _NOTHING,
     reach: Reach = Reach.NOTHING,
     lines: Iterable[str] = (),
+    stdin: bytes = b"",
 ) -> GitAnswer:
     """Run git and return its answer whatever its status.
 
@@ -101,6 +102,7 @@ def ask_git(
     :param settings: configuration for this call.
     :param reach: what the command may start and reach, see `git_environment`.
     :param lines: what it reads from its standard input.
+    :param stdin: the same, as bytes.
     :raises GitFailed: git is missing, did not answer in time, or waits in vain.
     :raises EndWanted: the end of the launch is wanted; git has been ended.
     """
@@ -110,7 +112,7 @@ def ask_git(
     if deadline is not None and (timeout := min(timeout, deadline - time.monotonic())) <= 0:
         raise GitFailed(action, where, "no time was left to ask")
     try:
-        with _readable(lines) as stdin:
+        with _readable(lines, stdin) as readable:
             done = run_errand(
                 ["git", *place, *arguments],
                 {**environment, **git_as_home_owner(), **extra},
@@ -118,7 +120,7 @@ def ask_git(
                 what=f"git {action}",
                 pass_fds=pass_fds,
                 look=_look,
-                stdin=stdin,
+                stdin=readable,
             )
     except FileNotFoundError:
         raise GitFailed(action, where, "git was not found on PATH") from None
@@ -161,9 +163,9 @@ def run_git(
 
 
 @contextmanager
-def _readable(lines: Iterable[str]) -> Generator[int]:
+def _readable(lines: Iterable[str], given: bytes) -> Generator[int]:
     """Yield a descriptor from which lines are read: a list of arguments could be too long."""
-    data = "".join(f"{line}\n" for line in lines).encode()
+    data = given or "".join(f"{line}\n" for line in lines).encode()
     if not data:
         yield subprocess.DEVNULL
         return

@@ -54,6 +54,24 @@ def git_state(
     :param held: the checkout as the launch saw it. Another one in its place is not followed.
     :raises GitFailed: git cannot answer.
     """
+    found = judged_checkout(workdir, git_dir, held)
+    if found.common_dir is None or found.top is None or found.git_dir is None:
+        return None
+    check_git_files(found.git_dir or found.common_dir, found.common_dir, "status")
+    view = view_at(found.git_dir, found.common_dir, found.top)
+    ahead = _ahead(view, base, found.head)
+    return GitState(found.head, found.branch, is_dirty(found, view), ahead)
+
+
+def judged_checkout(
+    workdir: Path, git_dir: Path | str | None = None, held: HeldCheckout | None = None
+) -> Checkout:
+    """Return the checkout that a directory is in, without asking git.
+
+    The parameters are those of `git_state`.
+
+    :raises GitFailed: it is damaged, or another one than it was.
+    """
     try:
         found = inspect_checkout(workdir)
     except WorkdirRefused as error:
@@ -66,12 +84,7 @@ def git_state(
     _check_common_dir(workdir, found)
     if held is not None:
         check_held(held, workdir, found)
-    if found.common_dir is None or found.top is None or found.git_dir is None:
-        return None
-    check_git_files(found.git_dir or found.common_dir, found.common_dir, "status")
-    view = view_at(found.git_dir, found.common_dir, found.top)
-    ahead = _ahead(view, base, found.head)
-    return GitState(found.head, found.branch, is_dirty(found, view), ahead)
+    return found
 
 
 def _check_common_dir(workdir: Path, found: Checkout) -> None:

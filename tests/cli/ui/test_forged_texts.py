@@ -32,6 +32,7 @@ COMMANDS = [
     ("workspace", "path", "1", "--top"),
     ("workspace", "heal", "1"),
     ("workspace", "gc", "--idle", "0s"),
+    ("diff", "1"),
     ("ps", "--all"),
     ("reap",),
     ("reap", "--dry-run"),

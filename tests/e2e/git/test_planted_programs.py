@@ -23,6 +23,8 @@ COMMANDS = (
     ("workspace", "show", "1"),
     ("workspace", "list"),
     ("workspace", "gc", "--idle", "0s"),
+    ("diff", "1"),
+    ("diff", "1", "--json"),
     ("run", "--issue", "1", "--dry-run", "--", "true"),
     ("env", "explain", "--", "true"),
     ("artifacts", "status"),

@@ -1,0 +1,1 @@
+"""``codexlab diff``, ``commit``, ``merge`` and ``push``: bring an issue's work home."""
