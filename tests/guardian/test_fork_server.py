@@ -15,7 +15,12 @@ import pytest
 from codexlab.guardian.channel import Channel
 from codexlab.guardian.codec import decode_answer
 from codexlab.guardian.protocol import AgentExited, Finish, Spawn, Spawned, SpawnSpec
-from codexlab.guardian.spawning.fork_server import fork_guardian, start_fork_server
+from codexlab.guardian.spawning.fork_server import (
+    OrderedGuardian,
+    ServerStuck,
+    fork_guardian,
+    start_fork_server,
+)
 
 
 @pytest.fixture
@@ -78,6 +83,20 @@ def test_a_server_that_starts_slowly_is_waited_for(
     guardian.close()
     channel.close()
     assert process.wait(30) == 0
+
+
+def test_a_stopped_server_that_takes_no_more_orders_is_called_stuck() -> None:
+    process, channel = start_fork_server()
+    os.kill(process.pid, signal.SIGSTOP)
+    ordered: list[OrderedGuardian] = []
+    with pytest.raises(ServerStuck, match="does not answer; open the run again"):
+        ordered.extend(OrderedGuardian(channel) for _ in range(5000))
+    # It must not fork them all.
+    process.kill()
+    process.wait(30)
+    for each in ordered:
+        each.channel.close()
+    channel.close()
 
 
 def test_a_program_whose_parent_has_died_already_is_not_started() -> None:

@@ -125,3 +125,38 @@ def test_nothing_stays_stopped_behind_a_host_whose_fork_server_an_agent_stopped(
     agent = ADVERSARY + "waiting(); stop(server)"
     # It also fails where the server is left, or the guardian that nobody took.
     assert run_host(lab, f"anyio.run(one, 'a', {agent!r}, backend='trio')") == "a exited 0\n"
+
+
+REPLACED = """
+import signal
+from contextlib import suppress
+from codexlab.supervisor.guardian_client import pool
+
+def read(path):
+    return Path(f'/proc/{path}').read_text()
+
+async def main():
+    await one('a', '')
+    guardians = pool._guardians_of_host
+    server = guardians._process.pid
+    # A guardian that is left would serve the next run, or continue the server as it ends.
+    children, stat = f'{server}/task/{server}/children', f'{server}/stat'
+    while (ahead := read(children).split()) or ') T ' not in read(stat):
+        os.kill(server, signal.SIGSTOP)
+        for pid in ahead:
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        await anyio.sleep(0.01)
+    # As if it were stopped whenever it goes on: no adversary of a test wins that race each time.
+    guardians._continue_server = lambda: True
+    await one('b', '')
+    print('replaced' if guardians._process.pid != server else 'kept', flush=True)
+    print('left' if os.path.exists(f'/proc/{server}') else 'gone', flush=True)
+
+anyio.run(main, backend='trio')
+"""
+
+
+def test_who_forks_guardians_is_replaced_if_it_never_goes_on(lab: Lab) -> None:
+    said = run_host(lab, REPLACED).splitlines()
+    assert said == ["a exited 0", "b exited 0", "replaced", "gone"]
