@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from ..kernel.values import frozen
+from .agent_name import AgentName
 from .session_store import NoSessions, SessionStore
 
 RESUME = "{resume}"
@@ -77,7 +78,7 @@ class Variables:
 class Adapter:
     """One agent; every method is pure unless it says what it reads."""
 
-    name: str = "generic"
+    name = AgentName.GENERIC
     resumable = False
     """``{resume}`` can be expanded: its threads are recorded, and confirmed by its store."""
     keeps_rollouts = False

@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 
 from ..kernel.values import frozen
-from .registry import GENERIC, ROWS, AgentName
+from .agent_name import AgentName
+from .registry import ROWS
 
 # Runners within runners; a command is finite, and nobody nests more than two or three.
 _DEPTH = 8
@@ -140,7 +141,7 @@ def own_words(command: Sequence[str]) -> tuple[str, ...]:
 def detect_agent(command: Sequence[str]) -> AgentName:
     """Return the agent that a command runs, or generic."""
     found = find_agent(command)
-    return GENERIC if found is None else found.name
+    return AgentName.GENERIC if found is None else found.name
 
 
 def _agent_named(word: str) -> AgentName | None:

@@ -6,14 +6,13 @@ An adapter is loaded only for its own agent's command, so a launch pays for one 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..kernel.values import frozen
+from .agent_name import AgentName
 
 if TYPE_CHECKING:
     from .adapter import Adapter
-
-AgentName = Literal["codex", "claude", "generic"]
 
 
 @frozen
@@ -52,20 +51,19 @@ def _claude() -> Adapter:
 ROWS = (
     # As published: codex-x86_64-unknown-linux-musl.
     AgentRow(
-        "codex",
+        AgentName.CODEX,
         ("codex", "@openai/codex"),
         r"(?:.*/)?codex-(?:x86_64|aarch64)-[a-z]+(?:-[a-z]+){1,2}(?:\.exe)?(?:\.js)?",
         _codex,
     ),
     # claude's installer keeps its versions so.
     AgentRow(
-        "claude",
+        AgentName.CLAUDE,
         ("claude", "@anthropic-ai/claude-code"),
         r"(?:.*/)?claude/versions/[0-9][^/]*",
         _claude,
     ),
 )
-GENERIC: AgentName = "generic"
 
 
 def adapter_of(name: str) -> Adapter:

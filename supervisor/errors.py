@@ -148,7 +148,8 @@ class ResumeImpossible(CallerError):
         problem = (
             f"{command!r} is not known as an agent; say which it is (--agent codex or claude),"
             if agent is None
-            else f"codexlab knows no sessions of agent {agent!r}; expected --agent codex or claude,"
+            else f"codexlab knows no sessions of agent {str(agent)!r};"
+            " expected --agent codex or claude,"
         )
         super().__init__(f"{{resume}} cannot be replaced: {problem} or leave it out")
 

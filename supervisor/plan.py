@@ -20,6 +20,7 @@ from ..workspace.git.checkout import Checkout, inspect_checkout
 from ..workspace.paths import WorkspaceKey, WorkspacePaths, locate_workspace
 from ..workspace.repository.project import default_project, is_url
 from ..workspace.root import check_root
+from ..workspace.users_codex_home import SessionMode
 from ..workspace.workdir.plan import WorkdirPlan, choose_workdir
 from .errors import (
     BadHook,
@@ -75,6 +76,7 @@ def plan_run(request: LaunchRequest) -> Plan:
 
 def _plan_run(request: LaunchRequest) -> Plan:
     _check_hooks(request)
+    _check_sessions(request)
     _check_terminal(request)
     check_root(request.workspaces_root, request.environ.get("HOME"))
     agent = request.agent or detect_agent(request.command)
@@ -157,6 +159,15 @@ def _check_shared_home(home: Path) -> None:
         raise PlaceUnusable(
             "shared codex home", str(home), "cannot be read by this user", "set CODEX_HOME"
         )
+
+
+def _check_sessions(request: LaunchRequest) -> None:
+    """Refuse a word of an embedding host that no flag would let in."""
+    if request.sessions not in tuple(SessionMode):
+        from .settings.errors import SettingError
+
+        expected = f"expected {' or '.join(SessionMode)}"
+        raise SettingError("--sessions", f"{expected}, not {request.sessions!r}")
 
 
 def _check_hooks(request: LaunchRequest) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from ..env.cargo import CargoScope
 from ..kernel.values import frozen
+from ..workspace.users_codex_home import SessionMode
+from .containment_choice import ContainmentChoice
 from .lifecycle.ladder import DEFAULT_GRACE
 from .settings.hook_names import DEFAULT_HOOK_TIMEOUT, HOOK_NAMES, LAUNCH_HOOKS, HookCommand
 
@@ -31,7 +34,7 @@ class LaunchRequest:
     :param cwd: the directory the caller stands in.
     :param workspaces_root: where workspaces live; absolute.
     :param shared_home: the user's own codex home.
-    :param agent: one of ``AgentName``; None: decided by the command's name.
+    :param agent: one of `AgentName`, as a member or its word; None: decided by the command's name.
     :param project: None: decided by the repository.
     :param base: what a new branch starts from.
     :param no_repo: work in a plain directory even when started in a repository.
@@ -89,11 +92,11 @@ class LaunchRequest:
     events: str | None = None
     context: tuple[Path, ...] = ()
     cargo_key: str | None = None
-    cargo_scope: str = "agent"
+    cargo_scope: str = CargoScope.AGENT
     require_artifacts: bool = False
-    containment: str = "auto"
+    containment: str = ContainmentChoice.AUTO
     git_write: bool = False
-    sessions: Literal["shared", "issue"] = "shared"
+    sessions: str = SessionMode.SHARED
     sweep_beside_agents: bool = False
     sweep_cold_age: float = 7 * 86400.0
     user_pass: tuple[str, ...] = ()

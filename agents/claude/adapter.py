@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from ..adapter import Adapter, AgentStatus, Readers, StreamNews, Variables, parse_event, table, text
+from ..agent_name import AgentName
 from .sessions import SESSION, ClaudeSessions, claude_home, living_on, sessions_in
 from .variables import claude_variables
 
@@ -24,7 +25,7 @@ class Claude(Adapter):
     claude reads all of stdin, and goes on after 3 s without input.
     """
 
-    name = "claude"
+    name = AgentName.CLAUDE
     resumable = True
     tells_its_end = True
     way_beside = "add --fork-session"

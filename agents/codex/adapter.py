@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..adapter import Adapter, Readers, Reads, StreamNews, Variables
+from ..agent_name import AgentName
 from .deep_socket import socket_too_deep
 from .piped_prompts import reads_prompt_from_stdin
 from .stream import choose_readers, read_farewell
@@ -18,7 +19,7 @@ _SETTINGS = (
 class Codex(Adapter):
     """OpenAI codex. It locks its own threads, and keeps them in the issue's codex-home."""
 
-    name = "codex"
+    name = AgentName.CODEX
     resumable = True
     keeps_rollouts = True
     tells_its_end = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 from ...kernel.errors import CallerError, OperatorError
 from ...supervisor.settings.files import (
@@ -178,11 +178,11 @@ def select(
     :raises NoSuchWorkspace: there is none.
     :raises NoSuchAgent: no agent has that name.
     """
-    from ...agents.registry import AgentName
+    from ...agents.agent_name import AgentName
     from ...workspace.gc.survey import survey_workspaces
 
-    if agent is not None and agent not in get_args(AgentName):
-        raise NoSuchAgent(agent, get_args(AgentName))
+    if agent is not None and agent not in tuple(AgentName):
+        raise NoSuchAgent(agent, tuple(AgentName))
     surveys = survey_workspaces(root, tell_unreadable(faults, root, project))
     of_issue = [each for each in surveys if each.is_of(None, issue, None)]
     found = [each for each in of_issue if each.is_of(project, None, agent)]

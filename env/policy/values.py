@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from enum import StrEnum
 
+from ...agents.agent_name import AgentName
 from ...kernel.values import frozen
 from .circumstances import Circumstances
 from .search_path import TakenOut
@@ -36,7 +37,7 @@ class EnvironmentPolicy:
     An exact name of the user (config or flag) wins over the drop rules; a glob does not.
     """
 
-    agent: str = "generic"
+    agent: str = AgentName.GENERIC
     provider_names: frozenset[str] = frozenset()
     user_pass: tuple[str, ...] = ()
     user_set: Assignments = field(default=(), repr=False)

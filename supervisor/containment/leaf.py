@@ -9,6 +9,7 @@ from pathlib import Path
 from ...kernel.cgroup.leaf import create_leaf, own_cgroup, remove_leaf
 from ...kernel.process.identity import ProcessIdentity, is_running
 from ...kernel.values import frozen
+from ..containment_choice import ContainmentChoice
 from ..errors import PlaceUnusable
 from .stale_leaves import LEAF_PREFIX, remove_stale_leaves
 
@@ -18,7 +19,7 @@ class ContainmentRequest:
     """The containment that is asked for, and who asks.
 
     :param run_id: the run, which names its group.
-    :param choice: ``auto``, ``cgroup``, ``subreaper`` or ``process-group``.
+    :param choice: a word of `ContainmentChoice`.
     :param guardian: pid of the process whose children are to join.
     :param environ: the caller's, which says where systemd's user manager listens.
     """
@@ -42,7 +43,7 @@ def open_leaf(
     :returns: the leaf, and why there is none.
     :raises PlaceUnusable: ``cgroup`` was demanded and cannot be had.
     """
-    if wanted.choice not in ("auto", "cgroup"):
+    if wanted.choice not in (ContainmentChoice.AUTO, ContainmentChoice.CGROUP):
         return None, "not asked for"
     parent = parent or own_cgroup()
     if parent is None:
@@ -81,12 +82,12 @@ def why_no_descent(guardian: ProcessIdentity, choice: str) -> str | None:
 
     :raises PlaceUnusable: ``subreaper`` was demanded and cannot be had.
     """
-    if choice == "process-group":
+    if choice == ContainmentChoice.PROCESS_GROUP:
         return "not asked for"
     if is_running(guardian):
         return None
     problem = "does not show our own processes"
-    if choice == "subreaper":
+    if choice == ContainmentChoice.SUBREAPER:
         remedy = "mount it, or use --containment auto"
         raise PlaceUnusable("--containment subreaper", "/proc", problem, remedy)
     return f"/proc {problem}"
@@ -103,7 +104,7 @@ def give_up_leaf(leaf: str, choice: str, problem: str) -> tuple[None, str]:
 
 
 def _without(choice: str, where: str, problem: str) -> tuple[None, str]:
-    if choice == "cgroup":
+    if choice == ContainmentChoice.CGROUP:
         raise PlaceUnusable(
             "--containment cgroup", where, problem, "use --containment auto or delegate a group"
         )

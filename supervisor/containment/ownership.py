@@ -25,6 +25,7 @@ from ...workspace.codex_home.give_to_user import give_to_user
 from ...workspace.git.held_checkout import HeldCheckout
 from ...workspace.owner import OwnerRecord
 from ..callbacks import Tell
+from ..containment_choice import ContainmentChoice
 from ..errors import GuardianLost
 from ..guardian_client.link import GuardianLink
 from ..plan import Plan
@@ -128,7 +129,7 @@ class RunOwnership:
         choice = self.plan.request.containment
         problem = None if self.leaf else why_no_descent(self._guardian, choice)
         self.grouped = problem is not None
-        if problem and choice == "auto":
+        if problem and choice == ContainmentChoice.AUTO:
             self.why_no_leaf = f"{self.why_no_leaf}; {problem}"
 
     def take_group(self, group: ProcessGroup | None) -> None:

@@ -23,6 +23,7 @@ from ...kernel.errors import BusyError
 from ...kernel.files.regular_file import read_both_ends
 from ...kernel.process.identity import ProcessIdentity, boot_id
 from ...kernel.process.procfs import send_signal
+from ...workspace.users_codex_home import SessionMode
 from ..errors import GuardianLost
 from ..guardian_client.link import GuardianLink
 from ..output.events import EventLog
@@ -156,7 +157,7 @@ class SweepBeside:
 
 
 def _home_of(plan: Plan) -> Path:
-    own = plan.request.sessions == "issue"
+    own = plan.request.sessions == SessionMode.ISSUE
     return plan.paths.codex_home if own else plan.request.shared_home
 
 

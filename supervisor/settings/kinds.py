@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast
 
-from ...agents.registry import AgentName
+from ...agents.agent_name import AgentName
+from ...env.cargo import CargoScope
+from ...workspace.users_codex_home import SessionMode
+from ..containment_choice import ContainmentChoice
 from .literals import (
     check_passed_name,
     parse_codes,
@@ -90,21 +94,14 @@ def _switch(value: Any) -> bool:
     return switch
 
 
-def choice(literal: Any, metavar: str) -> Kind:
-    """Return the kind whose values are those of a ``Literal``."""
-    choices = get_args(literal)
-
-    def choose(value: Any) -> str:
-        if value not in choices:
-            raise ValueError
-        return str(value)
-
-    return Kind(choose, literal, metavar=metavar)
+def choice(vocabulary: type[StrEnum], metavar: str) -> Kind:
+    """Return the kind whose values are the words of a vocabulary."""
+    return Kind(vocabulary, vocabulary, metavar=metavar)
 
 
 def listed(kind: Kind) -> str:
     """Return the values of a choice in words, as in "a, b or c"."""
-    *others, last = get_args(kind.type)
+    *others, last = kind.type
     return f"{', '.join(others)} or {last}"
 
 
@@ -198,6 +195,6 @@ CODES = Kind(parse_codes, tuple[int, ...], parse_codes, metavar="CODES")
 NAMES = Kind(_names, tuple[str, ...], _split_names, expected="a list of names")
 PAIRS = Kind(_pairs, tuple[tuple[str, str], ...], _split_pairs, expected=_PAIRS)
 AGENT = choice(AgentName, "NAME")
-CARGO_SCOPE = choice(Literal["agent", "worktree", "shared", "off"], "SCOPE")
-CONTAINMENT = choice(Literal["auto", "cgroup", "subreaper", "process-group"], "KIND")
-SESSIONS = choice(Literal["shared", "issue"], "shared|issue")
+CARGO_SCOPE = choice(CargoScope, "SCOPE")
+CONTAINMENT = choice(ContainmentChoice, "KIND")
+SESSIONS = choice(SessionMode, "|".join(SessionMode))

@@ -188,7 +188,7 @@ SETTINGS: tuple[Setting, ...] = (
         "cargo_scope",
         kinds.CARGO_SCOPE,
         AGENT,
-        help="Whose the cargo target is: agent, worktree, shared or off. Default: {default}.",
+        help=f"Whose the cargo target is: {kinds.listed(kinds.CARGO_SCOPE)}. Default: {{default}}.",
         sources=_ANYBODY,
     ),
     Setting(

@@ -13,6 +13,7 @@ from ...agents.registry import adapter_of
 from ...kernel.errands.end_wanted import pause
 from ...kernel.errands.errand import LongWait
 from ...workspace.claim.threads import ThreadEntry, read_threads
+from ...workspace.users_codex_home import SessionMode
 from ..plan import Plan
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _make_ready(plan: Plan, thread: str) -> RolloutRef | None:
 
     home = plan.paths.codex_home
     found = find_thread(home, thread)
-    if found is None and plan.request.sessions == "issue":
+    if found is None and plan.request.sessions == SessionMode.ISSUE:
         home = plan.request.shared_home
         found = find_thread(home, thread)
     if found is None or found.archived:

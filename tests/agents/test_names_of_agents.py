@@ -3,15 +3,15 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from support.product import PACKAGES, modules, name_of
 
-from codexlab.agents.registry import ROWS, AgentName, adapter_of
+from codexlab.agents.agent_name import AgentName
+from codexlab.agents.registry import ROWS, adapter_of
 
 MODULES = modules(*(name for name in PACKAGES if name != "agents"))
-NAMES = frozenset(get_args(AgentName))
+NAMES = frozenset(AgentName)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -27,6 +27,9 @@ def test_no_line_outside_the_adapters_decides_by_an_agents_name(path: Path) -> N
         'x = agent in ("claude", "codex")',
         'x = {"codex": 1}[agent]',
         'match agent:\n    case "claude":\n        pass',
+        "x = agent is AgentName.CODEX",
+        "x = {AgentName.CLAUDE: 1}[agent]",
+        "match agent:\n    case AgentName.CLAUDE:\n        pass",
     ],
 )
 def test_each_kind_of_decision_is_seen(line: str) -> None:
@@ -44,10 +47,16 @@ def decisions(source: str) -> Iterator[int]:
             parts = [key for key in node.keys if key is not None]
         else:
             continue
-        if any(isinstance(part, ast.Constant) and part.value in NAMES for part in parts):
+        if any(map(names_an_agent, parts)):
             yield node.lineno
 
 
+def names_an_agent(part: ast.AST) -> bool:
+    if isinstance(part, ast.Attribute):
+        return ast.unparse(part.value) == "AgentName"
+    return isinstance(part, ast.Constant) and part.value in NAMES
+
+
 def test_every_name_has_its_row_and_every_row_its_adapter() -> None:
-    assert [row.name for row in ROWS] == list(get_args(AgentName))[: len(ROWS)]
-    assert [adapter_of(name).name for name in get_args(AgentName)] == list(get_args(AgentName))
+    assert [row.name for row in ROWS] == list(AgentName)[: len(ROWS)]
+    assert [adapter_of(name).name for name in AgentName] == list(AgentName)

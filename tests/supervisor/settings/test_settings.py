@@ -79,7 +79,7 @@ def test_a_project_file_cannot_let_anything_in(files: tuple[Path, Path], key: st
         ("timeot = 1\n", r"config.toml:1: timeot: no such setting; did you mean timeout"),
         ('\ntimeout = "soon"\n', r"config.toml:2: timeout: expected a duration .*, not 'soon'"),
         ("no_repo = 3\n", r"config.toml:1: no_repo: expected true or false, not 3"),
-        ('cargo_scope = "all"\n', r"config.toml:1: cargo_scope: expected 'agent'"),
+        ('cargo_scope = "all"\n', r"config.toml:1: cargo_scope: expected 'shared'"),
         ("timeout = \n", r"config.toml:1: not TOML: Invalid value"),
         ("a = 1\na = 2\n", r"config.toml:2: not TOML: Cannot overwrite a value"),
     ],
@@ -105,7 +105,7 @@ def test_a_config_that_is_no_text_or_no_file_is_refused(files: tuple[Path, Path]
 def test_a_wrong_flag_or_variable_is_named_as_it_was_written(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SettingError, match=r"^--cargo-scope: expected 'agent'"):
+    with pytest.raises(SettingError, match=r"^--cargo-scope: expected 'shared'"):
         settings(files, {"cargo_scope": "x"})
     monkeypatch.setenv("CODEXLAB_GRACE", "never")
     with pytest.raises(SettingError, match=r"^CODEXLAB_GRACE: expected a duration"):
