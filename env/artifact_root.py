@@ -9,10 +9,20 @@ from pathlib import Path
 
 from ..kernel.files.broad_directory import describe_broad_directory
 from ..kernel.values import frozen
-from .volume import volume_ids
 
 ARTIFACT_ROOT_VARIABLE = "CODEX_LAB_DEVELOPER_ARTIFACTS_ROOT"
 VOLUME_VARIABLE = "CODEX_LAB_DEVELOPER_ARTIFACTS_VOLUME_UUID"
+FLOOR_VARIABLES = (
+    "CODEX_LAB_STORAGE_MIN_ROOT_FREE_BYTES",
+    "CODEX_LAB_STORAGE_MIN_TARGET_FREE_BYTES",
+    "CODEXLAB_MIN_FREE_INODES",
+)
+"""The floors of ``codexlab.env.targets.floors``: of the root, of the target, of both."""
+
+
+def asks_for_space(environment: Mapping[str, str]) -> bool:
+    """Tell whether a floor is set, even to nothing."""
+    return any(name in environment for name in FLOOR_VARIABLES)
 
 
 @frozen
@@ -92,6 +102,8 @@ def _problem_of_place(path: str, home: str | None) -> str | None:
 def _problem_of_volume(path: str, expected: str) -> str | None:
     if not expected:
         return None
+    from .volume import volume_ids  # here: only a root that must be on one volume needs it
+
     found = volume_ids(path)
     if expected.lower() in found:
         return None

@@ -130,6 +130,8 @@ def _launch(fd: int, channel: Channel, reader: int) -> int | None:
     _load_event_loop()
     import anyio
 
+    # Otherwise ``anyio.run`` loads it, when modules are frozen and the reader no longer works.
+    import_module("anyio._backends._trio")
     from ...supervisor.errors import Cancelled
     from ...supervisor.run.launch import launch
     from .answer import await_answer

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...kernel.values import frozen
+from ..artifact_root import FLOOR_VARIABLES
 from .errors import FloorError, TargetPathRefused, TooLittleSpace
 
 _CANONICAL = r"[1-9][0-9]*"
 _LARGEST = 2**63 - 1
-
-ROOT_FLOOR = "CODEX_LAB_STORAGE_MIN_ROOT_FREE_BYTES"
-TARGET_FLOOR = "CODEX_LAB_STORAGE_MIN_TARGET_FREE_BYTES"
-INODE_FLOOR = "CODEXLAB_MIN_FREE_INODES"
 
 
 @frozen
@@ -41,7 +38,7 @@ def read_floors(environment: Mapping[str, str]) -> Floors:
 
     :raises FloorError: a floor is set, even to nothing, and is no canonical decimal.
     """
-    values = (_floor(environment, name) for name in (ROOT_FLOOR, TARGET_FLOOR, INODE_FLOOR))
+    values = (_floor(environment, name) for name in FLOOR_VARIABLES)
     return Floors(*values)
 
 

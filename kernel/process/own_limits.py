@@ -30,10 +30,9 @@ def take_back_own_limits() -> None:
     Does nothing where the limits were not noted.
     """
     for kind, before in _kept.items():
-        # Whatever cannot be raised stays; what follows finds its own way to do without.
-        with contextlib.suppress(OSError, ValueError):
-            if (now := resource.getrlimit(kind)) != before:
-                _raise(kind, before, now)
+        if (now := resource.getrlimit(kind)) != before:
+            # Whatever cannot be raised stays; what follows finds its own way to do without.
+            _raise(kind, before, now)
 
 
 def _raise(kind: int, before: _Pair, now: _Pair) -> None:

@@ -13,7 +13,6 @@ from ...env.policy.adapters import codex_provider_names
 from ...env.policy.build import build_environment
 from ...env.policy.circumstances import Circumstances
 from ...env.policy.values import ChildEnvironment, EnvironmentPolicy
-from ...env.rustc_host import host_triple
 from ...kernel.containment.membership import RUN_ID_VARIABLE
 from ...kernel.errands.git_environment import trusted_directories
 from ...kernel.errors import OperatorError
@@ -135,6 +134,7 @@ def _route_below(
     from platformdirs import user_cache_path
 
     from ...env.artifacts.routes import pnpm_major, route_caches
+    from ...env.rustc_host import host_triple
     from ...env.targets.layout import Layout
 
     environ = plan.request.environ

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...agents.adapter import expand_resume
 from ...agents.recognition import own_words
 from ...agents.registry import adapter_of
+from ...env.artifact_root import asks_for_space
 from ...env.cargo import new_cargo_key
 from ...env.policy.build import tool_shell_excludes
 from ...env.policy.values import ChildEnvironment
@@ -208,12 +209,14 @@ def _writable_roots(routing: Routing) -> tuple[Path, ...]:
 
 def _make_caches(routing: Routing) -> None:
     """Make the routed caches now: codex's sandbox opens only what exists."""
+    if routing.artifacts.path is None:
+        return
+    # Here and below: only a launch with an artifact root or a floor needs them.
     from ...env.targets.layout import below
     from ...env.targets.root_dirs import make_below_root
 
-    if routing.artifacts.path is not None:
-        for directory in routing.directories:
-            make_below_root(routing.artifacts, below(routing.artifacts.path, directory))
+    for directory in routing.directories:
+        make_below_root(routing.artifacts, below(routing.artifacts.path, directory))
 
 
 def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
@@ -222,10 +225,11 @@ def _lease_target(plan: Plan, routing: Routing, workdir: Path) -> int | None:
     :returns: a descriptor that holds the lease, or None where nothing is routed.
     :raises TooLittleSpace: less is free than the floors ask for.
     """
-    from ...env.targets.floors import check_floors, read_floors
-
     artifacts, target = routing.artifacts, routing.cargo.target_dir
-    check_floors(read_floors(plan.request.environ), artifacts.path, target or workdir)
+    if asks_for_space(plan.request.environ):
+        from ...env.targets.floors import check_floors, read_floors
+
+        check_floors(read_floors(plan.request.environ), artifacts.path, target or workdir)
     if target is None or artifacts.path is None:
         return None
     from ...env.targets.prepare import prepare_target

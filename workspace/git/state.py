@@ -17,7 +17,6 @@ from .known_git_dir import git_dir_now, known_git_dir
 from .pointers import kept_pointers
 from .submodules import changes, submodule_work
 from .view import GitView, view_at
-from .worktree_entry import entries, marker_of
 
 
 @frozen
@@ -119,6 +118,8 @@ def recorded_git_dir(provenance: Provenance) -> Path | None:
     workdir = Path(provenance.workdir)
     if provenance.kind is WorkdirKind.PLAIN:
         return workdir / ".git"
+    from .worktree_entry import entries, marker_of  # here: rarely needed
+
     repo = Path(provenance.repo or "/nowhere")
     named = [entry.place for entry in entries(repo) if entry.pointer == marker_of(workdir)]
     return named[0] if named else repo / "worktrees"

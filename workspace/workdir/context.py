@@ -17,7 +17,6 @@ from ...kernel.files.tree import remove_tree
 from ..errors import operator_errors
 from ..fs import directory, lstat_at, open_child, set_aside
 from ..paths import WorkspacePaths
-from .file_pieces import copy_pieces, same_pieces
 
 _LEFTOVER = ".context-"
 _LEFTOVERS = r"\.context-[0-9a-f]{12}"
@@ -122,6 +121,9 @@ def _says(name: str, wanted: BinaryIO, context_fd: int) -> bool:
     found = lstat_at(name, context_fd)
     if found is None or not stat.S_ISREG(found.st_mode):
         return False
+    # Here, as in ``_copy``: few launches are given files.
+    from .file_pieces import same_pieces
+
     fd = open_regular(name, dir_fd=context_fd)
     try:
         return same_pieces(wanted.fileno(), fd, f"--context {name} to be compared")
@@ -174,6 +176,8 @@ def _data_bytes(status: os.stat_result) -> int:
 
 
 def _copy(wanted: BinaryIO, called: str, name: str, root_fd: int) -> None:
+    from .file_pieces import copy_pieces
+
     fd = create_file(name, root_fd)
     try:
         copy_pieces(wanted.fileno(), fd, f"--context {called} to be copied")

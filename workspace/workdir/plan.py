@@ -20,7 +20,6 @@ from ..git.pointers import changed_pointers, kept_pointers
 from ..git.state import is_dirty
 from ..git.trusted_owner import check_owner
 from ..git.view import view_at
-from ..git.worktree_entry import entries, marker_of
 from ..owner import DamagedRecord
 from ..paths import CONTROL, WorkspacePaths, branch_name
 from ..records.provenance import Provenance, WorkdirKind, parse_provenance
@@ -247,6 +246,8 @@ def is_worktree_of(workdir: Path, common: Path) -> bool:
 
     Asked of the repository alone: what the workdir's ``.git`` says, its agent may have written.
     """
+    from ..git.worktree_entry import entries, marker_of  # here: rarely needed
+
     marker = marker_of(workdir)
     return any(entry.pointer == marker for entry in entries(common))
 

@@ -17,9 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..claim.claim import Claim
-from ..git.worktree_entry import entry_at, marker_of
 from ..records.provenance import WorkdirKind
-from ..repository.lock_users import locks_in_use
 from ..repository.locks_aside import LOCK, locks_in, set_lock_aside
 from .prepare import Workdir
 
@@ -40,6 +38,8 @@ def set_locks_aside(workdir: Workdir, locks: list[Path]) -> list[str]:
     """
     if workdir.git_dir is None:
         return []
+    from ..repository.lock_users import locks_in_use  # here: rarely needed
+
     used = locks_in_use(locks, workdir.path)
     return [set_lock_aside(workdir.git_dir, lock) for lock in locks if lock not in used]
 
@@ -57,6 +57,8 @@ def _is_ours(claim: Claim, workdir: Workdir, git_dir: Path) -> bool:
     if workdir.kind is WorkdirKind.PLAIN:
         own = workdir.path / ".git"
         return stat.S_ISDIR(os.lstat(own).st_mode) and git_dir == Path(os.path.realpath(own))
+    from ..git.worktree_entry import entry_at, marker_of  # here: rarely needed
+
     repo = claim.read_provenance().repo
     entry = entry_at(git_dir)
     return (
