@@ -54,7 +54,6 @@ LONGER_FILES = {
     "supervisor/prepare/workspace.py": A_LAUNCH,
     "supervisor/settings/table.py": "a table; readers look up one row",
     "workspace/claim/claim.py": A_LAUNCH,
-    "workspace/codex_config/file.py": A_LAUNCH,
     "workspace/workdir/plan.py": A_LAUNCH,
 }
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codexlab.workspace.codex_config.managed import Managed
 from codexlab.workspace.codex_config.merge import merge_config
-from codexlab.workspace.codex_config.texts import Managed, apply_managed, decide_config
+from codexlab.workspace.codex_config.texts import apply_managed, decide_config
 
 OURS = Managed(("/cache", "/target"), ("OPENAI_API_KEY",))
 LAYOUTS = [

@@ -18,40 +18,15 @@ from pathlib import Path
 
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.regular_file import read_regular, read_regular_if_any
-from ...kernel.toml import TomlError, decode_toml, parse_toml
-from ...kernel.values import frozen, replace
+from ...kernel.toml import decode_toml, parse_toml
+from ...kernel.values import replace
 from ..errors import HomeRefused
 from ..fs import lstat_at, read_small, set_aside
-from .home_bound_keys import with_databases_here, without_effect_here
-from .hook_trust import trust_here
-from .merge import merge_config
-from .notes import Table
-from .record import Seen, hash_of, read_seen, write_seen
-from .references import references
+from .managed import CONFIG, SEED, ConfigPlace, Managed
+from .record import hash_of, read_seen
 from .report import HealNotes
-from .texts import Managed, check_shape, decide_config
 
-CONFIG, _SEED = "config.toml", "config.seed.toml"
 _PROFILE = r"[A-Za-z0-9_-]+\.config\.toml"
-_MARK = "\ufeff".encode()
-
-
-@frozen
-class ConfigPlace:
-    """The places of the texts.
-
-    :param home_fd: the codex-home, open.
-    :param control_fd: our control directory, open.
-    :param home: path of the codex-home, for messages.
-    :param shared: path of the shared home, without links.
-    :param named: path of the shared home, as the caller spells it.
-    """
-
-    home_fd: int
-    control_fd: int
-    home: Path
-    shared: Path
-    named: Path
 
 
 def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple[str, ...]:
@@ -72,55 +47,10 @@ def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple
     )
     if ours is not None and now == seen:
         return seen.references
-    try:
-        values = _values(shared)
-        check_shape(values)
-    except ValueError as error:
-        _pass_on(place, ours, shared or b"", error, notes)
-        return ()
-    found = tuple(dict.fromkeys((*references(values), *_named_by(profiles))))
-    if ours is None or now.shared != seen.shared:
-        notes.warnings.extend(without_effect_here(values, place.shared))
-    try:
-        after = _decide(place, ours, shared, seen, _with_trust(managed, values, place), notes)
-    except ValueError as error:
-        notes.warnings.append(
-            f"{place.home / CONFIG}: {error}; kept as it is, and it does not follow"
-            f" {place.shared / CONFIG}; move it away to have it made again"
-        )
-        return found
-    record = replace(
-        now,
-        ours=hash_of(after.text),
-        references=found,
-        roots=after.added.roots,
-        excluded=after.added.excluded,
-        trusted=after.added.trusted,
-        warned=after.warned,
-    )
-    if record != seen:
-        write_seen(place.control_fd, record)
-    return found
+    # Here: usually nothing has changed, and nothing of it is needed.
+    from .changed import Texts, follow_changes
 
-
-def _pass_on(
-    place: ConfigPlace, ours: bytes | None, shared: bytes, error: ValueError, notes: HealNotes
-) -> None:
-    """Give codex the shared file as it is; one that was edited here stays."""
-    follows = ours is None or ours == read_small(_SEED, place.control_fd, place.home / CONFIG)
-    if follows and ours != shared:
-        replace_file(_SEED, shared, dir_fd=place.control_fd)
-        replace_file(CONFIG, shared, dir_fd=place.home_fd)
-        (notes.created if ours is None else notes.fixed).append(CONFIG)
-    what = "passed on as it is" if follows else f"the {CONFIG} of this issue is kept"
-    notes.warnings.append(_unreadable(place.shared, error, what))
-
-
-def _unreadable(shared: Path, error: ValueError, what: str) -> str:
-    return (
-        f"{shared / CONFIG}: {error}; {what}. It grants no network access, and codexlab's"
-        " writable roots and exclusions, and the variables it names, are left out"
-    )
+    return follow_changes(place, Texts(ours, shared, profiles), seen, now, managed, notes)
 
 
 def foresee_config(shared_home: Path) -> tuple[str, ...]:
@@ -128,19 +58,10 @@ def foresee_config(shared_home: Path) -> tuple[str, ...]:
 
     :raises HomeRefused: it cannot be opened.
     """
+    from .changed import foresee
+
     shared = Path(os.path.realpath(shared_home))
-    try:
-        values = _values(_read(shared / CONFIG))
-        check_shape(values)
-    except ValueError as error:
-        return (_unreadable(shared, error, "passed on as it is"),)
-    return tuple(without_effect_here(values, shared))
-
-
-def _with_trust(managed: Managed, shared: Table, place: ConfigPlace) -> Managed:
-    homes = (str(place.shared), os.path.abspath(place.named))
-    trusted = trust_here(shared, homes, os.path.realpath(place.home))
-    return replace(managed, trusted=trusted)
+    return foresee(shared, _read(shared / CONFIG))
 
 
 def recorded_managed(place: ConfigPlace) -> Managed:
@@ -156,9 +77,12 @@ def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) 
 
     :raises HomeRefused: one of the texts cannot be read as TOML.
     """
+    from .home_bound_keys import with_databases_here
+    from .merge import merge_config
+
     heal_config(place, managed, notes)
     ours, shared = _ours(place, notes), _shared(place)
-    seed = read_small(_SEED, place.control_fd, place.home / CONFIG)
+    seed = read_small(SEED, place.control_fd, place.home / CONFIG)
     try:
         texts = [decode_toml(text or b"") for text in (ours, shared, seed)]
         texts[1] = with_databases_here(texts[1], parse_toml(texts[1]))
@@ -172,66 +96,8 @@ def merge_shared_config(place: ConfigPlace, managed: Managed, notes: HealNotes) 
     if merged != texts[0]:
         replace_file(CONFIG, merged.encode(), dir_fd=place.home_fd)
         notes.fixed.append(f"{CONFIG} (merged)")
-    replace_file(_SEED, texts[1].encode(), dir_fd=place.control_fd)
+    replace_file(SEED, texts[1].encode(), dir_fd=place.control_fd)
     heal_config(place, managed, notes)
-
-
-@frozen
-class _After:
-    text: bytes
-    added: Managed
-    warned: str
-
-
-def _decide(
-    place: ConfigPlace,
-    ours: bytes | None,
-    shared: bytes | None,
-    seen: Seen,
-    managed: Managed,
-    notes: HealNotes,
-) -> _After:
-    seed = read_small(_SEED, place.control_fd, place.home / CONFIG)
-    before = Managed(seen.roots, seen.excluded, seen.trusted)
-    # Equal to its seed, it holds nothing of anybody's: it may be one that was passed on.
-    old = None if ours is None or ours == seed else decode_toml(ours)
-    source = decode_toml(shared or b"")
-    source = with_databases_here(source, parse_toml(source))
-    decision = decide_config(old, source, _readable(seed), managed, before)
-    text = decision.text.encode()
-    if ours is not None and ours.startswith(_MARK) and not decision.reseeded:
-        text = _MARK + text
-    # The seed goes first. After a crash in between, ours is unlike its seed. That is taken for
-    # an edit and kept, never for a file that may be overwritten.
-    if decision.reseeded and seed != decision.seed.encode():
-        replace_file(_SEED, decision.seed.encode(), dir_fd=place.control_fd)
-    if text != ours:
-        replace_file(CONFIG, text, dir_fd=place.home_fd)
-        (notes.created if ours is None else notes.fixed).append(CONFIG)
-    warned = _warn(decision.edited, decision.moved_on, hash_of(shared), seen, notes)
-    return _After(text, decision.added, warned)
-
-
-def _readable(seed: bytes | None) -> str | None:
-    """Return a seed's text; an agent may have written anything there."""
-    try:
-        text = None if seed is None else decode_toml(seed)
-        parse_toml(text or "")
-    except TomlError:
-        return None
-    return text
-
-
-def _warn(edited: bool, moved_on: bool, shared: str, seen: Seen, notes: HealNotes) -> str:
-    if edited:
-        notes.kept.append(CONFIG)
-    if moved_on and seen.warned != shared:
-        notes.warnings.append(
-            f"{CONFIG} was edited here and the shared one has changed since;"
-            " 'codexlab workspace heal --merge' brings both together"
-        )
-        return shared
-    return seen.warned
 
 
 def is_profile(name: str) -> bool:
@@ -267,15 +133,3 @@ def _profiles(place: ConfigPlace) -> Iterator[bytes]:
             yield read_regular(place.shared / name, follow=True)
         except OSError:
             continue
-
-
-def _named_by(profiles: tuple[bytes, ...]) -> Iterator[str]:
-    for text in profiles:
-        try:
-            yield from references(_values(text))
-        except TomlError:
-            continue
-
-
-def _values(data: bytes | None) -> Table:
-    return parse_toml(decode_toml(data or b""))

@@ -11,8 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-Trust = tuple[tuple[str, str], ...]
-"""Keys of ``hooks.state`` with what each says, as JSON."""
+from .managed import Trust
 
 
 def trust_here(shared: dict[str, Any], homes: Iterable[str], here: str) -> Trust:

@@ -17,7 +17,7 @@ from ...kernel.values import asdict, frozen
 from ..fs import directory, read_small
 from ..owner import DamagedRecord, is_text, parse_object
 from ..paths import CONTROL, WorkspacePaths
-from .hook_trust import Trust
+from .managed import Trust
 from .references import is_inside
 
 _RECORD = "home.json"

@@ -14,26 +14,13 @@ from typing import Any, cast
 
 from ...kernel.toml import parse_toml
 from ...kernel.values import frozen
-from .hook_trust import Trust, added_trust, merge_trust, state_of
+from .hook_trust import added_trust, merge_trust, state_of
+from .managed import Managed, Trust
 from .notes import Table, WrongShape, carry_notes, put, without_notes
 
 _SANDBOX, _NETWORK, _ROOTS = "sandbox_workspace_write", "network_access", "writable_roots"
 _SHELL, _EXCLUDE = "shell_environment_policy", "exclude"
 _HOOKS, _STATE = "hooks", "state"
-
-
-@frozen
-class Managed:
-    """The content that we keep in the file.
-
-    :param roots: directories for ``sandbox_workspace_write.writable_roots``.
-    :param excluded: patterns for ``shell_environment_policy.exclude``.
-    :param trusted: what the user's trust in hooks is called here, for ``hooks.state``.
-    """
-
-    roots: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    trusted: Trust = ()
 
 
 @frozen

@@ -14,16 +14,10 @@ from pathlib import Path
 from ...kernel.files.home_owner import give_named
 from ...kernel.real_path import real_path
 from ...kernel.values import frozen
-from ..codex_config.file import (
-    CONFIG,
-    ConfigPlace,
-    heal_config,
-    merge_shared_config,
-    recorded_managed,
-)
+from ..codex_config.file import heal_config, merge_shared_config, recorded_managed
+from ..codex_config.managed import CONFIG, ConfigPlace, Managed
 from ..codex_config.record import read_seen, shared_home_in
 from ..codex_config.report import HealNotes, HealReport
-from ..codex_config.texts import Managed
 from ..errors import HomeRefused, operator_errors
 from ..fs import directory, sweep_temporaries
 from ..paths import CONTROL, WorkspacePaths
