@@ -46,6 +46,18 @@ def _rollout() -> click.Command:
     return rollout
 
 
+def _stop() -> click.Command:
+    from .commands.runs.stop import stop
+
+    return stop
+
+
+def _wait() -> click.Command:
+    from .commands.runs.wait import wait
+
+    return wait
+
+
 def _workspace() -> click.Command:
     from .commands.workspace.group import workspace
 
@@ -76,10 +88,12 @@ class Verbs(LazyGroup):
         "reap": (_reap, "End processes that dead runs left, and finish their records."),
         "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
         "run": (_run, "Run one agent in the workspace of its issue; the same as codexlab-run."),
+        "stop": (_stop, "End runs, and wait until nothing of them is left."),
+        "wait": (_wait, "Wait until runs have ended; the exit status is the worst of theirs."),
         "workspace": (_workspace, "Workspaces: list, show, heal, and collect old ones."),
     }
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Run": ("run",),
+        "Run": ("run", "stop", "wait"),
         "Look": ("ps", "rollout", "env", "help"),
         "Bring home": ("diff",),
         "Keep tidy": ("workspace", "artifacts", "reap"),

@@ -22,10 +22,16 @@ def foreign_run(name: str) -> tuple[str, int] | None:
     """Return the id of a running run that begins so, and its user's id; None where none is seen."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         for run_id in _LEAF.findall(_read(pid, "cgroup")):
-            uid = _UIDS.search(_read(pid, "status"))
+            uid = _uid_of(pid)
             if begins(run_id, name) and uid is not None:
-                return run_id, int(uid[1])
+                return run_id, uid
     return None
+
+
+def user_of(pid: int) -> str:
+    """Return the name and number of the user whom a process belongs to."""
+    uid = _uid_of(str(pid))
+    return "unknown" if uid is None else user_name(uid)
 
 
 def user_name(uid: int) -> str:
@@ -34,6 +40,12 @@ def user_name(uid: int) -> str:
         return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
     except KeyError:
         return f"with uid {uid}"
+
+
+def _uid_of(pid: str) -> int | None:
+    # Not the owner of its directory: a process that hides its memory shows root's.
+    found = _UIDS.search(_read(pid, "status"))
+    return None if found is None else int(found[1])
 
 
 def _read(pid: str, name: str) -> str:

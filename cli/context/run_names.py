@@ -23,6 +23,8 @@ LAST = "-"
 # A mistyped number of an issue is most often shorter, and must name no run.
 _SHORTEST = 4
 _MOST_CHOICES, _MOST_NEAR = 5, 3
+# So alike is near: the numbers 12 and 13 are.
+_NEAR = 0.5
 # To compare a name with all that ever ran would take longer than to list it.
 _COMPARED = 500
 
@@ -155,7 +157,7 @@ def _near(name: str, runs: Iterable[KnownRun]) -> list[str]:
     names: dict[str, None] = {}
     for run in _newest_first(runs)[:_COMPARED]:
         names |= {run.issue: None, run.run_id: None}
-    near = difflib.get_close_matches(name, names, _MOST_NEAR)
+    near = difflib.get_close_matches(name, names, _MOST_NEAR, _NEAR)
     return [one_line(each, 60) for each in near]
 
 

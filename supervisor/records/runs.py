@@ -77,7 +77,7 @@ def list_runs(issue: str | None = None) -> list[RunView]:
     :param issue: only those of this issue.
     """
     entries = [entry for entry in read_entries() if issue in (None, entry.issue)]
-    views = [_look_at_any(entry) for entry in entries]
+    views = [look_at_run(entry) for entry in entries]
     if not any(view.state in _ALIVE for view in views):
         return views
     tree = _Tree(all_stats())
@@ -107,7 +107,7 @@ def _may_be_there(root: Path) -> bool:
     return os.path.isdir(root)
 
 
-def _look_at_any(entry: RunEntry) -> RunView:
+def look_at_run(entry: RunEntry) -> RunView:
     """Look at one run; whatever is wrong with it hides none of the others."""
     try:
         return _look(entry)

@@ -1,0 +1,1 @@
+"""Commands about single runs, which are named as `run_names` says."""

@@ -1,0 +1,141 @@
+"""Ask runs for their end from outside, with the signals that their guardians take.
+
+Invariant: a signal goes to exactly the process that a run's entry names, through a pidfd. The run
+ends itself: its own supervisor climbs the ladder and reads the proof, and nothing here kills.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from ...guardian.signals import DUPLICATE_SECONDS
+from ...kernel.process.identity import name_process
+from ...kernel.process.procfs import children_of, continue_stopped, is_stopped, open_pidfd
+from ..lifecycle.ladder import build_ladder
+from ..records.registry import RunEntry
+from .await_ends import EndWatch
+
+# In this order: the first goes to the agent itself.
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+# An equal signal counts as new after so long.
+_ROUND = DUPLICATE_SECONDS + 0.05
+
+
+class Deaf(Exception):
+    """A run was started with all the signals ignored that ask for its end."""
+
+
+def signals_taken(status: str) -> tuple[signal.Signals, ...]:
+    """Return the signals that end a run, of which its guardian takes notice.
+
+    What was ignored when it was started stays ignored: by ``nohup``, or by a shell without job
+    control for what it runs in the background.
+
+    :param status: the text of the guardian's ``/proc/PID/status``.
+    """
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)", status, re.MULTILINE)
+    mask = int(caught[1], 16) if caught else 0
+    return tuple(signum for signum in _ENDING if mask & 1 << (signum - 1))
+
+
+def rounds_of(taken: tuple[signal.Signals, ...], *, now: bool) -> list[tuple[signal.Signals, ...]]:
+    """Return the signals to send, those of one round at once.
+
+    Each signal climbs one rung of the ladder, so that as many signals as rungs reach KILL. An
+    equal signal climbs only in a later round.
+
+    :param taken: of these a guardian takes notice; at least one.
+    :param now: go to the last rung at once, and not only to the first.
+    """
+    rungs = len(build_ladder()) if now else 1
+    rounds: list[tuple[signal.Signals, ...]] = []
+    while rungs:
+        rounds.append(taken[:rungs])
+        rungs -= len(rounds[-1])
+    return rounds
+
+
+class Stopping:
+    """Runs that were asked to end, and their ends as they come.
+
+    :param entries: live runs.
+    :param now: skip the time that the ladder leaves an agent.
+    :ivar refused: the runs that could not be asked, and why.
+    """
+
+    def __init__(self, entries: Iterable[RunEntry], *, now: bool) -> None:
+        self.refused: list[tuple[RunEntry, Exception]] = []
+        self._rounds: dict[str, list[tuple[signal.Signals, ...]]] = {}
+        asked: list[RunEntry] = []
+        for entry in entries:
+            try:
+                self._rounds[entry.run_id] = rounds_of(_signals_of(entry), now=now)
+                self._ask(entry)
+                asked.append(entry)
+            except (Deaf, PermissionError) as error:
+                self.refused.append((entry, error))
+        self._watch = EndWatch(asked)
+
+    @property
+    def waiting(self) -> list[RunEntry]:
+        """Return the runs that have not ended, as far as was seen."""
+        return self._watch.waiting
+
+    def ends(self) -> Iterator[RunEntry]:
+        """Yield each run at once when it has ended, until all have."""
+        due = time.monotonic() + _ROUND
+        while not self._watch.is_over:
+            yield from self._watch.wait(self._seconds_to(due))
+            if time.monotonic() >= due:
+                due += _ROUND
+                for entry in self._watch.waiting:
+                    with suppress(PermissionError):
+                        self._ask(entry)
+
+    def _seconds_to(self, due: float) -> float | None:
+        """Return for how long to wait before the next round; None where all was sent."""
+        more = any(self._rounds[entry.run_id] for entry in self._watch.waiting)
+        return max(0.0, due - time.monotonic()) if more else None
+
+    def _ask(self, entry: RunEntry) -> None:
+        """Send the signals of one round, and continue what somebody stopped.
+
+        :raises PermissionError: the run is another user's.
+        """
+        rounds = self._rounds[entry.run_id]
+        if not rounds or (fd := open_pidfd(entry.guardian)) is None:
+            return
+        try:
+            for signum in rounds.pop(0):
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(fd, signum)
+            _continue(entry, fd)
+        finally:
+            os.close(fd)
+
+
+def _continue(entry: RunEntry, guardian: int) -> None:
+    """Continue both halves of a run and its agent; a stopped process takes no other signal."""
+    children = map(name_process, children_of(entry.guardian.pid))
+    if any(map(is_stopped, (entry.guardian, entry.supervisor, *children))):
+        # A guardian passes it on to the agent.
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(guardian, signal.SIGCONT)
+        continue_stopped(entry.supervisor)
+
+
+def _signals_of(entry: RunEntry) -> tuple[signal.Signals, ...]:
+    try:
+        with open(f"/proc/{entry.guardian.pid}/status", encoding="utf-8", errors="replace") as file:
+            taken = signals_taken(file.read())
+    except OSError:
+        # It has ended, or /proc hides it.
+        return (signal.SIGTERM,)
+    if not taken:
+        raise Deaf
+    return taken
