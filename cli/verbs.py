@@ -16,6 +16,12 @@ def _artifacts() -> click.Command:
     return artifacts
 
 
+def _commit() -> click.Command:
+    from .commands.work.commit import commit
+
+    return commit
+
+
 def _diff() -> click.Command:
     from .commands.work.diff import diff
 
@@ -81,6 +87,7 @@ class Verbs(LazyGroup):
 
     loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
         "artifacts": (_artifacts, "Build output on the artifact volume: places, sizes, cleaning."),
+        "commit": (_commit, "Commit what an issue's work left uncommitted, on its branch."),
         "diff": (_diff, "Show all that an issue's work changed, committed or not."),
         "env": (_env, "The variables of your environment that an agent sees, and why."),
         "help": (_help, "Show the help of a command."),
@@ -95,7 +102,7 @@ class Verbs(LazyGroup):
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Run": ("run", "stop", "wait"),
         "Look": ("ps", "rollout", "env", "help"),
-        "Bring home": ("diff",),
+        "Bring home": ("diff", "commit"),
         "Keep tidy": ("workspace", "artifacts", "reap"),
     }
     habits: ClassVar[Mapping[str, str]] = {

@@ -202,4 +202,5 @@ def _look(pid: int) -> str | None:
 
 
 def _action(arguments: Sequence[str]) -> str:
-    return " ".join(argument for argument in arguments[:2] if not argument.startswith("-"))
+    words = arguments[2:] if arguments[:1] == ("-C",) else arguments
+    return " ".join(argument for argument in words[:2] if not argument.startswith("-"))

@@ -78,6 +78,19 @@ def starts_nothing(common_dir: str) -> bool:
     return all(name is not None and re.fullmatch(_HARMLESS, name) for name in names)
 
 
+def settings_of(git_dir: str, common_dir: str) -> tuple[tuple[str, str], ...]:
+    """Return (name, value) of what a checkout's configuration says; to be compared, not obeyed."""
+    found: list[tuple[str, str]] = []
+    for path in (f"{common_dir}/config", f"{git_dir}/config.worktree"):
+        data = _bytes(path) or b""
+        found += [
+            (name, value.strip().strip('"'))
+            for name, value in settings_in(data.decode("utf-8", "replace"))
+            if name is not None
+        ]
+    return tuple(found)
+
+
 def parse_config(text: str) -> dict[str, str]:
     """Return plain settings by lower-case name, ``section.key``; the last of several counts.
 

@@ -33,6 +33,7 @@ COMMANDS = [
     ("workspace", "heal", "1"),
     ("workspace", "gc", "--idle", "0s"),
     ("diff", "1"),
+    ("commit", "1"),
     ("ps", "--all"),
     ("reap",),
     ("reap", "--dry-run"),

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.git import planted
-from support.users.callers import KINDS, Caller, place_for
+from support.git.users import write_users_config
+from support.lab import Lab
+from support.users.callers import KINDS, Caller, caller_named, place_for
 
 # What is tried here is git, the kernel or a disk: the same for each Python.
 pytestmark = pytest.mark.one_python
@@ -63,6 +65,37 @@ def test_no_command_of_ours_starts_what_an_agent_planted(
         said = caller.codexlab(*ending, cwd=cwd)
         assert "Traceback" not in said.stderr, said.stderr
         assert_nothing_ran(witness, ending)
+
+
+HOME_GOING = (("commit", "1"),)
+
+
+@pytest.mark.parametrize("kind", ["worktree", "linked"])
+@pytest.mark.parametrize("places", planted.GROUPS)
+def test_bringing_work_home_starts_nothing_that_an_agent_planted(
+    places: str, kind: str, lab: Lab, scratch: Path, request: pytest.FixtureRequest
+) -> None:
+    caller = caller_named("root", request, lab, scratch)
+    write_users_config(lab)
+    flags, cwd = place_for(caller, kind)
+    witness = caller.home / "witness"
+    plant(caller, places, flags, cwd, witness)
+    for each in HOME_GOING:
+        assert bring_home(caller, each, cwd, witness) == 125
+    # Filters that only the repository names are refused; all else of what was planted is not.
+    workdir = Path(caller.codexlab("workspace", "path", "1", cwd=cwd).stdout.strip())
+    for rules in (workdir / ".gitattributes", caller.home / "repo/.git/info/attributes"):
+        rules.write_text("* diff=evil merge=evil\n")
+    expected = 125 if places in ("commondir", "pointer") else 0
+    for each in HOME_GOING:
+        assert bring_home(caller, each, cwd, witness) == expected
+
+
+def bring_home(caller: Caller, command: tuple[str, ...], cwd: Path, witness: Path) -> int:
+    said = caller.codexlab(*command, cwd=cwd)
+    assert "Traceback" not in said.stderr, said.stderr
+    assert_nothing_ran(witness, command)
+    return said.returncode
 
 
 def plant(caller: Caller, places: str, flags: list[str], cwd: Path, witness: Path) -> None:
