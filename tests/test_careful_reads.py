@@ -45,7 +45,7 @@ ALLOWED = {
     "workspace/gc/trash.py::_open_lock": "only locked, never read, and no link",
     "workspace/records/small_object.py::_read": "read to a limit, for thousands of workspaces",
     "supervisor/guardian_client/inherited.py::_read": "the kernel's own files in /proc/self",
-    "supervisor/output/log.py::LogFile._open": "written, and its end read back without waiting",
+    "supervisor/output/log.py::BoundedFile._open": "written, and its end read back without waiting",
     "supervisor/output/stdin.py::_open_file": "the user's own --stdin,"
     " which may be a pipe to wait for",
     "supervisor/terminal/user_terminal.py::UserTerminal._stop_job": "the end of a pipe of ours",

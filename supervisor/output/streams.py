@@ -16,6 +16,7 @@ from ...env.secrets.mask import Masker
 from ..callbacks import Outputs
 from ..plan import Plan
 from .log import LogFile
+from .order import INDEX_NAME, OutputIndex
 from .relay import Relay, TakeLine, open_pipe
 from .sink import Output
 from .stdin import open_stdin
@@ -26,6 +27,8 @@ DELIVERY_LIMIT = 5.0
 
 class Logs:
     """The copies of a run's output, one for each stream, over all its attempts.
+
+    ``paths``: where each lies, by the name of its stream.
 
     :param base: the workspaces root, below which no link is followed.
     :param terminal: stdout and stderr are one stream, what the agent's terminal shows.
@@ -42,11 +45,14 @@ class Logs:
     ) -> None:
         if terminal:
             secrets = (*secrets, *_as_shown(secrets))
+        top, names = os.fspath(base), ("terminal",) if terminal else ("stdout", "stderr")
+        self.paths = {name: os.fspath(directory / f"{name}.log") for name in names}
         self.files: list[LogFile] = []
+        self._index = OutputIndex(os.fspath(directory / INDEX_NAME), max_bytes, top)
         try:
-            for name in ("terminal",) if terminal else ("stdout", "stderr"):
-                path = os.fspath(directory / f"{name}.log")
-                self.files.append(LogFile(path, Masker(secrets), max_bytes, os.fspath(base)))
+            for number, path in enumerate(self.paths.values()):
+                place = self._index.place(number)
+                self.files.append(LogFile(path, Masker(secrets), max_bytes, top, place))
         except BaseException:
             self.close()
             raise
@@ -55,6 +61,7 @@ class Logs:
         """Write what the masks still hold back, and close. Idempotent."""
         for log in self.files:
             log.close()
+        self._index.close()
 
     def tail(self) -> bytes:
         """Return the end of each closed log, one after the other; masked."""
@@ -62,7 +69,8 @@ class Logs:
 
     def faults(self) -> list[str]:
         """Return what went wrong, one line each."""
-        return [f"log given up: {log.fault}" for log in self.files if log.fault]
+        faults = [*(log.fault for log in self.files), self._index.fault]
+        return [f"log given up: {fault}" for fault in faults if fault]
 
 
 def _as_shown(secrets: tuple[bytes, ...]) -> Iterator[bytes]:

@@ -54,6 +54,7 @@ class Attempt:
         self._link = run.link
         self._events = run.events
         self._session = run.session
+        self._logs = run.logs
         self._terminal = run.terminal
         self._agent_status: AgentStatus = AgentStatus.NONE
         self._swept = 0
@@ -98,7 +99,9 @@ class Attempt:
         self._streams.note_spawned()
         self.oom_score_adj = reply.oom_score_adj
         mechanism = self._ownership.processes().mechanism
-        self._events.emit("child.spawned", pid=agent.pid, mechanism=mechanism)
+        self._events.emit(
+            "child.spawned", pid=agent.pid, mechanism=mechanism, logs=self._logs.paths
+        )
         return agent
 
     def _spec(self) -> SpawnSpec:

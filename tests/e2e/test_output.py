@@ -97,3 +97,13 @@ def test_a_stdout_that_takes_nothing_is_no_matter_to_the_agent(lab: Lab) -> None
         )  # fmt: skip
     assert done.returncode == 5, done.stderr
     assert (logs_of(lab) / "stdout.log").stat().st_size == 300_000
+
+
+def test_the_event_of_its_start_names_the_logs(lab: Lab) -> None:
+    with lab.started(FLAGS, ["sh", "-c", "echo out; echo err >&2"]) as run:
+        paths = run.wait_for_event("child.spawned")["logs"]
+        run.finish()
+    assert {name: Path(path).read_bytes() for name, path in paths.items()} == {
+        "stdout": b"out\n",
+        "stderr": b"err\n",
+    }

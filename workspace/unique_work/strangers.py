@@ -31,7 +31,8 @@ _RECORD = (
 )
 _RUN = r"\d{8}T\d{6}Z-[0-9a-f]{8}"
 _OF_A_RUN = (
-    r"(record\.json|events\.ndjson|(stdout|stderr|terminal|sweep|hook-[a-z_]+)\.log(\.1)?)"
+    r"(record\.json|events\.ndjson"
+    r"|((stdout|stderr|terminal|sweep|hook-[a-z_]+)\.log|output\.index)(\.1)?)"
     r"(\.aside-\d+)?|\.record\.json\.[0-9a-f]{12}\.tmp"
 )
 # So often a place is listed, where names vanish between a listing and a look at them.
