@@ -95,22 +95,24 @@ class WorkspaceBusy(BusyError):
     """Another run holds it.
 
     :param holder: None while that run is still starting.
-    :param advice: what can be done, of what the command at hand can do.
+    :param advice: how to wait for its end, with the command at hand.
     """
 
     def __init__(
         self,
         path: Path,
         holder: OwnerRecord | None,
-        advice: str = "wait for its end or stop that run",
+        advice: str = "wait for its end",
     ) -> None:
         self.path, self.holder = path, holder
         if holder is None:
             who = "a run that is just starting, or another command"
+            otherwise = "try again"
         else:
             who = f"run {holder.run_id} (pid {holder.pid} on {holder.host}, since {holder.started})"
+            otherwise = f"end it: codexlab stop {holder.run_id}"
         self.reason = f"busy, held by {who}"
-        super().__init__(f"{path}: {self.reason}; {advice}")
+        super().__init__(f"{path}: {self.reason}; {advice}, or {otherwise}")
 
 
 class RepositoryBusy(BusyError):

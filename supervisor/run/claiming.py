@@ -55,8 +55,8 @@ async def claim_with_patience(plan: Plan, tell: Tell) -> Claim:
 
 def _advice(waited: float) -> str:
     if waited > 0:
-        return f"still busy after {waited:g}s; wait longer or stop that run"
-    return "wait with --wait or stop that run"
+        return f"still busy after {waited:g}s; wait longer"
+    return "wait with --wait"
 
 
 def _claim(plan: Plan) -> Claim:

@@ -51,14 +51,14 @@ def busy(lab: Lab) -> Iterator[Running]:
 
 
 def test_the_advice_about_a_busy_workspace_can_be_followed(lab: Lab, busy: Running) -> None:
-    del busy
+    end = f"or end it: codexlab stop {busy.wait_for_event('child.spawned')['run_id']}\n"
     removal = lab.codexlab("workspace", "remove", "1")
     assert removal.returncode == 75
-    assert removal.stderr.endswith("; wait for its end or stop that run\n")
-    assert launch(lab).stderr.endswith("; wait with --wait or stop that run\n")
+    assert removal.stderr.endswith(f"; wait for its end, {end}")
+    assert launch(lab).stderr.endswith(f"; wait with --wait, {end}")
     waited = launch(lab, "--wait=0.2s")
     assert waited.returncode == 75
-    assert "; still busy after 0.2s; wait longer or stop that run\n" in waited.stderr
+    assert f"; still busy after 0.2s; wait longer, {end}" in waited.stderr
 
 
 @pytest.mark.parametrize(
