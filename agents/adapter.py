@@ -30,14 +30,16 @@ class AgentStatus(StrEnum):
 
 @frozen
 class StreamNews:
-    """The news in one line of output: a thread, or the agent's status so far.
+    """The news in one line of output: a thread, the agent's status so far, or its own words.
 
+    :param message: what the agent says last of its work, or why it failed.
     :param sure: the line belongs to the agent's own stream, not to a tool's output.
     """
 
     thread: str | None = None
     agent_status: AgentStatus | None = None
     sure: bool = True
+    message: str | None = None
 
 
 NO_NEWS = StreamNews()

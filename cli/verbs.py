@@ -71,9 +71,9 @@ def _workspace() -> click.Command:
 
 
 def _run() -> click.Command:
-    from .launch.flags import options
+    from .commands.run import run
 
-    return options
+    return run
 
 
 def _help() -> click.Command:

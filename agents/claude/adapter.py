@@ -80,9 +80,11 @@ def read_event(line: bytes) -> StreamNews:
     session = text(found.get("session_id"))
     if found.get("type") != "result":
         return StreamNews(session)
-    return StreamNews(
-        session, AgentStatus.FAILED if found.get("is_error") else AgentStatus.COMPLETED
-    )
+    failed = bool(found.get("is_error"))
+    # A turn that claude breaks off has no result; its kind then says why (error_max_turns).
+    message = text(found.get("result")) or (text(found.get("subtype")) if failed else None)
+    status = AgentStatus.FAILED if failed else AgentStatus.COMPLETED
+    return StreamNews(session, status, message=message)
 
 
 def _output_format(words: Sequence[str]) -> str | None:

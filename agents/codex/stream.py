@@ -34,7 +34,21 @@ def read_event(line: bytes) -> StreamNews:
     event = table(parse_event(line))
     kind = event.get("type")
     thread = text(event.get("thread_id")) if kind == "thread.started" else None
-    return StreamNews(thread, _STATUS.get(str(kind)))
+    return StreamNews(thread, _STATUS.get(str(kind)), message=_message(kind, event))
+
+
+def _message(kind: object, event: dict[str, object]) -> str | None:
+    """Return the words for a person: the agent's last message, or why a turn failed."""
+    match kind:
+        case "error":
+            return text(event.get("message"))
+        case "turn.failed":
+            return text(table(event.get("error")).get("message"))
+        case "item.completed":
+            item = table(event.get("item"))
+            return text(item.get("text")) if item.get("type") == "agent_message" else None
+        case _:
+            return None
 
 
 def read_app_server_line(line: bytes) -> StreamNews:

@@ -22,6 +22,7 @@ LOST: Mapping[str, Any] = {
     "reason": "supervisor-lost",
     "exit_status": 125,
     "agent_outcome": "failed",
+    "why": "its supervisor died",
 }
 _TEMPORARY = rf"\.{re.escape(RECORD)}\.[0-9a-f]{{12}}\.tmp"
 _TAIL = 65536
@@ -85,7 +86,7 @@ def finish_events(
             return
         # The supervisor may have died in the middle of a line.
         lines = b"" if not tail or tail.endswith(b"\n") else b"\n"
-        names = ("reason", "exit_status", "agent_outcome", "thread")
+        names = ("reason", "exit_status", "agent_outcome", "why", "thread")
         rest: tuple[dict[str, Any], ...] = (
             {"event": "contained", **contained},
             {"event": "run.finished", **{name: record[name] for name in names if name in record}},

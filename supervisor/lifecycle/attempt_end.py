@@ -31,6 +31,7 @@ class AttemptEnd:
     :param swept: how many processes outlived the agent.
     :param swept_names: what those that outlived it were called, and how many of each.
     :param left: how many are left, read from the kernel after the last signal.
+    :param message: the agent's own last words for a person, from its event stream.
     :param asked_to_end: by a signal, be it after the agent had ended by itself.
     :param last_output: when the agent wrote last, on the event loop's clock.
     :param proven: that none is. False also if a hidden process could be left. Without its guardian
@@ -47,6 +48,7 @@ class AttemptEnd:
     peak_memory: int | None
     asked_to_end: bool = False
     last_output: float = 0.0
+    message: str | None = None
     swept_names: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def contained(self) -> dict[str, object]:

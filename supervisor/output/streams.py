@@ -67,6 +67,10 @@ class Logs:
         """Return the end of each closed log, one after the other; masked."""
         return b"\n".join(log.tail for log in self.files)
 
+    def errors(self) -> bytes:
+        """Return the end of the closed log of stderr, masked; nothing of a terminal's screen."""
+        return b"" if len(self.files) < 2 else self.files[1].tail
+
     def faults(self) -> list[str]:
         """Return what went wrong, one line each."""
         faults = [*(log.fault for log in self.files), self._index.fault]

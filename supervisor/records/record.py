@@ -82,6 +82,8 @@ def _planned(plan: Plan) -> dict[str, Any]:
         "reason": None,
         "exit_status": None,
         "agent_outcome": None,
+        "why": None,
+        "message": None,
         "thread": None,
         "contained": None,
         "warnings": list(plan.request.warnings),

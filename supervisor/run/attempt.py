@@ -57,6 +57,7 @@ class Attempt:
         self._logs = run.logs
         self._terminal = run.terminal
         self._agent_status: AgentStatus = AgentStatus.NONE
+        self._message: str | None = None
         self._swept = 0
         self._asked_to_end = False
         self.oom_score_adj: int | None = None
@@ -209,6 +210,7 @@ class Attempt:
             peak_memory=kernel_peak_memory(self._ownership.leaf) or watch.peak_memory,
             asked_to_end=self._asked_to_end or watch.ending_signal is not None,
             last_output=self._streams.last_output(),
+            message=self._message,
             swept_names=watch.swept_names,
         )
 
@@ -235,3 +237,4 @@ class Attempt:
         if news.thread is not None:
             self._session.suggest(news.thread, sure=news.sure)
         self._agent_status = news.agent_status or self._agent_status
+        self._message = news.message or self._message

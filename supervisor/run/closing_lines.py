@@ -4,63 +4,105 @@ from __future__ import annotations
 
 import os
 import re
-import signal
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ...env.policy.circumstances import LEFT_BEHIND
 from ...env.policy.search_path import WhyOut
 from ...env.policy.values import ChildEnvironment, ReceiptLine
+from ...kernel.values import frozen
+from ...workspace.workdir.prepare import Workdir
 from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import AgentOutcome, ExitReport, Reason
+from ..lifecycle.why import duration
 
 # Seconds within which a failing command probably never got to its work.
 _QUICK_FAILURE = 2.0
 _SHOWN = 3
-_CAUSES: Mapping[Reason, str] = {
-    Reason.TIMEOUT: "the time limit was over",
-    Reason.IDLE: "it was idle for as long as the limit allows",
-    Reason.MEMORY: "it held more memory than the limit allows",
-    Reason.CANCELLED: "codexlab-run was asked to end",
+_HEADS: Mapping[Reason, str] = {
+    Reason.TIMEOUT: "timed out",
+    Reason.IDLE: "ended while idle",
+    Reason.MEMORY: "ended for its memory",
+    Reason.CANCELLED: "stopped",
+    Reason.SIGNALED: "killed",
+    Reason.SUPERVISOR_LOST: "lost",
 }
 _NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
 
 
-def describe_ending(
-    end: AttemptEnd, outcome: AgentOutcome, run_id: str, record: Path, *, verbose: bool
-) -> Iterator[str]:
-    """Yield a line when processes are left, and one on how it ended when asked for."""
+def describe_start(workdir: Workdir) -> str:
+    """Say where the agent works, and from which commit."""
+    line = f"working in {workdir.path} ({workdir.kind}"
+    if workdir.branch:
+        line += f", branch {workdir.branch}"
+    return f"{line}, at commit {workdir.head[:9]})" if workdir.head else f"{line})"
+
+
+@frozen
+class Ending:
+    """The end of a run, as far as a person is told of it.
+
+    :param why: why the agent's work was not done; None if it may have been.
+    :param seconds: how long the run took.
+    :param git: the record's facts of the workdir, before and after; None outside of git.
+    """
+
+    end: AttemptEnd
+    outcome: AgentOutcome
+    why: str | None
+    seconds: float
+    git: Mapping[str, Any] | None
+
+
+def describe_left(end: AttemptEnd, run_id: str, record: Path) -> Iterator[str]:
+    """Yield a line when processes are left."""
     if end.left:
         yield (
             f"{end.left} processes of run {run_id} are left; the next launch of"
             f" this issue ends them first; see {record}"
         )
-    if verbose:
-        yield (
-            f"{end.exit.reason}, status {end.exit.status}, {outcome}; {end.mechanism}:"
-            f" {end.swept} swept, {end.left} left; see {record}"
-        )
 
 
-def describe_forced_end(run_exit: ExitReport, record: Path) -> Iterator[str]:
-    """Yield a line when the agent did not end by itself."""
-    if run_exit.reason is Reason.EXITED:
-        return
-    if run_exit.reason in _CAUSES:
-        what = f"the agent was ended: {_CAUSES[run_exit.reason]}"
-    elif run_exit.signal is not None:
-        what = f"the agent died by {_name_of(run_exit.signal)}"
+def describe_ending(ending: Ending, issue: str, record: Path, *, verbose: bool) -> str:
+    """Return the closing line: how the run ended, what changed, and where to look next.
+
+    :param verbose: name the record too.
+    """
+    status, name = ending.end.exit.status, shlex.quote(issue)
+    head, changes = _HEADS.get(ending.end.exit.reason, "failed"), _changes(ending.git)
+    if ending.why is None:
+        head = f"done in {duration(ending.seconds)}, exit {status}"
     else:
-        what = "nobody saw the agent's end"
-    yield f"{what} (status {run_exit.status}); see {record}"
+        why = ending.why if ending.why.startswith("exit ") else f"exit {status}: {ending.why}"
+        head = f"{head} after {duration(ending.seconds)}, {why}"
+    parts = [head, *([changes] if changes else []), _proof(ending.end)]
+    line = "; ".join(parts) + "."
+    if ending.why is not None:
+        line += f" Output: codexlab logs {name}"
+    elif changes:
+        line += f" Next: codexlab diff {name}"
+    return f"{line} [{record}]" if verbose else line
 
 
-def _name_of(signum: int) -> str:
-    try:
-        return signal.Signals(signum).name
-    except ValueError:  # a real-time signal
-        return f"signal {signum}"
+def _changes(git: Mapping[str, Any] | None) -> str | None:
+    """Say what is new in the workdir; None if nothing is, or nobody knows."""
+    after = None if git is None else git.get("after")
+    if not after:
+        return None
+    commits = after.get("ahead")
+    parts = [f"{commits} {'commit' if commits == 1 else 'commits'}"] if commits else []
+    return " and ".join([*parts, *(["uncommitted changes"] if after.get("dirty") else [])]) or None
+
+
+def _proof(end: AttemptEnd) -> str:
+    processes = "process" if end.swept == 1 else "processes"
+    swept = f"{end.swept} leftover {processes} ended, " if end.swept else ""
+    if end.left:
+        return f"{swept}{end.left} processes are left"
+    return f"{swept}nothing left running" if end.proven else f"{swept}nothing found running"
 
 
 def hint_at_dropped_names(

@@ -24,7 +24,7 @@ from ..prepare.workspace import PreparedWorkspace, note_thread_of_target
 from ..records.record import RunRecord
 from ..threads.watcher import SessionWatcher
 from .background_sweep import SweepBeside
-from .closing_lines import describe_left_behind
+from .closing_lines import describe_left_behind, describe_start
 
 if TYPE_CHECKING:
     from ..hooks.run_hooks import RunHooks
@@ -60,7 +60,8 @@ class RunContext:
         self._secrets = find_secrets(plan.request, prepared.environment.values)
         masker = Masker(self._secrets)
         # From here on the agent's own values are known too (--set, --env-file).
-        events.mask_with(masker.mask_text)
+        self.mask = masker.mask_text
+        events.mask_with(self.mask)
         self.record = RunRecord(plan, masker)
         self._describe_prepared()
         events.add_target(open_to_append(plan.run_directory / "events.ndjson", plan.paths.base))
@@ -133,7 +134,7 @@ class RunContext:
             self.warn(line)
         self._say_what_stays_behind()
         if self.caller.verbose:
-            self.caller.tell(f"working in {prepared.workdir.path} ({prepared.workdir.kind})")
+            self.caller.tell(describe_start(prepared.workdir))
 
     def _say_what_stays_behind(self) -> None:
         if line := describe_left_behind(self.prepared.environment):

@@ -16,10 +16,11 @@ from ..clock import now_text
 from ..errors import reason_of
 from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import EXIT_FAILED, AgentOutcome, Reason, agent_outcome
+from ..lifecycle.why import LONGEST_MESSAGE, duration, explain, last_line, one_line
 from ..prepare.workspace import PreparedWorkspace
 from ..records.record import describe_exit, describe_git
 from .cancellation import LookEnded, look_for
-from .closing_lines import describe_ending, describe_forced_end, hint_at_dropped_names
+from .closing_lines import Ending, describe_ending, describe_left, hint_at_dropped_names
 from .context import RunContext
 
 if TYPE_CHECKING:
@@ -52,10 +53,11 @@ class RunReport:
         end = ends[-1]
         run_exit, outcome = end.exit, agent_outcome(end.exit, end.agent_status)
         await self._take_facts(prepared, ends)
-        self._record.update(**describe_exit(run_exit), agent_outcome=outcome)
+        why = self._why(end, outcome)
+        self._record.update(**describe_exit(run_exit), agent_outcome=outcome, why=why)
         await self._write_and_clear(run_exit.reason, run_exit.status, outcome)
-        self._emit_finished(run_exit.reason, run_exit.status, outcome)
-        for line in self._closing_lines(prepared, end, outcome):
+        self._emit_finished(run_exit.reason, run_exit.status, outcome, why)
+        for line in self._closing_lines(prepared, end, outcome, why):
             self._run.caller.tell(line)
         return RunOutcome(run_exit.status, run_exit.reason, self._plan.run_id, self._record.content)
 
@@ -81,6 +83,7 @@ class RunReport:
             "exit_code": end.exit.code,
             "signal": end.exit.signal,
             "last_word": end.agent_status,
+            "message": self._message(end),
             "finished": now_text(),
             "duration": round(time.monotonic() - self._run.started, 3),
             "thread": self._run.session.thread,
@@ -89,6 +92,31 @@ class RunReport:
             "peak_memory": end.peak_memory,
             "events_dropped": self._run.events.dropped,
         }
+
+    def _message(self, end: AttemptEnd) -> str | None:
+        if end.message is None:
+            return None
+        return self._run.mask(end.message[:LONGEST_MESSAGE])
+
+    def _why(self, end: AttemptEnd, outcome: AgentOutcome) -> str | None:
+        """Say why the agent's work was not done, in its own words where there are any."""
+        said = self._message(end)
+        shown = one_line(said) if said else last_line(self._run.logs.errors())
+        return self._explain(end, outcome, shown)
+
+    def _explain(self, end: AttemptEnd, outcome: AgentOutcome, said: str | None) -> str | None:
+        request = self._plan.request
+        limits = {"timeout": request.timeout, "idle_timeout": request.idle_timeout}
+        return explain(end, outcome, said, **limits)
+
+    def tell_of_retry(self, ends: Sequence[AttemptEnd], seconds: float, left: float | None) -> None:
+        """Say why an attempt failed, and when the next one begins, if time is left for it."""
+        if left is not None and seconds >= left:
+            return
+        said = self._message(ends[-1])
+        count = f"attempt {len(ends)} of {self._plan.request.retries + 1}"
+        why = self._explain(ends[-1], AgentOutcome.FAILED, said and one_line(said))
+        self._run.caller.tell(f"{count} failed ({why}); the next begins in {duration(seconds)}")
 
     async def _look_at_git(self, prepared: PreparedWorkspace) -> dict[str, object] | None:
         try:
@@ -110,13 +138,14 @@ class RunReport:
             return None
 
     def _closing_lines(
-        self, prepared: PreparedWorkspace, end: AttemptEnd, outcome: AgentOutcome
+        self, prepared: PreparedWorkspace, end: AttemptEnd, outcome: AgentOutcome, why: str | None
     ) -> Iterator[str]:
-        run_id, record, request = self._plan.run_id, self._record.path, self._plan.request
-        yield from describe_ending(end, outcome, run_id, record, verbose=request.verbose)
-        if self._run.caller.verbose and not request.verbose:
-            yield from describe_forced_end(end.exit, record)
+        record, verbose = self._record.path, self._plan.request.verbose
+        yield from describe_left(end, self._plan.run_id, record)
         seconds = time.monotonic() - self._run.started
+        if why is not None or self._run.caller.verbose:
+            ending = Ending(end, outcome, why, seconds, self._record.content["git"])
+            yield describe_ending(ending, self._plan.key.issue, record, verbose=verbose)
         receipt, said = prepared.environment.receipt, self._run.logs.tail()
         yield from hint_at_dropped_names(end.exit, seconds, receipt, said)
 
@@ -132,7 +161,7 @@ class RunReport:
         self._note_failure(reason, status, str(error))
         await self._write_and_clear(reason, status, AgentOutcome.FAILED)
         self._run.caller.tell(str(error))
-        self._emit_finished(reason, status, AgentOutcome.FAILED)
+        self._emit_finished(reason, status, AgentOutcome.FAILED, str(error))
         run_id, record = self._plan.run_id, self._record.content
         return RunOutcome(status, reason, run_id, record, str(error))
 
@@ -152,7 +181,9 @@ class RunReport:
             self._record.update(contained=contained)
         self._note_failure(Reason.SUPERVISOR_LOST, EXIT_FAILED, "the guardian died")
         await self._write_last()
-        self._emit_finished(Reason.SUPERVISOR_LOST, EXIT_FAILED, AgentOutcome.FAILED)
+        self._emit_finished(
+            Reason.SUPERVISOR_LOST, EXIT_FAILED, AgentOutcome.FAILED, "the guardian died"
+        )
 
     def _note_failure(self, reason: Reason, status: int, error: str) -> None:
         self._record.update(
@@ -161,14 +192,18 @@ class RunReport:
             exit_status=status,
             agent_outcome=AgentOutcome.FAILED,
             error=error,
+            why=error,
         )
 
-    def _emit_finished(self, reason: Reason, status: int, outcome: AgentOutcome) -> None:
+    def _emit_finished(
+        self, reason: Reason, status: int, outcome: AgentOutcome, why: str | None
+    ) -> None:
         self._run.events.emit(
             "run.finished",
             reason=reason,
             exit_status=status,
             agent_outcome=outcome,
+            why=why,
             thread=self._run.session.thread,
         )
 

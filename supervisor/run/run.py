@@ -57,7 +57,9 @@ class AgentRun:
         self._make_temporary()
         if self._hooks is not None:
             await self._hooks.before_agent()
-        await with_retries(self._plan.request, self._attempt, self._has_thread, self._pause)
+        await with_retries(
+            self._plan.request, self._attempt, lambda: bool(self._run.session.thread), self._pause
+        )
         return await self._report.after_attempts(self._prepared, self._ends)
 
     def _make_temporary(self) -> None:
@@ -144,14 +146,12 @@ class AgentRun:
         elsewhere = self._hooks.seconds if self._hooks is not None else 0.0
         return max(0.0, limit - (time.monotonic() - self._run.started - elsewhere))
 
-    def _has_thread(self) -> bool:
-        return self._run.session.thread is not None
-
     async def _pause(self, seconds: float) -> None:
         """Wait before the next attempt; a signal or the time limit ends the run instead."""
-        limit, left = self._plan.request.timeout, self._seconds_left()
-        link, events, last_output = self._run.link, self._run.events, self._ends[-1].last_output
-        await wait_before_retry(seconds, limit, left, link, events, lambda: last_output)
+        limit, left, run = self._plan.request.timeout, self._seconds_left(), self._run
+        self._report.tell_of_retry(self._ends, seconds, left)
+        last = self._ends[-1].last_output
+        await wait_before_retry(seconds, limit, left, run.link, run.events, lambda: last)
 
     async def end_lost(self) -> None:
         """End a run whose guardian died while no agent was being watched."""

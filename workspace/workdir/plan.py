@@ -289,7 +289,7 @@ def _left_behind(source: Checkout) -> tuple[str, ...]:
     notes: list[str] = []
     try:
         if is_dirty(source, view_at(git_dir, common_dir, top)):
-            notes.append(f"uncommitted changes in {top} stay behind")
+            notes.append(f"your uncommitted changes in {top} stay behind")
     except GitFailed as error:
         notes.append(f"uncommitted changes, if there are any, stay behind ({error})")
     if os.path.lexists(top / ".gitmodules"):

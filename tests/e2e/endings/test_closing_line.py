@@ -1,4 +1,4 @@
-"""A person at a terminal reads why a run ended that did not end by itself."""
+"""Whoever started a run reads how it ended, and why it ended badly."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def lines_of(lab: Lab, flags: list[str], command: list[str]) -> str:
 @pytest.mark.parametrize(
     ("flags", "command", "said"),
     [
-        (["--timeout", "5s"], ["sleep", "60"], "was ended: the time limit was over"),
-        (["--idle-timeout", "300ms"], ["sleep", "60"], "was ended: it was idle"),
+        (["--timeout", "5s"], ["sleep", "60"], "the time limit of 5 s was over"),
+        (["--idle-timeout", "300ms"], ["sleep", "60"], "no output and no work for 0.3 s"),
         (
             ["--memory-max", "100M"],
             ["python3", "-c", HOG],
-            "was ended: it held more memory than the limit allows",
+            "it held more memory than the limit allows",
         ),
-        ([], ["sh", "-c", "kill -KILL $$"], "died by SIGKILL"),
+        ([], ["sh", "-c", "kill -KILL $$"], "the agent died by SIGKILL"),
     ],
     ids=["time", "idle", "memory", "killed"],
 )
@@ -39,12 +39,13 @@ def test_a_forced_end_has_a_line_at_a_terminal(
     lab: Lab, flags: list[str], command: list[str], said: str
 ) -> None:
     shown = lines_of(lab, flags, command)
-    (line,) = re.findall(r"codexlab-run: (the agent .*)\r\n", shown)
-    assert line.startswith(f"the agent {said}")
     # The kernel kills at the memory limit, and we end the agent where it does not watch.
-    status = lab.records[0]["exit_status"]
-    assert line.endswith(f"(status {status}); see {lab.run_directory(lab.records[0])}/record.json")
+    record = lab.records[0]
+    status = record["exit_status"]
+    (line,) = re.findall(r"codexlab-run: (\w.* after .*)\r\n", shown)
+    assert f", exit {status}: {said}; nothing left running." in line
     assert shown.endswith(f"[status {status}")
+    assert record["why"] == said
 
 
 def test_a_signal_to_the_launcher_has_a_line_at_a_terminal(lab: Lab) -> None:
@@ -52,19 +53,49 @@ def test_a_signal_to_the_launcher_has_a_line_at_a_terminal(lab: Lab) -> None:
     with terminal(words, lab.environ, lab.cwd) as screen:
         screen.wait_for("ready")
         os.kill(Typed(screen, screen.settings).guardian, signal.SIGTERM)
-        screen.wait_for(r"the agent was ended: codexlab-run was asked to end \(status 143\); see ")
+        screen.wait_for(r"stopped after .*, exit 143: codexlab-run was asked to end; nothing left")
 
 
-def test_an_end_of_its_own_has_no_such_line(lab: Lab) -> None:
-    assert "the agent" not in lines_of(lab, [], ["sh", "-c", "exit 3"])
+def test_a_good_end_has_a_line_at_a_terminal_only(lab: Lab) -> None:
+    assert "done in " in lines_of(lab, [], ["true"])
+    assert lab.run(PLAIN, ["true"]).stderr == ""
+    assert "done in " in lab.run([*PLAIN, "-v"], ["true"]).stderr
 
 
-def test_a_program_that_reads_stderr_gets_no_such_line(lab: Lab) -> None:
+def test_changes_are_told_with_the_command_that_shows_them(lab: Lab) -> None:
+    done = lab.run(["--issue", "1", "-v", "--agent", "generic"], ["sh", "-c", "echo x > new"])
+    assert "; uncommitted changes; nothing left running. Next: codexlab diff 1" in done.stderr
+    commit = "git add -A; git -c user.name=a -c user.email=a@b commit -qm x"
+    done = lab.run(["--issue", "1", "-v", "--agent", "generic"], ["sh", "-c", commit])
+    assert "; 1 commit; nothing left running. Next: codexlab diff 1" in done.stderr
+
+
+def test_a_bad_end_has_a_line_for_programs_too(lab: Lab) -> None:
     done = lab.run([*PLAIN, "--idle-timeout", "300ms"], ["sleep", "60"])
-    assert (done.returncode, done.stderr) == (124, "")
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, line.partition(" ")[0]) == (124, "codexlab-run:")
+    assert "no output and no work for 0.3 s" in line
 
 
-def test_one_line_is_enough_for_who_asks_for_details(lab: Lab) -> None:
-    done = lab.run([*PLAIN, "-v", "--idle-timeout", "300ms"], ["sleep", "60"])
-    assert "idle, status 124" in done.stderr
-    assert "the agent was ended" not in done.stderr
+def test_the_last_line_of_stderr_is_the_reason_of_a_failure(lab: Lab) -> None:
+    said = r"printf 'first\n\033[31mno luck\033[0m\n\n' >&2; exit 3"
+    done = lab.run(["--issue", "1", "--agent", "generic"], ["sh", "-c", said])
+    *_, line = done.stderr.splitlines()
+    assert re.search(r"failed after [\d.]+ s, exit 3: no luck; nothing left running", line)
+    assert lab.records[0]["why"] == "exit 3: no luck"
+    assert lab.records[0]["message"] is None
+
+
+def test_a_secret_in_the_reason_is_masked(lab: Lab) -> None:
+    said = 'echo "bad key $MY_TOKEN" >&2; exit 1'
+    flags = ["--issue", "1", "--agent", "generic", "--set", "MY_TOKEN=s3cr3t-v4lue-of-a-token"]
+    done = lab.run(flags, ["sh", "-c", said])
+    assert "s3cr3t" not in done.stderr.splitlines()[-1]
+    assert "s3cr3t" not in str(lab.records[0]["why"])
+
+
+def test_each_attempt_that_failed_is_told(lab: Lab) -> None:
+    done = lab.run([*PLAIN, "--retries", "1"], ["sh", "-c", "exit 9"])
+    first, last = done.stderr.splitlines()
+    assert re.search(r"attempt 1 of 2 failed \(exit 9\); the next begins in [\d.]+ s", first)
+    assert "failed after" in last

@@ -9,11 +9,13 @@ import pytest
 from codexlab.agents.adapter import AgentStatus
 from codexlab.env.policy.values import ReceiptAction, ReceiptLine
 from codexlab.kernel.containment.membership import Mechanism
+from codexlab.kernel.values import replace
 from codexlab.supervisor.lifecycle.attempt_end import AttemptEnd
 from codexlab.supervisor.lifecycle.exit import AgentOutcome, ExitReport, Reason
 from codexlab.supervisor.run.closing_lines import (
+    Ending,
     describe_ending,
-    describe_forced_end,
+    describe_left,
     hint_at_dropped_names,
 )
 
@@ -26,44 +28,41 @@ def ended(left: int = 0) -> AttemptEnd:
     return AttemptEnd(FAILED, Mechanism.CGROUP, AgentStatus.NONE, 2, left, True, None, None)
 
 
-def test_a_run_that_left_nothing_is_silent_unless_asked() -> None:
-    assert list(describe_ending(ended(), AgentOutcome.FAILED, "r1", RECORD, verbose=False)) == []
-    (line,) = describe_ending(ended(), AgentOutcome.FAILED, "r1", RECORD, verbose=True)
-    assert line == "exited, status 1, failed; cgroup: 2 swept, 0 left; see record.json"
+def ending(end: AttemptEnd, outcome: AgentOutcome, why: str | None, **after: object) -> str:
+    git = {"head_before": "a", "after": after} if after else None
+    return describe_ending(Ending(end, outcome, why, 4.2, git), "1 2", RECORD, verbose=False)
 
 
-def test_what_is_left_is_told_unasked() -> None:
-    (line,) = describe_ending(ended(left=3), AgentOutcome.FAILED, "r1", RECORD, verbose=False)
+def test_a_good_end_says_how_long_what_changed_and_how_to_see_it() -> None:
+    end = replace(ended(), exit=ExitReport(0, Reason.EXITED, code=0), swept=0)
+    line = ending(end, AgentOutcome.COMPLETED, None, dirty=True, ahead=2)
+    assert line == (
+        "done in 4.2 s, exit 0; 2 commits and uncommitted changes; nothing left running."
+        " Next: codexlab diff '1 2'"
+    )
+    assert ending(end, AgentOutcome.COMPLETED, None, dirty=False, ahead=0) == (
+        "done in 4.2 s, exit 0; nothing left running."
+    )
+
+
+def test_a_bad_end_says_why_and_where_the_output_is() -> None:
+    line = ending(ended(), AgentOutcome.FAILED, "exit 1: no luck", dirty=False, ahead=1)
+    assert line == (
+        "failed after 4.2 s, exit 1: no luck; 1 commit; 2 leftover processes ended,"
+        " nothing left running. Output: codexlab logs '1 2'"
+    )
+
+
+def test_an_end_claims_no_more_than_the_kernel_showed() -> None:
+    unproven = ending(replace(ended(), proven=False), AgentOutcome.FAILED, "exit 1")
+    assert "nothing found running" in unproven
+    assert "3 processes are left" in ending(ended(left=3), AgentOutcome.FAILED, "exit 1")
+
+
+def test_what_is_left_is_told_with_the_run_and_the_way_to_end_it() -> None:
+    (line,) = describe_left(ended(left=3), "r1", RECORD)
     assert line.startswith("3 processes of run r1 are left; the next launch")
-
-
-@pytest.mark.parametrize(
-    ("report", "said"),
-    [
-        (
-            ExitReport(124, Reason.TIMEOUT, signal=15),
-            "was ended: the time limit was over (status 124)",
-        ),
-        (
-            ExitReport(124, Reason.IDLE, code=0),
-            "was ended: it was idle for as long as the limit allows",
-        ),
-        (ExitReport(137, Reason.MEMORY, signal=9), "was ended: it held more memory than the limit"),
-        (ExitReport(143, Reason.CANCELLED, signal=15), "was ended: codexlab-run was asked to end"),
-        (ExitReport(137, Reason.SIGNALED, signal=9), "died by SIGKILL (status 137)"),
-        (ExitReport(163, Reason.SIGNALED, signal=35), "died by signal 35 (status 163)"),
-        (ExitReport(125, Reason.SUPERVISOR_LOST), "nobody saw the agent's end (status 125)"),
-    ],
-    ids=["timeout", "idle", "memory", "cancelled", "killed", "real-time signal", "lost"],
-)
-def test_each_end_that_is_not_the_agents_own_has_its_line(report: ExitReport, said: str) -> None:
-    (line,) = describe_forced_end(report, RECORD)
-    assert said in line
-    assert line.endswith("; see record.json")
-
-
-def test_an_agent_that_ended_by_itself_has_no_such_line() -> None:
-    assert list(describe_forced_end(FAILED, RECORD)) == []
+    assert list(describe_left(ended(), "r1", RECORD)) == []
 
 
 @pytest.mark.parametrize(
