@@ -34,6 +34,12 @@ def _env() -> click.Command:
     return env
 
 
+def _merge() -> click.Command:
+    from .commands.work.merge import merge
+
+    return merge
+
+
 def _ps() -> click.Command:
     from .commands.ps import ps
 
@@ -91,6 +97,7 @@ class Verbs(LazyGroup):
         "diff": (_diff, "Show all that an issue's work changed, committed or not."),
         "env": (_env, "The variables of your environment that an agent sees, and why."),
         "help": (_help, "Show the help of a command."),
+        "merge": (_merge, "Merge an issue's work into your branch, or change nothing."),
         "ps": (_ps, "List the runs that are alive; with --all also those that ended, and how."),
         "reap": (_reap, "End processes that dead runs left, and finish their records."),
         "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
@@ -102,7 +109,7 @@ class Verbs(LazyGroup):
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Run": ("run", "stop", "wait"),
         "Look": ("ps", "rollout", "env", "help"),
-        "Bring home": ("diff", "commit"),
+        "Bring home": ("diff", "commit", "merge"),
         "Keep tidy": ("workspace", "artifacts", "reap"),
     }
     habits: ClassVar[Mapping[str, str]] = {

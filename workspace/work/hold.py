@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterable
+from pathlib import Path
 
 from ...kernel.values import frozen
 from ..claim.claim import Claim, claim_workspace
@@ -21,6 +22,15 @@ class HeldWork:
     work: IssueWork
     claim: Claim
 
+    def hold_too(self, directory: Path) -> None:
+        """Keep runs away from another directory as well.
+
+        :raises WorkspaceBusy: a run is in it.
+        :raises WorkRefused: processes of a run may be left there.
+        """
+        there = self.claim.claim_directory(directory)
+        _check_over(directory, () if there is None else (there,))
+
 
 @contextlib.contextmanager
 def held_work(paths: WorkspacePaths, key: WorkspaceKey) -> Generator[HeldWork]:
@@ -31,16 +41,15 @@ def held_work(paths: WorkspacePaths, key: WorkspaceKey) -> Generator[HeldWork]:
     """
     claim = claim_workspace(paths, key)
     try:
-        _check_over(paths, claim.lasts)
-        work = find_work(paths, claim.read_provenance(), claim.witness)
-        there = claim.claim_directory(work.directory)
-        _check_over(paths, () if there is None else (there,))
-        yield HeldWork(work, claim)
+        _check_over(paths.root, claim.lasts)
+        held = HeldWork(find_work(paths, claim.read_provenance(), claim.witness), claim)
+        held.hold_too(held.work.directory)
+        yield held
     finally:
         claim.release()
 
 
-def _check_over(paths: WorkspacePaths, last: Iterable[OwnerRecord]) -> None:
+def _check_over(place: Path, last: Iterable[OwnerRecord]) -> None:
     for owner in last:
         if (reason := unproven(owner)) is not None:
-            raise WorkRefused(paths.root, f"{reason}; see 'codexlab reap'")
+            raise WorkRefused(place, f"{reason}; see 'codexlab reap'")

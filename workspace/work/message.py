@@ -25,16 +25,26 @@ def commit_message(work: IssueWork, run_id: str | None, given: str | None = None
     :param run_id: the last run.
     :param given: the user's own message.
     """
+    if given and given.strip():
+        return with_trailers(given.strip(), _trailers(work, run_id))
+    text = subject(last_message(work, run_id)) or f"Work on {work.provenance.key.issue}"
+    return with_trailers(_line(text), _trailers(work, run_id))
+
+
+def merge_message(work: IssueWork, run_id: str | None, branch: str, into: str) -> str:
+    """Return the message of a merge commit."""
+    return with_trailers(f"Merge branch '{branch}' into {into}", _trailers(work, run_id))
+
+
+def _trailers(work: IssueWork, run_id: str | None) -> list[str]:
     key = work.provenance.key
     thread = read_threads(work.paths).latest(key.agent)
-    trailers = {
+    found = {
         "Codexlab-Issue": key.issue,
         "Codexlab-Run": run_id,
         "Codexlab-Thread": thread.id if thread else None,
     }
-    text = (given or "").strip() or subject(last_message(work, run_id)) or f"Work on {key.issue}"
-    lines = [f"{name}: {_line(value)}" for name, value in trailers.items() if value]
-    return with_trailers(text if given else _line(text), lines)
+    return [f"{name}: {_line(value)}" for name, value in found.items() if value]
 
 
 def with_trailers(text: str, trailers: list[str]) -> str:

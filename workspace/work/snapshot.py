@@ -63,14 +63,15 @@ def snapshot(work: IssueWork, *, store: bool = False) -> Generator[Snapshot]:
     with scratch_directory() as scratch:
         variables = {"GIT_INDEX_FILE": f"{scratch}/index"}
         if not store:
-            variables |= _objects_aside(scratch, work.common_dir)
+            variables |= objects_aside(scratch, work.common_dir)
         found = Snapshot(work, variables, ())
         files = _at_head(found, scratch / "index")
         _take(found, files)
         yield Snapshot(work, variables, tuple(_left_out(work, files.repositories)))
 
 
-def _objects_aside(scratch: Path, common_dir: Path) -> dict[str, str]:
+def objects_aside(scratch: Path, common_dir: Path) -> dict[str, str]:
+    """Return the variables by which git stores new objects in a directory of ours."""
     objects = scratch / "objects"
     (objects / "info").mkdir(parents=True)
     (objects / "info/alternates").write_bytes(os.fsencode(f"{common_dir}/objects\n"))

@@ -34,6 +34,7 @@ COMMANDS = [
     ("workspace", "gc", "--idle", "0s"),
     ("diff", "1"),
     ("commit", "1"),
+    ("merge", "1"),
     ("ps", "--all"),
     ("reap",),
     ("reap", "--dry-run"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.git import planted
+from support.git.repositories import git
 from support.git.users import write_users_config
 from support.lab import Lab
 from support.users.callers import KINDS, Caller, caller_named, place_for
@@ -67,7 +68,13 @@ def test_no_command_of_ours_starts_what_an_agent_planted(
         assert_nothing_ran(witness, ending)
 
 
-HOME_GOING = (("commit", "1"),)
+HOME_GOING = {
+    ("commit", "1"): 0,
+    ("merge", "1"): 125,  # both sides changed a file, for which attributes name a driver
+    ("merge", "1", "--into", "other"): 0,
+    ("merge", "1", "--into", "side"): 0,
+    ("merge", "1", "--into", "side", "--squash"): 0,
+}
 
 
 @pytest.mark.parametrize("kind", ["worktree", "linked"])
@@ -79,6 +86,8 @@ def test_bringing_work_home_starts_nothing_that_an_agent_planted(
     write_users_config(lab)
     flags, cwd = place_for(caller, kind)
     witness = caller.home / "witness"
+    assert caller.launch(flags, "true", cwd=cwd).returncode == 0
+    prepare_branches(caller.home / "repo", caller.home / "side")
     plant(caller, places, flags, cwd, witness)
     for each in HOME_GOING:
         assert bring_home(caller, each, cwd, witness) == 125
@@ -86,9 +95,21 @@ def test_bringing_work_home_starts_nothing_that_an_agent_planted(
     workdir = Path(caller.codexlab("workspace", "path", "1", cwd=cwd).stdout.strip())
     for rules in (workdir / ".gitattributes", caller.home / "repo/.git/info/attributes"):
         rules.write_text("* diff=evil merge=evil\n")
-    expected = 125 if places in ("commondir", "pointer") else 0
-    for each in HOME_GOING:
+    for each, status in HOME_GOING.items():
+        expected = 125 if places in ("commondir", "pointer") else status
+        if "promisor" in places and each[0] == "merge":
+            expected = 125  # a commit is lost
         assert bring_home(caller, each, cwd, witness) == expected
+
+
+def prepare_branches(repo: Path, side: Path) -> None:
+    """Make a branch without a checkout, one with a checkout, and a change on the user's own."""
+    git(repo, "branch", "other")
+    git(repo, "worktree", "add", "-q", "-b", "side", str(side))
+    for place, name in ((side, "side.txt"), (repo, "README.md")):
+        (place / name).write_text("mine\n")
+        git(place, "add", name)
+        git(place, "commit", "-q", "-m", "mine")
 
 
 def bring_home(caller: Caller, command: tuple[str, ...], cwd: Path, witness: Path) -> int:
