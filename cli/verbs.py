@@ -41,7 +41,7 @@ def _merge() -> click.Command:
 
 
 def _ps() -> click.Command:
-    from .commands.ps import ps
+    from .commands.runs.ps import ps
 
     return ps
 

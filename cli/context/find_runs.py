@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+import click
 
 from ...kernel.errors import CallerError, CodexlabError
 from ...kernel.process.identity import is_running
 from ...kernel.xdg import state_directory
+from ...supervisor.history.lookup import find_past_run
+from ...supervisor.history.run_entry import RunEntry
 from ...supervisor.lifecycle.exit import Reason
-from ...supervisor.records.registry import RunEntry, is_here, read_entries
+from ...supervisor.records.past import past_names
+from ...supervisor.records.registry import is_here, read_entries
+from ..ui.terminal import on_one_line
 from .run_names import KnownRun, UnknownRun, choose_run
-from .workspaces import user_config
+from .workspaces import configured_root, user_config
 
 
 class ForeignRun(CallerError):
@@ -45,7 +51,8 @@ def find_runs(names: Sequence[str], *, live_first: bool = False) -> list[RunEntr
     :raises UnknownRun, AmbiguousRun, ForeignRun: as `find_run`; nothing was done yet.
     """
     entries = {entry.run_id: entry for entry in read_entries()}
-    known, project = list(map(_known, entries.values())), current_project(os.environ)
+    past = [run for run in _past_runs() if run.run_id not in entries]
+    known, project = [*map(_known, entries.values()), *past], current_project(os.environ)
     chosen: dict[str, RunEntry] = {}
     for name in names:
         try:
@@ -53,7 +60,10 @@ def find_runs(names: Sequence[str], *, live_first: bool = False) -> list[RunEntr
         except UnknownRun:
             _check_whose(name)
             raise
-        chosen[run_id] = entries[run_id]
+        entry = entries.get(run_id) or find_past_run(run_id)
+        if entry is None:
+            raise UnknownRun(name, ())  # it went out of the history at this moment
+        chosen[run_id] = entry
     return list(chosen.values())
 
 
@@ -72,6 +82,17 @@ def current_project(environ: Mapping[str, str]) -> str | None:
         return default_project(inspect_checkout(Path.cwd()))
     except (CodexlabError, OSError):
         return None
+
+
+def _past_runs() -> Iterator[KnownRun]:
+    """Yield the runs of the history, which are over."""
+    for run_id, project, issue, agent, started, reason in past_names([configured_root()], _tell):
+        held = reason != Reason.BUSY
+        yield KnownRun(run_id, project, issue, agent, started, held=held)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"codexlab: {on_one_line(line)}", err=True)
 
 
 def _known(entry: RunEntry) -> KnownRun:

@@ -1,4 +1,4 @@
-"""The issue of each thread, as the workspaces recorded it."""
+"""The issue of each thread, as its workspace and its runs recorded it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,17 @@ _RECORD_LIMIT = 64 << 10
 
 
 def threads_by_issue() -> dict[str, str]:
-    """Return the issue of every thread that a workspace recorded.
+    """Return the issue of every thread that a workspace or a run recorded.
 
-    Workspaces that are damaged or not ours to read know no threads.
+    The runs are those of the state directory, also of workspaces that are gone. What they say
+    wins: an agent can write into its workspace. Damaged workspaces know no threads.
     """
+    from ...supervisor.records.past import issues_of_known_threads
+
+    return _recorded_by_workspaces() | issues_of_known_threads()
+
+
+def _recorded_by_workspaces() -> dict[str, str]:
     root = configured_root()
     if not root.is_dir():
         return {}

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from ...kernel.process.identity import is_running
 from ...kernel.process.procfs import open_pidfd
-from ..records.registry import RunEntry, read_entry
+from ..history.run_entry import RunEntry
+from ..records.registry import read_entry
 
 # A host lives on after its run. Only where somebody killed the run's guardian, nothing but the
 # entry tells that the host has finished the run.

@@ -95,9 +95,12 @@ class RunOwnership:
 
         :raises SurvivorsLeft: some of it cannot be ended.
         """
+        from ..records.ended import finish_dead_run
+
         for last in self.lasts():
             known = self.claim.is_known(last.run_id) or not self.claim.lasts
             swept = end_survivors(last, self.plan.paths, is_known=known)
+            finish_dead_run(last.run_id)
             if swept:
                 tell(f"ended {swept} processes left by run {last.run_id}")
 

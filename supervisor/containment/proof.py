@@ -14,8 +14,8 @@ from ...kernel.values import frozen
 from ...workspace.owner import OwnerRecord
 from ...workspace.paths import paths_at
 from ...workspace.records.witness import read_witness
+from ..history.run_entry import RunEntry
 from ..records.record_file import read_record
-from ..records.registry import RunEntry
 
 
 @frozen

@@ -21,6 +21,7 @@ from ...workspace.git.pointers import kept_pointers, restore_left
 from ...workspace.owner import OwnerRecord
 from ...workspace.records.machine import is_this_machine
 from ..errors import SurvivorsLeft
+from ..records.ended import finish_dead_run
 from ..records.registry import read_entries
 from ..records.unfinished_records import finish_unfinished, unfinished_runs
 from ..records.unowned import is_damaged, last_owner
@@ -197,6 +198,7 @@ def reap_one(survey: Survey, owner: OwnerRecord) -> Reaped:
         for current in claim.lasts or (owner,):
             known = claim.is_known(current.run_id) or not claim.lasts
             ended += end_survivors(current, survey.paths, is_known=known)
+            finish_dead_run(current.run_id)
             adopt_threads(survey.paths, survey.place_key.agent, current, os.environ)
     except WorkspaceBusy as error:
         return _result(survey, current, ReapAction.BUSY, why=str(error))

@@ -16,8 +16,8 @@ from contextlib import suppress
 from ...guardian.signals import DUPLICATE_SECONDS
 from ...kernel.process.identity import name_process
 from ...kernel.process.procfs import children_of, continue_stopped, is_stopped, open_pidfd
+from ..history.run_entry import RunEntry
 from ..lifecycle.ladder import build_ladder
-from ..records.registry import RunEntry
 from .await_ends import EndWatch
 
 # In this order: the first goes to the agent itself.

@@ -7,13 +7,13 @@ its run.
 
 A file holds lines of JSON: from the start of the run, with the name of its temp directory, and from
 its end. Each is written by a single write. So nothing is renamed, and a torn line is no line.
+Entries of runs that are over move into the history: see `ended`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -22,54 +22,24 @@ from typing import Any
 
 from ...kernel.files.home_owner import give_named, make_private_directory
 from ...kernel.files.regular_file import create_file, read_both_ends
-from ...kernel.json_object import parse_json_object
-from ...kernel.process.identity import ProcessIdentity, boot_id
-from ...kernel.values import frozen
+from ...kernel.process.identity import boot_id
 from ...kernel.xdg import state_directory
 from ...workspace.records.machine import pid_namespace
+from ..history.run_entry import (
+    RunEntry,
+    RunFacts,
+    encode_end,
+    encode_start,
+    encode_temporary,
+    parse_entry,
+)
 
 KEPT_ENTRIES = 1000
 # So many more may gather before the oldest are looked through and removed.
 _SLACK = 100
 _RUNS, _SUFFIX = "runs", ".json"
 _LIMIT = 64 * 1024
-
-
-@frozen
-class RunEntry:
-    """One run, as it was written down.
-
-    :param workspace: the workspace's directory, whether it was made or not.
-    :param record: path of the run's ``record.json``; a refused run has none.
-    :param guardian: the process that adopts the run's orphans.
-    :param supervisor: the process that decides: the guardian's child, or the host.
-    :param place: host and pid namespace in which the two numbers mean something.
-    :param started: ISO 8601 time with zone; ``finished`` too, None before the end.
-    :param error: one line, where the agent could not be started.
-    :param temporary: the run's temp directory; empty before it was chosen.
-    """
-
-    run_id: str
-    project: str
-    issue: str
-    agent: str
-    workspace: str
-    record: str
-    guardian: ProcessIdentity
-    supervisor: ProcessIdentity
-    place: str
-    started: str
-    finished: str | None = None
-    reason: str | None = None
-    exit_status: int | None = None
-    agent_outcome: str | None = None
-    thread: str | None = None
-    error: str | None = None
-    temporary: str = ""
-
-
-_TEXTS = ("run_id", "project", "issue", "agent", "workspace", "record", "place", "started")
-_AT_THE_END = ("finished", "reason", "exit_status", "agent_outcome", "thread", "error")
+_NO_FACTS = RunFacts()
 
 
 def registry_directory() -> Path:
@@ -97,59 +67,6 @@ def is_here(entry: RunEntry) -> bool:
     )
 
 
-def encode_start(entry: RunEntry) -> bytes:
-    """Encode what is known when a run begins, as one line."""
-    values: dict[str, Any] = {name: getattr(entry, name) for name in _TEXTS}
-    for name in ("guardian", "supervisor"):
-        process: ProcessIdentity = getattr(entry, name)
-        values[name] = [process.pid, process.start_time]
-    return _line({"v": 1, **values, "boot_id": entry.guardian.boot_id})
-
-
-def encode_end(values: Mapping[str, Any]) -> bytes:
-    """Encode how a run ended, as one line."""
-    return _line({name: values.get(name) for name in _AT_THE_END})
-
-
-def _line(values: Mapping[str, Any]) -> bytes:
-    return json.dumps(values, separators=(",", ":")).encode() + b"\n"
-
-
-def parse_entry(data: bytes) -> RunEntry | None:
-    """Parse a file of the registry; unknown keys are ignored, a torn last line too.
-
-    :returns: None where not even the start of the run can be read.
-    """
-    first, *rest = [_object(line) for line in data.splitlines()] or [{}]
-    try:
-        processes = {name: _process(first, name) for name in ("guardian", "supervisor")}
-        texts = {name: str(first[name]) for name in _TEXTS}
-    except (KeyError, TypeError, ValueError):
-        return None
-    end = next((line for line in rest if isinstance(line.get("finished"), str)), _object(b""))
-    known = {name: _known(name, end.get(name)) for name in _AT_THE_END}
-    chosen = (line["temporary"] for line in rest if isinstance(line.get("temporary"), str))
-    known["temporary"] = next(chosen, "")
-    return RunEntry(**texts, **processes, **known)  # type: ignore[arg-type]  # checked above
-
-
-def _known(name: str, value: object) -> str | int | None:
-    """Return a value of the kind it must have, or None: it may come from an agent's record."""
-    kind = int if name == "exit_status" else str
-    return value if isinstance(value, kind) else None
-
-
-def _process(values: Mapping[str, Any], name: str) -> ProcessIdentity:
-    pid, start_time = values[name]
-    return ProcessIdentity(int(pid), int(start_time), str(values["boot_id"]))
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        return parse_json_object(line)
-    return {}
-
-
 def enter(entry: RunEntry) -> None:
     """Write down that a run begins. Not durable: after a power cut nothing of it runs.
 
@@ -165,12 +82,18 @@ def enter(entry: RunEntry) -> None:
     _write(fd, encode_start(entry))
 
 
-def finish(run_id: str, values: Mapping[str, Any]) -> None:
+def finish(
+    run_id: str,
+    values: Mapping[str, Any],
+    facts: RunFacts = _NO_FACTS,
+    mask: Callable[[str], str] = str,
+) -> None:
     """Write down how a run ended; the first to say so is believed.
 
+    :param mask: hides what is secret in a line of text.
     :raises OSError: as for :func:`enter`, or the entry is gone.
     """
-    _append(run_id, encode_end(values))
+    _append(run_id, mask(encode_end(values, facts).decode()).encode())
 
 
 def note_temporary(run_id: str, path: str) -> None:
@@ -180,7 +103,7 @@ def note_temporary(run_id: str, path: str) -> None:
 
     :raises OSError: as for :func:`finish`.
     """
-    _append(run_id, _line({"temporary": path}))
+    _append(run_id, encode_temporary(path))
 
 
 def _path(run_id: str) -> str:
@@ -207,9 +130,19 @@ def read_entries() -> list[RunEntry]:
     return sorted(entries, key=lambda entry: entry.started)
 
 
+def registered_roots() -> set[Path]:
+    """Return the workspaces roots that registered runs used, be they there or not."""
+    workspaces = [Path(entry.workspace) for entry in read_entries() if is_here(entry)]
+    return {path.parents[2] for path in workspaces if len(path.parents) > 3}
+
+
 def read_entry(run_id: str) -> RunEntry | None:
-    """Return the entry of one run, or None where there is none that can be read."""
-    return _read(run_id + _SUFFIX)
+    """Return the entry of one run, be it in the history by now, or None where neither has it."""
+    if (entry := _read(run_id + _SUFFIX)) is not None:
+        return entry
+    from ..history.lookup import find_past_run  # here: it is asked for runs that are long over
+
+    return find_past_run(run_id)
 
 
 def _names() -> list[str]:
@@ -222,15 +155,21 @@ def _names() -> list[str]:
 def _read(name: str) -> RunEntry | None:
     try:
         head, _ = read_both_ends(os.path.join(registry_directory(), name), _LIMIT)
-        return parse_entry(head)
     except OSError:
         return None
+    entry = parse_entry(head)
+    return entry if entry is not None and entry.run_id + _SUFFIX == name else None
 
 
-def prune_now_and_then(run_id: str, is_over: Callable[[RunEntry], bool]) -> None:
-    """Prune after one run in sixteen, chosen by its id: reading all names takes a while."""
-    if run_id.endswith("0"):
-        prune(is_over)
+def count_entries() -> int:
+    """Return how many entries there are, readable or not."""
+    return len(_names())
+
+
+def forget(run_id: str) -> None:
+    """Remove an entry that the history has; what cannot be removed is moved again later."""
+    with contextlib.suppress(OSError):
+        os.unlink(_path(run_id))
 
 
 def prune(is_over: Callable[[RunEntry], bool]) -> None:

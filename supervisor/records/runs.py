@@ -23,10 +23,10 @@ from ...kernel.process.procfs import all_stats
 from ...kernel.values import frozen, replace
 from ...workspace.gc.survey import Survey, survey_workspace
 from ...workspace.paths import WorkspaceKey, locate_workspace
-from ..clock import now_text
-from ..lifecycle.exit import EXIT_FAILED, AgentOutcome, Reason
-from .record_file import read_record
-from .registry import RunEntry, finish, is_here, read_entries
+from ..history.lookup import past_roots
+from ..history.run_entry import RunEntry
+from .ended import finish_by_record
+from .registry import is_here, read_entries, registered_roots
 
 _READ = 64 * 1024
 _ASIDE = frozenset({"SIGUSR1", "SIGUSR2", "SIGCONT"})
@@ -88,12 +88,11 @@ _ALIVE: frozenset[RunState] = frozenset({RunState.RUNNING, RunState.RETRYING, Ru
 
 
 def known_roots() -> list[Path]:
-    """Return the workspaces roots that registered runs used, but for those that are gone.
+    """Return the workspaces roots that runs used, but for those that are gone.
 
     A root that cannot be looked at is one of them: who reads it says why that cannot be.
     """
-    workspaces = [Path(entry.workspace) for entry in read_entries() if is_here(entry)]
-    roots = {path.parents[2] for path in workspaces if len(path.parents) > 3}
+    roots = {*registered_roots(), *map(Path, past_roots())}
     return sorted(filter(_may_be_there, roots))
 
 
@@ -133,7 +132,7 @@ def _look(entry: RunEntry) -> RunView:
     if owner is not None and ours and not owner.contained:
         state = RunState.ENDING if is_running(entry.supervisor) else RunState.DEAD
         return RunView(entry, state, thread_of(_read_events(entry)))
-    over = _finish_entry(entry)
+    over = finish_by_record(entry)
     return RunView(over, RunState.FINISHED, over.thread)
 
 
@@ -178,32 +177,6 @@ def thread_of(events: Iterable[RunEvent]) -> str | None:
     """Return the newest thread a run has told of."""
     threads = [event.get("thread") for event in events if event.get("event") == "thread.started"]
     return threads[-1] if threads and isinstance(threads[-1], str) else None
-
-
-def _finish_entry(entry: RunEntry) -> RunEntry:
-    """Finish the entry of a run that is over, by its own record where it has one."""
-    record = read_record(Path(entry.record).parent, Path(_base(entry))) or {}
-    if not isinstance(record.get("reason"), str):
-        record = {"reason": Reason.SUPERVISOR_LOST, "exit_status": EXIT_FAILED}
-    status = record.get("exit_status")
-    end: dict[str, Any] = {
-        "finished": _text(record, "finished") or now_text(),
-        "reason": _text(record, "reason"),
-        "exit_status": status if isinstance(status, int) else None,
-        "agent_outcome": _text(record, "agent_outcome") or AgentOutcome.FAILED,
-        "thread": _text(record, "thread"),
-        "error": _text(record, "error"),
-    }
-    # Where it cannot be written, whoever looks next comes to the same result.
-    with contextlib.suppress(OSError):
-        finish(entry.run_id, end)
-    return replace(entry, **end)
-
-
-def _text(record: Mapping[str, Any], name: str) -> str | None:
-    """Return a text of a record, which an agent may have written."""
-    value = record.get(name)
-    return value if isinstance(value, str) else None
 
 
 def _read_events(entry: RunEntry) -> list[RunEvent]:

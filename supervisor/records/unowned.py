@@ -15,7 +15,8 @@ from ...kernel.process.identity import is_running
 from ...workspace.owner import OwnerRecord
 from ...workspace.paths import WorkspacePaths
 from ...workspace.records.machine import pid_namespace
-from .registry import RunEntry, is_here, read_entries
+from ..history.run_entry import RunEntry
+from .registry import is_here, read_entries
 
 if TYPE_CHECKING:
     from ...workspace.gc.survey import Survey

@@ -23,8 +23,9 @@ from ...kernel.json_object import parse_json_object
 from ...kernel.process.identity import ProcessIdentity, is_running, read_stat
 from ...kernel.process.procfs import has_ended
 from ...workspace.paths import WorkspacePaths
+from ..history.run_entry import RunEntry
 from .record_file import read_record, removal_directory
-from .registry import RunEntry, is_here, read_entry
+from .registry import is_here, read_entry
 
 _LOCK = "/.codexlab/lock"
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ..hooks.run_hooks import RunHooks
 
 
+_MOST_THREADS = 40
+
+
 class RunContext:
     """The plan and ownership of a run, and its open record, logs and events.
 
@@ -56,7 +59,7 @@ class RunContext:
         self.terminal = caller.terminal if plan.request.terminal else None
         self.events = events
         self.started = started
-        self._threads: set[str] = set()
+        self._threads: dict[str, None] = {}
         self._secrets = find_secrets(plan.request, prepared.environment.values)
         masker = Masker(self._secrets)
         # From here on the agent's own values are known too (--set, --env-file).
@@ -156,9 +159,10 @@ class RunContext:
             # A full disk must not end the agent; the thread is in the record too.
             self.warn(str(error))
         if thread not in self._threads:
-            self._threads.add(thread)
             self.events.emit("thread.started", thread=thread)
-        self.record.update(thread=thread)
+        self._threads.pop(thread, None)
+        self._threads[thread] = None
+        self.record.update(thread=thread, threads=list(self._threads)[-_MOST_THREADS:])
         try:
             self.record.write(durable=False)
         except OSError as error:

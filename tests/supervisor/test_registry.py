@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from codexlab.kernel.process.identity import ProcessIdentity
+from codexlab.supervisor.history.run_entry import RunEntry, parse_entry
 from codexlab.supervisor.records import registry
-from codexlab.supervisor.records.registry import RunEntry, enter, finish, parse_entry, read_entries
+from codexlab.supervisor.records.registry import enter, finish, read_entries
 from codexlab.supervisor.records.runs import decide_state, thread_of
 
 PROCESS = ProcessIdentity(1234, 5678, "boot")

@@ -11,8 +11,9 @@ import click
 from ....kernel.process.identity import is_running
 from ....kernel.values import asdict, frozen
 from ....supervisor.containment.proof import Proof, proof_of
+from ....supervisor.history.run_entry import RunEntry
 from ....supervisor.lifecycle.exit import EXIT_FAILED, Reason
-from ....supervisor.records.registry import RunEntry, is_here, read_entry
+from ....supervisor.records.registry import is_here, read_entry
 from ....supervisor.records.runs import RunState, look_at_run
 from ...context.foreign_runs import user_of
 from ...ui.faults import Faults

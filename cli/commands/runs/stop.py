@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from ....supervisor.containment.stop import Stopping
-from ....supervisor.records.registry import RunEntry
+from ....supervisor.history.run_entry import RunEntry
 from ...context.find_runs import find_runs
 from ...ui.faults import Faults
 from .ended import (

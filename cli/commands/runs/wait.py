@@ -9,8 +9,8 @@ from contextlib import closing
 import click
 
 from ....supervisor.containment.await_ends import EndWatch
+from ....supervisor.history.run_entry import RunEntry
 from ....supervisor.lifecycle.exit import EXIT_LIMIT
-from ....supervisor.records.registry import RunEntry
 from ...context.find_runs import find_runs
 from ...ui.faults import Faults
 from ...ui.literal_types import DURATION

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 from codexlab.kernel.process.identity import ProcessIdentity, identify
-from codexlab.supervisor.records.registry import RunEntry, here
+from codexlab.supervisor.history.run_entry import RunEntry
+from codexlab.supervisor.records.registry import here
 
 RUN = "20260131T120000Z-00000001"
 OTHER_RUN = "20260131T120001Z-00000002"

@@ -16,8 +16,8 @@ from support.lab import Lab, Running, running, wait_until_gone
 from support.processes.killing import kill_at_once
 from support.users.unprivileged import Unprivileged, give
 
-from codexlab.cli.commands.ps import ps
 from codexlab.cli.commands.reap import reap
+from codexlab.cli.commands.runs.ps import ps
 from codexlab.supervisor.records import registry
 
 MARK = "161.8"

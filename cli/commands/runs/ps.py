@@ -8,11 +8,14 @@ from typing import Any
 
 import click
 
-from ...supervisor.records.runs import RunState, RunView, list_runs
-from ..ui.faults import Faults
-from ..ui.non_empty import NON_EMPTY_TEXT
-from ..ui.terminal import size_text
-from .workspace.view import write_json, write_table
+from ....supervisor.history.past_runs import RunQuery
+from ....supervisor.records.past import list_past_runs, tidy_registry
+from ....supervisor.records.runs import RunState, RunView, list_runs
+from ...context.workspaces import configured_root
+from ...ui.faults import Faults
+from ...ui.non_empty import NON_EMPTY_TEXT
+from ...ui.terminal import on_one_line, size_text
+from ..workspace.view import write_json, write_table
 
 _HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "SINCE", "PID", "PROCS", "MEMORY", "RUN", "THREAD")
 
@@ -27,7 +30,7 @@ def ps(everything: bool, issue: str | None, as_json: bool) -> int:
     A run is shown alive only if the kernel shows its guardian alive. A dead run was killed and may
     have left processes: codexlab reap ends them.
     """
-    views = [view for view in list_runs(issue) if everything or view.state is not RunState.FINISHED]
+    views = _all_runs(issue) if everything else _live_runs(issue)
     if as_json:
         write_json([_describe(view) for view in views])
     elif views:
@@ -43,6 +46,25 @@ def ps(everything: bool, issue: str | None, as_json: bool) -> int:
         if view.problem is not None:
             faults.tell(view.entry.workspace, view.problem)
     return faults.status
+
+
+def _live_runs(issue: str | None) -> list[RunView]:
+    return [view for view in list_runs(issue) if view.state is not RunState.FINISHED]
+
+
+def _all_runs(issue: str | None) -> list[RunView]:
+    """Return all runs, oldest first, those of the history too."""
+    roots, views = [configured_root()], list_runs(issue)
+    live = [view for view in views if view.state is not RunState.FINISHED]
+    ended = [view.entry for view in views if view.state is RunState.FINISHED]
+    past, _ = list_past_runs(RunQuery(issue), ended, roots, _tell)
+    tidy_registry(roots, _tell)
+    over = [RunView(entry, RunState.FINISHED, entry.thread) for entry in past]
+    return sorted([*over, *live], key=lambda view: view.entry.started)
+
+
+def _tell(line: str) -> None:
+    click.echo(f"codexlab: {on_one_line(line)}", err=True)
 
 
 def _describe(view: RunView) -> dict[str, Any]:
