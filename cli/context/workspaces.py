@@ -178,12 +178,29 @@ def select(
     :raises NoSuchWorkspace: there is none.
     :raises NoSuchAgent: no agent has that name.
     """
+    return choose(issue, project, agent, root, look_below(root, project, agent, faults))
+
+
+def look_below(root: Path, project: str | None, agent: str | None, faults: Faults) -> list[Survey]:
+    """Return all workspaces below a root; what cannot be read in the project is reported.
+
+    :raises NoSuchAgent: no agent has that name.
+    """
     from ...agents.agent_name import AgentName
     from ...workspace.gc.survey import survey_workspaces
 
     if agent is not None and agent not in tuple(AgentName):
         raise NoSuchAgent(agent, tuple(AgentName))
-    surveys = survey_workspaces(root, tell_unreadable(faults, root, project))
+    return survey_workspaces(root, tell_unreadable(faults, root, project))
+
+
+def choose(
+    issue: str, project: str | None, agent: str | None, root: Path, surveys: list[Survey]
+) -> list[Survey]:
+    """Return the workspaces of an issue among all below a root.
+
+    :raises NoSuchWorkspace: there is none.
+    """
     of_issue = [each for each in surveys if each.is_of(None, issue, None)]
     found = [each for each in of_issue if each.is_of(project, None, agent)]
     if not found:

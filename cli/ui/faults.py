@@ -48,10 +48,15 @@ class Faults:
             try:
                 done.append(work(item))
             except Exception as error:
-                if isinstance(error, (click.ClickException, BrokenPipeError)):
+                if isinstance(error, (click.ClickException, BrokenPipeError)) or _is_signal(error):
                     raise
                 self.tell(name(item), error)
         return done
+
+
+def _is_signal(error: Exception) -> bool:
+    """Tell whether a signal ended the work: the others are not to be begun then."""
+    return isinstance(error, CodexlabError) and error.exit_status > 128
 
 
 def describe_fault(error: object) -> str:

@@ -51,11 +51,14 @@ class _Commands(LazyGroup):
 
     loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
         "gc": (_gc, "Say which workspaces may go and why, and with --apply delete those."),
-        "heal": (_heal, "Repair an issue's codex-home now, as the next launch would."),
+        "heal": (
+            _heal,
+            "Repair the codex-home of one or more issues now, as the next launch would.",
+        ),
         "list": (_list, "List workspaces: holder, last use, and how the last run ended."),
         "path": (_path, "Print where an issue's work lies."),
-        "remove": (_remove, "Delete one workspace now."),
-        "show": (_show, "Show everything about the workspaces of an issue."),
+        "remove": (_remove, "Delete the workspaces of one or more issues now."),
+        "show": (_show, "Show everything about the workspaces of one or more issues."),
     }
 
 

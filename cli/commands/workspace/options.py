@@ -17,15 +17,23 @@ root_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 
 
+_CHOICE = (
+    root_option,
+    click.option("--agent", type=NON_EMPTY_TEXT, metavar="NAME", help="Only of this agent."),
+    click.option("--project", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this project only."),
+)
+
+
 def one_workspace(command: Command) -> Command:
     """Add the options that choose one workspace."""
-    for option in (
-        root_option,
-        click.option("--agent", type=NON_EMPTY_TEXT, metavar="NAME", help="Only of this agent."),
-        click.option(
-            "--project", type=NON_EMPTY_TEXT, metavar="NAME", help="Of this project only."
-        ),
-        click.argument("issue"),
-    ):
+    for option in (*_CHOICE, click.argument("issue")):
+        command = option(command)
+    return command
+
+
+def several_workspaces(command: Command) -> Command:
+    """Add the options that choose the workspaces of one or more issues."""
+    issues = click.argument("issues", metavar="ISSUE...", nargs=-1, required=True)
+    for option in (*_CHOICE, issues):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""``codexlab workspace show``: all that is known of the workspaces of an issue."""
+"""``codexlab workspace show``: all that is known of the workspaces of some issues."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...context.workspaces import find_root, gc_policy, select
+from ...context.several import Asked
+from ...context.workspaces import find_root, gc_policy
 from ...ui.faults import Faults
-from .options import json_option, one_workspace
+from .options import json_option, several_workspaces
 from .view import describe, place_of, why, write_json, write_lines
 
 if TYPE_CHECKING:
@@ -17,15 +18,20 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@one_workspace
+@several_workspaces
 @json_option
 def show(
-    issue: str, project: str | None, agent: str | None, root: str | None, as_json: bool
+    issues: tuple[str, ...],
+    project: str | None,
+    agent: str | None,
+    root: str | None,
+    as_json: bool,
 ) -> int:
-    """Show everything about the workspaces of an issue."""
+    """Show everything about the workspaces of one or more issues."""
     faults = Faults()
-    surveys = select(issue, project, agent, find_root(root), faults)
-    found = faults.each(surveys, _shown, place_of)
+    asked = Asked(issues, project, agent, find_root(root))
+    shown = asked.each(lambda surveys: faults.each(surveys, _shown, place_of), faults)
+    found = [values for of_issue in shown for values in of_issue]
     if as_json:
         write_json(found)
         return faults.status
