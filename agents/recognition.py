@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..kernel.values import frozen
 from .agent_name import AgentName
@@ -114,6 +114,12 @@ _RUNNERS: dict[str, tuple[_Runner, ...]] = {
 }
 """The runners that are looked through; a program with several forms has a row for each."""
 
+# They start what they find on PATH, and their place or limits are of one run.
+_SURROUNDING = _options(
+    "env timeout nice ionice chrt taskset nohup setsid stdbuf time prlimit unbuffer chronic"
+    " dbus-run-session xvfb-run"
+)
+
 _PACKAGES: dict[str, AgentName] = {package: row.name for row in ROWS for package in row.packages}
 _PACKAGE = r"(?:npm:)?(@?[^@]+)(?:@[^/]*)?"
 _ASSIGNMENT = r"[A-Za-z_][A-Za-z0-9_]*="
@@ -121,15 +127,39 @@ _ASSIGNMENT = r"[A-Za-z_][A-Za-z0-9_]*="
 
 def find_agent(command: Sequence[str]) -> Agent | None:
     """Return the agent that a command runs, or None where no word says so."""
-    start: int | None = 0
-    for _ in range(_DEPTH):
-        if start is None or start >= len(command):
-            return None
+    for start in _starts(command):
         name = _agent_named(command[start])
         if name is not None:
             return Agent(name, _own_words(command, start))
-        start = _command_of_runner(command, start)
     return None
+
+
+def _starts(command: Sequence[str]) -> Iterator[int]:
+    """Yield where the command begins, then where each command begins that a runner runs."""
+    start: int | None = 0
+    for _ in range(_DEPTH):
+        if start is None or start >= len(command):
+            return
+        yield start
+        start = _command_of_runner(command, start)
+
+
+def program_words(command: Sequence[str]) -> tuple[str, ...]:
+    """Return the words that start an agent, without its arguments: ``npx @openai/codex``.
+
+    What only surrounds the agent is left out: a time limit, or a variable whose value may be
+    masked.
+
+    :returns: nothing where no agent is recognised.
+    """
+    first = 0
+    for start in _starts(command):
+        if _agent_named(command[start]) is not None:
+            parted = start > first and tuple(command[start + 1 : start + 2]) == ("--",)
+            return tuple(command[first : start + 1 + parted])
+        if os.path.basename(command[start]) in _SURROUNDING:
+            first = _command_of_runner(command, start) or first
+    return ()
 
 
 def own_words(command: Sequence[str]) -> tuple[str, ...]:

@@ -58,6 +58,12 @@ def _rollout() -> click.Command:
     return rollout
 
 
+def _resume() -> click.Command:
+    from .commands.runs.resume import resume
+
+    return resume
+
+
 def _stop() -> click.Command:
     from .commands.runs.stop import stop
 
@@ -102,12 +108,13 @@ class Verbs(LazyGroup):
         "reap": (_reap, "End processes that dead runs left, and finish their records."),
         "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
         "run": (_run, "Run one agent in the workspace of its issue; the same as codexlab-run."),
+        "resume": (_resume, "Go on with the thread of an issue in the agent's own screen."),
         "stop": (_stop, "End runs, and wait until nothing of them is left."),
         "wait": (_wait, "Wait until runs have ended; the exit status is the worst of theirs."),
         "workspace": (_workspace, "Workspaces: list, show, heal, and collect old ones."),
     }
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Run": ("run", "stop", "wait"),
+        "Run": ("run", "resume", "stop", "wait"),
         "Look": ("ps", "rollout", "env", "help"),
         "Bring home": ("diff", "commit", "merge"),
         "Keep tidy": ("workspace", "artifacts", "reap"),

@@ -115,7 +115,9 @@ def finish_by_record(entry: RunEntry) -> RunEntry:
         "thread": _text(record, "thread"),
         "error": _text(record, "error"),
     }
-    facts = facts_of_record(record, log_size=log_size(Path(entry.record).parent))
+    told = facts_of_record(record, log_size=log_size(Path(entry.record).parent))
+    # An agent may have written that record, and what was typed is no agent's to say.
+    facts = replace(told, command=entry.facts.command)
     # Where it cannot be written, whoever looks next comes to the same result.
     with suppress(OSError):
         finish(entry.run_id, end, facts)

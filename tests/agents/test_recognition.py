@@ -7,7 +7,7 @@ import shlex
 import pytest
 from support.lab import Lab
 
-from codexlab.agents.recognition import detect_agent, own_words
+from codexlab.agents.recognition import detect_agent, own_words, program_words
 
 RELEASES = "/opt/codex-x86_64-unknown-linux-musl"
 
@@ -91,6 +91,29 @@ def test_whatever_else_stands_in_a_command_is_no_agent(command: str) -> None:
     given = shlex.split(command)
     assert detect_agent(given) == "generic"
     assert own_words(given) == tuple(given)
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        ("codex exec --json go", "codex"),
+        ("/opt/codex/bin/codex exec go", "/opt/codex/bin/codex"),
+        ("npx -y @openai/codex exec go", "npx -y @openai/codex"),
+        ("npm exec @openai/codex -- exec go", "npm exec @openai/codex --"),
+        ("node /x/@openai/codex/bin/codex.js exec", "node /x/@openai/codex/bin/codex.js"),
+        ("mise exec node@22 -- codex exec", "mise exec node@22 -- codex"),
+        # Their limits and values are of one run.
+        ("timeout -k 5 600 codex exec go", "codex"),
+        ("env A=1 nice -n 5 npx codex exec go", "npx codex"),
+        ("claude -p go", "claude"),
+        ("sh -c 'codex exec go'", ""),
+        ("", ""),
+    ],
+)
+def test_the_program_of_an_agent_is_what_starts_it_without_its_arguments(
+    command: str, program: str
+) -> None:
+    assert program_words(shlex.split(command)) == tuple(shlex.split(program))
 
 
 def test_what_cannot_go_on_is_refused_and_says_how_to_name_it(lab: Lab) -> None:

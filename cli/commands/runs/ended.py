@@ -11,6 +11,7 @@ import click
 from ....kernel.process.identity import is_running
 from ....kernel.values import asdict, frozen
 from ....supervisor.containment.proof import Proof, proof_of
+from ....supervisor.history.lookup import find_past_run
 from ....supervisor.history.run_entry import RunEntry
 from ....supervisor.lifecycle.exit import EXIT_FAILED, Reason
 from ....supervisor.records.registry import is_here, read_entry
@@ -69,8 +70,8 @@ def is_live(entry: RunEntry) -> bool:
 
 def result_of(entry: RunEntry, action: Fate, seconds: float | None = None) -> RunResult:
     """Return what became of a run that is not live, by what it wrote down."""
-    # Its end was written down since.
-    view = look_at_run(read_entry(entry.run_id) or entry)
+    # Its end was written down since, and the entry may have gone into the history.
+    view = look_at_run(read_entry(entry.run_id) or find_past_run(entry.run_id) or entry)
     match view.state:
         case RunState.FINISHED:
             return RunResult(view.entry, action, proof_of(view.entry), seconds)
