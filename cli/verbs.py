@@ -46,6 +46,12 @@ def _ps() -> click.Command:
     return ps
 
 
+def _push() -> click.Command:
+    from .commands.work.push import push
+
+    return push
+
+
 def _reap() -> click.Command:
     from .commands.reap import reap
 
@@ -105,6 +111,7 @@ class Verbs(LazyGroup):
         "help": (_help, "Show the help of a command."),
         "merge": (_merge, "Merge an issue's work into your branch, or change nothing."),
         "ps": (_ps, "List the runs that are alive; with --all also those that ended, and how."),
+        "push": (_push, "Push an issue's branch, and say where to open a pull request."),
         "reap": (_reap, "End processes that dead runs left, and finish their records."),
         "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
         "run": (_run, "Run one agent in the workspace of its issue; the same as codexlab-run."),
@@ -116,7 +123,7 @@ class Verbs(LazyGroup):
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Run": ("run", "resume", "stop", "wait"),
         "Look": ("ps", "rollout", "env", "help"),
-        "Bring home": ("diff", "commit", "merge"),
+        "Bring home": ("diff", "commit", "merge", "push"),
         "Keep tidy": ("workspace", "artifacts", "reap"),
     }
     habits: ClassVar[Mapping[str, str]] = {

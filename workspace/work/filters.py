@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from ..errors import GitFailed
@@ -43,6 +43,18 @@ def check_filters(
     theirs = {name for name in filters if not _is_users(view, name)}
     if not theirs or not paths:
         return
+    for path, name in filtered_by(view, paths, variables):
+        if name in theirs:
+            reason = f"is stored by filter {name}, which only the repository's configuration names"
+            raise WorkRefused(os.fsdecode(path), f"{reason}; {way_out}")
+
+
+def filtered_by(
+    view: GitView, paths: Collection[bytes], variables: Mapping[str, str]
+) -> Iterator[tuple[bytes, str]]:
+    """Yield each path with the name of the filter that attributes give it."""
+    if not paths:
+        return
     words = ("-C", view.top or ".", "check-attr", "-z", "--stdin", "filter")
     data = b"".join(path + b"\0" for path in paths)
     answer = ask_git(view, *words, extra=variables, stdin=data)
@@ -50,9 +62,7 @@ def check_filters(
         raise GitFailed("check-attr", view, answer.detail)
     fields = answer.stdout.split(b"\0")
     for path, value in zip(fields[::3], fields[2::3], strict=False):
-        if (name := value.decode(errors="replace")) in theirs:
-            reason = f"is stored by filter {name}, which only the repository's configuration names"
-            raise WorkRefused(os.fsdecode(path), f"{reason}; {way_out}")
+        yield path, value.decode(errors="replace")
 
 
 def _is_users(view: GitView, name: str) -> bool:

@@ -82,7 +82,7 @@ def merge_work(
     """
     with held_work(paths, key) as held:
         work, claim = held.work, held.claim
-        tip, branch = _committed(work, key)
+        tip, branch = committed(work, key)
         target = find_target(work, into)
         if target.checkout is not None and target.checkout.top is not None:
             held.hold_too(target.checkout.top)
@@ -94,11 +94,16 @@ def merge_work(
         return Merged(result, branch, target.branch, target.commit, commit, place)
 
 
-def _committed(work: IssueWork, key: WorkspaceKey) -> tuple[str, str]:
-    """Return the commit and the branch to merge, which hold all the work."""
+def committed(work: IssueWork, key: WorkspaceKey) -> tuple[str, str]:
+    """Return the commit and the branch that hold all the work.
+
+    :raises WorkRefused: some of it is uncommitted, or it is on no branch.
+    """
     tip, branch = work.checkout.head, work.checkout.branch
     if tip is None or branch is None or branch.startswith("refs/"):
-        raise WorkRefused(work.top, "is on no branch with a commit, so there is nothing to merge")
+        raise WorkRefused(
+            work.top, "is on no branch with a commit, so there is nothing to bring home"
+        )
     with snapshot(work) as now:
         if now.tree() != now.say("rev-parse", f"{tip}^{{tree}}").decode().strip():
             way = f"run 'codexlab commit {key.issue}' first"

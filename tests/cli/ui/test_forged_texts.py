@@ -35,6 +35,7 @@ COMMANDS = [
     ("diff", "1"),
     ("commit", "1"),
     ("merge", "1"),
+    ("push", "1"),
     ("ps", "--all"),
     ("reap",),
     ("reap", "--dry-run"),

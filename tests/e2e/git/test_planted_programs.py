@@ -74,6 +74,8 @@ HOME_GOING = {
     ("merge", "1", "--into", "other"): 0,
     ("merge", "1", "--into", "side"): 0,
     ("merge", "1", "--into", "side", "--squash"): 0,
+    ("push", "1", "--remote", "evil"): 125,  # a helper program
+    ("push", "1", "--remote", "home"): 0,
 }
 
 
@@ -88,6 +90,7 @@ def test_bringing_work_home_starts_nothing_that_an_agent_planted(
     witness = caller.home / "witness"
     assert caller.launch(flags, "true", cwd=cwd).returncode == 0
     prepare_branches(caller.home / "repo", caller.home / "side")
+    prepare_remote(caller.home, witness)
     plant(caller, places, flags, cwd, witness)
     for each in HOME_GOING:
         assert bring_home(caller, each, cwd, witness) == 125
@@ -97,7 +100,7 @@ def test_bringing_work_home_starts_nothing_that_an_agent_planted(
         rules.write_text("* diff=evil merge=evil\n")
     for each, status in HOME_GOING.items():
         expected = 125 if places in ("commondir", "pointer") else status
-        if "promisor" in places and each[0] == "merge":
+        if "promisor" in places and each[0] in ("merge", "push"):
             expected = 125  # a commit is lost
         assert bring_home(caller, each, cwd, witness) == expected
 
@@ -110,6 +113,17 @@ def prepare_branches(repo: Path, side: Path) -> None:
         (place / name).write_text("mine\n")
         git(place, "add", name)
         git(place, "commit", "-q", "-m", "mine")
+
+
+def prepare_remote(home: Path, witness: Path) -> None:
+    """Make a repository on this machine whose hooks somebody wrote."""
+    git(home, "init", "-q", "--bare", "home.git")
+    git(home / "repo", "remote", "add", "home", str(home / "home.git"))
+    (home / "home.git/hooks").mkdir(exist_ok=True)
+    for name in planted.HOOKS:
+        hook = home / "home.git/hooks" / name
+        hook.write_text(f"#!/bin/sh\necho receiving {name} >>{witness}/ran\n")
+        hook.chmod(0o755)
 
 
 def bring_home(caller: Caller, command: tuple[str, ...], cwd: Path, witness: Path) -> int:
