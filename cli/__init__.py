@@ -50,6 +50,7 @@ def launch() -> None:
     """Run ``codexlab-run``: become the guardian before anything heavy is imported."""
     # The guardian takes over this signal later.
     _end_at_interrupt()
+    _complete()
     import gc
     import os
     from functools import partial
@@ -95,6 +96,27 @@ def _refuse(program: str, error: CodexlabError) -> int:
     with contextlib.suppress(OSError):
         os.write(2, f"{program}: {error}\n".encode())
     return error.exit_status
+
+
+def _complete() -> None:
+    """Answer a shell that completes a line of ``codexlab-run``; nothing is launched."""
+    import os
+
+    if (question := os.environ.get("_CODEXLAB_RUN_COMPLETE")) is not None:
+        from .launch.flags import options
+        from .ui.completion import answer
+
+        os._exit(_flushed(answer(options, "codexlab-run", question)))
+
+
+def _flushed(status: int) -> int:
+    import sys
+
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return 1
+    return status
 
 
 def _enter_first() -> None:

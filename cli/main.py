@@ -11,6 +11,7 @@ import click
 from ..kernel.errors import CodexlabError
 from ..supervisor.settings.home import check_home
 from .context.directory import enter
+from .ui.completion import answer, variable_of
 from .ui.standard_streams import ensure_standard_streams, failed_call, stop_writing
 from .ui.terminal import on_one_line
 from .verbs import Verbs
@@ -43,6 +44,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run one command and exit with its status; an error is one line on stderr and 125."""
     try:
         ensure_standard_streams()
+        if (question := os.environ.get(variable_of(PROGRAM))) is not None:
+            _leave(answer(group, PROGRAM, question))
         result = _invoke(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):

@@ -88,6 +88,12 @@ def _workspace() -> click.Command:
     return workspace
 
 
+def _completion() -> click.Command:
+    from .commands.completion import completion
+
+    return completion
+
+
 def _run() -> click.Command:
     from .commands.run import run
 
@@ -106,6 +112,7 @@ class Verbs(LazyGroup):
     loaders: ClassVar[Mapping[str, tuple[Load, str]]] = {
         "artifacts": (_artifacts, "Build output on the artifact volume: places, sizes, cleaning."),
         "commit": (_commit, "Commit what an issue's work left uncommitted, on its branch."),
+        "completion": (_completion, "Teach your shell to complete both programs."),
         "diff": (_diff, "Show all that an issue's work changed, committed or not."),
         "env": (_env, "The variables of your environment that an agent sees, and why."),
         "help": (_help, "Show the help of a command."),
@@ -122,7 +129,7 @@ class Verbs(LazyGroup):
     }
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Run": ("run", "resume", "stop", "wait"),
-        "Look": ("ps", "rollout", "env", "help"),
+        "Look": ("ps", "rollout", "env", "help", "completion"),
         "Bring home": ("diff", "commit", "merge", "push"),
         "Keep tidy": ("workspace", "artifacts", "reap"),
     }

@@ -15,6 +15,7 @@ from ...supervisor.settings.fields import HOOK_KEYS, absolute, merge_settings, r
 from ...supervisor.settings.home import check_home
 from ...supervisor.settings.literals import check_passed_name
 from ...supervisor.settings.table import AGENT, PLACE, SETTINGS
+from ..context.completion import complete_files
 from ..ui.grouped_help import GroupedHelp, grouped_option
 from ..ui.non_empty import NON_EMPTY_TEXT
 from .options import HOOKS, own_option, setting_options
@@ -120,7 +121,7 @@ def _refuse_late(_context: click.Context, _parameter: click.Parameter, value: st
     help="Work as if started in DIR. It stands before all other options.",
 )
 @click.version_option(None, "-V", "--version", package_name="codexlab", prog_name=PROGRAM)
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_files)
 def options(**values: Any) -> dict[str, Any]:
     """Run one agent: clean environment, its own workspace, proof that no process is left.
 

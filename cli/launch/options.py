@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from ...kernel.values import declared_default
 from ...supervisor.request import LaunchRequest
-from ...supervisor.settings.kinds import PREFIX, SIZE, SWITCH
+from ...supervisor.settings.kinds import PATH, PREFIX, SIZE, SWITCH
 from ...supervisor.settings.table import FLAG, OLD_NAMES, SETTINGS, Setting
+from ..context.completion import Complete, complete_files, complete_issues, words_of
 from ..ui.grouped_help import grouped_option
 
 HOOKS = "Hooks"
@@ -39,13 +41,23 @@ def own_option(
 def _option(row: Setting) -> Callable[[_Command], _Command]:
     names = (row.short, row.flag) if row.short else (row.flag,)
     text = help_text(row)
-    extra: dict[str, Any] = {"hidden": row in OLD_NAMES}
+    extra: dict[str, Any] = {"hidden": row in OLD_NAMES, "shell_complete": _completer(row)}
     if row.kind is SWITCH:
         return own_option(row.group, *names, help=text, is_flag=True, **extra)
     if row.bare:
         extra |= {"is_flag": False, "flag_value": row.bare}
     metavar = row.metavar or row.kind.metavar
     return own_option(row.group, *names, help=text, metavar=metavar, **extra)
+
+
+def _completer(row: Setting) -> Complete | None:
+    """Return what a shell's completion of a setting's value asks, if anything is known of it."""
+    if row.name == "issue":
+        return complete_issues
+    if row.kind is PATH:
+        return complete_files
+    words = row.kind.type
+    return words_of(words) if isinstance(words, type) and issubclass(words, StrEnum) else None
 
 
 def help_text(row: Setting) -> str:

@@ -18,6 +18,7 @@ from ....supervisor.history.run_entry import RunEntry
 from ....workspace.claim.threads import is_thread_id, read_threads
 from ....workspace.paths import paths_at
 from ....workspace.records.provenance import WorkdirKind
+from ...context.completion import complete_issues
 from ...context.find_runs import current_project, find_run
 from ...context.workspaces import configured_root
 from ...ui.terminal import on_one_line, one_line
@@ -36,7 +37,7 @@ class NothingToResume(CallerError):
 
 
 @click.command()
-@click.argument("name", metavar="ISSUE")
+@click.argument("name", metavar="ISSUE", shell_complete=complete_issues)
 @click.option("-x", "--execute", is_flag=True, help="Start it here, on this terminal.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of the command.")
 def resume(name: str, execute: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from ....supervisor.containment.stop import Stopping
 from ....supervisor.history.run_entry import RunEntry
+from ...context.completion import complete_runs
 from ...context.find_runs import find_runs
 from ...ui.faults import Faults
 from .ended import (
@@ -24,7 +25,7 @@ from .ended import (
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="RUN...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @click.option("--now", is_flag=True, help="Kill all processes at once, without the grace.")
 @click.option("--dry-run", is_flag=True, help="Only say which runs would be stopped.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")

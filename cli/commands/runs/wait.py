@@ -11,6 +11,7 @@ import click
 from ....supervisor.containment.await_ends import EndWatch
 from ....supervisor.history.run_entry import RunEntry
 from ....supervisor.lifecycle.exit import EXIT_LIMIT
+from ...context.completion import complete_runs
 from ...context.find_runs import find_runs
 from ...ui.faults import Faults
 from ...ui.literal_types import DURATION
@@ -18,7 +19,7 @@ from .ended import Fate, RunResult, is_live, result_of, say_goes_on, tell, write
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="RUN...")
+@click.argument("names", nargs=-1, required=True, metavar="RUN...", shell_complete=complete_runs)
 @click.option(
     "--timeout",
     type=DURATION,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ...context.completion import complete_issues
 from ...ui.non_empty import NON_EMPTY_TEXT
 
 Command = Callable[..., Any]
@@ -26,14 +27,16 @@ _CHOICE = (
 
 def one_workspace(command: Command) -> Command:
     """Add the options that choose one workspace."""
-    for option in (*_CHOICE, click.argument("issue")):
+    for option in (*_CHOICE, click.argument("issue", shell_complete=complete_issues)):
         command = option(command)
     return command
 
 
 def several_workspaces(command: Command) -> Command:
     """Add the options that choose the workspaces of one or more issues."""
-    issues = click.argument("issues", metavar="ISSUE...", nargs=-1, required=True)
+    issues = click.argument(
+        "issues", metavar="ISSUE...", nargs=-1, required=True, shell_complete=complete_issues
+    )
     for option in (*_CHOICE, issues):
         command = option(command)
     return command
