@@ -10,11 +10,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..kernel.values import frozen
 from .agent_name import AgentName
 from .session_store import NoSessions, SessionStore
+
+if TYPE_CHECKING:
+    from .conversation import ReadSaid
 
 RESUME = "{resume}"
 """The argument that is replaced by the agent's own words for going on with its thread."""
@@ -119,6 +122,10 @@ class Adapter:
         """
         del words
         return Readers()
+
+    def said_reader(self) -> ReadSaid | None:
+        """Return what makes a conversation of its JSON output; None where it has none."""
+        return None
 
     def read_screen_line(self, line: bytes) -> StreamNews:
         """Read a line of its terminal."""

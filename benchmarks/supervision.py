@@ -1,13 +1,14 @@
-"""Measure one supervised run against its peers: launch, relay, killing, memory, wake-ups.
+"""Measure one supervised run against its peers: launch, relay, killing, memory, wake-ups, logs.
 
-    python benchmarks/supervision.py [--only launch,relay,kill,memory,quiet] [--mib 1024]
+    python benchmarks/supervision.py [--only launch,relay,kill,memory,quiet,follow] [--mib 1024]
                                      [--pairs 15] [--scratch DIR]
 
 Each pair is taken in turn with its peer's and the ratio is the median of the pairs'
 ratios, so that a machine busy with something else disturbs both alike. Peers:
 ``python -c "import trio, anyio"`` for a launch in a reused workspace; ``tee LOG | cat``
 for the relay of text with a log and four secrets to mask; ``cgroup.kill`` by hand for a
-tree of 1,000 processes (root, or a delegated group). Exit status 1 when a goal is missed.
+tree of 1,000 processes (root, or a delegated group). ``follow``: how long after an agent wrote a
+line ``codexlab logs -f`` shows it. Exit status 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ from codexlab.kernel.cgroup.leaf import create_leaf, is_populated, own_cgroup, r
 TREE = 1000
 QUIET_SECONDS = 20.0
 SETTLING_SECONDS = 12.0
+FOLLOWED_LINES = 50
+CLOCK = """
+import time
+print("ready")
+while True:
+    time.sleep(0.05)
+    print(time.monotonic())
+"""
 LINE = "a line of what an agent says, long enough to be of the usual length, and no secret in it"
 FORKER = f"""
 import os, signal
@@ -241,6 +250,30 @@ def quiet(bench: Bench, options: argparse.Namespace) -> Row:
     return Row("wake-ups of a quiet run", shown, sum(rates), 1.0, "/s")
 
 
+def follow(bench: Bench, options: argparse.Namespace) -> Row:
+    """Let an agent write the time, line by line, and compare it with when a follower shows it."""
+    del options
+    program = [str(Path(bench.program).with_name("codexlab")), "logs", "-f", "b"]
+    delays: list[float] = []
+    with (
+        bench.running(sys.executable, "-u", "-S", "-c", CLOCK),
+        subprocess.Popen(
+            program, env=bench.environ, cwd=bench.scratch, stdout=subprocess.PIPE
+        ) as follower,
+    ):
+        assert follower.stdout is not None
+        follower.stdout.readline()
+        # What was written before it began is no delay of its own.
+        began = time.monotonic()
+        while len(delays) < FOLLOWED_LINES:
+            written = float(follower.stdout.readline())
+            if written > began:
+                delays.append((time.monotonic() - written) * 1000)
+        follower.terminate()
+    shown = f"median {statistics.median(delays):.1f} ms"
+    return Row("delay of a line in logs -f, the longest", shown, max(delays), 200.0, " ms")
+
+
 def _halves(guardian: int) -> tuple[int, int]:
     """Return guardian and supervisor; the kernel lists children in the order of their birth."""
     children = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()
@@ -261,7 +294,14 @@ def _wakeups(pid: int) -> int:
     return found
 
 
-PARTS = {"launch": launch, "relay": relay, "kill": kill, "memory": memory, "quiet": quiet}
+PARTS = {
+    "launch": launch,
+    "relay": relay,
+    "kill": kill,
+    "memory": memory,
+    "quiet": quiet,
+    "follow": follow,
+}
 
 
 def main() -> int:

@@ -34,6 +34,12 @@ def _env() -> click.Command:
     return env
 
 
+def _logs() -> click.Command:
+    from .commands.runs.logs import logs
+
+    return logs
+
+
 def _merge() -> click.Command:
     from .commands.work.merge import merge
 
@@ -116,6 +122,7 @@ class Verbs(LazyGroup):
         "diff": (_diff, "Show all that an issue's work changed, committed or not."),
         "env": (_env, "The variables of your environment that an agent sees, and why."),
         "help": (_help, "Show the help of a command."),
+        "logs": (_logs, "Show what a run wrote, and with --follow what it writes."),
         "merge": (_merge, "Merge an issue's work into your branch, or change nothing."),
         "ps": (_ps, "List the runs that are alive; with --all also those that ended, and how."),
         "push": (_push, "Push an issue's branch, and say where to open a pull request."),
@@ -129,7 +136,7 @@ class Verbs(LazyGroup):
     }
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Run": ("run", "resume", "stop", "wait"),
-        "Look": ("ps", "rollout", "env", "help", "completion"),
+        "Look": ("ps", "logs", "rollout", "env", "help", "completion"),
         "Bring home": ("diff", "commit", "merge", "push"),
         "Keep tidy": ("workspace", "artifacts", "reap"),
     }

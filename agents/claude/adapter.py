@@ -7,12 +7,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ..adapter import Adapter, AgentStatus, Readers, StreamNews, Variables, parse_event, table, text
 from ..agent_name import AgentName
 from .sessions import SESSION, ClaudeSessions, claude_home, living_on, sessions_in
 from .variables import claude_variables
+
+if TYPE_CHECKING:
+    from ..conversation import ReadSaid
 
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "su"))
 _CONTINUES = r"--continue|-p*c[cp]*"
@@ -43,6 +46,12 @@ class Claude(Adapter):
         """Return what reads its JSON, where the command asks for it."""
         speaks_json = _output_format(words) in ("json", "stream-json")
         return Readers(stdout=read_event if speaks_json else None)
+
+    def said_reader(self) -> ReadSaid:
+        """Return what makes a conversation of its events."""
+        from .conversation import read_said  # no launch needs it
+
+        return read_said
 
     def session_store(
         self, environ: Mapping[str, str], workdir: Path, since: float, *, interactive: bool = False

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..adapter import Adapter, Readers, Reads, StreamNews, Variables
 from ..agent_name import AgentName
 from .deep_socket import socket_too_deep
 from .piped_prompts import reads_prompt_from_stdin
 from .stream import choose_readers, read_farewell
+
+if TYPE_CHECKING:
+    from ..conversation import ReadSaid
 
 _SETTINGS = (
     "OPENAI_BASE_URL OPENAI_ORGANIZATION OPENAI_PROJECT CODEX_OSS_BASE_URL CODEX_OSS_PORT RUST_LOG"
@@ -44,6 +48,12 @@ class Codex(Adapter):
     def readers(self, words: Sequence[str]) -> Readers:
         """Return what reads its events, its protocol or its banner."""
         return choose_readers(words)
+
+    def said_reader(self) -> ReadSaid:
+        """Return what makes a conversation of its events."""
+        from .conversation import read_said  # no launch needs it
+
+        return read_said
 
     def read_screen_line(self, line: bytes) -> StreamNews:
         """Read its farewell, which names the thread."""

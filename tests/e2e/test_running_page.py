@@ -8,6 +8,7 @@ from pathlib import Path
 from support.lab import Lab
 
 from codexlab.cli.launch.flags import options
+from codexlab.cli.verbs import Verbs
 from codexlab.supervisor.settings.table import PROJECT_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,7 @@ def test_every_field_of_a_record_is_on_the_page(lab: Lab) -> None:
 
 
 def test_every_flag_on_the_page_exists_and_what_a_project_file_may_set_is_listed() -> None:
-    known = {name for parameter in options.params for name in parameter.opts}
+    commands = (options, *(Verbs.loaders[name][0]() for name in ("logs", "stop", "wait")))
+    known = {name for each in commands for option in each.params for name in option.opts}
     assert set(re.findall(r"`(--[a-z-]+)", PAGE)) <= known
     assert f"`{' '.join(sorted(PROJECT_KEYS))}`" in PAGE

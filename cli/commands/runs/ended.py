@@ -108,9 +108,9 @@ def tell(result: RunResult, faults: Faults) -> None:
         click.echo(on_one_line(f"would stop {name}, run {result.entry.run_id}"))
     elif result.action is Fate.STOPPED:
         after = "" if result.seconds is None else f" after {result.seconds:.1f} s"
-        click.echo(on_one_line(f"stopped {name}: {_end(result)}{after}; {_rest(result)}"))
+        click.echo(on_one_line(f"stopped {name}: {end_words(result)}{after}; {_rest(result)}"))
     elif result.action is Fate.ENDED:
-        click.echo(on_one_line(f"{name} has ended: {_end(result)}; {_rest(result)}"))
+        click.echo(on_one_line(f"{name} has ended: {end_words(result)}; {_rest(result)}"))
 
 
 def say_goes_on(entries: Iterable[RunEntry]) -> None:
@@ -125,7 +125,8 @@ def write_results(results: Iterable[RunResult]) -> None:
     write_json([_describe(result) for result in results])
 
 
-def _end(result: RunResult) -> str:
+def end_words(result: RunResult) -> str:
+    """Return how a run ended: its exit status, and why where that does not tell it."""
     entry = result.entry
     why = "" if entry.reason in _PLAIN else f" ({entry.reason})"
     return f"exit {result.status}{why}"

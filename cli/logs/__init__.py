@@ -1,0 +1,1 @@
+"""Show what a run wrote: lines, conversations, JSON, bytes."""
