@@ -26,7 +26,8 @@ class RunFacts:
     :param threads: the agent's conversations in this run, the newest last.
     :param duration: seconds from the preparation to the proof.
     :param last_word: what the agent's own stream said last of its task.
-    :param message: the agent's own reason, in one line.
+    :param message: what the agent's stream said last of a failure; ``why``: in one phrase why its
+        work was not done.
     :param mechanism: what contained the run; ``proven``: the kernel showed it empty;
         ``swept`` and ``left``: processes that were ended, and that could not be.
     :param peak_memory: bytes; ``log_size`` too.
@@ -44,6 +45,7 @@ class RunFacts:
     signal: int | None = None
     last_word: str | None = None
     message: str | None = None
+    why: str | None = None
     attempts: int | None = None
     mechanism: str | None = None
     proven: bool | None = None
@@ -62,7 +64,7 @@ _NO_FACTS = RunFacts()
 _LISTS = ("command", "threads")
 _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("workdir", "workdir_kind", "branch", "resumed", "last_word"), (str,)),
-    **dict.fromkeys(("message", "mechanism", "head_before", "head_after"), (str,)),
+    **dict.fromkeys(("message", "why", "mechanism", "head_before", "head_after"), (str,)),
     **dict.fromkeys(("duration", "cpu"), (int, float)),
     **dict.fromkeys(("exit_code", "signal", "attempts", "swept", "left"), (int,)),
     **dict.fromkeys(("peak_memory", "log_size", "ahead"), (int,)),

@@ -8,7 +8,10 @@ from typing import Any, cast
 
 from ..history.run_entry import RunFacts, facts_of
 
-_SAME = ("command", "resumed", "duration", "exit_code", "signal", "last_word", "peak_memory")
+_SAME = (
+    *("command", "resumed", "duration", "exit_code", "signal"),
+    *("last_word", "message", "why", "peak_memory"),
+)
 _PROOF = ("mechanism", "proven", "swept", "left")
 
 

@@ -61,6 +61,11 @@ def past_names(roots: Iterable[Path], tell: Tell) -> list[tuple[str, str, str, s
     return _read(run_names, nothing, roots, tell)
 
 
+def past_ids() -> list[str]:
+    """Return the ids of the runs of the history, as far as it can be read now."""
+    return [row[0] for row in peek_history(run_names) or ()]
+
+
 def issues_of_known_threads() -> dict[str, str]:
     """Return the issue of each conversation that a run had, be its workspace there or not."""
     ours = {thread: entry.issue for entry in read_entries() for thread in _threads(entry)}

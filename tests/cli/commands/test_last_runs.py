@@ -28,7 +28,7 @@ def test_a_run_that_was_refused_is_told_of_as_by_ps(lab: Lab, earlier: bool) -> 
         assert launch(lab).returncode == 0
         assert "exited 0" in lab.codexlab("workspace", "list").stdout
     assert launch(lab, "--require-artifacts").returncode == 125
-    listed = json.loads(lab.codexlab("ps", "--all", "--json").stdout)[-1]
+    listed = json.loads(lab.codexlab("ps", "--all", "--json").stdout)[0]
     assert (listed["reason"], listed["exit_status"]) == ("launch-failed", 125)
     assert lab.codexlab("workspace", "list").stdout.splitlines()[1].endswith("launch-failed 125")
     assert shown(lab) == {

@@ -26,7 +26,8 @@ def launch(lab: Lab, issue: str, *command: str) -> None:
 def listed(lab: Lab) -> list[dict[str, Any]]:
     found = lab.codexlab("ps", "--all", "--json")
     assert (found.returncode, found.stderr) == (0, "")
-    return json.loads(found.stdout)  # type: ignore[no-any-return]
+    runs: list[dict[str, Any]] = json.loads(found.stdout)
+    return [{name: value for name, value in run.items() if name != "age"} for run in runs]
 
 
 def move() -> None:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.lab import Lab, Running, running, wait_until_gone
 from support.processes.killing import kill_at_once
+from support.terminal.program import on_terminal
 from support.users.unprivileged import Unprivileged, give
 
 from codexlab.cli.commands.reap import reap
@@ -78,11 +79,13 @@ def test_the_table_is_aligned_and_says_so_when_nothing_runs(lab: Lab, listed: Li
     assert lab.run(["--issue", "a longer issue", *FLAGS], ["true"]).returncode == 0
     header, first, second = invoke("--all").stdout.splitlines()
     assert header.split() == [
-        "PROJECT", "ISSUE", "AGENT", "STATE", "SINCE", "PID", "PROCS", "MEMORY", "RUN", "THREAD",
+        "PROJECT", "ISSUE", "AGENT", "STATE", "AGE", "DURATION", "OUTCOME", "MEMORY", "PROCS",
+        "PID", "RUN", "THREAD",
     ]  # fmt: skip
-    assert first[header.index("STATE") :].startswith("exited 3 ")
-    assert second[header.index("STATE") :].startswith("exited 0 ")
-    assert second[header.index("ISSUE") :].startswith("a longer issue ")
+    # The newest run is first.
+    assert first[header.index("STATE") :].startswith("done ")
+    assert first[header.index("ISSUE") :].startswith("a longer issue ")
+    assert second[header.index("STATE") :].startswith("failed: exit 3 ")
 
 
 def test_refused_runs_are_kept_although_they_have_no_directory(lab: Lab, listed: List) -> None:
@@ -92,7 +95,7 @@ def test_refused_runs_are_kept_although_they_have_no_directory(lab: Lab, listed:
         run.signal(signal.SIGTERM)
         run.finish()
     assert lab.run(["--issue", "2", *FLAGS], ["no-such-command-here"]).returncode == 127
-    _, busy, missing = listed("--all")
+    missing, busy, _ = listed("--all")
     assert (busy["reason"], busy["exit_status"]) == ("busy", 75)
     assert "held by run" in busy["error"]
     assert (missing["reason"], missing["exit_status"]) == ("launch-failed", 127)
@@ -169,6 +172,64 @@ def test_an_entry_alone_is_not_believed(lab: Lab, listed: List) -> None:
     assert [each["reason"] for each in listed("--all")] == ["exited"]
     path.write_text(json.dumps({**first, "place": "elsewhere pid:[1]"}) + "\n")
     assert [each["state"] for each in listed()] == ["elsewhere"]
+
+
+def test_runs_are_chosen_by_what_is_known_of_them(lab: Lab, listed: List) -> None:
+    for issue, project, command in (("1", "p", "true"), ("2", "p", "false"), ("2", "q", "false")):
+        flags = ["--issue", issue, "--project", project, *FLAGS]
+        assert lab.run(flags, [command]).returncode == (command == "false")
+    third, second, first = listed("--all")
+    assert (third["why"], third["outcome"], first["outcome"]) == ("exit 1", "failed", "unconfirmed")
+    ids = [each["run_id"] for each in (third, second, first)]
+    for words, found in (
+        ("--outcome failed", ids[:2]),
+        ("--all --project p", ids[1:]),
+        ("--all --agent codex", []),
+        ("--all --since 2999-01-01", []),
+        ("--all --since 1h --limit 1", ids[:1]),
+    ):
+        assert [each["run_id"] for each in listed(*words.split())] == found, words
+    more = "1 older runs are not shown; --limit 0 shows all\n"
+    assert invoke("-a", "--limit", "2").stderr == more
+    assert invoke("-aq").stdout.split() == ids
+    for name in ("age", "duration", "cpu", "log_size"):
+        assert isinstance(third[name], int | float), name
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (80, "ISSUE AGENT STATE AGE DURATION MEMORY RUN"),
+        (200, "PROJECT ISSUE AGENT STATE AGE DURATION OUTCOME MEMORY PROCS PID RUN THREAD"),
+    ],
+)
+def test_the_table_fits_its_terminal(lab: Lab, width: int, columns: str) -> None:
+    said = "echo an error of some length that tells why all of this work came to naught >&2; exit 3"
+    assert lab.run(["--issue", "a longer issue", *FLAGS], ["sh", "-c", said]).returncode == 3
+    program = lab.program.with_name("codexlab")
+    sized = ["sh", "-c", f"stty cols {width} <&1; exec {program} ps --all"]
+    header, row = on_terminal(sized, lab.environ).splitlines()
+    assert header.split() == columns.split()
+    assert all(len(line) <= width for line in (header, row))
+    assert row[header.index("STATE") :].startswith("failed: exit 3: an error")
+    (run,) = json.loads(lab.codexlab("ps", "--all", "--json").stdout)
+    short = row[header.index("RUN") :].split()[0]
+    assert short == run["run_id"].partition("-")[2][:4]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--outcome", "good"], "'good' is not one of"),
+        (["--limit", "-1"], "expected a whole number, 0 or more"),
+        (["--since", "yesterday"], "expected a date such as 2026-01-31"),
+        (["--issue", ""], "--issue"),
+    ],
+)
+def test_wrong_input_is_one_line(lab: Lab, words: list[str], problem: str) -> None:
+    done = lab.codexlab("ps", *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (125, "", 1)
+    assert problem in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["a file in the way", "read-only"])
