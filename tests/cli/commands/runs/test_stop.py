@@ -239,3 +239,10 @@ def test_nobody_stops_their_own_run_and_not_one_that_root_started_in_their_home(
                 assert done.returncode == 0, done.stderr
             run.communicate(timeout=20)
             assert run.returncode == 143
+
+
+def test_how_a_run_ended_is_known_when_its_workspace_is_gone(lab: Lab) -> None:
+    assert lab.run(["--issue", "1", *FLAGS], ["sh", "-c", "exit 3"]).returncode == 3
+    assert lab.codexlab("workspace", "remove", "1", "--force").returncode == 0
+    done = lab.codexlab("stop", "1")
+    assert done.stdout == "1 generic has ended: exit 3; nothing left running\n", done.stderr
