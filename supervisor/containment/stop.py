@@ -6,11 +6,12 @@ ends itself: its own supervisor climbs the ladder and reads the proof, and nothi
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from ...guardian.signals import DUPLICATE_SECONDS
@@ -24,6 +25,7 @@ from .await_ends import EndWatch
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 # An equal signal counts as new after so long.
 _ROUND = DUPLICATE_SECONDS + 0.05
+_LATE = 2.0
 
 
 class Deaf(Exception):
@@ -81,26 +83,29 @@ class Stopping:
                 self.refused.append((entry, error))
         self._watch = EndWatch(asked)
 
-    @property
-    def waiting(self) -> list[RunEntry]:
-        """Return the runs that have not ended, as far as was seen."""
-        return self._watch.waiting
+    def ends(self, tell_late: Callable[[Sequence[RunEntry]], None]) -> Iterator[RunEntry]:
+        """Yield each run at once when it has ended, until all have.
 
-    def ends(self) -> Iterator[RunEntry]:
-        """Yield each run at once when it has ended, until all have."""
-        due = time.monotonic() + _ROUND
-        while not self._watch.is_over:
-            yield from self._watch.wait(self._seconds_to(due))
-            if time.monotonic() >= due:
-                due += _ROUND
-                for entry in self._watch.waiting:
-                    with suppress(PermissionError):
-                        self._ask(entry)
+        :param tell_late: takes, once, the runs that have not ended after two seconds.
+        """
+        began = time.monotonic()
+        for number in range(1, len(build_ladder())):
+            yield from self._ends_until(began + number * _ROUND)
+            self._ask_again()
+        yield from self._ends_until(began + _LATE)
+        tell_late(self._watch.waiting)
+        yield from self._ends_until(math.inf)
 
-    def _seconds_to(self, due: float) -> float | None:
-        """Return for how long to wait before the next round; None where all was sent."""
-        more = any(self._rounds[entry.run_id] for entry in self._watch.waiting)
-        return max(0.0, due - time.monotonic()) if more else None
+    def _ends_until(self, moment: float) -> Iterator[RunEntry]:
+        left = 1.0
+        while left > 0 and not self._watch.is_over:
+            left = max(0.0, moment - time.monotonic())
+            yield from self._watch.wait(None if left == math.inf else left)
+
+    def _ask_again(self) -> None:
+        for entry in self._watch.waiting:
+            with suppress(PermissionError):
+                self._ask(entry)
 
     def _ask(self, entry: RunEntry) -> None:
         """Send the signals of one round, and continue what somebody stopped.

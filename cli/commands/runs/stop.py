@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +13,12 @@ from ....supervisor.history.run_entry import RunEntry
 from ...context.completion import complete_runs
 from ...context.find_runs import find_runs
 from ...ui.faults import Faults
+from ...ui.terminal import on_one_line
 from .ended import (
     Fate,
     RunResult,
     is_live,
+    name_of,
     refusal_of,
     result_of,
     say_goes_on,
@@ -67,5 +70,18 @@ def _stop(entries: Sequence[RunEntry], *, now: bool, dry_run: bool) -> Iterator[
     began = time.monotonic()
     stopping = Stopping(live, now=now)
     yield from (refusal_of(entry, error) for entry, error in stopping.refused)
-    for entry in stopping.ends():
+    for entry in stopping.ends(_say_nothing if now else _say_late):
         yield result_of(entry, Fate.STOPPED, time.monotonic() - began)
+
+
+def _say_late(entries: Sequence[RunEntry]) -> None:
+    """Tell a person at a terminal why nothing happens yet."""
+    if sys.stderr.isatty():
+        for entry in entries:
+            line = f"{name_of(entry)} has its grace to end by itself; --now ends it at once"
+            click.echo(f"codexlab: {on_one_line(line)}", err=True)
+
+
+def _say_nothing(entries: Sequence[RunEntry]) -> None:
+    """Say nothing of runs that are being killed."""
+    del entries

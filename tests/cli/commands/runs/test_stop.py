@@ -16,6 +16,7 @@ from support.commands import program
 from support.lab import Lab, Running, running, wait_until_gone
 from support.processes.killing import kill_at_once
 from support.processes.starting import started_program
+from support.terminal.person import terminal
 from support.users.unprivileged import Unprivileged
 
 MARK = "163.2"
@@ -204,6 +205,16 @@ def test_ctrl_c_says_that_the_run_goes_on_ending(lab: Lab) -> None:
         assert said == (f"codexlab: 1 generic goes on; codexlab wait {run_id} waits for its end\n")
         assert lab.codexlab("stop", "--now", "1").returncode == 0
         assert running(MARK) == set()
+
+
+def test_a_person_is_told_why_a_run_does_not_end_at_once(lab: Lab) -> None:
+    with ready(lab, "1", DEAF) as run:
+        words: list[str | Path] = [lab.program.with_name("codexlab"), "stop", "1"]
+        with terminal(words, lab.environ, lab.cwd) as screen:
+            screen.wait_for("codexlab: 1 generic has its grace to end by itself; --now ends it")
+            assert lab.codexlab("stop", "--now", "1").returncode == 0
+            screen.wait_for("stopped 1 generic: exit 137 after .*; nothing left running")
+        assert run.process.wait(10) == 137
 
 
 def test_a_run_of_an_embedding_host_is_ended_and_the_host_lives_on(lab: Lab, scratch: Path) -> None:
