@@ -39,6 +39,7 @@ class SpawnSpec:
     :param cwd: the directory to start in.
     :param leaf: the cgroup to be in before exec, or None.
     :param nice: how much lower its priority is than ours (nice(2)).
+    :param below: the path from ``cwd`` to where it starts; no part of it may be a link.
     """
 
     path: str
@@ -47,6 +48,7 @@ class SpawnSpec:
     cwd: str
     leaf: str | None = None
     nice: int = 0
+    below: str = ""
 
 
 @frozen

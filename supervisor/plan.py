@@ -56,6 +56,19 @@ class Plan:
         """Return the directory of this run's record, events and logs."""
         return self.paths.runs / self.run_id
 
+    @property
+    def below(self) -> str:
+        """Return the path from the top of the caller's checkout to where the caller stands.
+
+        There the agent starts in the workdir. It is empty at the top, outside git, and where a
+        flag names the directory or the repository.
+        """
+        request, start = self.request, self.start
+        named = request.workdir is not None or request.no_repo or request.repo is not None
+        if named or start.top is None or start.top == start.cwd:
+            return ""
+        return os.path.relpath(start.cwd, start.top)
+
     def patience(self, least: float = 0.0) -> float:
         """Return how many seconds a lock is waited for: what ``--wait`` says, or ``least``."""
         wait = self.request.wait

@@ -150,6 +150,8 @@ def become(
         _install_stdio(stdio)
         step = SpawnStep.CHDIR
         os.chdir(spec.cwd)
+        if spec.below:
+            _descend(spec.below)
         step = SpawnStep.SIGNALS
         for signum in restore:
             signal.signal(signum, signal.SIG_DFL)
@@ -161,6 +163,14 @@ def become(
         os.write(report, encode(SpawnFailed(step, errno)))
     finally:
         os._exit(127)
+
+
+def _descend(below: str) -> None:
+    """Go down name by name; a link on the way fails, for an agent may have put it there."""
+    for name in below.split("/"):
+        fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        os.fchdir(fd)
+        os.close(fd)
 
 
 def _install_stdio(stdio: Sequence[int]) -> None:

@@ -18,7 +18,8 @@ def resolve_command(
 
     The command itself may come from a checkout left behind: the caller chose it there.
 
-    :param name: argv[0]; with a slash it is a path, relative to the workdir.
+    :param name: argv[0]; with a slash it is a path, relative to ``workdir``.
+    :param workdir: the directory that the agent starts in.
     :param search_path: the *agent's* PATH, already cleaned.
     :param taken_out: entries of the caller's PATH that the agent does not get.
     :raises CommandNotFound: nothing has that name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from ...agents.adapter import expand_resume
@@ -17,6 +18,7 @@ from ..plan import Plan
 from ..request import LAUNCH_HOOKS, LaunchRequest
 from .command import needs_workdir, resolve_command
 from .expected import expect_environment
+from .start_directory import StartDirectory, find_start
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:
@@ -30,10 +32,11 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     routing, environment, thread = expected.routing, expected.environment, expected.thread
     agent = adapter_of(plan.agent)
     argv = expand_resume(plan.request.command, agent, thread)
+    start = _foresee_start(plan)
     trouble = agent.foresee_trouble(plan.request.command, plan.paths.codex_home)
     return {
         "argv": list(argv),
-        "executable": _executable(plan, environment),
+        "executable": _executable(plan, environment, start),
         "terminal": plan.request.terminal,
         "agent": plan.agent,
         "project": plan.key.project,
@@ -46,6 +49,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
             "branch": plan.workdir.branch,
             "base": plan.workdir.base,
         },
+        "cwd": start.path,
         "codex_home": os.fspath(plan.paths.codex_home),
         "shared_home": os.fspath(plan.request.shared_home),
         "thread": thread,
@@ -67,7 +71,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "notes": [
             *plan.workdir.notes,
             *foresee_config(plan.request.shared_home),
-            *filter(None, [trouble]),
+            *filter(None, [start.note, trouble]),
         ],
     }
 
@@ -100,12 +104,19 @@ def _describe_hooks(plan: Plan) -> dict[str, Any]:
     return {**hooks, "timeout": plan.request.hook_timeout} if hooks else {}
 
 
-def _executable(plan: Plan, environment: ChildEnvironment) -> str:
+def _foresee_start(plan: Plan) -> StartDirectory:
+    """Return where the agent would start; of a workdir still to be made, what was asked for."""
+    if plan.workdir.created:
+        return StartDirectory(os.fspath(plan.workdir.path), plan.below)
+    return find_start(plan.workdir.path, plan.below)
+
+
+def _executable(plan: Plan, environment: ChildEnvironment, start: StartDirectory) -> str:
     name = plan.request.command[0]
     if needs_workdir(name) and plan.workdir.created:
         return f"{name} (looked for once the workdir exists)"
     search_path = environment.values.get("PATH", os.defpath)
-    return resolve_command(name, search_path, plan.workdir.path, environment.taken_out)
+    return resolve_command(name, search_path, Path(start.path), environment.taken_out)
 
 
 def _describe_ladder(ladder: Ladder) -> list[dict[str, Any]]:

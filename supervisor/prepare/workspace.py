@@ -36,6 +36,7 @@ from ..plan import Plan
 from ..threads.lost_threads import adopt_threads
 from ..threads.resume import ready_thread
 from .environment import Routing, build_run_environment, use_routing
+from .start_directory import find_start
 from .temporary import choose_temporary
 
 KEPT_RUNS = 50
@@ -138,7 +139,7 @@ def _furnish(
     home = heal_codex_home(
         plan.paths,
         plan.request.shared_home,
-        writable_roots=_writable_roots(routing),
+        writable_roots=(*_writable_roots(routing), *([workdir.path] if plan.below else ())),
         exclude_names=tool_shell_excludes(routing.policy),
         sessions=SessionMode(plan.request.sessions),
         git_write=git_write,
@@ -152,11 +153,12 @@ def _furnish(
         tell(note)
     temporary = choose_temporary(plan.request.environ)
     environment = build_run_environment(plan, routing, workdir.path, None, temporary)
-    thread = ready_thread(plan, workdir.path, environment.values, tell)
+    start = Path(find_start(workdir.path, plan.below).path)
+    thread = ready_thread(plan, start, environment.values, tell)
     if thread is not None:
         environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
     argv = expand_resume(plan.request.command, agent, thread)
-    sessions = _hold_sessions(plan, argv, environment, workdir.path)
+    sessions = _hold_sessions(plan, argv, environment, start)
     try:
         if note := make_run_directory(claim, plan.run_id):
             tell(note)
@@ -182,10 +184,10 @@ def _furnish(
 
 
 def _hold_sessions(
-    plan: Plan, argv: tuple[str, ...], environment: ChildEnvironment, workdir: Path
+    plan: Plan, argv: tuple[str, ...], environment: ChildEnvironment, start: Path
 ) -> tuple[int, ...]:
     agent, words = adapter_of(plan.agent), own_words(argv)
-    resumed = agent.sessions_to_hold(words, environment.values, workdir)
+    resumed = agent.sessions_to_hold(words, environment.values, start)
     if not resumed:
         return ()
     from ..threads.session_turns import hold_sessions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 import anyio
@@ -50,6 +51,7 @@ class Attempt:
     def __init__(self, run: RunContext, prepared: PreparedWorkspace) -> None:
         self._plan = run.plan
         self._prepared = prepared
+        self._find_start = run.find_start
         self._ownership = run.ownership
         self._link = run.link
         self._events = run.events
@@ -106,13 +108,13 @@ class Attempt:
         return agent
 
     def _spec(self) -> SpawnSpec:
-        prepared = self._prepared
+        prepared, start = self._prepared, self._find_start()
         search_path = prepared.environment.values.get("PATH", os.defpath)
         path = resolve_command(
-            prepared.argv[0], search_path, prepared.workdir.path, prepared.environment.taken_out
+            prepared.argv[0], search_path, Path(start.path), prepared.environment.taken_out
         )
-        cwd = os.fspath(prepared.workdir.path)
-        return SpawnSpec(path, tuple(prepared.argv), dict(prepared.environment.values), cwd)
+        environment = {**prepared.environment.values, "PWD": start.path}
+        return SpawnSpec(path, tuple(prepared.argv), environment, start.workdir, below=start.below)
 
     def _make_watch(self, agent: ProcessIdentity) -> Watch:
         return Watch(

@@ -33,9 +33,12 @@ _NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
 
 
-def describe_start(workdir: Workdir) -> str:
-    """Say where the agent works, and from which commit."""
-    line = f"working in {workdir.path} ({workdir.kind}"
+def describe_start(workdir: Workdir, cwd: str) -> str:
+    """Say where the agent works, and from which commit.
+
+    :param cwd: the directory it starts in.
+    """
+    line = f"working in {cwd} ({workdir.kind}"
     if workdir.branch:
         line += f", branch {workdir.branch}"
     return f"{line}, at commit {workdir.head[:9]})" if workdir.head else f"{line})"

@@ -20,6 +20,7 @@ from ..output.events import EventLog
 from ..output.log import open_to_append
 from ..output.streams import Logs
 from ..prepare.secrets import find_secrets
+from ..prepare.start_directory import StartDirectory, find_start
 from ..prepare.workspace import PreparedWorkspace, note_thread_of_target
 from ..records.record import RunRecord
 from ..threads.watcher import SessionWatcher
@@ -60,6 +61,7 @@ class RunContext:
         self.events = events
         self.started = started
         self._threads: dict[str, None] = {}
+        self._start = find_start(prepared.workdir.path, plan.below)
         self._secrets = find_secrets(plan.request, prepared.environment.values)
         masker = Masker(self._secrets)
         # From here on the agent's own values are known too (--set, --env-file).
@@ -97,6 +99,7 @@ class RunContext:
         self.record.update(
             argv=list(prepared.argv),
             workdir=asdict(prepared.workdir),
+            cwd=self._start.path,
             resumed=prepared.thread,
             temporary=prepared.temporary,
             containment=self.ownership.describe(),
@@ -137,13 +140,20 @@ class RunContext:
             self.warn(line)
         self._say_what_stays_behind()
         if self.caller.verbose:
-            self.caller.tell(describe_start(prepared.workdir))
+            self.caller.tell(describe_start(prepared.workdir, self._start.path))
 
     def _say_what_stays_behind(self) -> None:
         if line := describe_left_behind(self.prepared.environment):
             self.record.warn(line)
             if self.caller.verbose:
                 self.caller.tell(line)
+
+    def find_start(self) -> StartDirectory:
+        """Return where the agent starts now; a hook or the attempt before may have changed it."""
+        self._start = find_start(self.prepared.workdir.path, self.plan.below)
+        self.record.update(cwd=self._start.path)
+        self.warn(self._start.note)
+        return self._start
 
     def warn(self, line: str | None) -> None:
         """Take one line, if it is one, for the record and for a person."""
@@ -154,7 +164,7 @@ class RunContext:
     def _take_thread(self, thread: str) -> None:
         """Write down the newest thread at once: whoever finds the run killed needs it."""
         try:
-            record_thread(self.plan.paths, thread, self.prepared.workdir.path, self.plan.agent)
+            record_thread(self.plan.paths, thread, Path(self._start.path), self.plan.agent)
         except OperatorError as error:
             # A full disk must not end the agent; the thread is in the record too.
             self.warn(str(error))

@@ -75,7 +75,7 @@ def _adopt(
         found = [name for name in named if name in known or store.find_late(name, since)]
         found = found or store.begun_since(since)
     for thread in found:
-        record_thread(paths, thread, workdir, agent)
+        record_thread(paths, thread, _start_of(record, workdir), agent)
     if found and record.get("thread") != found[-1]:
         rewrite_record(directory, {**record, "thread": found[-1]}, paths.base)
 
@@ -84,6 +84,12 @@ def _workdir_of(record: Mapping[str, Any]) -> Path | None:
     workdir = record.get("workdir")
     path = cast("dict[str, object]", workdir).get("path") if isinstance(workdir, dict) else None
     return Path(path) if isinstance(path, str) and os.path.isabs(path) else None
+
+
+def _start_of(record: Mapping[str, Any], workdir: Path) -> Path:
+    """Return where the run's agent started, as its record says; it is only shown."""
+    cwd = record.get("cwd")
+    return Path(cwd) if isinstance(cwd, str) and os.path.isabs(cwd) else workdir
 
 
 def _names_in_logs(directory: Path, agent: Adapter, record: Mapping[str, Any]) -> list[str]:

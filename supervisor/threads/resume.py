@@ -26,7 +26,7 @@ _PATIENCE, _PAUSE = 3.0, 0.05
 
 
 def ready_thread(
-    plan: Plan, workdir: Path, environ: Mapping[str, str], tell: Callable[[str], None]
+    plan: Plan, start: Path, environ: Mapping[str, str], tell: Callable[[str], None]
 ) -> str | None:
     """Return the newest thread of this workspace that can be resumed, if one is asked for.
 
@@ -35,6 +35,7 @@ def ready_thread(
     archived thread is skipped too. codex since 0.150 refuses it, and 0.135 goes on with it only if
     it is named; its own ``--last`` skips it.
 
+    :param start: the directory that the agent starts in.
     :param environ: the agent's own.
 
     :raises ThreadBusyError: somebody else writes it, and went on for some seconds, or for
@@ -49,10 +50,10 @@ def ready_thread(
         return None
     recorded = list(_newest_first(plan))
     for entry in recorded[:_TRIED]:
-        why_not = _why_not_ready(plan, workdir, environ, entry.id, tell)
+        why_not = _why_not_ready(plan, start, environ, entry.id, tell)
         if why_not is None:
-            if entry.cwd != os.fspath(workdir):
-                tell(f"thread {entry.id} was made in {entry.cwd}; it goes on in {workdir}")
+            if entry.cwd != os.fspath(start):
+                tell(f"thread {entry.id} was made in {entry.cwd}; it goes on in {start}")
             return entry.id
         tell(f"thread {entry.id} {why_not}; resuming an older thread, if any")
     if len(recorded) > _TRIED:
@@ -62,7 +63,7 @@ def ready_thread(
 
 def _why_not_ready(
     plan: Plan,
-    workdir: Path,
+    start: Path,
     environ: Mapping[str, str],
     thread: str,
     tell: Callable[[str], None],
@@ -70,7 +71,7 @@ def _why_not_ready(
     """Make a thread ready; return why it cannot go on, or None."""
     agent = adapter_of(plan.agent)
     if not agent.keeps_rollouts:
-        store = agent.session_store(environ, workdir, 0.0)
+        store = agent.session_store(environ, start, 0.0)
         is_there = store.find(thread, sure=True) is not None
         return None if is_there else "has no transcript any more"
     found = _wait_ready(plan, thread)

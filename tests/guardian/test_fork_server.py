@@ -117,3 +117,25 @@ def test_a_program_whose_parent_has_died_already_is_not_started() -> None:
     for fd in (read, marker_read):
         with os.fdopen(fd, "rb") as file:
             assert file.read() == b""
+
+
+def test_a_link_below_the_directory_of_a_program_is_not_followed(tmp_path: Path) -> None:
+    """Whoever looks at the path first can be too early: an agent may put the link there since."""
+    from codexlab.guardian.spawning.spawn import become
+
+    (tmp_path / "real/inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    ends = {"real/inner": b"", "link/inner": b"chdir", "link": b"chdir", "none": b"chdir"}
+    for below, said in ends.items():
+        read, write = os.pipe()
+        os.set_inheritable(write, False)
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)
+            spec = SpawnSpec("/bin/true", ("true",), {}, str(tmp_path), below=below)
+            become(spec, (0, 1, 2), (), os.getppid(), write, os.setsid)
+        os.close(write)
+        os.waitpid(pid, 0)
+        with os.fdopen(read, "rb") as file:
+            assert said in (told := file.read())
+            assert bool(told) == bool(said), below
