@@ -58,6 +58,7 @@ class LaunchRequest:
     :param sweep_beside_agents: compress cold rollouts while the agent runs.
     :param sweep_cold_age: seconds since their last write for such a sweep.
     :param git_write: let the agent's sandbox write the worktree's git directories.
+    :param commit: commit what a completed run left uncommitted, with the caller as the author.
     :param hooks: by name, ``after_create``, ``before_run`` and ``after_run``: a text for
         ``/bin/sh -c``, or an argv. Trust them like the command: they are not the agent's.
     :param hook_timeout: seconds each hook may take.
@@ -96,6 +97,7 @@ class LaunchRequest:
     require_artifacts: bool = False
     containment: str = ContainmentChoice.AUTO
     git_write: bool = False
+    commit: bool = False
     sessions: str = SessionMode.SHARED
     sweep_beside_agents: bool = False
     sweep_cold_age: float = 7 * 86400.0

@@ -26,8 +26,7 @@ from .context import RunContext
 if TYPE_CHECKING:
     from ..hooks.run_hooks import RunHooks
 
-# An agent can make git wait, and a run that is over must not be held up by that.
-GIT_SECONDS = 10.0
+GIT_SECONDS = 10.0  # an agent can make git wait, which must not hold up a run that is over
 
 
 class RunReport:
@@ -53,6 +52,11 @@ class RunReport:
         end = ends[-1]
         run_exit, outcome = end.exit, agent_outcome(end.exit, end.agent_status)
         await self._take_facts(prepared, ends)
+        if self._plan.request.commit and outcome is not AgentOutcome.FAILED:
+            from .commit_work import commit_after_run
+
+            if await commit_after_run(self._run, prepared, self._message(end)):
+                self._note_git(prepared, await self._look_at_git(prepared))
         why = self._why(end, outcome)
         self._record.update(**describe_exit(run_exit), agent_outcome=outcome, why=why)
         await self._write_and_clear(run_exit.reason, run_exit.status, outcome)
@@ -68,12 +72,9 @@ class RunReport:
         if ends:
             self._record.update(
                 **self._describe(ends[-1]),
-                git={
-                    "head_before": prepared.workdir.head,
-                    "after": await self._look_at_git(prepared),
-                },
                 attempts=[describe_exit(each.exit) for each in ends],
             )
+            self._note_git(prepared, await self._look_at_git(prepared))
         for fault in self._run.logs.faults():
             self._run.warn(fault)
         await self._end_sweep()
@@ -117,6 +118,9 @@ class RunReport:
         count = f"attempt {len(ends)} of {self._plan.request.retries + 1}"
         why = self._explain(ends[-1], AgentOutcome.FAILED, said and one_line(said))
         self._run.caller.tell(f"{count} failed ({why}); the next begins in {duration(seconds)}")
+
+    def _note_git(self, prepared: PreparedWorkspace, after: dict[str, object] | None) -> None:
+        self._record.update(git={"head_before": prepared.workdir.head, "after": after})
 
     async def _look_at_git(self, prepared: PreparedWorkspace) -> dict[str, object] | None:
         try:

@@ -206,6 +206,12 @@ SETTINGS: tuple[Setting, ...] = (
         AGENT,
         help="Let codex's sandbox write the worktree's git directories.",
     ),
+    Setting(
+        "commit",
+        kinds.SWITCH,
+        AGENT,
+        help="Commit what a completed run left uncommitted, as codexlab commit does.",
+    ),
     Setting("sessions", kinds.SESSIONS, AGENT, "Where transcripts go. Default: {default}."),
     Setting(
         "sweep_beside_agents",

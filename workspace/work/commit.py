@@ -18,7 +18,7 @@ from .filters import check_filters, repositorys_filters
 from .hold import held_work
 from .hooks import users_hooks
 from .identity import make_commit, users_identity
-from .message import commit_message
+from .message import LastRun, commit_message, last_run
 from .place import IssueWork
 from .refusal import WorkRefused
 from .snapshot import Snapshot, snapshot
@@ -57,20 +57,20 @@ def commit_work(
     :raises GitFailed: git cannot read the workdir, or store the commit.
     """
     with held_work(paths, key) as held:
-        last = held.claim.previous
-        return commit_held(held.work, last.run_id if last else None, message, hooks=hooks)
+        last = last_run(held.work, held.claim.previous)
+        return commit_held(held.work, last, message, hooks=hooks)
 
 
 def commit_held(
-    work: IssueWork, run_id: str | None, message: str | None = None, *, hooks: bool = False
+    work: IssueWork, last: LastRun, message: str | None = None, *, hooks: bool = False
 ) -> Committed:
     """Commit what is uncommitted; nobody else may be at work there. See `commit_work`.
 
-    :param run_id: the run that worked there last.
+    :param last: the run that worked there last.
     """
     branch = _check_ready(work)
     identity = users_identity(work.view)
-    text = commit_message(work, run_id, message)
+    text = commit_message(work, last, message)
     with snapshot(work, store=True) as now:
         tree = _checked_tree(work, now, branch)
         if hooks:

@@ -15,7 +15,7 @@ from ..repository.lock import repository_lock
 from .branches import move_branch
 from .hold import HeldWork, held_work
 from .identity import make_commit, users_identity
-from .message import commit_message, merge_message
+from .message import commit_message, last_run, merge_message
 from .place import IssueWork
 from .refusal import WorkRefused
 from .snapshot import objects_aside, snapshot
@@ -130,7 +130,7 @@ def _result(
     if squash and tree == _say(view, "rev-parse", f"{old}^{{tree}}"):
         return MergeResult.NOTHING, old
     identity = users_identity(view)
-    last = held.claim.previous.run_id if held.claim.previous else None
+    last = last_run(work, held.claim.previous)
     if squash:
         count = _say(view, "rev-list", "--count", f"{base}..{tip}")
         single = _say(view, "log", "-1", "--format=%B", tip) if count == "1" else None
