@@ -99,6 +99,8 @@ def main() -> int:
         title("Second task on issue 123: same workspace, and {resume} continues the thread")
         second = run_task(agent, repository, ["{resume}", SECOND_PROMPT])
         show_continuity(first, second)
+    title("Bringing the work home")
+    bring_home(agent, repository)
     title("What is left running")
     show_nothing_left(first, second)
     return 0
@@ -264,6 +266,33 @@ def show_continuity(first: Run, second: Run) -> None:
     expect(first.workdir == second.workdir, "the same worktree, with the first task's change")
     same = first.record["thread"] == second.record["thread"]
     expect(same and bool(first.record["thread"]), f"the same thread {second.record['thread']}")
+
+
+def bring_home(agent: Agent, repository: Path) -> None:
+    """Look at the work, commit it, and merge it into the branch of the checkout."""
+    (HOME / ".gitconfig").write_text("[user]\n\tname = You\n\temail = you@localhost\n")
+    for words in (
+        ["diff", ISSUE, "--stat"],
+        ["commit", ISSUE, "-m", "Fix add()"],
+        ["merge", ISSUE],
+    ):
+        say(f"{bold('$')} {bold(quoted(['codexlab', *words]))}")
+        program = Path(sys.executable).with_name("codexlab")
+        done = subprocess.run(
+            [program, *words],
+            cwd=repository,
+            env=environment(agent) | {"GIT_CONFIG_GLOBAL": str(HOME / ".gitconfig")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for line in (done.stdout + done.stderr).splitlines():
+            say(f"  {line}")
+        if done.returncode != 0:
+            give_up(f"codexlab {words[0]} failed with exit status {done.returncode}")
+    merged = "return a + b" in (repository / "calculator.py").read_text()
+    clean = git(repository, "status", "--porcelain") == ""
+    expect(merged and clean, "the checkout has the change, as a commit on its own branch")
 
 
 def show_nothing_left(*runs: Run) -> None:

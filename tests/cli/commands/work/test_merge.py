@@ -85,6 +85,23 @@ def test_squashed_work_is_one_commit_and_home(worked: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("way", ["squashed", "rebased", "in part"])
+def test_work_of_several_commits_that_came_home_otherwise_may_go(worked: Lab, way: str) -> None:
+    (worked.workspace / "workdir/more.txt").write_text("more\n")
+    assert worked.codexlab("commit", "7", "-m", "Do more").returncode == 0
+    commit_in(worked.cwd, "other.txt", "mine\n")
+    if way == "squashed":
+        merged(worked, "--squash")
+    else:
+        first = "codexlab/7/generic~2" if way == "rebased" else "codexlab/7/generic~1"
+        git(worked.cwd, "cherry-pick", f"{first}..codexlab/7/generic")
+    commit_in(worked.cwd, "other.txt", "mine, again\n")
+    listed = worked.codexlab("workspace", "gc", "--idle", "0s").stdout
+    assert ("would go" in listed) == (way != "in part")
+    done = worked.codexlab("workspace", "remove", "7")
+    assert done.returncode == (125 if way == "in part" else 0), done.stderr
+
+
 def test_a_conflict_names_the_files_and_changes_nothing(worked: Lab) -> None:
     commit_in(worked.cwd, "README.md", "mine\n")
     assert "conflicts in README.md; nothing was changed" in refused(worked)
