@@ -116,8 +116,8 @@ def finish_by_record(entry: RunEntry) -> RunEntry:
         "error": _text(record, "error"),
     }
     told = facts_of_record(record, log_size=log_size(Path(entry.record).parent))
-    # An agent may have written that record, and what was typed is no agent's to say.
-    facts = replace(told, command=entry.facts.command)
+    # An agent may have written that record. What was to be run, and where, was noted before.
+    facts = replace(told, command=entry.facts.command, workdir=entry.facts.workdir)
     # Where it cannot be written, whoever looks next comes to the same result.
     with suppress(OSError):
         finish(entry.run_id, end, facts)

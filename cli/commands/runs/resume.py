@@ -14,7 +14,7 @@ import click
 from ....agents.recognition import detect_agent, program_words
 from ....agents.registry import adapter_of
 from ....kernel.errors import CallerError
-from ....supervisor.history.run_entry import RunEntry
+from ....supervisor.history.run_entry import RunEntry, RunFacts
 from ....workspace.claim.threads import is_thread_id, read_threads
 from ....workspace.paths import paths_at
 from ....workspace.records.provenance import WorkdirKind
@@ -74,8 +74,9 @@ def resume_words(entry: RunEntry, thread: str) -> list[str]:
 
     What a launch from here would choose anyway is left out.
     """
-    # Only our own note of the command is believed: one of a workspace's record is an agent's.
-    program = program_words(entry.facts.command if entry.place else ()) or (entry.agent,)
+    # Only our own note is believed: what was made of a workspace's record is an agent's to say.
+    facts = entry.facts if entry.place else RunFacts()
+    program = program_words(facts.command) or (entry.agent,)
     words = ["--issue", entry.issue]
     if entry.project != current_project(os.environ):
         words += ["--project", entry.project]
@@ -85,13 +86,13 @@ def resume_words(entry: RunEntry, thread: str) -> list[str]:
     if root != configured_root():
         words += ["--workspaces-root", os.fspath(root)]
     words += ["-i", "--", *program, *adapter_of(entry.agent).resume_arguments(thread)]
-    return ["codexlab-run", *_where(entry), *words]
+    return ["codexlab-run", *_where(facts), *words]
 
 
-def _where(entry: RunEntry) -> tuple[str, ...]:
+def _where(facts: RunFacts) -> tuple[str, ...]:
     """Return the options that make a launch work in the directory of a run."""
-    workdir = entry.facts.workdir
-    match entry.facts.workdir_kind:
+    workdir = facts.workdir
+    match facts.workdir_kind:
         case WorkdirKind.PLAIN:
             return ("--no-repo",)
         case WorkdirKind.GIVEN if workdir:

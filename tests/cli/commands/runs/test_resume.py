@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from support.lab import Lab
@@ -50,7 +51,24 @@ def test_a_record_that_an_agent_wrote_names_no_program_to_start(lab: Lab, scratc
         kill_at_once(run.guardian, run.supervisor)
         run.process.wait(10)
         forged = {**record, "command": ["/forged/codex"], "reason": "exited", "thread": "forged"}
+        forged["workdir"] = {"path": "/forged", "kind": "given"}
         (lab.run_directory(record) / "record.json").write_text(json.dumps(forged))
         assert lab.codexlab("reap").returncode == 0
-    told = lab.codexlab("resume", "1")
-    assert told.stdout == f"codexlab-run --issue 1 -i -- {program} resume forged\n"
+    told = lab.codexlab("resume", "1").stdout
+    # Its directory is the run's own, however it is said to be come by.
+    told = told.replace(f"--workdir {lab.workspace}/workdir ", "")
+    assert told == f"codexlab-run --issue 1 -i -- {program} resume forged\n"
+
+
+def test_a_workspace_that_another_state_directory_knows_gives_no_program_either(
+    lab: Lab, scratch: Path
+) -> None:
+    """The history is made anew of the records that are there."""
+    program = a_codex(scratch, "true")
+    assert lab.run(FLAGS, [program, "exec", "go"]).returncode == 0
+    (record,) = lab.records
+    forged = {**record, "thread": "t1"}
+    (lab.run_directory(record) / "record.json").write_text(json.dumps(forged))
+    anew = replace(lab, environ={**lab.environ, "XDG_STATE_HOME": str(scratch / "anew")})
+    told = anew.codexlab("resume", "1")
+    assert told.stdout == "codexlab-run --issue 1 -i -- codex resume t1\n", told.stderr
