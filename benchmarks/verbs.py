@@ -95,7 +95,8 @@ def main() -> None:
     with own_places(), ExitStack() as stack:
         keep(chosen.past)
         start_live(chosen.live, stack)
-        for verb in (["ps"], ["ps", "--all"], ["ps", "--all", "--json"]):
+        last = next(past_runs(1)).run_id.partition("-")[2]
+        for verb in (["ps"], ["ps", "--all"], ["ps", "--all", "--json"], ["show", last]):
             pairs = [
                 (*seconds([PROGRAM, *verb]), *seconds([sys.executable, "-c", "pass"]))
                 for _ in range(chosen.pairs)

@@ -76,6 +76,12 @@ def _resume() -> click.Command:
     return resume
 
 
+def _show() -> click.Command:
+    from .commands.runs.show import show
+
+    return show
+
+
 def _stop() -> click.Command:
     from .commands.runs.stop import stop
 
@@ -130,13 +136,14 @@ class Verbs(LazyGroup):
         "rollout": (_rollout, "Transcripts: list, show, search, compress, verify."),
         "run": (_run, "Run one agent in the workspace of its issue; the same as codexlab-run."),
         "resume": (_resume, "Go on with the thread of an issue in the agent's own screen."),
+        "show": (_show, "Show all that is known of a run: outcome, why, place, proof, changes."),
         "stop": (_stop, "End runs, and wait until nothing of them is left."),
         "wait": (_wait, "Wait until runs have ended; the exit status is the worst of theirs."),
         "workspace": (_workspace, "Workspaces: list, show, heal, and collect old ones."),
     }
     headings: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Run": ("run", "resume", "stop", "wait"),
-        "Look": ("ps", "logs", "rollout", "env", "help", "completion"),
+        "Look": ("ps", "show", "logs", "rollout", "env", "help", "completion"),
         "Bring home": ("diff", "commit", "merge", "push"),
         "Keep tidy": ("workspace", "artifacts", "reap"),
     }

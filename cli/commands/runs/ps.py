@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 
@@ -16,12 +14,13 @@ from ....supervisor.records.past import list_past_runs, past_ids, tidy_registry
 from ....supervisor.records.registry import read_entries
 from ....supervisor.records.runs import RunState, RunView, list_runs
 from ...context.workspaces import configured_root
-from ...ui.columns import Column, write_columns
 from ...ui.faults import Faults
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line, size_text
 from ...ui.whole_number import WholeNumber
 from ..workspace.view import write_json
+from .columns import Column, write_columns
+from .describe import describe_run
 from .words import duration_of, seconds_between, span, state_words, unique_beginnings
 
 _LIMIT = 200
@@ -74,7 +73,7 @@ def ps(everything: bool, limit: int, only_ids: bool, as_json: bool, **asked: str
     everything = everything or asked["outcome"] is not None
     views, older = _find(RunQuery(**asked, limit=limit or None), everything=everything)
     if as_json:
-        write_json([_describe(view) for view in views])
+        write_json([describe_run(view) for view in views])
     elif only_ids:
         sys.stdout.write("".join(f"{view.entry.run_id}\n" for view in views))
     elif views:
@@ -126,37 +125,6 @@ def _names(views: Sequence[RunView]) -> Mapping[str, str]:
     if not sys.stdout.isatty():
         return dict(zip(ids, ids, strict=True))
     return unique_beginnings({*ids, *past_ids(), *(entry.run_id for entry in read_entries())})
-
-
-def _describe(view: RunView) -> dict[str, Any]:
-    entry, facts = view.entry, view.entry.facts
-    return {
-        "run_id": entry.run_id,
-        "project": entry.project,
-        "issue": entry.issue,
-        "agent": entry.agent,
-        "state": view.state,
-        "started": entry.started,
-        "finished": entry.finished,
-        "reason": entry.reason,
-        "exit_status": entry.exit_status,
-        "agent_outcome": entry.agent_outcome,
-        "outcome": outcome_of(entry),
-        "why": facts.why,
-        "error": entry.error,
-        "thread": view.thread,
-        "pid": entry.guardian.pid or None,
-        "processes": view.processes,
-        "memory": view.memory,
-        "age": seconds_between(entry.started),
-        "duration": duration_of(entry),
-        "peak_memory": facts.peak_memory,
-        "cpu": facts.cpu,
-        "log_size": facts.log_size,
-        "workspace": entry.workspace,
-        # A run that was refused has none, and one that waits has none yet.
-        "record": entry.record if os.path.exists(entry.record) else None,
-    }
 
 
 def _row(view: RunView, names: Mapping[str, str]) -> tuple[str, ...]:

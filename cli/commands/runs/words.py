@@ -67,6 +67,14 @@ def duration_of(entry: RunEntry) -> float | None:
     return seconds_between(entry.started, entry.finished)
 
 
+def local_time(moment: str) -> str:
+    """Return a moment in the local time of the person who reads it."""
+    try:
+        return dt.datetime.fromisoformat(moment).astimezone().isoformat(" ", "seconds")[:19]
+    except (ValueError, OverflowError):
+        return "at an unknown time"
+
+
 def span(seconds: float | None) -> str:
     """Return a time in one unit."""
     if seconds is None:

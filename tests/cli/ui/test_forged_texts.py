@@ -37,6 +37,7 @@ COMMANDS = [
     ("merge", "1"),
     ("push", "1"),
     ("ps", "--all"),
+    ("show", "1"),
     ("reap",),
     ("reap", "--dry-run"),
     ("workspace", "remove", "1"),

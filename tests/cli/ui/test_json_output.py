@@ -76,6 +76,7 @@ def test_what_is_said_of_workspaces_in_json_commands_no_terminal(lab: Lab) -> No
         ("workspace", "show", "1"),
         ("workspace", "gc", "--idle", "0s"),
         ("ps", "--all"),
+        ("show", "1"),
         ("reap",),
         ("env", "explain"),
     ):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from ...kernel.values import frozen
-from .terminal import cells, fit, one_line, terminal_width
+from ....kernel.values import frozen
+from ...ui.terminal import cells, fit, one_line, terminal_width
 
 _GAP = 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codexlab.cli.ui.columns import Column, arrange
+from codexlab.cli.commands.runs.columns import Column, arrange
 
 COLUMNS = (Column("NAME"), Column("STATE", 0, 6), Column("SIZE", 1), Column("MORE", 2))
 LINES = [
