@@ -15,7 +15,7 @@ def read_said(line: bytes) -> Sequence[Said] | None:
     if not isinstance(event, list):
         return _said(table(event))
     found = [_said(table(each)) for each in cast("list[object]", event)]
-    if None in found:
+    if not found or None in found:
         return None
     return [said for each in found for said in each or ()]
 

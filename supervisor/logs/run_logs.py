@@ -51,7 +51,11 @@ class RunLogs:
         self._streams: dict[StreamName, LogStream] = {}
         self._positions = [0, 0]
         self._when: float | None = None
+        self._missed: dict[StreamName, int] = {}
         self._refresh()
+        # What was rotated away before we came was not missed.
+        for number, stream in enumerate(self._streams.values()):
+            self._positions[number] = stream.start
 
     @property
     def has_order(self) -> bool:
@@ -71,7 +75,10 @@ class RunLogs:
     @property
     def problems(self) -> list[str]:
         """Return what is wrong with a log, a line for each."""
-        return [stream.problem for stream in self._streams.values() if stream.problem]
+        found = [stream.problem for stream in self._streams.values() if stream.problem]
+        for name, count in self._missed.items():
+            found.append(f"{name}.log: {count} bytes were rotated away before they were read")
+        return found
 
     @property
     def is_gone(self) -> bool:
@@ -162,14 +169,15 @@ class RunLogs:
         for number, (name, stream) in numbered if self.has_order else reversed(numbered):
             limit = min(limits[number], ends[number])
             while (position := self._positions[number]) < limit:
-                data = stream.read(position, limit)
-                self._positions[number] = (
-                    position + len(data) if data else min(stream.skip_gap(position), limit)
-                )
-                if data:
+                if data := stream.read(position, limit):
+                    self._positions[number] += len(data)
                     yield Piece(name, self._when, data)
-                elif self._positions[number] == position:
+                    continue
+                missed = min(stream.skip_gap(position), limit) - position
+                if not missed:
                     break
+                self._positions[number] += missed
+                self._missed[name] = self._missed.get(name, 0) + missed
 
     def close(self) -> None:
         """Close every file."""

@@ -12,10 +12,10 @@ import click
 from ....agents.registry import adapter_of
 from ....supervisor.history.run_entry import RunEntry
 from ....supervisor.logs.run_logs import StreamName
+from ...context.completion import complete_runs
 from ...context.find_runs import find_run
 from ...logs.reader import OutputReader, wait_for_logs
 from ...logs.show import Look
-from ...transcripts.options import moment
 from ...ui.one_of import one_of
 from ...ui.terminal import on_one_line
 from ...ui.whole_number import WholeNumber
@@ -23,7 +23,7 @@ from .ended import Fate, end_words, name_of, result_of
 
 
 @click.command()
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="RUN", shell_complete=complete_runs)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the run ends.")
 @click.option("-t", "--times", is_flag=True, help="The time before each line.")
 @click.option("--since", metavar="TIME", help="From a time on, or an age such as 10m.")
@@ -86,6 +86,8 @@ def _seconds(since: str) -> float:
 
     :raises click.BadParameter: it is no time and no age.
     """
+    from ...transcripts.options import moment  # it loads the filters of rollouts
+
     return dt.datetime.fromisoformat(moment(since, "--since")).timestamp()
 
 

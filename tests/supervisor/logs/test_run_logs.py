@@ -77,6 +77,9 @@ def test_a_reader_who_slept_misses_only_what_is_gone(writer: Writer, logs: RunLo
     lines = b"".join(texts(logs.read(over=True))).splitlines()
     # What was open, the one before the newest, and the newest.
     assert lines[-1] == b"%099d" % 99
+    assert logs.problems == [
+        f"stdout.log: {(100 - len(lines)) * 100} bytes were rotated away before they were read"
+    ]
     assert len(lines) == len(set(lines)) >= 20
     assert sorted(lines) == lines
 
@@ -87,12 +90,13 @@ def test_the_oldest_that_is_kept_is_shown_by_a_new_reader(place: Path) -> None:
         writer.out.write(b"%099d\n" % number)
         writer.err.write(b"%099d\n" % number)
     logs = RunLogs(str(place), "")
-    pieces = [*logs.read(over=True)]
+    pieces, problems = [*logs.read(over=True)], logs.problems
     logs.close()
     for stream in (StreamName.STDOUT, StreamName.STDERR):
         lines = b"".join(each.data for each in pieces if each.stream is stream).splitlines()
         assert lines == [b"%099d" % number for number in range(300 - len(lines), 300)]
         assert len(lines) > 10
+    assert problems == []
     assert all(piece.when is not None for piece in pieces)
 
 
