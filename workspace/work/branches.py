@@ -10,7 +10,7 @@ from ...kernel.values import frozen
 from ..errors import GitFailed
 from ..git.checkout import read_head
 from ..git.command import ask_git, run_git
-from ..git.config import read_facts
+from ..git.config import read_facts, settings_of
 from ..git.view import GitView
 from ..git.worktree_entry import entries
 from ..repository.holding import is_own_file
@@ -44,7 +44,8 @@ def checkouts_on(common_dir: Path, branch: str) -> Iterator[CheckoutAt]:
     """Yield the checkouts of a repository that are on a branch."""
     main = os.fspath(common_dir)
     if read_head(common_dir, common_dir)[1] == branch and not read_facts(main, main).bare:
-        is_usual = common_dir.name == ".git"
+        named = any(name == "core.worktree" for name, _ in settings_of(main, main))
+        is_usual = common_dir.name == ".git" and not named
         yield CheckoutAt(common_dir, common_dir.parent if is_usual else None)
     for entry in entries(common_dir):
         if entry.branch == branch:

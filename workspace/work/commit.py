@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...kernel.values import frozen
-from ..git.command import run_git
+from ..git.command import ask_git
 from ..paths import WorkspaceKey, WorkspacePaths
 from .branches import (
     check_branch_is_plain,
@@ -35,7 +35,7 @@ class Committed:
     """A commit of an issue's work.
 
     :param subject: first line of its message.
-    :param left_out: one line for each thing that is not in it.
+    :param left_out: one line for each thing that is not in it, or did not work afterwards.
     """
 
     commit: str
@@ -79,10 +79,26 @@ def commit_held(
         commit = make_commit(work.view, tree, parents, text, identity)
         subject = text.partition("\n")[0]
         move_branch(work.view, branch, commit, work.checkout.head, f"commit: {subject}")
-        run_git(work.view, "read-tree", "--reset", commit)
-        if hooks:
-            users_hooks(work, {}).run("post-commit")
-        return Committed(commit, branch, subject, now.left_out)
+        after = [_renew_index(work, commit), _post_commit(work) if hooks else None]
+        left_out = (*now.left_out, *(line for line in after if line is not None))
+        return Committed(commit, branch, subject, left_out)
+
+
+def _renew_index(work: IssueWork, commit: str) -> str | None:
+    """Bring the workdir's index to the commit, which is made; say so where that fails."""
+    answer = ask_git(work.view, "read-tree", "--reset", commit)
+    if answer.status == 0:
+        return None
+    return f"the index was not renewed ({answer.detail}); run 'git -C {work.top} reset'"
+
+
+def _post_commit(work: IssueWork) -> str | None:
+    """Run the last hook; the commit stays, whatever it says."""
+    try:
+        users_hooks(work, {}).run("post-commit")
+    except WorkRefused as error:
+        return f"committed, but {error}"
+    return None
 
 
 def _check_ready(work: IssueWork) -> str:

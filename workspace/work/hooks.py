@@ -39,7 +39,7 @@ class Hooks:
             timeout=_SECONDS,
         )
         if answer.status != 0:
-            reason = f"refused the commit (status {answer.status}): {answer.detail}"
+            reason = f"refused (status {answer.status}): {answer.detail}"
             raise WorkRefused(f"{self.place}/{name}", reason)
 
 

@@ -132,7 +132,7 @@ def test_hooks_run_only_where_the_user_asks_and_only_the_users(worked: Lab, scra
     for hook in hooks.iterdir():
         hook.chmod(0o755)
     (workdir / "stop").touch()
-    assert "pre-commit: refused the commit (status 1): no" in refused(worked, "PROJ-7", "--hooks")
+    assert "pre-commit: refused (status 1): no" in refused(worked, "PROJ-7", "--hooks")
     (workdir / "stop").unlink()
     assert worked.codexlab("commit", "PROJ-7", "--hooks").returncode == 0
     assert "Hooked: yes" in git(workdir, "log", "-1", "--format=%B")

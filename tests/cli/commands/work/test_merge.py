@@ -169,6 +169,11 @@ def test_what_is_not_committed_or_not_finished_is_named(worked: Lab) -> None:
     assert "index.lock" in refused(worked)
 
 
+def test_a_checkout_whose_files_lie_elsewhere_is_left_to_git(worked: Lab, scratch: Path) -> None:
+    git(worked.cwd, "config", "core.worktree", str(worked.cwd))
+    assert "its working tree lies elsewhere" in refused(worked)
+
+
 def test_a_workspace_without_a_repository_of_the_users_is_told(lab: Lab) -> None:
     write_users_config(lab)
     assert lab.run(["--issue", "7", "--no-repo"], ["sh", "-c", SCRIPT]).returncode == 0
