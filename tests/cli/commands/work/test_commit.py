@@ -11,6 +11,8 @@ from support.git.repositories import git
 from support.git.users import write_users_config
 from support.lab import Lab
 
+from codexlab.workspace.work.message import subject
+
 EDIT = ["sh", "-c", "echo edited >README.md && echo new >new.txt"]
 
 
@@ -65,10 +67,7 @@ def test_the_users_message_is_kept_and_stays_before_the_trailers(worked: Lab) ->
     [
         ("Fixed add().\n\nIt subtracted.", "Fixed add()."),
         ('{"type":"turn.started"}', "Work on PROJ-7"),
-        ("## **All** good", "All** good"),
-        ("x" * 100, "x" * 71 + "…"),
         ("\\033[31mscreen", "Work on PROJ-7"),
-        ("", "Work on PROJ-7"),
     ],
 )
 def test_the_subject_is_what_the_agent_said_last(lab: Lab, output: str, subject: str) -> None:
@@ -80,6 +79,12 @@ def test_the_subject_is_what_the_agent_said_last(lab: Lab, output: str, subject:
     done = lab.codexlab("commit", "PROJ-7")
     assert done.returncode == 0, done.stderr
     assert git(lab.workspace / "workdir", "log", "-1", "--format=%s") == subject
+
+
+def test_a_subject_is_one_line_of_at_most_72_characters() -> None:
+    assert subject("x" * 100) == "x" * 71 + "…"
+    assert subject("\n## All\x1b[31m good\nmore") == "All [31m good"
+    assert subject(" \n") == ""
 
 
 def test_a_busy_workspace_is_left_alone(worked: Lab) -> None:

@@ -108,13 +108,15 @@ def test_a_conflict_names_the_files_and_changes_nothing(worked: Lab) -> None:
     assert "conflicts in README.md" in refused(worked, "--squash")
 
 
-@pytest.mark.parametrize("name", ["README.md", "d/new.txt", "d"])
-def test_what_the_user_has_in_the_way_is_never_touched(worked: Lab, name: str) -> None:
-    place = worked.cwd / name
-    place.parent.mkdir(exist_ok=True)
-    place.write_text("mine\n")
-    assert f"has changes of its own in {name};" in refused(worked)
-    assert place.read_text() == "mine\n"
+def test_what_the_user_has_in_the_way_is_never_touched(worked: Lab) -> None:
+    for name in ("README.md", "d/new.txt", "d"):
+        git(worked.cwd, "checkout", "-q", "README.md")
+        git(worked.cwd, "clean", "-qfd")
+        place = worked.cwd / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("mine\n")
+        assert f"has changes of its own in {name};" in refused(worked)
+        assert place.read_text() == "mine\n"
 
 
 def test_an_ignored_file_in_the_way_is_never_touched(worked: Lab) -> None:
@@ -145,17 +147,11 @@ def test_a_linked_worktree_on_the_branch_is_brought_there(worked: Lab, scratch: 
     assert (side / "d/new.txt").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--into", "nowhere"), "no such branch"),
-        (("--into", "../main"), "cannot be the name of a branch"),
-        (("--into", "codexlab/7/generic"), "holds the work already"),
-        (("--squash", "--ff-only"), "exclude each other"),
-    ],
-)
-def test_wrong_input_is_one_line(worked: Lab, words: tuple[str, ...], said: str) -> None:
-    assert said in refused(worked, *words)
+def test_wrong_input_is_one_line(worked: Lab) -> None:
+    assert "no such branch" in refused(worked, "--into", "nowhere")
+    assert "cannot be the name of a branch" in refused(worked, "--into", "../main")
+    assert "holds the work already" in refused(worked, "--into", "codexlab/7/generic")
+    assert "exclude each other" in refused(worked, "--squash", "--ff-only")
 
 
 def test_what_is_not_committed_or_not_finished_is_named(worked: Lab) -> None:
