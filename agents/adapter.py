@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..kernel.values import frozen
 from .agent_name import AgentName
+from .network import ConfiguredNetwork, Network
 from .session_store import NoSessions, SessionStore
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Adapter:
     """The shared ``config.toml`` names variables that pass for it."""
     hides_keys_from_tools = False
     """The issue's configuration keeps provider credentials out of its tool shells."""
+    takes_network = False
+    """The issue's configuration says whether its tools reach the network."""
     way_beside = ""
     """Advice for a user whose session another one of it works on; empty where there is none."""
 
@@ -160,6 +163,20 @@ class Adapter:
         """Yield the living processes that say they work on a session. Reads the agent's home."""
         del session, environ
         yield from ()
+
+    def network(
+        self, words: Sequence[str], configured: ConfiguredNetwork, workdir: Path
+    ) -> Network | None:
+        """Tell whether its tools reach the network; None where we do not know.
+
+        May read the configuration of the project.
+
+        :param words: the agent's own words, from its name on.
+        :param configured: what the issue's configuration says.
+        :param workdir: the directory that the agent starts in.
+        """
+        del words, configured, workdir
+        return None
 
     def foresee_trouble(self, command: Sequence[str], codex_home: Path) -> str | None:
         """Return one line on what may go wrong with this command here, or None."""

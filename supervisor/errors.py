@@ -5,6 +5,8 @@
     CallerError
     ├── BadHook               -> 125
     ├── ResumeImpossible      -> 125
+    ├── NetworkUnruly         -> 125
+    ├── NetworkOverruled      -> 125
     ├── RemovalStopped        -> 128+n, a signal came during the hook before a removal
     ├── CommandNotFound       -> 127
     ├── CommandNotExecutable  -> 126
@@ -152,6 +154,31 @@ class ResumeImpossible(CallerError):
             " expected --agent codex or claude,"
         )
         super().__init__(f"{{resume}} cannot be replaced: {problem} or leave it out")
+
+
+class NetworkUnruly(CallerError):
+    """The network should be closed, and we have no way to tell this agent.
+
+    :param tellable: the agents that can be told.
+    """
+
+    def __init__(self, asked: str, agent: str, tellable: Sequence[str]) -> None:
+        self.agent = agent
+        super().__init__(
+            f"--network {asked}: codexlab cannot close the network of agent {str(agent)!r};"
+            f" expected --agent {' or '.join(tellable)}; leave it out, and let the agent's own"
+            " settings close it"
+        )
+
+
+class NetworkOverruled(CallerError):
+    """The network should be closed, and codex lets a file of the project decide otherwise."""
+
+    def __init__(self, asked: str, why: str) -> None:
+        super().__init__(
+            f"--network {asked}: {why}; give the command -s workspace-write -c"
+            " sandbox_workspace_write.network_access=false, which stands above it"
+        )
 
 
 class TerminalContradicted(CallerError):

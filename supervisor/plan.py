@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..agents.adapter import RESUME
+from ..agents.agent_name import AgentName
+from ..agents.network import NetworkAccess
 from ..agents.recognition import detect_agent
 from ..agents.registry import adapter_of
 from ..kernel.errors import CodexlabError
@@ -24,6 +26,7 @@ from ..workspace.users_codex_home import SessionMode
 from ..workspace.workdir.plan import WorkdirPlan, choose_workdir
 from .errors import (
     BadHook,
+    NetworkUnruly,
     PlaceUnusable,
     ResumeImpossible,
     TerminalContradicted,
@@ -94,6 +97,7 @@ def _plan_run(request: LaunchRequest) -> Plan:
     check_root(request.workspaces_root, request.environ.get("HOME"))
     agent = request.agent or detect_agent(request.command)
     _check_resume(request, agent)
+    _check_network(request, agent)
     _check_places(request)
     start = inspect_checkout(request.cwd if request.workdir is None else request.workdir)
     project = request.project or (
@@ -181,6 +185,20 @@ def _check_sessions(request: LaunchRequest) -> None:
 
         expected = f"expected {' or '.join(SessionMode)}"
         raise SettingError("--sessions", f"{expected}, not {request.sessions!r}")
+
+
+def _check_network(request: LaunchRequest, agent: str) -> None:
+    """Refuse to leave a network open that should be closed, or a word that no flag lets in."""
+    if request.network is None:
+        return
+    if request.network not in tuple(NetworkAccess):
+        from .settings.errors import SettingError
+
+        expected = f"expected {' or '.join(NetworkAccess)}"
+        raise SettingError("--network", f"{expected}, not {request.network!r}")
+    if request.network == NetworkAccess.OFF and not adapter_of(agent).takes_network:
+        tellable = [name for name in AgentName if adapter_of(name).takes_network]
+        raise NetworkUnruly(request.network, agent, tellable)
 
 
 def _check_hooks(request: LaunchRequest) -> None:

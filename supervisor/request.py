@@ -59,6 +59,8 @@ class LaunchRequest:
     :param sweep_cold_age: seconds since their last write for such a sweep.
     :param git_write: let the agent's sandbox write the worktree's git directories.
     :param commit: commit what a completed run left uncommitted, with the caller as the author.
+    :param network: whether the agent's tools reach the network, one of `NetworkAccess`, as a
+        member or its word; None: as the user's configuration says, else on.
     :param hooks: by name, ``after_create``, ``before_run`` and ``after_run``: a text for
         ``/bin/sh -c``, or an argv. Trust them like the command: they are not the agent's.
     :param hook_timeout: seconds each hook may take.
@@ -98,6 +100,7 @@ class LaunchRequest:
     containment: str = ContainmentChoice.AUTO
     git_write: bool = False
     commit: bool = False
+    network: str | None = None
     sessions: str = SessionMode.SHARED
     sweep_beside_agents: bool = False
     sweep_cold_age: float = 7 * 86400.0

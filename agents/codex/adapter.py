@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..adapter import Adapter, Readers, Reads, StreamNews, Variables
 from ..agent_name import AgentName
+from ..network import ConfiguredNetwork, Network
 from .deep_socket import socket_too_deep
 from .piped_prompts import reads_prompt_from_stdin
 from .stream import choose_readers, read_farewell
@@ -29,6 +30,7 @@ class Codex(Adapter):
     tells_its_end = True
     names_in_config = True
     hides_keys_from_tools = True
+    takes_network = True
 
     @property
     def variables(self) -> Variables:
@@ -58,6 +60,14 @@ class Codex(Adapter):
     def read_screen_line(self, line: bytes) -> StreamNews:
         """Read its farewell, which names the thread."""
         return read_farewell(line)
+
+    def network(
+        self, words: Sequence[str], configured: ConfiguredNetwork, workdir: Path
+    ) -> Network:
+        """Tell what its command, its sandbox and the files above config.toml make of it."""
+        from .network import network_of_codex  # here: only a launch asks
+
+        return network_of_codex(words, configured, workdir)
 
     def foresee_trouble(self, command: Sequence[str], codex_home: Path) -> str | None:
         """Return a line where the codex-home lies too deep for the app-server's socket."""

@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ...agents.adapter import expand_resume
+from ...agents.network import Network
 from ...agents.registry import adapter_of
 from ...env.policy.values import ChildEnvironment, ReceiptAction
 from ...kernel.files.held_locks import flock_holders
 from ...workspace.claim.threads import known_cargo_key, read_threads
-from ...workspace.codex_config.file import foresee_config
+from ...workspace.codex_config.file import foresee_config, foresee_network
 from ...workspace.workdir.after_create import owes_after_create
 from ..lifecycle.ladder import Ladder
 from ..plan import Plan
 from ..request import LAUNCH_HOOKS, LaunchRequest
 from .command import needs_workdir, resolve_command
 from .expected import expect_environment
+from .network import asked_network, contradiction, network_fields, network_of
 from .start_directory import StartDirectory, find_start
 
 
@@ -33,6 +35,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     agent = adapter_of(plan.agent)
     argv = expand_resume(plan.request.command, agent, thread)
     start = _foresee_start(plan)
+    network = _foresee_network(plan, start)
     trouble = agent.foresee_trouble(plan.request.command, plan.paths.codex_home)
     return {
         "argv": list(argv),
@@ -52,6 +55,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "cwd": start.path,
         "codex_home": os.fspath(plan.paths.codex_home),
         "shared_home": os.fspath(plan.request.shared_home),
+        **network_fields(network),
         "thread": thread,
         "cargo": {
             "scope": plan.request.cargo_scope,
@@ -71,9 +75,18 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         "notes": [
             *plan.workdir.notes,
             *foresee_config(plan.request.shared_home),
-            *filter(None, [start.note, trouble]),
+            *filter(None, [start.note, contradiction(plan, network), trouble]),
         ],
     }
+
+
+def _foresee_network(plan: Plan, start: StartDirectory) -> Network | None:
+    if not adapter_of(plan.agent).takes_network:
+        return None
+    configured = foresee_network(plan.paths, plan.request.shared_home, asked_network(plan))
+    # A worktree that is not made yet is foreseen by the checkout that it is made from.
+    made_from = (plan.start.top or plan.request.cwd) / plan.below
+    return network_of(plan, configured, made_from if plan.workdir.created else Path(start.path))
 
 
 def _describe_limits(request: LaunchRequest) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...agents.adapter import expand_resume
+from ...agents.network import Network
 from ...agents.recognition import own_words
 from ...agents.registry import adapter_of
 from ...env.artifact_root import asks_for_space
@@ -36,6 +37,7 @@ from ..plan import Plan
 from ..threads.lost_threads import adopt_threads
 from ..threads.resume import ready_thread
 from .environment import Routing, build_run_environment, use_routing
+from .network import asked_network, network_of
 from .start_directory import find_start
 from .temporary import choose_temporary
 
@@ -53,6 +55,7 @@ class PreparedWorkspace:
     :param pointers: files of git that the agent could rewrite, as they were; None without
         ``--git-write``.
     :param checkout: the workdir and its git directories, held open from before the agent.
+    :param network: whether its tools reach the network; None where we do not know.
     """
 
     workdir: Workdir
@@ -66,6 +69,7 @@ class PreparedWorkspace:
     pointers: Pointers | None = None
     sessions: tuple[int, ...] = ()
     checkout: HeldCheckout | None = None
+    network: Network | None = None
 
 
 def describe_owner(
@@ -143,17 +147,19 @@ def _furnish(
         exclude_names=tool_shell_excludes(routing.policy),
         sessions=SessionMode(plan.request.sessions),
         git_write=git_write,
+        network=asked_network(plan),
     )
     claim.note_home(plan.request.shared_home)
     place_context(plan.paths, plan.request.context, tell)
     for warning in home.warnings:
         tell(warning)
+    start = Path(find_start(workdir.path, plan.below).path)
+    network = network_of(plan, home.network, start)
     agent = adapter_of(plan.agent)
     if note := agent.foresee_trouble(plan.request.command, plan.paths.codex_home):
         tell(note)
     temporary = choose_temporary(plan.request.environ)
     environment = build_run_environment(plan, routing, workdir.path, None, temporary)
-    start = Path(find_start(workdir.path, plan.below).path)
     thread = ready_thread(plan, start, environment.values, tell)
     if thread is not None:
         environment = build_run_environment(plan, routing, workdir.path, thread, temporary)
@@ -180,6 +186,7 @@ def _furnish(
         pointers=pointers,
         sessions=sessions,
         checkout=checkout,
+        network=network,
     )
 
 

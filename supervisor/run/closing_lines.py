@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...agents.network import Network
 from ...env.policy.circumstances import LEFT_BEHIND
 from ...env.policy.search_path import WhyOut
 from ...env.policy.values import ChildEnvironment, ReceiptLine
@@ -17,6 +18,7 @@ from ...workspace.workdir.prepare import Workdir
 from ..lifecycle.attempt_end import AttemptEnd
 from ..lifecycle.exit import AgentOutcome, ExitReport, Reason
 from ..lifecycle.why import duration
+from ..prepare.network import describe_network
 
 # Seconds within which a failing command probably never got to its work.
 _QUICK_FAILURE = 2.0
@@ -33,15 +35,16 @@ _NAME = rb"[A-Za-z_][A-Za-z0-9_]*"
 _OF_THE_SHELL = frozenset({"_", "OLDPWD", "SHLVL", "PS1", "PS2", "PROMPT_COMMAND"})
 
 
-def describe_start(workdir: Workdir, cwd: str) -> str:
-    """Say where the agent works, and from which commit.
+def describe_start(workdir: Workdir, cwd: str, network: Network | None) -> str:
+    """Say where the agent works, from which commit, and what is opened for it.
 
     :param cwd: the directory it starts in.
     """
     line = f"working in {cwd} ({workdir.kind}"
     if workdir.branch:
         line += f", branch {workdir.branch}"
-    return f"{line}, at commit {workdir.head[:9]})" if workdir.head else f"{line})"
+    line += f", at commit {workdir.head[:9]})" if workdir.head else ")"
+    return "; ".join(filter(None, (line, describe_network(network))))
 
 
 @frozen

@@ -19,6 +19,7 @@ from ..containment.ownership import RunOwnership
 from ..output.events import EventLog
 from ..output.log import open_to_append
 from ..output.streams import Logs
+from ..prepare.network import contradiction, network_fields
 from ..prepare.secrets import find_secrets
 from ..prepare.start_directory import StartDirectory, find_start
 from ..prepare.workspace import PreparedWorkspace, note_thread_of_target
@@ -106,6 +107,7 @@ class RunContext:
             environment=prepared.environment.describe(),
             cargo=asdict(prepared.routing.cargo),
             artifacts=asdict(prepared.routing.artifacts),
+            **network_fields(prepared.network),
         )
 
     def make_hooks(self) -> RunHooks | None:
@@ -127,6 +129,7 @@ class RunContext:
             kind=prepared.workdir.kind,
             branch=prepared.workdir.branch,
             created=prepared.workdir.created,
+            **network_fields(prepared.network),
         )
         self.events.emit(
             "env.scrubbed",
@@ -136,11 +139,14 @@ class RunContext:
         self.events.emit(
             "artifacts.routed", target=prepared.routing.cargo.target_dir, fallback=fallback
         )
-        for line in (fallback, *self.plan.workdir.notes, *self.ownership.claim.notes):
+        contradicted = contradiction(self.plan, prepared.network)
+        notes = (fallback, contradicted, *self.plan.workdir.notes, *self.ownership.claim.notes)
+        for line in notes:
             self.warn(line)
         self._say_what_stays_behind()
         if self.caller.verbose:
-            self.caller.tell(describe_start(prepared.workdir, self._start.path))
+            line = describe_start(prepared.workdir, self._start.path, prepared.network)
+            self.caller.tell(line)
 
     def _say_what_stays_behind(self) -> None:
         if line := describe_left_behind(self.prepared.environment):

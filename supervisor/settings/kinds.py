@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...agents.agent_name import AgentName
+from ...agents.network import NetworkAccess
 from ...env.cargo import CargoScope
 from ...workspace.users_codex_home import SessionMode
 from ..containment_choice import ContainmentChoice
@@ -197,4 +198,5 @@ PAIRS = Kind(_pairs, tuple[tuple[str, str], ...], _split_pairs, expected=_PAIRS)
 AGENT = choice(AgentName, "NAME")
 CARGO_SCOPE = choice(CargoScope, "SCOPE")
 CONTAINMENT = choice(ContainmentChoice, "KIND")
+NETWORK = choice(NetworkAccess, "|".join(NetworkAccess))
 SESSIONS = choice(SessionMode, "|".join(SessionMode))

@@ -212,6 +212,12 @@ SETTINGS: tuple[Setting, ...] = (
         AGENT,
         help="Commit what a completed run left uncommitted, as codexlab commit does.",
     ),
+    Setting(
+        "network",
+        kinds.NETWORK,
+        AGENT,
+        "Let codex's tools reach the network. Default: as your config.toml says, else on.",
+    ),
     Setting("sessions", kinds.SESSIONS, AGENT, "Where transcripts go. Default: {default}."),
     Setting(
         "sweep_beside_agents",

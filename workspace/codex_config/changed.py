@@ -9,15 +9,17 @@ from pathlib import Path
 from ...kernel.files.atomic import replace_file
 from ...kernel.toml import TomlError, decode_toml, parse_toml
 from ...kernel.values import frozen, replace
+from ..errors import HomeRefused
 from ..fs import read_small
 from .home_bound_keys import with_databases_here, without_effect_here
 from .hook_trust import trust_here
 from .managed import CONFIG, SEED, ConfigPlace, Managed
+from .network import configured_network, sandbox_in
 from .notes import Table
 from .record import Seen, hash_of, write_seen
 from .references import references
 from .report import HealNotes
-from .texts import check_shape, decide_config
+from .texts import ConfigDecision, check_shape, decide_config
 
 _MARK = "\ufeff".encode()
 
@@ -49,6 +51,7 @@ def follow_changes(
         values = _values(texts.shared)
         check_shape(values)
     except ValueError as error:
+        refuse_where_asked(managed, place.shared / CONFIG, error)
         _pass_on(place, texts, error, notes)
         return ()
     found = tuple(dict.fromkeys((*references(values), *_named_by(texts.profiles))))
@@ -57,6 +60,7 @@ def follow_changes(
     try:
         after = _decide(place, texts, seen, _with_trust(managed, values, place), notes)
     except ValueError as error:
+        refuse_where_asked(managed, place.home / CONFIG, error)
         notes.warnings.append(
             f"{place.home / CONFIG}: {error}; kept as it is, and it does not follow"
             f" {place.shared / CONFIG}; move it away to have it made again"
@@ -70,10 +74,24 @@ def follow_changes(
         excluded=after.added.excluded,
         trusted=after.added.trusted,
         warned=after.warned,
+        network=after.added.network,
+        users_network=after.added.users_network,
+        sandbox=after.sandbox,
     )
+    notes.note_network(configured_network(record.network, record.users_network, record.sandbox))
     if record != seen:
         write_seen(place.control_fd, record)
     return found
+
+
+def refuse_where_asked(managed: Managed, path: Path, error: ValueError) -> None:
+    """Refuse to launch with a network that codex would not be told of.
+
+    :raises HomeRefused: a network is asked for.
+    """
+    if managed.network is not None:
+        reason = f"{error}, so --network cannot be written; mend the file, or leave --network out"
+        raise HomeRefused(path, reason)
 
 
 def _pass_on(place: ConfigPlace, texts: Texts, error: ValueError, notes: HealNotes) -> None:
@@ -119,6 +137,7 @@ class _After:
     text: bytes
     added: Managed
     warned: str
+    sandbox: str
 
 
 def _decide(
@@ -126,12 +145,7 @@ def _decide(
 ) -> _After:
     ours, shared = texts.ours, texts.shared
     seed = read_small(SEED, place.control_fd, place.home / CONFIG)
-    before = Managed(seen.roots, seen.excluded, seen.trusted)
-    # Equal to its seed, it holds nothing of anybody's: it may be one that was passed on.
-    old = None if ours is None or ours == seed else decode_toml(ours)
-    source = decode_toml(shared or b"")
-    source = with_databases_here(source, parse_toml(source))
-    decision = decide_config(old, source, _readable(seed), managed, before)
+    decision = decide(texts, seed, seen, managed)
     text = decision.text.encode()
     if ours is not None and ours.startswith(_MARK) and not decision.reseeded:
         text = _MARK + text
@@ -140,10 +154,28 @@ def _decide(
     if decision.reseeded and seed != decision.seed.encode():
         replace_file(SEED, decision.seed.encode(), dir_fd=place.control_fd)
     if text != ours:
+        if decision.added.network is not None:
+            # First of all, too: otherwise the launch's word would be taken for the user's.
+            network, users = decision.added.network, decision.added.users_network
+            write_seen(place.control_fd, replace(seen, network=network, users_network=users))
         replace_file(CONFIG, text, dir_fd=place.home_fd)
         (notes.created if ours is None else notes.fixed).append(CONFIG)
     warned = _warn(decision.edited, decision.moved_on, hash_of(shared), seen, notes)
-    return _After(text, decision.added, warned)
+    return _After(text, decision.added, warned, sandbox_in(parse_toml(decision.text)))
+
+
+def decide(texts: Texts, seed: bytes | None, seen: Seen, managed: Managed) -> ConfigDecision:
+    """Decide what our file must say; pure.
+
+    :raises ValueError: a text cannot be read, or a managed key has a type it cannot have.
+    """
+    ours = texts.ours
+    before = Managed(seen.roots, seen.excluded, seen.trusted, seen.network, seen.users_network)
+    # Equal to its seed, it holds nothing of anybody's: it may be one that was passed on.
+    old = None if ours is None or ours == seed else decode_toml(ours)
+    source = decode_toml(texts.shared or b"")
+    source = with_databases_here(source, parse_toml(source))
+    return decide_config(old, source, _readable(seed), managed, before)
 
 
 def _readable(seed: bytes | None) -> str | None:

@@ -16,14 +16,17 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...agents.network import ConfiguredNetwork
 from ...kernel.files.atomic import replace_file
 from ...kernel.files.regular_file import read_regular, read_regular_if_any
 from ...kernel.toml import decode_toml, parse_toml
 from ...kernel.values import replace
 from ..errors import HomeRefused
-from ..fs import lstat_at, read_small, set_aside
+from ..fs import directory, lstat_at, read_small, set_aside
+from ..paths import CONTROL, WorkspacePaths
 from .managed import CONFIG, SEED, ConfigPlace, Managed
-from .record import hash_of, read_seen
+from .network import configured_network
+from .record import Seen, hash_of, read_seen
 from .report import HealNotes
 
 _PROFILE = r"[A-Za-z0-9_-]+\.config\.toml"
@@ -33,7 +36,8 @@ def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple
     """Make ``config.toml`` say what it must.
 
     :returns: the relative paths that the shared configuration and its profiles name.
-    :raises HomeRefused: the shared configuration cannot be opened.
+    :raises HomeRefused: the shared configuration cannot be opened, or the launch asks for a
+        network and the file cannot say it.
     """
     ours, shared, profiles = _ours(place, notes), _shared(place), tuple(_profiles(place))
     seen = read_seen(place.control_fd, place.home)
@@ -45,7 +49,9 @@ def heal_config(place: ConfigPlace, managed: Managed, notes: HealNotes) -> tuple
         managed=hash_of(repr(managed).encode()),
         home=str(place.shared),
     )
-    if ours is not None and now == seen:
+    # A launch that asks for a network reads the file itself: an agent can write the record.
+    if ours is not None and now == seen and managed.network is None:
+        notes.note_network(configured_network(None, seen.users_network, seen.sandbox))
         return seen.references
     # Here: usually nothing has changed, and nothing of it is needed.
     from .changed import Texts, follow_changes
@@ -64,8 +70,54 @@ def foresee_config(shared_home: Path) -> tuple[str, ...]:
     return foresee(shared, _read(shared / CONFIG))
 
 
+def foresee_network(
+    paths: WorkspacePaths, shared_home: Path, asked: bool | None
+) -> ConfiguredNetwork | None:
+    """Return what the issue's ``config.toml`` would say of the network.
+
+    :param asked: what the launch asks for, or None.
+    :returns: None where a configuration cannot be read, and is passed on as it is.
+    :raises HomeRefused: that is so and a network is asked for; or it cannot be opened.
+    """
+    from .changed import Texts, decide, refuse_where_asked
+    from .network import sandbox_in
+    from .texts import check_shape
+
+    managed = Managed(network=asked)
+    path = Path(os.path.realpath(shared_home)) / CONFIG
+    shared = _read(path)
+    ours, seed, seen = _of_the_issue(paths)
+    try:
+        check_shape(parse_toml(decode_toml(shared or b"")))
+        path = paths.codex_home / CONFIG
+        decision = decide(Texts(ours, shared, ()), seed, seen, managed)
+    except ValueError as error:
+        refuse_where_asked(managed, path, error)
+        return None
+    sandbox = sandbox_in(parse_toml(decision.text))
+    return configured_network(asked, decision.added.users_network, sandbox)
+
+
+def _of_the_issue(paths: WorkspacePaths) -> tuple[bytes | None, bytes | None, Seen]:
+    """Return the issue's file, what it was made from, and the record of the last launch."""
+    home = paths.codex_home
+    try:
+        with (
+            directory(paths.base, *paths.names, home.name) as home_fd,
+            directory(paths.base, *paths.names, CONTROL) as control_fd,
+        ):
+            ours = read_small(CONFIG, home_fd, home / CONFIG)
+            seed = read_small(SEED, control_fd, home / CONFIG)
+            return ours, seed, read_seen(control_fd, home)
+    except FileNotFoundError:
+        return None, None, Seen()
+
+
 def recorded_managed(place: ConfigPlace) -> Managed:
-    """Return the managed settings that the last launch put into the file."""
+    """Return the managed settings that the last launch put into the file.
+
+    What it asked for in the network was for that launch alone.
+    """
     seen = read_seen(place.control_fd, place.home)
     return Managed(seen.roots, seen.excluded)
 

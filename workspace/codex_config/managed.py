@@ -37,8 +37,12 @@ class Managed:
     :param roots: directories for ``sandbox_workspace_write.writable_roots``.
     :param excluded: patterns for ``shell_environment_policy.exclude``.
     :param trusted: what the user's trust in hooks is called here, for ``hooks.state``.
+    :param network: what a launch asks for in ``sandbox_workspace_write.network_access``, or None.
+    :param users_network: what the user's file says there; None: nothing. Only in what was kept.
     """
 
     roots: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     trusted: Trust = ()
+    network: bool | None = None
+    users_network: bool | None = None

@@ -39,6 +39,9 @@ class Seen:
     excluded: tuple[str, ...] = ()
     trusted: Trust = ()
     references: tuple[str, ...] = ()
+    network: bool | None = None
+    users_network: bool | None = None
+    sandbox: str = ""
 
 
 def hash_of(data: bytes | None) -> str:
@@ -72,7 +75,8 @@ def _parse(data: bytes) -> Seen:
     )
     named = tuple(filter(is_inside, named))
     trusted = _pairs(values.get("trusted"))
-    added = roots, excluded, trusted, named
+    network, users = (_switch(values.get(name)) for name in ("network", "users_network"))
+    added = roots, excluded, trusted, named, network, users, str(values.get("sandbox", ""))
     return Seen(ours, shared, profiles, managed, warned, shared_home, *added)
 
 
@@ -93,6 +97,10 @@ def recorded_shared_home(paths: WorkspacePaths) -> Path | None:
 def shared_home_in(seen: Seen) -> Path | None:
     """Return the shared home that a record names, or None."""
     return Path(seen.home) if seen.home.startswith("/") and is_text(seen.home) else None
+
+
+def _switch(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _strings(value: object) -> tuple[str, ...]:

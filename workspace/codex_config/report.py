@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...agents.network import ConfiguredNetwork
 from ...kernel.values import frozen
 
 
@@ -13,10 +14,16 @@ class HealNotes:
         self.fixed: list[str] = []
         self.kept: list[str] = []
         self.warnings: list[str] = []
+        self._network: ConfiguredNetwork | None = None
+
+    def note_network(self, network: ConfiguredNetwork) -> None:
+        """Note what ``config.toml`` says of the network from now on."""
+        self._network = network
 
     def freeze(self) -> HealReport:
         """Return the report so far."""
-        return HealReport(*map(tuple, (self.created, self.fixed, self.kept, self.warnings)))
+        done = tuple(self.created), tuple(self.fixed), tuple(self.kept)
+        return HealReport(*done, tuple(self.warnings), self._network)
 
 
 @frozen
@@ -27,12 +34,14 @@ class HealReport:
     :param fixed: was wrong and is right now.
     :param kept: differs from the shared home on purpose and was left alone.
     :param warnings: warnings for the user.
+    :param network: what ``config.toml`` says of the network; None where it cannot be read.
     """
 
     created: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    network: ConfiguredNetwork | None = None
 
     @property
     def healthy(self) -> bool:

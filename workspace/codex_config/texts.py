@@ -13,12 +13,13 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any, cast
 
 from ...kernel.toml import parse_toml
-from ...kernel.values import frozen
+from ...kernel.values import frozen, replace
 from .hook_trust import added_trust, merge_trust, state_of
 from .managed import Managed, Trust
+from .network import NETWORK, SANDBOX, expect_network, give_back_network, said_in, users_network
 from .notes import Table, WrongShape, carry_notes, put, without_notes
 
-_SANDBOX, _NETWORK, _ROOTS = "sandbox_workspace_write", "network_access", "writable_roots"
+_SANDBOX, _ROOTS = SANDBOX, "writable_roots"
 _SHELL, _EXCLUDE = "shell_environment_policy", "exclude"
 _HOOKS, _STATE = "hooks", "state"
 
@@ -57,13 +58,16 @@ def decide_config(
     """
     if ours is None:
         return _seeded(shared, shared, managed)
+    users = users_network(parse_toml(ours), parse_toml(seed or ""), before)
+    if before.network is not None:
+        ours = give_back_network(ours, users)
     edited = seed is None or _plain(ours, before) != _plain(seed, Managed())
     if seed is not None and not edited and seed != shared:
         source = _carry_choice(shared, ours)
         noted = carry_notes(source, parse_toml(source), _own_words(ours, before), parse_toml(seed))
         return _seeded(noted, shared, managed)
     text = apply_managed(ours, managed, before)
-    added = _additions(ours, managed, before)
+    added = replace(_additions(ours, managed, before), users_network=users)
     return ConfigDecision(text, seed or "", False, edited, edited and seed != shared, added)
 
 
@@ -76,14 +80,16 @@ def _own_words(ours: str, before: Managed) -> Table:
 
 def _seeded(source: str, shared: str, managed: Managed) -> ConfigDecision:
     text = apply_managed(source, managed, Managed())
-    added = _additions(source, managed, Managed())
+    said = said_in(parse_toml(source))
+    users = said if isinstance(said, bool) else None
+    added = replace(_additions(source, managed, Managed()), users_network=users)
     return ConfigDecision(text, shared, True, False, False, added)
 
 
 def apply_managed(text: str, managed: Managed, before: Managed) -> str:
     """Return ``text`` with the managed keys in it; comments and layout stay.
 
-    ``network_access`` is set only where it is missing: an explicit value stays.
+    ``network_access`` is set only where it is missing, unless a launch asks for a value.
     """
     values = parse_toml(text)
     wanted = _expected(values, managed, before)
@@ -147,7 +153,7 @@ def check_shape(values: Table) -> None:
 def _expected(values: Table, managed: Managed, before: Managed) -> Table:
     wanted = copy.deepcopy(values)
     sandbox = _table(wanted, _SANDBOX)
-    sandbox.setdefault(_NETWORK, True)
+    expect_network(sandbox, managed.network)
     _union(sandbox, _ROOTS, managed.roots, before.roots)
     shell = _table(wanted, _SHELL)
     _union(shell, _EXCLUDE, managed.excluded, before.excluded)
@@ -198,6 +204,7 @@ def _additions(text: str, managed: Managed, before: Managed) -> Managed:
         tuple(root for root in managed.roots if root not in roots),
         tuple(pattern for pattern in managed.excluded if pattern not in excluded),
         added_trust(state_of(values), managed.trusted, before.trusted),
+        managed.network,
     )
 
 
@@ -205,7 +212,7 @@ def _plain(text: str, before: Managed) -> Table:
     """Return the settings of a file, without managed keys and what codex writes by itself."""
     values = without_notes(parse_toml(text))
     sandbox, shell = _table(values, _SANDBOX), _table(values, _SHELL)
-    sandbox.pop(_NETWORK, None)
+    sandbox.pop(NETWORK, None)
     for table, key, ours in ((sandbox, _ROOTS, before.roots), (shell, _EXCLUDE, before.excluded)):
         table[key] = [value for value in _list(table, key) if value not in ours]
         if not table[key]:
@@ -217,13 +224,13 @@ def _plain(text: str, before: Managed) -> Table:
 
 def _carry_choice(shared: str, ours: str) -> str:
     """Keep an explicit refusal of network access through a re-seed."""
-    refused = _table(parse_toml(ours), _SANDBOX).get(_NETWORK) is False
-    if not refused or _NETWORK in _table(parse_toml(shared), _SANDBOX):
+    refused = _table(parse_toml(ours), _SANDBOX).get(NETWORK) is False
+    if not refused or NETWORK in _table(parse_toml(shared), _SANDBOX):
         return shared
     import tomlkit
 
     document = tomlkit.parse(shared)
-    _in_table(document, _SANDBOX)[_NETWORK] = False
+    _in_table(document, _SANDBOX)[NETWORK] = False
     return tomlkit.dumps(document)
 
 

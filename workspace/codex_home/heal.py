@@ -64,6 +64,7 @@ def heal_codex_home(
     exclude_names: Sequence[str] = (),
     sessions: SessionMode = SessionMode.SHARED,
     git_write: GitWrite | None = None,
+    network: bool | None = None,
 ) -> HealReport:
     """Make the issue's codex-home right; the workspace must be claimed.
 
@@ -71,13 +72,15 @@ def heal_codex_home(
     :param writable_roots: directories that codex's sandbox may write beside the workdir.
     :param exclude_names: variables that codex must not hand to its tools.
     :param sessions: ``shared`` links the stores to the shared home's, ``issue`` keeps own ones.
+    :param network: whether its tools reach the network in this launch; None: the user's own word,
+        else they do.
     :raises HomeRefused: the shared home or a configuration cannot be used.
     :raises PathRefused: something else lies where a file of ours should be.
     """
     extra = git_write.roots() if git_write is not None else ()
     roots = dict.fromkeys(str(root) for root in (*writable_roots, *extra))
     _check_encoding(roots)
-    managed = Managed(tuple(roots), tuple(dict.fromkeys(exclude_names)))
+    managed = Managed(tuple(roots), tuple(dict.fromkeys(exclude_names)), network=network)
     return _heal(paths, shared_home, managed, sessions, merge=False)
 
 
