@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,13 +12,14 @@ from ...kernel.errors import CallerError, CodexlabError
 from ...kernel.process.identity import is_running
 from ...kernel.xdg import state_directory
 from ...supervisor.history.lookup import find_past_run
+from ...supervisor.history.past_runs import RunName
 from ...supervisor.history.run_entry import RunEntry
 from ...supervisor.lifecycle.exit import Reason
 from ...supervisor.records.past import past_names
 from ...supervisor.records.registry import is_here, read_entries
 from ..ui.terminal import on_one_line
 from .run_names import KnownRun, UnknownRun, choose_run
-from .workspaces import configured_root, user_config
+from .workspaces import roots_to_search, user_config
 
 
 class ForeignRun(CallerError):
@@ -51,15 +52,15 @@ def find_runs(names: Sequence[str], *, live_first: bool = False) -> list[RunEntr
     :raises UnknownRun, AmbiguousRun, ForeignRun: as `find_run`; nothing was done yet.
     """
     entries = {entry.run_id: entry for entry in read_entries()}
-    past = [run for run in _past_runs() if run.run_id not in entries]
-    known, project = [*map(_known, entries.values()), *past], current_project(os.environ)
+    known, project = _known_runs(entries, names), current_project(os.environ)
     chosen: dict[str, RunEntry] = {}
     for name in names:
         try:
             run_id = choose_run(name, known, project, live_first=live_first).run_id
         except UnknownRun:
             _check_whose(name)
-            raise
+            # Now with all runs, for a hint at names that are near.
+            run_id = choose_run(name, _known_runs(entries), project).run_id
         entry = entries.get(run_id) or find_past_run(run_id)
         if entry is None:
             raise UnknownRun(name, ())  # it went out of the history at this moment
@@ -84,11 +85,16 @@ def current_project(environ: Mapping[str, str]) -> str | None:
         return None
 
 
-def _past_runs() -> Iterator[KnownRun]:
-    """Yield the runs of the history, which are over."""
-    for run_id, project, issue, agent, started, reason in past_names([configured_root()], _tell):
-        held = reason != Reason.BUSY
-        yield KnownRun(run_id, project, issue, agent, started, held=held)
+def _known_runs(entries: Mapping[str, RunEntry], names: Sequence[str] = ()) -> list[KnownRun]:
+    """Return the runs that a name may mean; without names all of them, which takes longer."""
+    past = past_names(roots_to_search(), _tell, names)
+    found = [_past(run) for run in past if run[0] not in entries]
+    return [*map(_known, entries.values()), *found]
+
+
+def _past(run: RunName) -> KnownRun:
+    run_id, project, issue, agent, started, reason = run
+    return KnownRun(run_id, project, issue, agent, started, held=reason != Reason.BUSY)
 
 
 def _tell(line: str) -> None:

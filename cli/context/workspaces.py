@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -103,6 +103,11 @@ def configured_root() -> Path:
             problem = f"expected a path, not {chosen!r}"
             raise ConfigError(config.path, config.line_of(key), key, problem)
     return _absolute(str(chosen))
+
+
+def roots_to_search() -> Iterator[Path]:
+    """Yield the root without a flag, once somebody wants it: most commands never do."""
+    yield configured_root()
 
 
 def _absolute(path: str) -> Path:

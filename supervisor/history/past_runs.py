@@ -123,10 +123,30 @@ def find_run(database: sqlite3.Connection, run_id: str) -> RunEntry | None:
     return next(entries_of(rows), None)
 
 
-def run_names(database: sqlite3.Connection) -> list[tuple[str, str, str, str, str, str]]:
-    """Return id, project, issue, agent, start and reason of each run, newest first."""
+RunName = tuple[str, str, str, str, str, str]
+"""Id, project, issue, agent, start and reason of a run."""
+_NAMES = "SELECT run_id, project, issue, agent, started, reason FROM runs"
+
+
+def run_names(database: sqlite3.Connection) -> list[RunName]:
+    """Return what each run can be called by, newest first."""
+    return database.execute(f"{_NAMES} ORDER BY started DESC").fetchall()
+
+
+def runs_that_may_be(database: sqlite3.Connection, name: str) -> list[RunName]:
+    """Return the runs that a name may mean, and perhaps some more; see `run_names` of the cli.
+
+    :param name: the beginning of an id or of its part behind the date, or a text that holds an
+        issue. ``-`` means the last run of each project.
+    """
+    if name == "-":
+        # SQLite takes the other columns of a group from the row with the greatest value.
+        last = _NAMES.replace("started", "max(started)")
+        return database.execute(f"{last} GROUP BY project").fetchall()
     return database.execute(
-        "SELECT run_id, project, issue, agent, started, reason FROM runs ORDER BY started DESC"
+        f"{_NAMES} WHERE instr(?1, issue) OR substr(run_id, 1, length(?1)) = ?1"
+        " OR substr(run_id, instr(run_id, '-') + 1, length(?1)) = ?1",
+        (_text(name),),
     ).fetchall()
 
 

@@ -11,16 +11,17 @@ from typing import TypeVar
 from ..callbacks import Tell
 from ..history.database import HistoryUnusable, peek_history, read_history
 from ..history.past_runs import (
+    RunName,
     RunQuery,
     issues_of_threads,
     known_ids,
     newest_first,
     run_names,
+    runs_that_may_be,
     select_runs,
 )
 from ..history.run_entry import RunEntry
 from .ended import FEW, move_ended
-from .recorded import recorded_runs
 from .registry import read_entries, registered_roots
 
 _T = TypeVar("_T")
@@ -55,10 +56,17 @@ def tidy_registry(roots: Iterable[Path], tell: Tell) -> None:
         move_ended(roots, tell, least=FEW)
 
 
-def past_names(roots: Iterable[Path], tell: Tell) -> list[tuple[str, str, str, str, str, str]]:
-    """Return id, project, issue, agent, start and reason of each run of the history."""
-    nothing: list[tuple[str, str, str, str, str, str]] = []
-    return _read(run_names, nothing, roots, tell)
+def past_names(roots: Iterable[Path], tell: Tell, names: Sequence[str] = ()) -> list[RunName]:
+    """Return what the runs of the history can be called by.
+
+    :param names: only runs that one of these may mean; empty: all.
+    """
+
+    def find(database: sqlite3.Connection) -> list[RunName]:
+        found = [run for name in names for run in runs_that_may_be(database, name)]
+        return list(dict.fromkeys(found)) if names else run_names(database)
+
+    return _read(find, [], roots, tell)
 
 
 def past_ids() -> list[str]:
@@ -81,8 +89,13 @@ def _threads(entry: RunEntry) -> Iterator[str]:
 def _read(
     work: Callable[[sqlite3.Connection], _T], nothing: _T, roots: Iterable[Path], tell: Tell
 ) -> _T:
+    def recover() -> Iterator[RunEntry]:
+        from .recorded import recorded_runs  # here: it is seldom needed, and large
+
+        return recorded_runs({*roots, *registered_roots()})
+
     try:
-        return read_history(work, lambda: recorded_runs({*roots, *registered_roots()}), tell)
+        return read_history(work, recover, tell)
     except HistoryUnusable as error:
         tell(str(error))
         return nothing

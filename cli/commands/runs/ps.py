@@ -13,7 +13,7 @@ from ....supervisor.lifecycle.exit import AgentOutcome
 from ....supervisor.records.past import list_past_runs, past_ids, tidy_registry
 from ....supervisor.records.registry import read_entries
 from ....supervisor.records.runs import RunState, RunView, list_runs
-from ...context.workspaces import configured_root
+from ...context.workspaces import roots_to_search
 from ...ui.faults import Faults
 from ...ui.non_empty import NON_EMPTY_TEXT
 from ...ui.terminal import on_one_line, size_text
@@ -92,10 +92,9 @@ def _find(query: RunQuery, *, everything: bool) -> tuple[list[RunView], int]:
     live = [v for v in views if v.state is not RunState.FINISHED and query.takes(v.entry)]
     past, count = list[RunEntry](), 0
     if everything:
-        roots = [configured_root()]
         ended = [view.entry for view in views if view.state is RunState.FINISHED]
-        past, count = list_past_runs(query, ended, roots, _tell)
-        tidy_registry(roots, _tell)
+        past, count = list_past_runs(query, ended, roots_to_search(), _tell)
+        tidy_registry(roots_to_search(), _tell)
     over = [RunView(entry, RunState.FINISHED, entry.thread) for entry in past]
     found = [*live, *over]
     found.sort(key=lambda view: (view.entry.started, view.entry.run_id), reverse=True)
