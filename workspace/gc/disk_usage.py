@@ -22,9 +22,9 @@ class DiskUsage:
     complete: bool
 
 
-def disk_usage(top: Path) -> DiskUsage:
-    """Add up a tree without following links or leaving its filesystem; stop after 2 s."""
-    deadline = time.monotonic() + _PATIENCE
+def disk_usage(top: Path, seconds: float = _PATIENCE) -> DiskUsage:
+    """Add up a tree without following links or leaving its filesystem; stop after some seconds."""
+    deadline = time.monotonic() + seconds
     try:
         device = os.lstat(top).st_dev
     except OSError:

@@ -19,16 +19,28 @@ from ...context.workspaces import find_root, gc_policy, tell_unreadable
 from ...ui.faults import Faults, describe_fault
 from ...ui.literal_types import DURATION, SIZE
 from ...ui.terminal import on_one_line
+from ..runs.columns import Column, write_columns
 from .options import json_option, root_option
-from .view import why, write_json, write_table
+from .view import size_or_dots, why, work_word, write_json
 
 # Imported on use: ``--help`` and a wrong option need none of it.
 if TYPE_CHECKING:
     from ....workspace.gc.survey import Survey
     from ....workspace.gc.url_caches import CacheVerdict
     from ....workspace.gc.verdict import Verdict
+    from ...context.glance import Glance
 
     _Row = tuple[Verdict, str, str]  # decision, action, reason
+
+_COLUMNS = (
+    Column("PROJECT", 5, 12),
+    Column("ISSUE", 0, 10),
+    Column("AGENT", 4),
+    Column("SIZE", 2),
+    Column("WORK", 3),
+    Column("ACTION"),
+    Column("WHY", 0, 24),
+)
 
 
 @click.command()
@@ -55,6 +67,7 @@ def gc(
     """Say which workspaces may go and why, and with --apply delete those."""
     from ....workspace.gc.killed_removals import empty_trash, strangers_in_trash
     from ....workspace.gc.verdict import GcAction, is_pressed, plan_collection
+    from ...context.glance import glance_at
 
     place, policy = find_root(root), gc_policy(idle, min_free)
     hook = find_removal_hook(hook_before_remove, hook_timeout, place)
@@ -68,6 +81,7 @@ def gc(
     verdicts = plan_collection(place, policy, time.time(), force=force, tell=tell)
     if apply and end_left_by_removals((verdict.survey for verdict in verdicts), faults):
         verdicts = plan_collection(place, policy, time.time(), force=force)
+    looks = glance_at(verdict.survey for verdict in reversed(verdicts))
     rows: list[_Row] = []
     for verdict in verdicts:
         if verdict.failed:
@@ -81,7 +95,8 @@ def gc(
         else:
             rows.append((verdict, *_collect(verdict, hook, faults, force=force)))
     caches = _collect_caches(time.time(), faults, apply=apply)
-    _write_gc(rows, caches, as_json=as_json)
+    rows.reverse()  # decided from the least used on, and shown the last used first
+    _write_gc(rows, caches, looks, as_json=as_json)
     if hook is not None and "would go" in [row[1] for row in rows]:
         told = f"hook before_remove would run before each: {hook.shown}"
         click.echo(on_one_line(told), err=True)
@@ -136,10 +151,16 @@ def _collect_cache(verdict: CacheVerdict, now: float, *, apply: bool) -> str:
     return "deleted" if gone else "kept: in use"
 
 
-def _write_gc(rows: list[_Row], caches: list[tuple[CacheVerdict, str]], *, as_json: bool) -> None:
+def _write_gc(
+    rows: list[_Row],
+    caches: list[tuple[CacheVerdict, str]],
+    looks: dict[str, Glance],
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
         found = [{"cache": str(e.path), "action": done, "reason": e.reason} for e, done in caches]
-        workspaces = [_gc_document(*row) for row in rows]
+        workspaces = [_gc_document(*row, looks[row[0].survey.place]) for row in rows]
         write_json({"workspaces": workspaces, "caches": found})
         return
     for cache, done in caches:
@@ -147,19 +168,26 @@ def _write_gc(rows: list[_Row], caches: list[tuple[CacheVerdict, str]], *, as_js
     if not rows:
         click.echo("no workspaces", err=True)
         return
-    write_table(
-        ("PROJECT", "ISSUE", "AGENT", "ACTION", "WHY"),
-        ((*_names(verdict.survey), done, reason) for verdict, done, reason in rows),
+    shown = ((row, looks[row[0].survey.place]) for row in rows)
+    write_columns(
+        _COLUMNS,
+        (
+            (*_names(verdict.survey), size_or_dots(look), work_word(look), done, reason)
+            for (verdict, done, reason), look in shown
+        ),
     )
 
 
-def _gc_document(verdict: Verdict, done: str, reason: str) -> dict[str, object]:
+def _gc_document(verdict: Verdict, done: str, reason: str, look: Glance) -> dict[str, object]:
     project, issue, agent = _names(verdict.survey)
     return {
         "project": project,
         "issue": issue,
         "agent": agent,
         "path": str(verdict.survey.paths.root),
+        "size": look.size,
+        "dirty": look.dirty,
+        "unmerged": look.unmerged,
         "action": done,
         "reason": reason if done in ("kept", "in trash") else verdict.reason,
         "findings": list(verdict.findings),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,10 +13,13 @@ import click
 from ....kernel.errors import CodexlabError
 from ....supervisor.lifecycle.exit import Reason
 from ....workspace.gc.survey import Survey, SurveyState
+from ...context.clock import local_minutes, utc_seconds
 from ...ui.terminal import cells, fit, on_one_line, one_line, size_text, terminal_width
+from ..runs.columns import Column
 
 if TYPE_CHECKING:
     from ....workspace.gc.verdict import Verdict
+    from ...context.glance import Glance
 
 _WIDEST = 60
 
@@ -32,7 +34,7 @@ def describe(survey: Survey, *, deep: bool) -> dict[str, Any]:
         **asdict(survey.place_key),
         "path": str(survey.paths.root),
         "state": survey.state,
-        "used": dt.datetime.fromtimestamp(survey.used, dt.UTC).isoformat(timespec="seconds"),
+        "used": utc_seconds(survey.used),
         "holder": asdict(owner) if survey.busy and owner is not None else None,
         "kind": provenance.kind if provenance else None,
         "workdir": provenance.workdir if provenance else None,
@@ -87,7 +89,22 @@ def write_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Non
     sys.stdout.write("".join(text))
 
 
-def list_row(survey: Survey) -> tuple[str, ...]:
+def size_or_dots(look: Glance) -> str:
+    """Return a workspace's size; ``…`` where it takes too long to measure."""
+    return "…" if look.size is None else size_text(look.size)
+
+
+def work_word(look: Glance) -> str:
+    """Return whether a workspace's work is committed and merged, in one word."""
+    if not look.in_git:
+        return "-"
+    if look.dirty is None:
+        return "…"
+    parts = [word for word, yes in (("dirty", look.dirty), ("unmerged", look.unmerged)) if yes]
+    return "+".join(parts) or "clean"
+
+
+def list_row(survey: Survey, look: Glance) -> tuple[str, ...]:
     """Return a workspace's line in the list."""
     key, record = survey.place_key, _last_end(survey)
     last = record.get("reason") or {
@@ -97,13 +114,14 @@ def list_row(survey: Survey) -> tuple[str, ...]:
     if last in (Reason.EXITED, Reason.LAUNCH_FAILED):
         last = f"{last} {record.get('exit_status')}"
     kind = survey.provenance.kind if survey.provenance else None
-    used = dt.datetime.fromtimestamp(survey.used).astimezone()
     return (
         key.project,
         key.issue,
         key.agent,
         survey.state,
-        used.isoformat(" ", "minutes")[:16],
+        local_minutes(survey.used),
+        size_or_dots(look),
+        work_word(look),
         kind or "-",
         str(last or "-"),
     )
@@ -132,7 +150,17 @@ def why(verdict: Verdict) -> str:
     return f"{verdict.reason}; {joint}: {', '.join(verdict.findings)}"
 
 
-LIST_HEADER = ("PROJECT", "ISSUE", "AGENT", "STATE", "USED", "WORKDIR", "LAST RUN")
+LIST_COLUMNS = (
+    Column("PROJECT", 8, 12),
+    Column("ISSUE", 0, 10),
+    Column("AGENT", 4),
+    Column("STATE"),
+    Column("USED", 3),
+    Column("SIZE", 2),
+    Column("WORK", 1),
+    Column("WORKDIR", 9),
+    Column("LAST RUN", 5, 14),
+)
 
 
 def _lines(name: str, value: Any) -> list[str]:

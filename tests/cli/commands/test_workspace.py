@@ -64,6 +64,8 @@ def test_the_list_tells_who_holds_what(root: Path, run: Run, repo: Path) -> None
         "AGENT",
         "STATE",
         "USED",
+        "SIZE",
+        "WORK",
         "WORKDIR",
         "LAST",
         "RUN",
