@@ -113,6 +113,7 @@ class LaunchRequest:
     hook_timeout: float = DEFAULT_HOOK_TIMEOUT
     log_max_bytes: int = 64 * 1024 * 1024
     verbose: bool = False
+    quiet: bool = False
     warnings: tuple[str, ...] = field(default=())
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -165,7 +165,8 @@ class RunContext:
         """Take one line, if it is one, for the record and for a person."""
         if line:
             self.record.warn(line)
-            self.caller.tell(line)
+            if not self.plan.request.quiet:
+                self.caller.tell(line)
 
     def _take_thread(self, thread: str) -> None:
         """Write down the newest thread at once: whoever finds the run killed needs it."""

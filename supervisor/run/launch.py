@@ -55,7 +55,7 @@ async def launch(request: LaunchRequest, channel: Channel, tell: Tell) -> RunOut
         tell,
         outputs=(1, 2),
         terminal=terminal,
-        verbose=request.verbose or os.isatty(2),
+        verbose=not request.quiet and (request.verbose or os.isatty(2)),
     )
     try:
         return await carry_out(request, caller)

@@ -257,6 +257,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "verbose", kinds.SWITCH, _OUTPUT, "Say where the agent works and how it ended.", short="-v"
     ),
+    Setting(
+        "quiet", kinds.SWITCH, _OUTPUT, "Say only why a run failed. It wins over -v.", short="-q"
+    ),
 )
 
 

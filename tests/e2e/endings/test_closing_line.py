@@ -62,6 +62,18 @@ def test_a_good_end_has_a_line_at_a_terminal_only(lab: Lab) -> None:
     assert "done in " in lab.run([*PLAIN, "-v"], ["true"]).stderr
 
 
+def test_a_quiet_run_says_only_why_it_failed(lab: Lab) -> None:
+    (lab.cwd / "new").write_text("left behind")
+    flags = ["--issue", "1", "--agent", "generic"]
+    assert "stay behind" in lab.run(flags, ["true"]).stderr
+    for quiet in (["-q"], ["--quiet", "-v"]):
+        done = lab.run([*flags[2:], "--issue", "2", *quiet], ["true"])
+        assert (done.returncode, done.stderr) == (0, "")
+    assert any("stay behind" in str(line) for line in lab.records[1]["warnings"])
+    (line,) = lab.run([*flags, "-q"], ["sh", "-c", "exit 3"]).stderr.splitlines()
+    assert ", exit 3; " in line
+
+
 def test_changes_are_told_with_the_command_that_shows_them(lab: Lab) -> None:
     done = lab.run(["--issue", "1", "-v", "--agent", "generic"], ["sh", "-c", "echo x > new"])
     assert "; uncommitted changes; nothing left running. Next: codexlab diff 1" in done.stderr
