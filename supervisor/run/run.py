@@ -30,8 +30,7 @@ from .attempt import Attempt
 from .cancellation import finish_in_thread, unless_cancelled
 from .context import RunContext
 from .report import RunReport
-from .retry import with_retries
-from .wait_before_retry import wait_before_retry
+from .retry import wait_before_retry, with_retries
 
 
 class AgentRun:

@@ -37,7 +37,7 @@ def merge(
     The checkout that is on your branch is brought there too. A conflict, uncommitted work of the
     issue, or a file that you changed yourself: then nothing is changed, and the line says why.
     """
-    from ....workspace.work.merge import MergeForm, MergeResult, merge_work
+    from ....workspace.bring_home.merge import MergeForm, MergeResult, merge_work
 
     chosen = one_of(squash=squash, ff_only=ff_only)
     forms = {"squash": MergeForm.SQUASH, "ff_only": MergeForm.FF_ONLY, None: MergeForm.MERGE}

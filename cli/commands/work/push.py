@@ -12,7 +12,7 @@ from ..workspace.options import one_workspace
 from .choose import survey_of
 
 if TYPE_CHECKING:
-    from ....workspace.work.push import Pushed
+    from ....workspace.bring_home.push import Pushed
 
 
 @click.command()
@@ -39,8 +39,8 @@ def push(
     It gets the same name on the remote. Commits that only the remote has are never replaced. Prints
     where a pull request can be opened.
     """
-    from ....workspace.work.pull_request import find_gh, open_pull_request
-    from ....workspace.work.push import push_work
+    from ....workspace.bring_home.pull_request import find_gh, open_pull_request
+    from ....workspace.bring_home.push import push_work
 
     gh = find_gh() if pr else None
     survey = survey_of(issue, project, agent, root)

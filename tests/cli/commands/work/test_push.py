@@ -10,7 +10,7 @@ from support.git.repositories import git
 from support.git.users import write_users_config
 from support.lab import Lab
 
-from codexlab.workspace.work.remote import Remote
+from codexlab.workspace.bring_home.remote import Remote
 
 BRANCH = "codexlab/7/generic"
 SOURCE = "merge_request%5Bsource_branch%5D=codexlab%2F7%2Fcodex"

@@ -12,7 +12,7 @@ from ...kernel.values import frozen
 from ..checkouts.remote_urls import local_path
 from ..git.config import settings_of
 from ..repository.url_cache import credentials, public_url
-from .refusal import WorkRefused
+from ..work.refusal import WorkRefused
 
 _KEY = r'remote\."(.+)"\.(url|pushurl)'
 _NAME = r"[A-Za-z0-9][\w.+-]*(?:/[A-Za-z0-9][\w.+-]*)*"

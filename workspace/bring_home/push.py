@@ -11,12 +11,12 @@ from ..errors import GitFailed
 from ..git.command import ask_git, run_git, without_credentials
 from ..git.view import view_at
 from ..paths import WorkspaceKey, WorkspacePaths
-from .base import base_of
-from .filters import filtered_by
-from .hold import held_work
+from ..work.base import base_of
+from ..work.filters import filtered_by
+from ..work.hold import held_work
+from ..work.place import IssueWork
+from ..work.refusal import WorkRefused
 from .merge import committed
-from .place import IssueWork
-from .refusal import WorkRefused
 from .remote import Remote, find_remote
 
 _SECONDS = 600.0

@@ -13,10 +13,10 @@ from ..git.state import judged_checkout
 from ..git.view import GitView, view_at
 from ..paths import WorkspacePaths
 from ..repository.url_cache import cache_root
-from .base import home_branch
-from .branches import CheckoutAt, check_branch_is_plain, checkouts_on
-from .place import IssueWork
-from .refusal import WorkRefused
+from ..work.base import home_branch
+from ..work.branches import CheckoutAt, check_branch_is_plain, checkouts_on
+from ..work.place import IssueWork
+from ..work.refusal import WorkRefused
 
 _PUSH = "push it with 'codexlab push'"
 

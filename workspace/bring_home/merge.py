@@ -12,13 +12,13 @@ from ..git.command import ask_git, run_git
 from ..git.view import GitView
 from ..paths import WorkspaceKey, WorkspacePaths
 from ..repository.lock import repository_lock
-from .branches import move_branch
-from .hold import HeldWork, held_work
-from .identity import make_commit, users_identity
-from .message import commit_message, last_run, merge_message
-from .place import IssueWork
-from .refusal import WorkRefused
-from .snapshot import objects_aside, snapshot
+from ..work.branches import move_branch
+from ..work.hold import HeldWork, held_work
+from ..work.identity import make_commit, users_identity
+from ..work.message import commit_message, last_run, merge_message
+from ..work.place import IssueWork
+from ..work.refusal import WorkRefused
+from ..work.snapshot import objects_aside, snapshot
 from .target import Target, find_target
 from .tree_update import TreeUpdate, names
 
