@@ -10,6 +10,14 @@ def utc_seconds(when: float) -> str:
     return f"{dt.datetime.fromtimestamp(when, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def local_of(written: str) -> str:
+    """Return a moment that a record names for a person; a text that is no moment stays."""
+    try:
+        return f"{dt.datetime.fromisoformat(written).astimezone():%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError):
+        return written
+
+
 def local_minutes(when: float) -> str:
     """Return a moment (seconds since the epoch) for a person: ``2026-01-31 13:00``."""
     return f"{dt.datetime.fromtimestamp(when).astimezone():%Y-%m-%d %H:%M}"

@@ -13,7 +13,7 @@ import click
 from ....kernel.errors import CodexlabError
 from ....supervisor.lifecycle.exit import Reason
 from ....workspace.gc.survey import Survey, SurveyState
-from ...context.clock import local_minutes, utc_seconds
+from ...context.clock import local_minutes, local_of, utc_seconds
 from ...ui.terminal import cells, fit, on_one_line, one_line, size_text, terminal_width
 from ..runs.columns import Column
 
@@ -168,9 +168,12 @@ def _lines(name: str, value: Any) -> list[str]:
         return [_git_line(cast("dict[str, Any]", value))]
     if name == "size":
         return [size_text(value)]
+    if name == "used":
+        return [local_of(value)]
     if name == "holder" and isinstance(value, dict):
         holder = cast("dict[str, Any]", value)
-        return ["run {run_id} (pid {pid} on {host}), since {started}".format(**holder)]
+        since = local_of(str(holder["started"]))
+        return ["run {run_id} (pid {pid} on {host}), since ".format(**holder) + since]
     if isinstance(value, bool):
         return ["yes" if value else "no"]
     if isinstance(value, dict):
@@ -187,7 +190,7 @@ def _brief(item: object) -> object:
     if not isinstance(item, dict):
         return item
     thread = cast("dict[str, Any]", item)
-    return f"{thread['agent']} {thread['id']} {thread['seen']}"
+    return f"{thread['agent']} {thread['id']} {local_of(str(thread['seen']))}"
 
 
 def _git_line(git: dict[str, Any]) -> str:

@@ -122,3 +122,11 @@ def test_a_git_that_never_answers_ends_the_look_and_shows_dots(
     lines = shown(environ, 200, "list")
     assert set(column(lines, "WORK  ")) == {"…"}
     assert column(lines, "ISSUE") == list(reversed(ISSUES))
+
+
+def test_show_tells_a_person_local_time_and_a_program_utc(environ: dict[str, str]) -> None:
+    lines = codexlab(environ, "workspace", "show", "clean").stdout.splitlines()
+    (used,) = [line for line in lines if line.startswith("used ")]
+    assert used.split(maxsplit=1)[1] == "2023-11-14 17:13:20"
+    (found,) = json.loads(codexlab(environ, "workspace", "show", "clean", "--json").stdout)
+    assert found["used"] == "2023-11-14T22:13:20Z"
