@@ -19,7 +19,7 @@ from ..work.message import commit_message, last_run, merge_message
 from ..work.place import IssueWork
 from ..work.refusal import WorkRefused
 from ..work.snapshot import objects_aside, snapshot
-from .target import Target, find_target
+from .target import MergeTarget, find_target
 from .tree_update import TreeUpdate, names
 
 _PATIENCE = 30.0
@@ -44,7 +44,7 @@ class MergeResult(StrEnum):
 
 
 @frozen
-class Merged:
+class MergeDone:
     """A merge of an issue's work.
 
     :param branch: the issue's.
@@ -71,7 +71,7 @@ def merge_work(
     key: WorkspaceKey,
     into: str | None = None,
     form: MergeForm = MergeForm.MERGE,
-) -> Merged:
+) -> MergeDone:
     """Merge an issue's branch, and bring the checkout that is on the other branch there.
 
     :param into: by default the branch of the user's main checkout.
@@ -91,7 +91,7 @@ def merge_work(
             if result is not MergeResult.NOTHING:
                 _bring_there(work, target, commit, f"codexlab merge {branch}: {result}")
         place = target.checkout.top if target.checkout is not None else None
-        return Merged(result, branch, target.branch, target.commit, commit, place)
+        return MergeDone(result, branch, target.branch, target.commit, commit, place)
 
 
 def committed(work: IssueWork, key: WorkspaceKey) -> tuple[str, str]:
@@ -112,7 +112,7 @@ def committed(work: IssueWork, key: WorkspaceKey) -> tuple[str, str]:
 
 
 def _result(
-    held: HeldWork, target: Target, tip: str, branch: str, form: MergeForm
+    held: HeldWork, target: MergeTarget, tip: str, branch: str, form: MergeForm
 ) -> tuple[MergeResult, str]:
     """Return what becomes of the target, and the commit that it will be at."""
     work, view, old = held.work, target.view, target.commit
@@ -140,7 +140,7 @@ def _result(
     return MergeResult.MERGED, make_commit(view, tree, (old, tip), text, identity)
 
 
-def _merged_tree(work: IssueWork, target: Target, tip: str, branch: str) -> str:
+def _merged_tree(work: IssueWork, target: MergeTarget, tip: str, branch: str) -> str:
     """Return the tree of both; tried aside first, so that a conflict leaves no object."""
     where = ("-C", target.view.top) if target.view.top else ()
     words = (*where, "merge-tree", "--write-tree", "--name-only", "-z", "--no-messages")
@@ -161,7 +161,7 @@ def _merged_tree(work: IssueWork, target: Target, tip: str, branch: str) -> str:
     return fields[0].decode()
 
 
-def _bring_there(work: IssueWork, target: Target, commit: str, why: str) -> None:
+def _bring_there(work: IssueWork, target: MergeTarget, commit: str, why: str) -> None:
     """Move the branch, and the checkout that is on it: both or none."""
     if target.checkout is None:
         move_branch(target.view, target.branch, commit, target.commit, why)

@@ -22,7 +22,7 @@ _PUSH = "push it with 'codexlab push'"
 
 
 @frozen
-class Target:
+class MergeTarget:
     """A branch that work is merged into.
 
     :param commit: where it is.
@@ -36,7 +36,7 @@ class Target:
     view: GitView
 
 
-def find_target(work: IssueWork, into: str | None) -> Target:
+def find_target(work: IssueWork, into: str | None) -> MergeTarget:
     """Return the branch to merge into: of the user's main checkout, if none is named.
 
     :raises WorkRefused: there is no such branch, or it cannot be told where it is checked out.
@@ -62,8 +62,8 @@ def find_target(work: IssueWork, into: str | None) -> Target:
         places = " and ".join(str(each.top or each.git_dir) for each in found)
         raise WorkRefused(f"branch {branch}", f"is checked out in {places}; leave it in one")
     if not found:
-        return Target(branch, commit, None, view)
-    return Target(branch, commit, found[0], _view_of(common, found[0]))
+        return MergeTarget(branch, commit, None, view)
+    return MergeTarget(branch, commit, found[0], _view_of(common, found[0]))
 
 
 def _check_is_users(paths: WorkspacePaths, common_dir: Path) -> None:

@@ -18,6 +18,7 @@ from ..work.refusal import WorkRefused
 
 _SECONDS = 600.0
 _MOST_NAMES = 5
+_MOST_DIRECTORIES = 10_000
 _STATUS = ("status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all")
 
 
@@ -111,9 +112,20 @@ def _in_the_way(top: Path, added: Collection[bytes], gone: Collection[bytes]) ->
 
 
 def _files_in(base: bytes, place: bytes, gone: Collection[bytes]) -> Iterator[bytes]:
-    """Yield the files of a directory that is to become a file, but those that go."""
-    for where, _, files in os.walk(os.path.join(base, place)):
-        for file in files:
-            name = os.path.relpath(os.path.join(where, file), base)
-            if name not in gone:
-                yield name
+    """Yield the files of a directory that is to become a file, but those that go.
+
+    An agent may have made it. Where it holds too many directories, those not looked into count.
+    """
+    pending = [place]
+    for _ in range(_MOST_DIRECTORIES):
+        if not pending:
+            return
+        here = pending.pop()
+        with os.scandir(os.path.join(base, here)) as entries:
+            for entry in entries:
+                name = os.path.join(here, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(name)
+                elif name not in gone:
+                    yield name
+    yield from pending

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...kernel.files.regular_file import read_regular
 from ...kernel.values import frozen
 from ..git.command import ask_git
 from ..paths import WorkspaceKey, WorkspacePaths
@@ -141,4 +142,4 @@ def _after_hooks(work: IssueWork, now: Snapshot, text: str) -> tuple[str, str]:
     file.write_text(text)
     hooks.run("prepare-commit-msg", str(file), "message")
     hooks.run("commit-msg", str(file))
-    return now.tree(), file.read_text().strip() + "\n"
+    return now.tree(), read_regular(file).decode(errors="replace").strip() + "\n"
