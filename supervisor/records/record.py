@@ -85,6 +85,7 @@ def _planned(plan: Plan) -> dict[str, Any]:
         "why": None,
         "message": None,
         "thread": None,
+        "threads": [],
         "contained": None,
         "warnings": list(plan.request.warnings),
     }

@@ -29,11 +29,11 @@ def test_it_shows_two_tasks_of_a_real_codex_and_that_nothing_is_left(
     assert "codexlab-run --issue 123 -- codex exec -s workspace-write" in shown
     assert "+    return a + b" in shown
     assert 'Earlier in this thread you asked: "add() gives wrong results.' in shown
-    assert shown.count("\nok  ") == 8
+    assert shown.count("\nok  ") == 9
     assert "\x1b[" not in shown
 
 
 def test_without_codex_it_uses_the_bundled_example_and_says_so(scratch: Path, lab: Lab) -> None:
     shown = run_demo(scratch, "--example")
     assert "bundled examples/example_agent.py, no real codex" in shown
-    assert shown.count("\nok  ") == 8
+    assert shown.count("\nok  ") == 9

@@ -31,7 +31,7 @@ def test_what_an_agent_that_is_ended_left_on_is_switched_off(lab: Lab) -> None:
 def test_modes_are_undone_however_a_terminal_may_be_told_of_them(lab: Lab, begin: str) -> None:
     # A control character within is passed over; CAN ends what it stands in.
     told = rf"printf '{begin}?10\00049h{begin}?10\00700h{begin}?1002\030h'"
-    with typed(lab, ["--issue", "1"], ["sh", "-c", told]) as run:
+    with typed(lab, ["--issue", "1", "--quiet"], ["sh", "-c", told]) as run:
         run.screen.wait_for(r"\x1b\[\?1000l\x1b\[\?1049l(\r\n)?\[status 0\]")
 
 
@@ -66,5 +66,5 @@ def test_what_was_switched_off_again_is_left_alone_when_the_supervisor_is_killed
 
 def test_an_agent_that_left_nothing_on_is_followed_by_no_byte(lab: Lab) -> None:
     tidy = r"printf '\033[?1049h\033[?25lx\033[?25h\033[?1049lend'"
-    with typed(lab, ["--issue", "1"], ["sh", "-c", tidy]) as run:
+    with typed(lab, ["--issue", "1", "--quiet"], ["sh", "-c", tidy]) as run:
         run.screen.wait_for(r"end(\r\n)?\[status 0\]")

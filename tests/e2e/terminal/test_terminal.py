@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -355,7 +356,7 @@ def test_stdout_elsewhere_is_refused(lab: Lab) -> None:
 def test_a_dry_run_says_it_and_needs_no_terminal(lab: Lab) -> None:
     done = lab.run(["-i", *PLAIN, "--dry-run"], ["true"])
     assert done.returncode == 0, done.stderr
-    assert "terminal     True" in done.stdout
+    assert re.search(r"^terminal +True$", done.stdout, re.MULTILINE)
 
 
 def test_without_it_nothing_of_it_is_loaded(lab: Lab, scratch: Path) -> None:

@@ -67,7 +67,9 @@ def test_a_temp_directory_ends_with_its_run(
     who: Callable[[str], tuple[int, str]], scratch: Path, script: str
 ) -> None:
     before = (scratch / KEPT / "f").stat()
-    assert who(f"{script}; exit 7") == (7, "")
+    status, said = who(f"{script}; exit 7")
+    assert (status, said.count("\n")) == (7, 1)
+    assert "nothing left running" in said
     assert list((scratch / "tmp").glob("codexlab-*/*")) == []
     after = (scratch / KEPT / "f").stat()
     assert (scratch / KEPT / "f").read_text() == "precious"
