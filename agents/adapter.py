@@ -91,6 +91,8 @@ class Adapter:
     """Its transcripts are codex rollouts in the issue's codex-home, which ``rollout`` reads."""
     tells_its_end = False
     """Its stream says how its work ended, so that an exit status of 0 can be a failure."""
+    answers_on_stdout = False
+    """Its stdout is its last message, where it is not asked for a stream of events."""
     names_in_config = False
     """The shared ``config.toml`` names variables that pass for it."""
     hides_keys_from_tools = False

@@ -31,6 +31,7 @@ class Claude(Adapter):
     name = AgentName.CLAUDE
     resumable = True
     tells_its_end = True
+    answers_on_stdout = True
     way_beside = "add --fork-session"
 
     @property

@@ -28,6 +28,7 @@ class Codex(Adapter):
     resumable = True
     keeps_rollouts = True
     tells_its_end = True
+    answers_on_stdout = True
     names_in_config = True
     hides_keys_from_tools = True
     takes_network = True

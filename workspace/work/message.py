@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import AbstractContextManager
 
+from ...agents.registry import adapter_of
 from ...kernel.errors import CodexlabError
 from ...kernel.files.regular_file import open_regular, read_regular
 from ...kernel.json_object import parse_json_object
@@ -87,11 +88,11 @@ def last_run(work: IssueWork, owner: OwnerRecord | None) -> LastRun:
 
 
 def output_of(work: IssueWork, run_id: str) -> str:
-    """Return what codex or claude wrote in a run, where that is no more than their last message.
+    """Return what an agent wrote in a run, where that is no more than its last message.
 
-    It is, unless it is a stream of events or the picture of a terminal.
+    It is not if it is a stream of events or the picture of a terminal.
     """
-    if work.provenance.key.agent not in ("codex", "claude"):
+    if not adapter_of(work.provenance.key.agent).answers_on_stdout:
         return ""
     try:
         with (

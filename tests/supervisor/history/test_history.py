@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_the_file_is_private_whatever_the_mask() -> None:
     before = os.umask(0)
     try:
         move()
-        with sqlite3.connect(history_path()) as other:
+        with closing(sqlite3.connect(history_path())) as other:
             other.execute("DELETE FROM runs")
             made = [path for path in history_path().parent.iterdir() if "history" in path.name]
             assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
