@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...kernel.errors import CodexlabError
 from ...workspace.git.held_checkout import check_held
-from ...workspace.work.commit import Committed, NothingToCommit, commit_held
-from ...workspace.work.message import LastRun, output_of
-from ...workspace.work.place import find_work
+from ...workspace.issue_work.commit import Committed, NothingToCommit, commit_held
+from ...workspace.issue_work.message import LastRun, output_of
+from ...workspace.issue_work.place import find_work
 from ..prepare.workspace import PreparedWorkspace
 from .cancellation import LookEnded, look_for
 from .context import RunContext

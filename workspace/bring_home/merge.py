@@ -10,15 +10,15 @@ from ..checkouts.scratch_dirs import scratch_directory
 from ..errors import GitFailed
 from ..git.command import ask_git, run_git
 from ..git.view import GitView
+from ..issue_work.branches import move_branch
+from ..issue_work.hold import HeldWork, held_work
+from ..issue_work.identity import make_commit, users_identity
+from ..issue_work.message import commit_message, last_run, merge_message
+from ..issue_work.place import IssueWork
+from ..issue_work.refusal import WorkRefused
+from ..issue_work.snapshot import objects_aside, snapshot
 from ..paths import WorkspaceKey, WorkspacePaths
 from ..repository.lock import repository_lock
-from ..work.branches import move_branch
-from ..work.hold import HeldWork, held_work
-from ..work.identity import make_commit, users_identity
-from ..work.message import commit_message, last_run, merge_message
-from ..work.place import IssueWork
-from ..work.refusal import WorkRefused
-from ..work.snapshot import objects_aside, snapshot
 from .target import MergeTarget, find_target
 from .tree_update import TreeUpdate, names
 

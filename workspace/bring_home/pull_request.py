@@ -9,7 +9,7 @@ from ...kernel.errands.git_environment import Reach, git_environment
 from ...kernel.errands.own_programs import find_own_program
 from ..checkouts.scratch_dirs import scratch_directory
 from ..git.command import one_line
-from ..work.refusal import WorkRefused
+from ..issue_work.refusal import WorkRefused
 from .push import Pushed
 
 _SECONDS = 120.0

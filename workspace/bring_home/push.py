@@ -10,12 +10,12 @@ from ...kernel.values import frozen
 from ..errors import GitFailed
 from ..git.command import ask_git, run_git, without_credentials
 from ..git.view import view_at
+from ..issue_work.base import base_of
+from ..issue_work.filters import filtered_by
+from ..issue_work.hold import held_work
+from ..issue_work.place import IssueWork
+from ..issue_work.refusal import WorkRefused
 from ..paths import WorkspaceKey, WorkspacePaths
-from ..work.base import base_of
-from ..work.filters import filtered_by
-from ..work.hold import held_work
-from ..work.place import IssueWork
-from ..work.refusal import WorkRefused
 from .merge import committed
 from .remote import Remote, find_remote
 

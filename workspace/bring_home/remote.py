@@ -11,8 +11,8 @@ from ...kernel.errands.own_programs import is_own
 from ...kernel.values import frozen
 from ..checkouts.remote_urls import local_path
 from ..git.config import settings_of
+from ..issue_work.refusal import WorkRefused
 from ..repository.url_cache import credentials, public_url
-from ..work.refusal import WorkRefused
 
 _KEY = r'remote\."(.+)"\.(url|pushurl)'
 _NAME = r"[A-Za-z0-9][\w.+-]*(?:/[A-Za-z0-9][\w.+-]*)*"

@@ -11,12 +11,12 @@ from ..git.command import ask_git
 from ..git.files import check_git_files
 from ..git.state import judged_checkout
 from ..git.view import GitView, view_at
+from ..issue_work.base import home_branch
+from ..issue_work.branches import CheckoutAt, check_branch_is_plain, checkouts_on
+from ..issue_work.place import IssueWork
+from ..issue_work.refusal import WorkRefused
 from ..paths import WorkspacePaths
 from ..repository.url_cache import cache_root
-from ..work.base import home_branch
-from ..work.branches import CheckoutAt, check_branch_is_plain, checkouts_on
-from ..work.place import IssueWork
-from ..work.refusal import WorkRefused
 
 _PUSH = "push it with 'codexlab push'"
 

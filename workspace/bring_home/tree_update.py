@@ -12,9 +12,9 @@ from ...kernel.values import frozen
 from ..errors import GitFailed
 from ..git.command import ask_git, run_git
 from ..git.view import GitView
-from ..work.branches import check_index, check_nothing_under_way
-from ..work.filters import check_filters, repositorys_filters
-from ..work.refusal import WorkRefused
+from ..issue_work.branches import check_index, check_nothing_under_way
+from ..issue_work.filters import check_filters, repositorys_filters
+from ..issue_work.refusal import WorkRefused
 
 _SECONDS = 600.0
 _MOST_NAMES = 5

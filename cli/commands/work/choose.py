@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ....workspace.gc.survey import Survey
-    from ....workspace.work.place import IssueWork
+    from ....workspace.issue_work.place import IssueWork
 
 
 def survey_of(issue: str, project: str | None, agent: str | None, root: str | None) -> Survey:
@@ -26,8 +26,8 @@ def survey_of(issue: str, project: str | None, agent: str | None, root: str | No
 
 def work_of(survey: Survey) -> IssueWork:
     """Return the checkout of a workspace's work, for a look."""
+    from ....workspace.issue_work.place import find_work
     from ....workspace.records.witness import read_witness
-    from ....workspace.work.place import find_work
 
     return find_work(survey.paths, survey.provenance, read_witness(survey.paths))
 

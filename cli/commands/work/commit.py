@@ -29,7 +29,7 @@ def commit(
     Without -m the subject is what the agent said last. The message ends with the issue, the run and
     the thread. You are the author. Files that git ignores stay out.
     """
-    from ....workspace.work.commit import commit_work
+    from ....workspace.issue_work.commit import commit_work
 
     survey = survey_of(issue, project, agent, root)
     done = commit_work(survey.paths, survey.key, message, hooks=hooks)

@@ -14,7 +14,7 @@ from .choose import survey_of, tell, work_of
 
 if TYPE_CHECKING:
     from ....workspace.gc.survey import Survey
-    from ....workspace.work.diff import DiffForm
+    from ....workspace.issue_work.diff import DiffForm
 
 
 @click.command()
@@ -45,14 +45,14 @@ def diff(
     if chosen == "json":
         _write_json(survey, paths)
         return
-    from ....workspace.work.diff import DiffForm
+    from ....workspace.issue_work.diff import DiffForm
 
     forms = {"stat": DiffForm.STAT, "name_only": DiffForm.NAMES, None: DiffForm.PATCH}
     _write(survey, forms[chosen], paths, pager=pager)
 
 
 def _write(survey: Survey, form: DiffForm, paths: tuple[str, ...], *, pager: bool | None) -> None:
-    from ....workspace.work.diff import diff_text
+    from ....workspace.issue_work.diff import diff_text
     from ...ui.terminal import terminal_width
 
     width = terminal_width()
@@ -68,7 +68,7 @@ def _write(survey: Survey, form: DiffForm, paths: tuple[str, ...], *, pager: boo
 
 
 def _write_json(survey: Survey, paths: tuple[str, ...]) -> None:
-    from ....workspace.work.diff import diff_files
+    from ....workspace.issue_work.diff import diff_files
     from ...ui.json_lines import json_bytes
 
     work = work_of(survey)

@@ -11,7 +11,7 @@ from support.git.repositories import git
 from support.git.users import write_users_config
 from support.lab import Lab
 
-from codexlab.workspace.work.message import subject
+from codexlab.workspace.issue_work.message import subject
 
 EDIT = ["sh", "-c", "echo edited >README.md && echo new >new.txt"]
 
